@@ -1,0 +1,106 @@
+package schedule
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Policy says when one task wants to run. Every duration is positive unless
+// its comment says otherwise.
+type Policy struct {
+	// RenewBefore is the margin ahead of the expiry that a server stated.
+	RenewBefore Margin
+	// OwnRenewBefore says that RenewBefore was set for this very credential or
+	// its provider; only then it shortens a life that is a policy value too.
+	OwnRenewBefore bool
+	// MaxAge is the life given to values whose server states none.
+	MaxAge time.Duration
+	// Schedule adds fixed instants; nil for none.
+	Schedule *Cron
+	// Jitter moves a planned instant earlier by up to this part of the wait.
+	Jitter Margin
+	// MinInterval is the floor between two calls.
+	MinInterval time.Duration
+	// Timeout bounds one call.
+	Timeout time.Duration
+}
+
+// Margin is a span of time, either fixed or a share of another span.
+type Margin struct {
+	Fixed time.Duration
+	Share float64 // 0 to below 1; used when Fixed is 0
+}
+
+// Of returns the margin for a span, never more than the span and never
+// negative.
+func (m Margin) Of(span time.Duration) time.Duration {
+	if span <= 0 {
+		return 0
+	}
+	if m.Fixed > 0 {
+		return min(m.Fixed, span)
+	}
+	return time.Duration(m.Share * float64(span))
+}
+
+// String returns the margin as it is written in the configuration.
+func (m Margin) String() string {
+	if m.Fixed > 0 {
+		return m.Fixed.String()
+	}
+	return strconv.FormatFloat(m.Share*100, 'g', 6, 64) + "%"
+}
+
+// ParseMargin reads "25%" (at least 0, below 100) or a duration such as "30m"
+// or "5d", which must not be negative.
+func ParseMargin(text string) (Margin, error) {
+	if percent, ok := strings.CutSuffix(strings.TrimSpace(text), "%"); ok {
+		share, err := strconv.ParseFloat(strings.TrimSpace(percent), 64)
+		if err != nil || !(share >= 0 && share < 100) {
+			return Margin{}, fmt.Errorf("%q is no share (expected 0%% to below 100%%)", text)
+		}
+		return Margin{Share: share / 100}, nil
+	}
+	d, err := ParseDuration(text)
+	if err != nil || d < 0 {
+		return Margin{}, fmt.Errorf(`%q is neither a share nor a duration (expected "25%%" or "30m")`, text)
+	}
+	return Margin{Fixed: d}, nil
+}
+
+// ParseDuration reads Go's durations plus d for days of 24 hours ("5d",
+// "1d12h").
+func ParseDuration(text string) (time.Duration, error) {
+	text = strings.TrimSpace(text)
+	rest, negative := strings.CutPrefix(text, "-")
+	days, tail, found := strings.Cut(rest, "d")
+	var total time.Duration
+	if found {
+		n, err := strconv.ParseFloat(days, 64)
+		if err != nil || !(n >= 0 && n <= 36500) || strings.ContainsAny(days, "eExXpP_+-") {
+			return 0, durationError(text)
+		}
+		total = time.Duration(n * float64(24*time.Hour))
+		rest = tail
+	}
+	if rest != "" || !found {
+		if strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") {
+			return 0, durationError(text)
+		}
+		d, err := time.ParseDuration(rest)
+		if err != nil || total+d < total {
+			return 0, durationError(text)
+		}
+		total += d
+	}
+	if negative {
+		total = -total
+	}
+	return total, nil
+}
+
+func durationError(text string) error {
+	return fmt.Errorf(`%q is no duration (expected e.g. "90s", "12h" or "5d")`, text)
+}

@@ -1,0 +1,104 @@
+package schedule
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// Record is all that must survive a restart about one task: a credential that
+// is obtained, a sink that is delivered to, or a hook that is run. Only
+// Advance and the engine's bookkeeping of one running attempt make new ones;
+// a record is a value and its maps and slices are never changed in place.
+type Record struct {
+	// Past is what every kind of task remembers.
+	Past Past `json:"past,omitzero"`
+
+	// Token is the last answer; credentials only. The store encodes its
+	// secrets; JSON shows masks.
+	Token credential.Credential `json:"-"`
+	// Revision counts changes of anything a sink can show, expiry included.
+	Revision uint64 `json:"revision,omitempty"`
+	// ObtainedAt is when the answer arrived that stated the present expiry.
+	ObtainedAt time.Time `json:"obtained_at,omitzero"`
+	// Unchanged counts the answers since then that brought nothing new.
+	Unchanged int `json:"unchanged,omitempty"`
+	// Identity names the thing at the backend; Inputs is a keyed digest of what
+	// was used to ask for it (secrets, keys of the kind).
+	Identity string `json:"identity,omitempty"`
+	Inputs   string `json:"inputs,omitempty"`
+
+	// Delivered says what a sink holds; sinks only.
+	Delivered map[string]Mark `json:"delivered,omitempty"`
+	// DeliveredAt is the last instant at which the sink was known to hold it.
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+	// Target is a digest of the sink's own configuration at that time.
+	Target string `json:"target,omitempty"`
+	// HookOwed says that the sink changed, or may have, and that its hook has
+	// not succeeded since.
+	HookOwed bool `json:"hook_owed,omitempty"`
+}
+
+// Mark is one credential's place in its history.
+type Mark struct {
+	Generation uint64 `json:"generation"`
+	Revision   uint64 `json:"revision"`
+}
+
+// Past is what every task remembers of its attempts.
+type Past struct {
+	// AttemptAt is the start of the last attempt that reached the outside; the
+	// floor counts from here.
+	AttemptAt time.Time `json:"attempt_at,omitzero"`
+	// Open says that the attempt begun at AttemptAt has no known end: the
+	// daemon was killed, or the answer was lost.
+	Open bool `json:"open,omitempty"`
+	// Failures counts the failed attempts since the last success.
+	Failures int `json:"failures,omitempty"`
+	// FailingSince is the first of them.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	// RetryAt is the earliest next attempt after a failure.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Parked says that only a change of inputs or a person starts it again.
+	Parked bool `json:"parked,omitempty"`
+	// Last is the last failure, nil after a success.
+	Last *Note `json:"last,omitempty"`
+	// History holds the last ten attempts, oldest first.
+	History []Attempt `json:"history,omitempty"`
+}
+
+// Note is a failure as people see it.
+type Note struct {
+	Reason  credential.Reason `json:"reason"`
+	Message string            `json:"message"`
+	At      time.Time         `json:"at"`
+}
+
+// Attempt is one line of the history.
+type Attempt struct {
+	At      time.Time         `json:"at"`
+	Took    time.Duration     `json:"took"`
+	Outcome Outcome           `json:"outcome"`
+	Reason  credential.Reason `json:"reason,omitempty"`
+	Message string            `json:"message,omitempty"`
+}
+
+// Outcome is how an attempt ended.
+type Outcome string
+
+// The outcomes. Renewed and unchanged also stand for "written" and "unchanged"
+// of a sink.
+const (
+	Renewed   Outcome = "renewed"
+	Unchanged Outcome = "unchanged"
+	Failed    Outcome = "failed"
+)
+
+// ProviderRecord is what must survive a restart about one backend.
+type ProviderRecord struct {
+	// CooldownUntil is the instant before which no credential of this provider
+	// calls it.
+	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
+	// Throttles counts the refusals since the last success.
+	Throttles int `json:"throttles,omitempty"`
+}

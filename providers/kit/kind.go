@@ -1,0 +1,61 @@
+package kit
+
+import (
+	"crypto/tls"
+	"net/http"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// Kind is one kind of provider, one line of the catalogue.
+type Kind struct {
+	// Name is the value of the type key.
+	Name string
+	// Open reads the provider's section. It reports what is wrong through the
+	// section and must not do any I/O but what the section does for it; it
+	// returns nil when it reported something.
+	Open func(s *section.Section, env Env) Backend
+}
+
+// Backend is one opened provider section.
+type Backend interface {
+	// Bind reads the section of one credential of this provider, in the same
+	// way as Kind.Open.
+	Bind(s *section.Section) Binding
+}
+
+// Binding is one credential, ready to be obtained.
+type Binding struct {
+	Source credential.Provider
+	// Identity names the thing at the backend, such that two credentials of one
+	// configuration must not share it. Empty when two would do no harm.
+	Identity string
+	// Fields are the kind's own fields, the one to show by default first.
+	Fields []string
+	// Needs names the credentials it is made from.
+	Needs []string
+}
+
+// Env is what the daemon lends to a kind.
+type Env struct {
+	// Transport returns the transport for one TLS identity. It follows no
+	// redirect rule of its own, keeps connections unless told otherwise, and
+	// is safe for concurrent use.
+	Transport func(TransportOptions) http.RoundTripper
+	// Location is the zone for dates without one.
+	Location *time.Location
+	// Warn tells the operator once, at every start, about a setting that is
+	// allowed but dangerous.
+	Warn func(message string)
+}
+
+// TransportOptions tell transports apart.
+type TransportOptions struct {
+	TLS *tls.Config // nil for the system's defaults
+	// OneShot switches connection reuse off: for calls that must never be sent
+	// twice, since net/http silently repeats a bodyless request whose reused
+	// connection died.
+	OneShot bool
+}
