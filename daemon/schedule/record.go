@@ -34,9 +34,13 @@ type Record struct {
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	// Target is a digest of the sink's own configuration at that time.
 	Target string `json:"target,omitempty"`
-	// HookOwed says that the sink changed, or may have, and that its hook has
-	// not succeeded since.
-	HookOwed bool `json:"hook_owed,omitempty"`
+	// Changes counts the times the sink's content changed, or may have; sinks
+	// only. It is raised before the write, so that a crash in between leaves
+	// the hook owed.
+	Changes uint64 `json:"changes,omitempty"`
+	// Ran is the value of Changes that the hook last acted on; hooks only. A
+	// hook is owed while both differ.
+	Ran uint64 `json:"ran,omitempty"`
 }
 
 // Mark is one credential's place in its history.
@@ -59,6 +63,9 @@ type Past struct {
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// RetryAt is the earliest next attempt after a failure.
 	RetryAt time.Time `json:"retry_at,omitzero"`
+	// PlannedAt is the next attempt as it was planned when the last one ended,
+	// so that a later change of timing costs no renewal.
+	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// Parked says that only a change of inputs or a person starts it again.
 	Parked bool `json:"parked,omitempty"`
 	// Last is the last failure, nil after a success.

@@ -1,0 +1,88 @@
+package schedule
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Cron yields the fixed instants of one cron expression in one time zone.
+type Cron struct {
+	expr string
+	next cron.Schedule
+}
+
+// ParseCron reads five fields (minute, hour, day of month, month, day of
+// week), optionally preceded by seconds, or a descriptor such as @daily or
+// "@every 6h". Zone names the IANA time zone in which the fields are read.
+//
+// It stands guard over the parser of robfig/cron, which panics on an expression
+// that is only a time-zone prefix, accepts days that never come, rounds
+// "@every 10ms" up to a second without a word, and uses the host's zone unless
+// told otherwise.
+func ParseCron(expr, zone string) (c *Cron, err error) {
+	expr = strings.TrimSpace(expr)
+	defer func() {
+		if recover() != nil {
+			c, err = nil, cronError(expr, errors.New("not understood"))
+		}
+	}()
+	location, err := LoadLocation(zone)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(expr, "TZ=") || strings.HasPrefix(expr, "CRON_TZ=") {
+		return nil, cronError(expr, errors.New("the zone is set by the key timezone"))
+	}
+	if every, ok := strings.CutPrefix(expr, "@every "); ok {
+		d, err := ParseDuration(every)
+		if err != nil || d < time.Second || d%time.Second != 0 {
+			return nil, cronError(expr, errors.New("@every needs whole seconds, at least one"))
+		}
+		return &Cron{expr, cron.Every(d)}, nil
+	}
+	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+	parsed, err := parser.Parse(expr)
+	if err != nil {
+		return nil, cronError(expr, err)
+	}
+	spec, ok := parsed.(*cron.SpecSchedule)
+	if !ok {
+		return nil, cronError(expr, errors.New("not understood"))
+	}
+	spec.Location = location
+	c = &Cron{expr, spec}
+	// A fixed base keeps the verdict independent of the day of the check; the
+	// parser looks five years ahead, which covers every leap day from here.
+	if c.Next(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return nil, cronError(expr, errors.New("that instant never comes"))
+	}
+	return c, nil
+}
+
+// LoadLocation finds an IANA time zone by name and refuses the host's own
+// ("Local" and the empty name), which would make one configuration mean
+// different instants on different machines.
+func LoadLocation(zone string) (*time.Location, error) {
+	if zone == "" || zone == "Local" {
+		return nil, fmt.Errorf(`%q is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		return nil, fmt.Errorf(`%q is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
+	}
+	return location, nil
+}
+
+func cronError(expr string, cause error) error {
+	return fmt.Errorf(`%q is no schedule: %w (expected e.g. "0 3 * * *" or "@every 6h")`, expr, cause)
+}
+
+// Next returns the first instant after t, or the zero time when there is none.
+func (c *Cron) Next(t time.Time) time.Time { return c.next.Next(t) }
+
+// String returns the expression.
+func (c *Cron) String() string { return c.expr }

@@ -1,0 +1,77 @@
+package schedule
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rate is a budget of calls over any window of the given length.
+type Rate struct {
+	Calls int
+	Per   time.Duration
+}
+
+// String returns the rate as it is written in the configuration.
+func (r Rate) String() string {
+	for unit, per := range rateUnits {
+		if per == r.Per {
+			return strconv.Itoa(r.Calls) + "/" + unit
+		}
+	}
+	return strconv.Itoa(r.Calls) + "/" + r.Per.String()
+}
+
+var rateUnits = map[string]time.Duration{"s": time.Second, "min": time.Minute, "h": time.Hour}
+
+// ParseRates reads one or more rates, all of which hold: "4/s" or
+// "4/s, 240/min, 2400/h". Empty text means no limit.
+func ParseRates(text string) ([]Rate, error) {
+	var rates []Rate
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		calls, unit, ok := strings.Cut(strings.TrimSpace(one), "/")
+		n, err := strconv.Atoi(strings.TrimSpace(calls))
+		per, known := rateUnits[strings.TrimSpace(unit)]
+		if !ok || err != nil || n < 1 || n > 1_000_000 || !known {
+			return nil, fmt.Errorf(`%q is no rate (expected e.g. "4/s", "240/min" or "2400/h"; several are separated by commas)`, strings.TrimSpace(one))
+		}
+		rates = append(rates, Rate{n, per})
+	}
+	return rates, nil
+}
+
+// bucket keeps one Rate by the generic cell rate algorithm. A tenth of the
+// calls may come at once, the other nine tenths are spread over the window, so
+// that no window of that length ever sees more than Calls: a plain token
+// bucket would let through its burst and a full refill within one window.
+type bucket struct {
+	step  time.Duration // distance between two calls in the long run
+	slack time.Duration // how far ahead of the long run a burst may get
+	next  time.Time     // theoretical instant of the next call
+}
+
+func newBucket(r Rate) bucket {
+	burst := max(1, r.Calls/10)
+	step := time.Duration(float64(r.Per) / (0.9 * float64(r.Calls)))
+	return bucket{step: step, slack: time.Duration(burst-1) * step}
+}
+
+// allowedAt returns the earliest instant, not before now, at which a call fits.
+func (b *bucket) allowedAt(now time.Time) time.Time {
+	if at := b.next.Add(-b.slack); at.After(now) {
+		return at
+	}
+	return now
+}
+
+// take counts one call at now.
+func (b *bucket) take(now time.Time) {
+	if b.next.Before(now) {
+		b.next = now
+	}
+	b.next = b.next.Add(b.step)
+}
