@@ -63,6 +63,8 @@ type Past struct {
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// RetryAt is the earliest next attempt after a failure.
 	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Asked says that the backend itself named RetryAt.
+	Asked bool `json:"asked,omitempty"`
 	// PlannedAt is the next attempt as it was planned when the last one ended,
 	// so that a later change of timing costs no renewal.
 	PlannedAt time.Time `json:"planned_at,omitzero"`

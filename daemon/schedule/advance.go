@@ -1,0 +1,209 @@
+package schedule
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// Bounds of the pace after failures.
+const (
+	maxCallDelay    = 5 * time.Minute  // between two calls to a backend
+	firstLocalDelay = time.Second      // sinks, hooks and preflights
+	maxLocalDelay   = 30 * time.Second // likewise
+	attemptsPlanned = 8                // that fit between a first failure and expiry
+	historyLength   = 10
+	sameExpiry      = 2 * time.Second // two statements of one expiry differ by less
+	// longestLife is beyond what a server means when it states an expiry; such
+	// a token is renewed by its age instead.
+	longestLife = 10 * 365 * 24 * time.Hour
+)
+
+// Result is how one attempt ended.
+type Result struct {
+	// At and End bound the attempt.
+	At, End time.Time
+	// Called says that the attempt reached the outside. An attempt that ended
+	// at a preflight did not, and does not count against the floor.
+	Called bool
+	// Fault is nil after a success.
+	Fault *credential.Fault
+	// Token is the answer; credentials only.
+	Token credential.Credential
+	// Delivered is what the sink holds now, Changed whether its content was
+	// changed for it; sinks only.
+	Delivered map[string]Mark
+	Changed   bool
+	// Ran is the change the hook acted on; hooks only.
+	Ran uint64
+}
+
+// Begin records the intent of an attempt that reaches the outside. A record
+// that is found open at start tells of an attempt whose end is not known.
+func Begin(r Record, at time.Time) Record {
+	r.Past.AttemptAt = at
+	r.Past.Open = true
+	return r
+}
+
+// Vet checks an answer before it becomes a token: it must show something, show
+// nothing empty, and not be over already. It returns nil when the answer is
+// good.
+func Vet(c credential.Credential, at time.Time) *credential.Fault {
+	bad := func(message string) *credential.Fault {
+		return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
+	}
+	if len(c.Values) == 0 {
+		return bad("the answer holds no token")
+	}
+	for name, v := range c.Values {
+		if v.IsZero() {
+			return bad("the answer holds an empty " + name)
+		}
+	}
+	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(at) {
+		return bad("the token in the answer is over already: compare the clocks of this machine and of the server")
+	}
+	return nil
+}
+
+// Advance is the only way from one record to the next at the end of an
+// attempt. It is pure: the same record, task and result give the same record.
+func Advance(t *Task, r Record, res Result, seed uint64) Record {
+	r.Inputs, r.Identity = t.Inputs, t.Identity
+	outcome := Renewed
+	if res.Fault != nil {
+		outcome = Failed
+		r.Past = failed(t, r, res, seed)
+	} else {
+		switch t.Kind {
+		case Obtaining:
+			var fresh bool
+			if r, fresh = obtained(t, r, res); !fresh {
+				outcome = Unchanged
+			}
+		case Delivering:
+			r.Delivered, r.DeliveredAt, r.Target = res.Delivered, res.End, t.Target
+			if !res.Changed {
+				outcome = Unchanged
+			}
+		case Hooking:
+			r.Ran = res.Ran
+		}
+		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
+		r.Past.RetryAt, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, false, false, nil
+	}
+	if res.Called {
+		r.Past.AttemptAt = res.At
+	}
+	r.Past.History = remember(r.Past.History, res, outcome)
+	r.Past.PlannedAt = time.Time{}
+	r.Past.PlannedAt, _ = due(t, r, res.End, seed)
+	return r
+}
+
+// failed folds a failure into the past.
+func failed(t *Task, r Record, res Result, seed uint64) Past {
+	p := r.Past
+	p.Failures++
+	if p.Failures == 1 || p.FailingSince.IsZero() {
+		p.FailingSince = res.End
+	}
+	p.Last = &Note{Reason: res.Fault.Reason, Message: res.Fault.Error(), At: res.End}
+	// A preflight that failed says nothing about an earlier answer that was
+	// lost; a call that was made answers the question one way or the other.
+	if res.Called {
+		p.Open = res.Fault.Lost
+	}
+	p.Parked = t.Kind == Obtaining && res.Fault.Reason.Parks()
+	p.RetryAt = res.End.Add(backoff(t, r, p, res, seed))
+	if p.Asked = res.Fault.RetryAfter.After(p.RetryAt); p.Asked {
+		p.RetryAt = res.Fault.RetryAfter
+	}
+	return p
+}
+
+// backoff is the wait after a failure: doubling from the floor to a ceiling,
+// and short enough that several attempts fit before a token that still lives
+// expires. The ceiling is fixed by the first failure, so that the waits of one
+// streak never shrink and never close in on the expiry in ever shorter steps.
+func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
+	first, ceiling := t.Policy.MinInterval, maxCallDelay
+	if t.Kind != Obtaining || !res.Called {
+		first, ceiling = firstLocalDelay, maxLocalDelay
+	}
+	ceiling = max(first, ceiling)
+	if t.Kind == Obtaining && r.Token.ExpiresAt.After(res.End) {
+		ceiling = max(first, min(ceiling, r.Token.ExpiresAt.Sub(p.FailingSince)/attemptsPlanned))
+	}
+	wait := first
+	for i := 1; i < p.Failures && wait < ceiling; i++ {
+		wait *= 2
+	}
+	wait = min(wait, ceiling)
+	if wait > first {
+		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, p.Failures)))
+	}
+	return wait
+}
+
+// obtained folds an answer into the token and reports whether it brought new
+// values. The same values with (nearly) the same expiry leave the life as it
+// is: only the count of useless answers grows, so that the next attempt keeps
+// its distance.
+func obtained(t *Task, r Record, res Result) (_ Record, fresh bool) {
+	old, now := r.Token, res.Token
+	if now.IssuedAt.IsZero() {
+		now.IssuedAt = res.At
+	}
+	if now.ExpiresAt.IsZero() {
+		now.PolicyExpiry = true
+		now.ExpiresAt = now.IssuedAt.Add(t.Policy.MaxAge)
+	}
+	fresh = !HasValue(old) || !old.SameValues(now)
+	now.Generation = old.Generation
+	switch {
+	case fresh:
+		now.Generation++
+		r.Revision++
+		r.Unchanged, r.ObtainedAt = 0, res.End
+	case now.PolicyExpiry || extends(r, now.ExpiresAt):
+		if !now.PolicyExpiry {
+			now.IssuedAt = old.IssuedAt
+		}
+		r.Revision++
+		r.Unchanged, r.ObtainedAt = 0, res.End
+	default:
+		r.Unchanged++
+		now.IssuedAt = old.IssuedAt
+		if d := now.ExpiresAt.Sub(old.ExpiresAt).Abs(); d <= sameExpiry {
+			now.ExpiresAt = old.ExpiresAt
+		} else {
+			r.Revision++
+		}
+	}
+	r.Token = now
+	return r, fresh
+}
+
+// extends reports whether expiry is really later than the known one, and not
+// the same statement made a little later by a server that counts down.
+func extends(r Record, expiry time.Time) bool {
+	life := r.Token.ExpiresAt.Sub(r.ObtainedAt)
+	return expiry.Sub(r.Token.ExpiresAt) > max(sameExpiry, life/20)
+}
+
+// HasValue reports whether the token shows anything.
+func HasValue(c credential.Credential) bool { return len(c.Values) > 0 }
+
+// remember appends to the history and keeps its last lines, in a slice of its
+// own.
+func remember(h []Attempt, res Result, outcome Outcome) []Attempt {
+	a := Attempt{At: res.At, Took: res.End.Sub(res.At), Outcome: outcome}
+	if res.Fault != nil {
+		a.Reason, a.Message = res.Fault.Reason, res.Fault.Error()
+	}
+	keep := h[max(0, len(h)-historyLength+1):]
+	out := make([]Attempt, 0, len(keep)+1)
+	return append(append(out, keep...), a)
+}

@@ -1,0 +1,162 @@
+package schedule
+
+import (
+	"time"
+)
+
+// Why tells which rule fixed an instant. Rule is the configuration key (such
+// as "renew_before"), or empty where no key did; Text says it in a few words.
+type Why struct{ Rule, Text string }
+
+// The rules, one for each thing that can fix the next attempt.
+var (
+	whyFirst       = Why{"", "nothing has been obtained yet"}
+	whyInputs      = Why{"", "its secrets or keys were changed"}
+	whyAsked       = Why{"", "somebody asked for it"}
+	whyRenewBefore = Why{"renew_before", "renewed ahead of expiry"}
+	whyMaxAge      = Why{"max_age", "renewed by age, since the server states no expiry"}
+	whySchedule    = Why{"schedule", "the schedule names this instant"}
+	whyHint        = Why{"", "asking earlier brings the same values again"}
+	whySame        = Why{"renew_before", "the last answer brought nothing new"}
+	whyFloor       = Why{"min_interval", "the floor between two calls"}
+	whyRetry       = Why{"min_interval", "retry after a failure"}
+	whyLocalRetry  = Why{"", "retry after a failure on this machine"}
+	whyRetryAfter  = Why{"", "the backend asked to wait until then"}
+	whyCooldown    = Why{"", "the backend asked all its callers to wait until then"}
+	whyRate        = Why{"rate", "waits for its turn under the provider's rate"}
+	whyConcurrency = Why{"concurrency", "waits for its turn under the provider's concurrency"}
+	whyInput       = Why{"", "waits for a credential that it is made from"}
+	whyPlanned     = Why{"", "planned before the timing was changed"}
+	whyLost        = Why{"", "the last answer was lost"}
+	whyOwed        = Why{"", "the values have changed"}
+	whyTarget      = Why{"", "the sink's configuration was changed"}
+	whyHook        = Why{"", "the sink has changed"}
+	whyParked      = Why{"", "parked: a person is needed"}
+	whyIdle        = Why{"", "nothing is owed"}
+)
+
+// never stands for "not by itself".
+var never time.Time
+
+// due says when the task wants to run next by its record alone, and why. The
+// zero time means not by itself. Delivering and hooking depend on other
+// records too; the board decides whether they are owed and uses retryAt.
+func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
+	if t.Kind != Obtaining {
+		return never, whyIdle
+	}
+	at, why := wanted(t, r, now, seed)
+	if at.IsZero() {
+		return at, why
+	}
+	// A clock that was set back must not turn the floor into an ever longer
+	// wait: an attempt cannot lie in the future.
+	last := r.Past.AttemptAt
+	if last.After(now) {
+		last = now
+	}
+	if floor := last.Add(t.Policy.MinInterval); !r.Past.AttemptAt.IsZero() && floor.After(at) {
+		return floor, whyFloor
+	}
+	return at, why
+}
+
+// wanted is due without the floor.
+func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
+	switch {
+	case r.Inputs != "" && r.Inputs != t.Inputs:
+		return now, whyInputs
+	case r.Past.Parked:
+		return never, whyParked
+	case r.Past.Failures > 0:
+		return r.Past.RetryAt, retryWhy(t, r)
+	case r.Past.Open:
+		return now, whyLost
+	case !HasValue(r.Token):
+		return now, whyFirst
+	}
+	at, why := planned(t, r, seed)
+	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {
+		at, why = p, whyPlanned
+		if t.Policy.Schedule != nil {
+			if s := t.Policy.Schedule.Next(now); !s.IsZero() && s.Before(at) {
+				at, why = s, whySchedule
+			}
+		}
+	}
+	return at, why
+}
+
+func retryWhy(t *Task, r Record) Why {
+	switch {
+	case r.Past.Asked:
+		return whyRetryAfter
+	case t.Kind != Obtaining:
+		return whyLocalRetry
+	}
+	return whyRetry
+}
+
+// planned is the instant for a token that is in hand and did not fail.
+func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
+	p, tok := t.Policy, r.Token
+	life := tok.ExpiresAt.Sub(r.ObtainedAt)
+	// A margin longer than the life would ask again at once, for ever.
+	margin, why := min(p.RenewBefore.Of(life), life/2), whyRenewBefore
+	if tok.PolicyExpiry {
+		why = whyMaxAge
+		if !p.OwnRenewBefore {
+			// max_age names the instant of renewal itself; the small lead lets
+			// the answer arrive before the policy's end.
+			margin = min(life/50, 2*p.Timeout)
+		}
+	}
+	at := tok.ExpiresAt.Add(-margin)
+	if !tok.PolicyExpiry && life > longestLife {
+		at, why = r.Past.AttemptAt.Add(p.MaxAge), whyMaxAge
+	}
+	if wait := at.Sub(r.ObtainedAt); wait > 0 {
+		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, r.Revision, 0)))
+	}
+	if r.Unchanged > 0 && life <= longestLife {
+		// Fixed steps through the margin, then once at expiry: whoever answers
+		// the same again is not asked in ever shorter steps.
+		at, why = r.Past.AttemptAt.Add(max(p.MinInterval, margin/5)), whySame
+		if tok.ExpiresAt.After(r.Past.AttemptAt) && at.After(tok.ExpiresAt) {
+			at = tok.ExpiresAt
+		}
+	}
+	if p.Schedule != nil {
+		if s := p.Schedule.Next(r.Past.AttemptAt); !s.IsZero() && s.Before(at) {
+			at, why = s, whySchedule
+		}
+	}
+	if tok.UsefulAfter.After(at) {
+		at, why = tok.UsefulAfter, whyHint
+	}
+	return at, why
+}
+
+// part returns up to the margin's part of span, by a chance of 0 to below 1.
+func part(m Margin, span time.Duration, chance float64) time.Duration {
+	return time.Duration(float64(m.Of(span)) * chance)
+}
+
+// chance is the same number for the same attempt on the same host, over
+// restarts: the fleet is spread, and nothing moves when the daemon restarts.
+func chance(seed uint64, name string, revision uint64, attempt int) float64 {
+	const prime = 1099511628211
+	h := seed ^ 14695981039346656037
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * prime
+	}
+	h = (h ^ revision) * prime
+	h = (h ^ uint64(attempt)) * prime
+	// The finaliser of MurmurHash3 spreads the low bits over all of them.
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	h ^= h >> 33
+	return float64(h>>11) / (1 << 53)
+}

@@ -1,0 +1,99 @@
+package schedule
+
+import "container/heap"
+
+// queue is a heap of entries in the order of less. Every entry sits in at most
+// one queue at a time and knows its place there, so that it is moved or
+// removed in O(log n).
+type queue struct {
+	items []*entry
+	less  func(a, b *entry) bool
+}
+
+func (q *queue) Len() int           { return len(q.items) }
+func (q *queue) Less(i, j int) bool { return q.less(q.items[i], q.items[j]) }
+func (q *queue) Swap(i, j int) {
+	q.items[i], q.items[j] = q.items[j], q.items[i]
+	q.items[i].place, q.items[j].place = i, j
+}
+
+func (q *queue) Push(x any) {
+	e := x.(*entry)
+	e.place, e.in = len(q.items), q
+	q.items = append(q.items, e)
+}
+
+func (q *queue) Pop() any {
+	last := len(q.items) - 1
+	e := q.items[last]
+	q.items[last] = nil
+	q.items = q.items[:last]
+	e.in = nil
+	return e
+}
+
+func (q *queue) first() *entry {
+	if len(q.items) == 0 {
+		return nil
+	}
+	return q.items[0]
+}
+
+// put moves the entry into q, from wherever it is.
+func (q *queue) put(e *entry) {
+	if e.in == q {
+		heap.Fix(q, e.place)
+		return
+	}
+	e.leave()
+	heap.Push(q, e)
+}
+
+// leave takes the entry out of its queue, if it is in one.
+func (e *entry) leave() {
+	if e.in != nil {
+		heap.Remove(e.in, e.place)
+	}
+}
+
+// gates is a heap of groups by the instant at which they may let a waiting
+// task through.
+type gates []*group
+
+func (g gates) Len() int           { return len(g) }
+func (g gates) Less(i, j int) bool { return g[i].gate.Before(g[j].gate) }
+func (g gates) Swap(i, j int) {
+	g[i], g[j] = g[j], g[i]
+	g[i].place, g[j].place = i, j
+}
+
+func (g *gates) Push(x any) {
+	grp := x.(*group)
+	grp.place = len(*g)
+	*g = append(*g, grp)
+}
+
+func (g *gates) Pop() any {
+	last := len(*g) - 1
+	grp := (*g)[last]
+	(*g)[last] = nil
+	*g = (*g)[:last]
+	grp.place = -1
+	return grp
+}
+
+// set puts the group into the heap at its gate, or moves it there.
+func (g *gates) set(grp *group) {
+	if grp.place >= 0 {
+		heap.Fix(g, grp.place)
+		return
+	}
+	heap.Push(g, grp)
+}
+
+// drop takes the group out of the heap, if it is in there.
+func (g *gates) drop(grp *group) {
+	if grp.place >= 0 {
+		heap.Remove(g, grp.place)
+	}
+}

@@ -1,0 +1,147 @@
+package schedule
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// Memory holds the records of an earlier life, by name.
+type Memory struct {
+	Records   map[Key]Record
+	Providers map[string]ProviderRecord
+}
+
+// Install makes the board hold exactly these groups and tasks. What it already
+// holds keeps its record, and is neither disturbed nor due earlier by a change
+// of timing alone; what is new takes its record from memory, if there is one.
+// It returns the keys that are no longer there. A running task goes on either
+// way: one that is gone is reported by the Fold that ends it.
+func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
+	b.installGroups(groups, memory.Providers)
+	wanted := make(map[Key]bool, len(tasks))
+	b.dependents = make(map[string][]*entry, len(tasks))
+	for _, t := range tasks {
+		wanted[t.Key] = true
+		e := b.entries[t.Key]
+		if e == nil {
+			e = &entry{task: t, rec: memory.Records[t.Key]}
+			b.entries[t.Key] = e
+		}
+		b.adopt(e, t, now)
+		for _, name := range t.Needs {
+			b.dependents[name] = append(b.dependents[name], e)
+		}
+	}
+	for key, e := range b.entries {
+		if wanted[key] {
+			continue
+		}
+		e.leave()
+		if e.gone = e.running; !e.gone {
+			delete(b.entries, key)
+			removed = append(removed, key)
+		}
+	}
+	slices.SortFunc(removed, func(a, b Key) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	b.replay(now)
+	for _, e := range b.entries {
+		if !e.gone {
+			b.replan(e, now)
+		}
+	}
+	for name, g := range b.groups {
+		if !slices.ContainsFunc(groups, func(s Group) bool { return s.Name == name }) {
+			b.gates.drop(g)
+			delete(b.groups, name)
+			continue
+		}
+		b.regate(g, now)
+	}
+	return removed
+}
+
+// installGroups takes the groups over. Groups that are gone stay until their
+// tasks have left them.
+func (b *Board) installGroups(groups []Group, known map[string]ProviderRecord) {
+	for _, spec := range groups {
+		g := b.groups[spec.Name]
+		if g == nil {
+			g = &group{rec: known[spec.Name], place: -1, waiting: queue{less: moreUrgent}}
+			b.groups[spec.Name] = g
+		}
+		if !slices.Equal(g.spec.Rates, spec.Rates) {
+			g.buckets = nil
+			for _, r := range spec.Rates {
+				g.buckets = append(g.buckets, newBucket(r))
+			}
+		}
+		g.spec = spec
+	}
+}
+
+// adopt gives the entry its new task and puts the record right for it.
+func (b *Board) adopt(e *entry, t *Task, now time.Time) {
+	e.task, e.gone = t, false
+	if g := b.groups[t.Group]; g != e.group {
+		e.leave()
+		if e.running && !e.detached {
+			e.group.running--
+			g.running++
+		}
+		e.group = g
+	}
+	if t.Kind != Obtaining {
+		return
+	}
+	r := &e.rec
+	if r.Identity != t.Identity && HasValue(r.Token) {
+		// The values belong to something else at the backend. The floor and the
+		// count of revisions go on, so that sinks see a change.
+		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
+	}
+	if expires := r.Token.IssuedAt.Add(t.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
+		r.Token.ExpiresAt = expires
+		r.Revision++
+	}
+}
+
+// replay fills buckets that start empty with the calls that the records tell
+// of, so that a restart gives no fresh burst.
+func (b *Board) replay(now time.Time) {
+	calls := map[*group][]time.Time{}
+	for _, e := range b.entries {
+		if at := e.rec.Past.AttemptAt; !at.IsZero() && !at.After(now) && len(e.group.buckets) > 0 && e.group.buckets[0].next.IsZero() {
+			calls[e.group] = append(calls[e.group], at)
+		}
+	}
+	for g, at := range calls {
+		slices.SortFunc(at, time.Time.Compare)
+		for i := range g.buckets {
+			for _, t := range at {
+				g.buckets[i].take(t)
+			}
+		}
+	}
+}
+
+// moreUrgent orders what waits for one group: earliest expiry first, and what
+// has nothing in force as if it had expired when it became due.
+func moreUrgent(a, b *entry) bool {
+	if c := urgency(a).Compare(urgency(b)); c != 0 {
+		return c < 0
+	}
+	if c := a.dueAt.Compare(b.dueAt); c != 0 {
+		return c < 0
+	}
+	return a.task.Name < b.task.Name
+}
+
+func urgency(e *entry) time.Time {
+	if HasValue(e.rec.Token) && !e.rec.Token.ExpiresAt.IsZero() {
+		return e.rec.Token.ExpiresAt
+	}
+	return e.dueAt
+}

@@ -1,0 +1,468 @@
+// Package schedule is the board: it decides what is due, and says why.
+//
+// The board is pure. It reads no clock, starts no goroutine and does no I/O:
+// instants come in as arguments, decisions go out as values, so that a daemon,
+// a single run, a simulation and a test drive the very same code. Obtaining a
+// credential, delivering it to a sink and running a hook are the same kind of
+// task here; floor, retry, jitter and the reasons for each instant exist once.
+//
+// It promises: no credential's backend is called twice within its floor,
+// whatever happened; no provider sees more calls than its rate, its
+// concurrency and its cool-down allow; what waits for a provider is served
+// earliest expiry first; a failure of one task moves no other task; every step
+// costs O(log n) of the number of tasks.
+//
+// A Board belongs to one goroutine. Records that it was given or has returned
+// are never changed.
+package schedule
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// Board holds every task, its record and its place in time.
+type Board struct {
+	seed    uint64
+	entries map[Key]*entry
+	groups  map[string]*group
+	timed   queue // what is planned, by instant
+	gates   gates // groups with waiting tasks, by instant
+	// dependents are the tasks that need a credential, by its name.
+	dependents map[string][]*entry
+}
+
+// entry is one task on the board.
+type entry struct {
+	task  *Task
+	rec   Record
+	group *group
+	in    *queue
+	place int
+	at    time.Time // planned instant; zero when not by itself
+	why   Why
+	// dueAt is when it became due, while it waits or runs.
+	dueAt   time.Time
+	running bool
+	// gone says that the configuration no longer has the task, which runs yet.
+	gone bool
+	// detached says that it runs without counting against the group any more.
+	detached bool
+	asked    bool
+	// stale names, for each input whose values were refused, the revision that
+	// was; the task waits for another one.
+	stale map[string]uint64
+}
+
+// group is one budget on the board.
+type group struct {
+	spec    Group
+	buckets []bucket
+	rec     ProviderRecord
+	waiting queue
+	running int
+	gate    time.Time
+	place   int // in Board.gates, -1 when not there
+}
+
+// New returns an empty board. The seed spreads instants: the same seed gives
+// the same plan.
+func New(seed uint64) *Board {
+	return &Board{
+		seed:       seed,
+		entries:    map[Key]*entry{},
+		groups:     map[string]*group{},
+		timed:      queue{less: func(a, b *entry) bool { return a.at.Before(b.at) }},
+		dependents: map[string][]*entry{},
+	}
+}
+
+// Start is one task that must start now.
+type Start struct {
+	Task   *Task
+	Record Record
+	DueAt  time.Time
+	Why    Why
+}
+
+// Due takes out what must start at now, in the order in which it should, and
+// returns the instant at which the board must be asked again, zero when no
+// task will become due by itself. What it returned is running until Fold.
+func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
+	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
+		e.dueAt = e.at
+		e.group.waiting.put(e)
+		b.regate(e.group, now)
+	}
+	for len(b.gates) > 0 && !b.gates[0].gate.After(now) {
+		g := b.gates[0]
+		e := g.waiting.first()
+		e.leave()
+		if at, why := b.next(e, now); at.IsZero() || at.After(now) {
+			// It waited for its turn, and meanwhile the reason went away (an
+			// input expired, say).
+			b.plan(e, at, why)
+		} else {
+			e.running, e.asked, e.detached = true, false, false
+			g.running++
+			for i := range g.buckets {
+				g.buckets[i].take(now)
+			}
+			starts = append(starts, Start{e.task, e.rec, e.dueAt, why})
+		}
+		b.regate(g, now)
+	}
+	if e := b.timed.first(); e != nil {
+		wake = e.at
+	}
+	if len(b.gates) > 0 && (wake.IsZero() || b.gates[0].gate.Before(wake)) {
+		wake = b.gates[0].gate
+	}
+	return starts, wake
+}
+
+// regate computes when the group may let its first waiting task through, and
+// takes it out of the gates while only the end of a running task can open it.
+func (b *Board) regate(g *group, now time.Time) {
+	if g.waiting.Len() == 0 || g.running >= g.spec.Concurrency {
+		b.gates.drop(g)
+		return
+	}
+	g.gate = now
+	if g.rec.CooldownUntil.After(now) {
+		g.gate = g.rec.CooldownUntil
+	}
+	for i := range g.buckets {
+		g.gate = g.buckets[i].allowedAt(g.gate)
+	}
+	b.gates.set(g)
+}
+
+// next says when the entry wants to start, by its own record and by those it
+// depends on.
+func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
+	switch e.task.Kind {
+	case Obtaining:
+		return b.nextObtain(e, now)
+	case Delivering:
+		if why, owed := b.owes(e); owed || e.asked {
+			return retryOr(e, now, why)
+		}
+	case Hooking:
+		if b.hookReady(e) {
+			return retryOr(e, now, whyHook)
+		}
+	}
+	return never, whyIdle
+}
+
+func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
+	for _, name := range e.task.Needs {
+		input := b.entries[Key{Obtaining, name}]
+		if input == nil || !inForce(input.rec.Token, now) {
+			return never, whyInput
+		}
+		if revision, refused := e.stale[name]; refused && revision == input.rec.Revision {
+			return never, whyInput
+		}
+	}
+	if e.asked {
+		floor := e.rec.Past.AttemptAt
+		if floor.After(now) {
+			floor = now
+		}
+		if floor = floor.Add(e.task.Policy.MinInterval); !e.rec.Past.AttemptAt.IsZero() && floor.After(now) {
+			return floor, whyFloor
+		}
+		return now, whyAsked
+	}
+	return due(e.task, e.rec, now, b.seed)
+}
+
+// inForce reports whether the token shows something that has not expired.
+func inForce(c credential.Credential, now time.Time) bool {
+	return HasValue(c) && (c.ExpiresAt.IsZero() || c.ExpiresAt.After(now))
+}
+
+// owes reports whether a sink holds something else than it should, once every
+// credential it shows has a value.
+func (b *Board) owes(e *entry) (Why, bool) {
+	why, owed := whyIdle, false
+	for _, name := range e.task.Needs {
+		c := b.entries[Key{Obtaining, name}]
+		if c == nil || !HasValue(c.rec.Token) {
+			return whyInput, false
+		}
+		if e.rec.Delivered[name].Revision != c.rec.Revision {
+			why, owed = whyOwed, true
+		}
+	}
+	if e.rec.Target != e.task.Target {
+		why, owed = whyTarget, true
+	}
+	return why, owed
+}
+
+// hookReady reports whether a hook is owed and its sink is not just about to
+// change again. A sink that fails does not hold the hook of an earlier change
+// back.
+func (b *Board) hookReady(e *entry) bool {
+	sink := b.entries[Key{Delivering, e.task.Name}]
+	if sink == nil || sink.running || sink.rec.Changes == e.rec.Ran {
+		return false
+	}
+	_, owed := b.owes(sink)
+	return !owed || sink.rec.Past.Failures > 0
+}
+
+func retryOr(e *entry, now time.Time, why Why) (time.Time, Why) {
+	if r := e.rec.Past.RetryAt; !e.asked && e.rec.Past.Failures > 0 && r.After(now) {
+		return r, whyLocalRetry
+	}
+	return now, why
+}
+
+// plan puts the entry where its next instant belongs.
+func (b *Board) plan(e *entry, at time.Time, why Why) {
+	e.at, e.why = at, why
+	if at.IsZero() {
+		e.leave()
+		return
+	}
+	b.timed.put(e)
+}
+
+// replan computes the entry's instant anew, unless it runs.
+func (b *Board) replan(e *entry, now time.Time) {
+	if e.running {
+		return
+	}
+	waited := e.in == &e.group.waiting
+	at, why := b.next(e, now)
+	if waited && !at.IsZero() && !at.After(now) {
+		e.at, e.why = at, why
+		e.group.waiting.put(e)
+		return
+	}
+	b.plan(e, at, why)
+	if waited {
+		b.regate(e.group, now)
+	}
+}
+
+// Folded is what a fold changed beyond its own task.
+type Folded struct {
+	// Provider is the record of the task's group, Cooled whether it changed.
+	Provider ProviderRecord
+	Cooled   bool
+	// Removed says that the configuration no longer has the task: what is
+	// stored of it can go.
+	Removed bool
+}
+
+// Fold takes the end of an attempt back: the record it led to, and the result
+// for what the group shares. A task that has another identity by now keeps
+// nothing of it but the instant of the call.
+func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
+	e := b.entries[s.Task.Key]
+	if e == nil || !e.running {
+		return Folded{}
+	}
+	e.running = false
+	if !e.detached {
+		e.group.running--
+	}
+	out := Folded{Cooled: b.cool(e.group, res), Provider: e.group.rec, Removed: e.gone}
+	if e.gone {
+		delete(b.entries, s.Task.Key)
+		b.regateLive(e.group, now)
+		return out
+	}
+	if e.task.Identity != s.Task.Identity {
+		e.rec.Past.AttemptAt = rec.Past.AttemptAt
+	} else {
+		e.rec = rec
+	}
+	e.stale = nil
+	if res.Fault != nil && res.Fault.StaleInput != "" {
+		b.refuse(e, res, now)
+	}
+	b.replan(e, now)
+	b.regate(e.group, now)
+	b.touch(e, now)
+	return out
+}
+
+// regateLive is regate for a group that may have left the board.
+func (b *Board) regateLive(g *group, now time.Time) {
+	if b.groups[g.spec.Name] == g {
+		b.regate(g, now)
+	}
+}
+
+// refuse notes that an input's values were refused, and asks for new ones
+// unless they have been renewed since the attempt began.
+func (b *Board) refuse(e *entry, res Result, now time.Time) {
+	input := b.entries[Key{Obtaining, res.Fault.StaleInput}]
+	if input == nil || input.rec.ObtainedAt.After(res.At) {
+		return
+	}
+	e.stale = map[string]uint64{input.task.Name: input.rec.Revision}
+	if !input.running && !input.rec.Past.Parked {
+		input.asked = true
+		b.replan(input, now)
+	}
+}
+
+// touch replans what depends on the entry.
+func (b *Board) touch(e *entry, now time.Time) {
+	switch e.task.Kind {
+	case Obtaining:
+		for _, d := range b.dependents[e.task.Name] {
+			b.replan(d, now)
+			if d.task.Kind == Delivering {
+				b.touch(d, now)
+			}
+		}
+	case Delivering:
+		if hook := b.entries[Key{Hooking, e.task.Name}]; hook != nil {
+			b.replan(hook, now)
+		}
+	}
+}
+
+// cool folds a result into what the callers of one backend share and reports
+// whether that changed.
+func (b *Board) cool(g *group, res Result) bool {
+	before := g.rec
+	switch {
+	case !res.Called:
+	case res.Fault == nil:
+		g.rec.Throttles = 0
+	case res.Fault.RetryAfter.After(res.End) || res.Fault.Reason == credential.ReasonThrottled:
+		until := res.Fault.RetryAfter
+		if !until.After(res.End) {
+			// Asked for fewer calls, but not told how long: as after any other
+			// failure, and together for all callers.
+			until = res.End.Add(min(firstCooldown<<min(g.rec.Throttles, 5), maxCallDelay))
+		}
+		g.rec.Throttles++
+		if until.After(g.rec.CooldownUntil) {
+			g.rec.CooldownUntil = until
+		}
+	}
+	return g.rec != before
+}
+
+// firstCooldown is the shared wait after a refusal that names none.
+const firstCooldown = 15 * time.Second
+
+// Kick makes a task due at once, parked or not, as far as the floor, the rate
+// and the cool-down allow. It reports whether the task exists. One that is
+// running already is left to its end.
+func (b *Board) Kick(now time.Time, key Key) bool {
+	e := b.entries[key]
+	if e == nil {
+		return false
+	}
+	if !e.running {
+		e.asked = true
+		b.replan(e, now)
+	}
+	return true
+}
+
+// Detach lets a running task go on without counting against its group: it
+// hangs, and must not keep others from starting. Its own lane stays taken.
+func (b *Board) Detach(now time.Time, key Key) {
+	if e := b.entries[key]; e != nil && e.running && !e.detached {
+		e.detached = true
+		e.group.running--
+		b.regate(e.group, now)
+	}
+}
+
+// Status is what the board knows of one task at an instant.
+type Status struct {
+	Task   *Task
+	Record Record
+	// At is the next attempt as things stand, zero when none is planned; while
+	// the task waits for its provider it is the earliest instant of its turn.
+	At      time.Time
+	Why     Why
+	Running bool
+	Waiting bool // due, and waiting for rate, concurrency or cool-down
+	Owed    bool // sinks and hooks: something is to be done
+}
+
+// Look returns the status of one task.
+func (b *Board) Look(now time.Time, key Key) (Status, bool) {
+	e := b.entries[key]
+	if e == nil {
+		return Status{}, false
+	}
+	s := Status{Task: e.task, Record: e.rec, At: e.at, Why: e.why, Running: e.running}
+	switch e.task.Kind {
+	case Delivering:
+		_, s.Owed = b.owes(e)
+	case Hooking:
+		sink := b.entries[Key{Delivering, e.task.Name}]
+		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
+	}
+	if g := e.group; e.in == &g.waiting {
+		s.Waiting = true
+		switch {
+		case g.rec.CooldownUntil.After(now):
+			s.At, s.Why = g.rec.CooldownUntil, whyCooldown
+		case g.running >= g.spec.Concurrency:
+			s.At, s.Why = now, whyConcurrency
+		case g.gate.After(now):
+			s.At, s.Why = g.gate, whyRate
+		}
+	} else if g.rec.CooldownUntil.After(s.At) && !s.At.IsZero() {
+		s.At, s.Why = g.rec.CooldownUntil, whyCooldown
+	}
+	return s, true
+}
+
+// GroupStatus is what the board knows of one group.
+type GroupStatus struct {
+	Record           ProviderRecord
+	Waiting, Running int
+}
+
+// LookGroup returns the status of one group.
+func (b *Board) LookGroup(name string) (GroupStatus, bool) {
+	g := b.groups[name]
+	if g == nil {
+		return GroupStatus{}, false
+	}
+	return GroupStatus{g.rec, g.waiting.Len(), g.running}, true
+}
+
+// Token returns the last answer for a credential and its mark.
+func (b *Board) Token(name string) (credential.Credential, Mark) {
+	e := b.entries[Key{Obtaining, name}]
+	if e == nil {
+		return credential.Credential{}, Mark{}
+	}
+	return e.rec.Token, Mark{e.rec.Token.Generation, e.rec.Revision}
+}
+
+// Idle reports whether nothing runs and nothing waits for more than its turn:
+// a single run is over then.
+func (b *Board) Idle(now time.Time) bool {
+	if e := b.timed.first(); e != nil && !e.at.After(now) {
+		return false
+	}
+	for _, g := range b.groups {
+		if g.running > 0 || g.waiting.Len() > 0 && !g.rec.CooldownUntil.After(now) {
+			return false
+		}
+	}
+	return true
+}
+
+var _ heap.Interface = (*queue)(nil)

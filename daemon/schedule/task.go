@@ -1,0 +1,55 @@
+package schedule
+
+// Kind tells what a task does.
+type Kind uint8
+
+// The kinds of task.
+const (
+	Obtaining Kind = iota
+	Delivering
+	Hooking
+)
+
+// String returns the noun that the kind of task stands for.
+func (k Kind) String() string {
+	return [...]string{"credential", "sink", "hook"}[k]
+}
+
+// Key names one task.
+type Key struct {
+	Kind Kind
+	Name string // of the credential, or of the sink
+}
+
+// Task is what the configuration says about one thing to be done again and
+// again. The board keeps the pointer; it must not be changed after Install.
+type Task struct {
+	Key
+	// Group is the name of the group whose budget the task shares: its
+	// provider; SinkGroup or HookGroup for the others.
+	Group string
+	// Policy times the obtaining of credentials; the others use none of it.
+	Policy Policy
+	// Needs names the credentials the task is made from.
+	Needs []string
+	// Identity and Inputs are those of Record; credentials only.
+	Identity, Inputs string
+	// Target is that of Record; sinks only.
+	Target string
+	// Payload is the caller's own, untouched.
+	Payload any
+}
+
+// Group is a budget that tasks share.
+type Group struct {
+	Name        string
+	Concurrency int // at least 1
+	Rates       []Rate
+}
+
+// Names of the groups of tasks on this machine. They hold characters that no
+// configured name has.
+const (
+	SinkGroup = "(sinks)"
+	HookGroup = "(hooks)"
+)
