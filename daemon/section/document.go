@@ -1,0 +1,274 @@
+package section
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// document is a TOML file on its way to a tree that knows every key's line.
+type document struct {
+	file   string
+	data   []byte
+	lines  []int // offset of each line's start
+	parser unstable.Parser
+	root   *table
+	faults []Fault
+
+	current *table // the table that key-value lines go to
+	path    []string
+}
+
+// parseDocument reads TOML. The tree is nil when the syntax is broken; faults
+// of meaning, such as a key given twice, leave a tree with the first of them.
+func parseDocument(file string, data []byte) (*table, []Fault) {
+	data, line, problem := decodeText(data)
+	if problem != "" {
+		return nil, []Fault{{file, line, "toml", problem}}
+	}
+	d := &document{file: file, data: data, root: newTable(headed)}
+	d.current = d.root
+	d.lines = append(d.lines, 0)
+	for i, c := range data {
+		if c == '\n' {
+			d.lines = append(d.lines, i+1)
+		}
+	}
+	d.parser.Reset(data)
+	for d.parser.NextExpression() {
+		d.expression(d.parser.Expression())
+	}
+	if err := d.parser.Error(); err != nil {
+		return nil, append(d.faults, d.syntaxFault(err))
+	}
+	d.crossCheck()
+	return d.root, d.faults
+}
+
+// decodeText drops the byte order mark that some editors write and says so
+// when the file is no UTF-8 by the look of its first bytes.
+func decodeText(data []byte) (text []byte, line int, problem string) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return nil, 1, "the file is UTF-16 (expected UTF-8: save it as UTF-8)"
+	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+		data = data[3:]
+	}
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		return nil, 1 + bytes.Count(data[:i], []byte("\n")), "the file holds a zero byte (expected UTF-8 text)"
+	}
+	return data, 0, ""
+}
+
+// crossCheck lets the decoder of the library look at the whole document: it
+// knows the rules about redefinition and ranges that the walk does not repeat.
+func (d *document) crossCheck() {
+	var whole map[string]any
+	err := toml.Unmarshal(d.data, &whole)
+	if err == nil {
+		return
+	}
+	line, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
+	key := []string(nil)
+	if de, ok := errors.AsType[*toml.DecodeError](err); ok {
+		line, _ = de.Position()
+		key = de.Key()
+	}
+	if strings.HasPrefix(message, "unable to parse float") {
+		message = "number is out of range" // theirs repeats the value
+	}
+	line = max(line, 1)
+	if slices.ContainsFunc(d.faults, func(f Fault) bool { return f.Line == line }) {
+		return
+	}
+	name := dotted(key)
+	if name == "" {
+		name = d.guessKey(line)
+	}
+	d.faults = append(d.faults, Fault{d.file, line, name, oneLine(message) + " (expected valid TOML)"})
+}
+
+func (d *document) syntaxFault(err error) Fault {
+	line := len(d.lines)
+	if pe, ok := errors.AsType[*unstable.ParserError](err); ok {
+		// The highlight shares the document's array, hence the offset.
+		if at := cap(d.data) - cap(pe.Highlight); at >= 0 && at <= len(d.data) {
+			line = d.lineAt(at)
+		}
+	}
+	return Fault{d.file, line, d.guessKey(line), oneLine(err.Error()) + " (expected valid TOML; text, durations and shares stand in quotes)"}
+}
+
+// guessKey names the key that a broken line seems to set.
+func (d *document) guessKey(line int) string {
+	path := slices.Clone(d.path)
+	text := d.data[d.lines[line-1]:]
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		text = text[:end]
+	}
+	if before, _, ok := bytes.Cut(text, []byte("=")); ok {
+		if key := strings.TrimSpace(string(before)); key != "" && shown(key) == key {
+			path = append(path, key)
+		}
+	}
+	if len(path) == 0 {
+		return "toml"
+	}
+	return dotted(path)
+}
+
+func (d *document) lineAt(offset int) int {
+	i, found := slices.BinarySearch(d.lines, offset)
+	if found {
+		i++
+	}
+	return max(i, 1)
+}
+
+func (d *document) faultf(line int, path []string, format string, args ...any) {
+	d.faults = append(d.faults, Fault{d.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))})
+}
+
+// expression takes one top-level expression into the tree.
+func (d *document) expression(n *unstable.Node) {
+	switch n.Kind {
+	case unstable.Table, unstable.ArrayTable:
+		keys, lines := d.keysOf(n.Key())
+		d.current, d.path = d.header(keys, lines, n.Kind == unstable.ArrayTable), keys
+	case unstable.KeyValue:
+		d.keyValue(d.current, d.path, n)
+	}
+}
+
+func (d *document) keysOf(it unstable.Iterator) (keys []string, lines []int) {
+	for it.Next() {
+		k := it.Node()
+		keys = append(keys, string(k.Data))
+		lines = append(lines, d.lineAt(int(k.Raw.Offset)))
+	}
+	return keys, lines
+}
+
+// header returns the table that a [header] or [[header]] opens. Where the
+// header contradicts what is there, its lines go to a table nobody sees.
+func (d *document) header(keys []string, lines []int, array bool) *table {
+	t := d.root
+	last := len(keys) - 1
+	for i, key := range keys[:last] {
+		e := t.get(key)
+		if e == nil {
+			next := newTable(implied)
+			t.add(key, lines[i], &node{kind: kindTable, line: lines[i], table: next})
+			t = next
+			continue
+		}
+		next := openTable(e.node)
+		if next == nil || next.origin == inline {
+			d.faultf(lines[i], keys[:i+1], "already has a value at line %d (expected a table for [%s])", e.line, dotted(keys))
+			return newTable(headed)
+		}
+		t = next
+	}
+	key, line, opened := keys[last], lines[last], newTable(headed)
+	e := t.get(key)
+	switch {
+	case e == nil && array:
+		t.add(key, line, &node{kind: kindArray, line: line, items: []*node{{kind: kindTable, line: line, table: opened}}})
+	case e == nil:
+		t.add(key, line, &node{kind: kindTable, line: line, table: opened})
+	case array && e.node.kind == kindArray && openTable(e.node) != nil:
+		e.node.items = append(e.node.items, &node{kind: kindTable, line: line, table: opened})
+	case !array && e.node.kind == kindTable && e.node.table.origin == implied:
+		e.node.table.origin = headed
+		e.line, e.node.line = line, line
+		return e.node.table
+	default:
+		d.faultf(line, keys, "already defined at line %d (expected each name once)", e.line)
+	}
+	return opened
+}
+
+// openTable returns the table that further keys below n go to.
+func openTable(n *node) *table {
+	switch {
+	case n.kind == kindTable:
+		return n.table
+	case n.kind == kindArray && len(n.items) > 0 && n.items[len(n.items)-1].kind == kindTable:
+		return n.items[len(n.items)-1].table
+	}
+	return nil
+}
+
+// keyValue takes key = value, whose key may have dots, into t.
+func (d *document) keyValue(t *table, path []string, n *unstable.Node) {
+	keys, lines := d.keysOf(n.Key())
+	last := len(keys) - 1
+	full := slices.Concat(path, keys)
+	for i, key := range keys[:last] {
+		e := t.get(key)
+		if e == nil {
+			next := newTable(byDotted)
+			t.add(key, lines[i], &node{kind: kindTable, line: lines[i], table: next})
+			t = next
+			continue
+		}
+		if e.node.kind != kindTable || e.node.table.origin == inline {
+			d.faultf(lines[i], full[:len(path)+i+1], "already has a value at line %d (expected each key once)", e.line)
+			return
+		}
+		t = e.node.table
+	}
+	value := d.value(n.Value(), lines[last], full)
+	if e := t.get(keys[last]); e != nil {
+		d.faultf(lines[last], full, "already defined at line %d (expected each key once)", e.line)
+		return
+	}
+	t.add(keys[last], lines[last], value)
+}
+
+// value makes a node; line is that of its key, or of the array around it.
+func (d *document) value(n *unstable.Node, line int, path []string) *node {
+	if n.Raw.Length > 0 {
+		line = d.lineAt(int(n.Raw.Offset))
+	}
+	v := &node{line: line}
+	switch n.Kind {
+	case unstable.String:
+		v.kind, v.text = kindString, string(n.Data)
+	case unstable.Integer:
+		v.kind, v.text = kindInteger, string(n.Data)
+	case unstable.Float:
+		v.kind, v.text = kindFloat, string(n.Data)
+	case unstable.Bool:
+		v.kind, v.text = kindBool, string(n.Data)
+	case unstable.Array:
+		v.kind = kindArray
+		for it := n.Children(); it.Next(); {
+			v.items = append(v.items, d.value(it.Node(), line, path))
+		}
+	case unstable.InlineTable:
+		v.kind, v.table = kindTable, newTable(byDotted)
+		for it := n.Children(); it.Next(); {
+			d.keyValue(v.table, path, it.Node())
+		}
+		v.table.close()
+	default:
+		v.kind, v.text = kindDate, string(n.Data)
+	}
+	return v
+}
+
+// close marks an inline table and all below it as complete.
+func (t *table) close() {
+	t.origin = inline
+	for _, e := range t.keys {
+		if e.node.kind == kindTable {
+			e.node.table.close()
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package section
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Fault is one thing that is wrong in the configuration. Message says what is
+// wrong and, in parentheses, what was expected; it never holds a secret.
+type Fault struct {
+	File    string
+	Line    int // from 1
+	Key     string
+	Message string
+}
+
+// Error returns the fault as one line: FILE:LINE: KEY: MESSAGE.
+func (f Fault) Error() string {
+	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Key, f.Message)
+}
+
+// Sort brings faults into the order of the files, as given, and of the lines
+// within them, and drops repetitions.
+func Sort(faults []Fault, files []string) []Fault {
+	rank := make(map[string]int, len(files))
+	for i, name := range files {
+		if _, ok := rank[name]; !ok {
+			rank[name] = i
+		}
+	}
+	sorted := slices.Clone(faults)
+	slices.SortStableFunc(sorted, func(a, b Fault) int {
+		ra, oka := rank[a.File]
+		rb, okb := rank[b.File]
+		switch {
+		case oka != okb && oka:
+			return -1
+		case oka != okb:
+			return 1
+		case ra != rb:
+			return ra - rb
+		case a.File != b.File:
+			return strings.Compare(a.File, b.File)
+		case a.Line != b.Line:
+			return a.Line - b.Line
+		}
+		return strings.Compare(a.Key+"\x00"+a.Message, b.Key+"\x00"+b.Message)
+	})
+	return slices.Compact(sorted)
+}
+
+// oneLine keeps a message on its line, whatever a value or a name holds.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// shown is a key as faults show it: quoted unless TOML takes it bare, and cut
+// when it is long.
+func shown(key string) string {
+	const most = 64
+	bare := key != ""
+	for _, r := range key {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-') {
+			bare = false
+			break
+		}
+	}
+	if runes := []rune(key); len(runes) > most {
+		key = string(runes[:most]) + "…"
+	}
+	if bare {
+		return key
+	}
+	return fmt.Sprintf("%q", key)
+}
+
+// dotted joins the elements of a path as faults show it.
+func dotted(path []string) string {
+	parts := make([]string, len(path))
+	for i, key := range path {
+		parts[i] = shown(key)
+	}
+	return strings.Join(parts, ".")
+}

@@ -1,0 +1,249 @@
+package section
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Has reports whether the key is there, whatever its value. It makes the key
+// known, so that a kind may refuse it in its own words.
+func (s *Section) Has(key string) bool {
+	k := knownKey{s.table, key}
+	if !s.known[k] {
+		s.known[k] = false
+	}
+	return s.table.get(key) != nil
+}
+
+// Text returns a string, or the fallback when the key is absent.
+func (s *Section) Text(key, fallback string) string {
+	n := s.take(key, kindString, "a string in quotes")
+	if n == nil {
+		return fallback
+	}
+	if n.text != fallback {
+		s.note(key, n.text)
+	}
+	return n.text
+}
+
+// Required returns a string that is there and not blank; anything else is a
+// fault and gives the empty string.
+func (s *Section) Required(key string) string {
+	if s.ask(key) == nil {
+		s.Faultf(key, "is missing (expected a string)")
+		return ""
+	}
+	n := s.take(key, kindString, "a string in quotes")
+	if n == nil {
+		return ""
+	}
+	if strings.TrimSpace(n.text) == "" {
+		s.Faultf(key, "is empty (expected a string)")
+		return ""
+	}
+	s.note(key, n.text)
+	return n.text
+}
+
+// Bool returns true or false, or the fallback when the key is absent.
+func (s *Section) Bool(key string, fallback bool) bool {
+	n := s.take(key, kindBool, "true or false, without quotes")
+	if n == nil {
+		return fallback
+	}
+	v := n.text == "true"
+	if v != fallback {
+		s.note(key, n.text)
+	}
+	return v
+}
+
+// Int returns an integer, or the fallback when the key is absent.
+func (s *Section) Int(key string, fallback int) int {
+	n := s.take(key, kindInteger, "an integer, without quotes")
+	if n == nil {
+		return fallback
+	}
+	v, ok := n.integer()
+	if !ok {
+		s.Faultf(key, "is out of range (expected an integer)")
+		return fallback
+	}
+	if v != fallback {
+		s.note(key, strconv.Itoa(v))
+	}
+	return v
+}
+
+// Duration returns a span of time above zero ("90s", "12h", "5d"), or the
+// fallback when the key is absent.
+func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
+	n := s.take(key, kindString, `a duration in quotes such as "90s", "12h" or "5d"`)
+	if n == nil {
+		return fallback
+	}
+	d, err := schedule.ParseDuration(n.text)
+	switch {
+	case err != nil:
+		s.Faultf(key, "%v", err)
+		return fallback
+	case d <= 0:
+		s.Faultf(key, "%q is not above zero (expected a duration such as \"90s\")", n.text)
+		return fallback
+	}
+	if d != fallback {
+		s.note(key, d.String())
+	}
+	return d
+}
+
+// Choice returns one of the allowed strings, or the fallback when the key is
+// absent.
+func (s *Section) Choice(key, fallback string, allowed ...string) string {
+	expected := `"` + strings.Join(allowed, `" or "`) + `"`
+	if len(allowed) > 2 {
+		expected = "one of " + strings.Join(allowed, ", ")
+	}
+	n := s.take(key, kindString, "%s", expected)
+	if n == nil {
+		return fallback
+	}
+	if !slices.Contains(allowed, n.text) {
+		s.Faultf(key, "%s is not known (expected %s)", quote(n.text), expected)
+		return fallback
+	}
+	if n.text != fallback {
+		s.note(key, n.text)
+	}
+	return n.text
+}
+
+// quote shows a value of the file in a fault, cut when it is long.
+func quote(text string) string {
+	if runes := []rune(text); len(runes) > 64 {
+		text = string(runes[:64]) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// Mode returns the permission bits of a file, written as a string ("0640"), or
+// the fallback when the key is absent.
+func (s *Section) Mode(key string, fallback fs.FileMode) fs.FileMode {
+	n := s.take(key, kindString, `a mode in quotes such as "0640"`)
+	if n == nil {
+		return fallback
+	}
+	bits, err := strconv.ParseUint(n.text, 8, 32)
+	if err != nil || len(n.text) < 3 || len(n.text) > 4 || bits > 0o777 {
+		s.Faultf(key, `%s is no mode (expected e.g. "0640")`, quote(n.text))
+		return fallback
+	}
+	if mode := fs.FileMode(bits); mode != fallback {
+		s.note(key, strconv.FormatUint(bits, 8))
+		return mode
+	}
+	return fallback
+}
+
+// Texts returns an array of strings; nil when the key is absent.
+func (s *Section) Texts(key string) []string {
+	n := s.take(key, kindArray, `an array of strings such as ["…"]`)
+	if n == nil {
+		return nil
+	}
+	texts := make([]string, 0, len(n.items))
+	for i, item := range n.items {
+		if item.kind != kindString {
+			s.record(item.line, s.child(key), "element %d is %s (expected a string in quotes)", i+1, item.kind)
+			continue
+		}
+		s.note(key+"\x00"+strconv.Itoa(len(texts)), item.text)
+		texts = append(texts, item.text)
+	}
+	return texts
+}
+
+// Entry is one key of a table of strings.
+type Entry struct{ Key, Text string }
+
+// TextMap returns a table of strings in the order of the file; nil when the
+// key is absent.
+func (s *Section) TextMap(key string) []Entry {
+	n := s.take(key, kindTable, `a table of strings such as { NAME = "…" }`)
+	if n == nil {
+		return nil
+	}
+	entries := make([]Entry, 0, len(n.table.keys))
+	for _, e := range n.table.keys {
+		if e.node.kind != kindString {
+			expected := "a string in quotes"
+			if e.node.kind == kindTable && e.node.table.origin != headed {
+				expected += `; a name with a dot is quoted too: "a.b" = "…"`
+			}
+			s.mismatch(e, append(s.child(key), e.key), expected)
+			continue
+		}
+		s.note(key+"\x00"+e.key, e.node.text)
+		entries = append(entries, Entry{e.key, e.node.text})
+	}
+	return entries
+}
+
+// Table returns the sub-table at key, or nil when it is absent. Its keys are
+// checked together with those of the object.
+func (s *Section) Table(key string) *Section {
+	n := s.take(key, kindTable, "a table such as { … }")
+	if n == nil {
+		return nil
+	}
+	for _, t := range s.tables {
+		if t.table == n.table {
+			return t
+		}
+	}
+	sub := &Section{
+		object: s.object, table: n.table, line: s.table.get(key).line, quiet: s.quiet,
+		path: s.child(key), below: slices.Concat(s.below, []string{key}),
+	}
+	s.tables = append(s.tables, sub)
+	return sub
+}
+
+var plainName = regexp.MustCompile(`^[^/\x00]+$`)
+
+// FilePath returns a path, made absolute from the folder of the configuration
+// file that holds the key; the empty string when the key is absent or empty.
+func (s *Section) FilePath(key string) string {
+	path := s.filePath(key)
+	if path != "" {
+		s.note(key, path)
+	}
+	return path
+}
+
+func (s *Section) filePath(key string) string {
+	n := s.take(key, kindString, "a path in quotes")
+	if n == nil || n.text == "" {
+		return ""
+	}
+	if strings.ContainsRune(n.text, 0) {
+		s.Faultf(key, "holds a zero byte (expected a path)")
+		return ""
+	}
+	return s.absolute(n.text)
+}
+
+func (s *Section) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(s.folder, path)
+}

@@ -1,0 +1,98 @@
+package section
+
+import "strconv"
+
+// kind is the type of a TOML value.
+type kind int
+
+const (
+	kindString kind = iota
+	kindInteger
+	kindFloat
+	kindBool
+	kindDate
+	kindArray
+	kindTable
+)
+
+// String returns the kind as a fault names it, with its article.
+func (k kind) String() string {
+	return [...]string{
+		"a string", "an integer", "a number with a fraction", "true or false", "a date or a time", "an array", "a table",
+	}[k]
+}
+
+// node is one value of the document.
+type node struct {
+	kind  kind
+	line  int
+	text  string  // a string's text; any other scalar as it is written
+	items []*node // arrays
+	table *table  // tables
+}
+
+// integer returns the value of an integer node.
+func (n *node) integer() (int, bool) {
+	if n.kind != kindInteger {
+		return 0, false
+	}
+	v, err := strconv.ParseInt(n.text, 0, strconv.IntSize)
+	return int(v), err == nil
+}
+
+// origin tells how a table came to be, which decides what may be added to it.
+type origin int
+
+const (
+	implied  origin = iota // by a header below it: [a.b] implies a
+	headed                 // by its own header
+	byDotted               // by a dotted key: a.b = 1 makes a
+	inline                 // { … }: closed
+)
+
+// table is one TOML table; its keys stand in the order of the file.
+type table struct {
+	origin origin
+	keys   []*entry
+	byName map[string]*entry
+}
+
+// entry is one key of a table.
+type entry struct {
+	key  string
+	line int
+	node *node
+}
+
+func newTable(from origin) *table { return &table{origin: from, byName: map[string]*entry{}} }
+
+// get returns the entry of a key, or nil.
+func (t *table) get(key string) *entry { return t.byName[key] }
+
+// add appends a key that is not there yet.
+func (t *table) add(key string, line int, n *node) {
+	e := &entry{key: key, line: line, node: n}
+	t.keys = append(t.keys, e)
+	t.byName[key] = e
+}
+
+// find returns the entry at a path below t, written with dots. A key that
+// holds a dot itself is found as well.
+func (t *table) find(path string) (elements []string, e *entry) {
+	if e := t.get(path); e != nil {
+		return []string{path}, e
+	}
+	for i := 0; i < len(path); i++ {
+		if path[i] != '.' {
+			continue
+		}
+		sub := t.get(path[:i])
+		if sub == nil || sub.node.kind != kindTable {
+			continue
+		}
+		if below, e := sub.node.table.find(path[i+1:]); e != nil {
+			return append([]string{path[:i]}, below...), e
+		}
+	}
+	return nil, nil
+}
