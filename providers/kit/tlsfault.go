@@ -1,0 +1,82 @@
+package kit
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// tlsFault returns the fault of a peer that could not be trusted, or did not
+// trust us, each with its cure; nil when err is something else.
+func (t *trail) tlsFault(err error) *credential.Fault {
+	what := tlsTrouble(err)
+	if what == "" {
+		return nil
+	}
+	return &credential.Fault{Reason: credential.ReasonTLS, Message: "trust " + t.target + ": " + what}
+}
+
+func tlsTrouble(err error) string {
+	if pin, ok := errors.AsType[*pinError](err); ok {
+		return pin.Error()
+	}
+	if text := err.Error(); strings.Contains(text, "keys are insecure") {
+		return "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"
+	}
+	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return certificateTrouble(v)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return alertTrouble(op.Err.Error())
+	}
+	if rec, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		if string(rec.RecordHeader[:]) == "HTTP/" {
+			return "the server speaks plain http on this port (is it http:// or another port?)"
+		}
+		return "the server speaks no TLS on this port (is the port right?)"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "local error" || strings.HasPrefix(err.Error(), "tls: ") {
+		return "the TLS handshake failed (the server must offer TLS 1.2 or newer with a cipher that is still safe)"
+	}
+	return ""
+}
+
+func certificateTrouble(v *tls.CertificateVerificationError) string {
+	if _, ok := errors.AsType[x509.HostnameError](v.Err); ok {
+		return "the server's certificate is for another name (set tls.server_name to the name in the certificate, or tls.pin_sha256)"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](v.Err); ok {
+		if invalid.Reason == x509.Expired {
+			return "the server's certificate has expired or is not valid yet (renew it there, or check the clock here)"
+		}
+		return "the server's certificate is not fit for a server (replace it there, or set tls.pin_sha256)"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); !ok {
+		return "the server's certificate could not be verified (set tls.ca_file to its authority, or tls.pin_sha256)"
+	}
+	cure := "set tls.ca_file to that authority, or tls.pin_sha256 to the server's key"
+	if len(v.UnverifiedCertificates) > 0 {
+		cure += "; the key shown has " + pinOf(v.UnverifiedCertificates[0]) + ", compare it at the server before you trust it"
+	}
+	return "the server's certificate comes from an authority unknown here (" + cure + ")"
+}
+
+// alertTrouble words the alert by which a peer refused the handshake. The
+// texts are crypto/tls's own names of the alerts.
+func alertTrouble(alert string) string {
+	alert = strings.TrimPrefix(alert, "tls: ")
+	switch alert {
+	case "certificate required", "bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
+		"unknown certificate", "unknown certificate authority", "access denied":
+		return "the server refused our certificate: " + alert + " (see tls.certificate)"
+	case "protocol version not supported", "handshake failure", "insufficient security level":
+		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer; some servers say so when they want tls.certificate)"
+	case "unrecognized name":
+		return "the server does not know the name it was called by (set tls.server_name)"
+	}
+	return "the server refused the TLS connection (is the url right? does it want tls.certificate?)"
+}
