@@ -1,0 +1,67 @@
+// Package metrics turns the engine's outcomes and views into Prometheus series.
+//
+// Gauges are computed at scrape time from one view of the engine, so that a
+// series goes with its object and never goes stale on its own. Counters and
+// histograms are fed by outcomes; they exist at zero from the moment a plan is
+// installed, so that increase() sees the first failure, and they are deleted
+// with the object. Labels are names of the configuration and fixed words. The
+// package decides nothing, and nothing reads its numbers back.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// namespace begins the name of every series of ours.
+const namespace = "vigente"
+
+// Viewer shows the engine's state. It may fail or be late, at the start for
+// instance; the last good view is shown then.
+type Viewer interface {
+	View(ctx context.Context) (refresh.View, error)
+}
+
+// Options are what New needs; all of them but the version are required.
+type Options struct {
+	Registerer        prometheus.Registerer
+	Viewer            Viewer
+	Version, Revision string
+}
+
+// Metrics holds every series of the daemon. It is a refresh.Observer. All its
+// methods are safe for concurrent use and do not block.
+type Metrics struct {
+	*outcomes
+	*reload
+}
+
+var _ refresh.Observer = (*Metrics)(nil)
+
+// New registers every series, those of the Go runtime and of the process
+// included.
+func New(opt Options) (*Metrics, error) {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info",
+		Help:        "Always 1; the labels say which build is running.",
+		ConstLabels: prometheus.Labels{"version": opt.Version, "revision": opt.Revision, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	m := &Metrics{outcomes: newOutcomes(), reload: newReload()}
+	parts := []prometheus.Collector{
+		build, newGauges(opt.Viewer), m.outcomes, m.reload,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}
+	for _, part := range parts {
+		if err := opt.Registerer.Register(part); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}

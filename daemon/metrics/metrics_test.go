@@ -1,0 +1,400 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+var at = time.Date(2026, 11, 22, 12, 0, 0, 500e6, time.UTC)
+
+// fakeEngine answers View with what it was given.
+type fakeEngine struct {
+	view refresh.View
+	err  error
+}
+
+func (f *fakeEngine) View(context.Context) (refresh.View, error) { return f.view, f.err }
+
+type hook struct{}
+
+func (hook) Run(context.Context) error { return nil }
+
+func plan() *refresh.Plan {
+	return &refresh.Plan{
+		Providers:   []refresh.ProviderSpec{{Name: "tss"}, {Name: "vault"}},
+		Credentials: []refresh.CredentialSpec{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []refresh.SinkSpec{{Name: "till", Hook: hook{}}, {Name: "plain"}},
+	}
+}
+
+func view() refresh.View {
+	return refresh.View{
+		At: at,
+		Credentials: []refresh.CredentialView{
+			{
+				Name: "cofre", Provider: "vault", State: refresh.Parked,
+				Limits: []credential.Limit{{Kind: "certificate", EndsAt: at.Add(2 * time.Hour)}, {Kind: "certificate", EndsAt: at.Add(time.Hour)}},
+			},
+			{
+				Name: "loja", Provider: "tss", State: refresh.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(10 * time.Second),
+				NextAttemptAt: at.Add(5 * time.Second), LastUsefulAttemptAt: at.Add(8 * time.Second),
+			},
+		},
+		Sinks: []refresh.SinkView{
+			{Name: "plain", Needs: []string{"cofre", "loja"}},
+			{Name: "till", Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 2}, LastDeliveredAt: at},
+		},
+		Providers: []refresh.ProviderView{{Name: "tss", CooldownUntil: at}, {Name: "vault"}},
+	}
+}
+
+func newMetrics(t testing.TB, engine *fakeEngine) (*Metrics, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	m, err := New(Options{Registerer: registry, Viewer: engine, Version: "1.2.3", Revision: "abc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Install(plan())
+	return m, registry
+}
+
+// series returns every series of ours as text, by name and labels.
+func series(t testing.TB, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for _, family := range families {
+		if !strings.HasPrefix(family.GetName(), "vigente_") {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				if l.GetName() != "goversion" {
+					labels = append(labels, l.GetName()+"="+l.GetValue())
+				}
+			}
+			key := family.GetName() + "{" + strings.Join(labels, ",") + "}"
+			switch {
+			case m.Counter != nil:
+				found[key] = m.GetCounter().GetValue()
+			case m.Gauge != nil:
+				found[key] = m.GetGauge().GetValue()
+			case m.Histogram != nil:
+				found[key+"count"] = float64(m.GetHistogram().GetSampleCount())
+				found[key+"sum"] = m.GetHistogram().GetSampleSum()
+			}
+		}
+	}
+	return found
+}
+
+func TestNamesAndHelpArePrometheusStyle(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{view: view()})
+	m.ObserveClock("tss", time.Second)
+	problems, err := testutil.GatherAndLint(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if !strings.HasPrefix(p.Metric, "go_") && !strings.HasPrefix(p.Metric, "process_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+func TestRegisteringTwiceIsAnError(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	for _, want := range []bool{true, false} {
+		_, err := New(Options{Registerer: registry, Viewer: &fakeEngine{}})
+		if (err == nil) != want {
+			t.Fatalf("New gave %v", err)
+		}
+	}
+}
+
+func TestGaugesShowTheView(t *testing.T) {
+	_, registry := newMetrics(t, &fakeEngine{view: view()})
+	got := series(t, registry)
+	const sec = 1795348800.5 // at
+	for key, want := range map[string]float64{
+		"vigente_build_info{revision=abc,version=1.2.3}":                                               1,
+		"vigente_credential_expiry_timestamp_seconds{credential=loja,provider=tss}":                    sec + 10,
+		"vigente_credential_issued_timestamp_seconds{credential=loja,provider=tss}":                    sec,
+		"vigente_credential_next_attempt_timestamp_seconds{credential=loja,provider=tss}":              sec + 5,
+		"vigente_credential_last_useful_attempt_timestamp_seconds{credential=loja,provider=tss}":       sec + 8,
+		"vigente_credential_generation{credential=loja,provider=tss}":                                  3,
+		"vigente_credential_generation{credential=cofre,provider=vault}":                               0,
+		"vigente_credential_state{credential=loja,provider=tss,state=valid}":                           1,
+		"vigente_credential_state{credential=loja,provider=tss,state=parked}":                          0,
+		"vigente_credential_state{credential=cofre,provider=vault,state=parked}":                       1,
+		"vigente_credential_state{credential=cofre,provider=vault,state=pending}":                      0,
+		"vigente_credential_state{credential=cofre,provider=vault,state=failing}":                      0,
+		"vigente_credential_state{credential=cofre,provider=vault,state=expired}":                      0,
+		"vigente_credential_limit_timestamp_seconds{credential=cofre,kind=certificate,provider=vault}": sec + 3600,
+		"vigente_sink_generation{credential=loja,sink=till}":                                           2,
+		"vigente_sink_generation{credential=cofre,sink=plain}":                                         0,
+		"vigente_sink_last_success_timestamp_seconds{sink=till}":                                       sec,
+		"vigente_provider_cooldown_until_timestamp_seconds{provider=tss}":                              sec,
+		"vigente_provider_cooldown_until_timestamp_seconds{provider=vault}":                            0,
+		"vigente_state_saved{}": 1,
+	} {
+		if value, ok := got[key]; !ok || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+		}
+	}
+	for _, absent := range []string{ // what is not known has no series, since 0 would be the year 1970
+		"vigente_credential_expiry_timestamp_seconds{credential=cofre,provider=vault}",
+		"vigente_credential_issued_timestamp_seconds{credential=cofre,provider=vault}",
+		"vigente_credential_next_attempt_timestamp_seconds{credential=cofre,provider=vault}",
+		"vigente_credential_last_useful_attempt_timestamp_seconds{credential=cofre,provider=vault}",
+		"vigente_sink_last_success_timestamp_seconds{sink=plain}",
+		"vigente_clock_offset_seconds{provider=tss}",
+	} {
+		if _, ok := got[absent]; ok {
+			t.Errorf("%s is there", absent)
+		}
+	}
+}
+
+func TestStateNotSavedIsShown(t *testing.T) {
+	v := view()
+	v.StateError = "no space left on device"
+	_, registry := newMetrics(t, &fakeEngine{view: v})
+	if got := series(t, registry)["vigente_state_saved{}"]; got != 0 {
+		t.Errorf("state_saved is %v", got)
+	}
+}
+
+func TestLastGoodViewStandsInForAnEngineThatDoesNotAnswer(t *testing.T) {
+	engine := &fakeEngine{err: errors.New("starting")}
+	_, registry := newMetrics(t, engine)
+	const key = "vigente_credential_generation{credential=loja,provider=tss}"
+	if _, ok := series(t, registry)[key]; ok {
+		t.Fatal("a gauge is there before any view")
+	}
+	engine.view, engine.err = view(), nil
+	if got := series(t, registry)[key]; got != 3 {
+		t.Fatalf("generation is %v", got)
+	}
+	engine.view, engine.err = refresh.View{}, errors.New("hangs")
+	if got := series(t, registry)[key]; got != 3 {
+		t.Errorf("generation is %v while the engine hangs", got)
+	}
+	engine.err = nil
+	if _, ok := series(t, registry)[key]; ok {
+		t.Error("the series outlived its object")
+	}
+}
+
+func TestScrapeGivesTheEngineABoundedTime(t *testing.T) {
+	var left time.Duration
+	g := newGauges(viewerFunc(func(ctx context.Context) (refresh.View, error) {
+		deadline, _ := ctx.Deadline()
+		left = time.Until(deadline)
+		return refresh.View{}, nil
+	}))
+	g.view()
+	if left <= 0 || left > 2*time.Second {
+		t.Errorf("the engine was given %v", left)
+	}
+}
+
+type viewerFunc func(context.Context) (refresh.View, error)
+
+func (f viewerFunc) View(ctx context.Context) (refresh.View, error) { return f(ctx) }
+
+// TestEveryOutcomeMovesItsSeries lists each outcome with all that it changes.
+func TestEveryOutcomeMovesItsSeries(t *testing.T) {
+	fault := func(r credential.Reason) *credential.Fault { return &credential.Fault{Reason: r} }
+	obtain := func(r schedule.Outcome, f *credential.Fault) refresh.Outcome {
+		return refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: r, Fault: f}
+	}
+	tests := []struct {
+		name    string
+		outcome refresh.Outcome
+		moved   map[string]float64
+	}{
+		{"renewed", refresh.Outcome{
+			Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Renewed, Called: true,
+			DueAt: at, StartedAt: at.Add(250 * time.Millisecond), Took: 2 * time.Second,
+		}, map[string]float64{
+			"vigente_renewals_total{credential=loja,provider=tss,result=renewed}": 1,
+			"vigente_renewal_duration_seconds{provider=tss}count":                 1,
+			"vigente_renewal_duration_seconds{provider=tss}sum":                   2,
+			"vigente_scheduler_lag_seconds{}count":                                1,
+			"vigente_scheduler_lag_seconds{}sum":                                  .25,
+		}},
+		{"started before it was due counts as no lag", refresh.Outcome{
+			Kind: refresh.Deliver, Name: "till", Result: schedule.Renewed, DueAt: at, StartedAt: at.Add(-time.Hour),
+		}, map[string]float64{
+			"vigente_sink_writes_total{result=written,sink=till}": 1,
+			"vigente_scheduler_lag_seconds{}count":                1,
+		}},
+		{"unchanged", obtain(schedule.Unchanged, nil), map[string]float64{
+			"vigente_renewals_total{credential=loja,provider=tss,result=unchanged}": 1,
+		}},
+		{"failed without a call", obtain(schedule.Failed, fault(credential.ReasonTLS)), map[string]float64{
+			"vigente_renewals_total{credential=loja,provider=tss,result=failed}": 1,
+			"vigente_renewal_failures_total{provider=tss,reason=tls}":            1,
+		}},
+		{"a reason outside the set", obtain(schedule.Failed, fault("odd")), map[string]float64{
+			"vigente_renewals_total{credential=loja,provider=tss,result=failed}": 1,
+			"vigente_renewal_failures_total{provider=tss,reason=internal}":       1,
+		}},
+		{"panicked", refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Panicked: true}, map[string]float64{
+			"vigente_renewals_total{credential=loja,provider=tss,result=failed}": 1,
+			"vigente_renewal_failures_total{provider=tss,reason=internal}":       1,
+			"vigente_panics_total{}": 1,
+		}},
+		{"sink unchanged", refresh.Outcome{Kind: refresh.Deliver, Name: "plain", Result: schedule.Unchanged}, map[string]float64{
+			"vigente_sink_writes_total{result=unchanged,sink=plain}": 1,
+		}},
+		{"sink failed", refresh.Outcome{Kind: refresh.Deliver, Name: "plain", Result: schedule.Failed}, map[string]float64{
+			"vigente_sink_writes_total{result=failed,sink=plain}": 1,
+		}},
+		{"hook ran", refresh.Outcome{Kind: refresh.RunHook, Name: "till", Result: schedule.Renewed}, map[string]float64{
+			"vigente_hook_runs_total{result=ok,sink=till}": 1,
+		}},
+		{"hook failed", refresh.Outcome{Kind: refresh.RunHook, Name: "till", Result: schedule.Failed}, map[string]float64{
+			"vigente_hook_runs_total{result=failed,sink=till}": 1,
+		}},
+		{"an unknown credential", refresh.Outcome{Kind: refresh.Obtain, Name: "gone", Provider: "tss", Result: schedule.Renewed, Called: true}, nil},
+		{"a credential that changed its provider", refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "old", Result: schedule.Failed}, nil},
+		{"an unknown sink", refresh.Outcome{Kind: refresh.Deliver, Name: "gone", Result: schedule.Renewed}, nil},
+		{"a hook that is not configured", refresh.Outcome{Kind: refresh.RunHook, Name: "plain", Result: schedule.Renewed}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, registry := newMetrics(t, &fakeEngine{view: view()})
+			before := series(t, registry)
+			m.Observe(tt.outcome)
+			moved := map[string]float64{}
+			for key, value := range series(t, registry) {
+				old, ok := before[key]
+				if !ok {
+					t.Errorf("%s was not born at zero", key)
+				}
+				if value != old {
+					moved[key] = value - old
+				}
+			}
+			for key, value := range moved {
+				if tt.moved[key] != value {
+					t.Errorf("%s moved by %v, want %v", key, value, tt.moved[key])
+				}
+			}
+			for key := range tt.moved {
+				if moved[key] == 0 {
+					t.Errorf("%s did not move", key)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryReasonIsBornAndCounts(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{})
+	for _, reason := range credential.Reasons {
+		key := "vigente_renewal_failures_total{provider=tss,reason=" + string(reason) + "}"
+		if value, ok := series(t, registry)[key]; !ok || value != 0 {
+			t.Errorf("%s is %v (there: %v) at birth", key, value, ok)
+		}
+		m.Observe(refresh.Outcome{
+			Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Fault: &credential.Fault{Reason: reason},
+		})
+		if value := series(t, registry)[key]; value != 1 {
+			t.Errorf("%s is %v", key, value)
+		}
+	}
+}
+
+func TestClockOffset(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{})
+	m.ObserveClock("tss", -1500*time.Millisecond)
+	m.ObserveClock("gone", time.Second)
+	got := series(t, registry)
+	if got["vigente_clock_offset_seconds{provider=tss}"] != -1.5 {
+		t.Error("the offset is not shown")
+	}
+	if _, ok := got["vigente_clock_offset_seconds{provider=gone}"]; ok {
+		t.Error("an unknown provider has a series")
+	}
+}
+
+func TestSeriesGoWithTheirObject(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{})
+	m.ObserveClock("tss", time.Second)
+	m.ObserveClock("vault", time.Second)
+	for _, o := range []refresh.Outcome{
+		{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Called: true},
+		{Kind: refresh.Obtain, Name: "cofre", Provider: "vault", Result: schedule.Renewed, Called: true},
+		{Kind: refresh.Deliver, Name: "till", Result: schedule.Renewed},
+		{Kind: refresh.RunHook, Name: "till", Result: schedule.Renewed},
+		{Kind: refresh.Deliver, Name: "plain", Result: schedule.Renewed},
+	} {
+		m.Observe(o)
+	}
+	m.Install(&refresh.Plan{
+		Providers:   []refresh.ProviderSpec{{Name: "vault"}},
+		Credentials: []refresh.CredentialSpec{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []refresh.SinkSpec{{Name: "till"}},
+	})
+	got := series(t, registry)
+	for key, value := range got {
+		for _, gone := range []string{"provider=tss", "sink=plain", "hook_runs_total"} {
+			if strings.Contains(key, gone) {
+				t.Errorf("%s is still there (%v)", key, value)
+			}
+		}
+	}
+	for key, want := range map[string]float64{
+		"vigente_renewals_total{credential=cofre,provider=vault,result=renewed}": 1, // what stays goes on counting
+		"vigente_renewals_total{credential=loja,provider=vault,result=failed}":   0, // what moved starts anew
+		"vigente_sink_writes_total{result=written,sink=till}":                    1,
+		"vigente_clock_offset_seconds{provider=vault}":                           1,
+		"vigente_renewal_duration_seconds{provider=vault}count":                  1,
+	} {
+		if value, ok := got[key]; !ok || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+		}
+	}
+}
+
+func TestReloadTrio(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{})
+	check := func(ok, stamp, hash float64) {
+		t.Helper()
+		got := series(t, registry)
+		for key, want := range map[string]float64{
+			"vigente_config_last_reload_successful{}":                ok,
+			"vigente_config_last_reload_success_timestamp_seconds{}": stamp,
+			"vigente_config_hash{}":                                  hash,
+		} {
+			if got[key] != want {
+				t.Errorf("%s is %v, want %v", key, got[key], want)
+			}
+		}
+	}
+	check(0, 0, 0)
+	m.SetReload(true, at, "00000000ff01aaaa")
+	check(1, 1795348800.5, 0xff01)
+	m.SetReload(false, at.Add(time.Hour), "ffffffffffffffff")
+	check(0, 1795348800.5, 0xff01)
+	m.SetReload(true, at.Add(time.Hour), "no hash")
+	check(1, 1795348800.5+3600, 0)
+}
