@@ -12,7 +12,7 @@ import (
 // clockReaders may read the clock or wait for it. Everything else is handed an
 // instant, so that it can be tested with values and run on a virtual clock.
 var clockReaders = map[string]string{
-	"providers/kit/client.go": "takes the instants at which an exchange began and its headers arrived",
+	"providers/kit/client.go": "notes when the headers of an answer arrived, to compare them with the Date in it",
 }
 
 // starters may start goroutines. Each has an owner that waits for them.
