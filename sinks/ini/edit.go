@@ -1,0 +1,191 @@
+package ini
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// MaxSize is the largest file that is edited.
+const MaxSize = 8 << 20
+
+// ErrNoSection means that the file has no section of the wanted name.
+var ErrNoSection = errors.New("section not found")
+
+// Pair is one key of the section and the value it shall have.
+type Pair struct {
+	Key   string
+	Value credential.Secret
+}
+
+// EditOptions change what Edit may do.
+type EditOptions struct {
+	// CreateSection adds the section at the end of a file that lacks it.
+	CreateSection bool
+}
+
+// Report says what Edit did, and what is odd about the file.
+type Report struct {
+	// Changed says that the returned content differs from the given one.
+	Changed bool
+	// Replaced counts the lines whose value was set, Inserted the new lines.
+	Replaced, Inserted int
+	// Created says that the section was added.
+	Created bool
+	// ByteOrderMark says that the file starts with one, which an AppServer
+	// probably takes for a part of the first line.
+	ByteOrderMark bool
+	// Repeated are the keys that the section holds more than once; every one of
+	// their lines is set, so that it does not matter which one wins.
+	Repeated []string
+}
+
+// Edit returns content with the value of every pair set in the section. Only
+// the lines of those keys change, and of these only what follows the = and
+// the blanks after it; every other byte stays, whatever it is. Nothing is
+// decoded. It takes time in proportion to the content, and returns the very
+// same slice when nothing is to be changed.
+//
+// A key that stands several times is set everywhere, so that it does not
+// matter which line the reader prefers. A key that is absent gets a line after
+// the last key of the section's first block. An absent section is
+// ErrNoSection unless it may be created. A file that is not understood, and a
+// value that a line cannot carry, is a *Refusal.
+func Edit(content []byte, section string, pairs []Pair, opt EditOptions) ([]byte, Report, error) {
+	if err := checkPairs(section, pairs); err != nil {
+		return nil, Report{}, err
+	}
+	if err := checkContent(content); err != nil {
+		return nil, Report{}, err
+	}
+	keys := make([]string, len(pairs))
+	for i, p := range pairs {
+		keys[i] = p.Key
+	}
+	s, err := look(content, section, keys)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	if !s.found && !opt.CreateSection {
+		return nil, Report{}, fmt.Errorf("[%s]: %w", section, ErrNoSection)
+	}
+	report := Report{ByteOrderMark: bytes.HasPrefix(content, []byte(mark)), Repeated: repeated(s, pairs)}
+	var changes []change
+	if s.found {
+		changes = append(replacements(content, s, pairs, &report), insertions(content, s, pairs, &report)...)
+	} else {
+		changes = newSection(content, s, section, pairs, &report)
+	}
+	if report.Changed = len(changes) > 0; !report.Changed {
+		return content, report, nil
+	}
+	out := apply(content, changes)
+	return out, report, checkContent(out)
+}
+
+// repeated returns the keys with more than one line.
+func repeated(s survey, pairs []Pair) []string {
+	var keys []string
+	for i, n := range count(s, len(pairs)) {
+		if n > 1 {
+			keys = append(keys, pairs[i].Key)
+		}
+	}
+	return keys
+}
+
+// count returns the number of hits of each key.
+func count(s survey, keys int) []int {
+	n := make([]int, keys)
+	for _, h := range s.hits {
+		n[h.key]++
+	}
+	return n
+}
+
+// change replaces the bytes [from, to) by text.
+type change struct {
+	from, to int
+	text     string
+}
+
+// replacements sets the lines that are there. The whole rest of a line is the
+// value: quotes, tails that look like comments and trailing blanks go, since
+// an AppServer most likely takes them as part of the value.
+func replacements(content []byte, s survey, pairs []Pair, report *Report) []change {
+	var changes []change
+	for _, h := range s.hits {
+		value := pairs[h.key].Value.Reveal()
+		if string(content[h.from:h.to]) == value {
+			continue
+		}
+		changes = append(changes, change{h.from, h.to, value})
+		report.Replaced++
+	}
+	return changes
+}
+
+// insertions adds lines for the keys that the section lacks, with the
+// indentation and the terminator of the line before.
+func insertions(content []byte, s survey, pairs []Pair, report *Report) []change {
+	var added []string
+	anchor := content[s.anchor.start:s.anchor.end]
+	indent := anchor[:len(anchor)-len(bytes.TrimLeft(anchor, " \t"))]
+	for i, n := range count(s, len(pairs)) {
+		if n == 0 {
+			added = append(added, string(indent)+pairs[i].Key+"="+pairs[i].Value.Reveal())
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	report.Inserted = len(added)
+	if s.anchor.end < s.anchor.next {
+		end := string(content[s.anchor.end:s.anchor.next])
+		return []change{{s.anchor.next, s.anchor.next, strings.Join(added, end) + end}}
+	}
+	// The anchor ends the file without a terminator: so does the new last line.
+	end := dominant(content)
+	return []change{{s.anchor.next, s.anchor.next, end + strings.Join(added, end)}}
+}
+
+// newSection appends the section, with an empty line before it.
+func newSection(content []byte, s survey, section string, pairs []Pair, report *Report) []change {
+	end := dominant(content)
+	var b strings.Builder
+	if len(content) > 0 {
+		if s.last.end == s.last.next {
+			b.WriteString(end)
+		}
+		if k, _ := classify(content[s.last.start:s.last.end]); k != blank {
+			b.WriteString(end)
+		}
+	}
+	b.WriteString("[" + section + "]" + end)
+	for _, p := range pairs {
+		b.WriteString(p.Key + "=" + p.Value.Reveal() + end)
+	}
+	report.Created, report.Inserted = true, len(pairs)
+	return []change{{len(content), len(content), b.String()}}
+}
+
+// apply makes the changes, which do not overlap. An insertion goes behind a
+// replacement that starts at the same place.
+func apply(content []byte, changes []change) []byte {
+	slices.SortStableFunc(changes, func(a, b change) int { return a.from - b.from })
+	size := len(content)
+	for _, c := range changes {
+		size += len(c.text) - (c.to - c.from)
+	}
+	out := make([]byte, 0, size)
+	at := 0
+	for _, c := range changes {
+		out = append(append(out, content[at:c.from]...), c.text...)
+		at = c.to
+	}
+	return append(out, content[at:]...)
+}
