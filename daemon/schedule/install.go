@@ -1,7 +1,6 @@
 package schedule
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -45,7 +44,7 @@ func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Mem
 			removed = append(removed, key)
 		}
 	}
-	slices.SortFunc(removed, func(a, b Key) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(removed, Key.Compare)
 	b.replay(now)
 	for _, e := range b.entries {
 		if !e.gone {

@@ -30,6 +30,7 @@ type Board struct {
 	groups  map[string]*group
 	timed   queue // what is planned, by instant
 	gates   gates // groups with waiting tasks, by instant
+	closed  [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
 }
@@ -143,6 +144,9 @@ func (b *Board) regate(g *group, now time.Time) {
 // next says when the entry wants to start, by its own record and by those it
 // depends on.
 func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
+	if b.closed[e.task.Kind] {
+		return never, whyIdle
+	}
 	switch e.task.Kind {
 	case Obtaining:
 		return b.nextObtain(e, now)
@@ -383,6 +387,9 @@ func (b *Board) Detach(now time.Time, key Key) {
 		b.regate(e.group, now)
 	}
 }
+
+// Close lets no further task of this kind start: the daemon is stopping.
+func (b *Board) Close(kind Kind) { b.closed[kind] = true }
 
 // Status is what the board knows of one task at an instant.
 type Status struct {

@@ -1,5 +1,7 @@
 package schedule
 
+import "cmp"
+
 // Kind tells what a task does.
 type Kind uint8
 
@@ -53,3 +55,8 @@ const (
 	SinkGroup = "(sinks)"
 	HookGroup = "(hooks)"
 )
+
+// Compare orders keys by kind, then by name.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Name, o.Name))
+}
