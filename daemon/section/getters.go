@@ -53,6 +53,23 @@ func (s *Section) Required(key string) string {
 	return n.text
 }
 
+// Value returns a string as parse reads it, or the fallback when the key is
+// absent. The error of parse says what was expected of a string; expected says
+// it of any other value.
+func Value[T any](s *Section, key string, fallback T, expected string, parse func(string) (T, error)) T {
+	n := s.take(key, kindString, "%s", expected)
+	if n == nil {
+		return fallback
+	}
+	v, err := parse(n.text)
+	if err != nil {
+		s.Faultf(key, "%v", err)
+		return fallback
+	}
+	s.note(key, n.text)
+	return v
+}
+
 // Bool returns true or false, or the fallback when the key is absent.
 func (s *Section) Bool(key string, fallback bool) bool {
 	n := s.take(key, kindBool, "true or false, without quotes")

@@ -16,14 +16,23 @@ const unreadText = "unread"
 
 // Secret returns the secret that a reference table names: { file = "…" } with
 // one trailing newline dropped, { env = "…" }, or { credential = "…" } for a
-// systemd credential. It is empty when the key is absent or, after a fault,
-// when the secret cannot be had. A plain string is refused.
+// systemd credential, which is a file too. It is empty when the key is absent
+// or, after a fault, when the secret cannot be had. A plain string is refused.
 func (s *Section) Secret(key string) credential.Secret {
 	e := s.ask(key)
 	if e == nil {
 		return credential.Secret{}
 	}
-	return s.reference(key, s.child(key), e.line, e.node)
+	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
+}
+
+// RawSecret is Secret with the newline kept: for keys that may be raw bytes.
+func (s *Section) RawSecret(key string) credential.Secret {
+	e := s.ask(key)
+	if e == nil {
+		return credential.Secret{}
+	}
+	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node, raw: true})
 }
 
 // RequiredSecret is Secret for a key that must be there.
@@ -44,8 +53,8 @@ func (s *Section) Secrets(key string) []credential.Secret {
 	}
 	secrets := make([]credential.Secret, 0, len(n.items))
 	for i, item := range n.items {
-		part := key + "\x00" + strconv.Itoa(i)
-		if v := s.reference(part, s.child(key), item.line, item); !v.IsZero() {
+		r := reference{key: key, part: key + "\x00" + strconv.Itoa(i), line: item.line, node: item}
+		if v := s.resolve(r); !v.IsZero() {
 			secrets = append(secrets, v)
 		}
 	}
@@ -66,7 +75,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 		}
 		return credential.NewSecret(e.node.text)
 	case kindTable:
-		return s.reference(key, s.child(key), e.line, e.node)
+		return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
 	}
 	s.mismatch(e, s.child(key), `a string in quotes or a reference: `+referenceForm)
 	return credential.Secret{}
@@ -76,55 +85,71 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 // could not reach: its value means nothing.
 func (s *Section) Unread(key string) bool { return s.unread[knownKey{s.table, key}] }
 
-// reference resolves one reference. The value goes into the digest under part.
-func (s *Section) reference(part string, path []string, line int, n *node) credential.Secret {
-	none := credential.Secret{}
-	switch {
-	case n.kind == kindString:
-		s.record(line, path, "is a plain string (expected a reference to the secret: %s)", referenceForm)
-		return none
-	case n.kind != kindTable:
-		s.record(line, path, "is %s (expected a reference to the secret: %s)", n.kind, referenceForm)
-		return none
-	case len(n.table.keys) == 0:
-		s.record(line, path, "is empty (expected a reference to the secret: %s)", referenceForm)
-		return none
+// reference is one place in the file that names a secret.
+type reference struct {
+	key  string // of the section
+	part string // under which the value goes into the digest
+	line int
+	node *node
+	raw  bool // keep the newline at the end
+}
+
+// resolve checks the form of a reference and reads what it names.
+func (s *Section) resolve(r reference) credential.Secret {
+	e := s.place(r)
+	if e == nil {
+		return credential.Secret{}
 	}
-	e := n.table.keys[0]
-	bad := false
-	for _, other := range n.table.keys {
-		if !slices.Contains([]string{"file", "env", "credential"}, other.key) {
-			s.record(other.line, append(slices.Clone(path), other.key), "unknown key (expected a reference to the secret: %s)", referenceForm)
-			bad = true
-		}
-	}
-	if bad {
-		return none
-	}
-	if len(n.table.keys) > 1 {
-		s.record(line, path, "names more than one place (expected one of file, env, credential)")
-		return none
-	}
-	at := append(slices.Clone(path), e.key)
-	if e.node.kind != kindString {
-		s.mismatch(e, at, "a string in quotes")
-		return none
-	}
-	if strings.TrimSpace(e.node.text) == "" {
-		s.record(e.line, at, "is empty (expected where the secret is)")
-		return none
-	}
-	v := s.fetch(e, at, knownKey{s.table, strings.Split(part, "\x00")[0]})
+	v := s.fetch(r, e)
 	if !v.IsZero() {
-		s.note(part, v.Reveal())
+		s.note(r.part, v.Reveal())
 	}
 	return v
 }
 
-// fetch reads the secret that the entry of a reference table names.
-func (s *Section) fetch(e *entry, at []string, owner knownKey) credential.Secret {
-	name := e.node.text
-	path := ""
+// place returns the one key of a reference, or nil after a fault.
+func (s *Section) place(r reference) *entry {
+	path := s.child(r.key)
+	switch {
+	case r.node.kind == kindString:
+		s.record(r.line, path, "is a plain string (expected a reference to the secret: %s)", referenceForm)
+		return nil
+	case r.node.kind != kindTable:
+		s.record(r.line, path, "is %s (expected a reference to the secret: %s)", r.node.kind, referenceForm)
+		return nil
+	case len(r.node.table.keys) == 0:
+		s.record(r.line, path, "is empty (expected a reference to the secret: %s)", referenceForm)
+		return nil
+	}
+	unknown := false
+	for _, e := range r.node.table.keys {
+		if !slices.Contains([]string{"file", "env", "credential"}, e.key) {
+			s.record(e.line, s.child(r.key, e.key), "unknown key (expected a reference to the secret: %s)", referenceForm)
+			unknown = true
+		}
+	}
+	if unknown {
+		return nil
+	}
+	if len(r.node.table.keys) > 1 {
+		s.record(r.line, path, "names more than one place (expected one of file, env, credential)")
+		return nil
+	}
+	e := r.node.table.keys[0]
+	if e.node.kind != kindString {
+		s.mismatch(e, s.child(r.key, e.key), "a string in quotes")
+		return nil
+	}
+	if strings.TrimSpace(e.node.text) == "" {
+		s.record(e.line, s.child(r.key, e.key), "is empty (expected where the secret is)")
+		return nil
+	}
+	return e
+}
+
+// fetch reads the secret that the one key of a reference names.
+func (s *Section) fetch(r reference, e *entry) credential.Secret {
+	name, at, path := e.node.text, s.child(r.key, e.key), ""
 	switch e.key {
 	case "env":
 		text := s.reader.opt.Getenv(name)
@@ -139,11 +164,11 @@ func (s *Section) fetch(e *entry, at []string, owner knownKey) credential.Secret
 		}
 		path = s.reader.credentialPath(name)
 		if path == "" && s.reader.opt.CredentialsMissingOK {
-			s.unread[owner] = true
+			s.unread[knownKey{s.table, r.key}] = true
 			return credential.NewSecret(unreadText)
 		}
 		if path == "" {
-			s.record(e.line, at, "there is no $CREDENTIALS_DIRECTORY for credential %s (expected a start by systemd with LoadCredential=%s:…)", quote(name), oneLine(name))
+			s.record(e.line, at, "$CREDENTIALS_DIRECTORY is not set, so there is no credential %s (expected a start by systemd with LoadCredential=%s:…)", quote(name), name)
 			return credential.Secret{}
 		}
 	default:
@@ -153,11 +178,13 @@ func (s *Section) fetch(e *entry, at []string, owner knownKey) credential.Secret
 	if !ok {
 		return credential.Secret{}
 	}
-	text := string(trimNewline(data))
-	if text == "" {
+	if !r.raw {
+		data = trimNewline(data)
+	}
+	if len(data) == 0 {
 		s.record(e.line, at, "file %s is empty (expected the secret in it)", quote(path))
 	}
-	return credential.NewSecret(text)
+	return credential.NewSecret(string(data))
 }
 
 func trimNewline(data []byte) []byte {

@@ -37,7 +37,8 @@ type object struct {
 	reader *Reader
 	top    *Section
 
-	faults []Fault
+	faults []Fault                      // reported by the kind, or by the table's only owner
+	own    []Fault                      // reported through the daemon's view
 	tables []*Section                   // asked for, each once
 	known  map[knownKey]bool            // true when a getter asked, false when only Has did
 	asked  []string                     // below the object, in the order of asking
@@ -79,6 +80,13 @@ func Parse(path, text string) (*Section, error) {
 		return nil, err
 	}
 	return newObject(file, folder, NewReader(ReaderOptions{}), root, 1, strings.Split(path, ".")), nil
+}
+
+// Empty returns a table without keys, for one that the file does not hold.
+func Empty(file, path string, reader *Reader) *Section {
+	s, _ := ParseFile(file, nil, reader)
+	s.path = strings.Split(path, ".")
+	return s
 }
 
 func newObject(file, folder string, reader *Reader, t *table, line int, path []string) *Section {
@@ -153,6 +161,16 @@ func (s *Section) Object(key string) *Section {
 	return newObject(s.file, s.folder, s.reader, n.table, s.table.get(key).line, s.child(key))
 }
 
+// KeyOf returns the key whose value is this very string, or the empty key.
+func (s *Section) KeyOf(text string) string {
+	for _, e := range s.table.keys {
+		if e.node.kind == kindString && e.node.text == text {
+			return e.key
+		}
+	}
+	return ""
+}
+
 // Faultf records what is wrong with a key. The empty key stands for the table
 // itself, "a.b" for the key b of the sub-table a. A key that is not there is
 // reported at the line of the table it is missing from.
@@ -182,16 +200,24 @@ func (s *Section) locate(key string) (int, []string) {
 
 func (s *Section) record(line int, path []string, format string, args ...any) {
 	f := Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
-	if !slices.Contains(s.faults, f) {
-		s.faults = append(s.faults, f)
+	list := &s.faults
+	if s.quiet {
+		list = &s.own
+	}
+	if !slices.Contains(*list, f) {
+		*list = append(*list, f)
 	}
 }
 
 // Failed reports whether any fault has been recorded in the object so far.
+// Those of the daemon's own keys do not count: a kind can work without them.
 func (s *Section) Failed() bool { return len(s.faults) > 0 }
 
-// Faults returns the faults recorded so far.
-func (s *Section) Faults() []Fault { return slices.Clone(s.faults) }
+// Faults returns all faults recorded so far in the order of the lines, those
+// of the daemon's own keys included.
+func (s *Section) Faults() []Fault {
+	return Sort(slices.Concat(s.faults, s.own), []string{s.file})
+}
 
 // Asked returns the keys that were asked for so far, below the object and in
 // the order of asking, those of the daemon included.
@@ -207,7 +233,7 @@ func (s *Section) Finish() []Fault {
 	for _, t := range s.tables {
 		t.reportUnknown()
 	}
-	return Sort(s.faults, []string{s.file})
+	return s.Faults()
 }
 
 func (s *Section) reportUnknown() {
@@ -223,10 +249,14 @@ func (s *Section) reportUnknown() {
 			continue
 		}
 		path := slices.Concat(s.path, []string{e.key})
-		if slices.ContainsFunc(s.faults, func(f Fault) bool { return f.Line == e.line && f.Key == dotted(path) }) {
+		if slices.ContainsFunc(s.Faults(), func(f Fault) bool { return f.Line == e.line && f.Key == dotted(path) }) {
 			continue
 		}
-		s.record(e.line, path, "unknown key (%s)", expectation(e.key, known))
+		what := "unknown key"
+		if e.node.kind == kindTable && e.node.table.origin <= headed {
+			what = "unknown table"
+		}
+		s.record(e.line, path, "%s (%s)", what, expectation(e.key, known))
 	}
 }
 
@@ -258,8 +288,8 @@ func near(a, b string) bool {
 	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
-// child is the path of a key of this table.
-func (s *Section) child(key string) []string { return slices.Concat(s.path, []string{key}) }
+// child is the path of a key of this table, or of one below it.
+func (s *Section) child(keys ...string) []string { return slices.Concat(s.path, keys) }
 
 // ask marks a key as known and returns its entry, or nil.
 func (s *Section) ask(key string) *entry {

@@ -1,0 +1,127 @@
+// Package config reads the configuration: one main file and the files it
+// includes, three flat tables of named things, and the daemon's own settings.
+//
+// Load reports everything that is wrong at once, each fault with its file and
+// line, and keeps the tables of providers, credentials and sinks undecoded for
+// their kinds, which it does not know. It opens the configuration's files and
+// those that hold its own secrets, and nothing on the network.
+package config
+
+import (
+	"os"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// Config is one configuration as it was read. When Load reported faults it is
+// incomplete, and good for reporting more of them and for watching only.
+type Config struct {
+	// Path is the main file as the user named it; Sources are all files that
+	// make up the configuration, as faults show them, the main file first.
+	Path    string
+	Sources []string
+	// Globs are the absolute patterns of the include key, for watching.
+	Globs []string
+	// Hash is the SHA-256 of the names and bytes of the sources, in hex.
+	Hash string
+
+	Daemon      Daemon
+	Log         Log
+	Providers   []Provider
+	Credentials []Credential
+	Sinks       []Sink
+
+	// Broken says that a source could not be read or is no TOML, so that a name
+	// which seems to be missing may well be defined there.
+	Broken bool
+
+	files  []string // absolute paths of the sources and of includes that are missing
+	reader *section.Reader
+	faults []section.Fault
+}
+
+// Options says what Load may know of the process.
+type Options struct {
+	// Getenv looks up the environment; os.Getenv when nil.
+	Getenv func(string) string
+	// UID is the user whose defaults apply; 0 is root.
+	UID int
+	// CredentialsMissingOK leaves { credential = … } references unread when
+	// $CREDENTIALS_DIRECTORY is not set: for a check outside the unit.
+	CredentialsMissingOK bool
+	// ReadFile reads a secret or a certificate whole; a bounded read of a
+	// regular file when nil.
+	ReadFile func(path string) ([]byte, error)
+}
+
+func (o Options) getenv(name string) string {
+	if o.Getenv == nil {
+		return os.Getenv(name)
+	}
+	return o.Getenv(name)
+}
+
+// Daemon holds the settings of the process.
+type Daemon struct {
+	// StateDir is absolute; ControlSocket is where the daemon listens.
+	StateDir      string
+	ControlSocket string
+	// SocketChosen says that the configuration names the socket.
+	SocketChosen bool
+	// Listen is a host and a port; empty for no HTTP.
+	Listen string
+	// StateKey is 32 bytes, or empty when the state is not sealed.
+	StateKey credential.Secret
+}
+
+// Log says what is logged and how.
+type Log struct{ Level, Format string }
+
+// Provider is one backend. Section holds the keys of its kind.
+type Provider struct {
+	Name        string
+	Type        string // empty after a fault
+	Rates       []schedule.Rate
+	Concurrency int
+	Location    *time.Location // for dates without a zone
+	Section     *section.Section
+}
+
+// Credential is one thing kept valid.
+type Credential struct {
+	Name     string
+	Provider string // empty after a fault
+	Policy   schedule.Policy
+	Section  *section.Section
+}
+
+// Sink is one place that receives values.
+type Sink struct {
+	Name    string
+	Type    string // empty after a fault
+	Section *section.Section
+}
+
+// Files returns the absolute path of every file to be watched: the sources and,
+// once the kinds have read their sections, the files of secrets, CAs and
+// certificates. Files that are missing are among them.
+func (c *Config) Files() []string {
+	files := slices.Concat(c.files, c.reader.Files())
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// SourceFiles returns the absolute paths of the configuration's own files.
+func (c *Config) SourceFiles() []string { return slices.Clone(c.files) }
+
+// Sorted returns faults in the order of the sources and their lines, each once.
+func (c *Config) Sorted(faults []section.Fault) []section.Fault {
+	return section.Sort(faults, c.Sources)
+}
+
+// Faults returns what Load found beside the faults of the tables it hands out.
+func (c *Config) Faults() []section.Fault { return slices.Clone(c.faults) }

@@ -1,0 +1,189 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// maxSource bounds one file of the configuration.
+const maxSource = 64 << 20
+
+// loader is one reading of a configuration.
+type loader struct {
+	opt    Options
+	config *Config
+	hash   hash.Hash
+
+	// tables are those found so far by their path, groups the named ones in the
+	// order of the files.
+	tables map[string]*section.Section
+	groups map[string][]*section.Section
+}
+
+// The tables of the configuration.
+const (
+	tableDaemon      = "daemon"
+	tableLog         = "log"
+	tableRenewal     = "renewal"
+	tableProviders   = "providers"
+	tableCredentials = "credentials"
+	tableSinks       = "sinks"
+	keyInclude       = "include"
+)
+
+// Load reads the main file at path and what it includes. It returns what could
+// be read together with all faults, in the order of the files and lines.
+func Load(path string, opt Options) (*Config, []section.Fault) {
+	l := newLoader(path, opt)
+	data, absolute, problem := readSource(path)
+	l.config.files = append(l.config.files, absolute)
+	if problem != "" {
+		l.config.Broken = true
+		l.report(section.Fault{File: path, Line: 1, Key: "file", Message: problem})
+	} else if main := l.source(path, data); main != nil {
+		l.take(main)
+		for _, name := range l.includes(main) {
+			l.included(name)
+		}
+		l.report(main.Finish()...)
+	}
+	l.settle()
+	l.config.Hash = hex.EncodeToString(l.hash.Sum(nil))
+	return l.config, l.config.Sorted(slices.Concat(l.config.faults, l.sectionFaults()))
+}
+
+func newLoader(path string, opt Options) *loader {
+	reader := section.NewReader(section.ReaderOptions{
+		Getenv: opt.getenv, ReadFile: opt.ReadFile, CredentialsMissingOK: opt.CredentialsMissingOK,
+	})
+	return &loader{
+		opt:    opt,
+		config: &Config{Path: path, Sources: []string{path}, reader: reader},
+		hash:   sha256.New(),
+		tables: map[string]*section.Section{},
+		groups: map[string][]*section.Section{},
+	}
+}
+
+func (l *loader) report(faults ...section.Fault) {
+	l.config.faults = append(l.config.faults, faults...)
+}
+
+// sectionFaults collects what is recorded in the tables that are handed out.
+func (l *loader) sectionFaults() []section.Fault {
+	var faults []section.Fault
+	for _, group := range []string{tableProviders, tableCredentials, tableSinks} {
+		for _, s := range l.groups[group] {
+			faults = append(faults, s.Faults()...)
+		}
+	}
+	return faults
+}
+
+// readSource reads one file of the configuration and says in our own words why
+// it cannot be used.
+func readSource(path string) (data []byte, absolute, problem string) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		absolute = path
+	}
+	data, err = section.ReadBounded(path, maxSource)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, absolute, "does not exist (expected a configuration file; name it with --config)"
+	case errors.Is(err, fs.ErrPermission):
+		return nil, absolute, "may not be read by this user (expected a readable file: change its owner, group or mode)"
+	case errors.Is(err, syscall.EISDIR):
+		return nil, absolute, "is a folder (expected a configuration file)"
+	case err != nil:
+		cause := err
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			cause = pe.Err
+		}
+		return nil, absolute, fmt.Sprintf("cannot be read: %v (expected a regular file of at most 64 MiB)", cause)
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, absolute, "is empty (expected a configuration; an empty file is taken for one that is just being saved)"
+	}
+	return data, absolute, ""
+}
+
+// source takes one file's bytes into the hash and parses them.
+func (l *loader) source(name string, data []byte) *section.Section {
+	for _, part := range [][]byte{[]byte(name), data} {
+		_, _ = l.hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		_, _ = l.hash.Write(part)
+	}
+	s, faults := section.ParseFile(name, data, l.config.reader)
+	l.report(faults...)
+	if s == nil {
+		l.config.Broken = true
+	}
+	return s
+}
+
+// included reads one included file.
+func (l *loader) included(name string) {
+	data, absolute, problem := readSource(name)
+	l.config.Sources = append(l.config.Sources, name)
+	l.config.files = append(l.config.files, absolute)
+	if problem != "" {
+		l.config.Broken = true
+		l.report(section.Fault{File: name, Line: 1, Key: "file", Message: problem})
+		return
+	}
+	s := l.source(name, data)
+	if s == nil {
+		return
+	}
+	if s.Has(keyInclude) {
+		s.Faultf(keyInclude, "is not allowed in an included file (expected in %s only)", l.config.Path)
+	}
+	l.take(s)
+	l.report(s.Finish()...)
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// take sorts the tables of one file and keeps those whose name is new.
+func (l *loader) take(file *section.Section) {
+	for _, key := range []string{tableDaemon, tableLog, tableRenewal} {
+		if s := file.Object(key); s != nil {
+			l.isNew(s)
+		}
+	}
+	for _, key := range []string{tableProviders, tableCredentials, tableSinks} {
+		for _, s := range file.Objects(key) {
+			if !nameForm.MatchString(s.Name()) {
+				s.Daemon().Faultf("", "is no valid name (expected lower-case letters, digits, _ and -, at most 64, the first a letter or a digit)")
+			}
+			if l.isNew(s) {
+				l.groups[key] = append(l.groups[key], s)
+			}
+		}
+	}
+}
+
+// isNew remembers a table; one that another file has defined already is
+// reported where it stands and dropped.
+func (l *loader) isNew(s *section.Section) bool {
+	first, ok := l.tables[s.Path()]
+	if ok {
+		s.Faultf("", "is already defined at %s (expected each name once)", first.Place())
+		l.report(s.Faults()...)
+		return false
+	}
+	l.tables[s.Path()] = s
+	return true
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// The keys of pace.
+const (
+	keyRenewBefore = "renew_before"
+	keyMaxAge      = "max_age"
+	keySchedule    = "schedule"
+	keyTimezone    = "timezone"
+	keyJitter      = "jitter"
+	keyMinInterval = "min_interval"
+	keyTimeout     = "timeout"
+)
+
+// shortestInterval is the least floor between two calls that can be asked for.
+const shortestInterval = 100 * time.Millisecond
+
+// pace is when things run, as far as it is known at one level: [renewal], a
+// provider, a credential. Each level starts from the one above.
+type pace struct {
+	policy   schedule.Policy
+	zone     string
+	cronText string
+}
+
+// defaultPace holds without any configuration.
+func defaultPace() pace {
+	return pace{
+		policy: schedule.Policy{
+			RenewBefore: schedule.Margin{Share: 0.25},
+			MaxAge:      24 * time.Hour,
+			Jitter:      schedule.Margin{Share: 0.05},
+			MinInterval: 30 * time.Second,
+			Timeout:     30 * time.Second,
+		},
+		zone: "America/Sao_Paulo",
+	}
+}
+
+// level says whether a table belongs to one backend or credential.
+type level bool
+
+const (
+	general  level = false // [renewal]
+	specific level = true  // a provider or a credential
+)
+
+// read returns the pace with what a table sets itself; faults are recorded in
+// the table as the daemon's.
+func (p pace) read(table *section.Section, at level) pace {
+	s := table.Daemon()
+	if s.Has(keyRenewBefore) {
+		p.policy.OwnRenewBefore = p.policy.OwnRenewBefore || at == specific
+	}
+	p.policy.RenewBefore = section.Value(s, keyRenewBefore, p.policy.RenewBefore, `a share or a duration in quotes, such as "25%" or "30m"`, schedule.ParseMargin)
+	p.policy.Jitter = section.Value(s, keyJitter, p.policy.Jitter, `a share or a duration in quotes, such as "5%" or "2m"`, schedule.ParseMargin)
+	p.policy.MaxAge = s.Duration(keyMaxAge, p.policy.MaxAge)
+	p.policy.MinInterval = s.Duration(keyMinInterval, p.policy.MinInterval)
+	p.policy.Timeout = s.Duration(keyTimeout, p.policy.Timeout)
+	p.check(s)
+	p.readSchedule(s)
+	return p
+}
+
+// check reports values that a table sets and that make no sense together; what
+// it inherits has been reported above.
+func (p pace) check(s *section.Section) {
+	switch {
+	case s.Has(keyMinInterval) && p.policy.MinInterval < shortestInterval:
+		s.Faultf(keyMinInterval, "%s is too short (expected at least %s)", p.policy.MinInterval, shortestInterval)
+	case p.policy.MaxAge > p.policy.MinInterval:
+	case s.Has(keyMaxAge):
+		s.Faultf(keyMaxAge, "%s is not longer than min_interval, %s (expected more, or the values lapse before they may be renewed)", p.policy.MaxAge, p.policy.MinInterval)
+	case s.Has(keyMinInterval):
+		s.Faultf(keyMinInterval, "%s is not shorter than max_age, %s (expected less, or the values lapse before they may be renewed)", p.policy.MinInterval, p.policy.MaxAge)
+	}
+}
+
+// readSchedule takes the cron expression and the zone it is read in.
+func (p *pace) readSchedule(s *section.Section) {
+	p.zone = section.Value(s, keyTimezone, p.zone, `a time zone in quotes, such as "America/Sao_Paulo"`, func(zone string) (string, error) {
+		_, err := schedule.LoadLocation(zone)
+		return zone, err
+	})
+	text := section.Value(s, keySchedule, p.cronText, `a cron expression in quotes, such as "0 3 * * *"`, func(text string) (string, error) {
+		return strings.TrimSpace(text), nil
+	})
+	if !s.Has(keySchedule) && (p.cronText == "" || !s.Has(keyTimezone)) {
+		return
+	}
+	p.cronText, p.policy.Schedule = text, nil
+	if text == "" {
+		return
+	}
+	cron, err := schedule.ParseCron(text, p.zone)
+	if err != nil {
+		s.Faultf(keySchedule, "%v", err)
+		p.cronText = ""
+		return
+	}
+	p.policy.Schedule = cron
+}

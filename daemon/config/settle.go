@@ -1,0 +1,148 @@
+package config
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	// The default time zone must be there on machines without zone files too.
+	_ "time/tzdata"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+const (
+	defaultListen      = "127.0.0.1:9847"
+	defaultConcurrency = 8
+	mostConcurrency    = 1000
+)
+
+// settle turns the collected tables into the configuration's values.
+func (l *loader) settle() {
+	l.settleDaemon(l.single(tableDaemon))
+	log := l.single(tableLog)
+	l.config.Log = Log{
+		Level:  log.Choice("level", "info", "debug", "info", "warn", "error"),
+		Format: log.Choice("format", "auto", "auto", "json", "console"),
+	}
+	l.report(log.Finish()...)
+	renewal := l.single(tableRenewal)
+	base := defaultPace().read(renewal, general)
+	l.report(renewal.Finish()...)
+
+	paces := map[string]pace{}
+	for _, s := range l.groups[tableProviders] {
+		p := base.read(s, specific)
+		paces[s.Name()] = p
+		l.config.Providers = append(l.config.Providers, provider(s, p))
+	}
+	for _, s := range l.groups[tableCredentials] {
+		name := s.Daemon().Required("provider")
+		p, ok := paces[name]
+		if !ok {
+			p = base
+		}
+		l.config.Credentials = append(l.config.Credentials, Credential{
+			Name: s.Name(), Provider: name, Policy: p.read(s, specific).policy, Section: s,
+		})
+	}
+	for _, s := range l.groups[tableSinks] {
+		l.config.Sinks = append(l.config.Sinks, Sink{Name: s.Name(), Type: s.Required("type"), Section: s})
+	}
+}
+
+// single returns one of the tables without a name; an absent one is empty.
+func (l *loader) single(key string) *section.Section {
+	if s := l.tables[key]; s != nil {
+		return s
+	}
+	return section.Empty(l.config.Path, key, l.config.reader)
+}
+
+func provider(s *section.Section, p pace) Provider {
+	own := s.Daemon()
+	v := Provider{Name: s.Name(), Type: s.Required("type"), Section: s}
+	v.Rates = section.Value(own, "rate", nil, `a rate in quotes, such as "4/s"`, schedule.ParseRates)
+	v.Concurrency = own.Int("concurrency", defaultConcurrency)
+	if v.Concurrency < 1 || v.Concurrency > mostConcurrency {
+		own.Faultf("concurrency", "%d is out of range (expected 1 to %d)", v.Concurrency, mostConcurrency)
+	}
+	v.Location, _ = schedule.LoadLocation(p.zone) // only a zone that was found gets here
+	return v
+}
+
+func (l *loader) settleDaemon(s *section.Section) {
+	d := &l.config.Daemon
+	d.StateDir = s.FilePath("state_dir")
+	if d.StateDir == "" {
+		dir, err := DefaultStateDir(l.opt)
+		if err != nil {
+			s.Faultf("state_dir", "%v", err)
+		}
+		d.StateDir = dir
+	}
+	d.ControlSocket = s.FilePath("control_socket")
+	d.SocketChosen = d.ControlSocket != ""
+	if !d.SocketChosen {
+		d.ControlSocket = DefaultSocket(d.StateDir, l.opt)
+	}
+	d.Listen = section.Value(s, "listen", defaultListen, `host and port in quotes, such as "127.0.0.1:9847", or "" for none`, parseListen)
+	l.stateKey(s)
+	l.report(s.Finish()...)
+}
+
+func (l *loader) stateKey(s *section.Section) {
+	const key = "state_key"
+	raw := s.RawSecret(key)
+	if raw.IsZero() || s.Unread(key) {
+		return
+	}
+	k, ok := decodeStateKey(raw.Reveal())
+	if !ok {
+		s.Faultf(key, "is no key of 32 bytes (expected 32 bytes raw, as 64 hex digits or as base64; openssl rand -hex 32 makes one)")
+		return
+	}
+	l.config.Daemon.StateKey = k
+}
+
+// decodeStateKey reads a key in any of its three forms; one newline at the end
+// is not part of it, unless the 32 bytes are complete only with it.
+func decodeStateKey(raw string) (credential.Secret, bool) {
+	const size = 32
+	trimmed := strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
+	for _, text := range []string{raw, trimmed} {
+		if len(text) == size {
+			return credential.NewSecret(text), true
+		}
+	}
+	encodings := []func(string) ([]byte, error){
+		hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
+		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+	}
+	for _, decode := range encodings {
+		if key, err := decode(trimmed); err == nil && len(key) == size {
+			return credential.NewSecret(string(key)), true
+		}
+	}
+	return credential.Secret{}, false
+}
+
+// parseListen checks an address to listen at.
+func parseListen(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%q is no address (expected host:port such as \"127.0.0.1:9847\", or \"\" for none)", text)
+	}
+	return text, nil
+}
