@@ -72,11 +72,11 @@ type Engine struct {
 	stopping bool
 	changed  chan struct{} // closed and replaced at every fold
 
-	asks   chan func()
-	done   chan finished
-	saves  chan []error
-	ended  chan struct{}
-	flown  sync.WaitGroup
+	asks  chan func()
+	done  chan finished
+	saves chan []error
+	ended chan struct{}
+	flown sync.WaitGroup
 }
 
 // flight is one running attempt.

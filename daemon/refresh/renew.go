@@ -91,7 +91,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		d, _ := e.board.Look(e.clock(), schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
 		switch {
 		case d.Record.Delivered[r.name].Revision == s.Record.Revision:
-		case d.Record.Past.Last != nil:
+		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(s.Record.ObtainedAt):
 			end.Failure, end.Sink = d.Record.Past.Last.Message, sink.Name
 			return end, true
 		case d.Owed || d.Running:
