@@ -3,6 +3,7 @@ package section
 import (
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -66,7 +67,9 @@ func Value[T any](s *Section, key string, fallback T, expected string, parse fun
 		s.Faultf(key, "%v", err)
 		return fallback
 	}
-	s.note(key, n.text)
+	if !reflect.DeepEqual(v, fallback) {
+		s.note(key, n.text)
+	}
 	return v
 }
 
