@@ -1,6 +1,10 @@
 package atomicfile
 
-import "errors"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // Kind classifies an Error for those who have to branch on it.
 type Kind string
@@ -13,8 +17,8 @@ const (
 	// Refused: the target must not be written, whatever the permissions: an
 	// unsafe link, no regular file, too large, or new content that is empty.
 	Refused Kind = "refused"
-	// Conflict: another writer kept changing the file, or holds it half
-	// written or locked.
+	// Conflict: another program kept changing the file, or has it locked or
+	// busy; a later attempt may succeed.
 	Conflict Kind = "conflict"
 	// Missing: the file, or its folder, does not exist.
 	Missing Kind = "missing"
@@ -37,8 +41,14 @@ type Error struct {
 	changed bool
 }
 
-// Error returns "op path: cause".
-func (e *Error) Error() string { return e.Op + " " + e.Path + ": " + e.Err.Error() }
+// Error returns "op path: cause (cure)".
+func (e *Error) Error() string {
+	text := e.Op + " " + e.Path + ": " + e.Err.Error()
+	if e.Kind == NoSpace {
+		text += " (free space on that disk, or raise the quota)"
+	}
+	return text
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -48,4 +58,45 @@ func (e *Error) Unwrap() error { return e.Err }
 func MayHaveChanged(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.changed
+}
+
+// fault makes an Error whose kind follows from the cause.
+func fault(op, path string, err error) *Error {
+	return &Error{Op: op, Path: path, Kind: kindOf(err), Err: err}
+}
+
+// refuse makes an Error for what must not be done at all.
+func refuse(op, path, why string) *Error {
+	return &Error{Op: op, Path: path, Kind: Refused, Err: errors.New(why)}
+}
+
+// late marks an error that came after the new content had become visible.
+func late(e *Error) *Error {
+	e.changed = true
+	return e
+}
+
+func kindOf(err error) Kind {
+	switch {
+	case isAny(err, unix.EACCES, unix.EPERM, unix.EROFS):
+		return Unwritable
+	case isAny(err, unix.ENOENT):
+		return Missing
+	case isAny(err, unix.ENOSPC, unix.EDQUOT):
+		return NoSpace
+	case isAny(err, unix.ENOTDIR, unix.EISDIR, unix.ELOOP, unix.ENAMETOOLONG, unix.ENXIO):
+		return Refused
+	case isAny(err, unix.EAGAIN, unix.ETXTBSY, unix.EBUSY, unix.ENOLCK):
+		return Conflict
+	}
+	return IO
+}
+
+func isAny(err error, targets ...unix.Errno) bool {
+	for _, t := range targets {
+		if errors.Is(err, t) {
+			return true
+		}
+	}
+	return false
 }

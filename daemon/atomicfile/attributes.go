@@ -1,0 +1,81 @@
+package atomicfile
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// aclName is the extended attribute that holds a POSIX access list.
+const aclName = "system.posix_acl_access"
+
+// notCopied are attributes that speak of one inode's content or of its right
+// to act, like the setuid bit.
+var notCopied = [...]string{"security.capability", "security.ima", "security.evm", "trusted.overlay."}
+
+// copyAttributes carries the extended attributes of one file over to another:
+// its SELinux label, its access list, what users put there. What cannot be
+// carried over is left, but never an access list: without it the group would
+// get what was meant for the mask. An access list that the folder gave the new
+// file and that the old one does not have is taken away.
+func (s system) copyAttributes(from, to int) error {
+	names := s.attributeNames(from)
+	for _, name := range names {
+		if name == aclName || slices.ContainsFunc(notCopied[:], func(p string) bool { return strings.HasPrefix(name, p) }) {
+			continue
+		}
+		if value, err := s.attribute(from, name); err == nil {
+			_ = s.setAttribute(to, name, value)
+		}
+	}
+	if !slices.Contains(names, aclName) {
+		if slices.Contains(s.attributeNames(to), aclName) {
+			return s.do("remove attribute", func() error { return unix.Fremovexattr(to, aclName) })
+		}
+		return nil
+	}
+	value, err := s.attribute(from, aclName)
+	if err != nil {
+		return err
+	}
+	return s.setAttribute(to, aclName, value)
+}
+
+func (s system) attributeNames(fd int) []string {
+	var names []string
+	_ = s.do("list attributes", func() error {
+		for range 10 { // The list may grow between the two calls.
+			size, err := unix.Flistxattr(fd, nil)
+			if err != nil || size == 0 {
+				return err
+			}
+			buf := make([]byte, size)
+			size, err = unix.Flistxattr(fd, buf)
+			if isAny(err, unix.ERANGE) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			names = strings.Split(strings.TrimRight(string(buf[:size]), "\x00"), "\x00")
+			return nil
+		}
+		return unix.ERANGE
+	})
+	return names
+}
+
+func (s system) attribute(fd int, name string) (value []byte, err error) {
+	err = s.do("get attribute", func() error {
+		buf := make([]byte, 64<<10) // the kernel's bound on one value
+		n, err := unix.Fgetxattr(fd, name, buf)
+		value = buf[:max(n, 0)]
+		return err
+	})
+	return value, err
+}
+
+func (s system) setAttribute(fd int, name string, value []byte) error {
+	return s.do("set attribute", func() error { return unix.Fsetxattr(fd, name, value, 0) })
+}

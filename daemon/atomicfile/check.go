@@ -1,0 +1,109 @@
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Check does all of Replace that changes nothing: it resolves the path, opens
+// the folder, reads the file, calls edit, and proves that a temporary file can
+// be created in the folder, given its mode and owner, and removed again. Where
+// Replace would write in place it proves that the file may be written. It does
+// not open the file for writing, which other programs would notice.
+func Check(ctx context.Context, path string, opt Options, edit Edit) error {
+	return system{}.check(ctx, path, opt, edit)
+}
+
+func (s system) check(ctx context.Context, path string, opt Options, edit Edit) error {
+	j, err := s.newJob(ctx, path, opt, edit)
+	if err != nil {
+		return err
+	}
+	defer s.close(j.at.dir)
+	for {
+		err := j.checkRound(ctx)
+		if err == nil {
+			return nil
+		}
+		if err := j.patience(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+func (j *job) checkRound(ctx context.Context) error {
+	t, err := j.openTarget(ctx)
+	if err != nil {
+		return err
+	}
+	defer j.sys.close(t.fd)
+	if _, err := j.content(t); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.pinned != "" {
+		return j.checkInPlace(errors.New(t.pinned))
+	}
+	err = j.tryTemporary(t)
+	if u, ok := inPlaceAllowed(err); ok && t.exists {
+		return j.checkInPlace(u.cause)
+	} else if ok {
+		return u.cause
+	}
+	if err == nil && t.exists && j.stuck(t) {
+		return j.checkInPlace(fault("replace", j.at.path(), fmt.Errorf(
+			"%w in a sticky folder, where it belongs to somebody else", unix.EPERM)))
+	}
+	return err
+}
+
+// tryTemporary creates a temporary file as Replace would and removes it.
+func (j *job) tryTemporary(t *target) error {
+	x, err := j.newTemporary()
+	if err != nil {
+		return err
+	}
+	defer x.drop()
+	if err := j.dress(x, t); err != nil {
+		return err
+	}
+	if err := x.drop(); err != nil {
+		return fault("remove a temporary file in", j.at.folder, err)
+	}
+	return nil
+}
+
+func (j *job) checkInPlace(why error) error {
+	if j.opt.Backup {
+		x, err := j.newTemporary()
+		if err != nil {
+			return j.backupFault(j.at.path()+backupSuffix, err)
+		}
+		if err := x.drop(); err != nil {
+			return fault("remove a temporary file in", j.at.folder, err)
+		}
+	}
+	if err := j.sys.writable(j.at.dir, j.at.name); err != nil {
+		return j.inPlaceFault(err, why)
+	}
+	return nil
+}
+
+// stuck reports whether a sticky folder forbids us to replace the file.
+func (j *job) stuck(t *target) bool {
+	euid := uint32(unix.Geteuid())
+	if j.at.st.Mode&unix.S_ISVTX == 0 || t.st.Uid == euid || j.at.st.Uid == euid {
+		return false
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return euid != 0
+	}
+	return data[0].Effective&(1<<unix.CAP_FOWNER) == 0
+}

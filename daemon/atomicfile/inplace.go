@@ -1,0 +1,122 @@
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// inPlace writes the content into the inode that was read; why says what
+// stands against replacing it. First the space is made sure of, so that a full
+// disk cannot stop it half way; then the old bytes are written over.
+func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error) (Result, error) {
+	fd, err := j.openInPlace(t, why)
+	if err != nil {
+		return Result{}, err
+	}
+	defer j.sys.close(fd)
+	if err := j.backup(t); err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if same, err := j.unchanged(t, j.at.name); err != nil || !same {
+		return Result{}, changedOr(err)
+	}
+	if j.want.differs(&t.st) {
+		if err := j.sys.chown(fd, j.want.uid, j.want.gid); err != nil {
+			return Result{}, j.ownerFault(err)
+		}
+	}
+	if err := j.secure(fd, t.content, content); err != nil {
+		return Result{}, fault("make room for the new content of", j.at.path(), errors.Join(err, j.restore(fd, nil, len(t.content))))
+	}
+	err = j.sys.write(fd, content, 0)
+	if err == nil && len(content) < len(t.content) {
+		err = j.sys.truncate(fd, int64(len(content)))
+	}
+	if err == nil {
+		err = j.sys.sync(fd)
+	}
+	if err == nil {
+		return Result{Changed: true, InPlace: true}, nil
+	}
+	e := fault("write in place (because "+why.Error()+")", j.at.path(), err)
+	if undone := j.restore(fd, t.content, len(t.content)); undone != nil {
+		e.Err = fmt.Errorf("%w; the old content could not be put back: %w", err, undone)
+		return Result{}, late(e)
+	}
+	return Result{}, e
+}
+
+// openInPlace opens the inode that was read for writing.
+func (j *job) openInPlace(t *target, why error) (int, error) {
+	path := j.at.path()
+	fd, err := j.sys.open(j.at.dir, j.at.name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return -1, j.inPlaceFault(err, why)
+	}
+	st, err := j.sys.stat(fd)
+	if err == nil && sameInode(&st, &t.st) {
+		return fd, nil
+	}
+	j.sys.close(fd)
+	if err != nil {
+		return -1, fault("open", path, err)
+	}
+	return -1, errChanged
+}
+
+// inPlaceFault explains that the file can neither be replaced nor written.
+func (j *job) inPlaceFault(err, why error) error {
+	switch {
+	case isAny(err, unix.ENOENT, unix.ELOOP):
+		return errChanged
+	case isAny(err, unix.ETXTBSY):
+		return fault("write", j.at.path(), fmt.Errorf("%w: it is being run as a program", err))
+	}
+	// The cause against replacing it is the one to cure first.
+	if e, ok := errors.AsType[*Error](why); ok {
+		return &Error{Op: e.Op, Path: e.Path, Kind: e.Kind, Err: fmt.Errorf("%w; nor can the file be written in place: %w", e.Err, err)}
+	}
+	e := fault("write", j.at.path(), fmt.Errorf("%w (%w, so that it has to be written in place: let %s write to it)", err, why, whoWeAre()))
+	return e
+}
+
+// secure makes sure that writing the content cannot run out of space. Where
+// the file system cannot reserve, the part beyond the old length is written
+// first and synced, since some file systems speak of a full disk only then.
+func (j *job) secure(fd int, old, content []byte) error {
+	err := j.sys.reserve(fd, int64(len(content)))
+	if !isAny(err, unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL, unix.EPERM) {
+		return err
+	}
+	if len(content) <= len(old) {
+		return nil
+	}
+	if err := j.sys.write(fd, content[len(old):], int64(len(old))); err != nil {
+		return err
+	}
+	return j.sys.sync(fd)
+}
+
+// restore gives the file its old content and length back; no content means
+// that none of it was touched. It is asked twice in case of a passing fault.
+func (j *job) restore(fd int, old []byte, length int) error {
+	var err error
+	for range 2 {
+		if err = j.sys.write(fd, old, 0); err != nil {
+			continue
+		}
+		if err = j.sys.truncate(fd, int64(length)); err != nil {
+			continue
+		}
+		if err = j.sys.sync(fd); err == nil {
+			return nil
+		}
+	}
+	return err
+}

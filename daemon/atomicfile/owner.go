@@ -1,0 +1,102 @@
+package atomicfile
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// owner is who a file shall belong to; -1 keeps what it has.
+type owner struct{ uid, gid int }
+
+// lookUpOwner turns the configured names into ids.
+func lookUpOwner(path string, opt Options) (owner, error) {
+	o := owner{-1, -1}
+	var err error
+	if opt.Owner != "" {
+		o.uid, err = lookUp(opt.Owner, func(name string) (string, error) {
+			u, err := user.Lookup(name)
+			if err != nil {
+				return "", err
+			}
+			return u.Uid, nil
+		})
+		if err != nil {
+			return owner{}, &Error{Op: "find the owner of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the user, or give its number)", err)}
+		}
+	}
+	if opt.Group != "" {
+		o.gid, err = lookUp(opt.Group, func(name string) (string, error) {
+			g, err := user.LookupGroup(name)
+			if err != nil {
+				return "", err
+			}
+			return g.Gid, nil
+		})
+		if err != nil {
+			return owner{}, &Error{Op: "find the group of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the group, or give its number)", err)}
+		}
+	}
+	return o, nil
+}
+
+func lookUp(name string, find func(string) (string, error)) (int, error) {
+	if id, err := strconv.ParseUint(name, 10, 31); err == nil {
+		return int(id), nil
+	}
+	text, err := find(name)
+	if err != nil {
+		return 0, err
+	}
+	id, err := strconv.ParseUint(text, 10, 31)
+	return int(id), err
+}
+
+// differs reports whether a file belongs to somebody else than it shall.
+func (o owner) differs(st *unix.Stat_t) bool {
+	return o.uid >= 0 && uint32(o.uid) != st.Uid || o.gid >= 0 && uint32(o.gid) != st.Gid
+}
+
+// or fills in what is not configured from an existing file.
+func (o owner) or(st *unix.Stat_t) owner {
+	if o.uid < 0 {
+		o.uid = int(st.Uid)
+	}
+	if o.gid < 0 {
+		o.gid = int(st.Gid)
+	}
+	return o
+}
+
+// ownerFault explains why the configured owner could not be set.
+func (j *job) ownerFault(err error) *Error {
+	who := fmt.Sprintf("owner %q", j.opt.Owner)
+	switch {
+	case j.opt.Owner == "":
+		who = fmt.Sprintf("group %q", j.opt.Group)
+	case j.opt.Group != "":
+		who += fmt.Sprintf(" and group %q", j.opt.Group)
+	}
+	if !isAny(err, unix.EPERM, unix.EACCES, unix.EINVAL) {
+		return fault("set "+who+" of", j.at.path(), err)
+	}
+	return &Error{Op: "set " + who + " of", Path: j.at.path(), Kind: Unwritable, Err: fmt.Errorf(
+		"%w for %s (run as root or with CAP_CHOWN; or leave the owner out and share the file through a group: "+
+			"make vigente a member of it and the folder setgid)", err, whoWeAre())}
+}
+
+// adopt gives a file whose content needs no change the configured owner.
+func (j *job) adopt(t *target) (Result, error) {
+	if !j.want.differs(&t.st) {
+		return Result{}, nil
+	}
+	if err := j.sys.chown(t.fd, j.want.uid, j.want.gid); err != nil {
+		return Result{}, j.ownerFault(err)
+	}
+	if err := j.sys.sync(t.fd); err != nil {
+		return Result{}, late(fault("sync", j.at.path(), err))
+	}
+	return Result{Changed: true}, nil
+}

@@ -1,0 +1,224 @@
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// system is the way to the kernel. Tests set before to make a call fail, or to
+// act as another program at that very moment, and pause to let no time pass.
+type system struct {
+	before func(op string) error
+	pause  func(ctx context.Context, d time.Duration) error
+}
+
+// do makes one call unless before objects. A call that a signal interrupted is
+// made again.
+func (s system) do(op string, call func() error) error {
+	if s.before != nil {
+		if err := s.before(op); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func (s system) wait(ctx context.Context, d time.Duration) error {
+	if s.pause != nil {
+		return s.pause(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func (s system) open(dir int, name string, flags int, mode uint32) (fd int, err error) {
+	err = s.do("open", func() (err error) {
+		fd, err = unix.Openat(dir, name, flags|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
+func (s system) create(dir int, name string) (fd int, err error) {
+	err = s.do("create", func() (err error) {
+		fd, err = unix.Openat(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	return fd, nil
+}
+
+// close ends a descriptor. What was written through it has been synced by
+// then, so that its result says nothing more.
+func (system) close(fd int) {
+	if fd >= 0 {
+		_ = unix.Close(fd)
+	}
+}
+
+func (s system) stat(fd int) (st unix.Stat_t, err error) {
+	err = s.do("stat", func() error { return unix.Fstat(fd, &st) })
+	return st, err
+}
+
+// look describes an entry of a folder without following a link.
+func (s system) look(dir int, name string) (st unix.Stat_t, err error) {
+	err = s.do("look", func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return st, err
+}
+
+// attributes returns the statx attributes of an entry, none where the kernel
+// does not know them.
+func (s system) attributes(dir int, name string) uint64 {
+	var st unix.Statx_t
+	if s.do("attributes", func() error { return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW, 0, &st) }) != nil {
+		return 0
+	}
+	return st.Attributes
+}
+
+// link reads the target of the symbolic link that fd was opened on.
+func (s system) link(fd int) (string, error) {
+	buf := make([]byte, unix.PathMax)
+	var n int
+	err := s.do("link", func() (err error) {
+		n, err = unix.Readlinkat(fd, "", buf)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return string(buf[:n]), nil
+}
+
+// read returns all that fd holds, but never more than limit+1 bytes when there
+// is a limit.
+func (s system) read(fd int, size, limit int64) ([]byte, error) {
+	data := make([]byte, 0, max(size, 0)+1)
+	for limit <= 0 || int64(len(data)) <= limit {
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+		var n int
+		err := s.do("read", func() (err error) {
+			n, err = unix.Pread(fd, data[len(data):cap(data)], int64(len(data)))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			break
+		}
+		data = data[:len(data)+n]
+	}
+	return data, nil
+}
+
+func (s system) write(fd int, data []byte, at int64) error {
+	for len(data) > 0 {
+		var n int
+		err := s.do("write", func() (err error) {
+			n, err = unix.Pwrite(fd, data, at)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		data, at = data[n:], at+int64(n)
+	}
+	return nil
+}
+
+// reserve makes sure that the first size bytes of fd can be written without
+// further space. The length of the file stays.
+func (s system) reserve(fd int, size int64) error {
+	return s.do("reserve", func() error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
+}
+
+func (s system) truncate(fd int, size int64) error {
+	return s.do("truncate", func() error { return unix.Ftruncate(fd, size) })
+}
+
+func (s system) sync(fd int) error {
+	return s.do("sync", func() error { return unix.Fsync(fd) })
+}
+
+// syncFolder makes the entries of a folder durable. A folder that may be
+// searched but not read has no descriptor that fsync accepts; there the whole
+// file system is flushed through a file in it.
+func (s system) syncFolder(dir, file int) error {
+	return s.do("sync folder", func() error {
+		err := unix.Fsync(dir)
+		if errors.Is(err, unix.EBADF) && file >= 0 {
+			return unix.Syncfs(file)
+		}
+		if isAny(err, unix.EINVAL, unix.EBADF) { // The file system cannot sync folders.
+			return nil
+		}
+		return err
+	})
+}
+
+func (s system) chmod(fd int, mode uint32) error {
+	return s.do("chmod", func() error { return unix.Fchmod(fd, mode) })
+}
+
+func (s system) chown(fd, uid, gid int) error {
+	return s.do("chown", func() error { return unix.Fchown(fd, uid, gid) })
+}
+
+func (s system) lock(fd int) error {
+	return s.do("lock", func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+}
+
+func (s system) exchange(dir int, a, b string) error {
+	return s.do("exchange", func() error { return unix.Renameat2(dir, a, dir, b, unix.RENAME_EXCHANGE) })
+}
+
+func (s system) renameNew(dir int, from, to string) error {
+	return s.do("rename new", func() error { return unix.Renameat2(dir, from, dir, to, unix.RENAME_NOREPLACE) })
+}
+
+func (s system) rename(dir int, from, to string) error {
+	return s.do("rename", func() error { return unix.Renameat(dir, from, dir, to) })
+}
+
+func (s system) hardLink(dir int, from, to string) error {
+	return s.do("hard link", func() error { return unix.Linkat(dir, from, dir, to, 0) })
+}
+
+func (s system) remove(dir int, name string) error {
+	return s.do("remove", func() error { return unix.Unlinkat(dir, name, 0) })
+}
+
+// writable reports whether the entry itself could be opened for writing,
+// without opening it, which other programs would notice.
+func (s system) writable(dir int, name string) error {
+	return s.do("writable", func() error {
+		return unix.Faccessat(dir, name, unix.W_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
+	})
+}
+
+// descriptorPath names an open descriptor for the calls that take no
+// descriptor opened for its path only.
+func descriptorPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

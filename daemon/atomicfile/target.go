@@ -1,0 +1,192 @@
+package atomicfile
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// target is the file as it was read.
+type target struct {
+	exists  bool
+	fd      int // open for reading, locked where that is possible; -1 when it does not exist
+	st      unix.Stat_t
+	content []byte
+	// pinned says why the inode must be kept; empty when it may be replaced.
+	pinned string
+}
+
+// identity is what must not change between reading a file and replacing it.
+type identity struct {
+	dev, ino       uint64
+	mode, uid, gid uint32
+}
+
+func identityOf(st *unix.Stat_t) identity {
+	return identity{st.Dev, st.Ino, st.Mode, st.Uid, st.Gid}
+}
+
+func sameInode(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// lockPatience bounds the wait for a lock that another program holds on the
+// file. The lock only spares the writers that use it a second try, so that
+// after this time the work goes on without.
+const lockPatience = 500 * time.Millisecond
+
+// openTarget opens and reads the file. The caller closes it.
+func (j *job) openTarget(ctx context.Context) (*target, error) {
+	waited := time.Duration(0)
+	for range 100 {
+		t, err := j.tryOpen()
+		if err != nil || !t.exists {
+			return t, err
+		}
+		for pause := time.Millisecond; j.lockable && waited < lockPatience; pause = min(2*pause, 8*time.Millisecond) {
+			if err := j.sys.lock(t.fd); !isAny(err, unix.EAGAIN) {
+				break
+			}
+			if err := j.sys.wait(ctx, pause); err != nil {
+				j.sys.close(t.fd)
+				return nil, err
+			}
+			waited += pause
+		}
+		// Whoever held the lock may have put another file in its place.
+		if now, err := j.sys.look(j.at.dir, j.at.name); err == nil && sameInode(&now, &t.st) {
+			if err := j.readTarget(t); err != nil {
+				j.sys.close(t.fd)
+				return nil, err
+			}
+			return t, nil
+		}
+		j.sys.close(t.fd)
+	}
+	return nil, errChanged
+}
+
+// tryOpen opens what bears the name now and refuses what must not be written.
+func (j *job) tryOpen() (*target, error) {
+	path := j.at.path()
+	st, err := j.sys.look(j.at.dir, j.at.name)
+	if isAny(err, unix.ENOENT) {
+		if j.at.linked && j.sys.exposed(j.at.dir, &j.at.st, nil) {
+			return nil, exposedFault(j.path, j.at.folder)
+		}
+		return &target{fd: -1}, nil
+	}
+	if err != nil {
+		return nil, fault("open", path, err)
+	}
+	// A device may act on being opened, so that the kind is looked at before.
+	if err := j.judge(&st); err != nil {
+		return nil, err
+	}
+	fd, err := j.sys.open(j.at.dir, j.at.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	switch {
+	case isAny(err, unix.ENOENT, unix.ELOOP, unix.ENXIO): // It went, or became a link or a socket, just now.
+		return nil, errChanged
+	case isAny(err, unix.EACCES, unix.EPERM):
+		return nil, &Error{Op: "read", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre())}
+	case err != nil:
+		return nil, fault("read", path, err)
+	}
+	t := &target{exists: true, fd: fd}
+	if t.st, err = j.sys.stat(fd); err == nil {
+		err = j.judge(&t.st)
+	} else {
+		err = fault("read", path, err)
+	}
+	if err == nil {
+		err = j.pin(t)
+	}
+	if err != nil {
+		j.sys.close(fd)
+		return nil, err
+	}
+	return t, nil
+}
+
+// judge refuses what is no regular file, what is too large and, at the end of
+// a link, what another local user could have put there.
+func (j *job) judge(st *unix.Stat_t) error {
+	path := j.at.path()
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFLNK:
+		return errChanged // It was none when the path was walked.
+	case unix.S_IFDIR:
+		return refuse("write", path, "it is a folder (expected the path of a file)")
+	case unix.S_IFIFO:
+		return refuse("write", path, "it is a named pipe, no regular file")
+	case unix.S_IFSOCK:
+		return refuse("write", path, "it is a socket, no regular file")
+	default:
+		return refuse("write", path, "it is a device, no regular file")
+	}
+	if j.opt.MaxSize > 0 && st.Size > j.opt.MaxSize {
+		return j.tooLarge("read")
+	}
+	if j.at.linked && j.sys.exposed(j.at.dir, &j.at.st, st) {
+		return exposedFault(j.path, j.at.folder)
+	}
+	return nil
+}
+
+func (j *job) tooLarge(op string) error {
+	return refuse(op, j.at.path(), fmt.Sprintf("it is larger than %d bytes, which is the limit (is this the right file?)", j.opt.MaxSize))
+}
+
+// pin finds out whether the inode has to be kept. A file with further hard
+// links in a folder that others can change may be anybody's file that was
+// linked there to have it overwritten: only the folder's sole owner, who could
+// have done it to nobody but himself, is believed.
+func (j *job) pin(t *target) error {
+	attributes := j.sys.attributes(j.at.dir, j.at.name)
+	switch {
+	case attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0:
+		return &Error{Op: "write", Path: j.at.path(), Kind: Unwritable,
+			Err: fmt.Errorf("%w: the file is immutable or append-only (take that off with chattr -i -a)", unix.EPERM)}
+	case t.st.Nlink > 1:
+		t.pinned = "it has several hard links"
+		if j.sys.exposed(j.at.dir, &j.at.st, &t.st) && (j.sys.othersWrite(j.at.dir, &j.at.st) || t.st.Uid != j.at.st.Uid) {
+			return refuse("write", j.at.path(), "it has several hard links, and another local user can change the folder, "+
+				"so that it may be a file from elsewhere (remove the other links, or the write permission of others)")
+		}
+	case attributes&unix.STATX_ATTR_MOUNT_ROOT != 0:
+		t.pinned = "it is mounted there by itself"
+	}
+	return nil
+}
+
+func (j *job) readTarget(t *target) (err error) {
+	if t.content, err = j.sys.read(t.fd, t.st.Size, j.opt.MaxSize); err != nil {
+		return fault("read", j.at.path(), err)
+	}
+	if j.opt.MaxSize > 0 && int64(len(t.content)) > j.opt.MaxSize {
+		return j.tooLarge("read")
+	}
+	return nil
+}
+
+// unchanged reports whether the entry of that name is still the file that was
+// read, with the same content, mode and owner.
+func (j *job) unchanged(t *target, name string) (bool, error) {
+	now, err := j.sys.look(j.at.dir, name)
+	if isAny(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault("compare", j.at.path(), err)
+	}
+	if identityOf(&now) != identityOf(&t.st) {
+		return false, nil
+	}
+	data, err := j.sys.read(t.fd, int64(len(t.content)), int64(len(t.content))+1)
+	if err != nil {
+		return false, fault("compare", j.at.path(), err)
+	}
+	return bytes.Equal(data, t.content), nil
+}
