@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +57,9 @@ type bucket struct {
 
 func newBucket(r Rate) bucket {
 	burst := max(1, r.Calls/10)
-	step := time.Duration(float64(r.Per) / (0.9 * float64(r.Calls)))
+	// Rounded up: a step that is a fraction of a nanosecond too short lets a
+	// window see more than its calls when there are a million of them.
+	step := time.Duration(math.Ceil(float64(r.Per) / (0.9 * float64(r.Calls))))
 	return bucket{step: step, slack: time.Duration(burst-1) * step}
 }
 
