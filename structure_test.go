@@ -23,7 +23,7 @@ const module = "github.com/vigented/vigente"
 type source struct {
 	file string // slash-separated, from the module's root
 	dir  string
-	test bool
+	test bool // a test, or a package of tests (providertest)
 	fset *token.FileSet
 	ast  *ast.File
 }
@@ -47,7 +47,9 @@ func sources(t testing.TB) []source {
 			return err
 		}
 		file := filepath.ToSlash(name)
-		all = append(all, source{file, path.Dir(file), strings.HasSuffix(file, "_test.go"), fset, f})
+		dir := path.Dir(file)
+		test := strings.HasSuffix(file, "_test.go") || strings.HasSuffix(dir, "test")
+		all = append(all, source{file, dir, test, fset, f})
 		return nil
 	})
 	if err != nil {
@@ -120,6 +122,11 @@ var arrows = []arrow{
 		"metrics are told outcomes and steer nothing",
 	},
 	{
+		"daemon/report",
+		[]string{"daemon/refresh", "daemon/schedule", "daemon/credential"},
+		"the log is told outcomes and steers nothing",
+	},
+	{
 		"daemon/status",
 		[]string{"daemon/refresh", "daemon/schedule", "daemon/credential"},
 		"pages show the engine's view and change nothing",
@@ -152,7 +159,7 @@ var arrows = []arrow{
 	},
 	{
 		"providers/*/emulator",
-		nil,
+		[]string{"providers/kit"},
 		"an emulator is written from the vendor's pages; sharing code with the client would share its mistakes",
 	},
 	{"sinks", []string{"sinks/*"}, "the catalogue is one line a kind"},
@@ -225,7 +232,7 @@ func (a arrow) allows(dir, to string) bool {
 	})
 }
 
-// room says which folders may know a library. A folder covers what lies below it.
+// room says which folders may know a library.
 type room struct {
 	library string
 	in      []string
@@ -239,13 +246,13 @@ var foreign = []room{
 	{"go.etcd.io/bbolt", []string{"daemon/store"}, "one package decides what is durable"},
 	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "events are hints; one package compares contents"},
 	{"github.com/pelletier/go-toml/v2", []string{"daemon/section"}, "one reader gives every fault its line"},
-	{"github.com/prometheus/client_golang", []string{"daemon", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
-	{"github.com/prometheus/exporter-toolkit", []string{"daemon", "cmd/vigente"}, "one listener"},
-	{"go.uber.org/zap", []string{"daemon", "cmd/vigente"}, "providers and sinks return errors, they log nothing"},
+	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/status", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
+	{"github.com/prometheus/exporter-toolkit", []string{"daemon", "daemon/status", "cmd/vigente"}, "one listener"},
+	{"go.uber.org/zap", []string{"daemon", "daemon/report", "cmd/vigente"}, "providers and sinks return errors, they log nothing"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
-	{"golang.org/x/sys", []string{"daemon/atomicfile", "daemon/store", "sinks/kit", "cmd/vigente"}, "system calls stand behind a name of ours"},
+	{"golang.org/x/sys", []string{"daemon", "daemon/atomicfile", "daemon/store", "daemon/watch", "sinks/kit", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"providers/kit"}, "certificates are opened once, for every kind"},
 }
 
@@ -288,7 +295,8 @@ func roomOf(library string) (room, bool) {
 }
 
 func within(dir string, folders []string) bool {
-	return slices.ContainsFunc(folders, func(f string) bool { return dir == f || strings.HasPrefix(dir, f+"/") })
+	dir, _, _ = strings.Cut(dir, "/internal/")
+	return slices.Contains(folders, dir)
 }
 
 // TestBoardIsPure keeps the board free of everything but values.
