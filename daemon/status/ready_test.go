@@ -1,0 +1,158 @@
+package status
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+func TestJudge(t *testing.T) {
+	note := &schedule.Note{Reason: credential.ReasonServer, Message: "broken"}
+	cred := func(state refresh.State, generation uint64, left time.Duration, note *schedule.Note) refresh.View {
+		return refresh.View{At: at, Credentials: []refresh.CredentialView{
+			{Name: "c", State: state, Generation: generation, ExpiresAt: at.Add(left), LastError: note},
+		}}
+	}
+	sink := func(state refresh.State, note *schedule.Note) refresh.View {
+		return refresh.View{At: at, Sinks: []refresh.SinkView{{Name: "s", State: state, LastError: note, HookRunning: true}}}
+	}
+	tests := []struct {
+		name        string
+		view        refresh.View
+		ready, good bool
+		reason      string
+	}{
+		{"nothing configured", refresh.View{At: at}, true, true, ""},
+		{"valid", cred(refresh.Valid, 1, time.Hour, nil), true, true, ""},
+		{"failing and in force", cred(refresh.Failing, 1, time.Hour, note), true, false, "credential c: failing: broken"},
+		{"parked and in force", cred(refresh.Parked, 1, time.Hour, note), true, false, "credential c: parked: broken"},
+		{"parked and over", cred(refresh.Parked, 1, 0, note), false, false, "credential c: parked: broken"},
+		{"parked and never there", cred(refresh.Parked, 0, time.Hour, note), false, false, "credential c: parked: broken"},
+		{"pending", cred(refresh.Pending, 0, time.Hour, nil), false, false, "credential c: pending: nothing obtained yet"},
+		{"expired", cred(refresh.Expired, 1, -time.Hour, nil), false, false, "credential c: expired: no longer in force"},
+		{"delivered while its hook runs", sink(refresh.Delivered, nil), true, true, ""},
+		{"sink pending", sink(refresh.Pending, nil), false, false, "sink s: pending: nothing delivered yet"},
+		{"sink behind", sink(refresh.Behind, nil), false, false, "sink s: behind: does not hold the newest values"},
+		{"sink failing", sink(refresh.Failing, note), false, false, "sink s: failing: broken"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Judge(tt.view)
+			if got.Ready != tt.ready || got.Good() != tt.good {
+				t.Errorf("ready %v, good %v; want %v, %v", got.Ready, got.Good(), tt.ready, tt.good)
+			}
+			var lines []string
+			for _, r := range got.Reasons {
+				lines = append(lines, r.String())
+			}
+			if text := strings.Join(lines, "\n"); text != tt.reason {
+				t.Errorf("the reason is %q, want %q", text, tt.reason)
+			}
+		})
+	}
+}
+
+func TestSelect(t *testing.T) {
+	names := func(v refresh.View) (found []string) {
+		for _, c := range v.Credentials {
+			found = append(found, c.Name)
+		}
+		for _, s := range v.Sinks {
+			found = append(found, s.Name)
+		}
+		return found
+	}
+	tests := []struct {
+		ask, kept, unknown []string
+	}{
+		{nil, []string{"cofre", "loja", "novo", "api", "till"}, nil},
+		{[]string{"loja"}, []string{"loja", "api", "till"}, nil},
+		{[]string{"cofre", "cofre"}, []string{"cofre", "api"}, nil},
+		{[]string{"till"}, []string{"till"}, nil},
+		{[]string{"novo"}, []string{"novo"}, nil},
+		{[]string{"nada", "novo", "nichts", "nada"}, []string{"novo"}, []string{"nada", "nichts"}},
+	}
+	for _, tt := range tests {
+		kept, unknown := Select(fleet(), tt.ask)
+		if got := names(kept); !slices.Equal(got, tt.kept) || !slices.Equal(unknown, tt.unknown) {
+			t.Errorf("Select(%v) kept %v and does not know %v; want %v and %v", tt.ask, got, unknown, tt.kept, tt.unknown)
+		}
+	}
+}
+
+func TestUrgency(t *testing.T) {
+	cred := func(name string, state refresh.State, left time.Duration) refresh.CredentialView {
+		c := refresh.CredentialView{Name: name, State: state, Generation: 1}
+		if left != 0 {
+			c.ExpiresAt = at.Add(left)
+		}
+		return c
+	}
+	v := refresh.View{At: at, Credentials: []refresh.CredentialView{
+		cred("valid-unknown", refresh.Valid, 0),
+		cred("valid-late", refresh.Valid, 2*time.Hour),
+		cred("valid-soon-b", refresh.Valid, time.Hour),
+		cred("valid-soon-a", refresh.Valid, time.Hour),
+		cred("failing", refresh.Failing, 3*time.Hour),
+		cred("parked-alive", refresh.Parked, 3*time.Hour),
+		cred("pending", refresh.Pending, 0),
+		cred("expired", refresh.Expired, -time.Hour),
+		cred("parked-dead", refresh.Parked, -time.Minute),
+	}, Sinks: []refresh.SinkView{
+		{Name: "good", State: refresh.Delivered},
+		{Name: "hook", State: refresh.Delivered, HookError: &schedule.Note{}},
+		{Name: "pending", State: refresh.Pending},
+		{Name: "behind", State: refresh.Behind},
+		{Name: "failing-b", State: refresh.Failing},
+		{Name: "failing-a", State: refresh.Failing},
+	}}
+	var credentials, sinks []string
+	for _, c := range ByUrgency(v) {
+		credentials = append(credentials, c.Name)
+	}
+	for _, s := range SinksByUrgency(v) {
+		sinks = append(sinks, s.Name)
+	}
+	want := []string{"parked-dead", "expired", "pending", "parked-alive", "failing", "valid-soon-a", "valid-soon-b", "valid-late", "valid-unknown"}
+	if !slices.Equal(credentials, want) {
+		t.Errorf("credentials %v, want %v", credentials, want)
+	}
+	if want := []string{"failing-a", "failing-b", "behind", "pending", "hook", "good"}; !slices.Equal(sinks, want) {
+		t.Errorf("sinks %v, want %v", sinks, want)
+	}
+	if v.Credentials[0].Name != "valid-unknown" || v.Sinks[0].Name != "good" {
+		t.Error("the view was sorted in place")
+	}
+}
+
+func TestEveryFailureHasACure(t *testing.T) {
+	for _, kind := range []refresh.TaskKind{refresh.Obtain, refresh.Deliver, refresh.RunHook} {
+		for _, reason := range append(credential.Reasons[:], "unheard of") {
+			if Cure(kind, reason) == "" {
+				t.Errorf("no cure for %s of a %s", reason, kind)
+			}
+		}
+	}
+}
+
+func TestEveryStateHasAClass(t *testing.T) {
+	want := map[refresh.State][2]string{
+		refresh.Pending: {ClassWarn, ClassWarn}, refresh.Valid: {ClassGood, ""}, refresh.Failing: {ClassWarn, ClassBad},
+		refresh.Expired: {ClassBad, ""}, refresh.Parked: {ClassBad, ""}, refresh.Delivered: {"", ClassGood}, refresh.Behind: {"", ClassWarn},
+	}
+	for _, s := range refresh.CredentialStates {
+		if Class(s) != want[s][0] {
+			t.Errorf("a credential that is %s is %s", s, Class(s))
+		}
+	}
+	for _, s := range refresh.SinkStates {
+		if SinkClass(s) != want[s][1] {
+			t.Errorf("a sink that is %s is %s", s, SinkClass(s))
+		}
+	}
+}
