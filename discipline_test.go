@@ -13,7 +13,7 @@ import (
 // instant, so that it can be tested with values and run on a virtual clock.
 var clockReaders = map[string]string{
 	"daemon/refresh/refresh.go":   "the conductor: every instant that decides something is taken here",
-	"daemon/refresh/renew.go":     "a deadline of its own for work that outlives its attempt",
+	"daemon/refresh/renew.go":     "answers a stream of news at a pace",
 	"daemon/reload.go":            "when the configuration was loaded, for people",
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",
 	"daemon/wires.go":             "compares the Date of a server with our clock",
