@@ -75,6 +75,9 @@ func ParseMargin(text string) (Margin, error) {
 func ParseDuration(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
 	rest, negative := strings.CutPrefix(text, "-")
+	if !negative {
+		rest = strings.TrimPrefix(rest, "+")
+	}
 	days, tail, found := strings.Cut(rest, "d")
 	var total time.Duration
 	if found {
