@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -102,7 +103,7 @@ func ReadBounded(path string, limit int64) ([]byte, error) {
 // unreadable says in our own words why a file could not be read, with the
 // cure.
 func unreadable(path string, err error) string {
-	name := quote(path)
+	name := strconv.Quote(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("file %s does not exist (expected a readable file: create it or correct the path)", name)

@@ -182,7 +182,7 @@ func (s *Section) fetch(r reference, e *entry) credential.Secret {
 		data = trimNewline(data)
 	}
 	if len(data) == 0 {
-		s.record(e.line, at, "file %s is empty (expected the secret in it)", quote(path))
+		s.record(e.line, at, "file %q is empty (expected the secret in it)", path)
 	}
 	return credential.NewSecret(string(data))
 }
@@ -223,7 +223,7 @@ func (s *Section) File(key string) []byte {
 		return nil
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
-		s.Faultf(key, "file %s is empty (expected its content)", quote(path))
+		s.Faultf(key, "file %q is empty (expected its content)", path)
 		return nil
 	}
 	s.note(key, string(data))

@@ -1,0 +1,95 @@
+package section
+
+import (
+	"testing"
+	"time"
+)
+
+// digest is that of a kind which asks for one key of every sort.
+func digest(t testing.TB, text string, files map[string]string) string {
+	t.Helper()
+	all := map[string]string{"pw": "secret\n", "same": "secret", "other": "secret2", "ca": "CERT"}
+	for name, content := range files {
+		all[name] = content
+	}
+	s := world(t, text, ReaderOptions{}, all)
+	own := s.Daemon()
+	own.Text("rate", "")
+	own.Duration("timeout", time.Second)
+	s.Required("type")
+	s.Text("text", "default")
+	s.Bool("bool", false)
+	s.Int("int", 3)
+	s.Duration("duration", time.Hour)
+	s.Choice("choice", "a", "a", "b")
+	s.Mode("mode", 0o600)
+	s.Texts("texts")
+	s.TextMap("map")
+	s.Secret("password")
+	s.Secrets("keys")
+	s.TextOrSecret("user")
+	s.FilePath("path")
+	s.File("ca")
+	Value(s, "value", "v", "text", func(text string) (string, error) { return text, nil })
+	if sub := s.Table("tls"); sub != nil {
+		sub.Text("text", "")
+		sub.Text("pin", "")
+	}
+	expect(t, s.Finish())
+	return s.Digest([]byte("key"))
+}
+
+const digestBase = "type = \"x\"\npassword = { file = \"pw\" }\n"
+
+func TestDigestChanges(t *testing.T) {
+	base := digest(t, digestBase, nil)
+	seen := map[string]string{base: "the base"}
+	for _, more := range []string{
+		`text = "x"`, `text = ""`, `bool = true`, `int = 4`, `duration = "2h"`, `choice = "b"`, `mode = "0640"`,
+		`texts = ["a", "b"]`, `texts = ["ab"]`, `texts = ["b", "a"]`, `map = { a = "b" }`, `map = { b = "a" }`,
+		`keys = [{ file = "pw" }]`, `keys = [{ file = "pw" }, { file = "other" }]`, `user = "secret"`, `path = "/x"`, `ca = "ca"`,
+		`value = "w"`, `tls = { text = "x" }`, `tls = { pin = "x" }`,
+	} {
+		d := digest(t, digestBase+more, nil)
+		if other, ok := seen[d]; ok {
+			t.Errorf("%s has the digest of %s", more, other)
+		}
+		seen[d] = more
+	}
+	for what, d := range map[string]string{
+		"another type":   digest(t, "type = \"y\"\npassword = { file = \"pw\" }\n", nil),
+		"another secret": digest(t, "type = \"x\"\npassword = { file = \"other\" }\n", nil),
+		"other bytes":    digest(t, digestBase, map[string]string{"pw": "changed"}),
+	} {
+		if d == base {
+			t.Errorf("%s did not change the digest", what)
+		}
+	}
+}
+
+// What changes nothing for the backend must not cost a renewal.
+func TestDigestStays(t *testing.T) {
+	base := digest(t, digestBase, nil)
+	for what, text := range map[string]string{
+		"pace":              digestBase + "rate = \"4/s\"\ntimeout = \"5s\"\n",
+		"spelled defaults":  digestBase + "text = \"default\"\nbool = false\nint = 3\nduration = \"60m\"\nchoice = \"a\"\nmode = \"600\"\nvalue = \"v\"\nuser = \"\"\npath = \"\"\n",
+		"order and comment": "# hello\npassword.file = \"pw\"\ntype = 'x'\n",
+		"secret elsewhere":  "type = \"x\"\npassword = { file = \"same\" }\n",
+		"empty table":       digestBase + "tls = {}\n",
+	} {
+		if digest(t, text, nil) != base {
+			t.Errorf("%s changed the digest", what)
+		}
+	}
+	if a, b := digest(t, digestBase+`duration = "1d"`, nil), digest(t, digestBase+`duration = "24h"`, nil); a != b {
+		t.Error("the spelling of a duration changed the digest")
+	}
+}
+
+func TestDigestIsKeyed(t *testing.T) {
+	s := parse(t, `k = "v"`)
+	s.Text("k", "")
+	if s.Digest([]byte("a")) == s.Digest([]byte("b")) {
+		t.Error("the key does not count")
+	}
+}
