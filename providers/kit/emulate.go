@@ -14,10 +14,8 @@ type Emulator interface {
 	SetFault(name string, times int) error
 }
 
-// FaultSwitch is one thing that an Emulator can be made to do wrong.
-type FaultSwitch struct {
-	// Name is lower case with dashes.
-	Name string
-	// Help is one line for people.
-	Help string
-}
+// FaultSwitch is one thing that an Emulator can be made to do wrong: a name in
+// lower case with dashes, and a line of help for people. It is an alias, so
+// that an emulator can have the type without importing anything of ours: one
+// that shared code with the client would share its mistakes.
+type FaultSwitch = struct{ Name, Help string }

@@ -1,0 +1,14 @@
+// Package providers is the catalogue of backends: one line a kind.
+package providers
+
+import (
+	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/tss"
+)
+
+// Catalogue returns every kind of provider, in the order of their names.
+func Catalogue() []kit.Kind {
+	return []kit.Kind{
+		tss.Kind(),
+	}
+}

@@ -1,0 +1,221 @@
+package providertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// day is one way in which any backend may fail.
+type day struct {
+	name    string
+	backend http.HandlerFunc
+	refuse  bool                // the port is closed
+	cancel  bool                // the daemon stops during the call
+	want    []credential.Reason // any of them
+	lost    *bool               // what Lost must be; nil for the kind to decide
+}
+
+var (
+	yes = true
+	no  = false
+)
+
+// badDays lists them. It is a straight list.
+func badDays(whole []byte) []day {
+	const (
+		network     = credential.ReasonNetwork
+		badResponse = credential.ReasonBadResponse
+		server      = credential.ReasonServer
+		timeout     = credential.ReasonTimeout
+		cancelled   = credential.ReasonCancelled
+	)
+	page := "<!DOCTYPE html><html><title>" + Canary + "</title><body>Please log in</body></html>"
+	return []day{
+		{name: "page with status 200", backend: answer(200, "text/html; charset=utf-8", page), want: []credential.Reason{badResponse}},
+		{name: "page with status 502", backend: answer(502, "text/html", page), want: []credential.Reason{badResponse, server}},
+		{name: "page labelled as JSON", backend: answer(200, "application/json", page), want: []credential.Reason{badResponse}},
+		{name: "empty body", backend: answer(200, "application/json", ""), want: []credential.Reason{badResponse}},
+		{name: "blank body", backend: answer(200, "application/json", " \r\n"), want: []credential.Reason{badResponse}},
+		{name: "no content", backend: answer(204, "", ""), want: []credential.Reason{badResponse}},
+		{name: "null", backend: answer(200, "application/json", "null"), want: []credential.Reason{badResponse}},
+		{name: "array", backend: answer(200, "application/json", `["`+Canary+`"]`), want: []credential.Reason{badResponse}},
+		{name: "another object", backend: answer(200, "application/json", `{"`+Canary+`":"`+Canary+`"}`), want: []credential.Reason{badResponse}},
+		{name: "deep nesting", backend: answer(200, "application/json", strings.Repeat("[", 20000)), want: []credential.Reason{badResponse}},
+		{name: "huge body", backend: answer(200, "application/json", string(whole)+strings.Repeat(" ", 1<<20)), want: []credential.Reason{badResponse}},
+		{name: "huge page with status 500", backend: answer(500, "text/html", page+strings.Repeat(Canary, 1<<18)), want: []credential.Reason{badResponse, server}},
+		{name: "body cut by the wire", backend: cutBody(whole), want: []credential.Reason{network}, lost: &yes},
+		{name: "dripping body", backend: drip(whole), want: []credential.Reason{timeout}, lost: &yes},
+		{name: "silence", backend: hang, want: []credential.Reason{timeout}, lost: &yes},
+		{name: "daemon stops", backend: hang, cancel: true, want: []credential.Reason{cancelled}, lost: &yes},
+		{name: "redirect 302", backend: redirect(302), want: []credential.Reason{badResponse}},
+		{name: "redirect 307", backend: redirect(307), want: []credential.Reason{badResponse}},
+		{name: "redirect 308 within the host", backend: redirect(308), want: []credential.Reason{badResponse}},
+		{name: "closed port", backend: hang, refuse: true, want: []credential.Reason{network}, lost: &no},
+		{name: "cut before the answer", backend: abort, want: []credential.Reason{network}, lost: &yes},
+		{name: "not HTTP", backend: raw([]byte("220 " + Canary + " ESMTP\r\n")), want: []credential.Reason{badResponse}, lost: &yes},
+		{name: "429", backend: answer(429, "application/json", `{"`+Canary+`":1}`), want: []credential.Reason{credential.ReasonThrottled}},
+		{name: "503", backend: answer(503, "text/plain", Canary), want: []credential.Reason{server}},
+	}
+}
+
+// day plays one of them.
+func (s Suite) day(t *testing.T, c day) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		n := Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if c.cancel {
+				stop()
+			}
+			c.backend(w, r)
+		}))
+		b := s.Open(t, n.Env())
+		if c.refuse {
+			n.Refuse()
+		}
+		began := time.Now()
+		_, err := s.attempt(t, n, b, ctx)
+		s.expect(t, err, c.want, c.lost)
+		if took := time.Since(began); took > timeout {
+			t.Errorf("the attempt took %v, longer than its %v", took, timeout)
+		}
+	})
+}
+
+// expect checks the reason of a failed attempt.
+func (s Suite) expect(t testing.TB, err error, want []credential.Reason, lost *bool) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("success where %q was expected", want)
+		return
+	}
+	f := credential.AsFault(err)
+	if !slices.Contains(want, f.Reason) {
+		t.Errorf("reason %q (%s), expected one of %q", f.Reason, f.Message, want)
+	}
+	if s.Request.Lost {
+		lost = nil // whether the doubt that was there remains is the kind's to say
+	}
+	if lost != nil && f.Lost != *lost {
+		t.Errorf("Lost = %v, expected %v (%s)", f.Lost, *lost, f.Message)
+	}
+}
+
+// prefixes cuts the good answer at every byte, each cut a whole answer for
+// HTTP: none of them may give a token.
+func (s Suite) prefixes(t *testing.T) {
+	whole := s.goodAnswer(t)
+	for i := range whole {
+		synctest.Test(t, func(t *testing.T) {
+			n := Serve(t, answer(200, "application/json", string(whole[:i])))
+			b := s.Open(t, n.Env())
+			if _, err := s.attempt(t, n, b, t.Context()); err == nil {
+				t.Errorf("the first %d of %d bytes were taken for an answer", i, len(whole))
+			}
+		})
+	}
+}
+
+// goodAnswer is the body that the backend in good order gives to this
+// provider, without the blanks around it.
+func (s Suite) goodAnswer(t testing.TB) []byte {
+	t.Helper()
+	var body []byte
+	env := kit.Env{Location: time.UTC, Warn: func(string) {}}
+	env.Transport = func(kit.TransportOptions) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body)
+			in.Header = r.Header
+			w := httptest.NewRecorder()
+			s.Backend().ServeHTTP(w, in)
+			body = bytes.TrimSpace(w.Body.Bytes())
+			return w.Result(), nil
+		})
+	}
+	req := s.Request
+	if req.At.IsZero() {
+		req.At = time.Now()
+	}
+	if _, err := s.Open(t, env).Source.Refresh(t.Context(), req); err != nil || len(body) == 0 {
+		t.Fatalf("a backend in good order: %v", err)
+	}
+	return body
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls the function.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// answer is a backend that always answers the same.
+func answer(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Trace", Canary)
+		if contentType != "" {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func cutBody(whole []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", fmt.Sprint(len(whole)))
+		_, _ = w.Write(whole[:len(whole)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func drip(whole []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(whole)))
+		for i := range whole {
+			if _, err := w.Write(whole[i : i+1]); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+			select {
+			case <-time.After(5 * time.Second):
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// redirect points at the same host; a follower shows by its second call.
+func redirect(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere?"+Canary)
+		w.WriteHeader(status)
+	}
+}
+
+// raw writes bytes as they are and closes the connection.
+func raw(data []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		_, _ = conn.Write(data)
+	}
+}

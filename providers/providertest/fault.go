@@ -1,0 +1,68 @@
+package providertest
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// faulty checks the rules for a failed attempt.
+func (s Suite) faulty(t testing.TB, n *Network, cred credential.Credential, err error) {
+	t.Helper()
+	f, ok := errors.AsType[*credential.Fault](err)
+	if !ok {
+		t.Errorf("the error is no *credential.Fault but %T: %v", err, err)
+		return
+	}
+	if !slices.Contains(credential.Reasons[:], f.Reason) {
+		t.Errorf("the reason %q is not in the fixed set", f.Reason)
+	}
+	if f.Message == "" || strings.ContainsAny(f.Message, "\r\n") {
+		t.Errorf("the message must be one line in our own words, got %q", f.Message)
+	}
+	if !cred.IsZero() || len(cred.Seed) > 0 {
+		t.Error("a credential came together with an error")
+	}
+	for _, text := range renderings(err) {
+		s.secretless(t, "the error", text)
+		if strings.Contains(text, Canary) {
+			t.Errorf("the error repeats what the peer wrote: %s", strings.ReplaceAll(text, Canary, "<canary>"))
+		}
+		for _, query := range n.Queries() {
+			if query != "" && strings.Contains(text, query) {
+				t.Errorf("the error repeats the query of the request")
+			}
+		}
+	}
+}
+
+// secretless checks that text holds no secret of the configuration, plain or
+// as a URL would write it. The secret itself is not printed.
+func (s Suite) secretless(t testing.TB, where, text string) {
+	t.Helper()
+	for i, secret := range s.Secrets {
+		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {
+			t.Errorf("%s shows secret number %d of the suite", where, i)
+		}
+	}
+}
+
+// renderings are all the ways in which an error and its causes may end up in a
+// log.
+func renderings(err error) []string {
+	var all []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			all = append(all, fmt.Sprintf(verb, err))
+		}
+		if f, ok := err.(*credential.Fault); ok {
+			all = append(all, fmt.Sprintf("%+v %#v", *f, *f), f.Code, f.Message)
+		}
+	}
+	return all
+}

@@ -1,0 +1,165 @@
+package providertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// Network is a backend behind net/http's real client and server, joined by
+// pipes in memory: it works inside a synctest bubble, and connections break in
+// it the way they break on a wire. For an https URL the pipe stands for a
+// connection whose handshake is done.
+type Network struct {
+	transport *http.Transport
+	incoming  chan net.Conn
+	closed    chan struct{}
+	closing   sync.Once
+
+	mu      sync.Mutex
+	refuse  bool
+	calls   int
+	queries []string
+	asked   []kit.TransportOptions
+}
+
+// Serve starts a backend that ends with the test.
+func Serve(t testing.TB, h http.Handler) *Network {
+	n := &Network{incoming: make(chan net.Conn), closed: make(chan struct{})}
+	n.transport = &http.Transport{
+		DialContext:    n.dial,
+		DialTLSContext: n.dial,
+		// Without this net/http completes the settings at the first call.
+		Protocols: new(http.Protocols),
+	}
+	n.transport.Protocols.SetHTTP1(true)
+	server := &httptest.Server{Listener: n, Config: &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.count(r); h.ServeHTTP(w, r) }),
+		ErrorLog:          log.New(io.Discard, "", 0), // panics with http.ErrAbortHandler are meant
+		ReadHeaderTimeout: time.Minute,
+	}}
+	server.Start()
+	t.Cleanup(func() {
+		n.transport.CloseIdleConnections()
+		server.Close()
+	})
+	return n
+}
+
+// Env is an environment over this network, for a test of a kind.
+func (n *Network) Env() kit.Env {
+	return kit.Env{Transport: n.Transport, Location: time.UTC, Warn: func(string) {}}
+}
+
+// Transport is what a kind is lent. One that must not reuse connections does
+// not.
+func (n *Network) Transport(opt kit.TransportOptions) http.RoundTripper {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = append(n.asked, opt)
+	n.transport.DisableKeepAlives = opt.OneShot
+	return n.transport
+}
+
+// Refuse makes every connection from here on fail like one to a closed port.
+func (n *Network) Refuse() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refuse = true
+}
+
+// Calls counts the requests that reached the backend.
+func (n *Network) Calls() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.calls
+}
+
+// Queries returns the raw queries of those requests.
+func (n *Network) Queries() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.queries)
+}
+
+// Asked returns the options of the transports that were asked for.
+func (n *Network) Asked() []kit.TransportOptions {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.asked)
+}
+
+// Settings renders the exported fields of the transport that was lent, but the
+// one that Transport sets itself.
+func (n *Network) Settings() string {
+	var b strings.Builder
+	v := reflect.ValueOf(n.transport).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		switch {
+		case !f.IsExported() || f.Name == "DisableKeepAlives":
+		case f.Type.Kind() == reflect.Func:
+			fmt.Fprintf(&b, "%s=%x ", f.Name, v.Field(i).Pointer())
+		default:
+			fmt.Fprintf(&b, "%s=%v ", f.Name, v.Field(i).Interface())
+		}
+	}
+	return b.String()
+}
+
+func (n *Network) count(r *http.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.calls++
+	n.queries = append(n.queries, r.URL.RawQuery)
+}
+
+func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	refuse := n.refuse
+	n.mu.Unlock()
+	if refuse {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	}
+	client, server := net.Pipe()
+	select {
+	case n.incoming <- server:
+		return client, nil
+	case <-n.closed:
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept, Close and Addr make the network a listener for its own server.
+func (n *Network) Accept() (net.Conn, error) {
+	select {
+	case c := <-n.incoming:
+		return c, nil
+	case <-n.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept. The server calls it more than once.
+func (n *Network) Close() error {
+	n.closing.Do(func() { close(n.closed) })
+	return nil
+}
+
+// Addr names the listener in logs.
+func (n *Network) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "pipe"} }

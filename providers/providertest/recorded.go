@@ -1,0 +1,54 @@
+package providertest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+// recorded plays every file of the suite's folder of recorded answers. A file
+// holds one raw HTTP answer, headers included, and is named
+//
+//	REASON--what-it-is.http          a fault with that reason
+//	REASON+lost--what-it-is.http     the same, and Lost must be set
+//	ok--what-it-is.http              a credential
+//
+// Where a server would write a text of its own, the file has the Canary in it.
+func (s Suite) recorded(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(s.Answers, "*.http"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded answers in %q (expected at least the vendor's own samples)", s.Answers)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".http")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdict, _, ok := strings.Cut(name, "--")
+			reason, lost := strings.CutSuffix(verdict, "+lost")
+			known := reason == "ok" || slices.Contains(credential.Reasons[:], credential.Reason(reason))
+			if !ok || !known {
+				t.Fatalf("%s: the name does not begin with ok-- or REASON--", file)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				n := Serve(t, raw(data))
+				_, err := s.attempt(t, n, s.Open(t, n.Env()), t.Context())
+				if reason != "ok" {
+					s.expect(t, err, []credential.Reason{credential.Reason(reason)}, nil)
+					if err != nil && credential.AsFault(err).Lost != lost {
+						t.Errorf("Lost = %v, the file's name says %v", !lost, lost)
+					}
+				} else if err != nil {
+					t.Errorf("%v, expected a credential", err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,206 @@
+package tss
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// invalidMessage is the one error text that the vendor documents, without the
+// blanks around it.
+const invalidMessage = "Mensagem JSON invalida"
+
+// classify says what an answer of RestNewToken or RestGetToken is: a token, or
+// a fault. It is a pure function of the answer. It believes the body rather
+// than the status, because nobody documents the status of the negative form.
+//
+// Lost is set where the service may have made a token that we cannot read.
+func classify(a *kit.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
+	if a.Status >= 300 && a.Status <= 399 {
+		return credential.Secret{}, kit.StatusFault(a)
+	}
+	m, err := parse(a.Body)
+	switch {
+	case a.Truncated || err != nil && !a.OK():
+		return credential.Secret{}, statusFault(a)
+	case err != nil && a.HTML():
+		return credential.Secret{}, kit.HTMLFault(a)
+	case err != nil && len(trim(a.Body)) == 0:
+		return credential.Secret{}, unusable("is empty")
+	case err != nil:
+		return credential.Secret{}, unusable("is no JSON object, or is cut")
+	}
+	return m.verdict(a, pattern)
+}
+
+// statusFault is the verdict on an answer that is not in the service's own
+// form: the framework or something before it speaks.
+func statusFault(a *kit.Answer) *credential.Fault {
+	f := kit.StatusFault(a)
+	switch {
+	case f == nil:
+		return unusable("is cut")
+	case a.Status == 401 || a.Status == 403:
+		f.Message += " (for a TSS without login: Security=0 in its REST section, for one with: username and password)"
+	case a.Status == 404:
+		f.Message += " (the url ends in RestNewToken, and the REST service of TSS must be published under that path)"
+	}
+	return f
+}
+
+// message is the service's own form, and what of the framework's fault form is
+// of use. Members are found without regard to case.
+type message struct {
+	token, fault json.RawMessage // nil when absent
+	code         json.RawMessage
+	twice        bool // a member that counts stands there twice
+}
+
+// verdict weighs a JSON object.
+func (m message) verdict(a *kit.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
+	token, isText := text(m.token)
+	complaint, _ := text(m.fault)
+	complains := m.fault != nil && !bytes.Equal(m.fault, []byte("null")) && (strings.TrimSpace(complaint) != "" || m.fault[0] != '"')
+	refused := a.Status == 401 || a.Status == 403 || a.Status == 429
+	switch {
+	case m.token == nil && m.fault == nil:
+		return credential.Secret{}, m.frameworkFault(a)
+	case m.twice:
+		return credential.Secret{}, unusable("names TOKEN or error twice")
+	case isText && strings.TrimSpace(token) != "" && complains:
+		return credential.Secret{}, unusable("holds a token and an error")
+	case complains && refused:
+		return credential.Secret{}, statusFault(a)
+	case complains:
+		return credential.Secret{}, negative(complaint)
+	case !isText:
+		return credential.Secret{}, unusable("holds a TOKEN that is no text")
+	case token == "" && !a.OK():
+		return credential.Secret{}, statusFault(a)
+	case token == "":
+		return credential.Secret{}, unusable("holds an empty TOKEN without an error")
+	case !plain(token) || !pattern.MatchString(token):
+		return credential.Secret{}, unusable("holds a TOKEN of another form than token_pattern allows")
+	}
+	return credential.NewSecret(token), nil
+}
+
+// frameworkFault is the verdict on an object without TOKEN and error. The
+// framework's own faults carry their status in errorCode or code too.
+func (m message) frameworkFault(a *kit.Answer) *credential.Fault {
+	if !a.OK() {
+		return statusFault(a)
+	}
+	if code, err := strconv.Atoi(strings.Trim(string(m.code), `"`)); err == nil && code >= 400 && code <= 599 {
+		b := *a
+		b.Status = code
+		return statusFault(&b)
+	}
+	return unusable("has neither TOKEN nor error")
+}
+
+// negative is the service's own refusal: nothing was renewed.
+func negative(complaint string) *credential.Fault {
+	f := &credential.Fault{
+		Reason:  credential.ReasonInvalidRequest,
+		Message: "TSS refuses the request (compare cnpj, tipopessoa, ie and uf with the client's registration in TSS)",
+	}
+	if strings.EqualFold(strings.Join(strings.Fields(complaint), " "), invalidMessage) {
+		f.Code = invalidMessage
+		f.Message = "TSS refuses the request: " + invalidMessage + " (compare cnpj, tipopessoa, ie and uf with the client's registration in TSS)"
+	}
+	return f
+}
+
+// unusable is an answer of status 2xx that gives no token though one may have
+// been made.
+func unusable(what string) *credential.Fault {
+	return &credential.Fault{
+		Reason:  credential.ReasonBadResponse,
+		Message: "the answer of TSS " + what + "; the old token may be dead",
+		Lost:    true,
+	}
+}
+
+// plain keeps out whatever could break out of the place a token is written to,
+// whatever token_pattern says: an INI line, a quoted value, a header.
+func plain(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"'`;", r)
+	})
+}
+
+// trim drops what TSS and its proxies put around a body.
+func trim(body []byte) []byte {
+	return bytes.Trim(bytes.TrimPrefix(bytes.TrimLeft(body, " \t\r\n\x00"), []byte("\xef\xbb\xbf")), " \t\r\n\x00")
+}
+
+var errShape = errors.New("not one JSON object")
+
+// parse reads one JSON object, leniently about everything around and nothing
+// inside of it. The charset that the answer claims is not looked at: TSS sends
+// CP1252 under any label, and only texts that are thrown away can hold it.
+func parse(body []byte) (message, error) {
+	var m message
+	body = trim(body)
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return m, errShape
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return m, errShape
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return m, errShape
+		}
+		m.take(key.(string), value)
+	}
+	if _, err := dec.Token(); err != nil {
+		return m, errShape
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return m, errShape
+	}
+	return m, nil
+}
+
+// take keeps the members that count.
+func (m *message) take(key string, value json.RawMessage) {
+	var slot *json.RawMessage
+	switch strings.ToLower(key) {
+	case "token":
+		slot = &m.token
+	case "error":
+		slot = &m.fault
+	case "errorcode", "code":
+		m.code = value
+		return
+	default:
+		return
+	}
+	m.twice = m.twice || *slot != nil
+	*slot = value
+}
+
+// text returns the text of a JSON string.
+func text(raw json.RawMessage) (string, bool) {
+	var s string
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}

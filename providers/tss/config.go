@@ -1,0 +1,201 @@
+package tss
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// defaultPattern is the shape of both tokens that the vendor shows.
+const defaultPattern = `^[0-9A-Fa-f]{40}$`
+
+// states are the 27 federative units.
+var states = [...]string{
+	"AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA",
+	"PB", "PE", "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+}
+
+// Kind returns the kind for the catalogue.
+func Kind() kit.Kind { return kit.Kind{Name: "tss", Open: open} }
+
+// backend is one TSS Online.
+type backend struct {
+	client   *kit.Client
+	url      *url.URL
+	readURL  *url.URL // nil when RestGetToken is not to be used
+	username credential.Secret
+	password credential.Secret
+	pattern  *regexp.Regexp
+}
+
+// open reads a provider's section.
+func open(s *section.Section, env kit.Env) kit.Backend {
+	b := &backend{
+		url:      kit.HTTPSURL(s, "url", kit.URLOptions{PlainHTTP: true}),
+		readURL:  kit.HTTPSURL(s, "read_url", kit.URLOptions{PlainHTTP: true, Optional: true}),
+		username: s.TextOrSecret("username"),
+		password: s.Secret("password"),
+	}
+	host := "the backend"
+	if b.url != nil {
+		host = b.url.Host
+	}
+	cfg := kit.ReadTLS(s, host, env)
+	b.readPattern(s)
+	b.checkURLs(s)
+	switch {
+	case !b.username.IsZero() && !s.Has("password"):
+		s.Faultf("password", "is missing (expected it beside username)")
+	case b.username.IsZero() && s.Has("password") && !s.Failed():
+		s.Faultf("username", "is missing (expected it beside password)")
+	}
+	if s.Failed() {
+		return nil
+	}
+	for _, u := range []*url.URL{b.url, b.readURL} {
+		if u != nil && u.Scheme == "http" && !kit.Loopback(u.Hostname()) && !b.password.IsZero() {
+			env.Warn(s.Path() + ": the password travels to " + u.Host + " in clear (use https)")
+			break
+		}
+	}
+	if cfg != nil && b.url.Scheme == "http" {
+		env.Warn(s.Path() + ": tls has no effect on " + b.url.Host + ", whose url is http (use https)")
+	}
+	b.client = kit.NewClient(env, kit.ClientOptions{TLS: cfg, OneShot: true})
+	return b
+}
+
+// readPattern reads token_pattern. It always has to match the whole token.
+func (b *backend) readPattern(s *section.Section) {
+	text := s.Text("token_pattern", defaultPattern)
+	if text == "" {
+		text = defaultPattern
+	}
+	if _, err := regexp.Compile(text); err != nil {
+		s.Faultf("token_pattern", "is no regular expression (expected Go's syntax, such as %q)", defaultPattern)
+		return
+	}
+	b.pattern = regexp.MustCompile(`\A(?:` + text + `)\z`)
+	if b.pattern.MatchString("") {
+		s.Faultf("token_pattern", "matches the empty token (expected a pattern such as %q)", defaultPattern)
+	}
+}
+
+// checkURLs refuses the two services in each other's place: reading would
+// renew, and renewing would only read.
+func (b *backend) checkURLs(s *section.Section) {
+	if service(b.url) == "restgettoken" {
+		s.Faultf("url", "is that of RestGetToken, which only reads (expected RestNewToken here, RestGetToken in read_url)")
+	}
+	if b.readURL == nil {
+		return
+	}
+	if service(b.readURL) == "restnewtoken" || b.url != nil && kit.SameURL(b.readURL) == kit.SameURL(b.url) {
+		s.Faultf("read_url", "is that of RestNewToken, which renews (expected RestGetToken)")
+	}
+}
+
+// service is the last element of a path, folded.
+func service(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return strings.ToLower(path.Base(u.Path))
+}
+
+// get builds a GET with the login, if any.
+func (b *backend) get(u *url.URL) *http.Request {
+	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}}
+	if !b.username.IsZero() {
+		req.SetBasicAuth(b.username.Reveal(), b.password.Reveal())
+	}
+	return req
+}
+
+// identity is who a token is for, as the vendor's message has it. The order
+// of the members is the vendor's.
+type identity struct {
+	CNPJ       string `json:"cnpj"`
+	TipoPessoa int    `json:"tipopessoa"`
+	IE         string `json:"ie"`
+	UF         string `json:"uf"`
+}
+
+// Bind reads a credential's section.
+func (b *backend) Bind(s *section.Section) kit.Binding {
+	c := identity{IE: s.Text("ie", "")}
+	c.readNumber(s)
+	c.UF = strings.ToUpper(strings.TrimSpace(s.Required("uf")))
+	if c.UF != "" && !slices.Contains(states[:], c.UF) {
+		s.Faultf("uf", "is no federative unit (expected two letters such as \"SP\")")
+	}
+	if strings.ContainsFunc(c.IE, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r) }) {
+		s.Faultf("ie", "holds characters that no registration has (expected letters, digits and its mask, \"ISENTO\" or \"\")")
+	}
+	if s.Failed() {
+		return kit.Binding{}
+	}
+	return kit.Binding{
+		Source:   &source{backend: b, payload: c.payload()},
+		Identity: strings.Join([]string{kit.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
+		Fields:   []string{FieldToken},
+	}
+}
+
+// readNumber reads cnpj and tipopessoa. The number tells which of the two it
+// is where tipopessoa is left out. A CPF stands in cnpj too: the vendor's
+// message has no other member.
+func (c *identity) readNumber(s *section.Section) {
+	text := s.Required("cnpj")
+	cpf, cpfErr := kit.CPF(text)
+	cnpj, cnpjErr := kit.CNPJ(text)
+	c.TipoPessoa = 2
+	if cpfErr == nil {
+		c.TipoPessoa = 1
+	}
+	c.TipoPessoa = s.Int("tipopessoa", c.TipoPessoa)
+	c.CNPJ = cnpj
+	switch {
+	case c.TipoPessoa != 1 && c.TipoPessoa != 2:
+		s.Faultf("tipopessoa", "is %d (expected 1 for a natural person with a CPF, 2 for a company with a CNPJ)", c.TipoPessoa)
+	case text == "": // reported
+	case c.TipoPessoa == 1 && cpfErr != nil:
+		s.Faultf("cnpj", "%v; with tipopessoa = 1 the CPF stands in cnpj", cpfErr)
+	case c.TipoPessoa == 1:
+		c.CNPJ = cpf
+	case cnpjErr != nil:
+		s.Faultf("cnpj", "%v", cnpjErr)
+	}
+}
+
+// payload is the message in the vendor's own form: no blanks, his order of
+// members, base64 with the standard alphabet and padding.
+func (c identity) payload() string {
+	message, err := json.Marshal(struct {
+		Empresa identity `json:"empresa"`
+	}{c})
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return base64.StdEncoding.EncodeToString(message)
+}
+
+// folded is a registration without its mask: a mask makes no other client.
+func folded(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToUpper(r)
+		}
+		return -1
+	}, text)
+}
