@@ -17,6 +17,7 @@ var clockReaders = map[string]string{
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",
 	"daemon/wires.go":             "compares the Date of a server with our clock",
 	"daemon/atomicfile/system.go": "waits a moment for a second writer to finish",
+	"daemon/watch/watch.go":       "looks for itself where no events reach",
 	"providers/kit/client.go":     "notes when the headers of an answer arrived, to compare them with the Date in it",
 }
 
@@ -26,6 +27,7 @@ var starters = map[string]string{
 	"daemon/refresh/unsaved.go": "the writer of what could not be saved; the conductor waits for it",
 	"daemon/daemon.go":          "the servers; Run waits for them",
 	"daemon/service.go":         "waits for readiness; its caller waits for it",
+	"daemon/watch/watch.go":     "the watcher; Close waits for it",
 	"daemon/status/serve.go":    "the HTTP server; its caller waits for it",
 }
 

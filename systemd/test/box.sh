@@ -55,6 +55,7 @@ up() {
   mkdir "$group"
   (
     echo "$BASHPID" >"$group/cgroup.procs"
+    # shellcheck disable=SC2016 # the inner shell expands it
     exec setsid unshare --cgroup --mount --pid --mount-proc --fork --kill-child \
       bash -euc '
         mount --make-rprivate /
