@@ -185,8 +185,11 @@ func (e *Engine) drop(tasks []*schedule.Task, memory schedule.Memory) {
 // those seconds are over.
 func (e *Engine) Run(ctx context.Context) { e.run(ctx, false) }
 
-// RunOnce tries each due thing once, delivers, and returns.
-func (e *Engine) RunOnce(ctx context.Context) { e.run(ctx, true) }
+// RunOnce tries each due thing once, delivers, and returns the state it led to.
+func (e *Engine) RunOnce(ctx context.Context) View {
+	e.run(ctx, true)
+	return e.view()
+}
 
 func (e *Engine) run(ctx context.Context, once bool) {
 	defer close(e.ended)

@@ -1,0 +1,214 @@
+// Package watch tells that files may have changed.
+//
+// Events of the file system are a hint that makes it quick; looking at the
+// files every two seconds makes it sure, on network file systems and through
+// chains of symbolic links as well. Only content counts: a file that was
+// touched, or replaced by the same bytes, is no change, and the same bad
+// content is told of once.
+package watch
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Distances of the looks.
+const (
+	pollEvery = 2 * time.Second
+	// restFor is how long files must rest before their content is taken: an
+	// editor's save is several events.
+	restFor = 200 * time.Millisecond
+	// emptyFor is how long a file that has become empty is taken for one that is
+	// just being written.
+	emptyFor = 2 * time.Second
+	maxBytes = 64 << 20
+)
+
+// Watcher compares files with what they held when it was made.
+type Watcher struct {
+	files   func() []string
+	seen    string
+	content digests
+}
+
+// New takes the present content of the files as known. Files is asked before
+// every look, so that the set may change; files that do not exist are watched
+// for.
+func New(files func() []string) *Watcher {
+	names := files()
+	return &Watcher{files, look(names), read(names)}
+}
+
+// Run calls changed, from its own goroutine, after the content of the files
+// has changed, until ctx ends.
+func (w *Watcher) Run(ctx context.Context, changed func()) {
+	files := w.files
+	hints := make(chan struct{}, 1)
+	stop := listen(ctx, files, hints)
+	defer stop()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hints:
+		case <-poll.C:
+		}
+		now := look(files())
+		if now == w.seen {
+			continue
+		}
+		if now = settle(ctx, files, now); ctx.Err() != nil {
+			return
+		}
+		fresh := read(files())
+		differs := w.content.differs(fresh)
+		w.seen, w.content = now, fresh
+		if differs {
+			changed()
+			// Files that matter only now begin with what they hold now; the
+			// others keep what was read before the call, so that a change
+			// during it is told of as well.
+			for name, digest := range read(files()) {
+				if _, known := w.content[name]; !known {
+					w.content[name] = digest
+				}
+			}
+		}
+	}
+}
+
+// digests are the contents of files by name; missing files are not in it.
+type digests map[string][sha256.Size]byte
+
+// differs reports whether any file has changed, come or gone.
+func (d digests) differs(o digests) bool { return !maps.Equal(d, o) }
+
+// settle waits until the files rest, and a little longer while one of them is
+// empty.
+func settle(ctx context.Context, files func() []string, now string) string {
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return now
+		case <-time.After(restFor):
+		}
+		next := look(files())
+		if next == now && (!anyEmpty(files()) || time.Since(began) > emptyFor) {
+			return now
+		}
+		now = next
+	}
+}
+
+// look returns what tells versions of the files apart without reading them.
+func look(files []string) string {
+	h := sha256.New()
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			fmt.Fprintf(h, "%q missing\n", name)
+			continue
+		}
+		target, _ := filepath.EvalSymlinks(name)
+		fmt.Fprintf(h, "%q %q %d %d", name, target, info.Size(), info.ModTime().UnixNano())
+		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+			fmt.Fprintf(h, " %d %d %d", sys.Dev, sys.Ino, sys.Ctim.Nano())
+		}
+		fmt.Fprintln(h)
+	}
+	return string(h.Sum(nil))
+}
+
+// read returns the digests of the files that can be read.
+func read(files []string) digests {
+	out := digests{}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			continue
+		}
+		h := sha256.New()
+		_, _ = io.Copy(h, io.LimitReader(f, maxBytes))
+		_ = f.Close()
+		out[name] = [sha256.Size]byte(h.Sum(nil))
+	}
+	return out
+}
+
+func anyEmpty(files []string) bool {
+	return slices.ContainsFunc(files, func(name string) bool {
+		info, err := os.Stat(name)
+		return err == nil && info.Mode().IsRegular() && info.Size() == 0
+	})
+}
+
+// listen forwards events in the folders of the files as hints. Without events,
+// polling alone does the work. The folders are renewed at every event, since
+// the set of files may have changed.
+func listen(ctx context.Context, files func() []string, hints chan<- struct{}) (stop func()) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer watcher.Close()
+		renew := time.NewTicker(pollEvery)
+		defer renew.Stop()
+		follow(watcher, files())
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-renew.C:
+				follow(watcher, files())
+			case <-watcher.Errors:
+			case _, ok := <-watcher.Events:
+				if !ok {
+					return
+				}
+				select {
+				case hints <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}()
+	return func() { <-ended }
+}
+
+// follow watches exactly the folders of the files, where they exist.
+func follow(watcher *fsnotify.Watcher, files []string) {
+	folders := map[string]bool{}
+	for _, name := range files {
+		folders[filepath.Dir(name)] = true
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			folders[filepath.Dir(target)] = true
+		}
+	}
+	have := watcher.WatchList()
+	for _, folder := range have {
+		if !folders[folder] {
+			_ = watcher.Remove(folder)
+		}
+	}
+	for folder := range folders {
+		if !slices.Contains(have, folder) {
+			_ = watcher.Add(folder)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package watch
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// patience is how long a change may take to be told of.
+const patience = 10 * time.Second
+
+// start watches the files and returns the channel of what is told.
+func start(t *testing.T, files ...string) <-chan struct{} {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	told, ended := make(chan struct{}, 100), make(chan struct{})
+	w := New(func() []string { return files })
+	go func() {
+		defer close(ended)
+		w.Run(ctx, func() { told <- struct{}{} })
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	return told
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func replace(t *testing.T, name, text string) {
+	t.Helper()
+	write(t, name+".new", text)
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expect(t *testing.T, told <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-told:
+	case <-time.After(patience):
+		t.Fatal("the change was not told of")
+	}
+}
+
+func TestTellsOfEveryKindOfChange(t *testing.T) {
+	cases := map[string]func(t *testing.T, dir string) (file string, change func()){
+		"written in place": func(t *testing.T, dir string) (string, func()) {
+			name := filepath.Join(dir, "f")
+			write(t, name, "a")
+			return name, func() { write(t, name, "b") }
+		},
+		"renamed over": func(t *testing.T, dir string) (string, func()) {
+			name := filepath.Join(dir, "f")
+			write(t, name, "a")
+			return name, func() { replace(t, name, "b") }
+		},
+		"came into being": func(t *testing.T, dir string) (string, func()) {
+			name := filepath.Join(dir, "f")
+			return name, func() { write(t, name, "b") }
+		},
+		"came into being with its folder": func(t *testing.T, dir string) (string, func()) {
+			name := filepath.Join(dir, "later", "f")
+			return name, func() {
+				if err := os.Mkdir(filepath.Dir(name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, name, "b")
+			}
+		},
+		"went away": func(t *testing.T, dir string) (string, func()) {
+			name := filepath.Join(dir, "f")
+			write(t, name, "a")
+			return name, func() {
+				if err := os.Remove(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"symbolic link swapped": func(t *testing.T, dir string) (string, func()) {
+			// As a mounted secret of Kubernetes: file -> ..data -> folder.
+			for _, v := range []string{"v1", "v2"} {
+				if err := os.Mkdir(filepath.Join(dir, v), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(dir, v, "f"), v)
+			}
+			link := func(target, name string) {
+				if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			link("v1", "..data")
+			link("..data/f", "f")
+			return filepath.Join(dir, "f"), func() {
+				link("v2", "..new")
+				if err := os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	}
+	for name, make := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file, change := make(t, t.TempDir())
+			told := start(t, file)
+			change()
+			expect(t, told)
+		})
+	}
+}
+
+func TestSameBytesAreNoChange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	same, other := filepath.Join(dir, "same"), filepath.Join(dir, "other")
+	write(t, same, "a")
+	write(t, other, "a")
+	told := start(t, same, other)
+	replace(t, same, "a")
+	if err := os.Chtimes(same, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	// The change that follows is the only one told of.
+	write(t, other, "b")
+	expect(t, told)
+	replace(t, other, "c")
+	expect(t, told)
+	if len(told) != 0 {
+		t.Error("told of more than the two changes")
+	}
+}
+
+func TestLookTellsVersionsApartWithoutReading(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	missing := look([]string{name})
+	write(t, name, "a")
+	first := look([]string{name})
+	if again := look([]string{name}); again != first {
+		t.Error("two looks at one version differ")
+	}
+	replace(t, name, "a")
+	if second := look([]string{name}); second == first || first == missing {
+		t.Error("versions look the same")
+	}
+}
