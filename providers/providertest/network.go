@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -47,7 +48,7 @@ func Serve(t testing.TB, h http.Handler) *Network {
 	}
 	n.transport.Protocols.SetHTTP1(true)
 	server := &httptest.Server{Listener: n, Config: &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.count(r); h.ServeHTTP(w, r) }),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.count(r); h.ServeHTTP(w, read(r)) }),
 		ErrorLog:          log.New(io.Discard, "", 0), // panics with http.ErrAbortHandler are meant
 		ReadHeaderTimeout: time.Minute,
 	}}
@@ -57,6 +58,14 @@ func Serve(t testing.TB, h http.Handler) *Network {
 		server.Close()
 	})
 	return n
+}
+
+// read takes the whole body in: before that, net/http does not notice a
+// caller who leaves.
+func read(r *http.Request) *http.Request {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r
 }
 
 // Env is an environment over this network, for a test of a kind.
