@@ -1,0 +1,181 @@
+// Package emulator plays the A2A service of senhasegura, with its faults.
+//
+// It is written from the vendor's documents, from RFC 5849 and from the answers
+// of the OAuth library that the service is built on; it shares no code with
+// the client. It is an http.Handler, keeps everything in memory, opens nothing,
+// and may be used by many goroutines. What the documents leave open is a
+// setting. It counts what a client must never do: reading a password, taking
+// custody of a credential, fetching an application's secrets.
+package emulator
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is one emulated vault.
+type Server struct {
+	now    func() time.Time
+	signer func() *tokenSigner
+
+	mu       sync.Mutex
+	settings Settings
+	faults   map[string]int
+	tokens   map[string]issued
+	nonces   map[string]bool
+	custody  map[string]bool
+	counts   Counts
+}
+
+// issued is one living access token.
+type issued struct {
+	clientID  string
+	expiresAt time.Time
+}
+
+// Counts are the calls seen so far.
+type Counts struct {
+	TokenRequests   int // POST to a token endpoint, whatever came of it
+	TokensIssued    int
+	Requests        int // every request
+	Resources       int // resource calls that passed authentication
+	OAuth1Accepted  int
+	OAuth1Refused   int
+	PasswordReads   int // a password left the vault
+	Custody         int // a credential went into the application's custody
+	SecretReads     int // GET of the application with all its secrets
+	BothAuthMethods int // token requests that carried a Basic header and a body secret (RFC 6749 forbids it)
+	SecretsInQuery  int // requests whose URI held a secret
+}
+
+// Forbidden reports how many calls there were that no renewal may make.
+func (c Counts) Forbidden() int { return c.PasswordReads + c.Custody + c.SecretReads }
+
+// New returns a vault with these settings. Its clock is time.Now when now is
+// nil.
+func New(settings Settings, now func() time.Time) *Server {
+	if now == nil {
+		now = time.Now
+	}
+	return &Server{
+		now:      now,
+		signer:   sync.OnceValue(newTokenSigner),
+		settings: settings.clone(),
+		faults:   map[string]int{},
+		tokens:   map[string]issued{},
+		nonces:   map[string]bool{},
+		custody:  map[string]bool{},
+	}
+}
+
+// Configure changes the settings while requests are served.
+func (s *Server) Configure(change func(*Settings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.settings.clone()
+	change(&next)
+	s.settings = next
+}
+
+// Counts returns what was seen so far.
+func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts
+}
+
+// exchange is one request with what it was answered under.
+type exchange struct {
+	*Server
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+	set  Settings
+	at   time.Time
+	// fault is the fault that this request meets, or empty.
+	fault string
+	path  string
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The body is read first: only then the server notices a caller who left.
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	fault, path := faultOfPath(r.URL.Path)
+	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
+
+	s.mu.Lock()
+	x.set, x.at = s.settings, s.now()
+	s.counts.Requests++
+	if x.isToken() && r.Method == http.MethodPost {
+		s.counts.TokenRequests++
+	}
+	if q := r.URL.RawQuery; strings.Contains(q, "client_secret") || strings.Contains(q, "consumer_secret") || strings.Contains(q, "token_secret") {
+		s.counts.SecretsInQuery++
+	}
+	x.fault = fault
+	if fault == "" {
+		x.fault = s.takeFaultLocked()
+	}
+	s.mu.Unlock()
+
+	w.Header().Set("Date", x.at.Add(x.clockOffset()).UTC().Format(http.TimeFormat))
+	if !x.wait(x.set.Latency) {
+		return
+	}
+	if x.set.RequireClientCertificate && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0) {
+		x.kong(http.StatusBadRequest, "No required SSL certificate was sent")
+		return
+	}
+	if x.answerFault() {
+		return
+	}
+	x.route()
+}
+
+func (x *exchange) isToken() bool {
+	return slices.Contains([]string{"/iso/oauth2/token", "/api/oauth2/token"}, x.path)
+}
+
+func (x *exchange) route() {
+	if x.isToken() {
+		x.token()
+		return
+	}
+	for _, route := range resources {
+		if id, ok := route.match(x.r.Method, x.path); ok {
+			x.resource(route, id)
+			return
+		}
+	}
+	x.kongNoRoute()
+}
+
+// wait reports whether the caller is still there afterwards.
+func (x *exchange) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.r.Context().Done():
+		return false
+	}
+}
+
+// update changes the server's memory.
+func (x *exchange) update(change func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change()
+}

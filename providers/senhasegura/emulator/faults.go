@@ -1,0 +1,211 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// fault is one way to go wrong. A fault without an answer changes the ordinary
+// one, at the place it concerns.
+type fault struct {
+	name, help string
+	answer     func(x *exchange)
+}
+
+// faults in the order in which they are met when several are set.
+var faults = []fault{
+	{"hang", "no answer until the caller gives up", (*exchange).hang},
+	{"drop", "the connection is cut before the answer", (*exchange).drop},
+	{"cut", "the connection is cut within the answer", (*exchange).cut},
+	{"drip", "the answer comes byte by byte, ten a second", (*exchange).drip},
+	{"slow", "the answer takes two seconds", nil},
+	{"empty", "200 with an empty body", func(x *exchange) { x.raw(http.StatusOK, "application/json", "") }},
+	{"html", "200 with a login page", func(x *exchange) { x.page(http.StatusOK, "Login") }},
+	{"html-401", "401 with a page", func(x *exchange) { x.page(http.StatusUnauthorized, "Unauthorized") }},
+	{"html-403", "403 with the page of a firewall", func(x *exchange) { x.page(http.StatusForbidden, "Blocked") }},
+	{"html-502", "502 with the page of a proxy", func(x *exchange) { x.page(http.StatusBadGateway, "Bad Gateway") }},
+	{"redirect", "302 to a login page", (*exchange).redirect},
+	{"garbage", "200 with bytes that are no JSON", func(x *exchange) { x.raw(http.StatusOK, "application/json", "\x00\x01{{") }},
+	{"truncated", "200 with JSON that ends early", func(x *exchange) {
+		x.raw(http.StatusOK, "application/json", `{"token_type":"Bearer","expires_in":3600,"access_token":"eyJ0`)
+	}},
+	{"huge", "200 with eight megabytes of JSON", func(x *exchange) {
+		x.raw(http.StatusOK, "application/json", `{"padding":"`+strings.Repeat("x", 8<<20)+`"}`)
+	}},
+	{"invalid-client", "401, the credentials are refused", (*exchange).invalidClient},
+	{"empty-401", "401 with an empty body", func(x *exchange) { x.raw(http.StatusUnauthorized, "application/json", "") }},
+	{"access-denied", "401, the bearer token is refused", func(x *exchange) { x.accessDenied("Access token has been revoked") }},
+	{"ip-refused", "the caller's address is refused, as the refusal setting says", (*exchange).refused},
+	{"forbidden", "403 in the envelope", func(x *exchange) { x.envelopeError(http.StatusForbidden, 0, "Forbidden", "Proibido") }},
+	{"not-authorized", "500 that means: the authorization lacks the resource", (*exchange).notAuthorized},
+	{"unsupported-grant", "400 unsupported_grant_type", func(x *exchange) {
+		x.league(http.StatusBadRequest, "unsupported_grant_type", "The authorization grant type is not supported by the authorization server.",
+			"Check that all required parameters have been provided")
+	}},
+	{"invalid-request", "400 invalid_request", func(x *exchange) { x.invalidRequest("client_id") }},
+	{"invalid-scope", "400 invalid_scope", func(x *exchange) {
+		x.league(http.StatusBadRequest, "invalid_scope", "The requested scope is invalid, unknown, or malformed", "Check the `x` scope")
+	}},
+	{"device-not-found", "400 with the application error 1011", func(x *exchange) {
+		x.envelopeError(http.StatusBadRequest, 1011, "1011: Device not found", "1011: Dispositivo não encontrado")
+	}},
+	{"envelope-error", "200 whose envelope says error", func(x *exchange) {
+		x.json(http.StatusOK, "application/json", failure(http.StatusOK, 1039, "1039: User lacks permission", "1039: Usuário sem permissão"))
+	}},
+	{"kong-404", "404 of the gateway", (*exchange).kongNoRoute},
+	{"sub-not-found", "404 Resource sub not found", func(x *exchange) {
+		x.envelopeError(http.StatusNotFound, 0, "Resource sub not found", "Recurso não encontrado")
+	}},
+	{"server-error", "500 Unexpected error", func(x *exchange) {
+		x.envelopeError(http.StatusInternalServerError, 0, "Unexpected error.", "Erro inesperado.")
+	}},
+	{"bad-gateway", "502 of the gateway", func(x *exchange) {
+		x.kong(http.StatusBadGateway, "An invalid response was received from the upstream server")
+	}},
+	{"unavailable", "503 with Retry-After: 30", func(x *exchange) {
+		x.w.Header().Set("Retry-After", "30")
+		x.kong(http.StatusServiceUnavailable, "name resolution failed")
+	}},
+	{"gateway-timeout", "504 of the gateway", func(x *exchange) {
+		x.kong(http.StatusGatewayTimeout, "The upstream server is timing out")
+	}},
+	{"throttled", "429 with X-RateLimit-Reset in 30 s", (*exchange).throttled},
+	{"throttled-retry-after", "429 with Retry-After: 30", func(x *exchange) {
+		x.w.Header().Set("Retry-After", "30")
+		x.kong(http.StatusTooManyRequests, "API rate limit exceeded")
+	}},
+	{"throttled-bare", "429 that does not say how long", func(x *exchange) {
+		x.kong(http.StatusTooManyRequests, "API rate limit exceeded")
+	}},
+	{"invalid-signature", "401 Invalid signature", func(x *exchange) { x.kong(http.StatusUnauthorized, "Invalid signature") }},
+	{"clock-ahead", "the vault's clock is an hour ahead", nil},
+	{"clock-behind", "the vault's clock is an hour behind", nil},
+	{"expires-in-string", "expires_in is text", nil},
+	{"expires-in-absent", "expires_in is left out", nil},
+	{"expires-in-zero", "expires_in is 0", nil},
+	{"expires-in-negative", "expires_in is negative", nil},
+	{"expires-in-century", "expires_in is a hundred years", nil},
+	{"token-type-lower", "token_type is bearer", nil},
+	{"token-type-mac", "token_type is mac", nil},
+	{"token-opaque", "the access token is no JWT", nil},
+	{"token-empty", "the access token is empty", nil},
+	{"token-injects", "the access token holds a line break", nil},
+}
+
+// Faults lists what can be made to go wrong.
+func (s *Server) Faults() []kit.FaultSwitch {
+	out := make([]kit.FaultSwitch, len(faults))
+	for i, f := range faults {
+		out[i] = kit.FaultSwitch{Name: f.name, Help: f.help}
+	}
+	return out
+}
+
+// SetFault makes the next requests go wrong, whatever they ask for.
+func (s *Server) SetFault(name string, times int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name == "" {
+		clear(s.faults)
+		return nil
+	}
+	if !isFault(name) {
+		return fmt.Errorf("set fault %q: there is no such fault", name)
+	}
+	s.faults[name] = times
+	return nil
+}
+
+func isFault(name string) bool {
+	return slices.ContainsFunc(faults, func(f fault) bool { return f.name == name })
+}
+
+// takeFaultLocked returns the fault that the present request meets.
+func (s *Server) takeFaultLocked() string {
+	for _, f := range faults {
+		switch n := s.faults[f.name]; {
+		case n > 0:
+			s.faults[f.name] = n - 1
+			return f.name
+		case n < 0:
+			return f.name
+		}
+	}
+	return ""
+}
+
+// faultOfPath lets one request, or one configured base URL, choose its own
+// fault: /emulate/NAME before the path.
+func faultOfPath(path string) (name, rest string) {
+	tail, found := strings.CutPrefix(path, "/emulate/")
+	if !found {
+		return "", path
+	}
+	name, rest, _ = strings.Cut(tail, "/")
+	if !isFault(name) {
+		return "", path
+	}
+	return name, "/" + rest
+}
+
+// answerFault reports whether the fault gave the whole answer.
+func (x *exchange) answerFault() bool {
+	if x.fault == "slow" {
+		return !x.wait(2 * time.Second)
+	}
+	for _, f := range faults {
+		if f.name == x.fault && f.answer != nil {
+			f.answer(x)
+			return true
+		}
+	}
+	return false
+}
+
+func (x *exchange) raw(status int, contentType, body string) {
+	x.w.Header().Set("Content-Type", contentType)
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write([]byte(body))
+}
+
+func (x *exchange) hang() { <-x.r.Context().Done() }
+
+func (x *exchange) drop() { panic(http.ErrAbortHandler) }
+
+func (x *exchange) cut() {
+	x.w.Header().Set("Content-Length", "500")
+	x.raw(http.StatusOK, "application/json", `{"token_type":"Bearer",`)
+	_ = http.NewResponseController(x.w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+func (x *exchange) drip() {
+	x.w.Header().Set("Content-Type", "application/json")
+	for range 4096 {
+		if _, err := x.w.Write([]byte(" ")); err != nil {
+			return
+		}
+		_ = http.NewResponseController(x.w).Flush()
+		if !x.wait(100 * time.Millisecond) {
+			return
+		}
+	}
+}
+
+func (x *exchange) redirect() {
+	x.w.Header().Set("Location", "/login?next="+strconv.Quote(x.path))
+	x.page(http.StatusFound, "Moved")
+}
+
+func (x *exchange) throttled() {
+	x.w.Header().Set("X-RateLimit-Limit", "60")
+	x.w.Header().Set("X-RateLimit-Remaining", "0")
+	x.w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(x.serverTime().Add(30*time.Second).Unix(), 10))
+	x.kong(http.StatusTooManyRequests, "API rate limit exceeded")
+}

@@ -1,0 +1,140 @@
+package emulator
+
+import (
+	"slices"
+	"time"
+)
+
+// Settings say how the vault behaves. The zero value with one application is a
+// well-behaved vault.
+type Settings struct {
+	// Applications are the A2A applications, each with one authorization.
+	Applications []Application
+
+	// Profile chooses the fields of OAuth 2.0 error bodies.
+	Profile Profile
+	// Lifetime of a token; 0 means an hour. The vendor's texts also name a day.
+	Lifetime time.Duration
+	// AcceptTTL makes the body field ttl (minutes) shorten or lengthen the life.
+	AcceptTTL bool
+	// ExpiresIn is how the answer states the life.
+	ExpiresIn ExpiresIn
+	// TokenType is the word for it; empty means Bearer.
+	TokenType string
+	// Opaque makes access tokens random text instead of JWTs.
+	Opaque bool
+
+	// Refusal answers an address or referer that is not allowed.
+	Refusal Refusal
+	// CheckAddressOnUse also checks the address on resource calls; the documents
+	// do not say when it is checked.
+	CheckAddressOnUse bool
+	// RequireClientCertificate refuses callers without one.
+	RequireClientCertificate bool
+
+	// Latency delays every answer.
+	Latency time.Duration
+	// ClockOffset is how far the vault's clock is ahead.
+	ClockOffset time.Duration
+
+	// PublicURL is the base that callers sign (scheme, host, path prefix) when a
+	// proxy changed it on the way; empty means the request's own.
+	PublicURL string
+	// Skew is how far an OAuth 1.0 timestamp may be off; 0 means 300 s.
+	Skew time.Duration
+	// AcceptPlaintext allows the PLAINTEXT signature method.
+	AcceptPlaintext bool
+	// AcceptUnsigned allows consumer key and token in the query without a
+	// signature, the discouraged way of old versions.
+	AcceptUnsigned bool
+	// AllowReplay forgets nonces.
+	AllowReplay bool
+}
+
+// Application is an A2A application with its authorization: the OAuth 2.0 pair,
+// or the four values of OAuth 1.0.
+type Application struct {
+	Name                   string
+	ClientID, ClientSecret string
+	// NextSecret replaces ClientSecret at RotatesAt.
+	NextSecret                  string
+	RotatesAt                   time.Time
+	ConsumerKey, ConsumerSecret string
+	TokenKey, TokenSecret       string
+
+	Disabled bool
+	// ExpiresAt is the end of the authorization; zero for none.
+	ExpiresAt time.Time
+	// Addresses and Referers are those allowed; empty means any.
+	Addresses, Referers []string
+	// Resources are those allowed ("pam", "coe", "dapp"); nil means all.
+	Resources []string
+}
+
+// Profile is the generation of the OAuth library, which shows in error bodies.
+type Profile string
+
+// The generations. The zero value is League8.
+const (
+	League6 Profile = "league6" // error, message
+	League8 Profile = "league8" // error, error_description, message
+	League9 Profile = "league9" // error, error_description
+)
+
+// ExpiresIn is a way to state the life of a token.
+type ExpiresIn string
+
+// The ways. The zero value is a number.
+const (
+	AsNumber ExpiresIn = ""
+	AsString ExpiresIn = "string"
+	Absent   ExpiresIn = "absent"
+	AsZero   ExpiresIn = "zero"
+)
+
+// Refusal is an answer to a caller from the wrong place; the vendor documents
+// none.
+type Refusal string
+
+// The refusals. The zero value is the answer to a wrong secret.
+const (
+	RefuseAsClient    Refusal = ""
+	RefuseAsPage      Refusal = "page"      // 403 with a page of a firewall
+	RefuseAsForbidden Refusal = "forbidden" // 403 with JSON
+)
+
+func (s Settings) clone() Settings {
+	s.Applications = slices.Clone(s.Applications)
+	return s
+}
+
+func (s Settings) lifetime() time.Duration {
+	if s.Lifetime == 0 {
+		return time.Hour
+	}
+	return s.Lifetime
+}
+
+func (s Settings) skew() time.Duration {
+	if s.Skew == 0 {
+		return 300 * time.Second
+	}
+	return s.Skew
+}
+
+// secret returns the client secret in force at an instant.
+func (a Application) secret(at time.Time) string {
+	if a.NextSecret != "" && !at.Before(a.RotatesAt) {
+		return a.NextSecret
+	}
+	return a.ClientSecret
+}
+
+// inForce reports whether the application may authenticate at all.
+func (a Application) inForce(at time.Time) bool {
+	return !a.Disabled && (a.ExpiresAt.IsZero() || at.Before(a.ExpiresAt))
+}
+
+func (a Application) mayUse(resource string) bool {
+	return a.Resources == nil || slices.Contains(a.Resources, resource)
+}
