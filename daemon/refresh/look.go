@@ -67,7 +67,7 @@ func (e *Engine) viewCredential(spec *CredentialSpec, now time.Time) CredentialV
 	r := s.Record
 	v := CredentialView{
 		Name: spec.Name, Provider: spec.Provider, Type: spec.Type,
-		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: s.Why.Rule, Running: s.Running,
+		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
 		Failures: r.Past.Failures, LastError: r.Past.Last, History: r.Past.History, Limits: r.Token.Limits,
 	}
 	if schedule.HasValue(r.Token) {
@@ -123,4 +123,12 @@ func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
 		v.HookOwed, v.HookRunning, v.HookError = h.Owed, h.Running, h.Record.Past.Last
 	}
 	return v
+}
+
+// ruleKey returns the configuration key behind a rule.
+func ruleKey(spec *CredentialSpec, rule string) string {
+	if rule == "rate" || rule == "concurrency" {
+		return "providers." + spec.Provider + "." + rule
+	}
+	return spec.Policy.Key(rule)
 }

@@ -25,6 +25,18 @@ type Policy struct {
 	MinInterval time.Duration
 	// Timeout bounds one call.
 	Timeout time.Duration
+	// Keys gives the full path of each pace key that was set for this very
+	// credential or its provider; the others stand in the table of defaults.
+	Keys map[string]string
+}
+
+// Key returns the path of the configuration key behind a rule of Why, empty
+// where no key fixed it.
+func (p Policy) Key(rule string) string {
+	if path, ok := p.Keys[rule]; ok || rule == "" {
+		return path
+	}
+	return "renewal." + rule
 }
 
 // Margin is a span of time, either fixed or a share of another span.
