@@ -100,25 +100,29 @@ func retryWhy(t *Task, r Record) Why {
 // planned is the instant for a token that is in hand and did not fail.
 func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 	p, tok := t.Policy, r.Token
-	life := tok.ExpiresAt.Sub(r.ObtainedAt)
-	// A margin longer than the life would ask again at once, for ever.
+	from := r.ObtainedAt
+	life := tok.ExpiresAt.Sub(from)
 	margin, why := min(p.RenewBefore.Of(life), life/2), whyRenewBefore
 	if tok.PolicyExpiry {
 		why = whyMaxAge
 		if !p.OwnRenewBefore {
 			// max_age names the instant of renewal itself; the small lead lets
 			// the answer arrive before the policy's end.
-			margin = min(life/50, 2*p.Timeout)
+			margin = max(0, min(life/50, 2*p.Timeout))
 		}
 	}
 	at := tok.ExpiresAt.Add(-margin)
-	if !tok.PolicyExpiry && life > longestLife {
-		at, why = r.Past.AttemptAt.Add(p.MaxAge), whyMaxAge
+	endless := !tok.PolicyExpiry && life > longestLife
+	if endless {
+		// Each answer is good for max_age, the useless ones too: the wait, and
+		// the jitter with it, counts from the last one.
+		from = r.Past.AttemptAt
+		at, why = from.Add(p.MaxAge), whyMaxAge
 	}
-	if wait := at.Sub(r.ObtainedAt); wait > 0 {
+	if wait := at.Sub(from); wait > 0 {
 		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, r.Revision, 0)))
 	}
-	if r.Unchanged > 0 && life <= longestLife {
+	if r.Unchanged > 0 && !endless {
 		// Fixed steps through the margin, then once at expiry: whoever answers
 		// the same again is not asked in ever shorter steps.
 		at, why = r.Past.AttemptAt.Add(max(p.MinInterval, margin/5)), whySame
