@@ -124,10 +124,13 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 	}
 	if r.Unchanged > 0 && !endless {
 		// Fixed steps through the margin, then once at expiry: whoever answers
-		// the same again is not asked in ever shorter steps.
-		at, why = r.Past.AttemptAt.Add(max(p.MinInterval, margin/5)), whySame
-		if tok.ExpiresAt.After(r.Past.AttemptAt) && at.After(tok.ExpiresAt) {
-			at = tok.ExpiresAt
+		// the same again is not asked in ever shorter steps. An answer that
+		// was asked for ahead of the margin does not begin the steps.
+		if step := r.Past.AttemptAt.Add(max(p.MinInterval, margin/5)); step.After(at) {
+			at, why = step, whySame
+			if tok.ExpiresAt.After(r.Past.AttemptAt) && at.After(tok.ExpiresAt) {
+				at = tok.ExpiresAt
+			}
 		}
 	}
 	if p.Schedule != nil {
