@@ -102,7 +102,7 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 	p, tok := t.Policy, r.Token
 	from := r.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
-	margin, why := min(p.RenewBefore.Of(life), life/2), whyRenewBefore
+	margin, why := ahead(p.RenewBefore, life), whyRenewBefore
 	if tok.PolicyExpiry {
 		why = whyMaxAge
 		if !p.OwnRenewBefore {
@@ -142,6 +142,17 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 		at, why = tok.UsefulAfter, whyHint
 	}
 	return at, why
+}
+
+// ahead is the margin for one life. A fixed margin that is longer than the
+// life, or leaves less than a tenth of it, was not meant for such a life and
+// would ask again at once, for ever: half of the life is used instead.
+func ahead(m Margin, life time.Duration) time.Duration {
+	margin := m.Of(life)
+	if m.Fixed > 0 && life > 0 && margin > life-life/10 {
+		return life / 2
+	}
+	return margin
 }
 
 // part returns up to the margin's part of span, by a chance of 0 to below 1.
