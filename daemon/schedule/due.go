@@ -55,7 +55,9 @@ func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	if last.After(now) {
 		last = now
 	}
-	if floor := last.Add(t.Policy.MinInterval); !r.Past.AttemptAt.IsZero() && floor.After(at) {
+	floor := last.Add(t.Policy.MinInterval)
+	// What was planned at the floor is told as such once its wish has passed.
+	if !r.Past.AttemptAt.IsZero() && (floor.After(at) || why == whyPlanned && floor.Equal(at)) {
 		return floor, whyFloor
 	}
 	return at, why
@@ -78,6 +80,9 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	at, why := planned(t, r, seed)
 	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {
 		at, why = p, whyPlanned
+		if end := r.Token.ExpiresAt; r.Token.PolicyExpiry && end.Before(at) {
+			at, why = end, whyMaxAge // a shorter max_age ends this life earlier
+		}
 		if t.Policy.Schedule != nil {
 			if s := t.Policy.Schedule.Next(now); !s.IsZero() && s.Before(at) {
 				at, why = s, whySchedule
