@@ -125,8 +125,9 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 
 // backoff is the wait after a failure: doubling from the floor to a ceiling,
 // and short enough that several attempts fit before a token that still lives
-// expires. The ceiling is fixed by the first failure, so that the waits of one
-// streak never shrink and never close in on the expiry in ever shorter steps.
+// expires. The ceiling and the jitter are fixed by the first failure, so that
+// the waits of one streak never shrink and never close in on the expiry in ever
+// shorter steps.
 func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	first, ceiling := t.Policy.MinInterval, maxCallDelay
 	if t.Kind != Obtaining || !res.Called {
@@ -142,7 +143,7 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	}
 	wait = min(wait, ceiling)
 	if wait > first {
-		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, p.Failures)))
+		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, 1)))
 	}
 	return wait
 }
