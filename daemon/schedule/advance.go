@@ -157,18 +157,29 @@ func obtained(t *Task, r Record, res Result) (_ Record, fresh bool) {
 	if now.IssuedAt.IsZero() {
 		now.IssuedAt = res.At
 	}
-	if now.ExpiresAt.IsZero() {
+	fresh = !HasValue(old) || !old.SameValues(now)
+	switch {
+	case !now.ExpiresAt.IsZero():
+	case !fresh && !old.PolicyExpiry && old.ExpiresAt.After(res.End):
+		// What the server once said about these values is not undone by an
+		// answer that says nothing.
+		now.ExpiresAt = old.ExpiresAt
+	default:
 		now.PolicyExpiry = true
+		if !now.IssuedAt.Add(t.Policy.MaxAge).After(res.End) {
+			// A policy is no reason to call values dead that the server hands out
+			// now: their age counts from here.
+			now.IssuedAt = res.At
+		}
 		now.ExpiresAt = now.IssuedAt.Add(t.Policy.MaxAge)
 	}
-	fresh = !HasValue(old) || !old.SameValues(now)
 	now.Generation = old.Generation
 	switch {
 	case fresh:
 		now.Generation++
 		r.Revision++
 		r.Unchanged, r.ObtainedAt = 0, res.End
-	case now.PolicyExpiry || extends(r, now.ExpiresAt):
+	case now.PolicyExpiry && !now.IssuedAt.Equal(old.IssuedAt), !now.PolicyExpiry && extends(r, now.ExpiresAt):
 		if !now.PolicyExpiry {
 			now.IssuedAt = old.IssuedAt
 		}
