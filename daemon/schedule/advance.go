@@ -70,6 +70,10 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 // Advance is the only way from one record to the next at the end of an
 // attempt. It is pure: the same record, task and result give the same record.
 func Advance(t *Task, r Record, res Result, seed uint64) Record {
+	if r.Inputs != "" && r.Inputs != t.Inputs {
+		// What failed before failed with other inputs: another streak begins.
+		r.Past.Failures, r.Past.FailingSince = 0, time.Time{}
+	}
 	r.Inputs, r.Identity = t.Inputs, t.Identity
 	outcome := Renewed
 	if res.Fault != nil {
