@@ -22,6 +22,7 @@ type day struct {
 	backend http.HandlerFunc
 	refuse  bool                // the port is closed
 	cancel  bool                // the daemon stops during the call
+	long    bool                // a good answer, but for its length
 	want    []credential.Reason // any of them
 	lost    *bool               // what Lost must be; nil for the kind to decide
 }
@@ -52,7 +53,7 @@ func badDays(whole []byte) []day {
 		{name: "array", backend: answer(200, "application/json", `["`+Canary+`"]`), want: []credential.Reason{badResponse}},
 		{name: "another object", backend: answer(200, "application/json", `{"`+Canary+`":"`+Canary+`"}`), want: []credential.Reason{badResponse}},
 		{name: "deep nesting", backend: answer(200, "application/json", strings.Repeat("[", 20000)), want: []credential.Reason{badResponse}},
-		{name: "huge body", backend: answer(200, "application/json", string(whole)+strings.Repeat(" ", 1<<20)), want: []credential.Reason{badResponse}},
+		{name: "huge body", backend: answer(200, "application/json", string(whole)+strings.Repeat(" ", 1<<20)), long: true, want: []credential.Reason{badResponse}},
 		{name: "huge page with status 500", backend: answer(500, "text/html", page+strings.Repeat(Canary, 1<<18)), want: []credential.Reason{badResponse, server}},
 		{name: "body cut by the wire", backend: cutBody(whole), want: []credential.Reason{network}, lost: &yes},
 		{name: "dripping body", backend: drip(whole), want: []credential.Reason{timeout}, lost: &yes},
