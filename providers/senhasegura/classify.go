@@ -1,0 +1,105 @@
+package senhasegura
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+const checkAuthorization = "that the application and its authorization are enabled, that the authorization has not expired, " +
+	"and that this machine's address is in its IP list (and referer in its list, if it has one)"
+
+// classifyToken returns what an answer of the token endpoint complains about,
+// or nil when it looks like a success. It is a pure function of the answer.
+//
+// Only `rejected` parks a credential, so it takes a refusal in a form of the
+// service itself: a page, or a 401 or 403 without a recognised body, may come
+// from anything on the way and is tried again.
+func classifyToken(a *kit.Answer) *credential.Fault {
+	if f := pageFault(a); f != nil {
+		return f
+	}
+	c := readComplaint(a.Body)
+	if a.OK() && !c.failed && c.oauth == "" {
+		return nil
+	}
+	reason, message := c.refusal()
+	if reason == "" {
+		return statusOf(a, c)
+	}
+	return &credential.Fault{Reason: reason, Message: message, Code: c.code()}
+}
+
+// refusal classifies by what the body says, whatever the status.
+func (c complaint) refusal() (credential.Reason, string) {
+	switch {
+	case c.oauth == "invalid_client" || c.says("client authentication failed"):
+		return credential.ReasonRejected, "the vault refuses the client: check client_id and client_secret, " + checkAuthorization
+	case c.says("not authorized to access this resource"):
+		return credential.ReasonRejected, "the vault says that the authorization does not include this resource: add it to the authorization's resources"
+	case c.oauth == "unauthorized_client":
+		return credential.ReasonRejected, "the vault does not let this application use client credentials: it must be an OAuth 2.0 application"
+	case c.oauth == "access_denied":
+		return credential.ReasonRejected, "the vault denies access: check " + checkAuthorization
+	case c.oauth == "unsupported_grant_type":
+		return credential.ReasonInvalidRequest, "the vault knows no client credentials grant at this path (is token_path right?)"
+	case c.oauth == "invalid_scope":
+		return credential.ReasonInvalidRequest, "the vault does not know the scope: check the credential's scope, or leave it out"
+	case c.oauth == "invalid_request":
+		return credential.ReasonInvalidRequest, "the vault misses something in the request: try the other auth_style, and check that client_id and client_secret are complete"
+	case c.oauth == "server_error" || c.oauth == "temporarily_unavailable":
+		return credential.ReasonServer, "the vault says that it is out of order (tried again by itself)"
+	}
+	return "", ""
+}
+
+// statusOf classifies by status a body that says nothing of its own.
+func statusOf(a *kit.Answer, c complaint) *credential.Fault {
+	status := a.Status
+	if a.OK() {
+		// The envelope calls a failure what the header calls a success.
+		status = c.status
+	}
+	f := statusFault(&kit.Answer{Status: status, Header: a.Header, ReceivedAt: a.ReceivedAt})
+	switch {
+	case f == nil || a.OK() && status < 300:
+		f = &credential.Fault{Reason: credential.ReasonInvalidRequest, Message: "the vault answers with an error in place of a token (is token_path the token endpoint?)"}
+	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && !c.known():
+		f = badResponse("the answer is " + strconv.Itoa(status) + " without a word of the service: something on the way may have refused the call (tried again by itself; if it stays, check client_id, client_secret, " + checkAuthorization + ")")
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		f.Message = "the vault refuses the call (" + strconv.Itoa(status) + "): check client_id and client_secret, " + checkAuthorization
+	}
+	f.Code = c.code()
+	return f
+}
+
+// pageFault is for a page in place of an answer. A broken or overloaded
+// backend shows pages as well, and its status is worth more.
+func pageFault(a *kit.Answer) *credential.Fault {
+	switch {
+	case !a.HTML():
+		return nil
+	case a.Status >= 500 || a.Status == http.StatusTooManyRequests:
+		return statusFault(a)
+	}
+	return kit.HTMLFault(a)
+}
+
+// statusFault is what the status says, with the cures of this service.
+func statusFault(a *kit.Answer) *credential.Fault {
+	f := kit.StatusFault(a)
+	switch {
+	case f == nil:
+		return nil
+	case a.Status == http.StatusNotFound:
+		f.Message = "the vault's gateway knows no such path: check url and the path below it (the token endpoint is /iso/oauth2/token, on newer versions also /api/oauth2/token)"
+	case a.Status == http.StatusProxyAuthRequired:
+		// Nothing of this credential was refused.
+		f.Reason = credential.ReasonBadResponse
+	case f.Reason == credential.ReasonThrottled && f.RetryAfter.IsZero():
+		f.RetryAfter = a.RateLimitReset(a.ReceivedAt)
+	}
+	return f
+}

@@ -1,0 +1,151 @@
+package senhasegura
+
+import (
+	"errors"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// Values of the key auth.
+const (
+	authOAuth2 = "oauth2"
+	authOAuth1 = "oauth1"
+)
+
+// Keys of the two ways to authenticate, for a hint when they are mixed up.
+var (
+	oauth1Keys = []string{"consumer_key", "consumer_secret", "token_key", "token_secret", "probe_path", "signing_base_url"}
+	oauth2Keys = []string{"client_id", "client_secret", "token_path", "auth_style", "basic_encoding"}
+)
+
+// readAuth reads the key auth and refuses the keys of the other way.
+func readAuth(s *section.Section) string {
+	auth := s.Choice("auth", authOAuth2, authOAuth2, authOAuth1)
+	others, other := oauth1Keys, authOAuth1
+	if auth == authOAuth1 {
+		others, other = oauth2Keys, authOAuth2
+	}
+	for _, key := range others {
+		if s.Has(key) {
+			s.Faultf(key, "is a key of %s (expected keys of auth = %q; an application has one of the two)", other, auth)
+		}
+	}
+	return auth
+}
+
+// readBase reads the url.
+func readBase(s *section.Section) *url.URL {
+	base := kit.HTTPSURL(s, "url", kit.URLOptions{})
+	if base != nil && strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/oauth2/token") {
+		s.Faultf("url", "ends in the token path (expected the base only, such as https://vault.example; the rest is token_path)")
+		return nil
+	}
+	return base
+}
+
+// readPath reads a path below the base. It must be plain: what an encoded or
+// dotted path leads to, only the server knows.
+func readPath(s *section.Section, key, fallback string) string {
+	return section.Value(s, key, fallback, "a path such as \""+fallback+"\"", func(text string) (string, error) {
+		if !strings.HasPrefix(text, "/") || path.Clean(text) != text || text == "/" {
+			return "", errors.New("is no plain path (expected it to begin with /, without // or .., such as \"" + fallback + "\")")
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return !isPathRune(r) }) {
+			return "", errors.New("holds a character beyond letters, digits and . _ ~ - / (expected a path without query, such as \"" + fallback + "\")")
+		}
+		return text, nil
+	})
+}
+
+func isPathRune(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._~-/", r)
+}
+
+// join keeps a path of the base.
+func join(base *url.URL, path string) string {
+	return strings.TrimRight(base.String(), "/") + path
+}
+
+// readKey reads a key that may be text or a reference.
+func readKey(s *section.Section, key string) credential.Secret {
+	before := len(s.Faults())
+	v := s.TextOrSecret(key)
+	switch {
+	case !v.IsZero() || len(s.Faults()) > before: // there, or reported already
+	case s.Has(key):
+		s.Faultf(key, "is empty (expected the value that the authorization shows)")
+	default:
+		s.Faultf(key, "is missing (expected the value that the authorization shows, or a reference to it)")
+	}
+	return oneLine(s, key, v)
+}
+
+// readSecret reads a required secret.
+func readSecret(s *section.Section, key string) credential.Secret {
+	return oneLine(s, key, s.RequiredSecret(key))
+}
+
+// oneLine refuses control characters: a file with two lines is the usual
+// slip, and the server would only say that the secret is wrong.
+func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
+	if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
+	}
+	return v
+}
+
+// readReferer reads the referer, which goes into a header as it is.
+func readReferer(s *section.Section) string {
+	return section.Value(s, "referer", "", "a URL in quotes", func(text string) (string, error) {
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return "", errors.New("holds a blank or a character beyond ASCII (expected a URL as the authorization lists it)")
+		}
+		return text, nil
+	})
+}
+
+// readLimits reads the end of the authorization, which no API tells.
+func readLimits(s *section.Section, zone *time.Location) []credential.Limit {
+	end := section.Value(s, "authorization_expires_at", time.Time{}, `a date in quotes such as "2027-01-31 18:00"`,
+		func(text string) (time.Time, error) { return parseEnd(text, zone) })
+	if end.IsZero() {
+		return nil
+	}
+	return []credential.Limit{{Kind: "authorization", EndsAt: end.UTC(), Person: true}}
+}
+
+// parseEnd reads an instant, or a local date with or without a time; a bare
+// date counts from its beginning, so that the warning is never late.
+func parseEnd(text string, zone *time.Location) (time.Time, error) {
+	if zone == nil {
+		zone = time.UTC
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errors.New(`is no date (expected e.g. "2027-01-31", "2027-01-31 18:00" or "2027-01-31T18:00:00-03:00")`)
+}
+
+// readScope reads the scope of a credential: words of RFC 6749, 3.3, whose
+// order means nothing.
+func readScope(s *section.Section) string {
+	return section.Value(s, "scope", "", "a string in quotes", func(text string) (string, error) {
+		words := strings.Fields(text)
+		for _, word := range words {
+			if strings.ContainsFunc(word, func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }) {
+				return "", errors.New("holds a character that no scope can have (expected words of printable ASCII, separated by blanks)")
+			}
+		}
+		slices.Sort(words)
+		return strings.Join(slices.Compact(words), " "), nil
+	})
+}

@@ -1,0 +1,147 @@
+package senhasegura
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/senhasegura/internal/oauth1"
+)
+
+// Fields of an OAuth 1.0 credential.
+const (
+	fieldConsumerKey = "consumer_key"
+	fieldTokenKey    = "token_key"
+)
+
+// oauth1Probe is an application with OAuth 1.0. Its four values never change,
+// so that a renewal is one signed call that shows whether they still work.
+type oauth1Probe struct {
+	client *kit.Client
+	base   *url.URL
+	// signingBase is the base that the server believes in, when a proxy on the
+	// way changes it; nil for base.
+	signingBase *url.URL
+	probeURL    string
+	keys        oauth1.Keys
+	referer     string
+	limits      []credential.Limit
+}
+
+func openOAuth1(s *section.Section, env kit.Env) kit.Backend {
+	b := &oauth1Probe{
+		base: readBase(s),
+		keys: oauth1.Keys{
+			ConsumerKey: readKey(s, "consumer_key"), ConsumerSecret: readSecret(s, "consumer_secret"),
+			TokenKey: readKey(s, "token_key"), TokenSecret: readSecret(s, "token_secret"),
+		},
+		signingBase: kit.HTTPSURL(s, "signing_base_url", kit.URLOptions{Optional: true, PlainHTTP: true}),
+		referer:     readReferer(s),
+		limits:      readLimits(s, env.Location),
+	}
+	probePath := readPath(s, "probe_path", "/iso/pam/device")
+	if b.base == nil {
+		// The table is read all the same, for its own faults.
+		kit.ReadTLS(s, "the vault", env)
+		return nil
+	}
+	b.probeURL = join(b.base, probePath)
+	if forbiddenProbe(b.base.Path + probePath) {
+		s.Faultf("probe_path", "reads a password or a secret, or takes custody of a credential (expected a call that only lists, such as /iso/pam/device)")
+	}
+	config := kit.ReadTLS(s, b.base.Host, env)
+	if !s.Failed() {
+		// A signed request must never be sent twice, hence OneShot. The list of
+		// devices may be long; its beginning says enough.
+		b.client = kit.NewClient(headsOnly(env), kit.ClientOptions{TLS: config, OneShot: true})
+	}
+	return b
+}
+
+// Bind has no keys to read: the authorization is the credential.
+func (b *oauth1Probe) Bind(*section.Section) kit.Binding {
+	return kit.Binding{
+		Source:   b,
+		Identity: identity(authOAuth1, kit.SameURL(b.base), b.keys.ConsumerKey.Reveal(), b.keys.TokenKey.Reveal()),
+		Fields:   []string{fieldConsumerKey, fieldTokenKey},
+	}
+}
+
+// Refresh makes one signed call. There is no expiry, so that max_age decides
+// when the next one is.
+func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
+	none := credential.Credential{}
+	header, err := b.Sign(http.MethodGet, b.probeURL, nil, req.At)
+	if err != nil {
+		return none, brokenRequest(err)
+	}
+	out, err := http.NewRequestWithContext(ctx, http.MethodGet, b.probeURL, nil)
+	if err != nil {
+		return none, brokenRequest(err)
+	}
+	out.Header.Set("Authorization", header.Reveal())
+	out.Header.Set("Accept", "application/json")
+	if b.referer != "" {
+		out.Header.Set("Referer", b.referer)
+	}
+	a, err := b.client.Do(ctx, out)
+	if err != nil {
+		return none, err
+	}
+	if f := classifyProbe(a, req.At); f != nil {
+		return none, f
+	}
+	return credential.Credential{
+		Values: map[string]credential.Secret{
+			fieldConsumerKey: b.keys.ConsumerKey,
+			fieldTokenKey:    b.keys.TokenKey,
+		},
+		IssuedAt: req.At,
+		Limits:   b.limits,
+	}, nil
+}
+
+// Probe tells whether the service can be reached, without a signature.
+func (b *oauth1Probe) Probe(ctx context.Context) error { return reach(ctx, b.client, b.probeURL) }
+
+// Sign signs one request for whoever sends it. A URL below url is signed as
+// one below signing_base_url; any other is signed as it is.
+func (b *oauth1Probe) Sign(method, target string, form map[string][]string, at time.Time) (credential.Secret, error) {
+	return oauth1.Sign(b.keys, oauth1.Request{
+		Method: method, URL: b.signedURL(target), Form: form,
+		Timestamp: at.Unix(), Nonce: rand.Text(), Version: "1.0",
+	})
+}
+
+// signedURL replaces the base without touching how the rest is written.
+func (b *oauth1Probe) signedURL(target string) string {
+	if b.signingBase == nil {
+		return target
+	}
+	authority := strings.Index(target, "://")
+	if authority < 0 {
+		return target
+	}
+	end := authority + len("://")
+	if i := strings.IndexAny(target[end:], "/?#"); i >= 0 {
+		end += i
+	} else {
+		end = len(target)
+	}
+	origin, err := url.Parse(target[:end])
+	if err != nil || kit.SameURL(origin) != kit.SameURL(&url.URL{Scheme: b.base.Scheme, Host: b.base.Host}) {
+		return target
+	}
+	prefix := strings.TrimRight(b.base.EscapedPath(), "/")
+	rest, below := strings.CutPrefix(target[end:], prefix)
+	if !below || rest != "" && !strings.ContainsAny(rest[:1], "/?#") {
+		return target
+	}
+	return strings.TrimRight(b.signingBase.String(), "/") + rest
+}

@@ -1,0 +1,150 @@
+package senhasegura
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+const (
+	// headSize is how much of a probe's answer is read.
+	headSize = 4 << 10
+	// skewLimit is how far two clocks may differ before a refusal is blamed on
+	// them.
+	skewLimit = time.Minute
+)
+
+// forbiddenProbe reports whether a path reads a password (which the vault logs
+// as a view and answers by putting the credential into the application's
+// custody) or fetches secrets. A list of credentials holds no passwords.
+func forbiddenProbe(path string) bool {
+	path = strings.ToLower(path)
+	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	for i, part := range parts {
+		switch {
+		case strings.HasPrefix(part, "credential") && i+1 < len(parts),
+			strings.HasPrefix(part, "credential") && strings.HasSuffix(path, "/"),
+			part == "dapp", part == "senha", part == "senhas", part == "custody",
+			strings.HasPrefix(part, "password"), strings.HasPrefix(part, "secret"):
+			return true
+		}
+	}
+	return false
+}
+
+// passedCodes are application errors for something that is not there: the
+// vault looked for it, hence it had accepted the signature.
+var passedCodes = []int{1005, 1007, 1011, 1023}
+
+// permissionCodes are application errors of a signature that was accepted for
+// a call that the authorization may not make.
+var permissionCodes = []int{1009, 1039}
+
+// classifyProbe returns why the answer to a signed call does not show that the
+// authorization works, or nil when it does. It is a pure function.
+func classifyProbe(a *kit.Answer, at time.Time) *credential.Fault {
+	if f := pageFault(a); f != nil {
+		return f
+	}
+	c := readComplaint(a.Body)
+	switch {
+	case a.OK() && !c.failed && c.oauth == "":
+		return strange(a)
+	case (a.OK() || a.Status == http.StatusBadRequest) && slices.Contains(passedCodes, c.number):
+		return nil
+	case (a.OK() || a.Status == http.StatusBadRequest) && slices.Contains(permissionCodes, c.number):
+		return &credential.Fault{
+			Reason: credential.ReasonInvalidRequest, Code: c.code(),
+			Message: "the vault accepts the signature, but the authorization may not make the probe's call (set probe_path to one that it may make)",
+		}
+	case a.Status == http.StatusUnauthorized || c.says("invalid signature"):
+		return &credential.Fault{Reason: credential.ReasonRejected, Code: c.code(), Message: refusedSignature(a, at)}
+	case c.says("not authorized to access this resource"):
+		return &credential.Fault{
+			Reason:  credential.ReasonRejected,
+			Message: "the authorization does not include the resource of the probe: add it there, or set probe_path to a call that it includes",
+		}
+	}
+	return probeStatus(a, c)
+}
+
+// strange refuses a success that the service cannot have written: JSON of
+// someone else on the way, or none at all.
+func strange(a *kit.Answer) *credential.Fault {
+	o, whole := parseObject(a.Body)
+	if o != nil && (whole || len(a.Body) >= headSize) {
+		// Version 2 of the API marks every answer with this header.
+		if a.Header.Get("X-Request-Id") != "" {
+			return nil
+		}
+		for _, name := range payloads {
+			if _, ok := o[name]; ok {
+				return nil
+			}
+		}
+	}
+	return badResponse("the answer to the probe is none of senhasegura's (is probe_path right? is a proxy in the way?)")
+}
+
+// payloads are the members that answers of version 1 are known to have.
+var payloads = []string{
+	"response", "devices", "device", "credentials", "credential", "info", "application", "relatedusers", "users", "user",
+}
+
+// refusedSignature names the clock when it is the likely cause.
+func refusedSignature(a *kit.Answer, at time.Time) string {
+	if date, ok := a.Date(); ok {
+		if off := at.Sub(date).Round(time.Second); off.Abs() > skewLimit {
+			direction := "ahead of"
+			if off < 0 {
+				direction = "behind"
+			}
+			return "the vault refuses the signature, probably for clock skew: the clock here is " + off.Abs().String() + " " + direction +
+				" the vault's (set both by NTP, then renew by hand)"
+		}
+	}
+	return "the vault refuses the signature: check the four values of the authorization, signing_base_url if a proxy changes host, port or path, " +
+		checkAuthorization
+}
+
+// probeStatus classifies what is left by the status.
+func probeStatus(a *kit.Answer, c complaint) *credential.Fault {
+	f := statusOf(a, c)
+	switch {
+	case f.Reason == credential.ReasonRejected:
+		f.Message = "the vault refuses the probe: check " + checkAuthorization
+	case a.Status == http.StatusNotFound:
+		f.Message = "the vault's gateway knows no such path: check url and probe_path (it says the same when a proxy removes the Authorization header)"
+	case f.Reason == credential.ReasonInvalidRequest:
+		f.Message = "the vault does not accept the probe's request: check probe_path"
+	}
+	return f
+}
+
+// headsOnly lends transports that show the beginning of each body as the whole.
+func headsOnly(env kit.Env) kit.Env {
+	lend := env.Transport
+	env.Transport = func(opt kit.TransportOptions) http.RoundTripper { return headTransport{lend(opt)} }
+	return env
+}
+
+type headTransport struct{ next http.RoundTripper }
+
+func (t headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &headBody{io.LimitReader(resp.Body, headSize), resp.Body}
+	return resp, nil
+}
+
+type headBody struct {
+	io.Reader
+	io.Closer
+}
