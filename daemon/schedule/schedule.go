@@ -151,8 +151,13 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	case Obtaining:
 		return b.nextObtain(e, now)
 	case Delivering:
-		if why, owed := b.owes(e); owed || e.asked {
+		switch why, owed := b.owes(e); {
+		case owed:
 			return retryOr(e, now, why)
+		case why == whyInput:
+			return never, whyInput
+		case e.asked:
+			return now, whyAsked
 		}
 	case Hooking:
 		if b.hookReady(e) {
