@@ -312,14 +312,15 @@ func (b *Board) regateLive(g *group, now time.Time) {
 }
 
 // refuse notes that an input's values were refused, and asks for new ones
-// unless they have been renewed since the attempt began.
+// unless they have been renewed since the attempt began. An input whose renewal
+// fails keeps its own pace.
 func (b *Board) refuse(e *entry, res Result, now time.Time) {
 	input := b.entries[Key{Obtaining, res.Fault.StaleInput}]
 	if input == nil || input.rec.ObtainedAt.After(res.At) {
 		return
 	}
 	e.stale = map[string]uint64{input.task.Name: input.rec.Revision}
-	if !input.running && !input.rec.Past.Parked {
+	if !input.running && input.rec.Past.Failures == 0 {
 		input.asked = true
 		b.replan(input, now)
 	}
