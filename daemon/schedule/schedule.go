@@ -353,12 +353,17 @@ func (b *Board) cool(g *group, res Result) bool {
 		g.rec.Throttles = 0
 	case res.Fault.RetryAfter.After(res.End) || res.Fault.Reason == credential.ReasonThrottled:
 		until := res.Fault.RetryAfter
-		if !until.After(res.End) {
+		// Nothing starts during a cool-down: what is refused then was under way
+		// together with the call that began it, and is the same refusal.
+		same := g.rec.CooldownUntil.After(res.End)
+		if !until.After(res.End) && !same {
 			// Asked for fewer calls, but not told how long: as after any other
 			// failure, and together for all callers.
 			until = res.End.Add(min(firstCooldown<<min(g.rec.Throttles, 5), maxCallDelay))
 		}
-		g.rec.Throttles++
+		if !same {
+			g.rec.Throttles++
+		}
 		if until.After(g.rec.CooldownUntil) {
 			g.rec.CooldownUntil = until
 		}
