@@ -1,6 +1,9 @@
 package schedule
 
-import "container/heap"
+import (
+	"cmp"
+	"container/heap"
+)
 
 // queue is a heap of entries in the order of less. Every entry sits in at most
 // one queue at a time and knows its place there, so that it is moved or
@@ -8,6 +11,12 @@ import "container/heap"
 type queue struct {
 	items []*entry
 	less  func(a, b *entry) bool
+}
+
+// sooner orders what is planned: by instant, and by key so that the same past
+// always gives the same order.
+func sooner(a, b *entry) bool {
+	return cmp.Or(a.at.Compare(b.at), a.task.Compare(b.task.Key)) < 0
 }
 
 func (q *queue) Len() int           { return len(q.items) }
@@ -60,8 +69,10 @@ func (e *entry) leave() {
 // task through.
 type gates []*group
 
-func (g gates) Len() int           { return len(g) }
-func (g gates) Less(i, j int) bool { return g[i].gate.Before(g[j].gate) }
+func (g gates) Len() int { return len(g) }
+func (g gates) Less(i, j int) bool {
+	return cmp.Or(g[i].gate.Compare(g[j].gate), cmp.Compare(g[i].spec.Name, g[j].spec.Name)) < 0
+}
 func (g gates) Swap(i, j int) {
 	g[i], g[j] = g[j], g[i]
 	g[i].place, g[j].place = i, j

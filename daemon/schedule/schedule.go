@@ -75,7 +75,7 @@ func New(seed uint64) *Board {
 		seed:       seed,
 		entries:    map[Key]*entry{},
 		groups:     map[string]*group{},
-		timed:      queue{less: func(a, b *entry) bool { return a.at.Before(b.at) }},
+		timed:      queue{less: sooner},
 		dependents: map[string][]*entry{},
 	}
 }
