@@ -3,12 +3,14 @@ package providers
 
 import (
 	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/senhasegura"
 	"github.com/vigented/vigente/providers/tss"
 )
 
 // Catalogue returns every kind of provider, in the order of their names.
 func Catalogue() []kit.Kind {
 	return []kit.Kind{
+		senhasegura.Kind(),
 		tss.Kind(),
 	}
 }
