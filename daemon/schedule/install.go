@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"container/heap"
 	"slices"
 	"time"
 
@@ -45,6 +46,10 @@ func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Mem
 		}
 	}
 	slices.SortFunc(removed, Key.Compare)
+	for _, g := range b.groups {
+		// What waits may have another expiry by now, and many at once.
+		heap.Init(&g.waiting)
+	}
 	b.replay(now)
 	for _, e := range b.entries {
 		if !e.gone {
