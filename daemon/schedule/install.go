@@ -113,20 +113,22 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 }
 
 // replay fills buckets that start empty with the calls that the records tell
-// of, so that a restart gives no fresh burst.
+// of, so that neither a restart nor another rate gives a fresh burst.
 func (b *Board) replay(now time.Time) {
 	calls := map[*group][]time.Time{}
 	for _, e := range b.entries {
-		if at := e.rec.Past.AttemptAt; !at.IsZero() && !at.After(now) && len(e.group.buckets) > 0 && e.group.buckets[0].next.IsZero() {
+		at := e.rec.Past.AttemptAt
+		if e.running {
+			at = e.startedAt
+		}
+		if !at.IsZero() && !at.After(now) && len(e.group.buckets) > 0 && e.group.buckets[0].next.IsZero() {
 			calls[e.group] = append(calls[e.group], at)
 		}
 	}
 	for g, at := range calls {
 		slices.SortFunc(at, time.Time.Compare)
 		for i := range g.buckets {
-			for _, t := range at {
-				g.buckets[i].take(t)
-			}
+			g.buckets[i].replay(at, now)
 		}
 	}
 }

@@ -50,6 +50,7 @@ func ParseRates(text string) ([]Rate, error) {
 // that no window of that length ever sees more than Calls: a plain token
 // bucket would let through its burst and a full refill within one window.
 type bucket struct {
+	per   time.Duration // length of the window
 	step  time.Duration // distance between two calls in the long run
 	slack time.Duration // how far ahead of the long run a burst may get
 	next  time.Time     // theoretical instant of the next call
@@ -60,7 +61,7 @@ func newBucket(r Rate) bucket {
 	// Rounded up: a step that is a fraction of a nanosecond too short lets a
 	// window see more than its calls when there are a million of them.
 	step := time.Duration(math.Ceil(float64(r.Per) / (0.9 * float64(r.Calls))))
-	return bucket{step: step, slack: time.Duration(burst-1) * step}
+	return bucket{per: r.Per, step: step, slack: time.Duration(burst-1) * step}
 }
 
 // allowedAt returns the earliest instant, not before now, at which a call fits.
@@ -77,4 +78,18 @@ func (b *bucket) take(now time.Time) {
 		b.next = now
 	}
 	b.next = b.next.Add(b.step)
+}
+
+// replay counts the calls of an earlier life, oldest first. Those that left
+// the window no longer matter, and however many are in it, it is empty again
+// after its own length: calls made under a faster rate delay nothing for longer.
+func (b *bucket) replay(calls []time.Time, now time.Time) {
+	for _, at := range calls {
+		if now.Sub(at) < b.per {
+			b.take(at)
+		}
+	}
+	if last := now.Add(b.per + b.slack); b.next.After(last) {
+		b.next = last
+	}
 }

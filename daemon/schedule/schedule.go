@@ -45,8 +45,10 @@ type entry struct {
 	at    time.Time // planned instant; zero when not by itself
 	why   Why
 	// dueAt is when it became due, while it waits or runs.
-	dueAt   time.Time
-	running bool
+	dueAt time.Time
+	// startedAt is when it was handed out last.
+	startedAt time.Time
+	running   bool
 	// gone says that the configuration no longer has the task, which runs yet.
 	gone bool
 	// detached says that it runs without counting against the group any more.
@@ -106,7 +108,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			// input expired, say).
 			b.plan(e, at, why)
 		} else {
-			e.running, e.asked, e.detached = true, false, false
+			e.running, e.asked, e.detached, e.startedAt = true, false, false, now
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)
