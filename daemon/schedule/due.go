@@ -49,8 +49,8 @@ func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	if at.IsZero() {
 		return at, why
 	}
-	// A clock that was set back must not turn the floor into an ever longer
-	// wait: an attempt cannot lie in the future.
+	// An attempt cannot lie in the future. The board sees to that when the
+	// clock was set back; here it is an attempt that ended before it began.
 	last := r.Past.AttemptAt
 	if last.After(now) {
 		last = now

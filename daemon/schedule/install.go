@@ -20,6 +20,7 @@ type Memory struct {
 // It returns the keys that are no longer there. A running task goes on either
 // way: one that is gone is reported by the Fold that ends it.
 func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
+	b.see(now)
 	b.installGroups(groups, memory.Providers)
 	wanted := make(map[Key]bool, len(tasks))
 	b.dependents = make(map[string][]*entry, len(tasks))
@@ -97,6 +98,7 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		}
 		e.group = g
 	}
+	e.settle(now)
 	if t.Kind != Obtaining {
 		return
 	}

@@ -26,6 +26,7 @@ import (
 // Board holds every task, its record and its place in time.
 type Board struct {
 	seed    uint64
+	seen    time.Time // the latest instant it was asked at
 	entries map[Key]*entry
 	groups  map[string]*group
 	timed   queue // what is planned, by instant
@@ -94,6 +95,7 @@ type Start struct {
 // returns the instant at which the board must be asked again, zero when no
 // task will become due by itself. What it returned is running until Fold.
 func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
+	b.see(now)
 	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
 		e.dueAt = e.at
 		e.group.waiting.put(e)
@@ -180,11 +182,8 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 	}
 	if e.asked {
-		floor := e.rec.Past.AttemptAt
-		if floor.After(now) {
-			floor = now
-		}
-		if floor = floor.Add(e.task.Policy.MinInterval); !e.rec.Past.AttemptAt.IsZero() && floor.After(now) {
+		last := e.rec.Past.AttemptAt
+		if floor := last.Add(e.task.Policy.MinInterval); !last.IsZero() && floor.After(now) {
 			return floor, whyFloor
 		}
 		return now, whyAsked
@@ -277,6 +276,7 @@ type Folded struct {
 // for what the group shares. A task that has another identity by now keeps
 // nothing of it but the instant of the call.
 func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
+	b.see(now)
 	e := b.entries[s.Task.Key]
 	if e == nil || !e.running {
 		return Folded{}
@@ -296,6 +296,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	} else {
 		e.rec = rec
 	}
+	e.settle(now)
 	e.stale = nil
 	if res.Fault != nil && res.Fault.StaleInput != "" {
 		b.refuse(e, res, now)
@@ -380,6 +381,7 @@ const firstCooldown = 15 * time.Second
 // and the cool-down allow. It reports whether the task exists. One that is
 // running already is left to its end.
 func (b *Board) Kick(now time.Time, key Key) bool {
+	b.see(now)
 	e := b.entries[key]
 	if e == nil {
 		return false
@@ -394,6 +396,7 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 // Detach lets a running task go on without counting against its group: it
 // hangs, and must not keep others from starting. Its own lane stays taken.
 func (b *Board) Detach(now time.Time, key Key) {
+	b.see(now)
 	if e := b.entries[key]; e != nil && e.running && !e.detached {
 		e.detached = true
 		e.group.running--
