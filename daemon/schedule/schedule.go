@@ -481,7 +481,10 @@ func (b *Board) Idle(now time.Time) bool {
 		return false
 	}
 	for _, g := range b.groups {
-		if g.running > 0 || g.waiting.Len() > 0 && !g.rec.CooldownUntil.After(now) {
+		if g.running > 0 {
+			return false
+		}
+		if e := g.waiting.first(); e != nil && !b.closed[e.task.Kind] && !g.rec.CooldownUntil.After(now) {
 			return false
 		}
 	}
