@@ -1,0 +1,187 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// UnreachableError says that no daemon answers at a socket.
+type UnreachableError struct {
+	Path string
+	Err  error
+}
+
+// Error says what to look at.
+func (e *UnreachableError) Error() string {
+	switch {
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "the control socket " + e.Path + " is closed to this user (be root or a member of its group)"
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return "no daemon is running: there is no control socket at " + e.Path
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
+		return "no daemon is running: nobody listens at the control socket " + e.Path
+	}
+	return "the daemon does not answer at " + e.Path
+}
+
+// Unwrap returns the cause.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// requestTimeout bounds a request that is answered at once.
+const requestTimeout = 15 * time.Second
+
+// Client asks a running daemon. Its errors are *UnreachableError, *Problem or
+// the end of the context.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// NewClient returns a client of the socket at path. It does not connect yet.
+func NewClient(path string) *Client {
+	return &Client{path: path, http: &http.Client{Transport: &http.Transport{
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return dial(path) },
+		DisableKeepAlives: true,
+	}}}
+}
+
+// View returns the state of the named credentials and sinks, all without a name.
+func (c *Client) View(ctx context.Context, names ...string) (Snapshot, error) {
+	return c.snapshot(ctx, url.Values{"name": names})
+}
+
+// Explain is View with the history of the attempts.
+func (c *Client) Explain(ctx context.Context, name string) (Snapshot, error) {
+	return c.snapshot(ctx, url.Values{"name": {name}, "history": {"1"}})
+}
+
+func (c *Client) snapshot(ctx context.Context, query url.Values) (s Snapshot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err = c.ask(ctx, http.MethodGet, pathView+"?"+query.Encode(), nil, &s)
+	return s, err
+}
+
+// Wait returns when everything named is in force and delivered.
+func (c *Client) Wait(ctx context.Context, names []string) error {
+	return c.ask(ctx, http.MethodPost, pathWait, waitRequest{names}, nil)
+}
+
+// Reload makes the daemon read its configuration. A *Problem with one reason a
+// line says that the old one was kept.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.ask(ctx, http.MethodPost, pathReload, struct{}{}, nil)
+}
+
+// Show returns a value.
+func (c *Client) Show(ctx context.Context, name, field string) (credential.Secret, error) {
+	return c.value(ctx, pathShow, showRequest{name, field})
+}
+
+// Sign returns the Authorization header for a request.
+func (c *Client) Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
+	return c.value(ctx, pathSign, signRequest{name, method, url, form})
+}
+
+func (c *Client) value(ctx context.Context, path string, request any) (credential.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var v valueAnswer
+	err := c.ask(ctx, http.MethodPost, path, request, &v)
+	return credential.NewSecret(v.Value), err
+}
+
+// Progress is told how a renewal goes on: the number of names once, then each
+// end.
+type Progress interface {
+	Begin(total int)
+	End(refresh.RenewResult)
+}
+
+// Renew renews the named credentials, all of them when there is no name, and
+// returns when each has ended well or badly.
+func (c *Client) Renew(ctx context.Context, names []string, progress Progress) error {
+	body, err := c.send(ctx, http.MethodPost, pathRenew, renewRequest{Names: names, All: len(names) == 0})
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for lines := json.NewDecoder(body); ; {
+		var line renewLine
+		switch err := lines.Decode(&line); {
+		case err != nil:
+			return c.lost(ctx, err)
+		case line.Total != nil:
+			progress.Begin(*line.Total)
+		case line.End != nil:
+			progress.End(*line.End)
+		case line.Problem != nil:
+			return line.Problem
+		case line.Over:
+			return nil
+		}
+	}
+}
+
+// ask sends a request and reads the one document of its answer.
+func (c *Client) ask(ctx context.Context, method, path string, request, document any) error {
+	body, err := c.send(ctx, method, path, request)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if document == nil {
+		return nil
+	}
+	if err := json.NewDecoder(body).Decode(document); err != nil {
+		return c.lost(ctx, err)
+	}
+	return nil
+}
+
+// send returns the body of a good answer.
+func (c *Client) send(ctx context.Context, method, path string, request any) (io.ReadCloser, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://vigente"+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return nil, c.lost(ctx, err)
+	}
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
+	}
+	defer answer.Body.Close()
+	problem := &Problem{}
+	if err := json.NewDecoder(answer.Body).Decode(problem); err != nil || problem.Message == "" {
+		// The daemon is of another version, or it is another program.
+		return nil, &UnreachableError{c.path, fmt.Errorf("the answer has status %d and is not understood", answer.StatusCode)}
+	}
+	return nil, problem
+}
+
+// lost tells the end of the context from the end of the daemon.
+func (c *Client) lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &UnreachableError{c.path, err}
+}

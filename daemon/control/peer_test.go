@@ -1,0 +1,121 @@
+package control
+
+import (
+	"encoding/json"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestTrust(t *testing.T) {
+	const owner, group, member, stranger = 100, 200, 1000, 1001
+	closed := &syscall.Stat_t{Gid: group, Mode: syscall.S_IFSOCK | 0o660}
+	open := &syscall.Stat_t{Gid: group, Mode: syscall.S_IFSOCK | 0o666}
+	groups := func(pid int32) []uint32 {
+		if pid == member {
+			return []uint32{7, group}
+		}
+		return []uint32{7}
+	}
+	tests := []struct {
+		name   string
+		who    syscall.Ucred
+		socket *syscall.Stat_t
+		want   bool
+	}{
+		{"root", syscall.Ucred{Uid: 0, Gid: 9}, open, true},
+		{"the daemon's user", syscall.Ucred{Uid: owner, Gid: 9}, open, true},
+		{"the group by its first group", syscall.Ucred{Uid: stranger, Gid: group}, open, true},
+		{"the group by another group", syscall.Ucred{Uid: stranger, Gid: 9, Pid: member}, open, true},
+		{"a stranger", syscall.Ucred{Uid: stranger, Gid: 9, Pid: stranger}, open, false},
+		{"whoever the kernel let through", syscall.Ucred{Uid: stranger, Gid: 9, Pid: stranger}, closed, true},
+		{"a member whose process is hidden", syscall.Ucred{Uid: stranger, Gid: 9, Pid: member + 1}, open, false},
+	}
+	for _, tt := range tests {
+		if got := trust(tt.who, owner, tt.socket, groups); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+func TestGroupsOf(t *testing.T) {
+	own, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, gid := range groupsOf(int32(os.Getpid())) {
+		got = append(got, int(gid))
+	}
+	slices.Sort(own)
+	slices.Sort(got)
+	if !slices.Equal(got, own) {
+		t.Errorf("groups %v, want %v", got, own)
+	}
+	if got := groupsOf(1 << 30); got != nil {
+		t.Errorf("a process that is not there has the groups %v", got)
+	}
+}
+
+func TestIdentify(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !identify(conn, path) {
+		t.Error("we are not trusted by ourselves")
+	}
+	if identify(conn, path+"-gone") {
+		t.Error("trusted though the socket cannot be looked at")
+	}
+	conn.Close()
+	if identify(conn, path) {
+		t.Error("trusted though the connection is gone")
+	}
+	pipe, other := net.Pipe()
+	defer pipe.Close()
+	defer other.Close()
+	if identify(pipe, path) {
+		t.Error("trusted without credentials")
+	}
+}
+
+// TestStrangersMayOnlyLook asks as a peer that nobody vouches for.
+func TestStrangersMayOnlyLook(t *testing.T) {
+	backend := &fakeBackend{view: fleet()}
+	h := newHandler(backend)
+	for _, path := range []string{pathRenew, pathReload, pathShow, pathSign} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(`{"name":"loja","names":["loja"]}`)))
+		var p Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != 403 || p.Code != CodeDenied {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if backend.asked != "" || backend.renewed != nil {
+		t.Errorf("the backend was asked: %s %v", backend.asked, backend.renewed)
+	}
+	for _, r := range [][2]string{{"GET", pathView}, {"POST", pathWait}} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(r[0], r[1], strings.NewReader(`{"names":["loja"]}`)))
+		if w.Code != 200 {
+			t.Errorf("%s: %d %s", r[1], w.Code, w.Body)
+		}
+	}
+}
