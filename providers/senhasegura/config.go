@@ -27,7 +27,15 @@ var (
 
 // readAuth reads the key auth and refuses the keys of the other way.
 func readAuth(s *section.Section) string {
+	before := len(s.Faults())
 	auth := s.Choice("auth", authOAuth2, authOAuth2, authOAuth1)
+	if len(s.Faults()) > before {
+		// A slip in this key must not make all others wrong: they tell what was meant.
+		if s.Has("consumer_key") || s.Has("token_key") {
+			return authOAuth1
+		}
+		return authOAuth2
+	}
 	others, other := oauth1Keys, authOAuth1
 	if auth == authOAuth1 {
 		others, other = oauth2Keys, authOAuth2

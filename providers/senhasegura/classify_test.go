@@ -1,0 +1,125 @@
+package senhasegura
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// recorded reads one recorded answer.
+func recorded(t testing.TB, name string) *kit.Answer {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &kit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
+}
+
+func TestFaultsNameTheCure(t *testing.T) {
+	tests := []struct{ answer, code, message string }{
+		{"rejected--invalid-client-league6", "invalid_client", "IP list"},
+		{"rejected--invalid-client-league8", "invalid_client", "client_id and client_secret"},
+		{"rejected--invalid-client-league9", "invalid_client", "enabled"},
+		{"rejected--client-in-envelope-200", "", "the authorization has not expired"},
+		{"rejected--only-portuguese-200", "", "client_id and client_secret"},
+		{"rejected--access-denied", "access_denied", "IP list"},
+		{"rejected--unauthorized-client", "unauthorized_client", "OAuth 2.0 application"},
+		{"rejected--not-authorized-500-envelope", "", "authorization's resources"},
+		{"rejected--forbidden-403", "", "(403)"},
+		{"rejected--invalid-signature-401", "", "(401)"},
+		{"invalid_request--unsupported-grant-league8", "unsupported_grant_type", "token_path"},
+		{"invalid_request--client-id-league9", "invalid_request", "auth_style"},
+		{"invalid_request--scope", "invalid_scope", "scope"},
+		{"invalid_request--gateway-404", "", "/api/oauth2/token"},
+		{"invalid_request--envelope-error-200", "1039", "token_path"},
+		{"invalid_request--unknown-code", "", "does not accept the request"},
+		{"bad_response--empty-401", "", "without a word of the service"},
+		{"bad_response--proxy-407", "", "proxy"},
+		{"bad_response--firewall-page-403", "", "HTML page"},
+		{"server--server-error", "server_error", "by itself"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.answer, func(t *testing.T) {
+			f := classifyToken(recorded(t, "answers/"+tt.answer))
+			if f == nil {
+				t.Fatal("no fault")
+			}
+			if f.Code != tt.code || !strings.Contains(f.Message, tt.message) {
+				t.Errorf("code %q, message %q, want %q and %q in it", f.Code, f.Message, tt.code, tt.message)
+			}
+		})
+	}
+}
+
+func TestWaitsAsLongAsTheVaultAsks(t *testing.T) {
+	for answer, want := range map[string]time.Duration{
+		"throttled--reset":       30 * time.Second,
+		"throttled--retry-after": 30 * time.Second,
+		"throttled--page-429":    30 * time.Second,
+		"throttled--bare":        0,
+		"server--gateway-503":    30 * time.Second,
+	} {
+		f := classifyToken(recorded(t, "answers/"+answer))
+		wait := time.Duration(0)
+		if !f.RetryAfter.IsZero() {
+			wait = f.RetryAfter.Sub(testAt)
+		}
+		if wait != want {
+			t.Errorf("%s: wait %v, want %v", answer, wait, want)
+		}
+	}
+}
+
+// TestOnlyTheServiceParks goes over every page and every unknown body under
+// every status: none of them may park a credential.
+func TestOnlyTheServiceParks(t *testing.T) {
+	bodies := map[string]string{
+		"page":         "<html><body>You are not authorized to access this resource. Client authentication failed</body></html>",
+		"empty":        "",
+		"text":         "Client authentication failed",
+		"other JSON":   `{"status":"captive","login":"https://portal.example"}`,
+		"array":        `["Client authentication failed"]`,
+		"number":       `401`,
+		"broken JSON":  `{"error`,
+		"error number": `{"error":401}`,
+	}
+	for status := 200; status < 600; status++ {
+		for name, body := range bodies {
+			for _, kind := range []string{"text/html", "application/json", ""} {
+				a := answerOf(body, "Content-Type", kind)
+				a.Status = status
+				if f := classifyToken(a); f != nil && f.Reason == credential.ReasonRejected {
+					t.Errorf("%d with %s as %q parks: %s", status, name, kind, f.Message)
+				}
+			}
+		}
+	}
+}
+
+func TestClassifyIsPure(t *testing.T) {
+	a := recorded(t, "answers/throttled--reset")
+	before := bytes.Clone(a.Body)
+	first, second := classifyToken(a), classifyToken(a)
+	if *first != *second || !bytes.Equal(before, a.Body) {
+		t.Error("the same answer is classified in two ways")
+	}
+}
