@@ -172,11 +172,11 @@ func (a *assembly) finish() {
 		}
 		a.faults = append(a.faults, o.section.Faults()...)
 	}
-	for _, p := range a.providers {
-		collect(&p.opened)
+	for _, p := range a.cfg.Providers {
+		collect(&a.providers[p.Name].opened)
 	}
-	for _, c := range a.credentials {
-		collect(&c.opened)
+	for _, c := range a.cfg.Credentials {
+		collect(&a.credentials[c.Name].opened)
 	}
 	for _, s := range a.sinks {
 		collect(&s.opened)
@@ -225,7 +225,7 @@ func shown(refs []sinkkit.RefAt) []string {
 func names[T any](all []T, name func(T) string) string {
 	const most = 12
 	if len(all) == 0 {
-		return "none: there is none"
+		return "one to be defined"
 	}
 	list := make([]string, 0, most)
 	for _, v := range all[:min(len(all), most)] {

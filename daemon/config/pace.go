@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -56,8 +57,8 @@ const (
 // the table as the daemon's.
 func (p pace) read(table *section.Section, at level) pace {
 	s := table.Daemon()
-	if s.Has(keyRenewBefore) {
-		p.policy.OwnRenewBefore = p.policy.OwnRenewBefore || at == specific
+	if at == specific {
+		p.own(s)
 	}
 	p.policy.RenewBefore = section.Value(s, keyRenewBefore, p.policy.RenewBefore, `a share or a duration in quotes, such as "25%" or "30m"`, schedule.ParseMargin)
 	p.policy.Jitter = section.Value(s, keyJitter, p.policy.Jitter, `a share or a duration in quotes, such as "5%" or "2m"`, schedule.ParseMargin)
@@ -67,6 +68,22 @@ func (p pace) read(table *section.Section, at level) pace {
 	p.check(s)
 	p.readSchedule(s)
 	return p
+}
+
+// own notes which keys are set for one backend or credential.
+func (p *pace) own(s *section.Section) {
+	p.policy.OwnRenewBefore = p.policy.OwnRenewBefore || s.Has(keyRenewBefore)
+	keys := maps.Clone(p.policy.Keys)
+	for _, key := range []string{keyRenewBefore, keyMaxAge, keySchedule, keyTimezone, keyJitter, keyMinInterval, keyTimeout} {
+		if !s.Has(key) {
+			continue
+		}
+		if keys == nil {
+			keys = map[string]string{}
+		}
+		keys[key] = s.Path() + "." + key
+	}
+	p.policy.Keys = keys
 }
 
 // check reports values that a table sets and that make no sense together; what

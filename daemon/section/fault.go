@@ -43,12 +43,15 @@ func Sort(faults []Fault, files []string) []Fault {
 			return ra - rb
 		case a.File != b.File:
 			return strings.Compare(a.File, b.File)
-		case a.Line != b.Line:
-			return a.Line - b.Line
 		}
-		return strings.Compare(a.Key+"\x00"+a.Message, b.Key+"\x00"+b.Message)
+		return a.Line - b.Line
 	})
-	return slices.Compact(sorted)
+	seen := make(map[Fault]bool, len(sorted))
+	return slices.DeleteFunc(sorted, func(f Fault) bool {
+		again := seen[f]
+		seen[f] = true
+		return again
+	})
 }
 
 // oneLine keeps a message on its line, whatever a value or a name holds.

@@ -315,7 +315,14 @@ func (s *Section) take(key string, want kind, expected string, args ...any) *nod
 	return e.node
 }
 
+// mismatch reports a value of the wrong kind, once for all who ask.
 func (s *Section) mismatch(e *entry, path []string, expected string) {
+	what := fmt.Sprintf("is %s (", e.node.kind)
+	for _, f := range s.Faults() {
+		if f.Line == e.line && f.Key == dotted(path) && strings.HasPrefix(f.Message, what) {
+			return
+		}
+	}
 	s.record(e.line, path, "is %s (expected %s)", e.node.kind, expected)
 }
 

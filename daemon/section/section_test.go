@@ -285,7 +285,7 @@ func TestTheSameTableTwiceIsOneTable(t *testing.T) {
 func TestSortFollowsFilesAndLines(t *testing.T) {
 	f := func(file string, line int, key string) Fault { return Fault{file, line, key, "m"} }
 	got := Sort([]Fault{f("b", 1, "k"), f("z", 1, "k"), f("a", 9, "k"), f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("y", 1, "k")}, []string{"a", "b"})
-	want := []Fault{f("a", 2, "x"), f("a", 2, "y"), f("a", 9, "k"), f("b", 1, "k"), f("y", 1, "k"), f("z", 1, "k")}
+	want := []Fault{f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("b", 1, "k"), f("y", 1, "k"), f("z", 1, "k")}
 	if !slices.Equal(got, want) {
 		t.Errorf("sorted %v, want %v", got, want)
 	}

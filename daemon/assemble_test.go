@@ -1,0 +1,306 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/section"
+	providerkit "github.com/vigented/vigente/providers/kit"
+	sinkkit "github.com/vigented/vigente/sinks/kit"
+)
+
+// fakeProvider is a kind with a key of every sort that matters here; its key
+// misbehave makes it break its contract.
+func fakeProvider() providerkit.Kind {
+	return providerkit.Kind{Name: "fake", Open: func(s *section.Section, env providerkit.Env) providerkit.Backend {
+		b := &fakeBackend{url: s.Required("url"), zone: env.Location}
+		s.Secret("password")
+		if tls := s.Table("tls"); tls != nil {
+			tls.File("ca_file")
+		}
+		switch s.Text("misbehave", "") {
+		case "panic":
+			panic("a value that nobody may see")
+		case "nil":
+			return nil
+		case "bind":
+			b.url = ""
+		}
+		if s.Failed() && !s.Has("half") {
+			return nil
+		}
+		s.Bool("half", false)
+		return b
+	}}
+}
+
+type fakeBackend struct {
+	url  string
+	zone *time.Location
+}
+
+func (b *fakeBackend) Bind(s *section.Section) providerkit.Binding {
+	id, needs := s.Text("id", ""), []string{}
+	s.Int("number", 0)
+	if need := s.Text("session", ""); need != "" {
+		needs = append(needs, need)
+	}
+	needs = append(needs, s.Texts("needs")...)
+	switch s.Text("misbehave", "") {
+	case "panic":
+		_ = []string{}[len(id)]
+	case "nil":
+		return providerkit.Binding{}
+	}
+	if id != "" {
+		id = b.url[:1] + " " + id // trips over a backend that is half made
+	}
+	return providerkit.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs}
+}
+
+type fakeSource struct{ *fakeBackend }
+
+func (fakeSource) Refresh(context.Context, credential.Request) (credential.Credential, error) {
+	return credential.Credential{}, errors.New("not called here")
+}
+
+// fakeSink is a kind that manages the whole of a file (content), or parts of it
+// (values, folded to lower case).
+func fakeSink() sinkkit.Kind {
+	return sinkkit.Kind{Name: "text", Open: func(s *section.Section) sinkkit.Binding {
+		var b sinkkit.Binding
+		s.Required("path")
+		b.Path = s.FilePath("path")
+		read := func(key, text string) {
+			tmpl, err := credential.ParseTemplate(text)
+			if err != nil {
+				s.Faultf(key, "%v", err)
+			}
+			for _, ref := range tmpl.Refs() {
+				b.Refs = append(b.Refs, sinkkit.RefAt{Ref: ref, Key: key})
+			}
+		}
+		if content := s.Text("content", ""); content != "" {
+			read("content", content)
+		}
+		for _, e := range s.TextMap("values") {
+			read("values."+e.Key, e.Text)
+			b.Claims = append(b.Claims, sinkkit.Claim{Part: strings.ToLower(e.Key), Key: "values." + e.Key})
+		}
+		switch s.Text("misbehave", "") {
+		case "panic":
+			panic("a value that nobody may see")
+		case "nil":
+			return sinkkit.Binding{}
+		}
+		b.Sink = fakeTarget{}
+		if s.Bool("hook", false) {
+			b.Hook = fakeHook{}
+		}
+		return b
+	}}
+}
+
+type fakeTarget struct{}
+
+func (fakeTarget) Deliver(context.Context, credential.Set) (bool, error) { return false, nil }
+
+type fakeHook struct{}
+
+func (fakeHook) Run(context.Context) error { return nil }
+
+func fakeOptions() AssembleOptions {
+	return AssembleOptions{
+		Providers: []providerkit.Kind{fakeProvider(), {Name: "other", Open: fakeProvider().Open}},
+		Sinks:     []sinkkit.Kind{fakeSink(), {Name: "lines", Open: fakeSink().Open}},
+		ProviderEnv: func(_ string, location *time.Location) providerkit.Env {
+			return providerkit.Env{Location: location}
+		},
+		DigestKey: []byte("key"),
+	}
+}
+
+// testEnv is the environment of every case here.
+func testEnv(name string) string {
+	return map[string]string{"HOME": "/home/u", "PASSWORD": "hunter2-canary"}[name]
+}
+
+// assembled loads and assembles the case text, which must be good.
+func assembled(t testing.TB, text string) (*config.Config, *refresh.Plan) {
+	t.Helper()
+	enter(t, text)
+	cfg, faults := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	plan, faults := Assemble(cfg, fakeOptions())
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return cfg, plan
+}
+
+const planText = `
+[renewal]
+timezone = "UTC"
+max_age  = "2h"
+[providers.b]
+type = "fake"
+url = "u"
+rate = "4/s, 240/min"
+concurrency = 3
+renew_before = "10m"
+[providers.a]
+type = "other"
+url = "u"
+password = { env = "PASSWORD" }
+timezone = "America/Manaus"
+[credentials.z]
+provider = "a"
+id = "2"
+session = "y"
+min_interval = "1m"
+[credentials.y]
+provider = "b"
+id = "1"
+[sinks.s]
+type = "text"
+path = "out"
+content = "${z.token} ${y.expires_at} ${z.extra} $${no.ref}"
+hook = true
+[sinks.r]
+type = "lines"
+path = "/abs"
+values = { A = "${y.token}" }
+`
+
+func TestPlanHoldsEverythingInFileOrder(t *testing.T) {
+	cfg, plan := assembled(t, planText)
+	if got := plan.Providers; len(got) != 2 || got[0].Name != "b" || got[0].Type != "fake" || got[0].Concurrency != 3 ||
+		!slices.Equal(got[0].Rates, []schedule.Rate{{Calls: 4, Per: time.Second}, {Calls: 240, Per: time.Minute}}) || got[1].Name != "a" || got[1].Concurrency != 8 {
+		t.Errorf("providers %+v", got)
+	}
+	z, y := plan.Credentials[0], plan.Credentials[1]
+	if z.Name != "z" || z.Provider != "a" || z.Type != "other" || z.Identity != "other u 2" || !slices.Equal(z.Needs, []string{"y"}) ||
+		!slices.Equal(z.Fields, []string{"token", "extra"}) || z.Policy.MinInterval != time.Minute || z.Policy.MaxAge != 2*time.Hour || z.Policy.OwnRenewBefore {
+		t.Errorf("z is %+v", z)
+	}
+	if zone := z.Source.(fakeSource).zone; zone.String() != "America/Manaus" {
+		t.Errorf("dates without a zone are read in %v", zone)
+	}
+	if y.Identity != "fake u 1" || y.Policy.RenewBefore.Fixed != 10*time.Minute || !y.Policy.OwnRenewBefore || y.Source.(fakeSource).zone.String() != "UTC" {
+		t.Errorf("y is %+v", y)
+	}
+	s, r := plan.Sinks[0], plan.Sinks[1]
+	if s.Name != "s" || s.Type != "text" || !strings.HasSuffix(s.Path, "/out") || !slices.Equal(s.Needs, []string{"y", "z"}) || s.Hook == nil || s.Sink == nil {
+		t.Errorf("s is %+v", s)
+	}
+	if r.Name != "r" || r.Path != "/abs" || !slices.Equal(r.Needs, []string{"y"}) || r.Hook != nil {
+		t.Errorf("r is %+v", r)
+	}
+	if len(cfg.Files()) != 1 {
+		t.Errorf("watched: %v", cfg.Files())
+	}
+}
+
+// What changes decides what is tried again or delivered anew, and nothing else
+// may.
+func TestDigestsFollowTheirTables(t *testing.T) {
+	_, before := assembled(t, planText)
+	for _, c := range []struct {
+		old, text string
+		changed   string
+	}{
+		{`timezone = "UTC"`, `timezone = "UTC" # same`, ""},
+		{`max_age  = "2h"`, `max_age = "3h"`, ""},
+		{`rate = "4/s, 240/min"`, `rate = "1/s"`, ""},
+		{`min_interval = "1m"`, `timeout = "1m"`, ""},
+		{`url = "u"` + "\nrate", `url = "v"` + "\nrate", "y"},
+		{`password = { env = "PASSWORD" }`, `password = { env = "HOME" }`, "z"},
+		{`session = "y"`, `session = "y"` + "\nnumber = 1", "z"},
+		{`hook = true`, `hook = false`, "s"},
+		{`path = "/abs"`, `path = "/abs2"`, "r"},
+		{`type = "fake"`, `type = "other"`, "y"},
+	} {
+		text := strings.Replace(planText, c.old, c.text, 1)
+		if text == planText {
+			t.Fatalf("%q is not in the text", c.old)
+		}
+		_, after := assembled(t, text)
+		var changed []string
+		for i := range before.Credentials {
+			if before.Credentials[i].Inputs != after.Credentials[i].Inputs {
+				changed = append(changed, before.Credentials[i].Name)
+			}
+		}
+		for i := range before.Sinks {
+			// The sink's folder is another one in each run.
+			if before.Sinks[i].Target != after.Sinks[i].Target && before.Sinks[i].Name != "s" || before.Sinks[i].Hook != after.Sinks[i].Hook {
+				changed = append(changed, before.Sinks[i].Name)
+			}
+		}
+		if got := strings.Join(changed, " "); got != c.changed {
+			t.Errorf("%s changed %q, want %q", c.text, got, c.changed)
+		}
+	}
+}
+
+func TestSecretsAndCertificatesAreWatched(t *testing.T) {
+	cfg, _ := assembled(t, `
+[providers.p]
+type = "fake"
+url = "u"
+password = { file = "pw" }
+tls = { ca_file = "ca.pem" }
+#-- pw --
+secret
+#-- ca.pem --
+CERT
+`)
+	for _, name := range []string{"/config.toml", "/pw", "/ca.pem"} {
+		if !slices.ContainsFunc(cfg.Files(), func(path string) bool { return strings.HasSuffix(path, name) }) {
+			t.Errorf("%s is not among %v", name, cfg.Files())
+		}
+	}
+}
+
+func TestOutsideTheUnitCredentialsMayBeMissing(t *testing.T) {
+	enter(t, "[providers.p]\ntype = \"fake\"\nurl = \"u\"\npassword = { credential = \"pw\" }\n")
+	for _, ok := range []bool{true, false} {
+		cfg, faults := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000, CredentialsMissingOK: ok})
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		if _, faults := Assemble(cfg, fakeOptions()); (len(faults) == 0) != ok {
+			t.Errorf("missing credentials allowed %v, faults %v", ok, faults)
+		}
+	}
+}
+
+func TestResolveFollowsLinksAsFarAsTheyExist(t *testing.T) {
+	dir := t.TempDir()
+	dir = resolve(dir)
+	link(t, dir+"/real", dir+"/link")
+	link(t, "loop", dir+"/loop")
+	mkdir(t, dir+"/folder")
+	link(t, "folder", dir+"/alias")
+	for path, want := range map[string]string{
+		"/link":            "/real",
+		"/alias/new":       "/folder/new",
+		"/alias/a/b/../c":  "/folder/a/c",
+		"/folder/../alias": "/folder",
+		"/loop":            "/loop",
+	} {
+		if got := resolve(dir + path); got != dir+want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}

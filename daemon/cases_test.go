@@ -1,0 +1,183 @@
+package daemon
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+var update = flag.Bool("update", false, "write the messages of testdata/bad anew")
+
+// wanted begins each expected message of a case.
+const wanted = "# want: "
+
+// testLine is a place in a test, which moves whenever the test does.
+var testLine = regexp.MustCompile(`(_test\.go):[0-9]+`)
+
+// enter makes an empty folder the present one and writes the files of a case
+// there: config.toml, and each further one behind a line "#-- name --".
+func enter(t testing.TB, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	name, content := "config.toml", ""
+	write := func() {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if next, ok := strings.CutPrefix(line, "#-- "); ok {
+			write()
+			name, content = strings.TrimSuffix(strings.TrimSpace(next), " --"), ""
+			continue
+		}
+		content += line
+	}
+	write()
+}
+
+func link(t testing.TB, target, name string) {
+	t.Helper()
+	if err := os.Symlink(target, name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t testing.TB, name string) {
+	t.Helper()
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// faultsOf loads and assembles a case and returns its faults as lines, those of
+// the main file without its name.
+func faultsOf(t testing.TB, text string) []string {
+	t.Helper()
+	enter(t, text)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, loaded := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
+	plan, faults := Assemble(cfg, fakeOptions())
+	if (plan == nil) != (len(faults) > 0) {
+		t.Errorf("plan is nil: %v, faults: %d", plan == nil, len(faults))
+	}
+	for _, f := range loaded {
+		if !slices.Contains(faults, f) {
+			t.Errorf("found by Load, lost by Assemble: %v", f)
+		}
+	}
+	var lines []string
+	for _, f := range faults {
+		line := testLine.ReplaceAllString(strings.ReplaceAll(f.Error(), here, "DIR"), "$1:N")
+		lines = append(lines, strings.TrimPrefix(line, "config.toml:"))
+	}
+	return lines
+}
+
+// TestBadConfigurations runs testdata/bad: each file is one case and begins
+// with the messages that it must cause, all of them and no other.
+func TestBadConfigurations(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.toml")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d cases, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, err := filepath.Abs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".toml"), func(t *testing.T) {
+			if *update {
+				text = rewritten(t, string(text))
+				if err := os.WriteFile(path, text, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, _ := split(string(text))
+			if len(want) == 0 {
+				t.Fatal("the case expects nothing")
+			}
+			got := faultsOf(t, string(text))
+			if !slices.Equal(got, want) {
+				t.Errorf("faults:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+			if strings.Contains(strings.Join(got, "\n"), "canary") {
+				t.Error("a secret is in a fault")
+			}
+		})
+	}
+}
+
+// split takes the expected messages from the head of a case.
+func split(text string) (want []string, body string) {
+	for {
+		line, rest, _ := strings.Cut(text, "\n")
+		message, ok := strings.CutPrefix(line, wanted)
+		if !ok {
+			return want, text
+		}
+		want, text = append(want, message), rest
+	}
+}
+
+// rewritten is a case with the messages that it causes now. They stand in the
+// file themselves and move its lines, so it takes a second turn.
+func rewritten(t *testing.T, text string) []byte {
+	for range 3 {
+		_, body := split(text)
+		head := ""
+		for _, line := range faultsOf(t, text) {
+			head += wanted + line + "\n"
+		}
+		if head+body == text {
+			break
+		}
+		text = head + body
+	}
+	return []byte(text)
+}
+
+func TestGoodConfigurations(t *testing.T) {
+	files, err := filepath.Glob("testdata/good/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d cases, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			if got := faultsOf(t, string(text)); len(got) > 0 {
+				t.Errorf("faults:\n  %s", strings.Join(got, "\n  "))
+			}
+		})
+	}
+}
+
+// A fault has the form that scripts and editors jump to.
+func TestFaultsAreOneLineEach(t *testing.T) {
+	f := section.Fault{File: "/etc/c.toml", Line: 3, Key: "daemon.listen", Message: "is wrong (expected right)"}
+	if got := fmt.Sprint(f); got != "/etc/c.toml:3: daemon.listen: is wrong (expected right)" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -1,0 +1,319 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// write puts files below a new folder, makes it the present one and returns it.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+func environment(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func options(pairs ...string) Options { return Options{Getenv: environment(pairs...), UID: 0} }
+
+// load is Load where faults end the test.
+func load(t testing.TB, path string, opt Options) *Config {
+	t.Helper()
+	c, faults := Load(path, opt)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	return c
+}
+
+func expect(t testing.TB, faults []section.Fault, want ...string) {
+	t.Helper()
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.Error())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("faults:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	write(t, map[string]string{"c.toml": "# nothing\n"})
+	c := load(t, "c.toml", options())
+	want := Daemon{StateDir: "/var/lib/vigente", ControlSocket: "/var/lib/vigente/control.sock", Listen: "127.0.0.1:9847"}
+	if c.Daemon != want {
+		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
+	}
+	if want := (Log{"info", "auto"}); c.Log != want {
+		t.Errorf("log %+v, want %+v", c.Log, want)
+	}
+	if c.Path != "c.toml" || c.Broken || len(c.Globs)+len(c.Providers)+len(c.Credentials)+len(c.Sinks) > 0 {
+		t.Errorf("config %+v", c)
+	}
+}
+
+func TestSettingsAreTaken(t *testing.T) {
+	dir := write(t, map[string]string{"sub/c.toml": `
+[daemon]
+state_dir = "state"
+control_socket = "../run/sock"
+listen = ""
+[log]
+level = "debug"
+format = "json"
+`})
+	c := load(t, "sub/c.toml", options("STATE_DIRECTORY", "/s", "RUNTIME_DIRECTORY", "/r"))
+	want := Daemon{StateDir: dir + "/sub/state", ControlSocket: dir + "/run/sock", SocketChosen: true}
+	if c.Daemon != want {
+		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
+	}
+	if want := (Log{"debug", "json"}); c.Log != want {
+		t.Errorf("log %+v, want %+v", c.Log, want)
+	}
+}
+
+func TestListenTakesAnyHostAndPort(t *testing.T) {
+	for _, text := range []string{"127.0.0.1:0", ":9847", "[::1]:9847", "host.example:80"} {
+		write(t, map[string]string{"c.toml": fmt.Sprintf("[daemon]\nlisten = %q\n", text)})
+		if c := load(t, "c.toml", options()); c.Daemon.Listen != text {
+			t.Errorf("listen %q, want %q", c.Daemon.Listen, text)
+		}
+	}
+}
+
+func TestStateKeyHasThreeForms(t *testing.T) {
+	key := strings.Repeat("k", 31) + "\n" // raw, its last byte a newline
+	for name, text := range map[string]string{
+		"raw": key, "raw and newline": key + "\n", "hex": fmt.Sprintf("%x\n", key), "HEX": fmt.Sprintf("%X", key),
+		"base64": strings.Repeat("a2tr", 10) + "awo=\r\n", "base64 without padding": strings.Repeat("a2tr", 10) + "awo",
+	} {
+		if got, ok := decodeStateKey(text); !ok || got.Reveal() != key {
+			t.Errorf("%s gave %q, %v", name, got.Reveal(), ok)
+		}
+	}
+	if got, ok := decodeStateKey("_-" + strings.Repeat("A", 41)); !ok || len(got.Reveal()) != 32 {
+		t.Error("base64 for URLs is refused")
+	}
+	for _, text := range []string{"", "short", strings.Repeat("a", 62), strings.Repeat("g", 64), strings.Repeat("k", 33)} {
+		if _, ok := decodeStateKey(text); ok {
+			t.Errorf("%q is taken for a key", text)
+		}
+	}
+}
+
+func TestStateKeyComesFromItsPlace(t *testing.T) {
+	dir := write(t, map[string]string{
+		"c.toml":    "[daemon]\nstate_key = { credential = \"state-key\" }\n",
+		"state-key": strings.Repeat("k", 32),
+	})
+	c := load(t, "c.toml", options("CREDENTIALS_DIRECTORY", dir))
+	if c.Daemon.StateKey.Reveal() != strings.Repeat("k", 32) {
+		t.Error("another key")
+	}
+	if !slices.Contains(c.Files(), dir+"/state-key") {
+		t.Errorf("not watched: %v", c.Files())
+	}
+	opt := options()
+	opt.CredentialsMissingOK = true
+	if c := load(t, "c.toml", opt); !c.Daemon.StateKey.IsZero() {
+		t.Error("a key from nowhere")
+	}
+	_, faults := Load("c.toml", options())
+	if len(faults) != 1 {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+func TestIncludesInLexicalOrder(t *testing.T) {
+	table := func(name string) string { return "[sinks." + name + "]\ntype = \"file\"\n" }
+	dir := write(t, map[string]string{
+		"etc/c.toml":                 "include = [\"conf.d/*.toml\", \"*/b.toml\", \"one\", \"c.toml\", \"*.toml\", \"none/*\"]\n" + table("main"),
+		"etc/conf.d/b.toml":          table("b"),
+		"etc/conf.d/a.toml":          table("a"),
+		"etc/conf.d/B.toml":          table("upper"),
+		"etc/conf.d/.hidden.toml":    "broken",
+		"etc/conf.d/#a.toml#":        "broken",
+		"etc/conf.d/.#a.toml":        "broken",
+		"etc/conf.d/a.toml~":         "broken",
+		"etc/conf.d/a.toml.swp":      "broken",
+		"etc/conf.d/x.tmp":           "broken",
+		"etc/conf.d/dir.toml/x.toml": "broken",
+		"etc/.git/b.toml":            "broken",
+		"etc/one":                    table("one"),
+	})
+	for main, prefix := range map[string]string{"etc/c.toml": "etc/", "./etc/c.toml": "etc/", dir + "/etc/c.toml": dir + "/etc/"} {
+		c := load(t, main, options())
+		want := []string{main, prefix + "conf.d/B.toml", prefix + "conf.d/a.toml", prefix + "conf.d/b.toml", prefix + "one"}
+		if !slices.Equal(c.Sources, want) {
+			t.Errorf("sources %v, want %v", c.Sources, want)
+		}
+		var names []string
+		for _, s := range c.Sinks {
+			names = append(names, s.Name)
+		}
+		if want := []string{"main", "upper", "a", "b", "one"}; !slices.Equal(names, want) {
+			t.Errorf("sinks %v, want %v", names, want)
+		}
+		etc := dir + "/etc/"
+		if want := []string{etc + "conf.d/*.toml", etc + "*/b.toml", etc + "one", etc + "c.toml", etc + "*.toml", etc + "none/*"}; !slices.Equal(c.Globs, want) {
+			t.Errorf("globs %v, want %v", c.Globs, want)
+		}
+		if want := []string{etc + "c.toml", etc + "conf.d/B.toml", etc + "conf.d/a.toml", etc + "conf.d/b.toml", etc + "one"}; !slices.Equal(c.Files(), want) || len(c.SourceFiles()) != len(want) {
+			t.Errorf("files %v, want %v", c.Files(), want)
+		}
+	}
+}
+
+func TestIgnored(t *testing.T) {
+	for name, want := range map[string]bool{
+		".a.toml": true, ".#a": true, "#a#": true, "a~": true, "a.swp": true, "a.tmp": true,
+		"a.toml": false, "#a": false, "a#": false, "a.swp.toml": false,
+	} {
+		if Ignored(name) != want {
+			t.Errorf("%s ignored: %v", name, !want)
+		}
+	}
+}
+
+// The folder of the main file may hold characters that mean something in a
+// pattern.
+func TestIncludesBelowOddFolders(t *testing.T) {
+	dir := write(t, map[string]string{
+		"a[b]*\\c/c.toml":      "include = [\"d/*.toml\"]\n",
+		"a[b]*\\c/d/x.toml":    "[sinks.x]\ntype = \"file\"\n",
+		"ab-c/d/wrong.toml":    "broken",
+		"a[b]zz\\c/d/bad.toml": "broken",
+	})
+	c := load(t, "a[b]*\\c/c.toml", options())
+	if len(c.Sinks) != 1 {
+		t.Errorf("sources %v", c.Sources)
+	}
+	if found, err := filepath.Glob(c.Globs[0]); err != nil || !slices.Equal(found, []string{dir + "/a[b]*\\c/d/x.toml"}) {
+		t.Errorf("the pattern for watching finds %v, %v", found, err)
+	}
+}
+
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	dir := write(t, map[string]string{"empty": "", "blank": " \n\t\n", "dir/x": ""})
+	if err := os.Symlink("gone", dir+"/dangling"); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"gone":      `gone:1: file: does not exist (expected a configuration file; name it with --config)`,
+		"dangling":  `dangling:1: file: does not exist (expected a configuration file; name it with --config)`,
+		"empty":     `empty:1: file: is empty (expected a configuration; an empty file is taken for one that is just being saved)`,
+		"blank":     `blank:1: file: is empty (expected a configuration; an empty file is taken for one that is just being saved)`,
+		"dir":       `dir:1: file: is a folder (expected a configuration file)`,
+		"/dev/zero": `/dev/zero:1: file: cannot be read: is not a regular file (expected a regular file of at most 64 MiB)`,
+	} {
+		c, faults := Load(path, options())
+		expect(t, faults, want)
+		if !c.Broken || len(c.Files()) != 1 || !filepath.IsAbs(c.Files()[0]) {
+			t.Errorf("%s: broken %v, watched %v", path, c.Broken, c.Files())
+		}
+	}
+}
+
+// A missing include and a missing secret are worth watching for.
+func TestMissingFilesAreWatched(t *testing.T) {
+	dir := write(t, map[string]string{"c.toml": "include = [\"gone.toml\"]\n[daemon]\nstate_key = { file = \"key\" }\n"})
+	c, faults := Load("c.toml", options())
+	if len(faults) != 2 {
+		t.Errorf("faults %v", faults)
+	}
+	if want := []string{dir + "/c.toml", dir + "/gone.toml", dir + "/key"}; !slices.Equal(c.Files(), want) {
+		t.Errorf("files %v, want %v", c.Files(), want)
+	}
+}
+
+func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
+	write(t, map[string]string{
+		"c.toml":     "include = [\"z.toml\", \"a/*.toml\"]\n[typo]\n[sinks.a]\n",
+		"z.toml":     "[daemon]\nx = 1\n[credentials.c]\ntimeout = \"x\"\n",
+		"a/one.toml": "[sinks.b]\n[log]\nlevel = 1\n",
+		"a/two.toml": "[sinks.b]\ntype = \"file\"\nx = [\n",
+	})
+	_, faults := Load("c.toml", options())
+	expect(t, faults,
+		`c.toml:2: typo: unknown table (expected one of credentials, daemon, include, log, providers, renewal, sinks)`,
+		`c.toml:3: sinks.a.type: is missing (expected a string)`,
+		`z.toml:2: daemon.x: unknown key (expected one of control_socket, listen, state_dir, state_key)`,
+		`z.toml:3: credentials.c.provider: is missing (expected a string)`,
+		`z.toml:4: credentials.c.timeout: "x" is no duration (expected e.g. "90s", "12h" or "5d")`,
+		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,
+		`a/one.toml:3: log.level: is an integer (expected one of debug, info, warn, error)`,
+		`a/two.toml:3: sinks.b.x: array is incomplete (expected valid TOML; text, durations and shares stand in quotes)`,
+	)
+}
+
+func TestHashFollowsNamesAndBytes(t *testing.T) {
+	hash := func(files map[string]string) string {
+		write(t, files)
+		return load(t, "c.toml", options()).Hash
+	}
+	main := "include = [\"*.inc\"]\n"
+	base := hash(map[string]string{"c.toml": main, "a.inc": "# x\n"})
+	if len(base) != 64 || hash(map[string]string{"c.toml": main, "a.inc": "# x\n", "b": "not included"}) != base {
+		t.Error("the same files have another hash")
+	}
+	for _, files := range []map[string]string{
+		{"c.toml": main + "\n", "a.inc": "# x\n"},
+		{"c.toml": main, "a.inc": "# y\n"},
+		{"c.toml": main, "b.inc": "# x\n"},
+		{"c.toml": main},
+		{"c.toml": main, "a.inc": "# x\n", "b.inc": "# x\n"},
+	} {
+		if hash(files) == base {
+			t.Errorf("%v has the hash of the base", files)
+		}
+	}
+}
+
+func TestSectionsComeInFileOrder(t *testing.T) {
+	write(t, map[string]string{"c.toml": `
+[providers.z]
+type = "x"
+[sinks.b]
+type = "ini"
+[providers.a]
+type = "y"
+rate = "1/s"
+[credentials.q]
+provider = "z"
+[credentials.p]
+provider = "gone"
+`})
+	c := load(t, "c.toml", options())
+	got := fmt.Sprint(c.Providers[0].Name, c.Providers[0].Type, c.Providers[1].Name, c.Credentials[0].Name, c.Credentials[0].Provider, c.Credentials[1].Name, c.Sinks[0].Name, c.Sinks[0].Type, c.Sinks[0].Section.Path())
+	if want := fmt.Sprint("z", "x", "a", "q", "z", "p", "b", "ini", "sinks.b"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if c.Providers[0].Concurrency != 8 || c.Providers[0].Rates != nil || len(c.Providers[1].Rates) != 1 || c.Providers[0].Location.String() != "America/Sao_Paulo" {
+		t.Errorf("providers %+v", c.Providers)
+	}
+}
