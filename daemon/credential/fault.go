@@ -48,6 +48,9 @@ type Fault struct {
 	// Lost says that the request may have taken effect though no usable answer
 	// arrived.
 	Lost bool
+	// SeedSpent says that the seed of the previous credential is dead for good;
+	// it is forgotten, and never shown to the backend again.
+	SeedSpent bool
 	// StaleInput names an input whose values the backend no longer accepts:
 	// the engine renews it and then tries this credential again.
 	StaleInput string

@@ -79,6 +79,9 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	if res.Fault != nil {
 		outcome = Failed
 		r.Past = failed(t, r, res, seed)
+		if res.Fault.SeedSpent {
+			r.Token.Seed = nil
+		}
 	} else {
 		switch t.Kind {
 		case Obtaining:

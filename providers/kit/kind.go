@@ -17,6 +17,9 @@ type Kind struct {
 	// section and must not do any I/O but what the section does for it; it
 	// returns nil when it reported something.
 	Open func(s *section.Section, env Env) Backend
+	// Rate is the budget honoured when the configuration sets none, in the
+	// form of the rate key; empty for no limit.
+	Rate string
 }
 
 // Backend is one opened provider section.

@@ -1,0 +1,113 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// show tells what happens until ctx ends.
+func show(ctx context.Context, d *daemon.Daemon, opt Options) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	lines, told := 0, map[string]string{}
+	for {
+		if v, err := d.View(ctx); err == nil {
+			if opt.Live {
+				lines = redraw(opt.Out, v, lines)
+			} else {
+				tell(opt.Out, v, told)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(opt.Out)
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// redraw writes the table over the one before and returns its height.
+func redraw(w io.Writer, v refresh.View, before int) int {
+	var b strings.Builder
+	if before > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", before)
+	}
+	lines := 0
+	line := func(format string, args ...any) {
+		fmt.Fprintf(&b, "\x1b[2K"+format+"\n", args...)
+		lines++
+	}
+	line("%-14s %-9s %4s  %-22s %s", "CREDENTIAL", "STATE", "GEN", "LIFE LEFT", "NEXT ATTEMPT")
+	for _, c := range v.Credentials {
+		line("%-14s %-9s %4d  %-22s %s", c.Name, c.State, c.Generation, bar(c, v.At), until(c.NextAttemptAt, v.At))
+	}
+	line("%-14s %-9s %4s  %s", "SINK", "STATE", "GEN", "FILE")
+	for _, s := range v.Sinks {
+		line("%-14s %-9s %4d  %s", s.Name, s.State, newest(s), s.Path)
+	}
+	trouble := "none"
+	for _, c := range v.Credentials {
+		if c.LastError != nil {
+			trouble = c.Name + ": " + c.LastError.Message
+		}
+	}
+	line("last error: %.100s", trouble)
+	_, _ = io.WriteString(w, b.String())
+	return lines
+}
+
+// bar draws the part of the life that is left.
+func bar(c refresh.CredentialView, at time.Time) string {
+	const width = 12
+	life, left := c.ExpiresAt.Sub(c.IssuedAt), c.ExpiresAt.Sub(at)
+	if c.Generation == 0 || life <= 0 {
+		return "-"
+	}
+	full := int(max(0, min(width, int64(width*left/life))))
+	return fmt.Sprintf("%s%s %s", strings.Repeat("#", full), strings.Repeat(".", width-full), left.Round(time.Second))
+}
+
+func until(t, at time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return "in " + max(0, t.Sub(at)).Round(time.Second).String()
+}
+
+func newest(s refresh.SinkView) (g uint64) {
+	for _, n := range s.Delivered {
+		g = max(g, n)
+	}
+	return g
+}
+
+// tell writes one line for each change since the last look.
+func tell(w io.Writer, v refresh.View, told map[string]string) {
+	say := func(key, text string) {
+		if told[key] != text {
+			told[key] = text
+			fmt.Fprintf(w, "%s  %s\n", v.At.Format(time.TimeOnly), text)
+		}
+	}
+	for _, c := range v.Credentials {
+		text := fmt.Sprintf("credential %s: %s, generation %d", c.Name, c.State, c.Generation)
+		if c.LastError != nil {
+			text += ", " + c.LastError.Message
+		}
+		say("c"+c.Name, text)
+	}
+	for _, s := range v.Sinks {
+		text := fmt.Sprintf("sink %s: %s, generation %d in %s", s.Name, s.State, newest(s), s.Path)
+		if s.LastError != nil {
+			text += ", " + s.LastError.Message
+		}
+		say("s"+s.Name, text)
+	}
+}

@@ -1,0 +1,251 @@
+// Package daemon assembles the process: configuration to plan, plan to engine,
+// engine to state, sinks, metrics, status and control.
+//
+// New reads and checks everything that can fail; Run does the work; Reload
+// applies another configuration as a difference, or keeps the old one and says
+// why. The package decides nothing about time or tokens: that is the board's.
+package daemon
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/metrics"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/report"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/daemon/watch"
+	providerkit "github.com/vigented/vigente/providers/kit"
+	sinkkit "github.com/vigented/vigente/sinks/kit"
+)
+
+// Options is what the command line lends to the daemon.
+type Options struct {
+	ConfigPath string
+	// Getenv looks up the environment and UID is the user whose defaults apply.
+	Getenv func(string) string
+	UID    int
+	Logger *zap.Logger
+	// LogLevel is moved when a reload changes the level.
+	LogLevel          zap.AtomicLevel
+	Version, Revision string
+	Providers         []providerkit.Kind
+	Sinks             []sinkkit.Kind
+	// Transport makes the base of every HTTP call; nil for the network.
+	Transport func(providerkit.TransportOptions) http.RoundTripper
+	// Notify sends one message to the service manager; nil for none.
+	Notify func(state string)
+	// WatchdogEvery is the longest distance between two signs of life that the
+	// service manager accepts; 0 when it watches none.
+	WatchdogEvery time.Duration
+}
+
+// ConfigError says that a configuration cannot be used, with every reason.
+type ConfigError struct{ Faults []section.Fault }
+
+// Error returns one fault a line.
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Daemon is one process. Its methods may be called from any goroutine; Run and
+// Once are called once, one of them.
+type Daemon struct {
+	opt     Options
+	log     *zap.Logger
+	store   *store.Store
+	engine  *refresh.Engine
+	metrics *metrics.Metrics
+	report  *report.Reporter
+	gather  prometheus.Gatherer
+	watcher *watch.Watcher
+	seed    [32]byte
+
+	// reloading serialises configurations; live guards what readers see of the
+	// present one.
+	reloading sync.Mutex
+	live      sync.RWMutex
+	cfg       *config.Config
+	refused   *config.Config // the last one that was rejected, nil after a good one
+	plan      *refresh.Plan
+	loadedAt  time.Time
+	lastError string
+	wires     *wires
+	listener  net.Listener
+	serving   context.CancelFunc
+}
+
+// New reads the configuration and opens the state. It returns a *ConfigError
+// when the configuration cannot be used. It makes no call to any backend and
+// touches no sink.
+func New(opt Options) (*Daemon, error) {
+	d := &Daemon{opt: opt, log: opt.Logger}
+	cfg, plan, wires, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	key, err := stateKey(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.store, err = store.Open(cfg.Daemon.StateDir, store.Options{Key: key})
+	if err != nil {
+		return nil, err
+	}
+	state, err := d.store.Load()
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.seed = d.store.Seed()
+	registry := prometheus.NewRegistry()
+	d.gather = registry
+	d.metrics, err = metrics.New(metrics.Options{Registerer: registry, Viewer: d, Version: opt.Version, Revision: opt.Revision})
+	if err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	d.report = report.New(opt.Logger)
+	d.engine = refresh.New(refresh.Options{
+		Keeper: keeper{d.store}, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
+	})
+	d.adopt(cfg, plan, wires)
+	d.watcher = watch.New(d.watched)
+	d.engine.Install(plan, memory(state))
+	return d, nil
+}
+
+// Check loads the configuration as New does, without opening the state, and
+// returns it with what it amounts to.
+func Check(opt Options) (*config.Config, *refresh.Plan, error) {
+	d := &Daemon{opt: opt, log: zap.NewNop()}
+	cfg, plan, _, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
+	return cfg, plan, err
+}
+
+// observers tells an outcome to several.
+type observers []refresh.Observer
+
+func (o observers) Observe(out refresh.Outcome) {
+	for _, one := range o {
+		one.Observe(out)
+	}
+}
+
+// Run works until ctx ends. Metrics, health and the control socket answer
+// before the first call to a backend.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.store.Close()
+	if err := d.listen(d.cfg.Daemon.Listen); err != nil {
+		return err
+	}
+	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
+	if err != nil {
+		return err
+	}
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer d.stopListening()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	parts.Go(func() {
+		if err := control.Serve(serving, socket, d, d.log); err != nil {
+			d.log.Error("control socket failed", zap.Error(err))
+		}
+	})
+	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
+	parts.Go(func() { d.watch(ctx) })
+	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
+		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))
+	d.engine.Run(ctx)
+	d.log.Info("daemon stopped")
+	return nil
+}
+
+// Once tries each due thing once, delivers, and returns the state it led to.
+func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
+	defer d.store.Close()
+	view := d.engine.RunOnce(ctx)
+	return view, context.Cause(ctx)
+}
+
+// Close releases the state of a daemon that was never run.
+func (d *Daemon) Close() error { return d.store.Close() }
+
+// listen serves metrics, health and the status page on address, in place of
+// the address before; the empty address serves nothing.
+func (d *Daemon) listen(address string) error {
+	var listener net.Listener
+	if address != "" {
+		var err error
+		if listener, err = net.Listen("tcp", address); err != nil {
+			return fmt.Errorf("listen on %s (daemon.listen): %w", address, reasonOf(err))
+		}
+	}
+	d.stopListening()
+	if listener == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	handler := status.New(status.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := status.Serve(ctx, listener, handler, d.log); err != nil {
+			d.log.Error("http listener failed", zap.Error(err))
+		}
+	}()
+	d.live.Lock()
+	defer d.live.Unlock()
+	d.listener = listener
+	d.serving = func() { cancel(); <-ended }
+	return nil
+}
+
+func (d *Daemon) stopListening() {
+	d.live.Lock()
+	stop := d.serving
+	d.serving, d.listener = nil, nil
+	d.live.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
+// Address returns where HTTP is served, empty when it is not.
+func (d *Daemon) Address() string {
+	d.live.RLock()
+	defer d.live.RUnlock()
+	if d.listener == nil {
+		return ""
+	}
+	return d.listener.Addr().String()
+}
+
+// reasonOf drops what the message around it says already.
+func reasonOf(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if sys, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = sys.Err
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// Distances of the conversation with the service manager.
+const (
+	tellEvery  = 5 * time.Second
+	extendBy   = 30 * time.Second
+	answerTime = 5 * time.Second
+)
+
+func (d *Daemon) notify(state string) {
+	if d.opt.Notify != nil {
+		d.opt.Notify(state)
+	}
+}
+
+// reloadingState is the message that begins a reload; systemd wants the instant
+// on the monotonic clock with it.
+func reloadingState() string {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return "RELOADING=1"
+	}
+	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", ts.Nano()/1000)
+}
+
+// keepServiceManagerInformed says READY once valid credentials are in their
+// sinks and every other one has been tried, then goes on with the status line
+// and, while the conductor makes progress, with signs of life. It says
+// STOPPING when running ends and returns when serving ends.
+func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
+	if d.opt.Notify == nil {
+		return
+	}
+	started := time.Now()
+	settled, cancel := context.WithCancel(serving)
+	defer cancel()
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		_ = d.engine.Await(settled, func(v refresh.View) bool { return settledSince(v, started) })
+	}()
+	defer func() { <-ready }()
+	defer cancel()
+	every := tellEvery
+	if w := d.opt.WatchdogEvery; w > 0 {
+		every = min(every, w/2)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	starting, stopped := ready, running.Done()
+	for {
+		select {
+		case <-starting:
+			if serving.Err() == nil && running.Err() == nil {
+				d.notify("READY=1\n" + d.statusLine(serving))
+			}
+			starting = nil
+		case <-tick.C:
+			if line := d.statusLine(serving); line != "" {
+				d.notify("WATCHDOG=1\n" + line)
+			}
+			if starting != nil {
+				d.notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", extendBy.Microseconds()))
+			}
+		case <-stopped:
+			d.notify("STOPPING=1")
+			stopped = nil
+		case <-serving.Done():
+			return
+		}
+	}
+}
+
+// settledSince reports whether every credential that is in force is in its
+// sinks, and every other one has been tried since the start, or is not due
+// before some later instant.
+func settledSince(v refresh.View, started time.Time) bool {
+	for _, c := range v.Credentials {
+		tried := len(c.History) > 0 && !c.History[len(c.History)-1].At.Before(started.Round(0))
+		due := !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(v.At)
+		if !c.InForce(v.At) && !tried && (c.Running || due) {
+			return false
+		}
+	}
+	inForce := map[string]bool{}
+	for _, c := range v.Credentials {
+		inForce[c.Name] = c.InForce(v.At)
+	}
+	for _, s := range v.Sinks {
+		whole := true
+		for _, name := range s.Needs {
+			whole = whole && inForce[name]
+		}
+		if whole && s.State != refresh.Delivered && s.State != refresh.Failing {
+			return false
+		}
+	}
+	return true
+}
+
+// statusLine counts the states for the service manager; it is empty when the
+// conductor does not answer, which also withholds the sign of life.
+func (d *Daemon) statusLine(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	v, err := d.engine.View(ctx)
+	if err != nil {
+		return ""
+	}
+	var valid, failing, parked, pending int
+	for _, c := range v.Credentials {
+		switch c.State {
+		case refresh.Valid:
+			valid++
+		case refresh.Parked:
+			parked++
+		case refresh.Pending:
+			pending++
+		case refresh.Failing, refresh.Expired:
+			failing++
+		}
+	}
+	line := fmt.Sprintf("STATUS=%d valid, %d failing, %d parked", valid, failing, parked)
+	if pending > 0 {
+		line += fmt.Sprintf(", %d pending", pending)
+	}
+	return line
+}

@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	providerkit "github.com/vigented/vigente/providers/kit"
+)
+
+// wires are the HTTP transports of one configuration, with what its kinds
+// warned of. They are closed as one when another configuration takes over.
+type wires struct {
+	daemon *Daemon
+
+	mu    sync.Mutex
+	open  []*http.Transport
+	lines []warning
+}
+
+type warning struct{ provider, message string }
+
+func newWires(d *Daemon) *wires { return &wires{daemon: d} }
+
+// transport makes the transports of one provider.
+func (w *wires) transport(provider string) func(providerkit.TransportOptions) http.RoundTripper {
+	return func(opt providerkit.TransportOptions) http.RoundTripper {
+		if w.daemon.opt.Transport != nil {
+			return clockWatch{w.daemon.opt.Transport(opt), w.daemon, provider}
+		}
+		t := &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:       opt.TLS,
+			TLSHandshakeTimeout:   10 * time.Second,
+			DisableKeepAlives:     opt.OneShot,
+			MaxIdleConnsPerHost:   32,
+			IdleConnTimeout:       90 * time.Second,
+			ExpectContinueTimeout: time.Second,
+			// Bodies are small; a decompressor is one more thing a hostile
+			// answer could feed.
+			DisableCompression: true,
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.open = append(w.open, t)
+		return clockWatch{t, w.daemon, provider}
+	}
+}
+
+func (w *wires) warn(provider, message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, warning{provider, message})
+}
+
+func (w *wires) warnings() []warning {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lines
+}
+
+// close lets connections go that nobody uses; calls under way end in peace.
+func (w *wires) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.open {
+		t.CloseIdleConnections()
+	}
+}
+
+// clockWatch reads the offset of a backend's clock off every answer.
+type clockWatch struct {
+	base     http.RoundTripper
+	daemon   *Daemon
+	provider string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(req)
+	if err == nil && c.daemon.metrics != nil {
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			c.daemon.metrics.ObserveClock(c.provider, time.Until(date))
+		}
+	}
+	return resp, err
+}
+
+// CloseIdleConnections lets http.Client pass the call on.
+func (c clockWatch) CloseIdleConnections() {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
