@@ -1,0 +1,506 @@
+package schedule
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+func TestVet(t *testing.T) {
+	full := map[string]credential.Secret{"token": credential.NewSecret("x")}
+	for _, c := range []struct {
+		name string
+		c    credential.Credential
+		good bool
+	}{
+		{"no expiry", credential.Credential{Values: full}, true},
+		{"an expiry to come", credential.Credential{Values: full, ExpiresAt: after(1)}, true},
+		{"an expiry just now", credential.Credential{Values: full, ExpiresAt: instant0}, false},
+		{"an expiry in the past", credential.Credential{Values: full, ExpiresAt: after(-year)}, false},
+		{"nothing", credential.Credential{}, false},
+		{"no value", credential.Credential{Values: map[string]credential.Secret{}, ExpiresAt: after(year)}, false},
+		{"an empty value", credential.Credential{Values: map[string]credential.Secret{"token": {}}}, false},
+		{"an empty value among others", credential.Credential{Values: map[string]credential.Secret{"token": credential.NewSecret("x"), "jwt": credential.NewSecret("")}}, false},
+		{"only a seed", credential.Credential{Seed: full}, false},
+	} {
+		f := Vet(c.c, instant0)
+		if (f == nil) != c.good || f != nil && f.Reason != credential.ReasonBadResponse {
+			t.Errorf("%s: %v", c.name, f)
+		}
+	}
+}
+
+func TestBeginRecordsTheIntent(t *testing.T) {
+	r := held(obtaining("a"), time.Hour)
+	begun := Begin(r, after(time.Minute))
+	if !begun.Past.Open || !begun.Past.AttemptAt.Equal(after(time.Minute)) {
+		t.Errorf("begun: %+v", begun.Past)
+	}
+	if r.Past.Open || !r.Past.AttemptAt.Equal(instant0) {
+		t.Error("the record that was begun with has changed")
+	}
+}
+
+func TestSuccessStartsALife(t *testing.T) {
+	task := obtaining("a")
+	res := answered(instant0, token("first", after(time.Hour)))
+	res.End = after(2 * time.Second)
+	r := Advance(task, Begin(Record{}, instant0), res, 0)
+	switch {
+	case r.Token.Generation != 1 || r.Revision != 1 || r.Unchanged != 0:
+		t.Errorf("generation %d, revision %d, unchanged %d; want 1, 1, 0", r.Token.Generation, r.Revision, r.Unchanged)
+	case !r.Token.IssuedAt.Equal(instant0):
+		t.Errorf("issued at %s; want the instant before the call", r.Token.IssuedAt)
+	case !r.ObtainedAt.Equal(res.End) || r.Token.PolicyExpiry || !r.Token.ExpiresAt.Equal(after(time.Hour)):
+		t.Errorf("obtained at %s, expires at %s", r.ObtainedAt, r.Token.ExpiresAt)
+	case r.Identity != task.Identity || r.Inputs != task.Inputs:
+		t.Errorf("identity %q, inputs %q", r.Identity, r.Inputs)
+	case r.Past.Open || !r.Past.AttemptAt.Equal(instant0):
+		t.Errorf("past %+v", r.Past)
+	}
+	stated := token("second", after(2*time.Hour))
+	stated.IssuedAt = after(-time.Minute)
+	if r = Advance(task, r, answered(after(time.Hour), stated), 0); !r.Token.IssuedAt.Equal(after(-time.Minute)) {
+		t.Errorf("issued at %s; want the server's word", r.Token.IssuedAt)
+	}
+}
+
+func TestExpiryOfKnownValues(t *testing.T) {
+	const h = time.Hour
+	for _, c := range []struct {
+		name               string
+		first, then        time.Duration // stated expiry after instant0, zero for none
+		at                 time.Duration // of the second answer
+		want               time.Duration
+		policy             bool
+		revision           uint64
+		unchanged          int
+		newLife, newIssued bool
+	}{
+		{name: "the same", first: 10 * h, then: 10 * h, at: h, want: 10 * h, revision: 1, unchanged: 1},
+		{name: "wobbles within two seconds", first: 10 * h, then: 10*h + 2*time.Second, at: h, want: 10 * h, revision: 1, unchanged: 1},
+		{name: "wobbles back", first: 10 * h, then: 10*h - 2*time.Second, at: h, want: 10 * h, revision: 1, unchanged: 1},
+		{name: "drifts by a little", first: 10 * h, then: 10*h + 20*time.Minute, at: h, want: 10*h + 20*time.Minute, revision: 2, unchanged: 1},
+		{name: "ends earlier", first: 10 * h, then: 5 * h, at: h, want: 5 * h, revision: 2, unchanged: 1},
+		{name: "is extended", first: 10 * h, then: 11 * h, at: h, want: 11 * h, revision: 2, newLife: true},
+		{name: "is not told any more", first: 10 * h, at: h, want: 10 * h, revision: 1, unchanged: 1},
+		{name: "is over and not told any more", first: 10 * h, at: 11 * h, want: 35 * h, policy: true, revision: 2, newLife: true, newIssued: true},
+		{name: "was never told", at: h, want: 25 * h, policy: true, revision: 2, newLife: true, newIssued: true},
+		{name: "is told for the first time", then: 30 * h, at: h, want: 30 * h, revision: 2, newLife: true},
+		{name: "is told for the first time, earlier", then: 5 * h, at: h, want: 5 * h, revision: 2, unchanged: 1},
+	} {
+		task := obtaining("a")
+		first := held(task, c.first)
+		var then time.Time
+		if c.then != 0 {
+			then = after(c.then)
+		}
+		r := Advance(task, first, answered(after(c.at), token("first", then)), 0)
+		if !r.Token.ExpiresAt.Equal(after(c.want)) || r.Token.PolicyExpiry != c.policy {
+			t.Errorf("%s: expires after %s, by policy %v", c.name, r.Token.ExpiresAt.Sub(instant0), r.Token.PolicyExpiry)
+		}
+		if r.Token.Generation != 1 || r.Revision != c.revision || r.Unchanged != c.unchanged {
+			t.Errorf("%s: generation %d, revision %d, unchanged %d; want 1, %d, %d", c.name, r.Token.Generation, r.Revision, r.Unchanged, c.revision, c.unchanged)
+		}
+		if got := r.ObtainedAt.Equal(after(c.at)); got != c.newLife {
+			t.Errorf("%s: obtained after %s", c.name, r.ObtainedAt.Sub(instant0))
+		}
+		if got := r.Token.IssuedAt.Equal(after(c.at)); got != c.newIssued {
+			t.Errorf("%s: issued after %s", c.name, r.Token.IssuedAt.Sub(instant0))
+		}
+		if h := r.Past.History; h[len(h)-1].Outcome != Unchanged {
+			t.Errorf("%s: told as %s", c.name, h[len(h)-1].Outcome)
+		}
+	}
+}
+
+// TestRemainingLifeOfOneTokenCountsDown plays a server that states how long
+// the one token it keeps still lives, rounded, and shrinks no step.
+func TestRemainingLifeOfOneTokenCountsDown(t *testing.T) {
+	task := obtaining("a")
+	r := held(task, time.Hour)
+	var last time.Duration
+	for calls := 0; ; calls++ {
+		next, _ := due(task, r, r.Past.AttemptAt, 0)
+		if !next.Before(after(time.Hour)) {
+			break
+		}
+		if calls > 6 {
+			t.Fatalf("asked %d times for one token", calls)
+		}
+		gap := next.Sub(r.Past.AttemptAt)
+		if calls > 1 && gap < last {
+			t.Fatalf("the step shrinks from %s to %s", last, gap)
+		}
+		last = gap
+		remaining := after(time.Hour).Sub(next).Truncate(time.Second)
+		r = Advance(task, r, answered(next, token("first", next.Add(remaining))), 0)
+	}
+	if r.Revision != 1 || !r.Token.ExpiresAt.Equal(after(time.Hour)) {
+		t.Errorf("revision %d, expiry %s; want 1 and the first statement", r.Revision, r.Token.ExpiresAt)
+	}
+}
+
+func TestValuesOlderThanMaxAgeGetALifeOfTheirOwn(t *testing.T) {
+	task := obtaining("a")
+	old := token("first", time.Time{})
+	old.IssuedAt = after(-30 * time.Hour)
+	r := Advance(task, Record{}, answered(instant0, old), 0)
+	if !r.Token.IssuedAt.Equal(instant0) || !r.Token.ExpiresAt.Equal(after(day)) {
+		t.Errorf("issued at %s, expires at %s; want a life from now", r.Token.IssuedAt, r.Token.ExpiresAt)
+	}
+	// The issue is known and stays: the same answer again begins no new life.
+	old.IssuedAt = after(-10 * time.Hour)
+	r = Advance(task, Record{}, answered(instant0, old), 0)
+	r = Advance(task, r, answered(after(13*time.Hour), old), 0)
+	if r.Revision != 1 || r.Unchanged != 1 || !r.Token.ExpiresAt.Equal(after(14*time.Hour)) {
+		t.Errorf("revision %d, unchanged %d, expires %s", r.Revision, r.Unchanged, r.Token.ExpiresAt)
+	}
+}
+
+func TestGenerationAndRevisionOnlyGrow(t *testing.T) {
+	task, r := obtaining("a"), Record{}
+	texts := []string{"x", "x", "y", "x", "x", "z"}
+	for i, text := range texts {
+		was := r
+		now := after(time.Duration(i) * time.Hour)
+		r = Advance(task, r, answered(now, token(text, now.Add(2*time.Hour))), 0)
+		fresh := i == 0 || texts[i-1] != text
+		if got := r.Token.Generation - was.Token.Generation; (got == 1) != fresh || got > 1 {
+			t.Errorf("answer %d: generation %d after %d", i, r.Token.Generation, was.Token.Generation)
+		}
+		if r.Revision < was.Revision || fresh && r.Revision != was.Revision+1 {
+			t.Errorf("answer %d: revision %d after %d", i, r.Revision, was.Revision)
+		}
+		if o := r.Past.History[len(r.Past.History)-1].Outcome; (o == Renewed) != fresh {
+			t.Errorf("answer %d: told as %s", i, o)
+		}
+	}
+}
+
+func TestTheGenerationOfAnAnswerIsOurs(t *testing.T) {
+	c := token("first", after(time.Hour))
+	c.Generation, c.PolicyExpiry = 77, true
+	if r := Advance(obtaining("a"), Record{}, answered(instant0, c), 0); r.Token.Generation != 1 {
+		t.Errorf("generation %d; a provider has no say in it", r.Token.Generation)
+	}
+}
+
+// fail plays a streak of failures, each at its due instant, and returns the
+// waits after them.
+func fail(t *testing.T, task *Task, r Record, begin time.Time, n int, edit func(*Result)) (waits []time.Duration, last Record) {
+	t.Helper()
+	now := begin
+	for i := range n {
+		res := refused(now, credential.ReasonServer)
+		if edit != nil {
+			edit(&res)
+		}
+		r = Advance(task, r, res, 0)
+		if r.Past.Failures != i+1 || !r.Past.FailingSince.Equal(begin) || r.Past.Last == nil {
+			t.Fatalf("failure %d: %+v", i+1, r.Past)
+		}
+		if task.Kind == Obtaining && r.Past.PlannedAt.Before(r.Past.RetryAt) {
+			t.Fatalf("failure %d: planned for %s, before the retry at %s", i+1, r.Past.PlannedAt, r.Past.RetryAt)
+		}
+		waits = append(waits, r.Past.RetryAt.Sub(now))
+		now = r.Past.RetryAt
+	}
+	return waits, r
+}
+
+func TestPaceAfterFailures(t *testing.T) {
+	s := time.Second
+	local := func(res *Result) { res.Called = false }
+	for _, c := range []struct {
+		name string
+		task *Task
+		rec  Record
+		edit func(*Result)
+		want []time.Duration
+	}{
+		{"a call", obtaining("a"), Record{}, nil, []time.Duration{30 * s, 60 * s, 120 * s, 240 * s, 300 * s, 300 * s, 300 * s}},
+		{"a call with a floor of a second", obtaining("a", floorOf(s)), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 128 * s, 256 * s, 300 * s}},
+		{"a call with a floor over the ceiling", obtaining("a", floorOf(time.Hour)), Record{}, nil, []time.Duration{3600 * s, 3600 * s, 3600 * s}},
+		{"a preflight", obtaining("a"), Record{}, local, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
+		{"a sink", delivering("s", "a"), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
+		{"a hook", hooking("s"), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
+		{"a call with a token over", obtaining("a"), held(obtaining("a"), time.Second), nil, []time.Duration{30 * s, 60 * s, 120 * s, 240 * s, 300 * s}},
+	} {
+		got, _ := fail(t, c.task, c.rec, after(time.Hour), len(c.want), c.edit)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: waits %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestSeveralAttemptsFitBeforeExpiry(t *testing.T) {
+	for _, left := range []time.Duration{5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour} {
+		task := obtaining("a", jitter(Margin{Share: 0.05}))
+		r := held(task, 24*time.Hour)
+		begin := after(24*time.Hour - left)
+		waits, _ := fail(t, task, r, begin, 80, nil)
+		fit, at := 1, begin
+		for _, w := range waits {
+			if at = at.Add(w); at.Before(after(24 * time.Hour)) {
+				fit++
+			}
+		}
+		// As many as the floor allows, at most eight are planned for.
+		if want := min(8, int(left/policy0.MinInterval)); fit < want {
+			t.Errorf("%s before expiry: %d attempts fit, want %d: %v", left, fit, want, waits[:fit])
+		}
+	}
+}
+
+func TestWaitsOfAStreakNeverShrink(t *testing.T) {
+	for _, j := range []Margin{{}, {Share: 0.05}, {Share: 0.9}, {Fixed: 45 * time.Second}, {Fixed: time.Hour}} {
+		for i := range 50 {
+			task := obtaining(fmt.Sprintf("n%d", i), jitter(j))
+			r := held(task, time.Hour)
+			begin := after(45 * time.Minute)
+			waits, _ := fail(t, task, r, begin, 40, nil)
+			if !slices.IsSorted(waits) {
+				t.Fatalf("jitter %s: %v", j, waits)
+			}
+			if waits[0] != policy0.MinInterval || waits[39] > maxCallDelay {
+				t.Fatalf("jitter %s: from %s to %s", j, waits[0], waits[39])
+			}
+		}
+	}
+}
+
+func TestRetryAfterIsWaitedFor(t *testing.T) {
+	task := obtaining("a")
+	for _, c := range []struct {
+		ask   time.Duration
+		want  time.Duration
+		asked bool
+	}{
+		{0, 30 * time.Second, false},
+		{-time.Hour, 30 * time.Second, false},
+		{10 * time.Second, 30 * time.Second, false},
+		{31 * time.Second, 31 * time.Second, true},
+		{7 * day, 7 * day, true},
+	} {
+		var edits []func(*credential.Fault)
+		if c.ask != 0 {
+			edits = append(edits, retryAfter(after(c.ask)))
+		}
+		r := Advance(task, Record{}, refused(instant0, credential.ReasonThrottled, edits...), 0)
+		if got := r.Past.RetryAt.Sub(instant0); got != c.want || r.Past.Asked != c.asked {
+			t.Errorf("asked to wait %s: retry after %s, asked %v; want %s, %v", c.ask, got, r.Past.Asked, c.want, c.asked)
+		}
+	}
+	r := Advance(task, Record{}, refused(instant0, credential.ReasonThrottled, retryAfter(after(time.Hour))), 0)
+	if r = Advance(task, r, refused(after(time.Hour), credential.ReasonServer), 0); r.Past.Asked {
+		t.Error("a later failure still says that the backend asked to wait")
+	}
+}
+
+func TestOnlyARejectionParks(t *testing.T) {
+	for _, reason := range credential.Reasons {
+		r := Advance(obtaining("a"), Record{}, refused(instant0, reason), 0)
+		if want := reason == credential.ReasonRejected; r.Past.Parked != want {
+			t.Errorf("%s: parked %v", reason, r.Past.Parked)
+		}
+		if r.Past.Last.Reason != reason || r.Past.History[0].Reason != reason || r.Past.History[0].Outcome != Failed {
+			t.Errorf("%s: told as %+v", reason, r.Past)
+		}
+		if s := Advance(delivering("s", "a"), Record{}, refused(instant0, reason), 0); s.Past.Parked {
+			t.Errorf("%s: a sink is parked", reason)
+		}
+	}
+	r := Advance(obtaining("a"), Record{}, refused(instant0, credential.ReasonRejected), 0)
+	if !r.Past.PlannedAt.IsZero() {
+		t.Errorf("parked, and planned for %s", r.Past.PlannedAt)
+	}
+}
+
+func TestSuccessForgetsTheFailures(t *testing.T) {
+	task := obtaining("a")
+	_, r := fail(t, task, Record{}, instant0, 5, nil)
+	r = Advance(task, r, refused(r.Past.RetryAt, credential.ReasonRejected, retryAfter(after(3*time.Hour))), 0)
+	r = Advance(task, Begin(r, after(time.Hour)), answered(after(time.Hour), token("first", after(2*time.Hour))), 0)
+	p := r.Past
+	if p.Failures != 0 || !p.FailingSince.IsZero() || !p.RetryAt.IsZero() || p.Asked || p.Parked || p.Open || p.Last != nil {
+		t.Errorf("after a success: %+v", p)
+	}
+}
+
+func TestOtherInputsBeginAnotherStreak(t *testing.T) {
+	task := obtaining("a")
+	_, r := fail(t, task, Record{}, instant0, 9, nil)
+	task = obtaining("a", inputs("in-2"))
+	now := r.Past.RetryAt
+	r = Advance(task, r, refused(now, credential.ReasonNetwork), 0)
+	if r.Past.Failures != 1 || !r.Past.FailingSince.Equal(now) || r.Past.RetryAt.Sub(now) != 30*time.Second {
+		t.Errorf("first failure with other inputs: %d failures since %s, retry after %s", r.Past.Failures, r.Past.FailingSince, r.Past.RetryAt.Sub(now))
+	}
+}
+
+func TestALostAnswerStaysOpen(t *testing.T) {
+	task := obtaining("a")
+	lost := func(f *credential.Fault) { f.Lost = true }
+	r := Advance(task, Begin(Record{}, instant0), refused(instant0, credential.ReasonTimeout, lost), 0)
+	if !r.Past.Open {
+		t.Error("a lost answer is not open")
+	}
+	preflight := Result{At: after(time.Minute), End: after(time.Minute), Fault: &credential.Fault{Reason: credential.ReasonInternal}}
+	if r = Advance(task, r, preflight, 0); !r.Past.Open || !r.Past.AttemptAt.Equal(instant0) {
+		t.Errorf("a preflight that failed: open %v, attempt at %s; want neither touched", r.Past.Open, r.Past.AttemptAt)
+	}
+	if r = Advance(task, Begin(r, after(time.Hour)), refused(after(time.Hour), credential.ReasonServer), 0); r.Past.Open {
+		t.Error("still open after a clear answer")
+	}
+}
+
+func TestDeliveryIsRemembered(t *testing.T) {
+	task := delivering("s", "a")
+	marks := map[string]Mark{"a": {3, 5}}
+	r := Advance(task, Record{Changes: 4}, Result{At: instant0, End: after(time.Second), Called: true, Delivered: marks, Changed: true}, 0)
+	if !maps.Equal(r.Delivered, marks) || !r.DeliveredAt.Equal(after(time.Second)) || r.Target != "t-1" || r.Changes != 4 {
+		t.Errorf("delivered: %+v", r)
+	}
+	if r.Past.History[0].Outcome != Renewed {
+		t.Errorf("told as %s", r.Past.History[0].Outcome)
+	}
+	same := Advance(task, r, Result{At: after(time.Minute), End: after(time.Minute), Called: true, Delivered: marks}, 0)
+	if same.Past.History[1].Outcome != Unchanged || !same.DeliveredAt.Equal(after(time.Minute)) {
+		t.Errorf("an equal content: %+v", same)
+	}
+	task = &Task{Key: task.Key, Target: "t-2"}
+	bad := Advance(task, r, refused(after(time.Minute), credential.ReasonInternal), 0)
+	if bad.Target != "t-1" || !maps.Equal(bad.Delivered, marks) || !bad.DeliveredAt.Equal(r.DeliveredAt) {
+		t.Errorf("a failed delivery changed what is held: %+v", bad)
+	}
+}
+
+func TestHookIsRemembered(t *testing.T) {
+	res := Result{At: instant0, End: instant0, Called: true, Ran: 7}
+	if r := Advance(hooking("s"), Record{Ran: 6}, res, 0); r.Ran != 7 || r.Past.History[0].Outcome != Renewed {
+		t.Errorf("after a run: %+v", r)
+	}
+	res.Fault = &credential.Fault{Reason: credential.ReasonInternal}
+	if r := Advance(hooking("s"), Record{Ran: 6}, res, 0); r.Ran != 6 {
+		t.Errorf("a failed run counts as %d", r.Ran)
+	}
+}
+
+func TestHistoryKeepsTenAndIsNotShared(t *testing.T) {
+	task, r := obtaining("a"), Record{}
+	var before []Record
+	for i := range 25 {
+		before = append(before, r)
+		r = Advance(task, r, refused(after(time.Duration(i)*time.Hour), credential.ReasonServer), 0)
+	}
+	if len(r.Past.History) != 10 || !r.Past.History[0].At.Equal(after(15*time.Hour)) || !r.Past.History[9].At.Equal(after(24*time.Hour)) {
+		t.Fatalf("%d lines from %s", len(r.Past.History), r.Past.History[0].At)
+	}
+	for i, b := range before {
+		for j, a := range b.Past.History {
+			if want := after(time.Duration(max(0, i-10)+j) * time.Hour); !a.At.Equal(want) {
+				t.Fatalf("the history of record %d was changed: line %d is of %s", i, j, a.At)
+			}
+		}
+	}
+	// Two ends of one record do not see each other.
+	x := Advance(task, before[5], refused(after(100*time.Hour), credential.ReasonServer), 0)
+	y := Advance(task, before[5], refused(after(200*time.Hour), credential.ReasonServer), 0)
+	if x.Past.History[5].At.Equal(y.Past.History[5].At) {
+		t.Error("two ends of one record share a history")
+	}
+}
+
+func TestAdvanceChangesNothingItWasGiven(t *testing.T) {
+	task := obtaining("a", jitter(Margin{Share: 0.1}))
+	c := token("first", after(time.Hour))
+	c.Seed = map[string]credential.Secret{"refresh": credential.NewSecret("seed")}
+	c.Limits = []credential.Limit{{Kind: "refresh_token", EndsAt: after(year)}}
+	r := Advance(task, Record{}, answered(instant0, c), 0)
+	r.Delivered = map[string]Mark{"a": {1, 1}}
+	r = Advance(task, r, refused(after(time.Hour), credential.ReasonServer), 0)
+	for name, res := range map[string]Result{
+		"other values":   answered(after(2*time.Hour), token("second", after(3*time.Hour))),
+		"the same":       answered(after(30*time.Minute), c),
+		"no expiry":      answered(after(30*time.Minute), token("first", time.Time{})),
+		"a failure":      refused(after(2*time.Hour), credential.ReasonRejected),
+		"a long waiting": refused(after(2*time.Hour), credential.ReasonThrottled, retryAfter(after(day))),
+	} {
+		given, result, again := clone(t, r), clone(t, res), clone(t, r)
+		first := Advance(task, given, result, 3)
+		if !reflect.DeepEqual(given, r) || !reflect.DeepEqual(result, res) {
+			t.Errorf("%s: Advance changed what it was given", name)
+		}
+		if second := Advance(task, again, result, 3); !reflect.DeepEqual(first, second) {
+			t.Errorf("%s: the same past and end give %+v and %+v", name, first, second)
+		}
+	}
+}
+
+// clone copies deeply by way of reflection, pointers of secrets aside: they are
+// immutable.
+func clone[T any](t testing.TB, v T) T {
+	t.Helper()
+	return deep(reflect.ValueOf(v)).Interface().(T)
+}
+
+func deep(v reflect.Value) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.Struct:
+		out.Set(v)
+		if v.Type() == reflect.TypeFor[time.Time]() || v.Type() == reflect.TypeFor[credential.Secret]() {
+			return out
+		}
+		for i := range v.NumField() {
+			out.Field(i).Set(deep(v.Field(i)))
+		}
+	case reflect.Map:
+		if !v.IsNil() {
+			out.Set(reflect.MakeMap(v.Type()))
+			for k, e := range v.Seq2() {
+				out.SetMapIndex(k, deep(e))
+			}
+		}
+	case reflect.Slice:
+		if !v.IsNil() {
+			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+			for i := range v.Len() {
+				out.Index(i).Set(deep(v.Index(i)))
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			out.Set(reflect.New(v.Type().Elem()))
+			out.Elem().Set(deep(v.Elem()))
+		}
+	default:
+		out.Set(v)
+	}
+	return out
+}
+
+func TestRecordSurvivesItsEncoding(t *testing.T) {
+	task := obtaining("a")
+	r := Advance(task, held(task, time.Hour), refused(after(time.Hour), credential.ReasonServer), 0)
+	r.Delivered = map[string]Mark{"a": {1, 1}}
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Record
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	back.Token = r.Token // the store keeps the token beside it
+	if !reflect.DeepEqual(back, r) {
+		t.Errorf("%+v came back as %+v", r, back)
+	}
+}
