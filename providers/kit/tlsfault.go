@@ -5,13 +5,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/vigented/vigente/daemon/credential"
 )
 
 // tlsFault returns the fault of a peer that could not be trusted, or did not
-// trust us, each with its cure; nil when err is something else.
+// trust us, each with its cure; nil when err is something else. The caller
+// sets Lost.
 func (t *trail) tlsFault(err error) *credential.Fault {
 	what := tlsTrouble(err)
 	if what == "" {
@@ -31,7 +33,7 @@ func tlsTrouble(err error) string {
 		return certificateTrouble(v)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		return alertTrouble(op.Err.Error())
+		return alertTrouble(alertName(op.Err))
 	}
 	if rec, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(rec.RecordHeader[:]) == "HTTP/" {
@@ -65,17 +67,30 @@ func certificateTrouble(v *tls.CertificateVerificationError) string {
 	return "the server's certificate comes from an authority unknown here (" + cure + ")"
 }
 
-// alertTrouble words the alert by which a peer refused the handshake. The
-// texts are crypto/tls's own names of the alerts.
+// certificateAlerts are crypto/tls's names of the alerts by which a server
+// refuses the certificate that it was shown, or was not shown.
+var certificateAlerts = [...]string{
+	"certificate required", "bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
+	"unknown certificate", "unknown certificate authority", "access denied",
+}
+
+// refusedCertificate reports such an alert.
+func refusedCertificate(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" && slices.Contains(certificateAlerts[:], alertName(op.Err))
+}
+
+func alertName(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
+
+// alertTrouble words the alert by which a peer ended the connection. Only
+// names of alerts are shown.
 func alertTrouble(alert string) string {
-	alert = strings.TrimPrefix(alert, "tls: ")
-	switch alert {
-	case "certificate required", "bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
-		"unknown certificate", "unknown certificate authority", "access denied":
+	switch {
+	case slices.Contains(certificateAlerts[:], alert):
 		return "the server refused our certificate: " + alert + " (see tls.certificate)"
-	case "protocol version not supported", "handshake failure", "insufficient security level":
+	case alert == "protocol version not supported", alert == "handshake failure", alert == "insufficient security level":
 		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer; some servers say so when they want tls.certificate)"
-	case "unrecognized name":
+	case alert == "unrecognized name":
 		return "the server does not know the name it was called by (set tls.server_name)"
 	}
 	return "the server refused the TLS connection (is the url right? does it want tls.certificate?)"

@@ -45,8 +45,9 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		return t.interrupted(ctx, sent)
 	}
 	if f := t.tlsFault(err); f != nil {
-		// A peer that refuses the handshake reads no request, even when TLS 1.3
-		// has let the client write it already.
+		// A peer that refuses our certificate reads no request, even when TLS
+		// 1.3 has let us write it already.
+		f.Lost = sent && !refusedCertificate(err)
 		return f
 	}
 	f := &credential.Fault{Reason: credential.ReasonNetwork, Lost: sent, Err: plainCause(err)}
@@ -61,7 +62,7 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		f.Message = "connect to " + t.target + ": " + why(err)
 	case t.answering && !cut(err):
 		f.Reason = credential.ReasonBadResponse
-		f.Message = "call " + t.target + ": the answer is no HTTP (is it the right port?)"
+		f.Message = "call " + t.target + ": the answer is no HTTP, or broken (is it the right port?)"
 	default:
 		f.Message = "call " + t.target + ": the connection was cut before the answer; the request may have taken effect"
 	}
@@ -111,7 +112,10 @@ func neverSent(err error) bool {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return true
 	}
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*pinError](err)
 	return ok
 }
 

@@ -4,9 +4,9 @@
 // client, so that a test of one is a test of both.
 //
 // Any path that ends in the name of a service is that service. Faults are set
-// by SetFault, by a POST to a path that ends in /_emulate, or for one request
-// by its X-Emulate header or its emulate parameter. /check tells whether a
-// token works, the way a TSS Offline would find out.
+// by SetFault, or for one request by its X-Emulate header or its emulate
+// parameter. /check tells whether a token works, the way a TSS Offline would
+// find out.
 package emulator
 
 import (
@@ -108,8 +108,6 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.serve(w, r, false)
 	case "check":
 		e.check(w, r)
-	case "_emulate":
-		e.control(w, r)
 	default:
 		frameworkFault(w, http.StatusNotFound, false)
 	}
@@ -156,7 +154,9 @@ func (e *Emulator) Renew(id Identity) string {
 
 // Calls counts the requests to RestNewToken for a client, whatever became of
 // them.
-func (e *Emulator) Calls(id Identity) int { return e.count(id, func(a *account) int { return a.calls }) }
+func (e *Emulator) Calls(id Identity) int {
+	return e.count(id, func(a *account) int { return a.calls })
+}
 
 // Renewals counts the tokens made for a client by RestNewToken.
 func (e *Emulator) Renewals(id Identity) int {

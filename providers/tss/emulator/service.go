@@ -24,7 +24,7 @@ type call struct {
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, renew bool) {
 	faults, unknown := e.take(r)
 	if unknown != "" {
-		http.Error(w, "emulator: there is no fault "+unknown+"; GET /_emulate lists them", http.StatusBadRequest)
+		http.Error(w, "emulator: there is no fault "+unknown+"", http.StatusBadRequest)
 		return
 	}
 	c := &call{e: e, w: w, r: r, renew: renew, faults: faults}
