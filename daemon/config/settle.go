@@ -30,10 +30,10 @@ func (l *loader) settle() {
 		Level:  log.Choice("level", "info", "debug", "info", "warn", "error"),
 		Format: log.Choice("format", "auto", "auto", "json", "console"),
 	}
-	l.report(log.Finish()...)
+	l.settled(log)
 	renewal := l.single(tableRenewal)
 	base := defaultPace().read(renewal, general)
-	l.report(renewal.Finish()...)
+	l.settled(renewal)
 
 	paces := map[string]pace{}
 	for _, s := range l.groups[tableProviders] {
@@ -53,6 +53,14 @@ func (l *loader) settle() {
 	}
 	for _, s := range l.groups[tableSinks] {
 		l.config.Sinks = append(l.config.Sinks, Sink{Name: s.Name(), Type: s.Required("type"), Section: s})
+	}
+}
+
+// settled closes one of the tables without a name.
+func (l *loader) settled(s *section.Section) {
+	l.report(s.Finish()...)
+	for _, key := range s.Asked() {
+		l.config.keys = append(l.config.keys, s.Path()+"."+key)
 	}
 }
 
@@ -93,7 +101,7 @@ func (l *loader) settleDaemon(s *section.Section) {
 	}
 	d.Listen = section.Value(s, "listen", defaultListen, `host and port in quotes, such as "127.0.0.1:9847", or "" for none`, parseListen)
 	l.stateKey(s)
-	l.report(s.Finish()...)
+	l.settled(s)
 }
 
 func (l *loader) stateKey(s *section.Section) {

@@ -14,8 +14,10 @@ type Kind struct {
 	// Name is the value of the type key.
 	Name string
 	// Open reads the provider's section. It reports what is wrong through the
-	// section and must not do any I/O but what the section does for it; it
-	// returns nil when it reported something.
+	// section and must not do any I/O but what the section does for it. When it
+	// reported something it may return nil; a Backend that it returns all the
+	// same is only used to check the sections of its credentials, so that their
+	// faults are told in the same breath.
 	Open func(s *section.Section, env Env) Backend
 	// Rate is the budget honoured when the configuration sets none, in the
 	// form of the rate key; empty for no limit.
