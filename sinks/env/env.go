@@ -1,0 +1,2 @@
+// Package env keeps variables in a file of assignments.
+package env
