@@ -209,7 +209,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 			why, owed = whyOwed, true
 		}
 	}
-	if e.rec.Target != e.task.Target {
+	if !owed && e.rec.Target != e.task.Target {
 		why, owed = whyTarget, true
 	}
 	return why, owed
