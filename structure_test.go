@@ -88,6 +88,7 @@ type arrow struct {
 // stands for anything but a command.
 var arrows = []arrow{
 	{"cmd/*", []string{"*"}, "main is where everything is put together"},
+	{"cmd/*/*", []string{"*"}, "a part of a command that is big enough for a folder"},
 	{"daemon/credential", nil, "the nouns of the house depend on nothing"},
 	{
 		"daemon/section",
@@ -248,7 +249,7 @@ var foreign = []room{
 	{"github.com/pelletier/go-toml/v2", []string{"daemon/section"}, "one reader gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/status", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
 	{"github.com/prometheus/exporter-toolkit", []string{"daemon", "daemon/status", "cmd/vigente"}, "one listener"},
-	{"go.uber.org/zap", []string{"daemon", "daemon/report", "daemon/status", "cmd/vigente"}, "providers and sinks return errors, they log nothing"},
+	{"go.uber.org/zap", []string{"daemon", "daemon/control", "daemon/report", "daemon/status", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},

@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# Runs the service in a real systemd and watches it live: boot.sh BINARY ROOT BOX
+# ROOT is a Debian made by box.sh make, BOX a new folder.
+# shellcheck disable=SC2016 # what stands in single quotes is for a shell in the box
+set -euo pipefail
+binary=$(realpath "${1:?usage: boot.sh BINARY ROOT BOX}")
+root=$(realpath "${2:?usage: boot.sh BINARY ROOT BOX}")
+box=${3:?usage: boot.sh BINARY ROOT BOX}
+here=$(realpath "$(dirname "$0")")
+
+failed=0 checks=0
+begun=$SECONDS
+in_box() { "$here/box.sh" run "$box" "$@"; }
+say() { printf '   %s\n' "$*"; }
+check() { # check WHAT COMMAND...
+  local what=$1
+  shift
+  checks=$((checks + 1))
+  if "$@" >"$box/said" 2>&1; then
+    printf 'ok   %s\n' "$what"
+  else
+    printf 'FAIL %s\n' "$what"
+    sed 's/^/     /' "$box/said"
+    failed=$((failed + 1))
+  fi
+}
+within() { # within SECONDS COMMAND...: tries until it succeeds
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.1
+  done
+}
+property() { in_box systemctl show --property="$1" --value vigente; }
+is() { # is PROPERTY PATTERN
+  local value
+  value=$(property "$1")
+  # shellcheck disable=SC2053 # a pattern is wanted
+  [[ $value == $2 ]] || { echo "$1 is $value, expected $2"; return 1; }
+}
+journal() { in_box journalctl --no-pager --unit=vigente --output=cat | grep -E "$1" >/dev/null || { echo "the journal has no $1"; return 1; }; }
+token() { sed -n 's/^TOKEN=//p' "$ini"; }
+valid_token() { [[ $(token) =~ ^[0-9a-f]{40}$ ]] || { echo "the INI holds $(token)"; return 1; }; }
+unchanged() { [[ $(token) == "$1" ]] || { echo "the token changed from $1 to $(token)"; return 1; }; }
+other_lines_intact() { diff <(grep -v '^TOKEN=' "$box/before.ini") <(grep -v '^TOKEN=' "$ini"); }
+configure() { # reads the configuration; replaces it as an editor does
+  cat >"$etc/config.toml.new"
+  mv "$etc/config.toml.new" "$etc/config.toml"
+}
+
+end() {
+  local status=$?
+  if [[ -e $box/pid ]]; then
+    if ((failed > 0 || status > 0)); then
+      in_box systemctl status --no-pager --full vigente || true
+      in_box journalctl --no-pager --unit=vigente --unit=emulator --lines=60 || true
+    fi
+    "$here/box.sh" down "$box"
+  fi
+}
+trap end EXIT
+
+"$here/box.sh" up "$root" "$box"
+files=$box/root
+etc=$files/etc/vigente
+dropins=$files/etc/systemd/system/vigente.service.d
+ini=$files/totvs/tss/bin/appserver/appserver.ini
+
+# Installed as systemd/README.md says.
+install -m 0755 "$binary" "$files/usr/bin/vigente"
+install -m 0644 "$here/../vigente.service" "$files/usr/lib/systemd/system/"
+install -D -m 0644 "$here/../sysusers.conf" "$files/usr/lib/sysusers.d/vigente.conf"
+install -D -m 0644 "$here/../tmpfiles.conf" "$files/usr/lib/tmpfiles.d/vigente.conf"
+check 'the user is made' in_box systemd-sysusers vigente.conf
+check 'the folders are made' in_box systemd-tmpfiles --create vigente.conf
+
+# An AppServer, and the drop-in that lets the service write there.
+in_box useradd --system totvs
+mkdir -p "$(dirname "$ini")" "$dropins"
+printf '; loja 12\r\n[SPED]\r\nRpoDb=SQL\r\n\r\n[TSSOFFLINE]\r\nTSSOFFLINE=1\r\nTOKEN=\r\n' >"$ini"
+in_box chown -R totvs:totvs /totvs
+in_box chmod 2775 /totvs/tss/bin/appserver
+in_box chmod 0660 /totvs/tss/bin/appserver/appserver.ini
+cp "$ini" "$box/before.ini"
+cp "$here/../examples/appserver-ini.conf" "$here/../examples/encrypted-credentials.conf" "$dropins/"
+
+# A state key and a password that lie on the disk encrypted, as the example says.
+head -c 32 /dev/urandom >"$box/state-key"
+"$here/box.sh" run "$box" systemd-creds encrypt --with-key=host --name=state-key - /etc/vigente/secrets/state-key.cred <"$box/state-key"
+printf 'a-client-secret' |
+  in_box systemd-creds encrypt --with-key=host --name=ged-password - /etc/vigente/secrets/ged-password.cred
+
+emulate() { # starts the emulated backends as a unit of their own
+  in_box systemd-run --quiet --unit=emulator --collect --property=SuccessExitStatus=143 \
+    /usr/bin/vigente emulate tss --listen 127.0.0.1:8079
+  within 10 in_box bash -c 'exec 3<>/dev/tcp/127.0.0.1/8079' 2>/dev/null
+}
+settings() { # settings [MAX_AGE]
+  cat <<TOML
+[daemon]
+state_key = { credential = "state-key" }
+[renewal]
+min_interval = "1s"
+[providers.tss]
+type = "tss"
+url = "http://127.0.0.1:8079/rest/RestNewToken"
+[credentials.loja]
+provider = "tss"
+cnpj = "53113791000122"
+tipopessoa = 2
+ie = "111010945111"
+uf = "SP"
+max_age = "${1:-1h}"
+[sinks.till]
+type = "ini"
+path = "/totvs/tss/bin/appserver/appserver.ini"
+section = "TSSOFFLINE"
+group = "totvs"
+values = { TOKEN = "\${loja.token}" }
+on_change = { command = ["/bin/sh", "-c", "id -un >>/run/vigente/told"] }
+TOML
+}
+
+echo "-- start"
+check 'the emulator runs' emulate
+settings | configure
+in_box systemctl daemon-reload
+check 'systemctl start returns' in_box systemctl start vigente
+check 'it is active' is ActiveState active
+check 'the status line counts' is StatusText '1 valid, 0 failing, 0 parked*'
+check 'the token is in the INI already' valid_token
+check 'every other byte of the INI is as before' other_lines_intact
+check 'owner, group and mode of the INI' in_box bash -c '[[ $(stat -c %G:%a /totvs/tss/bin/appserver/appserver.ini) == totvs:660 ]]'
+check 'the folder holds nothing else' in_box bash -c '[[ $(ls -A /totvs/tss/bin/appserver) == appserver.ini ]]'
+check 'the hook ran as vigente' within 5 in_box grep -qx vigente /run/vigente/told
+pid=$(property MainPID)
+check 'it runs as vigente without any capability' in_box bash -c "[[ \$(stat -c %U /proc/$pid) == vigente ]] && grep -qE '^CapEff:\s+0+$' /proc/$pid/status && grep -qE '^NoNewPrivs:\s+1$' /proc/$pid/status"
+check 'it leaves no core' in_box grep -qE '^Max core file size +0 +0' "/proc/$pid/limits"
+check 'the state is closed to others' in_box bash -c '[[ $(stat -c %U:%a /var/lib/vigente) == vigente:700 ]]'
+check 'the sealed state does not show the token' in_box bash -c "! grep -rqa $(token) /var/lib/vigente"
+check 'vigente status finds it' in_box vigente status --check
+check 'the journal names the credential' journal 'loja'
+check 'the journal does not show the token' bash -c "! '$here/box.sh' run '$box' journalctl --no-pager --output=json | grep -q $(token)"
+check 'journal fields' in_box bash -c 'journalctl --no-pager --output=json --lines=1 _SYSTEMD_UNIT=vigente.service | grep -q "\"SYSLOG_IDENTIFIER\":\"vigente\""'
+check 'systemd gives its exposure as low' in_box systemd-analyze security --threshold=14 --no-pager vigente.service
+
+echo "-- reload"
+first=$(token)
+settings 2h | configure
+check 'systemctl reload returns' in_box systemctl reload vigente
+check 'and it is active again' within 5 is ActiveState active
+check 'a change of timing costs no renewal' unchanged "$first"
+echo 'nonsense = 1' | configure
+check 'reload with a bad file' in_box systemctl reload vigente
+check 'the old configuration runs on' within 5 is ActiveState active
+check 'vigente reload ends with 1' bash -c "'$here/box.sh' run '$box' vigente reload; [[ \$? == 1 ]]"
+check 'the journal says why' journal 'nonsense'
+check 'the token is untouched' unchanged "$first"
+settings | configure
+check 'vigente reload ends with 0' in_box vigente reload
+
+echo "-- a folder that is not opened to the service"
+in_box install -d -o vigente /srv/closed
+{ settings; cat <<'TOML'
+[sinks.closed]
+type = "file"
+path = "/srv/closed/token"
+content = "${loja.token}"
+TOML
+} | configure
+in_box systemctl reload vigente
+check 'its sink says what is wrong' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qiE 'closed.*failing|ReadWritePaths|read-only'"
+check 'the other sink is as before' unchanged "$first"
+printf '[Service]\nReadWritePaths=/srv/closed\n' >"$dropins/closed.conf"
+in_box systemctl daemon-reload
+check 'restart with a drop-in' in_box systemctl restart vigente
+check 'now it is written' within 5 bash -c "[[ \$(cat '$files/srv/closed/token') == $first ]]"
+check 'a restart costs no renewal' unchanged "$first"
+settings | configure
+in_box systemctl reload vigente
+
+echo "-- watchdog, kill"
+mkdir -p "$files/run/systemd/system/vigente.service.d"
+in_box mkdir -p /run/systemd/system/vigente.service.d
+in_box bash -c 'printf "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=2s\n" >/run/systemd/system/vigente.service.d/watchdog.conf'
+in_box systemctl daemon-reload
+in_box systemctl restart vigente
+in_box kill -STOP "$(property MainPID)"
+check 'a hung daemon is ended and started again' within 20 is NRestarts 1
+check 'it is active again' within 10 is ActiveState active
+check 'the journal names the watchdog' in_box bash -c 'journalctl --no-pager --unit=vigente | grep -q "Watchdog timeout"'
+in_box kill -KILL "$(property MainPID)"
+check 'a killed daemon is started again' within 10 is NRestarts 2
+check 'it is active again' within 10 is ActiveState active
+check 'none of this cost a renewal' unchanged "$first"
+in_box rm /run/systemd/system/vigente.service.d/watchdog.conf
+in_box systemctl daemon-reload
+
+echo "-- stop"
+stopped=$(date +%s%N)
+check 'systemctl stop returns' in_box systemctl stop vigente
+say "stopped in $((($(date +%s%N) - stopped) / 1000000)) ms"
+check 'within five seconds' test $((($(date +%s%N) - stopped) / 1000000)) -lt 5000
+check 'with success' is Result success
+check 'and status 0' is ExecMainStatus 0
+check 'nothing of it is left' in_box bash -c '! pgrep -u vigente'
+check 'the folder of the INI holds nothing else' in_box bash -c '[[ $(ls -A /totvs/tss/bin/appserver) == appserver.ini ]]'
+
+echo "-- a bad start heals"
+echo 'nonsense = 1' | configure
+in_box systemctl start --no-block vigente
+check 'a bad configuration ends with 3 and is tried again' within 12 is NRestarts '[1-9]*'
+check 'status 3' is ExecMainStatus 3
+settings | configure
+check 'it starts when the file is mended' within 12 is ActiveState active
+check 'still without a renewal' unchanged "$first"
+
+echo "-- start while the backend is away"
+in_box systemctl stop vigente emulator
+in_box bash -c 'rm -rf /var/lib/vigente/* /var/lib/private/vigente/*'
+check 'start returns' in_box timeout 30 systemctl start vigente
+check 'it is active' is ActiveState active
+check 'and says that it has nothing' is StatusText '0 valid*'
+check 'vigente status --check ends with 5' bash -c "'$here/box.sh' run '$box' vigente status --check; [[ \$? == 5 ]]"
+check 'the INI keeps what it had' unchanged "$first"
+check 'the emulator is back' emulate
+check 'and soon a new token is in the INI' within 15 bash -c "! grep -q 'TOKEN=$first' '$ini'"
+check 'vigente wait agrees' in_box vigente wait loja --timeout 10s
+
+# A backend that takes the connection and never answers: the first attempt takes
+# its whole time-out, longer than systemd grants a start.
+echo "-- start while the backend hangs"
+in_box systemctl stop vigente emulator
+in_box bash -c 'rm -rf /var/lib/vigente/*'
+in_box bash -c 'mkdir -p /run/systemd/system/vigente.service.d; printf "[Service]\nTimeoutStartSec=8s\n" >/run/systemd/system/vigente.service.d/start.conf'
+settings | sed 's/^min_interval.*/&\ntimeout = "20s"/' | configure
+in_box systemd-run --quiet --unit=hanging --socket-property=ListenStream=127.0.0.1:8079 /bin/sleep 600
+in_box systemctl daemon-reload
+check 'the daemon is given the time it asks for' in_box timeout 60 systemctl start vigente
+check 'it is active' is ActiveState active
+check 'it was never restarted' is NRestarts 0
+
+echo
+if ((failed > 0)); then
+  echo "$failed of $checks checks FAILED"
+  exit 1
+fi
+echo "$checks checks passed with $(in_box systemctl --version | head -n 1), in $((SECONDS - begun)) s"
