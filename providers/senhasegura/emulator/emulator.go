@@ -4,8 +4,9 @@
 // of the OAuth library that the service is built on; it shares no code with
 // the client. It is an http.Handler, keeps everything in memory, opens nothing,
 // and may be used by many goroutines. What the documents leave open is a
-// setting. It counts what a client must never do: reading a password, taking
-// custody of a credential, fetching an application's secrets.
+// setting; faults are set for the next requests or chosen by one of them. It
+// counts what a client must never do: reading a password, taking custody of a
+// credential, fetching an application's secrets.
 package emulator
 
 import (
@@ -108,7 +109,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fault, path := faultOfPath(r.URL.Path)
+	fault, path := faultOfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 
 	s.mu.Lock()
@@ -132,6 +133,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if x.set.RequireClientCertificate && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0) {
 		x.kong(http.StatusBadRequest, "No required SSL certificate was sent")
+		return
+	}
+	if x.fault != "" && !isFault(x.fault) {
+		http.Error(w, "there is no fault of this name", http.StatusBadRequest)
 		return
 	}
 	if x.answerFault() {

@@ -140,18 +140,21 @@ func (s *Server) takeFaultLocked() string {
 	return ""
 }
 
-// faultOfPath lets one request, or one configured base URL, choose its own
-// fault: /emulate/NAME before the path.
-func faultOfPath(path string) (name, rest string) {
-	tail, found := strings.CutPrefix(path, "/emulate/")
-	if !found {
-		return "", path
+// faultOfRequest lets one request choose its own fault: by its X-Emulate
+// header, its emulate parameter, or /emulate/NAME before the path, which a
+// configured base URL can hold. It returns the path that is left.
+func faultOfRequest(r *http.Request) (name, path string) {
+	path = r.URL.Path
+	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
+		name, path, _ = strings.Cut(tail, "/")
+		path = "/" + path
 	}
-	name, rest, _ = strings.Cut(tail, "/")
-	if !isFault(name) {
-		return "", path
+	for _, own := range []string{r.Header.Get("X-Emulate"), r.URL.Query().Get("emulate")} {
+		if own != "" {
+			name = own
+		}
 	}
-	return name, "/" + rest
+	return name, path
 }
 
 // answerFault reports whether the fault gave the whole answer.

@@ -149,16 +149,28 @@ func TestSetFaultCountsAndClears(t *testing.T) {
 	}
 }
 
-func TestFaultChosenByPath(t *testing.T) {
+func TestFaultChosenByTheRequest(t *testing.T) {
 	s, _ := newVault(t, nil)
-	if a := send(t, s, post("/emulate/throttled/iso/oauth2/token", goodForm)); a.status != 429 {
-		t.Errorf("%d, want the fault of the path", a.status)
-	}
-	if a := send(t, s, post("/emulate/expires-in-zero/iso/oauth2/token", goodForm)); !strings.Contains(a.body, `"expires_in":0`) {
-		t.Errorf("%s, want the fault of the path", a.body)
-	}
-	if a := send(t, s, post("/emulate/no-such-fault/iso/oauth2/token", goodForm)); a.status != 404 {
-		t.Errorf("%d for an unknown fault", a.status)
+	header := post("/iso/oauth2/token", goodForm)
+	header.Header.Set("X-Emulate", "throttled")
+	unknown := post("/iso/oauth2/token", goodForm)
+	unknown.Header.Set("X-Emulate", "no-such-fault")
+	for name, tt := range map[string]struct {
+		r      *http.Request
+		status int
+		has    string
+	}{
+		"path":           {post("/emulate/throttled/iso/oauth2/token", goodForm), 429, ""},
+		"path, a change": {post("/emulate/expires-in-zero/iso/oauth2/token", goodForm), 200, `"expires_in":0`},
+		"header":         {header, 429, ""},
+		"parameter":      {post("/iso/oauth2/token?emulate=forbidden", goodForm), 403, ""},
+		"none":           {post("/iso/oauth2/token", goodForm), 200, `"expires_in":3600`},
+		"unknown":        {unknown, 400, "no fault"},
+		"unknown path":   {post("/emulate/x/iso/oauth2/token", goodForm), 400, "no fault"},
+	} {
+		if a := send(t, s, tt.r); a.status != tt.status || !strings.Contains(a.body, tt.has) {
+			t.Errorf("%s: %d %s, want %d with %q", name, a.status, a.body, tt.status, tt.has)
+		}
 	}
 }
 
