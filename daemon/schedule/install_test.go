@@ -1,0 +1,432 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+)
+
+var p8 = []Group{provider("p", 8)}
+
+func TestInstallOfTheSameDisturbsNothing(t *testing.T) {
+	tasks := func() []*Task {
+		return []*Task{obtaining("a"), obtaining("b"), obtaining("c"), delivering("s", "a"), hooking("s")}
+	}
+	r := newRig(t, p8, tasks()...)
+	r.expect("a b c")
+	r.obtain("a", time.Hour)
+	r.fails("b", credential.ReasonServer)
+	r.expect("sink:s")
+	r.deliver("sink:s", true)
+	r.expect("hook:s")
+	was := map[string]Status{}
+	for _, n := range []string{"a", "b", "c", "sink:s", "hook:s"} {
+		was[n] = r.look(n)
+	}
+	r.pass(time.Second)
+	if removed := r.install(p8, tasks()...); len(removed) > 0 {
+		t.Errorf("removed %v", removed)
+	}
+	for n, s := range was {
+		if now := r.look(n); !now.At.Equal(s.At) || now.Why != s.Why || now.Running != s.Running {
+			t.Errorf("%s: %s %v running %v, before %s %v running %v", n, now.At, now.Why, now.Running, s.At, s.Why, s.Running)
+		}
+	}
+	r.expect("")
+	r.obtain("c", time.Hour)
+	r.hooked("hook:s")
+	r.pass(29 * time.Second)
+	r.expect("b")
+}
+
+func TestInstallTellsWhatIsGone(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"), obtaining("c"), delivering("s", "a"), hooking("s"))
+	r.expect("a b c")
+	r.obtain("a", time.Hour)
+	r.obtain("b", time.Hour)
+	removed := r.install(p8, obtaining("b"))
+	if want := []Key{{Obtaining, "a"}, {Delivering, "s"}, {Hooking, "s"}}; !slices.Equal(removed, want) {
+		t.Errorf("removed %v, want %v", removed, want)
+	}
+	for _, n := range []string{"a", "sink:s", "hook:s"} {
+		if _, ok := r.Look(r.now, keyOf(n)); ok {
+			t.Errorf("%s is still on the board", n)
+		}
+	}
+	// c runs: it goes with its end.
+	r.pass(time.Minute)
+	if out := r.end("c", Result{Called: true, Token: token("late", after(time.Hour))}); !out.Removed {
+		t.Error("the end of what is gone does not say so")
+	}
+	if _, ok := r.Look(r.now, keyOf("c")); ok {
+		t.Error("c is still on the board after its end")
+	}
+	r.pass(45 * time.Minute)
+	r.expect("b")
+}
+
+func TestGoneInTheQueueIsGone(t *testing.T) {
+	r := newRig(t, []Group{provider("p", 1)}, obtaining("a"), obtaining("b"), obtaining("c"))
+	r.expect("a")
+	r.install([]Group{provider("p", 1)}, obtaining("a"), obtaining("c"))
+	r.obtain("a", time.Hour)
+	r.expect("c")
+}
+
+func TestBackBeforeItsEnd(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"))
+	r.expect("a b")
+	r.install(p8, obtaining("b"))
+	r.install(p8, obtaining("b")) // it is still gone
+	r.install(p8, obtaining("a"), obtaining("b"))
+	r.expect("") // it runs
+	out := r.end("a", Result{Called: true, Token: token("first", after(time.Hour))})
+	if out.Removed {
+		t.Error("what is back was told as removed")
+	}
+	r.nextAt("a", 45*time.Minute, whyRenewBefore)
+}
+
+func TestProviderThatIsGoneWithACallUnderWay(t *testing.T) {
+	r := newRig(t, []Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b"), obtaining("x", in("q")))
+	r.expect("a x")
+	r.install([]Group{provider("q", 1)}, obtaining("x", in("q")))
+	if _, ok := r.LookGroup("p"); ok {
+		t.Error("the group is still there")
+	}
+	r.pass(time.Second)
+	if out := r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour))); !out.Removed {
+		t.Error("the end of what is gone does not say so")
+	}
+	// Another one of that name is another one.
+	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("x", in("q")))
+	r.expect("a")
+}
+
+func TestMoveToAnotherProvider(t *testing.T) {
+	r := newRig(t, []Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b"), obtaining("x", in("q")))
+	r.expect("a x")
+	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a", in("q")), obtaining("b"), obtaining("x", in("q")))
+	r.expect("b") // a's call now counts for q
+	r.obtain("x", time.Minute)
+	r.pass(time.Minute)
+	r.expect("") // q is taken by a
+	r.obtain("a", time.Hour)
+	r.expect("x")
+	// A waiting one moves with its wish.
+	r = newRig(t, []Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b"))
+	r.expect("a")
+	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b", in("q")))
+	r.expect("b")
+	// And one that was detached counts nowhere.
+	r.Detach(r.now, keyOf("a"))
+	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a", in("q")), obtaining("b"), obtaining("c", in("q")))
+	r.expect("c")
+	r.obtain("a", time.Hour)
+}
+
+func TestOtherIdentityDiscardsTheValueAndKeepsTheFloor(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), delivering("s", "a"))
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	r.expect("sink:s")
+	r.deliver("sink:s", true)
+	r.pass(10 * time.Second)
+	r.install(p8, obtaining("a", identity("other")), delivering("s", "a"))
+	if c, m := r.Token("a"); HasValue(c) || m != (Mark{1, 1}) {
+		t.Errorf("kept %v, mark %+v; want no value and the mark", c, m)
+	}
+	if s := r.look("a"); len(s.Record.Past.History) > 0 || s.Record.Past.PlannedAt.Equal(after(45*time.Minute)) {
+		t.Errorf("kept a past: %+v", s.Record.Past)
+	}
+	r.nextAt("a", 30*time.Second, whyFloor)
+	r.expect("")
+	if r.look("sink:s").Owed {
+		t.Error("the sink is owed what is not there")
+	}
+	r.pass(20 * time.Second)
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	if _, m := r.Token("a"); m != (Mark{2, 2}) {
+		t.Errorf("mark %+v of another identity's first value; want it raised", m)
+	}
+	r.expect("sink:s")
+}
+
+func TestOtherIdentityDuringACallKeepsOnlyItsInstant(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"))
+	r.expect("a")
+	r.obtain("a", time.Minute)
+	r.pass(45 * time.Second)
+	r.expect("a")
+	r.install(p8, obtaining("a", identity("other"), inputs("in-2")))
+	r.pass(10 * time.Second)
+	r.obtain("a", day)
+	if c, _ := r.Token("a"); HasValue(c) {
+		t.Error("a value of the old identity was taken for the new one")
+	}
+	r.nextAt("a", 75*time.Second, whyFloor)
+	r.pass(20 * time.Second)
+	r.expect("a")
+	// A failure of the old identity is not the new one's either.
+	r.install(p8, obtaining("a", identity("third")))
+	r.fails("a", credential.ReasonRejected)
+	if s := r.look("a"); s.Record.Past.Parked || s.Record.Past.Failures > 0 {
+		t.Errorf("the old identity's failure: %+v", s.Record.Past)
+	}
+}
+
+func TestOtherInputsAreTriedAtOnce(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"), obtaining("c"))
+	r.expect("a b c")
+	r.fails("a", credential.ReasonRejected)
+	r.obtain("b", time.Hour)
+	r.pass(time.Minute)
+	r.install(p8, obtaining("a", inputs("in-2")), obtaining("b", inputs("in-2")), obtaining("c", inputs("in-2")))
+	r.expect("a b")
+	r.fails("a", credential.ReasonRejected)
+	r.fails("b", credential.ReasonServer)
+	r.obtain("c", time.Hour) // with the old inputs
+	r.nextAt("c", time.Minute, whyInputs)
+	r.expect("c")
+	r.obtain("c", time.Hour)
+	r.pass(time.Minute)
+	r.expect("b")
+	if s := r.look("a"); !s.Record.Past.Parked || !s.At.IsZero() {
+		t.Errorf("refused again: %+v", s)
+	}
+}
+
+func TestOtherTargetIsDeliveredAnew(t *testing.T) {
+	other := func(target string) *Task {
+		s := delivering("s", "a")
+		s.Target = target
+		return s
+	}
+	r := newRig(t, p8, obtaining("a"), delivering("s", "a"))
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	r.expect("sink:s")
+	r.install(p8, obtaining("a"), other("t-2")) // while it is being written
+	r.deliver("sink:s", true)
+	if s := r.look("sink:s"); s.Why != whyTarget || !s.Owed {
+		t.Errorf("other target: %v, owed %v", s.Why, s.Owed)
+	}
+	r.expect("sink:s")
+	r.deliver("sink:s", true)
+	r.expect("")
+	r.install(p8, obtaining("a"), other("t-3"))
+	r.expect("sink:s")
+}
+
+func TestChangeOfTimingMovesNothingToNow(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"))
+	r.expect("a b")
+	r.obtain("a", 80*time.Minute) // planned after an hour
+	r.end("b", Result{Called: true, Token: token("b", time.Time{})})
+	r.pass(40 * time.Minute)
+	for name, edit := range map[string]func(*Task){
+		"renew_before": margin(Margin{Share: 0.9}), "schedule": every(t, "@every 30m"), "jitter": jitter(Margin{Share: 0.9}),
+		"min_interval": floorOf(time.Second), "max_age": maxAge(time.Minute), "timeout": pace(func(p *Policy) { p.Timeout = time.Second }),
+	} {
+		r.install(p8, obtaining("a", edit), obtaining("b", edit))
+		if got := r.due(); got != "" {
+			t.Errorf("another %s started %s", name, got)
+		}
+		r.install(p8, obtaining("a"), obtaining("b"))
+	}
+	r.nextAt("a", time.Hour, whyRenewBefore)
+}
+
+func TestShorterMaxAge(t *testing.T) {
+	seeded := func() *rig {
+		r := newRig(t, p8, obtaining("a"), delivering("s", "a"))
+		r.expect("a")
+		r.end("a", Result{Called: true, Token: token("a", time.Time{})})
+		r.expect("sink:s")
+		r.deliver("sink:s", true)
+		return r
+	}
+	r := seeded()
+	r.pass(time.Hour)
+	r.install(p8, obtaining("a", maxAge(6*time.Hour)), delivering("s", "a"))
+	r.nextAt("a", 6*time.Hour-time.Minute, whyMaxAge)
+	if c, _ := r.Token("a"); !c.ExpiresAt.Equal(after(6 * time.Hour)) {
+		t.Errorf("expires after %s", c.ExpiresAt.Sub(instant0))
+	}
+	r.expect("sink:s") // it may show the expiry
+	// The new margin has begun, the new end has not come: then it is renewed.
+	r = seeded()
+	r.pass(6*time.Hour - 30*time.Second)
+	r.install(p8, obtaining("a", maxAge(6*time.Hour)), delivering("s", "a"))
+	r.nextAt("a", 6*time.Hour, whyMaxAge)
+	// The new end is past: the old life goes on.
+	r = seeded()
+	r.pass(7 * time.Hour)
+	r.install(p8, obtaining("a", maxAge(6*time.Hour)), delivering("s", "a"))
+	r.expect("")
+	if c, _ := r.Token("a"); !c.ExpiresAt.Equal(after(day)) {
+		t.Errorf("expires after %s; want the old end", c.ExpiresAt.Sub(instant0))
+	}
+	r.nextAt("a", day-time.Minute, whyMaxAge)
+}
+
+func TestManyExpiriesMoveTogetherInTheQueue(t *testing.T) {
+	var short, long []*Task
+	r := newRig(t, nil)
+	for i := range 60 {
+		n := fmt.Sprintf("n%02d", i)
+		short = append(short, obtaining(n, maxAge(time.Duration(7+(i*37)%60)*time.Hour)))
+		long = append(long, obtaining(n, maxAge(time.Duration(7+(i*53+11)%60)*time.Hour)))
+		r.records[Key{Obtaining, n}] = held(short[i], 0)
+	}
+	one := []Group{provider("p", 1)}
+	for _, task := range short {
+		task.Inputs = "in-2" // all are due
+	}
+	for _, task := range long {
+		task.Inputs = "in-2"
+	}
+	r.pass(time.Hour)
+	r.install(one, short...)
+	r.due()
+	r.install(one, long...)
+	var last time.Time
+	for range 59 {
+		r.end(r.only(), Result{Called: true, Token: token("new", after(100*day))})
+		r.due()
+		c, _ := r.Token(r.only())
+		if c.ExpiresAt.Before(last) {
+			t.Fatalf("%s expires at %s and was served after one of %s", r.only(), c.ExpiresAt, last)
+		}
+		last = c.ExpiresAt
+	}
+}
+
+func TestOtherConcurrencyAndRate(t *testing.T) {
+	tasks := []*Task{obtaining("a"), obtaining("b"), obtaining("c"), obtaining("d")}
+	r := newRig(t, []Group{provider("p", 1)}, tasks...)
+	r.expect("a")
+	r.install([]Group{provider("p", 3)}, tasks...)
+	r.expect("b c")
+	r.install([]Group{provider("p", 1)}, tasks...)
+	r.obtain("a", time.Hour)
+	r.obtain("b", time.Hour)
+	r.expect("") // c still runs
+	r.obtain("c", time.Hour)
+	r.expect("d")
+}
+
+func TestOtherRateGivesNoFreshBurst(t *testing.T) {
+	var tasks []*Task
+	for i := range 12 {
+		tasks = append(tasks, obtaining(fmt.Sprintf("n%02d", i)))
+	}
+	r := newRig(t, []Group{provider("p", 10)}, tasks...)
+	r.due() // ten at once, and no end yet
+	r.obtain("n00", time.Hour)
+	r.install([]Group{provider("p", 100, Rate{2, time.Minute})}, tasks...)
+	r.expect("")
+	r.pass(59 * time.Second)
+	r.expect("")
+	r.pass(time.Second)
+	if got := r.due(); got != "n10" {
+		t.Errorf("a minute after ten calls under two a minute: %q", got)
+	}
+	// The same rate again keeps its count.
+	r.install([]Group{provider("p", 100, Rate{2, time.Minute})}, tasks...)
+	r.expect("")
+}
+
+func TestRestartGivesNoFreshBurst(t *testing.T) {
+	var tasks []*Task
+	for i := range 100 {
+		tasks = append(tasks, obtaining(fmt.Sprintf("n%02d", i)))
+	}
+	groups := []Group{provider("p", 100, Rate{30, time.Second}, Rate{40, time.Minute})}
+	r := newRig(t, groups, tasks...)
+	var calls []time.Time
+	for range 300 {
+		r.due()
+		for key := range r.running {
+			calls = append(calls, r.now)
+			r.obtain(key.Name, 24*time.Hour)
+		}
+		r.pass(100 * time.Millisecond)
+		r = r.restart(groups, tasks...)
+	}
+	for _, rate := range groups[0].Rates {
+		if n := busiest(calls, rate.Per); n > rate.Calls {
+			t.Errorf("%v: %d calls in one window over restarts", rate, n)
+		}
+	}
+	if len(calls) < 15 {
+		t.Errorf("only %d calls in half a minute", len(calls))
+	}
+}
+
+func TestLowerRateDelaysForOneWindowAtMost(t *testing.T) {
+	var tasks []*Task
+	for i := range 300 {
+		tasks = append(tasks, obtaining(fmt.Sprintf("n%03d", i)))
+	}
+	r := newRig(t, []Group{provider("p", 300)}, tasks...)
+	r.due()
+	for i := range 299 {
+		r.obtain(fmt.Sprintf("n%03d", i), 24*time.Hour)
+	}
+	r.pass(time.Minute)
+	r.fails("n299", credential.ReasonServer)
+	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Hour})}, tasks...)
+	r.pass(time.Hour)
+	r.expect("n299")
+	// What lies further back than the window delays nothing: of a burst of six
+	// one was spent just now.
+	r.obtain("n299", 24*time.Hour)
+	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Minute})}, tasks...)
+	for i := range 10 {
+		r.Kick(r.now, keyOf(fmt.Sprint("n15", i)))
+	}
+	r.expect("n150 n151 n152 n153 n154")
+	r.pass(time.Second * 10 / 9)
+	r.expect("")
+	r.pass(1)
+	r.expect("n155")
+}
+
+func TestRestartKeepsCooldownFloorAndBackoff(t *testing.T) {
+	tasks := []*Task{obtaining("a"), obtaining("b"), obtaining("x", in("q")), obtaining("y", in("q"))}
+	groups := []Group{provider("p", 8), provider("q", 8)}
+	r := newRig(t, groups, tasks...)
+	r.expect("a b x y")
+	r.obtain("b", 10*time.Second)
+	r.obtain("y", 10*time.Second)
+	r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour)))
+	r.fails("x", credential.ReasonRejected)
+	r.pass(15 * time.Second)
+	r = r.restart(groups, tasks...)
+	r.expect("")
+	r.nextAt("b", time.Hour, whyCooldown)
+	r.nextAt("y", 30*time.Second, whyFloor)
+	if s := r.look("x"); !s.Record.Past.Parked || s.Why != whyParked {
+		t.Errorf("parked before, now %+v", s)
+	}
+	r.pass(15 * time.Second)
+	r.expect("y")
+}
+
+func TestCrashDuringACallIsToldAndKeepsTheFloor(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"))
+	r.records[keyOf("a")] = Begin(held(obtaining("a"), time.Hour), after(time.Minute))
+	r.now = after(70 * time.Second)
+	r = r.restart(p8, obtaining("a"))
+	r.expect("")
+	r.pass(20 * time.Second)
+	r.expect("a")
+	if s := r.running[keyOf("a")]; s.Why != whyLost || !s.Record.Past.Open {
+		t.Errorf("started as %+v", s)
+	}
+}
