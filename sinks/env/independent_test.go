@@ -136,20 +136,17 @@ func independentDocker(content string) []found {
 }
 
 var (
-	shSkip   = regexp.MustCompile(`^(?:[ \t\n;]+|#[^\n]*)`)
+	shSkip   = regexp.MustCompile(`^(?:[ \t\n]+|#[^\n]*)`)
 	shExport = regexp.MustCompile(`^export[ \t]+`)
 	shAssign = regexp.MustCompile("(?s)^([A-Za-z_][A-Za-z0-9_]*)=((?:'[^']*'|\"(?:[^\"\\\\$`]|\\\\.)*\"|\\\\.|[A-Za-z0-9_@%+=:,./#\\x80-\\xff-])*)")
 	shPart   = regexp.MustCompile("(?s)'[^']*'|\"(?:[^\"\\\\]|\\\\.)*\"|\\\\.|[^'\"\\\\]+")
 	shEscape = regexp.MustCompile("(?s)\\\\[\"\\\\`$\n]")
-	shEnd    = regexp.MustCompile(`^(?:[ \t]*(?:[\n;]|$)|[ \t]+#)`)
+	shEnd    = regexp.MustCompile(`^(?:[ \t]*(?:[\n;]|$)|[ \t]+#[^\n]*)`)
 	shNext   = regexp.MustCompile(`^[ \t]+`)
 )
 
 // independentShell understands lists of assignments, plain or exported.
 func independentShell(content string) ([]found, bool) {
-	if strings.Contains(content, ";;") || strings.HasPrefix(strings.TrimLeft(content, " \t\n"), ";") {
-		return nil, false
-	}
 	var list []found
 	at := 0
 	for at < len(content) {
@@ -167,7 +164,8 @@ func independentShell(content string) ([]found, bool) {
 			f.value = shUnquote(content[f.from:f.to])
 			list = append(list, f)
 			at += m[1]
-			if shEnd.MatchString(content[at:]) {
+			if end := shEnd.FindStringIndex(content[at:]); end != nil {
+				at += end[1]
 				break
 			}
 			gap := shNext.FindString(content[at:])
