@@ -103,11 +103,7 @@ func New(opt Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := stateKey(cfg)
-	if err != nil {
-		return nil, err
-	}
-	d.store, err = store.Open(cfg.Daemon.StateDir, store.Options{Key: key})
+	d.store, err = store.Open(cfg.Daemon.StateDir, store.Options{Key: stateKey(cfg)})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +120,7 @@ func New(opt Options) (*Daemon, error) {
 	}
 	d.report = report.New(opt.Logger)
 	d.engine = refresh.New(refresh.Options{
-		Keeper: keeper{d.store}, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
+		Keeper: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
 	d.adopt(cfg, plan, wires)
 	d.watcher = watch.New(d.watched)
