@@ -128,12 +128,17 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, r.Revision, 0)))
 	}
 	if r.Unchanged > 0 && !endless {
-		// Fixed steps through the margin, then once at expiry: whoever answers
-		// the same again is not asked in ever shorter steps. An answer that
-		// was asked for ahead of the margin does not begin the steps.
-		if step := r.Past.AttemptAt.Add(max(p.MinInterval, margin/5)); step.After(at) {
-			at, why = step, whySame
-			if tok.ExpiresAt.After(r.Past.AttemptAt) && at.After(tok.ExpiresAt) {
+		// Fixed steps from the planned instant to the expiry: whoever answers
+		// the same again is not asked in ever shorter steps. An answer that was
+		// asked for ahead of the plan does not begin them, and beyond expiry,
+		// where the server's clock has seconds to go, the floor is the step.
+		last, step := r.Past.AttemptAt, p.MinInterval
+		if tok.ExpiresAt.After(last) {
+			step = max(step, tok.ExpiresAt.Sub(at)/5)
+		}
+		if next := last.Add(step); next.After(at) {
+			at, why = next, whySame
+			if tok.ExpiresAt.After(last) && at.After(tok.ExpiresAt) {
 				at = tok.ExpiresAt
 			}
 		}
