@@ -79,9 +79,11 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	}
 	at, why := planned(t, r, seed)
 	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {
-		at, why = p, whyPlanned
-		if end := r.Token.ExpiresAt; r.Token.PolicyExpiry && end.Before(at) {
-			at, why = end, whyMaxAge // a shorter max_age ends this life earlier
+		// But not beyond the end: a max_age or a floor may be shorter by now.
+		if end := later(r.Token.ExpiresAt, r.Token.UsefulAfter); p.After(end) {
+			at = end
+		} else {
+			at, why = p, whyPlanned
 		}
 		if t.Policy.Schedule != nil {
 			if s := t.Policy.Schedule.Next(now); !s.IsZero() && s.Before(at) {
@@ -90,6 +92,13 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 		}
 	}
 	return at, why
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func retryWhy(t *Task, r Record) Why {
