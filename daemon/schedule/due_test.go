@@ -181,6 +181,34 @@ func TestSameTokenIsAskedForInFixedSteps(t *testing.T) {
 	}
 }
 
+func TestATokenThatOutlivesOurClockBySecondsIsAskedForAtTheFloor(t *testing.T) {
+	task := obtaining("a")
+	r := held(task, day)
+	// At our expiry the server says that one second is left.
+	r = Advance(task, r, answered(after(day), token("first", after(day+time.Second))), 0)
+	if got, why := due(task, r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyFloor {
+		t.Errorf("due %s after expiry, %v; want the floor", got.Sub(after(day)), why)
+	}
+}
+
+func TestJitterAddsNoSteps(t *testing.T) {
+	for _, m := range []Margin{{}, {Share: 0.25}, {Fixed: time.Hour}} {
+		task := obtaining("a", margin(m), jitter(Margin{Share: 0.5}))
+		if asked := useless(task, held(task, day), token("first", after(day)), after(day)); len(asked) > 7 {
+			t.Errorf("margin %s: asked %d times for one token", m, len(asked))
+		}
+	}
+}
+
+func TestALowerFloorEndsAWaitBeyondExpiry(t *testing.T) {
+	task := obtaining("a", floorOf(2*time.Hour))
+	r := held(task, 80*time.Minute)
+	task = obtaining("a")
+	if got, why := due(task, r, after(70*time.Minute), 0); !got.Equal(after(80*time.Minute)) || why != whyRenewBefore {
+		t.Errorf("due after %s, %v; want at expiry", got.Sub(instant0), why)
+	}
+}
+
 func TestAnEarlyUselessAnswerBeginsNoPolling(t *testing.T) {
 	task := obtaining("a")
 	r := held(task, 80*time.Minute)
