@@ -303,9 +303,15 @@ func given(list []assignment, p Pair) bool {
 func lineOf(content []byte, at int) int { return 1 + bytes.Count(content[:at], []byte("\n")) }
 
 // Refusal says why a file or a value is not edited. It repeats neither.
-type Refusal struct{ text string }
+type Refusal struct {
+	text string
+	// torn says that a save in progress may be the cause.
+	torn bool
+}
 
 // Error returns what is wrong and what to do.
 func (r *Refusal) Error() string { return r.text }
 
-func refusalf(format string, args ...any) *Refusal { return &Refusal{fmt.Sprintf(format, args...)} }
+func refusalf(format string, args ...any) *Refusal {
+	return &Refusal{text: fmt.Sprintf(format, args...)}
+}

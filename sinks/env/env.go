@@ -1,2 +1,162 @@
-// Package env keeps variables in a file of assignments.
+// Package env is the sink that keeps variables in a file of assignments, for
+// one of three readers: EnvironmentFile= of systemd, a shell that sources the
+// file, or docker run --env-file.
+//
+// The reader gets exactly the value, or the value is refused. All that does not
+// belong to the managed variables stays byte for byte; a file in which
+// assignments cannot be told from other text is refused and stays as it is.
 package env
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/sinks/kit"
+)
+
+// Kind is the line of the catalogue.
+func Kind() kit.Kind { return kit.Kind{Name: "env", Open: open} }
+
+func open(s *section.Section) kit.Binding {
+	target, b := kit.Common(s)
+	k := &Sink{
+		target: target, texts: kit.ReadTexts(s, "values"),
+		style: Style(s.Choice("style", string(Systemd), string(Systemd), string(Shell), string(Docker))),
+	}
+	b.Sink = k
+	b.Refs = kit.Refs(k.texts)
+	b.Claims = k.check(s)
+	return b
+}
+
+// check reports names and texts that the style cannot carry, and returns what
+// the sink claims of the file.
+func (k *Sink) check(s *section.Section) []kit.Claim {
+	var claims []kit.Claim
+	for _, t := range k.texts {
+		if !isName(t.Name) {
+			s.Faultf(t.At, "is no name of a variable (expected letters, digits and underscores, not starting with a digit)")
+		}
+		if _, err := k.style.dialect().quote(t.Name, t.Placeholder().Reveal()); err != nil {
+			s.Faultf(t.At, "%v", err)
+		}
+		claims = append(claims, kit.Claim{Part: t.Name, Key: t.At})
+	}
+	return claims
+}
+
+// Sink keeps variables in one file.
+type Sink struct {
+	target kit.Target
+	style  Style
+	texts  []kit.Text
+}
+
+// Deliver implements credential.Sink.
+func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.target.Deliver(ctx, k.edit(values))
+}
+
+// Preflight implements credential.Preflighter.
+func (k *Sink) Preflight(ctx context.Context) error {
+	values := make([]credential.Secret, len(k.texts))
+	for i, t := range k.texts {
+		values[i] = t.Placeholder()
+	}
+	return k.target.Preflight(ctx, k.edit(values))
+}
+
+// edit sets the values. A file that is empty, or ends within a quote, may be in
+// the middle of a save by an editor.
+func (k *Sink) edit(values []credential.Secret) kit.Edit {
+	pairs := k.pairs(values)
+	return func(old []byte, exists, settled bool) ([]byte, error) {
+		if exists && len(old) == 0 && !settled {
+			return nil, atomicfile.ErrUnready
+		}
+		content, err := Edit(old, k.style, pairs)
+		if r, ok := errors.AsType[*Refusal](err); ok && r.torn && !settled {
+			return nil, fmt.Errorf("%w: %w", atomicfile.ErrUnready, r)
+		}
+		return content, err
+	}
+}
+
+func (k *Sink) pairs(values []credential.Secret) []Pair {
+	pairs := make([]Pair, len(values))
+	for i, t := range k.texts {
+		pairs[i] = Pair{Key: t.Name, Value: values[i]}
+	}
+	return pairs
+}
+
+// Values implements kit.Inspector.
+func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return nil, err
+	}
+	return kit.ByName(k.texts, values), nil
+}
+
+// Inspect implements kit.Inspector. It sees the values as the reader does.
+func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return kit.Finding{}, err
+	}
+	want := kit.ByName(k.texts, values)
+	content, exists, err := k.target.Read(ctx)
+	if err != nil {
+		return kit.Finding{}, err
+	}
+	if !exists {
+		return kit.Judge(want, nil), nil
+	}
+	edited, err := Edit(content, k.style, k.pairs(values))
+	if err != nil {
+		return kit.Finding{}, kit.Faultf(err, "read %s: %v", k.target.Path, err)
+	}
+	if bytes.Equal(edited, content) {
+		return kit.Finding{}, nil
+	}
+	f := kit.Judge(want, read(content, k.style))
+	if f.State == kit.Same {
+		// Some version of the reader does not see a variable.
+		f.State = kit.Missing
+	}
+	return f, nil
+}
+
+// read returns the values in a file that is understood, as often as they stand
+// there. One that the reader computes is spoiled.
+func read(content []byte, style Style) []kit.Seen {
+	readings, err := style.dialect().read(content)
+	if err != nil {
+		return nil
+	}
+	var seen []kit.Seen
+	for i, list := range readings {
+		for _, a := range list {
+			if i == 0 || !slices.Contains(readings[0], a) {
+				seen = append(seen, kit.Seen{Name: a.key, Value: credential.NewSecret(a.value), Spoiled: !a.literal})
+			}
+		}
+	}
+	return seen
+}
+
+var _ interface {
+	credential.Preflighter
+	kit.Inspector
+} = (*Sink)(nil)

@@ -17,12 +17,14 @@ func readShell(content []byte) ([]assignment, error) {
 	s.commands()
 	switch {
 	case len(s.open) > 0:
-		s.fail(len(content), "a compound command or a parenthesis is opened and never closed")
+		s.unended(len(content), "a compound command or a parenthesis is opened and never closed")
 	case s.cmd.conditional:
-		s.fail(len(content), "the last command goes on behind the end of the file")
+		s.unended(len(content), "the last command goes on behind the end of the file")
 	}
 	if s.problem != "" {
-		return nil, refusalf("line %d: %s, so the file is not understood (put the variable into a file of its own)", lineOf(content, min(s.problemAt, len(content))), s.problem)
+		r := refusalf("line %d: %s, so the file is not understood (mend it, or give the sink a file of its own)", lineOf(content, min(s.problemAt, len(content))), s.problem)
+		r.torn = s.torn
+		return nil, r
 	}
 	return s.list, nil
 }
@@ -42,6 +44,7 @@ type shell struct {
 
 	problem   string
 	problemAt int
+	torn      bool // the file ended too early
 }
 
 // command is the simple command that is being read.
@@ -60,6 +63,12 @@ func (s *shell) fail(at int, problem string) {
 	s.at = len(s.src)
 }
 
+// unended fails for want of the rest of the file.
+func (s *shell) unended(at int, problem string) {
+	s.torn = s.torn || s.problem == ""
+	s.fail(at, problem)
+}
+
 // substitution skips $(…), whose commands are read like any others.
 func (s *shell) substitution() {
 	outer, depth := s.cmd, len(s.open)
@@ -70,7 +79,7 @@ func (s *shell) substitution() {
 	s.inner--
 	s.cmd = outer
 	if len(s.open) > depth {
-		s.fail(opened, "a $( is opened and never closed")
+		s.unended(opened, "a $( is opened and never closed")
 	}
 }
 

@@ -57,7 +57,9 @@ func scanSystemd(content []byte, old bool) ([]assignment, error) {
 	}
 	switch s.state {
 	case singleQuoted, doubleQuoted, doubleEscaped:
-		return nil, refusalf("line %d: a quote is opened and never closed (close it)", lineOf(content, s.opens))
+		r := refusalf("line %d: %s (close it)", lineOf(content, s.opens), unclosedQuote)
+		r.torn = true
+		return nil, r
 	case preValue, inValue, escaped:
 		s.push(content, len(content))
 	case preKey, inKey, inComment, commentEscaped:

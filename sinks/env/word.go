@@ -50,7 +50,7 @@ func (s *shell) word() word {
 // backslash reads what is quoted by one; a quoted line end is no character.
 func (s *shell) backslash(w *word) {
 	if s.at+1 == len(s.src) {
-		s.fail(s.at, "the file ends with a backslash")
+		s.unended(s.at, "the file ends with a backslash")
 		return
 	}
 	if s.src[s.at+1] != '\n' {
@@ -62,7 +62,7 @@ func (s *shell) backslash(w *word) {
 func (s *shell) single(w *word) {
 	length := bytes.IndexByte(s.src[s.at+1:], '\'')
 	if length < 0 {
-		s.fail(s.at, unclosedQuote)
+		s.unended(s.at, unclosedQuote)
 		return
 	}
 	w.text = append(w.text, s.src[s.at+1:s.at+1+length]...)
@@ -97,7 +97,7 @@ func (s *shell) double(w *word) {
 			s.at++
 		}
 	}
-	s.fail(opened, unclosedQuote)
+	s.unended(opened, unclosedQuote)
 }
 
 // backtick skips an old command substitution.
@@ -112,7 +112,7 @@ func (s *shell) backtick() {
 			return
 		}
 	}
-	s.fail(opened, "a backtick is opened and never closed")
+	s.unended(opened, "a backtick is opened and never closed")
 }
 
 // dollar skips an expansion outside quotes.
@@ -177,5 +177,5 @@ func (s *shell) brace() {
 			s.at++
 		}
 	}
-	s.fail(opened, "a ${ is opened and never closed")
+	s.unended(opened, "a ${ is opened and never closed")
 }

@@ -44,7 +44,9 @@ func look(content []byte, section string, keys []string) (survey, error) {
 		switch k {
 		case unclosed:
 			if sameName(name, section) {
-				return s, refusalf("line %d: the header [%s is not closed (add the missing bracket)", number, section)
+				r := refusalf("line %d: the header [%s is not closed (add the missing bracket)", number, section)
+				r.torn = true
+				return s, r
 			}
 			inside, first = false, false
 		case header:
@@ -85,11 +87,15 @@ func newHit(content []byte, l line, key int) hit {
 }
 
 // Refusal says why a file or a value is not edited. It repeats neither.
-type Refusal struct{ text string }
+type Refusal struct {
+	text string
+	// torn says that a save in progress may be the cause.
+	torn bool
+}
 
 // Error returns what is wrong and what to do.
 func (r *Refusal) Error() string { return r.text }
 
 func refusalf(format string, args ...any) *Refusal {
-	return &Refusal{fmt.Sprintf(format, args...)}
+	return &Refusal{text: fmt.Sprintf(format, args...)}
 }

@@ -27,6 +27,9 @@ type Binding struct {
 	// Claims are the parts of Path that it manages. Two sinks must not claim
 	// the same part; the whole-file claim clashes with every other.
 	Claims []Claim
+	// Enforce says that a value which nobody here issued is replaced when it
+	// is found in Path; otherwise it is reported and left.
+	Enforce bool
 }
 
 // RefAt is a reference and the key it stands in ("content", "values.TOKEN").

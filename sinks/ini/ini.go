@@ -1,0 +1,158 @@
+// Package ini is the sink that keeps keys of one section of an INI file, such
+// as the token in the appserver.ini of a TOTVS AppServer.
+//
+// That program reads the file and writes to it, and people edit it by hand in
+// editors of every code page. Therefore the edit works on bytes and changes
+// nothing but the values it manages; a file that is not understood is refused
+// and stays as it is.
+package ini
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/sinks/kit"
+)
+
+// Kind is the line of the catalogue.
+func Kind() kit.Kind { return kit.Kind{Name: "ini", Open: open} }
+
+func open(s *section.Section) kit.Binding {
+	target, b := kit.Common(s)
+	target.Options.Backup = s.Bool("backup", false)
+	k := &Sink{
+		target: target, section: s.Required("section"), texts: kit.ReadTexts(s, "values"),
+		createSection: s.Bool("create_section", false), createFile: s.Bool("create_file", false),
+	}
+	b.Sink = k
+	b.Refs = kit.Refs(k.texts)
+	b.Claims = k.check(s)
+	return b
+}
+
+// check reports names and texts that an INI cannot hold, and returns what the
+// sink claims of the file.
+func (k *Sink) check(s *section.Section) []kit.Claim {
+	if k.section != "" {
+		if err := checkName(k.section); err != nil {
+			s.Faultf("section", "%v", err)
+		}
+	}
+	var claims []kit.Claim
+	first := map[string]string{}
+	for _, t := range k.texts {
+		if err := checkName(t.Name); err != nil {
+			s.Faultf(t.At, "the name %v", err)
+		} else if other := first[fold(t.Name)]; other != "" {
+			s.Faultf(t.At, "is the same key as %s, since case does not count in an INI (expected each key once)", other)
+		}
+		first[fold(t.Name)] = t.At
+		if p := t.Placeholder(); !p.IsZero() {
+			if err := checkValue(p); err != nil {
+				s.Faultf(t.At, "%v", err)
+			}
+		}
+		claims = append(claims, kit.Claim{Part: fold(k.section + "/" + t.Name), Key: t.At})
+	}
+	return claims
+}
+
+// Sink keeps the keys of one section.
+type Sink struct {
+	target                    kit.Target
+	section                   string
+	texts                     []kit.Text
+	createSection, createFile bool
+}
+
+// Deliver implements credential.Sink.
+func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.target.Deliver(ctx, k.edit(values))
+}
+
+// Preflight implements credential.Preflighter.
+func (k *Sink) Preflight(ctx context.Context) error {
+	values := make([]credential.Secret, len(k.texts))
+	for i, t := range k.texts {
+		values[i] = t.Placeholder()
+	}
+	return k.target.Preflight(ctx, k.edit(values))
+}
+
+// edit sets the values. A file that is gone, empty or without the section may
+// be in the middle of a save by the AppServer or an editor.
+func (k *Sink) edit(values []credential.Secret) kit.Edit {
+	pairs := make([]Pair, len(values))
+	for i, t := range k.texts {
+		pairs[i] = Pair{Key: t.Name, Value: values[i]}
+	}
+	return func(old []byte, exists, settled bool) ([]byte, error) {
+		if !exists && !(settled && k.createFile) {
+			return nil, maybe(settled, refusalf("the file does not exist (create it, correct the path, or set create_file = true)"))
+		}
+		opt := EditOptions{CreateSection: settled && k.createSection || !exists}
+		content, _, err := Edit(old, k.section, pairs, opt)
+		if errors.Is(err, ErrNoSection) {
+			return nil, maybe(settled, kit.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.target.Path))
+		}
+		if r, ok := errors.AsType[*Refusal](err); ok && r.torn {
+			return nil, maybe(settled, r)
+		}
+		return content, err
+	}
+}
+
+// maybe marks an error that may come from a save in progress, unless the file
+// has been so for a while.
+func maybe(settled bool, err error) error {
+	if settled {
+		return err
+	}
+	return fmt.Errorf("%w: %w", atomicfile.ErrUnready, err)
+}
+
+// Values implements kit.Inspector.
+func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return nil, err
+	}
+	return kit.ByName(k.texts, values), nil
+}
+
+// Inspect implements kit.Inspector.
+func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, error) {
+	want, err := k.Values(set)
+	if err != nil {
+		return kit.Finding{}, err
+	}
+	content, exists, err := k.target.Read(ctx)
+	if err != nil {
+		return kit.Finding{}, err
+	}
+	if !exists {
+		return kit.Judge(want, nil), nil
+	}
+	keys := make([]string, len(k.texts))
+	for i, t := range k.texts {
+		keys[i] = t.Name
+	}
+	seen, err := read(content, k.section, keys)
+	if err != nil {
+		return kit.Finding{}, kit.Faultf(err, "read %s: %v", k.target.Path, err)
+	}
+	return kit.Judge(want, seen), nil
+}
+
+var _ interface {
+	credential.Preflighter
+	kit.Inspector
+} = (*Sink)(nil)

@@ -1,0 +1,28 @@
+package ini
+
+import (
+	"bytes"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/sinks/kit"
+)
+
+// read returns the values of keys of a section, as often as they stand there.
+// A value with blanks behind it is spoiled: a reader may take them for a part
+// of it.
+func read(content []byte, section string, keys []string) ([]kit.Seen, error) {
+	if err := checkContent(content); err != nil {
+		return nil, err
+	}
+	s, err := look(content, section, keys)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]kit.Seen, len(s.hits))
+	for i, h := range s.hits {
+		raw := content[h.from:h.to]
+		value := bytes.Trim(raw, blanks)
+		seen[i] = kit.Seen{Name: keys[h.key], Value: credential.NewSecret(string(value)), Spoiled: len(value) != len(raw)}
+	}
+	return seen, nil
+}
