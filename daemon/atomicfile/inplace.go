@@ -12,6 +12,9 @@ import (
 // stands against replacing it. First the space is made sure of, so that a full
 // disk cannot stop it half way; then the old bytes are written over.
 func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error) (Result, error) {
+	if err := j.quiet(t); err != nil {
+		return Result{}, err
+	}
 	fd, err := j.openInPlace(t, why)
 	if err != nil {
 		return Result{}, err
@@ -23,6 +26,10 @@ func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error)
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
+	reserved, err := j.reserve(fd, content)
+	if err != nil {
+		return Result{}, err
+	}
 	if same, err := j.unchanged(t, j.at.name); err != nil || !same {
 		return Result{}, changedOr(err)
 	}
@@ -31,25 +38,41 @@ func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error)
 			return Result{}, j.ownerFault(err)
 		}
 	}
-	if err := j.secure(fd, t.content, content); err != nil {
-		return Result{}, fault("make room for the new content of", j.at.path(), errors.Join(err, j.restore(fd, nil, len(t.content))))
+	if !reserved {
+		if err := j.extend(fd, t.content, content); err != nil {
+			return Result{}, err
+		}
 	}
-	err = j.sys.write(fd, content, 0)
-	if err == nil && len(content) < len(t.content) {
+	if err := j.overwrite(fd, t.content, content, why); err != nil {
+		return Result{}, err
+	}
+	// Whoever replaced the file meanwhile has left us with an inode that
+	// nobody sees: start again from what that program wrote.
+	if now, err := j.sys.look(j.at.dir, j.at.name); err != nil || !sameInode(&now, &t.st) {
+		return Result{}, errChanged
+	}
+	return Result{Changed: true, InPlace: true}, nil
+}
+
+// overwrite writes the new content over the old and puts the old back when
+// that fails.
+func (j *job) overwrite(fd int, old, content []byte, why error) error {
+	err := j.sys.write(fd, content, 0)
+	if err == nil && len(content) < len(old) {
 		err = j.sys.truncate(fd, int64(len(content)))
 	}
 	if err == nil {
 		err = j.sys.sync(fd)
 	}
 	if err == nil {
-		return Result{Changed: true, InPlace: true}, nil
+		return nil
 	}
 	e := fault("write in place (because "+why.Error()+")", j.at.path(), err)
-	if undone := j.restore(fd, t.content, len(t.content)); undone != nil {
+	if undone := j.restore(fd, old, len(old)); undone != nil {
 		e.Err = fmt.Errorf("%w; the old content could not be put back: %w", err, undone)
-		return Result{}, late(e)
+		return late(e)
 	}
-	return Result{}, e
+	return e
 }
 
 // openInPlace opens the inode that was read for writing.
@@ -75,6 +98,8 @@ func (j *job) inPlaceFault(err, why error) error {
 	switch {
 	case isAny(err, unix.ENOENT, unix.ELOOP):
 		return errChanged
+	case isAny(err, unix.EAGAIN):
+		return j.leasedByOther(err)
 	case isAny(err, unix.ETXTBSY):
 		return fault("write", j.at.path(), fmt.Errorf("%w: it is being run as a program", err))
 	}
@@ -86,21 +111,39 @@ func (j *job) inPlaceFault(err, why error) error {
 	return e
 }
 
-// secure makes sure that writing the content cannot run out of space. Where
-// the file system cannot reserve, the part beyond the old length is written
-// first and synced, since some file systems speak of a full disk only then.
-func (j *job) secure(fd int, old, content []byte) error {
+// reserve makes sure that writing the content cannot run out of space. It
+// reports false where the file system cannot do that.
+func (j *job) reserve(fd int, content []byte) (bool, error) {
 	err := j.sys.reserve(fd, int64(len(content)))
-	if !isAny(err, unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL, unix.EPERM) {
-		return err
+	switch {
+	case err == nil:
+		return true, nil
+	case isAny(err, unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL, unix.EPERM):
+		return false, nil
 	}
+	return false, fault("make room for the new content of", j.at.path(), err)
+}
+
+// extend writes what lies beyond the old length, where space cannot be
+// reserved, and syncs it, since some file systems speak of a full disk only
+// then. Nothing of the old content is touched by that.
+func (j *job) extend(fd int, old, content []byte) error {
 	if len(content) <= len(old) {
 		return nil
 	}
-	if err := j.sys.write(fd, content[len(old):], int64(len(old))); err != nil {
-		return err
+	err := j.sys.write(fd, content[len(old):], int64(len(old)))
+	if err == nil {
+		err = j.sys.sync(fd)
 	}
-	return j.sys.sync(fd)
+	if err == nil {
+		return nil
+	}
+	e := fault("make room for the new content of", j.at.path(), err)
+	if undone := j.restore(fd, nil, len(old)); undone != nil {
+		e.Err = fmt.Errorf("%w; the old length could not be put back: %w", err, undone)
+		return late(e)
+	}
+	return e
 }
 
 // restore gives the file its old content and length back; no content means

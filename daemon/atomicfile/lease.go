@@ -1,6 +1,10 @@
 package atomicfile
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // lease asks for a read lease on a file. It reports false when the system
 // grants none here (not our file, a network file system), and EAGAIN when the
@@ -26,9 +30,35 @@ func (s system) leaseHeld(fd int) bool {
 	return err == nil && kind == unix.F_RDLCK
 }
 
-func (s system) unlease(fd int) {
-	_ = s.do("unlease", func() error {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
-		return err
-	})
+// quiet reports errOpened while another program has the file open for writing.
+// It waits a quarter of the patience at most, since some programs keep a file
+// open for all of their life.
+func (j *job) quiet(t *target) error {
+	leased, err := j.sys.lease(t.fd)
+	if leased {
+		j.sys.unlease(t.fd)
+	}
+	return j.busy(err)
+}
+
+func (j *job) busy(leaseErr error) error {
+	if isAny(leaseErr, unix.EAGAIN) && j.waited < unreadyPatience/4 {
+		return errOpened
+	}
+	return nil
+}
+
+// unlease returns the lease, which always succeeds.
+func (system) unlease(fd int) {
+	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
+}
+
+// leasedByOther answers an open that a lease of another program stopped (a
+// file server holds such). The kernel has asked for it back by then, so that
+// the next open succeeds unless that program does not let go.
+func (j *job) leasedByOther(err error) error {
+	if j.waited < unreadyPatience {
+		return errOpened
+	}
+	return fault("open", j.at.path(), fmt.Errorf("%w: another program holds it by a lease", err))
 }

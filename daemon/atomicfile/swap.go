@@ -62,8 +62,8 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 // opens it then, which the kernel lets wait until the lease is returned.
 func (j *job) exchange(t *target, x *temporary) error {
 	leased, err := j.sys.lease(t.fd)
-	if isAny(err, unix.EAGAIN) && j.waited < unreadyPatience/4 {
-		return errOpened
+	if err := j.busy(err); err != nil {
+		return err
 	}
 	if leased {
 		defer j.sys.unlease(t.fd)
@@ -77,7 +77,7 @@ func (j *job) exchange(t *target, x *temporary) error {
 	case isAny(err, unix.ENOENT):
 		return errChanged
 	case isAny(err, unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM):
-		return j.overwrite(x) // The file system, or a filter of system calls, does not know it.
+		return j.renameOver(t, x) // The file system, or a filter of system calls, does not know it.
 	default:
 		return j.renameFault(err)
 	}
@@ -91,9 +91,12 @@ func (j *job) exchange(t *target, x *temporary) error {
 	return changedOr(err)
 }
 
-// overwrite is the plain rename, for file systems that cannot exchange. It
+// renameOver is the plain rename, for file systems that cannot exchange. It
 // comes right after a comparison, but cannot see what happened between.
-func (j *job) overwrite(x *temporary) error {
+func (j *job) renameOver(t *target, x *temporary) error {
+	if same, err := j.unchanged(t, j.at.name); err != nil || !same {
+		return changedOr(err)
+	}
 	if err := j.sys.rename(j.at.dir, x.name, j.at.name); err != nil {
 		return j.renameFault(err)
 	}

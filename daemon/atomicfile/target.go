@@ -23,10 +23,11 @@ type target struct {
 type identity struct {
 	dev, ino       uint64
 	mode, uid, gid uint32
+	size           int64
 }
 
 func identityOf(st *unix.Stat_t) identity {
-	return identity{st.Dev, st.Ino, st.Mode, st.Uid, st.Gid}
+	return identity{st.Dev, st.Ino, st.Mode, st.Uid, st.Gid, st.Size}
 }
 
 func sameInode(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
@@ -88,6 +89,8 @@ func (j *job) tryOpen() (*target, error) {
 	switch {
 	case isAny(err, unix.ENOENT, unix.ELOOP, unix.ENXIO): // It went, or became a link or a socket, just now.
 		return nil, errChanged
+	case isAny(err, unix.EAGAIN):
+		return nil, j.leasedByOther(err)
 	case isAny(err, unix.EACCES, unix.EPERM):
 		return nil, &Error{Op: "read", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre())}
 	case err != nil:
@@ -140,9 +143,9 @@ func (j *job) tooLarge(op string) error {
 }
 
 // pin finds out whether the inode has to be kept. A file with further hard
-// links in a folder that others can change may be anybody's file that was
-// linked there to have it overwritten: only the folder's sole owner, who could
-// have done it to nobody but himself, is believed.
+// links in a folder that others can change, sticky or not, may be anybody's
+// file that was linked there to have it overwritten: only a file that belongs
+// to the sole other user who could have done that is believed.
 func (j *job) pin(t *target) error {
 	attributes := j.sys.attributes(j.at.dir, j.at.name)
 	switch {
@@ -151,7 +154,8 @@ func (j *job) pin(t *target) error {
 			Err: fmt.Errorf("%w: the file is immutable or append-only (take that off with chattr -i -a)", unix.EPERM)}
 	case t.st.Nlink > 1:
 		t.pinned = "it has several hard links"
-		if j.sys.exposed(j.at.dir, &j.at.st, &t.st) && (j.sys.othersWrite(j.at.dir, &j.at.st) || t.st.Uid != j.at.st.Uid) {
+		owned := j.at.st.Uid == 0 || j.at.st.Uid == uint32(unix.Geteuid()) || j.at.st.Uid == t.st.Uid
+		if !owned || j.sys.othersWrite(j.at.dir, &j.at.st) {
 			return refuse("write", j.at.path(), "it has several hard links, and another local user can change the folder, "+
 				"so that it may be a file from elsewhere (remove the other links, or the write permission of others)")
 		}
@@ -172,8 +176,13 @@ func (j *job) readTarget(t *target) (err error) {
 }
 
 // unchanged reports whether the entry of that name is still the file that was
-// read, with the same content, mode and owner.
+// read, with the same content, mode and owner. The entry is looked at last:
+// most programs replace a file by renaming.
 func (j *job) unchanged(t *target, name string) (bool, error) {
+	data, err := j.sys.read(t.fd, int64(len(t.content)), int64(len(t.content))+1)
+	if err != nil {
+		return false, fault("compare", j.at.path(), err)
+	}
 	now, err := j.sys.look(j.at.dir, name)
 	if isAny(err, unix.ENOENT) {
 		return false, nil
@@ -181,12 +190,5 @@ func (j *job) unchanged(t *target, name string) (bool, error) {
 	if err != nil {
 		return false, fault("compare", j.at.path(), err)
 	}
-	if identityOf(&now) != identityOf(&t.st) {
-		return false, nil
-	}
-	data, err := j.sys.read(t.fd, int64(len(t.content)), int64(len(t.content))+1)
-	if err != nil {
-		return false, fault("compare", j.at.path(), err)
-	}
-	return bytes.Equal(data, t.content), nil
+	return identityOf(&now) == identityOf(&t.st) && bytes.Equal(data, t.content), nil
 }

@@ -33,6 +33,15 @@ type unfit struct{ cause *Error }
 func (u *unfit) Error() string { return u.cause.Error() }
 func (u *unfit) Unwrap() error { return u.cause }
 
+// denied makes a refusal of the system, and nothing else, a reason to write in
+// place.
+func denied(e *Error) error {
+	if isAny(e.Err, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP) {
+		return &unfit{e}
+	}
+	return e
+}
+
 // newTemporary creates an empty file that only we can read.
 func (j *job) newTemporary() (*temporary, error) {
 	for range 100 {
@@ -88,12 +97,12 @@ func (j *job) dress(x *temporary, t *target) error {
 	}
 	if x.st.Mode&0o7777 != mode {
 		if err := j.sys.chmod(x.fd, mode); err != nil {
-			return &unfit{fault(fmt.Sprintf("set mode %04o of", mode), j.at.path(), err)}
+			return denied(fault(fmt.Sprintf("set mode %04o of", mode), j.at.path(), err))
 		}
 	}
 	if t.exists {
 		if err := j.sys.copyAttributes(t.fd, x.fd); err != nil {
-			return &unfit{fault("copy the access list of", j.at.path(), err)}
+			return denied(fault("copy the access list of", j.at.path(), err))
 		}
 	}
 	return j.give(x, t, owner{want.uid, -1})

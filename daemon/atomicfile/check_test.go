@@ -1,0 +1,116 @@
+package atomicfile
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Check leaves no trace: not in the file, not beside it, and nothing that a
+// watcher of the file would take for a write.
+func TestCheckChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o640)
+	hard := filepath.Join(t.TempDir(), "f")
+	put(t, hard, "old", 0o640)
+	hardLinked(t, hard)
+	for _, p := range []string{path, hard} {
+		before := stat(t, p)
+		watch, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(watch)
+		if _, err := unix.InotifyAddWatch(watch, p, unix.IN_ALL_EVENTS&^(unix.IN_OPEN|unix.IN_ACCESS|unix.IN_CLOSE_NOWRITE)); err != nil {
+			t.Fatal(err)
+		}
+		edited := false
+		err = Check(t.Context(), p, Options{Backup: true}, func(old []byte, exists bool) ([]byte, error) {
+			edited = true
+			return append(old, "new"...), nil
+		})
+		if err != nil || !edited {
+			t.Errorf("Check: %v", err)
+		}
+		if after := stat(t, p); after.Mtim != before.Mtim || after.Ctim != before.Ctim {
+			t.Error("the file was touched")
+		}
+		if n, err := unix.Read(watch, make([]byte, 4096)); !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("%d bytes of events, %v", n, err)
+		}
+		wantHolds(t, p, "old")
+	}
+	fresh := filepath.Join(t.TempDir(), "f")
+	if err := Check(t.Context(), fresh, Options{Create: true, Mode: 0o640}, to("new")); err != nil {
+		t.Error(err)
+	}
+	if names := list(t, filepath.Dir(fresh)); len(names) > 0 {
+		t.Errorf("folder holds %v", names)
+	}
+	wantError(t, Check(t.Context(), fresh, Options{}, to("new")), Missing)
+}
+
+func TestCheckReportsTheEdit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	mine := errors.New("mine")
+	if err := Check(t.Context(), path, Options{}, func([]byte, bool) ([]byte, error) { return nil, mine }); err != mine {
+		t.Errorf("error %v", err)
+	}
+	n := 0
+	err := quick().check(t.Context(), path, Options{}, func([]byte, bool) ([]byte, error) {
+		if n++; n < 4 {
+			return nil, ErrUnready
+		}
+		return []byte("x"), nil
+	})
+	if err != nil || n != 4 {
+		t.Errorf("after %d tries: %v", n, err)
+	}
+}
+
+// Each call to the system that fails is a finding, and none leaves anything.
+func TestCheckWithFaults(t *testing.T) {
+	for _, sc := range scenarios {
+		if sc.deny != nil {
+			continue
+		}
+		dir := memory(t)
+		for n, more := 1, true; more; n++ {
+			path := sc.set(t, dir)
+			calls, failed := 0, ""
+			s := quick()
+			s.before = func(op string) error {
+				if calls++; calls == n {
+					failed = op
+					return unix.EIO
+				}
+				return nil
+			}
+			err := s.check(t.Context(), path, sc.opt, to("new"))
+			more = failed != ""
+			harmless := !more || failed == "lock" || failed == "attributes" || failed == "acl" || failed == "remove" ||
+				failed == "list attributes" || failed == "get attribute" || failed == "set attribute"
+			// A second look that fails is only taken again.
+			if (err == nil) != harmless && failed != "look" {
+				t.Errorf("%s: %q failing: %v", sc.name, failed, err)
+			}
+			wantNoLeftOver(t, dir)
+			if sc.old != "" && get(t, path) != sc.old {
+				t.Errorf("%s: %q failing: the file was changed", sc.name, failed)
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	s := quick()
+	s.before = func(op string) error {
+		if op == "remove" {
+			return unix.EIO
+		}
+		return nil
+	}
+	wantError(t, s.check(t.Context(), path, Options{}, to("new")), IO, "remove a temporary file")
+}

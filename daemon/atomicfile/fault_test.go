@@ -1,0 +1,317 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// scenario is one way through Replace, prepared in an empty folder.
+type scenario struct {
+	name    string
+	opt     Options
+	old     string // "" for a file that does not exist
+	prepare func(t testing.TB, path string)
+	deny    map[string]error // calls that this system never grants
+}
+
+var scenarios = []scenario{
+	{name: "exchange", old: "old content"},
+	{name: "exchange with backup", old: "old content", opt: Options{Backup: true}},
+	{name: "through a link", old: "old content", prepare: throughLink},
+	{name: "create", opt: Options{Create: true}},
+	{name: "create by hard link", opt: Options{Create: true}, deny: map[string]error{"rename new": unix.EINVAL}},
+	{name: "create by rename", opt: Options{Create: true}, deny: map[string]error{"rename new": unix.EINVAL, "hard link": unix.EPERM}},
+	{name: "plain rename", old: "old content", deny: map[string]error{"exchange": unix.EINVAL}},
+	{name: "in place, longer", old: "old", prepare: hardLinked},
+	{name: "in place, shorter", old: "old content that is longer than the new one", opt: Options{Backup: true}, prepare: hardLinked},
+	{name: "in place, nothing reserved", old: "old", prepare: hardLinked, deny: map[string]error{"reserve": unix.EOPNOTSUPP}},
+	{name: "in place since busy", old: "old", deny: map[string]error{"exchange": unix.EBUSY}},
+}
+
+func throughLink(t testing.TB, path string) {
+	if err := errors.Join(os.Rename(path, path+".real"), os.Symlink(path+".real", path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hardLinked(t testing.TB, path string) {
+	if err := os.Link(path, path+".other"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (sc scenario) set(t testing.TB, dir string) string {
+	path := filepath.Join(dir, "f")
+	for _, name := range list(t, dir) {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sc.old != "" {
+		put(t, path, sc.old, 0o640)
+	}
+	if sc.prepare != nil {
+		sc.prepare(t, path)
+	}
+	return path
+}
+
+const fresh = "new content, fresh"
+
+// Every call to the system fails once, with each of several causes: the old
+// content is intact, nothing is left over, and an error that came after the
+// change says so.
+func TestEveryCallMayFail(t *testing.T) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			dir := memory(t)
+			for _, cause := range []error{unix.EIO, unix.ENOSPC, unix.EPERM, unix.EACCES, unix.EROFS, unix.EINVAL, unix.EBUSY} {
+				for n := 1; sc.failNth(t, dir, n, cause); n++ {
+				}
+			}
+		})
+	}
+}
+
+// failNth lets the nth call fail and reports whether there was one.
+func (sc scenario) failNth(t *testing.T, dir string, n int, cause error) bool {
+	path := sc.set(t, dir)
+	calls, failed := 0, ""
+	s := quick()
+	s.before = func(op string) error {
+		if calls++; calls == n {
+			failed = op
+			return cause
+		}
+		return sc.deny[op]
+	}
+	result, err := s.replace(t.Context(), path, sc.opt, to(fresh))
+	if failed == "" {
+		if err != nil || !result.Changed {
+			t.Errorf("nothing failed, yet Replace = %+v, %v", result, err)
+		}
+		return false
+	}
+	what := fmt.Sprintf("call %d (%s) failing with %v: Replace = %+v, %v", n, failed, cause, result, err)
+	wantNoLeftOver(t, filepath.Dir(path))
+	holds, readErr := os.ReadFile(path)
+	switch {
+	case err == nil, MayHaveChanged(err):
+		if string(holds) != fresh {
+			t.Errorf("%s, but the file holds %q", what, holds)
+		}
+	case sc.old == "" && !errors.Is(readErr, os.ErrNotExist):
+		t.Errorf("%s, but the file holds %q, %v", what, holds, readErr)
+	case string(holds) != sc.old:
+		t.Errorf("%s, but the file holds %q", what, holds)
+	}
+	if err != nil && !MayHaveChanged(err) && !errors.Is(err, cause) && !strings.Contains(err.Error(), "again and again") {
+		t.Errorf("%s: the cause is lost", what)
+	}
+	return true
+}
+
+// A call that fails for good must not tear the file either. What cannot be
+// removed is left, of course.
+func TestEveryCallMayFailForGood(t *testing.T) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			ops, dir := map[string]bool{}, memory(t)
+			s := quick()
+			s.before = func(op string) error { ops[op] = true; return sc.deny[op] }
+			if _, err := s.replace(t.Context(), sc.set(t, dir), sc.opt, to(fresh)); err != nil {
+				t.Fatal(err)
+			}
+			for op := range ops {
+				for _, cause := range []error{unix.EIO, unix.EPERM, unix.ENOSPC} {
+					path := sc.set(t, dir)
+					s.before = func(now string) error {
+						if now == op {
+							return cause
+						}
+						return sc.deny[now]
+					}
+					_, err := s.replace(t.Context(), path, sc.opt, to(fresh))
+					if op != "remove" {
+						wantNoLeftOver(t, filepath.Dir(path))
+					}
+					holds, _ := os.ReadFile(path)
+					if string(holds) != fresh && string(holds) != sc.old || string(holds) == sc.old && err == nil {
+						t.Errorf("%s failing with %v: the file holds %q, %v", op, cause, holds, err)
+					}
+					if string(holds) == fresh && err != nil && !MayHaveChanged(err) {
+						t.Errorf("%s failing with %v: changed, but the error does not say so: %v", op, cause, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A disk that fills up while a file is written in place must not tear it, at
+// whatever write.
+func TestInPlaceSurvivesAFullDisk(t *testing.T) {
+	for _, sizes := range [][2]int{{10, 50}, {50, 10}, {30, 30}} {
+		old, text := strings.Repeat("o", sizes[0]), strings.Repeat("n", sizes[1])
+		for n := 1; n <= 2; n++ {
+			path := filepath.Join(t.TempDir(), "f")
+			put(t, path, old, 0o600)
+			hardLinked(t, path)
+			writes := 0
+			s := quick()
+			s.before = func(op string) error {
+				switch {
+				case op == "reserve":
+					return unix.EOPNOTSUPP
+				case op != "write":
+					return nil
+				}
+				if writes++; writes == n {
+					return unix.ENOSPC
+				}
+				return nil
+			}
+			_, err := s.replace(t.Context(), path, Options{}, to(text))
+			if writes < n {
+				break
+			}
+			wantError(t, err, NoSpace, "free space")
+			wantHolds(t, path, old)
+		}
+	}
+}
+
+// When the old content cannot even be put back, the error says that the file
+// may have changed.
+func TestInPlaceThatCannotBeUndone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old content", 0o600)
+	hardLinked(t, path)
+	s := quick()
+	s.before = func(op string) error {
+		if op == "truncate" {
+			return unix.EIO
+		}
+		return nil
+	}
+	_, err := s.replace(t.Context(), path, Options{}, to("new"))
+	wantError(t, err, IO, "several hard links", "could not be put back")
+	if !MayHaveChanged(err) {
+		t.Error("it does not say that the file may have changed")
+	}
+}
+
+// The error texts of a plain failure name the cure.
+func TestErrorsNameTheCure(t *testing.T) {
+	for _, tt := range []struct {
+		op    string
+		cause unix.Errno
+		opt   Options
+		prep  func(testing.TB, string)
+		kind  Kind
+		words []string
+	}{
+		{op: "sync", cause: unix.ENOSPC, kind: NoSpace, words: []string{"free space"}},
+		{op: "sync", cause: unix.EDQUOT, kind: NoSpace, words: []string{"raise the quota"}},
+		{op: "sync folder", cause: unix.EIO, kind: IO, words: []string{"sync the folder"}},
+		{op: "open", cause: unix.EACCES, kind: Unwritable, words: []string{"search the folder", "allow it to"}},
+		{op: "create", cause: unix.ENOENT, kind: Missing, words: []string{"removed at this moment"}},
+		{op: "create", cause: unix.EACCES, opt: Options{Backup: true}, prep: hardLinked, kind: Unwritable, words: []string{"backup", "ReadWritePaths="}},
+		{op: "chown", cause: unix.EPERM, opt: Options{Owner: "12345"}, kind: Unwritable, words: []string{`owner "12345"`, "CAP_CHOWN"}},
+		{op: "chown", cause: unix.EPERM, opt: Options{Group: "12345"}, kind: Unwritable, words: []string{`group "12345"`, "setgid"}},
+		{op: "chown", cause: unix.EPERM, opt: Options{Owner: "12345", Group: "54321"}, kind: Unwritable, words: []string{`owner "12345" and group "54321"`}},
+		{op: "chown", cause: unix.EIO, opt: Options{Owner: "12345"}, kind: IO, words: []string{"owner"}},
+		{op: "chown", cause: unix.EPERM, opt: Options{Owner: "12345"}, prep: hardLinked, kind: Unwritable, words: []string{`owner "12345"`}},
+	} {
+		path := filepath.Join(t.TempDir(), "f")
+		put(t, path, "old", 0o600)
+		if tt.prep != nil {
+			tt.prep(t, path)
+		}
+		s := quick()
+		s.before = func(op string) error {
+			if op == tt.op {
+				return tt.cause
+			}
+			return nil
+		}
+		_, err := s.replace(t.Context(), path, tt.opt, to("new"))
+		wantError(t, err, tt.kind, tt.words...)
+		if !MayHaveChanged(err) {
+			wantHolds(t, path, "old")
+		}
+	}
+}
+
+// Replacing and writing in place may both be impossible; the message names
+// both, the cure for the first in front.
+func TestNeitherReplacedNorWritten(t *testing.T) {
+	for _, cause := range []unix.Errno{unix.EACCES, unix.EROFS, unix.EPERM} {
+		path := filepath.Join(t.TempDir(), "f")
+		put(t, path, "old", 0o600)
+		s := quick()
+		s.before = func(op string) error {
+			if op == "create" || op == "writable" {
+				return cause
+			}
+			return nil
+		}
+		err := s.check(t.Context(), path, Options{}, to("new"))
+		wantError(t, err, Unwritable, "create a temporary file in", "ReadWritePaths=", "nor can the file be written in place")
+		wantHolds(t, path, "old")
+	}
+}
+
+func TestBusyProgramFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sleep")
+	data, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Skip("no program to run:", err)
+	}
+	put(t, path, string(data), 0o755)
+	hardLinked(t, path)
+	p, err := os.StartProcess(path, []string{path, "60"}, &os.ProcAttr{})
+	if err != nil {
+		t.Skip("the temporary folder runs no programs:", err)
+	}
+	defer func() { _ = p.Kill(); _, _ = p.Wait() }()
+	_, err = Replace(t.Context(), path, Options{}, to("new"))
+	wantError(t, err, Conflict, "run as a program")
+	if got := get(t, path); got != string(data) {
+		t.Error("the file was changed")
+	}
+}
+
+func TestOwnerThatDoesNotExist(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	_, err := Replace(t.Context(), path, Options{Owner: "no-such-user"}, to("new"))
+	wantError(t, err, Unwritable, "no-such-user", "create the user")
+	_, err = Replace(t.Context(), path, Options{Group: "no-such-group"}, to("new"))
+	wantError(t, err, Unwritable, "no-such-group", "create the group")
+	wantHolds(t, path, "old")
+	o, err := lookUpOwner(path, Options{Owner: "root", Group: "root"})
+	if err != nil || o != (owner{0, 0}) {
+		t.Errorf("root is %v, %v", o, err)
+	}
+}
+
+func TestInterruptedCallsAreMadeAgain(t *testing.T) {
+	n := 0
+	err := system{}.do("x", func() error {
+		if n++; n < 3 {
+			return unix.EINTR
+		}
+		return nil
+	})
+	if err != nil || n != 3 {
+		t.Errorf("%d calls, %v", n, err)
+	}
+}

@@ -1,0 +1,577 @@
+package atomicfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// setLine is an edit that sets one line "key=value" and keeps all others.
+func setLine(key, value string) Edit {
+	return func(old []byte, _ bool) ([]byte, error) {
+		lines := strings.SplitAfter(string(old), "\n")
+		for i, line := range lines {
+			if strings.HasPrefix(line, key+"=") {
+				lines[i] = key + "=" + value + "\n"
+				return []byte(strings.Join(lines, "")), nil
+			}
+		}
+		return []byte(string(old) + key + "=" + value + "\n"), nil
+	}
+}
+
+// Another program's change, made at any point of the call, survives.
+func TestChangesOfOthersSurvive(t *testing.T) {
+	others := map[string]func(t testing.TB, path string){
+		"replaces": func(t testing.TB, path string) {
+			put(t, path+".new", get(t, path)+"b=other\n", 0o644)
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Error(err)
+			}
+		},
+		"appends": func(t testing.TB, path string) {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK, 0)
+			if err != nil {
+				return // A lease is held: a real program would wait for its end.
+			}
+			defer f.Close()
+			if _, err := f.WriteString("b=other\n"); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	for name, other := range others {
+		for _, sc := range scenarios {
+			if sc.old == "" || strings.Contains(sc.name, "link") {
+				continue
+			}
+			t.Run(name+"/"+sc.name, func(t *testing.T) {
+				dir := memory(t)
+				for n := 1; otherAtCall(t, sc.set(t, dir), sc, other, n); n++ {
+				}
+			})
+		}
+	}
+}
+
+// otherAtCall lets the other program act right before the nth call to the system, and
+// reports whether that was before the change was complete.
+func otherAtCall(t *testing.T, path string, sc scenario, other func(testing.TB, string), n int) bool {
+	put(t, path, "a=old\n", 0o644)
+	calls, wrote, done, reserved := 0, "", false, false
+	s := quick()
+	s.before = func(op string) error {
+		if calls++; calls == n {
+			before := get(t, path)
+			other(t, path)
+			if get(t, path) != before {
+				wrote = op
+			}
+		}
+		// Nothing can see what comes between comparing and a plain rename, or
+		// in the middle of writing in place.
+		reserved = reserved || op == "reserve"
+		if wrote == op && (op == "rename" && strings.HasPrefix(sc.name, "plain") || op != "read" && op != "look" && reserved) {
+			wrote = ""
+		}
+		done = done || op == "sync folder"
+		return sc.deny[op]
+	}
+	_, err := s.replace(t.Context(), path, sc.opt, setLine("a", "ours"))
+	if calls < n {
+		return false
+	}
+	if err != nil {
+		t.Errorf("the other at call %d (%s): %v", n, wrote, err)
+	}
+	wantNoLeftOver(t, filepath.Dir(path))
+	holds := get(t, path)
+	if wrote != "" && !strings.Contains(holds, "b=other\n") {
+		t.Errorf("the other at call %d (%s): its change is lost: %q", n, wrote, holds)
+	}
+	if !strings.Contains(holds, "a=ours\n") && !done {
+		t.Errorf("the other at call %d (%s): our change is lost: %q", n, wrote, holds)
+	}
+	return true
+}
+
+// A file that appears while we create it is edited, not written over.
+func TestFileThatAppears(t *testing.T) {
+	for _, deny := range []map[string]error{
+		nil,
+		{"rename new": unix.EINVAL},
+		{"rename new": unix.EINVAL, "hard link": unix.EPERM},
+	} {
+		path := filepath.Join(t.TempDir(), "f")
+		appeared := false
+		s := quick()
+		s.before = func(op string) error {
+			if op == "rename new" && !appeared {
+				appeared = true
+				put(t, path, "b=other\n", 0o644)
+			}
+			return deny[op]
+		}
+		got, err := s.replace(t.Context(), path, Options{Create: true}, setLine("a", "ours"))
+		if err != nil || !got.Changed {
+			t.Fatalf("Replace = %+v, %v", got, err)
+		}
+		wantHolds(t, path, "b=other\na=ours\n")
+		if st := stat(t, path); st.Mode&0o777 != 0o644 {
+			t.Errorf("mode %o", st.Mode&0o777)
+		}
+	}
+}
+
+// A file deleted at the last moment is made again or reported missing.
+func TestFileThatVanishes(t *testing.T) {
+	for _, op := range []string{"look", "open", "read", "create", "lease", "exchange"} {
+		for _, create := range []bool{false, true} {
+			path := filepath.Join(t.TempDir(), "f")
+			put(t, path, "old", 0o640)
+			s := quick()
+			s.before = func(now string) error {
+				if now == op {
+					_ = os.Remove(path)
+				}
+				return nil
+			}
+			got, err := s.replace(t.Context(), path, Options{Create: create}, to("new"))
+			if !create {
+				wantError(t, err, Missing, "does not exist")
+				wantNoLeftOver(t, filepath.Dir(path))
+				continue
+			}
+			if err != nil || !got.Changed {
+				t.Fatalf("deleted at %q: Replace = %+v, %v", op, got, err)
+			}
+			wantHolds(t, path, "new")
+		}
+	}
+}
+
+// A program that wins every time ends in a conflict, with its content whole.
+func TestStubbornOtherWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "0", 0o600)
+	n, edits := 0, 0
+	s := quick()
+	s.before = func(op string) error {
+		if op == "exchange" && n == edits-1 { // not at the undoing
+			n++
+			put(t, path+".new", fmt.Sprint(n), 0o600)
+			return os.Rename(path+".new", path)
+		}
+		return nil
+	}
+	_, err := s.replace(t.Context(), path, Options{}, func(old []byte, _ bool) ([]byte, error) {
+		edits++
+		return append(old, " and ours"...), nil
+	})
+	wantError(t, err, Conflict, "again and again")
+	if n != conflictLimit {
+		t.Errorf("%d tries", n)
+	}
+	wantHolds(t, path, fmt.Sprint(n))
+}
+
+// Content that another program replaced while the exchange was being undone is
+// newer than what was to be put back.
+func TestUndoingMeetsAThirdWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "a=old\n", 0o600)
+	exchanges := 0
+	s := quick()
+	s.before = func(op string) error {
+		if op == "exchange" {
+			if exchanges++; exchanges <= 2 {
+				put(t, path+".new", fmt.Sprintf("a=old\nb=%d\n", exchanges), 0o600)
+				return os.Rename(path+".new", path)
+			}
+		}
+		return nil
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
+		t.Fatal(err)
+	}
+	wantHolds(t, path, "a=ours\nb=2\n")
+}
+
+// A file deleted while the exchange was being undone stays deleted.
+func TestUndoingMeetsADeletion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	exchanges := 0
+	s := quick()
+	s.before = func(op string) error {
+		if op == "exchange" {
+			switch exchanges++; exchanges {
+			case 1:
+				put(t, path+".new", "other", 0o600)
+				return os.Rename(path+".new", path)
+			case 2:
+				return os.Remove(path)
+			}
+		}
+		return nil
+	}
+	_, err := s.replace(t.Context(), path, Options{}, to("new"))
+	wantError(t, err, Missing, "does not exist")
+	if names := list(t, filepath.Dir(path)); len(names) > 0 {
+		t.Errorf("folder holds %v", names)
+	}
+}
+
+// What another program wrote is never thrown away, even if it cannot be put
+// back.
+func TestUndoingFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	exchanges := 0
+	s := quick()
+	s.before = func(op string) error {
+		if op != "exchange" {
+			return nil
+		}
+		if exchanges++; exchanges > 1 {
+			return unix.EIO
+		}
+		put(t, path+".new", "other", 0o600)
+		return os.Rename(path+".new", path)
+	}
+	_, err := s.replace(t.Context(), path, Options{}, to("new"))
+	wantError(t, err, IO, "put back", ".vigente-")
+	if !MayHaveChanged(err) {
+		t.Error("it does not say that the file may have changed")
+	}
+	found := ""
+	for _, name := range list(t, filepath.Dir(path)) {
+		if isTemporary(name) {
+			found = get(t, filepath.Join(filepath.Dir(path), name))
+		}
+	}
+	if found != "other" || get(t, path) != "new" {
+		t.Errorf("the file holds %q, beside it %q", get(t, path), found)
+	}
+}
+
+// A change of mode or owner alone is another program's change too.
+func TestChangedModeSurvives(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	once := false
+	s := quick()
+	s.before = func(op string) error {
+		if op == "exchange" && !once {
+			once = true
+			return os.Chmod(path, 0o644)
+		}
+		return nil
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil {
+		t.Fatal(err)
+	}
+	if st := stat(t, path); st.Mode&0o777 != 0o644 {
+		t.Errorf("mode %o", st.Mode&0o777)
+	}
+}
+
+// An emptied file is in the middle of a save: the other program is given time.
+func TestEmptiedFileIsBeingSaved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "a=old\n", 0o600)
+	state, waited := 0, time.Duration(0)
+	s := system{
+		before: func(op string) error {
+			if op == "lease" {
+				return unix.EACCES // else truncating would wait for us
+			}
+			if op == "exchange" && state == 0 {
+				state = 1
+				return os.Truncate(path, 0)
+			}
+			return nil
+		},
+		pause: func(_ context.Context, d time.Duration) error {
+			if waited += d; waited > unreadyPatience/2 && state == 1 {
+				state = 2
+				put(t, path, "a=old\nb=other\n", 0o600)
+			}
+			return nil
+		},
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
+		t.Fatal(err)
+	}
+	wantHolds(t, path, "a=ours\nb=other\n")
+}
+
+// A file that stays empty is written after all.
+func TestEmptiedFileThatStaysSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	once := false
+	s := quick()
+	s.before = func(op string) error {
+		if op == "lease" {
+			return unix.EACCES // else truncating would wait for us
+		}
+		if op == "exchange" && !once {
+			once = true
+			return os.Truncate(path, 0)
+		}
+		return nil
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil {
+		t.Fatal(err)
+	}
+	wantHolds(t, path, "new")
+}
+
+// A program that keeps the file open for writing is waited for, but not for
+// ever.
+func TestFileOpenForWriting(t *testing.T) {
+	for _, closes := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "f")
+		put(t, path, "a=old\n", 0o600)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var waited time.Duration
+		s := system{pause: func(_ context.Context, d time.Duration) error {
+			if waited += d; closes {
+				if _, err := f.WriteString("b=other\n"); err == nil {
+					f.Close()
+				}
+			}
+			return nil
+		}}
+		if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
+			t.Fatal(err)
+		}
+		if waited == 0 {
+			t.Skip("no leases on the file system of the temporary folder")
+		}
+		if waited > unreadyPatience {
+			t.Errorf("waited %v", waited)
+		}
+		if want := map[bool]string{true: "a=ours\nb=other\n", false: "a=ours\n"}[closes]; get(t, path) != want {
+			t.Errorf("the file holds %q, want %q", get(t, path), want)
+		}
+	}
+}
+
+// Writers that rewrite in place lose nothing to us as long as we can have a
+// lease, that is as the owner or root.
+func TestInPlaceWriterLosesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "a=0\n", 0o600)
+	const lines = 100
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range lines {
+			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err == nil {
+				_, err = fmt.Fprintf(f, "line %d\n", i)
+				err = errors.Join(err, f.Close())
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil) // the pace of that program, not a wait for anything
+		}
+	}()
+	ours := 0
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		ours++
+		if err := stubborn(t.Context(), path, setLine("a", fmt.Sprint(ours))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds, lost := get(t, path), 0
+	for i := range lines {
+		if !strings.Contains(holds, fmt.Sprintf("\nline %d\n", i)) {
+			lost++
+		}
+	}
+	t.Logf("%d writes of ours, %d of %d lines of the other lost", ours, lost, lines)
+	// Between finding the inode and asking for the lease back the kernel's open
+	// is blind for a moment; nothing in user space can close that.
+	if lost > 1 {
+		t.Errorf("%d of %d lines lost", lost, lines)
+	}
+	if !strings.HasPrefix(holds, fmt.Sprintf("a=%d\n", ours)) {
+		t.Error("our last line is lost")
+	}
+}
+
+// stubborn does what the engine does after a conflict.
+func stubborn(ctx context.Context, path string, edit Edit) error {
+	for {
+		_, err := Replace(ctx, path, Options{}, edit)
+		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Conflict {
+			return err
+		}
+	}
+}
+
+// Two of us and a foreign program edit one file as fast as they can. Ours must
+// get through without a single conflict between themselves.
+func TestConcurrentWritersLoseNothing(t *testing.T) {
+	path := filepath.Join(memory(t), "f")
+	put(t, path, "one=0\ntwo=0\n", 0o600)
+	const rounds = 500
+	var ours, foreign sync.WaitGroup
+	stop := make(chan struct{})
+	var appended int
+	foreign.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			// It cannot compare and swap, so that it can lose our lines; they
+			// are set again below. Its own must all survive.
+			appended++
+			if !appendByRename(t, path, fmt.Sprintf("foreign %d\n", appended)) {
+				return
+			}
+			unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the foreign program, not a wait for anything
+		}
+	})
+	for _, key := range []string{"one", "two"} {
+		ours.Go(func() {
+			for i := 1; i <= rounds; i++ {
+				if err := stubborn(t.Context(), path, setLine(key, fmt.Sprint(i))); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	ours.Wait()
+	close(stop)
+	foreign.Wait()
+	holds := get(t, path)
+	for i := 1; i <= appended; i++ {
+		if !strings.Contains(holds, fmt.Sprintf("\nforeign %d\n", i)) {
+			t.Errorf("line %d of the foreign program is lost", i)
+		}
+	}
+	wantNoLeftOver(t, filepath.Dir(path))
+	t.Logf("%d lines of the foreign program", appended)
+}
+
+// appendByRename is a foreign program: it reads, writes a new file and renames
+// it, under a lock of its own kind that we do not know.
+func appendByRename(t testing.TB, path, line string) bool {
+	old, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path+".foreign", append(old, line...), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+".foreign", path)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return err == nil
+}
+
+// Two of us alone never lose anything and never give up.
+func TestTwoWritersWithoutConflict(t *testing.T) {
+	path := filepath.Join(memory(t), "f")
+	put(t, path, "one=0\ntwo=0\n", 0o600)
+	const rounds = 500
+	var wg sync.WaitGroup
+	for _, key := range []string{"one", "two"} {
+		wg.Go(func() {
+			for i := 1; i <= rounds; i++ {
+				want := []byte(fmt.Sprintf("%s=%d\n", key, i-1))
+				_, err := Replace(t.Context(), path, Options{}, func(old []byte, exists bool) ([]byte, error) {
+					if !bytes.Contains(old, want) {
+						t.Errorf("%s is lost: %q", want, old)
+					}
+					return setLine(key, fmt.Sprint(i))(old, exists)
+				})
+				if err != nil {
+					t.Errorf("round %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	wantHolds(t, path, fmt.Sprintf("one=%d\ntwo=%d\n", rounds, rounds))
+}
+
+// The lock of another program on the file is waited for, but not for ever.
+func TestFileLockedByAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "old", 0o600)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	var waited time.Duration
+	s := system{pause: func(_ context.Context, d time.Duration) error { waited += d; return nil }}
+	if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil {
+		t.Fatal(err)
+	}
+	if waited < lockPatience || waited > 2*lockPatience {
+		t.Errorf("waited %v", waited)
+	}
+	wantHolds(t, path, "new")
+}
+
+// A lease of another program (a file server's) is broken or waited for.
+func TestFileLeasedByAnother(t *testing.T) {
+	for _, op := range []int{unix.F_WRLCK, unix.F_RDLCK} {
+		path := filepath.Join(t.TempDir(), "f")
+		put(t, path, "old", 0o600)
+		hardLinked(t, path) // to be written in place
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, op); err != nil {
+			t.Skip("no leases on the file system of the temporary folder:", err)
+		}
+		pauses := 0
+		s := system{pause: func(context.Context, time.Duration) error {
+			if pauses++; pauses == 3 {
+				unix.Close(fd)
+			}
+			return nil
+		}}
+		if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil || pauses != 3 {
+			t.Errorf("after %d pauses: %v", pauses, err)
+		}
+		wantHolds(t, path, "new")
+	}
+	j := &job{at: place{folder: "/x", name: "f"}, waited: unreadyPatience}
+	wantError(t, j.leasedByOther(unix.EAGAIN), Conflict, "lease")
+}
