@@ -5,9 +5,9 @@ import (
 	"github.com/vigented/vigente/daemon/refresh"
 )
 
-// Cure says what a person can do about a failure of one kind of task. The
+// Cure says what a person can do about a failure of the task of a name. The
 // failure's own message names the case; this is what to look at first.
-func Cure(kind refresh.TaskKind, reason credential.Reason) string {
+func Cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
 	switch kind {
 	case refresh.Deliver:
 		return cureDelivery(reason)
@@ -15,10 +15,10 @@ func Cure(kind refresh.TaskKind, reason credential.Reason) string {
 		return cureHook(reason)
 	case refresh.Obtain:
 	}
-	return cureRenewal(reason)
+	return cureRenewal(reason, name)
 }
 
-func cureRenewal(reason credential.Reason) string {
+func cureRenewal(reason credential.Reason, name string) string {
 	switch reason {
 	case credential.ReasonNetwork:
 		return "Check that this host reaches the backend: name, route, firewall, proxy. It is tried again by itself."
@@ -31,7 +31,7 @@ func cureRenewal(reason credential.Reason) string {
 	case credential.ReasonServer:
 		return "The backend says that it is broken. Tell its operator; it is tried again by itself."
 	case credential.ReasonRejected:
-		return "Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew NAME"
+		return "Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew " + name
 	case credential.ReasonInvalidRequest:
 		return "Compare the keys of the credential and the url of the provider with what the backend knows."
 	case credential.ReasonBadResponse:

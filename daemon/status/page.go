@@ -152,7 +152,7 @@ func newCredentialRow(c refresh.CredentialView, now time.Time) credentialRow {
 		Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Class: Class(c.State),
 		NextReason: c.NextReason, Generation: c.Generation, Running: c.Running, Life: lifeOf(c, now),
 		Expires: seen(c.ExpiresAt, now), Next: seen(c.NextAttemptAt, now),
-		Notes: notes(c.LastError, refresh.Obtain, now),
+		Notes: notes(c.LastError, refresh.Obtain, c.Name, now),
 	}
 }
 
@@ -160,7 +160,7 @@ func newSinkRow(s refresh.SinkView, now time.Time) sinkRow {
 	row := sinkRow{
 		Name: s.Name, Type: s.Type, Path: s.Path, State: string(s.State), Class: SinkClass(s.State),
 		Delivered: seen(s.LastDeliveredAt, now),
-		Notes:     append(notes(s.LastError, refresh.Deliver, now), notes(s.HookError, refresh.RunHook, now)...),
+		Notes:     append(notes(s.LastError, refresh.Deliver, s.Name, now), notes(s.HookError, refresh.RunHook, s.Name, now)...),
 	}
 	switch {
 	case s.HookRunning:
@@ -174,12 +174,12 @@ func newSinkRow(s refresh.SinkView, now time.Time) sinkRow {
 	return row
 }
 
-func notes(n *schedule.Note, kind refresh.TaskKind, now time.Time) []pageNote {
+func notes(n *schedule.Note, kind refresh.TaskKind, name string, now time.Time) []pageNote {
 	if n == nil {
 		return nil
 	}
 	return []pageNote{{
-		Reason: string(n.Reason), Message: n.Message, Ago: Relative(n.At, now), Cure: Cure(kind, n.Reason), Class: ClassBad,
+		Reason: string(n.Reason), Message: n.Message, Ago: Relative(n.At, now), Cure: Cure(kind, n.Reason, name), Class: ClassBad,
 	}}
 }
 

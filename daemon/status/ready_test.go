@@ -133,7 +133,7 @@ func TestUrgency(t *testing.T) {
 func TestEveryFailureHasACure(t *testing.T) {
 	for _, kind := range []refresh.TaskKind{refresh.Obtain, refresh.Deliver, refresh.RunHook} {
 		for _, reason := range append(credential.Reasons[:], "unheard of") {
-			if Cure(kind, reason) == "" {
+			if Cure(kind, reason, "loja") == "" {
 				t.Errorf("no cure for %s of a %s", reason, kind)
 			}
 		}

@@ -182,7 +182,7 @@ func TestPageShowsWhatAPersonNeeds(t *testing.T) {
 	}
 	for _, want := range []string{
 		`<title>1 of 3 valid · Vigente</title>`, `<meta http-equiv="refresh" content="10">`,
-		"cofre", "the client secret was refused", "1 min ago", "Correct the account or the secret",
+		"cofre", "the client secret was refused", "1 min ago", "Correct the account or the secret", "run: vigente renew cofre",
 		"in 18 h", "in 12 h", "a quarter of its life is left", "asking now",
 		`<rect class="used" width="25" height="4"/><rect class="mark" x="75"`,
 		"/etc/app/&lt;env&gt;", "the directory is not writable", "ReadWritePaths=",

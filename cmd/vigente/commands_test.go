@@ -1,0 +1,358 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+// TestExitCodes lists the ways in which each command can end.
+func TestExitCodes(t *testing.T) {
+	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
+	silent := &fakeBackend{err: errSilent}
+	broken := &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
+	tests := []struct {
+		args    string
+		backend *fakeBackend // nil: no daemon runs
+		openErr error
+		code    int
+		err     string // in stderr
+	}{
+		{"", nil, nil, 2, "vigente: a command is missing; see vigente --help"},
+		{"nonsense", nil, nil, 2, `vigente: unknown command "nonsense" for "vigente"; see vigente --help`},
+		{"status --nonsense", nil, nil, 2, "vigente: unknown flag: --nonsense; see vigente status --help"},
+		{"version", nil, nil, 0, ""},
+		{"version x", nil, nil, 2, "see vigente version --help"},
+		{"--help", nil, nil, 0, ""},
+
+		{"check", nil, nil, 0, ""},
+		{"check", nil, broken, 3, "a.toml:3: b.c: wrong\na.toml:9: d: bad\n"},
+		{"check x", nil, nil, 2, ""},
+		{"run", nil, broken, 3, "a.toml:3: b.c: wrong\na.toml:9: d: bad\n"},
+		{"run", nil, errors.New("open state: it is locked"), 1, "vigente: open state: it is locked"},
+		{"run x", nil, nil, 2, ""},
+
+		{"status", good, nil, 0, ""},
+		{"status", bad, nil, 0, ""},
+		{"status", nil, nil, 4, "vigente: no daemon is running"},
+		{"status", silent, nil, 4, "vigente: the daemon does not answer"},
+		{"status loja till", good, nil, 0, ""},
+		{"status nada loja nichts", good, nil, 2, "nada, nichts"},
+		{"status --check", good, nil, 0, ""},
+		{"status --check", bad, nil, 5, "credential cofre: parked: the client secret was refused\n"},
+		{"status --check", bad, nil, 5, "sink api: failing: the folder is not writable\n"},
+		{"status --check loja", bad, nil, 5, "sink api: failing"},
+		{"status --check till", bad, nil, 0, ""},
+		{"status --check nada", good, nil, 2, "nada"},
+		{"status --check", nil, nil, 4, ""},
+		{"status --json --check", bad, nil, 5, "sink api"},
+
+		{"explain loja", good, nil, 0, ""},
+		{"explain", good, nil, 2, ""},
+		{"explain nada", good, nil, 2, "nada"},
+		{"explain till", good, nil, 2, "till is a sink"},
+		{"explain loja", nil, nil, 4, ""},
+
+		{"wait loja", good, nil, 0, ""},
+		{"wait", good, nil, 2, ""},
+		{"wait nada", good, nil, 2, "nada"},
+		{"wait loja", nil, nil, 4, "vigente: no daemon is running"},
+		{"wait loja", silent, nil, 4, ""},
+		{"wait novo --timeout 10ms", bad, nil, 5, "credential novo: pending: nothing obtained yet\nvigente: not valid and delivered within 10ms\n"},
+		{"wait loja --timeout 0s", good, nil, 2, "expected more than 0"},
+		{"wait loja --timeout soon", good, nil, 2, "no duration"},
+
+		{"renew loja", good, nil, 0, ""},
+		{"renew --all", good, nil, 0, ""},
+		{"renew", good, nil, 2, "expected names, or --all without a name"},
+		{"renew loja --all", good, nil, 2, "expected names, or --all without a name"},
+		{"renew nada", good, nil, 2, "nada"},
+		{"renew till", good, nil, 2, "till"},
+		{"renew loja", nil, nil, 4, ""},
+		{"renew loja", silent, nil, 4, ""},
+		{"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "refused"}}}, nil, 1, "loja: not renewed: refused\n"},
+		{
+			"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}, nil, 1,
+			"loja: renewed, but not delivered to till: full\n",
+		},
+
+		{"reload", good, nil, 0, ""},
+		{"reload", nil, nil, 4, ""},
+		{"reload x", good, nil, 2, ""},
+		{"reload", &fakeBackend{reloadErr: broken}, nil, 1, "a.toml:3: b.c: wrong\na.toml:9: d: bad\nvigente: the new configuration was not accepted, the old one runs on\n"},
+
+		{"show loja", good, nil, 0, ""},
+		{"show", good, nil, 2, ""},
+		{"show nada", good, nil, 2, "nada"},
+		{"show loja", nil, nil, 4, ""},
+		{"show loja --field x", &fakeBackend{view: healthy(), valueErr: fmt.Errorf("%w field x", control.ErrUnknown)}, nil, 2, "vigente: unknown field x"},
+		{"show loja", &fakeBackend{view: healthy(), valueErr: errors.New("no value yet")}, nil, 1, "vigente: no value yet"},
+
+		{"sign loja GET http://a/", good, nil, 0, ""},
+		{"sign loja GET", good, nil, 2, ""},
+		{"sign loja GET http://a/ --form x", good, nil, 2, `--form "x" has no key`},
+		{"sign nada GET http://a/", good, nil, 2, "nada"},
+		{"sign loja GET http://a/", nil, nil, 4, ""},
+		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: errors.New("signs nothing")}, nil, 1, "vigente: signs nothing"},
+
+		{"emulate", nil, nil, 2, ""},
+		{"emulate nonsense", nil, nil, 2, `"nonsense"`},
+		{"emulate tss --listen nonsense", nil, nil, 2, `--listen "nonsense" is no address`},
+		{"emulate tss --listen 127.0.0.1:x", nil, nil, 2, "has no port"},
+		{"emulate tss --fault nonsense", nil, nil, 2, `--fault "nonsense" is not known`},
+		{"emulate tss --fault nonsense=0", nil, nil, 2, "no number of calls"},
+
+		{"man x y", nil, nil, 2, ""},
+		{"demo x", nil, nil, 2, ""},
+		{"completion bash", nil, nil, 0, ""},
+	}
+	for _, tt := range tests {
+		t.Run(strings.TrimSpace(tt.args), func(t *testing.T) {
+			w := newWorld(t)
+			w.openErr = tt.openErr
+			if tt.backend != nil {
+				w.serve(t, tt.backend)
+			}
+			got := w.do(t.Context(), strings.Fields(tt.args)...)
+			if got.code != tt.code {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", got.code, tt.code, got.out, got.err)
+			}
+			if !strings.Contains(got.err, tt.err) {
+				t.Errorf("stderr is %q, want %q in it", got.err, tt.err)
+			}
+			if got.code == 0 && got.err != "" {
+				t.Errorf("stderr of a success is %q", got.err)
+			}
+			if got.code == 2 && strings.Count(got.err, "\n") != 1 {
+				t.Errorf("a usage error takes more than a line: %q", got.err)
+			}
+			if got.code != 0 && got.out != "" && !strings.Contains(tt.args, "--json") {
+				t.Errorf("stdout of a failure is %q", got.out)
+			}
+		})
+	}
+}
+
+func TestDeniedIsAFailure(t *testing.T) {
+	if got := exitOf(control.CodeDenied); got != exitFailed {
+		t.Errorf("denied exits with %d", got)
+	}
+}
+
+func TestGoldenOutputs(t *testing.T) {
+	for name, args := range map[string]string{
+		"status.txt":       "status",
+		"status-one.txt":   "status loja",
+		"status.json":      "status --json",
+		"status-one.json":  "status --json novo",
+		"explain.txt":      "explain loja",
+		"explain-sick.txt": "explain cofre",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.serve(t, &fakeBackend{view: troubled(), lastError: "a.toml:3: b.c: wrong\na.toml:9: d: bad"})
+			got := w.do(t.Context(), strings.Fields(args)...)
+			if got.code != 0 {
+				t.Fatalf("%+v", got)
+			}
+			golden(t, name, got.out)
+			if strings.HasSuffix(name, "json") && !json.Valid([]byte(got.out)) {
+				t.Error("the output is no JSON")
+			}
+		})
+	}
+}
+
+func TestStatusOfNothing(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{})
+	if got := w.do(t.Context(), "status"); got.out != "Nothing is configured.\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCheckSaysWhatThereIs(t *testing.T) {
+	w := newWorld(t)
+	if got := w.do(t.Context(), "check"); got.out != "ok\n1 provider, 3 credentials, 0 sinks in 2 files\n" {
+		t.Errorf("%+v", got)
+	}
+	if w.opened.ConfigPath != w.config() || w.opened.UID != 1000 || len(w.opened.Providers) == 0 {
+		t.Errorf("the configuration was opened with %+v", w.opened)
+	}
+}
+
+func TestValuesGoToStdoutOnly(t *testing.T) {
+	w := newWorld(t)
+	backend := &fakeBackend{view: healthy()}
+	w.serve(t, backend)
+	if got := w.do(t.Context(), "show", "loja", "--field", "token"); got.out != canary+"\n" {
+		t.Errorf("%+v", got)
+	}
+	if want := []string{"show", "loja", "token"}; !slices.Equal(backend.asked, want) {
+		t.Errorf("asked %v", backend.asked)
+	}
+	if got := w.do(t.Context(), "sign", "loja", "POST", "http://a/?b=c", "--form", "a=1", "--form", "a=2=3"); got.out != "Authorization: OAuth "+canary+"\n" {
+		t.Errorf("%+v", got)
+	}
+	if want := []string{"sign", "loja", "POST", "http://a/?b=c", "1+2=3"}; !slices.Equal(backend.asked, want) {
+		t.Errorf("asked %v", backend.asked)
+	}
+	if w.hardened != 2 {
+		t.Errorf("the process was hardened %d times", w.hardened)
+	}
+}
+
+func TestRenewTellsEachEnd(t *testing.T) {
+	w := newWorld(t)
+	backend := &fakeBackend{view: troubled(), ends: []refresh.RenewResult{
+		{Name: "loja", Generation: 4}, {Name: "cofre", Failure: "refused"}, {Name: "novo", Generation: 1},
+	}}
+	w.serve(t, backend)
+	got := w.do(t.Context(), "renew", "--all")
+	want := result{1, "loja: generation 4 is delivered\nnovo: generation 1 is delivered\n", "cofre: not renewed: refused\n"}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if want := []string{"cofre", "loja", "novo"}; !slices.Equal(backend.asked, want) {
+		t.Errorf("renewed %v", backend.asked)
+	}
+}
+
+func TestProgressBar(t *testing.T) {
+	var out, errs, bar strings.Builder
+	p := &progress{out: &out, err: &errs, bar: &bar}
+	p.Begin(3)
+	p.End(refresh.RenewResult{Name: "a", Generation: 1})
+	p.End(refresh.RenewResult{Name: "b", Failure: "refused"})
+	p.End(refresh.RenewResult{Name: "c", Generation: 1})
+	const clear = "\r\x1b[K"
+	cells := func(full int) string { return strings.Repeat("█", full) + strings.Repeat("░", 30-full) }
+	want := "\r" + cells(0) + " 0 of 3, 0 failed" + clear + "\r" + cells(10) + " 1 of 3, 0 failed" + clear + "\r" + cells(20) + " 2 of 3, 1 failed" + clear
+	if bar.String() != want {
+		t.Errorf("the bar is %q, want %q", bar.String(), want)
+	}
+	if p.failed != 1 || strings.Count(out.String(), "\n") != 2 || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("%+v %q %q", p, out.String(), errs.String())
+	}
+	none := &progress{out: &out, err: &errs, bar: &bar}
+	none.Begin(0) // nothing to divide by
+}
+
+func TestManualPages(t *testing.T) {
+	w := newWorld(t)
+	got := w.do(t.Context(), "man")
+	if got.code != 0 || !strings.Contains(got.out, `.TH "VIGENTE" "1"`) {
+		t.Errorf("%d %.200s %s", got.code, got.out, got.err)
+	}
+	dir := filepath.Join(w.dir, "man1")
+	if got := w.do(t.Context(), "man", dir); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "vigente-renew.1"))
+	if err != nil || !strings.Contains(string(page), "VIGENTE") || !strings.Contains(string(page), "EXAMPLE") {
+		t.Errorf("%v %.200s", err, page)
+	}
+}
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	root := (&app{Process: &Process{Getenv: func(string) string { return "" }}}).root()
+	documented := []string{
+		"run", "check", "status", "renew", "reload", "show", "wait", "explain", "sign", "demo", "emulate", "version", "man",
+	}
+	for _, command := range root.Commands() {
+		if command.Short == "" || command.Example == "" || strings.HasSuffix(command.Short, ".") {
+			t.Errorf("%s: short %q, example %q", command.Name(), command.Short, command.Example)
+		}
+		if !strings.Contains(command.Example, "vigente "+command.Name()) {
+			t.Errorf("the example of %s does not use it: %s", command.Name(), command.Example)
+		}
+		documented = slices.DeleteFunc(documented, func(name string) bool { return name == command.Name() })
+	}
+	if len(documented) > 0 {
+		t.Errorf("there is no command %v", documented)
+	}
+}
+
+func TestCompletionOffersCredentials(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{view: troubled()})
+	var out strings.Builder
+	for args, want := range map[string]string{
+		"status":     "loja\tvalid\ncofre\tparked\nnovo\tpending\n:4\n",
+		"renew loja": "cofre\tparked\nnovo\tpending\n:4\n",
+		"show":       "loja\tvalid\ncofre\tparked\nnovo\tpending\n:4\n",
+		"show loja":  ":4\n",
+		"emulate":    "senhasegura\ntss\n:4\n",
+	} {
+		out.Reset()
+		p := w.Process
+		p.Args = append([]string{"__complete", "--config", w.config()}, append(strings.Fields(args), "")...)
+		p.Stdout, p.Stderr = &out, &strings.Builder{}
+		if code := Main(t.Context(), &p); code != 0 || out.String() != want {
+			t.Errorf("%s: %d %q, want %q", args, code, out.String(), want)
+		}
+	}
+	w.write(t, "[daemon]\ncontrol_socket = \"none.sock\"\n")
+	p := w.Process
+	p.Args = []string{"__complete", "--config", w.config(), "status", ""}
+	out.Reset()
+	p.Stdout, p.Stderr = &out, &strings.Builder{}
+	if Main(t.Context(), &p); out.String() != ":4\n" {
+		t.Errorf("without a daemon: %q", out.String())
+	}
+}
+
+func TestTheSocketIsFoundInABrokenConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{view: healthy()})
+	w.write(t, "nonsense = 1\n[daemon]\nstate_key = { file = \"/nonexistent\" }\ncontrol_socket = \"c.sock\"\n[providers.x]\n")
+	if got := w.do(t.Context(), "status"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWhereTheConfigurationIs(t *testing.T) {
+	env := map[string]string{}
+	a := &app{Process: &Process{Getenv: func(name string) string { return env[name] }}}
+	if got := a.configPath(); got != "/etc/vigente/config.toml" {
+		t.Error(got)
+	}
+	env["VIGENTE_CONFIG"] = "/env.toml"
+	if got := a.configPath(); got != "/env.toml" {
+		t.Error(got)
+	}
+	a.configFile = "/flag.toml"
+	if got := a.configPath(); got != "/flag.toml" {
+		t.Error(got)
+	}
+}
+
+func TestPaintAndTables(t *testing.T) {
+	tab := table{heads: []string{"A", "LONGER"}, rows: []row{
+		{cells: []cell{{"ção", "bad"}, {text: "x"}}, notes: []string{"note"}},
+		{cells: []cell{{text: "b"}, {text: "y"}}},
+	}}
+	var plain, coloured strings.Builder
+	tab.write(&plain, paint{})
+	if want := "A    LONGER\nção  x\n  note\nb    y\n"; plain.String() != want {
+		t.Errorf("%q, want %q", plain.String(), want)
+	}
+	tab.write(&coloured, paint{on: true})
+	if want := "\x1b[1mA\x1b[0m    \x1b[1mLONGER\x1b[0m\n\x1b[31mção\x1b[0m  x\n  note\nb    y\n"; coloured.String() != want {
+		t.Errorf("%q, want %q", coloured.String(), want)
+	}
+	a := &app{Process: &Process{Getenv: func(string) string { return "" }}}
+	if a.colours(&plain) || a.isTerminal(&plain) {
+		t.Error("a buffer counts as a terminal")
+	}
+}

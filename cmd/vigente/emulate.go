@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+func (a *app) emulateCommand() *cobra.Command {
+	var listen string
+	var faults []string
+	command := &cobra.Command{
+		Use:   "emulate KIND…",
+		Short: "Play backends on this machine, with their faults, for rehearsals",
+		Long: `Play backends on this machine, each on a port of its own, until Ctrl-C. Every
+backend has faults that can be switched on and off while it runs. KIND is one of
+` + strings.Join(emulatedKinds(), ", ") + `.`,
+		Example: `  # two backends on free ports
+  vigente emulate tss senhasegura
+  # on known ports, the second kind on the next one
+  vigente emulate tss senhasegura --listen 127.0.0.1:18080
+  # the first five answers are bad
+  vigente emulate senhasegura --fault throttled=5`,
+		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: emulatedKinds(),
+		RunE: a.begin(func(command *cobra.Command, kinds []string) error {
+			ctx, stop := endingOnSignals(command.Context())
+			defer stop()
+			return a.emulate(ctx, kinds, listen, faults)
+		}),
+	}
+	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
+	command.Flags().StringArrayVar(&faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
+	return command
+}
+
+func emulatedKinds() []string {
+	var kinds []string
+	for _, e := range emulations() {
+		kinds = append(kinds, e.kind)
+	}
+	return kinds
+}
+
+// stage is one backend that is being played.
+type stage struct {
+	emulation
+	emulator kit.Emulator
+	listener net.Listener
+}
+
+// emulate plays the kinds until ctx ends.
+func (a *app) emulate(ctx context.Context, kinds []string, listen string, faults []string) error {
+	stages, err := setUp(kinds, listen, faults)
+	if err != nil {
+		return err
+	}
+	for _, s := range stages {
+		a.introduce(s)
+	}
+	var playing sync.WaitGroup
+	ends := make([]error, len(stages))
+	for i, s := range stages {
+		playing.Go(func() { ends[i] = status.Serve(ctx, s.listener, kit.Switchboard(s.emulator), zap.NewNop()) })
+	}
+	playing.Wait()
+	return errors.Join(ends...)
+}
+
+// setUp makes every backend and its port, or none.
+func setUp(kinds []string, listen string, faults []string) (stages []stage, err error) {
+	defer func() {
+		if err != nil {
+			for _, s := range stages {
+				_ = s.listener.Close()
+			}
+		}
+	}()
+	for i, kind := range kinds {
+		all := emulations()
+		s := stage{emulation: all[slices.IndexFunc(all, func(e emulation) bool { return e.kind == kind })]}
+		s.emulator = s.make()
+		address, err := nextAddress(listen, i)
+		if err != nil {
+			return stages, err
+		}
+		if s.listener, err = net.Listen("tcp", address); err != nil {
+			return stages, fmt.Errorf("listen for %s: %w", kind, err)
+		}
+		stages = append(stages, s)
+	}
+	for _, fault := range faults {
+		if err := switchOn(stages, fault); err != nil {
+			return stages, err
+		}
+	}
+	return stages, nil
+}
+
+// nextAddress returns the address of the kind at a place in the line.
+func nextAddress(listen string, place int) (string, error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", usagef("--listen %q is no address (expected HOST:PORT)", listen)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", usagef("--listen %q has no port (expected 0 to 65535)", listen)
+	}
+	if port > 0 {
+		port += uint64(place)
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(port, 10)), nil
+}
+
+// switchOn sets a fault at every backend that has it.
+func switchOn(stages []stage, fault string) error {
+	name, text, given := strings.Cut(fault, "=")
+	times := -1
+	if given {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return usagef("--fault %q: %q is no number of calls (expected 1 or more)", fault, text)
+		}
+		times = n
+	}
+	found := false
+	for _, s := range stages {
+		if slices.ContainsFunc(s.emulator.Faults(), func(f kit.FaultSwitch) bool { return f.Name == name }) {
+			found = true
+			if err := s.emulator.SetFault(name, times); err != nil {
+				return fmt.Errorf("switch %s on: %w", name, err)
+			}
+		}
+	}
+	if !found {
+		return usagef("--fault %q is not known to any of them", name)
+	}
+	return nil
+}
+
+// usagef is a usage error that was found after the work began.
+func usagef(format string, args ...any) error {
+	return &exitError{exitUsage, []string{"vigente: " + fmt.Sprintf(format, args...) + "; see vigente emulate --help"}}
+}
+
+// introduce says where a backend is and how to make it fail.
+func (a *app) introduce(s stage) {
+	base := "http://" + s.listener.Addr().String()
+	fmt.Fprintf(a.Stdout, "%s  %s\n", s.kind, base)
+	for _, line := range s.login {
+		fmt.Fprintf(a.Stdout, "  %s\n", strings.ReplaceAll(line, "BASE", base))
+	}
+	fmt.Fprintf(a.Stdout, "  faults         curl -d fault=NAME -d times=5 %s%s   (no NAME clears all)\n", base, kit.SwitchPath)
+	for _, f := range s.emulator.Faults() {
+		fmt.Fprintf(a.Stdout, "    %-26s %s\n", f.Name, f.Help)
+	}
+	fmt.Fprintln(a.Stdout)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/vigented/vigente/daemon/config"
+)
+
+// Formats of the log.
+const (
+	formatJSON    = "json"
+	formatConsole = "console"
+)
+
+// newLogger returns the logger of the daemon and the level that a reload moves.
+// The format auto is for a person on a terminal, and JSON for everything else:
+// a file, a pipe, the journal.
+func (a *app) newLogger(log config.Log, w io.Writer) (*zap.Logger, zap.AtomicLevel) {
+	level, err := zap.ParseAtomicLevel(log.Level)
+	if err != nil {
+		level = zap.NewAtomicLevel() // a fault of the configuration, which is reported as such
+	}
+	format := log.Format
+	if format != formatJSON && format != formatConsole {
+		format = formatJSON
+		if a.isTerminal(w) {
+			format = formatConsole
+		}
+	}
+	sink := zapcore.Lock(zapcore.AddSync(w))
+	core := zapcore.NewCore(a.encoder(format, w), sink, level)
+	return zap.New(core, zap.ErrorOutput(sink)), level
+}
+
+func (a *app) encoder(format string, w io.Writer) zapcore.Encoder {
+	keys := zapcore.EncoderConfig{
+		TimeKey: "time", LevelKey: "level", MessageKey: "msg", LineEnding: zapcore.DefaultLineEnding,
+		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeTime: encodeTime, EncodeDuration: zapcore.SecondsDurationEncoder,
+	}
+	if format == formatJSON {
+		return zapcore.NewJSONEncoder(keys)
+	}
+	keys.EncodeDuration = zapcore.StringDurationEncoder
+	keys.EncodeLevel = zapcore.CapitalLevelEncoder
+	if a.colours(w) {
+		keys.EncodeLevel = zapcore.CapitalColorLevelEncoder
+	}
+	return zapcore.NewConsoleEncoder(keys)
+}
+
+// encodeTime writes UTC to the millisecond, so that lines of several hosts can
+// be put in order.
+func encodeTime(at time.Time, to zapcore.PrimitiveArrayEncoder) {
+	to.AppendString(at.UTC().Format("2006-01-02T15:04:05.000Z"))
+}

@@ -1,0 +1,17 @@
+// Command vigente keeps credentials valid where they are used. It is the daemon
+// and the commands that talk to it: flags, signals, exit codes and output for
+// people live here, decisions do not.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+func main() {
+	os.Exit(Main(context.Background(), &Process{
+		Args: os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
+		Stdout: os.Stdout, Stderr: os.Stderr,
+		open: openDaemon, check: checkConfig, harden: harden,
+	}))
+}

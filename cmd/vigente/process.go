@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// defaultConfig is read when neither the flag nor $VIGENTE_CONFIG names a file.
+const defaultConfig = "/etc/vigente/config.toml"
+
+// Process is what the operating system hands to the program, so that a test can
+// hand over something else.
+type Process struct {
+	Args           []string // without the program's name
+	Getenv         func(string) string
+	UID            int
+	Stdout, Stderr io.Writer
+
+	open   func(daemon.Options) (service, error)
+	check  func(daemon.Options) (*config.Config, *refresh.Plan, error)
+	harden func() error
+}
+
+// service is the daemon, as far as a command needs it.
+type service interface {
+	Run(ctx context.Context) error
+	Once(ctx context.Context) (refresh.View, error)
+	Reload(ctx context.Context) error
+}
+
+// openDaemon hides the daemon's type from the commands.
+func openDaemon(opt daemon.Options) (service, error) {
+	d, err := daemon.New(opt)
+	if err != nil {
+		return nil, err // a nil daemon in the interface would not be nil
+	}
+	return d, nil
+}
+
+func checkConfig(opt daemon.Options) (*config.Config, *refresh.Plan, error) { return daemon.Check(opt) }
+
+// Main runs one command and returns the exit code.
+func Main(ctx context.Context, p *Process) int {
+	a := &app{Process: p}
+	root := a.root()
+	root.SetArgs(p.Args)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	command, err := root.ExecuteContextC(ctx)
+	return a.report(command, err)
+}
+
+// app is one run of a command.
+type app struct {
+	*Process
+	configFile string
+	started    bool // the command's own work has begun: what fails now is no usage error
+}
+
+// configPath returns the configuration's file.
+func (a *app) configPath() string {
+	if a.configFile != "" {
+		return a.configFile
+	}
+	if path := a.Getenv("VIGENTE_CONFIG"); path != "" {
+		return path
+	}
+	return defaultConfig
+}
+
+// isTerminal reports whether w is a terminal that can move its cursor.
+func (a *app) isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && a.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+// colours reports whether w may be coloured (no-color.org).
+func (a *app) colours(w io.Writer) bool { return a.Getenv("NO_COLOR") == "" && a.isTerminal(w) }

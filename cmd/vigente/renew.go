@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+func (a *app) renewCommand() *cobra.Command {
+	var all bool
+	command := &cobra.Command{
+		Use:   "renew NAME… | --all",
+		Short: "Renew credentials now",
+		Long: `Renew credentials now and return when each is in all its sinks. Floor, rate and
+cool-down of the backend are kept: inside the floor it is waited for. A parked
+credential is tried again.
+
+The exit code is 1 after a failed renewal, or when the first delivery failed.`,
+		Example: `  # one that a person has just put right
+  vigente renew loja
+  # after an incident
+  vigente renew --all`,
+		Args: func(_ *cobra.Command, names []string) error {
+			if all == (len(names) > 0) {
+				return errors.New("expected names, or --all without a name")
+			}
+			return nil
+		},
+		ValidArgsFunction: a.completeNames,
+		RunE: a.begin(func(command *cobra.Command, names []string) error {
+			p := &progress{out: a.Stdout, err: a.Stderr}
+			if a.isTerminal(a.Stderr) && (all || len(names) > 1) {
+				p.bar = a.Stderr
+			}
+			err := a.client().Renew(command.Context(), names, p)
+			p.clear()
+			if err == nil && p.failed > 0 {
+				return &exitError{code: exitFailed}
+			}
+			return err
+		}),
+	}
+	command.Flags().BoolVar(&all, "all", false, "renew every credential")
+	return command
+}
+
+// progress tells each end on a line, good ones on out and bad ones on err, and
+// draws a bar below them where there is a terminal.
+type progress struct {
+	out, err io.Writer
+	bar      io.Writer // nil for none
+
+	total, done, failed int
+}
+
+// Begin is told how many ends will come.
+func (p *progress) Begin(total int) {
+	p.total = total
+	p.draw()
+}
+
+// End is told each end.
+func (p *progress) End(end refresh.RenewResult) {
+	p.clear()
+	p.done++
+	switch {
+	case end.Good():
+		fmt.Fprintf(p.out, "%s: generation %d is delivered\n", end.Name, end.Generation)
+	case end.Sink != "":
+		p.failed++
+		fmt.Fprintf(p.err, "%s: renewed, but not delivered to %s: %s\n", end.Name, end.Sink, end.Failure)
+	default:
+		p.failed++
+		fmt.Fprintf(p.err, "%s: not renewed: %s\n", end.Name, end.Failure)
+	}
+	p.draw()
+}
+
+func (p *progress) draw() {
+	if p.bar == nil || p.done == p.total {
+		return
+	}
+	const width = 30
+	filled := width * p.done / p.total
+	text := ""
+	for i := range width {
+		if i < filled {
+			text += "█"
+		} else {
+			text += "░"
+		}
+	}
+	fmt.Fprintf(p.bar, "\r%s %d of %d, %d failed", text, p.done, p.total, p.failed)
+}
+
+// clear removes the bar.
+func (p *progress) clear() {
+	if p.bar != nil {
+		fmt.Fprint(p.bar, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var once bool
+	command := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: `Run the daemon in the foreground until SIGTERM or SIGINT. SIGHUP reads the
+configuration again. Logs go to stderr.
+
+With --once, each thing that is due is tried once and delivered, and the program
+ends: with exit code 1 when any credential or sink is not good, each named on
+stderr.`,
+		Example: `  # as a service does
+  vigente run
+  # from a timer or a script, in place of the daemon
+  vigente run --once -c /etc/vigente/config.toml`,
+		Args: cobra.NoArgs,
+		RunE: a.begin(func(command *cobra.Command, _ []string) error {
+			if err := a.harden(); err != nil {
+				return err
+			}
+			opt := a.daemonOptions()
+			d, err := a.open(opt)
+			if err != nil {
+				return err
+			}
+			ctx, stop := endingOnSignals(command.Context())
+			defer stop()
+			if once {
+				return a.once(ctx, d)
+			}
+			return a.serve(ctx, d, opt.Logger)
+		}),
+	}
+	command.Flags().BoolVar(&once, "once", false, "try each due thing once, deliver, and end")
+	return command
+}
+
+// daemonOptions reads the log's settings, which the daemon's logger needs
+// before the daemon can say what is wrong with the rest.
+func (a *app) daemonOptions() daemon.Options {
+	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
+	logger, level := a.newLogger(cfg.Log, a.Stderr)
+	build := buildOf()
+	opt := daemon.Options{
+		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: logger, LogLevel: level,
+		Version: build.version, Revision: build.revision,
+		Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+	}
+	if a.Getenv("NOTIFY_SOCKET") != "" {
+		opt.Notify = func(state string) {
+			if _, err := sdnotify.SdNotify(false, state); err != nil {
+				logger.Warn("service manager not told", zap.Error(err))
+			}
+		}
+		if every, err := sdnotify.SdWatchdogEnabled(false); err == nil {
+			opt.WatchdogEvery = every
+		}
+	}
+	return opt
+}
+
+// serve runs the daemon until ctx ends. A reload that fails is said by the
+// daemon: log, status and metrics.
+func (a *app) serve(ctx context.Context, d service, log *zap.Logger) error {
+	ignoreBrokenPipes()
+	done := onHangup(ctx, func() { _ = d.Reload(ctx) })
+	defer done()
+	err := d.Run(ctx)
+	_ = log.Sync() // a terminal cannot be synced
+	if interrupted(ctx, err) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("the daemon ended without having been asked to")
+	}
+	return err
+}
+
+// once runs what is due and names on stderr what is not good.
+func (a *app) once(ctx context.Context, d service) error {
+	view, err := d.Once(ctx)
+	if err != nil {
+		return err
+	}
+	verdict := status.Judge(view)
+	if verdict.Good() {
+		return nil
+	}
+	return &exitError{exitFailed, reasonLines(verdict)}
+}
+
+// reasonLines says each reason on a line.
+func reasonLines(verdict status.Readiness) []string {
+	lines := make([]string, 0, len(verdict.Reasons))
+	for _, reason := range verdict.Reasons {
+		lines = append(lines, reason.String())
+	}
+	return lines
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/daemon/config"
+)
+
+func TestRunEndsWellOnSignals(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		w := newWorld(t)
+		w.service.run = func(ctx context.Context) error {
+			if err := syscall.Kill(os.Getpid(), signal); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		if got := w.do(t.Context(), "run"); got.code != 0 || got.err != "" {
+			t.Errorf("%v: %+v", signal, got)
+		}
+		if w.hardened != 1 {
+			t.Errorf("the process was hardened %d times", w.hardened)
+		}
+	}
+}
+
+func TestRunReloadsOnHangup(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	w.service.run = func(ctx context.Context) error {
+		for range 2 {
+			if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+				return err
+			}
+			<-w.service.reloads
+		}
+		stop()
+		<-ctx.Done()
+		return nil
+	}
+	if got := w.do(ctx, "run"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRunThatBreaksFails(t *testing.T) {
+	for _, err := range []error{errors.New("listen: address in use"), nil} {
+		w := newWorld(t)
+		w.service.run = func(context.Context) error { return err }
+		got := w.do(t.Context(), "run")
+		if got.code != 1 || !strings.HasPrefix(got.err, "vigente: ") {
+			t.Errorf("%v: %+v", err, got)
+		}
+	}
+	w := newWorld(t)
+	w.service.run = func(ctx context.Context) error {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return errors.New("the state could not be saved")
+	}
+	if got := w.do(t.Context(), "run"); got.code != 1 || !strings.Contains(got.err, "could not be saved") {
+		t.Errorf("a failure at the end: %+v", got)
+	}
+}
+
+func TestRunNeedsTheProcessHardened(t *testing.T) {
+	w := newWorld(t)
+	w.harden = func() error { return errors.New("not allowed") }
+	if got := w.do(t.Context(), "run"); got.code != 1 || w.opened.ConfigPath != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	w := newWorld(t)
+	w.service.view = healthy()
+	if got := w.do(t.Context(), "run", "--once"); got.code != 0 || got.err != "" {
+		t.Errorf("%+v", got)
+	}
+	w.service.view = troubled()
+	got := w.do(t.Context(), "run", "--once")
+	want := "credential cofre: parked: the client secret was refused\ncredential novo: pending: nothing obtained yet\n" +
+		"sink api: failing: the folder is not writable\n"
+	if got.code != 1 || got.err != want {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	w.service.onceErr = context.Canceled
+	if got := w.do(t.Context(), "run", "--once"); got.code != 1 {
+		t.Errorf("cut short: %+v", got)
+	}
+}
+
+func TestRunHandsTheLogOver(t *testing.T) {
+	w := newWorld(t)
+	w.write(t, "[log]\nlevel = \"debug\"\n")
+	w.service.run = func(context.Context) error {
+		w.opened.Logger.Debug("seen")
+		w.opened.LogLevel.SetLevel(zap.WarnLevel)
+		w.opened.Logger.Info("not seen")
+		return errors.New("end")
+	}
+	got := w.do(t.Context(), "run")
+	first, rest, _ := strings.Cut(got.err, "\n")
+	var line map[string]any
+	if err := json.Unmarshal([]byte(first), &line); err != nil || line["msg"] != "seen" || line["level"] != "debug" {
+		t.Errorf("%q: %v", first, err)
+	}
+	if rest != "vigente: end\n" {
+		t.Errorf("then %q", rest)
+	}
+}
+
+func TestServiceManagerIsTold(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(w.dir, "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "30000000")
+	w.Getenv = os.Getenv
+	w.service.run = func(context.Context) error { w.opened.Notify("READY=1"); return errors.New("end") }
+	w.do(t.Context(), "run")
+	var message [64]byte
+	n, err := manager.Read(message[:])
+	if err != nil || string(message[:n]) != "READY=1" {
+		t.Errorf("%q %v", message[:n], err)
+	}
+	if w.opened.WatchdogEvery != 30*time.Second {
+		t.Errorf("the watchdog wants a sign every %v", w.opened.WatchdogEvery)
+	}
+	manager.Close()
+	w.service.run = func(context.Context) error { w.opened.Notify("READY=1"); return errors.New("end") }
+	if got := w.do(t.Context(), "run"); !strings.Contains(got.err, "service manager not told") {
+		t.Errorf("a manager that is gone: %+v", got)
+	}
+}
+
+func TestNoServiceManagerNoMessages(t *testing.T) {
+	w := newWorld(t)
+	w.service.run = func(context.Context) error { return errors.New("end") }
+	w.do(t.Context(), "run")
+	if w.opened.Notify != nil || w.opened.WatchdogEvery != 0 {
+		t.Error("somebody is told")
+	}
+}
+
+func TestLoggerFormats(t *testing.T) {
+	a := &app{Process: &Process{Getenv: func(string) string { return "" }}}
+	write := func(log config.Log) string {
+		var out bytes.Buffer
+		logger, _ := a.newLogger(log, &out)
+		logger.Info("credential renewed", zap.String("credential", "loja"), zap.Duration("took", 1500*time.Millisecond))
+		logger.Debug("quiet")
+		return out.String()
+	}
+	for _, format := range []string{"auto", "json", ""} {
+		var line struct {
+			Time, Level, Msg, Credential string
+			Took                         float64
+		}
+		text := write(config.Log{Level: "info", Format: format})
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Errorf("%s: %v in %s", format, err, text)
+		}
+		if line.Level != "info" || line.Msg != "credential renewed" || line.Credential != "loja" || line.Took != 1.5 {
+			t.Errorf("%s: %s", format, text)
+		}
+		if at, err := time.Parse("2006-01-02T15:04:05.000Z", line.Time); err != nil || time.Since(at).Abs() > time.Hour {
+			t.Errorf("%s: the time is %s", format, line.Time)
+		}
+	}
+	if text := write(config.Log{Level: "info", Format: "console"}); !strings.Contains(text, "\tINFO\tcredential renewed\t{\"credential\": \"loja\", \"took\": \"1.5s\"}\n") {
+		t.Errorf("console: %q", text)
+	}
+	if text := write(config.Log{Level: "nonsense"}); strings.Count(text, "\n") != 1 {
+		t.Errorf("an unknown level: %q", text)
+	}
+}
+
+func TestHarden(t *testing.T) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &before); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &before)
+		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+	})
+	if err := harden(); err != nil {
+		t.Fatal(err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil || limit.Cur != 0 || limit.Max != 0 {
+		t.Errorf("core files: %+v %v", limit, err)
+	}
+	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
+		t.Errorf("dumpable is %d, %v", dumpable, err)
+	}
+}
+
+func TestEmulate(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, in := io.Pipe()
+	p := w.Process
+	p.Args, p.Stdout, p.Stderr = []string{"emulate", "tss", "senhasegura", "--fault", "empty=2"}, in, io.Discard
+	ended := make(chan int, 1)
+	go func() { ended <- Main(ctx, &p); in.Close() }()
+	lines := bufio.NewScanner(out)
+	var addresses []string
+	for len(addresses) < 2 && lines.Scan() {
+		if kind, address, ok := strings.Cut(lines.Text(), "  http://"); ok && (kind == "tss" || kind == "senhasegura") {
+			addresses = append(addresses, "http://"+address)
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	if len(addresses) != 2 {
+		t.Fatalf("found %v", addresses)
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {emulatedClient}, "client_secret": {emulatedSecret}}
+	for i, want := range []string{"", "", "access_token"} {
+		answer, err := http.PostForm(addresses[1]+"/iso/oauth2/token", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if !strings.Contains(string(body), want) || want == "" && len(body) > 0 {
+			t.Errorf("answer %d is %q", i, body)
+		}
+	}
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestEmulatePorts(t *testing.T) {
+	for _, tt := range []struct {
+		listen string
+		place  int
+		want   string
+	}{
+		{"127.0.0.1:0", 3, "127.0.0.1:0"},
+		{"127.0.0.1:18080", 0, "127.0.0.1:18080"},
+		{"[::1]:18080", 2, "[::1]:18082"},
+	} {
+		if got, err := nextAddress(tt.listen, tt.place); err != nil || got != tt.want {
+			t.Errorf("%s at %d: %s %v", tt.listen, tt.place, got, err)
+		}
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if _, err := setUp([]string{"senhasegura", "tss"}, taken.Addr().String(), nil); err == nil {
+		t.Error("a port that is taken was taken again")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := newWorld(t).do(t.Context(), "version")
+	if got.code != 0 || !strings.HasPrefix(got.out, "vigente ") || !strings.Contains(got.out, "go1.") {
+		t.Errorf("%+v", got)
+	}
+}

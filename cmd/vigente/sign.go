@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) signCommand() *cobra.Command {
+	var form []string
+	command := &cobra.Command{
+		Use:   "sign NAME METHOD URL",
+		Short: "Print the OAuth 1.0 header for one request",
+		Long: `Print the Authorization header that signs one request by OAuth 1.0 (RFC 5849)
+with a credential whose provider has auth = "oauth1". A signature is good for
+one request, soon. The fields of a form body are signed too and must be given.`,
+		Example: `  # a request without a body
+  curl -H "$(vigente sign vault GET https://vault.example.com/iso/coe/senha/123)" https://vault.example.com/iso/coe/senha/123
+  # a form
+  curl -H "$(vigente sign vault POST https://vault.example.com/x --form a=1)" -d a=1 https://vault.example.com/x`,
+		Args: func(command *cobra.Command, args []string) error {
+			if err := cobra.ExactArgs(3)(command, args); err != nil {
+				return err
+			}
+			_, err := parseForm(form)
+			return err
+		},
+		ValidArgsFunction: a.completeOneName,
+		RunE: a.begin(func(command *cobra.Command, args []string) error {
+			if err := a.harden(); err != nil {
+				return err
+			}
+			fields, err := parseForm(form)
+			if err != nil {
+				return err
+			}
+			value, err := a.client().Sign(command.Context(), args[0], args[1], args[2], fields)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.Stdout, "Authorization: "+value.Reveal())
+			return nil
+		}),
+	}
+	command.Flags().StringArrayVar(&form, "form", nil, "`KEY=VALUE` of a form body, once for each field")
+	return command
+}
+
+// parseForm reads the fields in the order they were given.
+func parseForm(pairs []string) (url.Values, error) {
+	fields := url.Values{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("--form %q has no key (expected KEY=VALUE)", pair)
+		}
+		fields.Add(key, value)
+	}
+	return fields, nil
+}

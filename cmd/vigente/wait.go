@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/status"
+)
+
+func (a *app) waitCommand() *cobra.Command {
+	timeout := duration(time.Minute)
+	command := &cobra.Command{
+		Use:   "wait NAME…",
+		Short: "Wait until credentials are valid and delivered",
+		Long: `Return when every named credential is in force and in all its sinks, at once if
+they are already. A value in force counts even while its renewal fails, so that
+an outage of a backend does not keep back what could start.
+
+Exit code 5 means that the time was over, with what is missing on stderr; 4 that
+the daemon is not reachable.`,
+		Example: `  # before a program that needs the token
+  vigente wait loja && start-the-program
+  # in a unit
+  ExecStartPre=/usr/bin/vigente wait loja --timeout 5m`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeNames,
+		RunE: a.begin(func(command *cobra.Command, names []string) error {
+			client := a.client()
+			ctx, cancel := context.WithTimeoutCause(command.Context(), time.Duration(timeout), errWaitOver)
+			defer cancel()
+			err := client.Wait(ctx, names)
+			if !errors.Is(err, errWaitOver) {
+				return err
+			}
+			snapshot, err := client.View(command.Context(), names...)
+			if err != nil {
+				return err
+			}
+			verdict := status.Judge(snapshot.View)
+			if verdict.Ready {
+				return nil // just in time
+			}
+			return &exitError{exitUnmet, append(reasonLines(verdict), "vigente: not valid and delivered within "+timeout.String())}
+		}),
+	}
+	command.Flags().Var(&timeout, "timeout", "longest `TIME` to wait, such as 90s or 1d")
+	return command
+}
+
+var errWaitOver = errors.New("the time to wait is over")
+
+// duration is a flag with the configuration's durations.
+type duration time.Duration
+
+// String returns the duration as Go writes it.
+func (d *duration) String() string { return time.Duration(*d).String() }
+
+// Type names the flag's values in help texts.
+func (*duration) Type() string { return "duration" }
+
+// Set reads a duration, which must be positive.
+func (d *duration) Set(text string) error {
+	parsed, err := schedule.ParseDuration(text)
+	if err != nil {
+		return err
+	}
+	if parsed <= 0 {
+		return errors.New("expected more than 0")
+	}
+	*d = duration(parsed)
+	return nil
+}
