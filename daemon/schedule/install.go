@@ -103,9 +103,9 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		return
 	}
 	r := &e.rec
-	if r.Identity != t.Identity && HasValue(r.Token) {
-		// The values belong to something else at the backend. The floor and the
-		// count of revisions go on, so that sinks see a change.
+	if r.Identity != t.Identity && (r.Identity != "" || HasValue(r.Token)) {
+		// The values, and what failed, belong to something else at the backend.
+		// The floor and the count of revisions go on, so that sinks see a change.
 		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
 	}
 	if expires := r.Token.IssuedAt.Add(t.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
