@@ -430,3 +430,36 @@ func TestCrashDuringACallIsToldAndKeepsTheFloor(t *testing.T) {
 		t.Errorf("started as %+v", s)
 	}
 }
+
+func TestOtherIdentityIsNotParkedByTheOldOne(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"))
+	r.expect("a b")
+	r.fails("a", credential.ReasonRejected)
+	r.obtain("b", time.Hour)
+	r.pass(time.Minute)
+	r.install(p8, obtaining("a", identity("other")), obtaining("b"))
+	r.expect("a")
+	// A first call that a crash cut has no identity yet, and is still told.
+	r.records[keyOf("a")] = Begin(Record{}, r.now)
+	r = r.restart(p8, obtaining("a"), obtaining("b"))
+	r.pass(time.Minute)
+	r.expect("a")
+	if s := r.running[keyOf("a")]; s.Why != whyLost {
+		t.Errorf("started because %v", s.Why)
+	}
+}
+
+func TestTheBackendThatRefusedIsCooled(t *testing.T) {
+	groups := []Group{provider("p", 8), provider("q", 8)}
+	r := newRig(t, groups, obtaining("a"), obtaining("b"), obtaining("x", in("q")))
+	r.expect("a b x")
+	r.obtain("b", time.Minute)
+	r.obtain("x", time.Minute)
+	r.install(groups, obtaining("a", in("q")), obtaining("b"), obtaining("x", in("q")))
+	out := r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour))) // p said so
+	if p, _ := r.LookGroup("p"); !out.Cooled || out.Provider != p.Record || !p.Record.CooldownUntil.Equal(after(time.Hour)) {
+		t.Errorf("folded %+v, p is %+v", out, p)
+	}
+	r.pass(time.Minute)
+	r.expect("x")
+}

@@ -285,7 +285,13 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	if !e.detached {
 		e.group.running--
 	}
-	out := Folded{Cooled: b.cool(e.group, res), Provider: e.group.rec, Removed: e.gone}
+	out := Folded{Removed: e.gone}
+	// The backend that answered, wherever the task belongs by now.
+	if g := b.groups[s.Task.Group]; g != nil {
+		out.Cooled = b.cool(g, res)
+		out.Provider = g.rec
+		b.regate(g, now)
+	}
 	if e.gone {
 		delete(b.entries, s.Task.Key)
 		b.regateLive(e.group, now)
