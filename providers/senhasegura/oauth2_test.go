@@ -248,6 +248,9 @@ func TestIdentity(t *testing.T) {
 	if id("https://vault.example", "x", `scope = "b a b"`) != id("https://vault.example", "x", `scope = "a b"`) {
 		t.Error("the order of a scope's words changes the identity")
 	}
+	if id("https://vault.example", "ab", `scope = "c"`) == id("https://vault.example", "a", `scope = "bc"`) {
+		t.Error("where the id ends does not count")
+	}
 	if strings.Contains(first, "canary") {
 		t.Error("the identity shows the client id")
 	}
