@@ -90,7 +90,7 @@ func TestTokensReachEverySinkAndAreRenewed(t *testing.T) {
 		return s["loja"] == "valid" && s["vault"] == "valid" && s["till"] == "delivered" && s["env"] == "delivered" && s["file"] == "delivered"
 	})
 	token := tills.Token(shop)
-	if got, want := w.read("till/appserver.ini"), strings.Replace(iniBefore, "Token = ", "Token = "+token, 1); got != want {
+	if got, want := w.read("till/appserver.ini"), strings.Replace(iniBefore, "Token = ", "Token ="+token, 1); got != want {
 		t.Errorf("INI holds\n%q, want\n%q", got, want)
 	}
 	first := w.read("out/vault.token")
@@ -194,7 +194,7 @@ func TestKilledInTheMiddleOfARenewalLosesNothing(t *testing.T) {
 	w.kill()
 	w.start()
 	w.eventually("the till holds the token that counts", func() bool {
-		return strings.Contains(w.read("till/appserver.ini"), "Token = "+tills.Token(shop)+"\r\n")
+		return strings.Contains(w.read("till/appserver.ini"), "Token ="+tills.Token(shop)+"\r\n")
 	})
 	if n := tills.Renewals(shop); n != 2 {
 		t.Errorf("%d renewals, want the lost one and one more", n)
