@@ -6,13 +6,18 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
-// endingOnSignals returns a context that ends with SIGTERM or SIGINT. A second
-// one of them ends the program at once.
+// sameSignal is how long a further signal counts as the first one: a terminal
+// and a supervisor often send theirs to the process and to its group.
+const sameSignal = time.Second
+
+// endingOnSignals returns a context that ends with SIGTERM or SIGINT. Another
+// one of them, a second or more later, ends the program at once.
 func endingOnSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 	return ctx, stop
 }
 
