@@ -93,8 +93,9 @@ func baseHost(scheme, authority string) (string, error) {
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
 		host, port = authority[:i], authority[i+1:]
 	}
-	if host == "" || strings.Trim(port, "0123456789") != "" {
-		return "", errors.New("sign request: the URL needs a host, and a port must be a number")
+	// Some clients decode a % in a host and some do not, hence none.
+	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._[]:") != "" || strings.Trim(port, "0123456789") != "" {
+		return "", errors.New("sign request: the URL needs a host of letters, digits, dots and dashes (or an IPv6 address in brackets), and a port must be a number")
 	}
 	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		return host, nil

@@ -98,6 +98,8 @@ func TestSignRefusesWhatCannotBeSignedForSure(t *testing.T) {
 		{"other scheme", Request{Method: "GET", URL: "ftp://vault.example/canary", Timestamp: 1, Nonce: "n"}, "https://"},
 		{"no host", Request{Method: "GET", URL: "https:///canary", Timestamp: 1, Nonce: "n"}, "host"},
 		{"only a port", Request{Method: "GET", URL: "https://:443/canary", Timestamp: 1, Nonce: "n"}, "host"},
+		{"escape in the host", Request{Method: "GET", URL: "https://vault%2Ecanary/", Timestamp: 1, Nonce: "n"}, "host"},
+		{"escape within the host", Request{Method: "GET", URL: "https://canary%80.example/", Timestamp: 1, Nonce: "n"}, "host"},
 		{"port with letters", Request{Method: "GET", URL: "https://vault.example:4x3/canary", Timestamp: 1, Nonce: "n"}, "port"},
 		{"user", Request{Method: "GET", URL: "https://canary@vault.example/", Timestamp: 1, Nonce: "n"}, "user name"},
 		{"blank", Request{Method: "GET", URL: good + "canary b", Timestamp: 1, Nonce: "n"}, "percent-encoded"},
