@@ -11,6 +11,9 @@ func TestCNPJ(t *testing.T) {
 		"33.000.167/0001-01":     "33000167000101", // Petrobras
 		"12.ABC.345/01DE-35":     "12ABC34501DE35", // the example of the Receita Federal
 		"12abc34501de35":         "12ABC34501DE35",
+		"00000009000100":         "00000009000100", // a rest of 1 gives the digit 0, first
+		"00000004000170":         "00000004000170", // and second
+		"53113791000106":         "",               // the second digit fits a wrong first one
 		"12.ABC.345/01DE-36":     "",
 		"12.ABC.346/01DE-35":     "",
 		"12.ABC.345/01DE-3A":     "",
@@ -43,6 +46,9 @@ func TestCPF(t *testing.T) {
 		"52998224725":    "52998224725",
 		"111.444.777-35": "11144477735",
 		"00000000191":    "00000000191",
+		"00000000604":    "00000000604", // a rest of 1 gives the digit 0, first
+		"00000001830":    "00000001830", // and second
+		"52998224709":    "",            // the second digit fits a wrong first one
 		"52998224726":    "",
 		"52998224715":    "",
 		"25998224725":    "",

@@ -164,6 +164,8 @@ func TestTLS(t *testing.T) {
 	clientCAs.AddCert(ca.cert)
 	otherCAs.AddCert(otherCA.cert)
 	show := func(p pair) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{p.tls()}} }
+	chain := show(leaf)
+	chain.Certificates[0].Certificate = append(chain.Certificates[0].Certificate, ca.cert.Raw)
 	with := func(c *tls.Config, change func(*tls.Config)) *tls.Config { change(c); return c }
 	for _, c := range []struct {
 		name   string
@@ -182,6 +184,8 @@ func TestTLS(t *testing.T) {
 		{"not valid yet", show(early), "https://tss.example/", caFile, "expired or is not valid yet"},
 		{"not for servers", show(notServer), "https://tss.example/", caFile, "not fit for a server"},
 		{"pin alone", show(leaf), "https://10.1.2.3/", pinned(pin), ""},
+		{"pin of the leaf in a chain", chain, "https://10.1.2.3/", pinned(pin), ""},
+		{"pin of the authority in a chain", chain, "https://10.1.2.3/", pinned(ca.pin()), "not the one in tls.pin_sha256"},
 		{"pin alone, expired", show(expired), "https://10.1.2.3/", pinned(expired.pin()), ""},
 		{"wrong pin", show(leaf), "https://tss.example/", pinned(otherPin), "not the one in tls.pin_sha256"},
 		{"pin and authority", show(leaf), "https://tss.example/", caFile + "\n" + pinned(pin), ""},

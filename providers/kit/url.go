@@ -73,7 +73,7 @@ func Loopback(host string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return err == nil && addr.IsLoopback()
 }
 
 // SameURL returns the spelling of u under which two URLs that differ in the

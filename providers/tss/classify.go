@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/providers/kit"
@@ -147,14 +146,11 @@ var errShape = errors.New("not one JSON object")
 
 // parse reads one JSON object, leniently about everything around and nothing
 // inside of it. The charset that the answer claims is not looked at: TSS sends
-// CP1252 under any label, and only texts that are thrown away can hold it.
+// CP1252 under any label. The decoder turns such bytes into U+FFFD; a text that
+// is thrown away may hold it, a token may not.
 func parse(body []byte) (message, error) {
 	var m message
-	body = trim(body)
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
+	dec := json.NewDecoder(bytes.NewReader(trim(body)))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return m, errShape
 	}

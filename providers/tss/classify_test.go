@@ -52,6 +52,30 @@ func TestTruncatedAnswers(t *testing.T) {
 	}
 }
 
+// TestMessagesTellWhatItIs: each kind of useless answer has words of its own.
+func TestMessagesTellWhatItIs(t *testing.T) {
+	for body, words := range map[string]string{
+		"<html>CANARY</html>":            "HTML page",
+		"":                               "is empty",
+		" \x00\r\n":                      "is empty",
+		"CANARY":                         "no JSON object",
+		`{"TOKEN":"dcee`:                 "is cut",
+		`{}`:                             "neither TOKEN nor error",
+		`{"TOKEN":""}`:                   "empty TOKEN",
+		`{"TOKEN":null}`:                 "no text",
+		`{"TOKEN":"x"}`:                  "token_pattern",
+		`{"TOKEN":"x","error":"CANARY"}`: "a token and an error",
+		`{"TOKEN":"x","token":"y"}`:      "twice",
+		`{"errorCode":404,"errorMessage":"CANARY"}`: "RestNewToken",
+		`{"code":"401","message":"CANARY"}`:         "Security=0",
+	} {
+		_, f := classify(&kit.Answer{Status: 200, Body: []byte(body)}, pattern)
+		if f == nil || !strings.Contains(f.Message, words) || strings.Contains(f.Message, "CANARY") {
+			t.Errorf("%q: %v, expected the words %q", body, f, words)
+		}
+	}
+}
+
 // FuzzAnswer holds the rules that no answer may break: a token comes alone and
 // well-formed, a fault comes with a reason and a message of ours, and whatever
 // follows a token-like text of status 2xx keeps the doubt.

@@ -134,6 +134,7 @@ func TestRefusals(t *testing.T) {
 		{"tipopessoa text", strict, renewal(base64Of(strings.Replace(message, `a":2`, `a":"2"`, 1))), false},
 		{"no tipopessoa", strict, renewal(base64Of(strings.Replace(message, `"tipopessoa":2,`, ``, 1))), false},
 		{"empty ie", strict, renewal(base64Of(strings.Replace(message, "111010945111", "", 1))), true},
+		{"stray bits at the end", strict, renewal(strings.TrimSuffix(sample, "Q==") + "R=="), false},
 		{"no padding", strict, renewal(strings.TrimRight(sample, "=")), false},
 		{"no padding, lenient", lenient, renewal(strings.TrimRight(sample, "=")), true},
 		{"plus as blank", strict, "/rest/RestNewToken?JSON=" + base64Of(`{">":1,"empresa":{"cnpj":"1","tipopessoa":1,"uf":"SP"}}`), false},
