@@ -84,9 +84,11 @@ func TestOAuth2AgainstOidcProvider(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			transport := &http.Transport{}
+			t.Cleanup(transport.CloseIdleConnections)
 			env := kit.Env{
 				Warn:      func(string) {},
-				Transport: func(kit.TransportOptions) http.RoundTripper { return http.DefaultTransport },
+				Transport: func(kit.TransportOptions) http.RoundTripper { return transport },
 			}
 			text := strings.Replace(oauth2Provider(t, tt.id, tt.secret, tt.more), "https://vault.example", address, 1)
 			if !strings.Contains(tt.more, "token_path") {

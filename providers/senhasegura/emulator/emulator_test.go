@@ -100,10 +100,14 @@ func TestTokenDecisionTable(t *testing.T) {
 		{"both are trimmed", nil, "grant_type=client_credentials", basic(" "+testID+" ", " "+testSecret+"\n"), 200, ""},
 		{"body beats basic", nil, goodForm, basic(testID, "wrong"), 200, ""},
 		{"wrong body beats right basic", nil, "grant_type=client_credentials&client_secret=wrong", basic(testID, testSecret), 401, "invalid_client"},
-		{"basic is not decoded as a form", func(s *Settings) { s.Applications[0].ClientSecret = "a+b=" },
-			"grant_type=client_credentials", basic(testID, url.QueryEscape("a+b=")), 401, "invalid_client"},
-		{"basic is cut at the first colon", func(s *Settings) { s.Applications[0].ClientSecret = "s3cr+et:x" },
-			"grant_type=client_credentials", basic(testID, "s3cr+et:x"), 200, ""},
+		{
+			"basic is not decoded as a form", func(s *Settings) { s.Applications[0].ClientSecret = "a+b=" },
+			"grant_type=client_credentials", basic(testID, url.QueryEscape("a+b=")), 401, "invalid_client",
+		},
+		{
+			"basic is cut at the first colon", func(s *Settings) { s.Applications[0].ClientSecret = "s3cr+et:x" },
+			"grant_type=client_credentials", basic(testID, "s3cr+et:x"), 200, "",
+		},
 		{"no grant type", nil, "client_id=" + testID, "", 400, "unsupported_grant_type"},
 		{"other grant type", nil, "grant_type=password", "", 400, "unsupported_grant_type"},
 		{"no client id", nil, "grant_type=client_credentials", "", 400, "invalid_request"},

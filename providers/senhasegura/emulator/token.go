@@ -173,8 +173,9 @@ func (x *exchange) expiresIn(life time.Duration) json.RawMessage {
 		return nil
 	case AsZero:
 		return json.RawMessage("0")
+	default:
+		return json.RawMessage(seconds)
 	}
-	return json.RawMessage(seconds)
 }
 
 func (x *exchange) newToken(app Application, now time.Time, life time.Duration) string {
