@@ -24,6 +24,8 @@ const (
 	// it. The daemon itself has to stop within five seconds.
 	timeoutGrace = 2 * time.Second
 	stopGrace    = time.Second
+	// killWait is how long what was killed is given to disappear.
+	killWait = 500 * time.Millisecond
 	// pollEvery is how often a hook that was asked to end is looked at.
 	pollEvery = 10 * time.Millisecond
 
@@ -201,18 +203,27 @@ func (h *Hook) ended(ctx context.Context, err error) error {
 	return Faultf(err, "hook %s: still running after %v, so it was stopped (raise on_change.timeout, or mend the command)", h.command[0], h.timeout)
 }
 
-// endGroup asks a process group to end, waits for it, and ends it.
+// endGroup asks a process group to end, and after the grace ends it.
 func endGroup(group int, grace time.Duration) {
 	_ = unix.Kill(-group, unix.SIGTERM)
-	over, cancel := context.WithTimeout(context.Background(), grace)
+	if !gone(group, grace) {
+		_ = unix.Kill(-group, unix.SIGKILL)
+		gone(group, killWait)
+	}
+}
+
+// gone waits until nothing is left of a process group, and reports whether
+// that came true in time.
+func gone(group int, patience time.Duration) bool {
+	over, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for unix.Kill(-group, 0) != unix.ESRCH {
 		if over.Err() != nil {
-			_ = unix.Kill(-group, unix.SIGKILL)
-			return
+			return false
 		}
 		pause, cancel := context.WithTimeout(over, pollEvery)
 		<-pause.Done()
 		cancel()
 	}
+	return true
 }

@@ -1,0 +1,93 @@
+package file_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/sinks/file"
+	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/sinks/sinktest"
+)
+
+func TestContract(t *testing.T) {
+	for name, s := range map[string]sinktest.Suite{
+		"bare": {Config: `content = "${c.token}"`, Old: "OLD"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Kind = file.Kind()
+			sinktest.Run(t, s)
+		})
+	}
+}
+
+// TestContent: exactly the text, whatever stood there.
+func TestContent(t *testing.T) {
+	at := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	set := credential.Set{
+		"a": {Generation: 7, IssuedAt: at, ExpiresAt: at.Add(time.Hour), Values: map[string]credential.Secret{"token": credential.NewSecret("A\x00\xff\n")}},
+		"b": {Generation: 8, Values: map[string]credential.Secret{"token": credential.NewSecret("B")}},
+	}
+	for text, want := range map[string]string{
+		`"${a.token}"`:                  "A\x00\xff\n",
+		`"${a.token} $${b.token} $x\n"`: "A\x00\xff\n ${b.token} $x\n",
+		`"${a.token}${b.token}"`:        "A\x00\xff\nB",
+		`"""
+{"token":"${b.token}","until":"${a.expires_at}","n":${a.generation}}"""`: `{"token":"B","until":"2026-08-01T13:00:00Z","n":7}`,
+	} {
+		path := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(path, []byte(strings.Repeat("longer than it will be", 99)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := section.Parse("sinks.t", "path = '"+path+"'\ncontent = "+text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := file.Kind().Open(s)
+		if changed, err := b.Sink.Deliver(t.Context(), set); err != nil || !changed {
+			t.Errorf("%s: %v, %v", text, changed, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%s gives %q, %v", text, got, err)
+		}
+		if f, err := b.Sink.(kit.Inspector).Inspect(t.Context(), set); err != nil || f.State != kit.Same {
+			t.Errorf("%s: %v, %v", text, f.State, err)
+		}
+	}
+}
+
+func TestConfigurationFaults(t *testing.T) {
+	for keys, says := range map[string]string{
+		"":                   "content: is missing",
+		"content = \"\"":     "content: is empty",
+		"content = 1":        "content: is an integer",
+		"content = \"${a}\"": "content: ${a} is no reference",
+		"content = \"${a.\"": "content: a ${ is not closed",
+		"content = \"${a.b}\"\nvalues = { A = \"x\" }": "values: unknown key",
+	} {
+		s, err := section.Parse("sinks.t", "path = \"/x\"\n"+keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Kind().Open(s)
+		if faults := s.Finish(); len(faults) != 1 || !strings.Contains(faults[0].Error(), "sinks.t."+says) {
+			t.Errorf("%s\ngives %v", keys, faults)
+		}
+	}
+}
+
+// TestClaim: the sink has the whole file.
+func TestClaim(t *testing.T) {
+	s, err := section.Parse("sinks.t", "path = \"/x\"\ncontent = \"${a.b}${c.d}\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := file.Kind().Open(s)
+	if len(b.Claims) != 1 || b.Claims[0] != (kit.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
+		t.Errorf("got %+v", b)
+	}
+}

@@ -1,0 +1,248 @@
+package ini_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/sinks/ini"
+	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/sinks/sinktest"
+)
+
+func TestContract(t *testing.T) {
+	const keys = "section = \"TSSOFFLINE\"\nvalues = { TOKEN = \"${c.token}\" }\n"
+	for name, s := range map[string]sinktest.Suite{
+		"plain": {
+			Config: keys, Old: "; inv\xe1lida\r\n[TSSOFFLINE]\r\nTOKEN=OLD\r\nA=1", Wrong: "[TSSOFFLINE\nTOKEN=", NeedsFile: true,
+		},
+		"creating": {
+			Config: keys + "create_section = true\ncreate_file = true", Old: "[TSSOFFLINE]\nTOKEN=OLD\n", Wrong: "\xff\xfe[\x00", Bad: sinktest.Canary + "\r\n[X]",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.Kind = ini.Kind()
+			sinktest.Run(t, s)
+		})
+	}
+}
+
+// opened opens a sink of TOML keys, for the file at path.
+func opened(t *testing.T, path, keys string) kit.Binding {
+	t.Helper()
+	s, err := section.Parse("sinks.till", "path = '"+path+"'\n"+keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := ini.Kind().Open(s)
+	for _, f := range s.Finish() {
+		t.Fatal(f)
+	}
+	return b
+}
+
+const plainKeys = "section = \"TSSOFFLINE\"\nvalues = { TOKEN = \"${loja.token}\" }\n"
+
+func tokens(value string) credential.Set {
+	return credential.Set{"loja": {Generation: 1, Values: map[string]credential.Secret{"token": credential.NewSecret(value)}}}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("the file holds %q, want %q, %v", got, want, err)
+	}
+}
+
+// TestSectionNotFound: a file without the section is the wrong one, or in the
+// middle of a save.
+func TestSectionNotFound(t *testing.T) {
+	for _, in := range []string{"", "[SPED]\nTOKEN=x\n", "[TSSOFFL"} {
+		path := filepath.Join(t.TempDir(), "appserver.ini")
+		write(t, path, in)
+		synctest.Test(t, func(t *testing.T) {
+			b := opened(t, path, plainKeys)
+			start := time.Now()
+			changed, err := b.Sink.Deliver(t.Context(), tokens("NEW"))
+			want := "section [TSSOFFLINE] not found in " + path + ": wrong file? (create_section = true adds it)"
+			if changed || err == nil || err.Error() != want || !errors.Is(err, ini.ErrNoSection) {
+				t.Errorf("%q: %v, %v", in, changed, err)
+			}
+			if time.Since(start) < time.Second {
+				t.Errorf("%q: nobody waited for the end of a save", in)
+			}
+			if err := b.Sink.(credential.Preflighter).Preflight(t.Context()); err == nil || err.Error() != want {
+				t.Errorf("%q: Preflight says %v", in, err)
+			}
+		})
+		holds(t, path, in)
+	}
+}
+
+// TestSaveInProgress: another program empties the file, or takes it away, and
+// fills it a moment later.
+func TestSaveInProgress(t *testing.T) {
+	const whole, want = "[TSSOFFLINE]\r\nTOKEN=old\r\nA=1\r\n", "[TSSOFFLINE]\r\nTOKEN=NEW\r\nA=1\r\n"
+	for name, keys := range map[string]string{"plain": plainKeys, "creating": plainKeys + "create_section = true\ncreate_file = true"} {
+		for _, torn := range []string{"", "[TSS", "[TSSOFFLINE", "absent"} {
+			t.Run(name+" "+torn, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "appserver.ini")
+				if torn != "absent" {
+					write(t, path, torn)
+				}
+				synctest.Test(t, func(t *testing.T) {
+					b := opened(t, path, keys)
+					go func() {
+						time.Sleep(700 * time.Millisecond)
+						write(t, path, whole)
+					}()
+					if changed, err := b.Sink.Deliver(t.Context(), tokens("NEW")); err != nil || !changed {
+						t.Errorf("%v, %v", changed, err)
+					}
+				})
+				holds(t, path, want)
+			})
+		}
+	}
+}
+
+func TestCreates(t *testing.T) {
+	for _, c := range []struct {
+		name, keys, in, want string
+		absent               bool
+	}{
+		{name: "file", keys: "create_file = true", absent: true, want: "[TSSOFFLINE]\nTOKEN=NEW\n"},
+		{name: "section", keys: "create_section = true", in: "[A]\r\n", want: "[A]\r\n\r\n[TSSOFFLINE]\r\nTOKEN=NEW\r\n"},
+		{name: "section in an empty file", keys: "create_section = true", in: "", want: "[TSSOFFLINE]\nTOKEN=NEW\n"},
+		{name: "file, but no section in one that is there", keys: "create_file = true", in: "[A]\n", want: "[A]\n"},
+		{name: "section, but no file", keys: "create_section = true", absent: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "appserver.ini")
+			if !c.absent {
+				write(t, path, c.in)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				_, err := opened(t, path, plainKeys+c.keys).Sink.Deliver(t.Context(), tokens("NEW"))
+				if (err != nil) != (c.want == c.in) {
+					t.Error(err)
+				}
+			})
+			if c.want != "" {
+				holds(t, path, c.want)
+			} else if _, err := os.Stat(path); err == nil {
+				t.Error("the file was made")
+			}
+		})
+	}
+}
+
+func TestBackup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "appserver.ini")
+	write(t, path, "[TSSOFFLINE]\nTOKEN=old\n")
+	b := opened(t, path, plainKeys+"backup = true")
+	if _, err := b.Sink.Deliver(t.Context(), tokens("NEW")); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, path, "[TSSOFFLINE]\nTOKEN=NEW\n")
+	holds(t, path+".bak", "[TSSOFFLINE]\nTOKEN=old\n")
+}
+
+func TestClaims(t *testing.T) {
+	b := opened(t, "/x", "section = \"TssOffline\"\nvalues = { Token = \"${a.token}\", \"Expira Em\" = \"${a.expires_at} ${b.token}\" }")
+	if want := []kit.Claim{{Part: "tssoffline/token", Key: "values.Token"}, {Part: "tssoffline/expira em", Key: "values.Expira Em"}}; !slices.Equal(b.Claims, want) {
+		t.Errorf("got %+v", b.Claims)
+	}
+	var refs []string
+	for _, r := range b.Refs {
+		refs = append(refs, r.Key+" "+r.String())
+	}
+	if want := []string{"values.Token ${a.token}", "values.Expira Em ${a.expires_at}", "values.Expira Em ${b.token}"}; !slices.Equal(refs, want) {
+		t.Errorf("got %q", refs)
+	}
+}
+
+func TestConfigurationFaults(t *testing.T) {
+	for _, c := range []struct{ keys, at, says string }{
+		{"values = { A = \"${l.token}\" }", "sinks.till.section", "is missing"},
+		{"section = \"A]B\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "bracket"},
+		{"section = \" A\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "blank"},
+		{"section = \";A\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "comment"},
+		{"section = \"A\"", "sinks.till.values", "is missing"},
+		{"section = \"A\"\nvalues = { }", "sinks.till.values", "is empty"},
+		{"section = \"A\"\nvalues = \"x\"", "sinks.till.values", "a table of strings"},
+		{"section = \"A\"\nvalues = { A = \"\" }", "sinks.till.values.A", "is empty"},
+		{"section = \"A\"\nvalues = { A = \"${x}\" }", "sinks.till.values.A", "is no reference"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\\n\" }", "sinks.till.values.A", "line break"},
+		{"section = \"A\"\nvalues = { A = \" ${l.token}\" }", "sinks.till.values.A", "blank"},
+		{"section = \"A\"\nvalues = { \"A=B\" = \"${l.token}\" }", "sinks.till.values.\"A=B\"", "equals sign"},
+		{"section = \"A\"\nvalues = { \"#A\" = \"${l.token}\" }", "sinks.till.values.\"#A\"", "comment"},
+		{"section = \"A\"\nvalues = { \"//A\" = \"${l.token}\" }", "sinks.till.values.\"//A\"", "comment"},
+		{"section = \"A\"\nvalues = { \"\" = \"${l.token}\" }", "sinks.till.values.\"\"", "is empty"},
+		{"section = \"A\"\nvalues = { \"A\\tB\" = \"${l.token}\" }", "sinks.till.values.\"A\\tB\"", "control character"},
+		{"section = \"A\"\nvalues = { K = \"${l.token}\", k = \"${l.token}\" }", "sinks.till.values.k", "same key as values.K"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\nbackup = 1", "sinks.till.backup", "true or false"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\ncontent = \"x\"", "sinks.till.content", "unknown key"},
+	} {
+		s, err := section.Parse("sinks.till", "path = \"/x\"\n"+c.keys)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, c.keys)
+		}
+		ini.Kind().Open(s)
+		faults := s.Finish()
+		if !slices.ContainsFunc(faults, func(f section.Fault) bool { return f.Key == c.at && strings.Contains(f.Message, c.says) }) {
+			t.Errorf("%s\ngives %v", c.keys, faults)
+		}
+		if len(faults) > 1 {
+			t.Errorf("%s\ngives more than one fault: %v", c.keys, faults)
+		}
+	}
+}
+
+// TestInspect looks at what only an INI can hold.
+func TestInspect(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		state    kit.State
+		found    string
+	}{
+		{"same", "[tssoffline]\ntoken =\tNEW\r\n", kit.Same, ""},
+		{"same twice", "[TSSOFFLINE]\nTOKEN=NEW\n[A]\n[TSSOFFLINE]\nTOKEN=NEW", kit.Same, ""},
+		{"blank behind it", "[TSSOFFLINE]\nTOKEN=NEW \n", kit.Other, "NEW"},
+		{"one of two", "[TSSOFFLINE]\nTOKEN=NEW\nTOKEN=x y\n", kit.Other, "x y"},
+		{"tail", "[TSSOFFLINE]\nTOKEN=NEW ; x\n", kit.Other, "NEW ; x"},
+		{"no key", "[TSSOFFLINE]\n;TOKEN=NEW\n", kit.Missing, ""},
+		{"no section", "[A]\nTOKEN=NEW\n", kit.Missing, ""},
+		{"empty file", "", kit.Missing, ""},
+		{"empty", "[TSSOFFLINE]\nTOKEN= \t\n", kit.Empty, ""},
+		{"empty and other", "[TSSOFFLINE]\nTOKEN=\nTOKEN=x", kit.Other, "x"},
+	} {
+		path := filepath.Join(t.TempDir(), "appserver.ini")
+		write(t, path, c.in)
+		f, err := opened(t, path, plainKeys).Sink.(kit.Inspector).Inspect(t.Context(), tokens("NEW"))
+		if err != nil || f.State != c.state {
+			t.Errorf("%s: %v, %v", c.name, f.State, err)
+		}
+		var found []string
+		for _, v := range f.Found["TOKEN"] {
+			found = append(found, v.Reveal())
+		}
+		if strings.Join(found, ",") != c.found {
+			t.Errorf("%s: found %q", c.name, found)
+		}
+	}
+}

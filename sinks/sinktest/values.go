@@ -1,0 +1,154 @@
+package sinktest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/sinks/kit"
+)
+
+// past is an instant that no test writes at.
+func past() time.Time { return time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC) }
+
+func delivers(r *rig) {
+	r.put(r.old(older), 0o640)
+	b := r.open("")
+	r.preflight(b, "")
+	r.deliver(b, Canary, true)
+	r.wantHolds(r.old(Canary))
+	if err := os.Chtimes(r.path, past(), past()); err != nil {
+		r.Fatal(err)
+	}
+	before, err := os.Stat(r.path)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.deliver(b, Canary, false)
+	after, err := os.Stat(r.path)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if !after.ModTime().Equal(past()) || !os.SameFile(before, after) {
+		r.Error("the second delivery touched the file")
+	}
+	r.wantHolds(r.old(Canary))
+}
+
+func replaces(r *rig) {
+	r.put(r.old(older), 0o600)
+	b := r.open("")
+	r.deliver(b, Canary, true)
+	r.deliver(b, older, true)
+	r.wantHolds(r.old(older))
+}
+
+func wantsFields(r *rig) {
+	r.put(r.old(older), 0o600)
+	b := r.open("")
+	r.fails(b, credential.Set{}, "${c.token} has no value")
+	r.fails(b, credential.Set{"other": set(Canary)["c"]}, "${c.token} has no value")
+	r.wantHolds(r.old(older))
+}
+
+func refusesEmpty(r *rig) {
+	r.put(r.old(older), 0o600)
+	r.fails(r.open(""), set(""), "${c.token} has no value")
+	r.wantHolds(r.old(older))
+}
+
+func refusesBad(r *rig) {
+	if r.Bad == "" {
+		return
+	}
+	if !strings.Contains(r.Bad, Canary) {
+		r.Fatal("Bad does not hold the canary")
+	}
+	r.put(r.old(older), 0o600)
+	r.fails(r.open(""), set(r.Bad), "")
+	r.wantHolds(r.old(older))
+}
+
+func refusesWrong(r *rig) {
+	if r.Wrong == "" {
+		return
+	}
+	r.put(r.Wrong+Canary, 0o600)
+	b := r.open("")
+	says := r.fails(b, set(older), r.path)
+	r.wantHolds(r.Wrong + Canary)
+	if says != nil {
+		r.preflight(b, says.Error())
+	}
+	if i, ok := b.Sink.(kit.Inspector); ok {
+		_, err := i.Inspect(r.Context(), set(older))
+		r.fault(err, r.path)
+	}
+}
+
+func ends(r *rig) {
+	r.put(r.old(older), 0o600)
+	b := r.open("")
+	ctx, cancel := context.WithCancel(r.Context())
+	cancel()
+	changed, err := b.Sink.Deliver(ctx, set(Canary))
+	if changed || !errors.Is(err, context.Canceled) {
+		r.Errorf("Deliver: %v, %v", changed, err)
+	}
+	if f := r.fault(err, ""); f != nil && f.Reason != credential.ReasonCancelled {
+		r.Errorf("the reason is %s", f.Reason)
+	}
+	if err := b.Sink.(credential.Preflighter).Preflight(ctx); !errors.Is(err, context.Canceled) {
+		r.Errorf("Preflight: %v", err)
+	}
+	r.wantHolds(r.old(older))
+}
+
+// inspects holds kit.Inspector to what it tells the drift watch.
+func inspects(r *rig) {
+	b := r.open("")
+	i, ok := b.Sink.(kit.Inspector)
+	if !ok {
+		r.Fatal("the sink cannot be inspected")
+	}
+	look := func(want kit.State) kit.Finding {
+		r.Helper()
+		got, err := i.Inspect(r.Context(), set(Canary))
+		if err != nil || got.State != want {
+			r.Errorf("Inspect: %v, want %v, %v", got.State, want, err)
+		}
+		if (got.State == kit.Other) != (len(got.Found) > 0) {
+			r.Errorf("in the state %v %d values were found", got.State, len(got.Found))
+		}
+		return got
+	}
+	look(kit.Missing)
+	r.put(r.old(older), 0o600)
+	found := look(kit.Other).Found
+	was, err := i.Values(set(older))
+	if err != nil {
+		r.Fatal(err)
+	}
+	for name, values := range found {
+		for _, v := range values {
+			if !v.Equal(was[name]) {
+				r.Errorf("the value found for %q is not the one that stands there", name)
+			}
+		}
+	}
+	r.put(r.old(Canary), 0o600)
+	look(kit.Same)
+	r.put(r.old(""), 0o600)
+	look(kit.Empty)
+	if _, err := i.Inspect(r.Context(), credential.Set{}); err == nil {
+		r.Error("Inspect took a set that lacks the field")
+	} else {
+		r.fault(err, "has no value")
+	}
+	if _, err := i.Values(credential.Set{}); err == nil {
+		r.Error("Values took a set that lacks the field")
+	}
+}
