@@ -16,8 +16,8 @@ import (
 )
 
 // oidcProvider starts an OAuth 2.0 server that shares nothing with this
-// repository and follows RFC 6749 strictly. Install it with
-// npm install --prefix providers/senhasegura/testdata/oidc-provider
+// repository and follows RFC 6749 strictly. "npm install" in its folder puts it
+// there.
 func oidcProvider(t testing.TB) (address string) {
 	t.Helper()
 	const folder = "testdata/oidc-provider"

@@ -41,13 +41,13 @@ func TestCertificateShapesAtTheHandshake(t *testing.T) {
 			}
 			conn, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{RootCAs: roots})
 			if err == nil {
-				conn.Close()
+				_ = conn.Close()
 			}
 			if want := wants[shape]; (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 				t.Errorf("handshake: %v, want %q", err, want)
 			}
 			if conn, err := tls.Dial("tcp", server.Listener.Addr().String(), nil); err == nil {
-				conn.Close()
+				_ = conn.Close()
 				t.Error("trusted without its root")
 			} else if _, ok := errors.AsType[*net.OpError](err); ok {
 				t.Errorf("handshake without its root: %v", err)
