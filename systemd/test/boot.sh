@@ -178,8 +178,26 @@ in_box systemctl daemon-reload
 check 'restart with a drop-in' in_box systemctl restart vigente
 check 'now it is written' within 5 bash -c "[[ \$(cat '$files/srv/closed/token') == $first ]]"
 check 'a restart costs no renewal' unchanged "$first"
-settings | configure
+
+echo "-- a file for another user"
+{ settings; cat <<'TOML'
+[sinks.owned]
+type = "file"
+path = "/srv/closed/owned"
+content = "${loja.token}"
+owner = "totvs"
+TOML
+} | configure
 in_box systemctl reload vigente
+check 'is refused without the privilege' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qE 'owned +failing'"
+cp "$here/../examples/chown.conf" "$dropins/"
+in_box systemctl daemon-reload
+check 'restart with the example' in_box systemctl restart vigente
+check 'now it belongs to that user' within 5 in_box bash -c '[[ $(stat -c %U:%a /srv/closed/owned) == totvs:600 ]]'
+rm "$dropins/chown.conf"
+in_box systemctl daemon-reload
+settings | configure
+check 'restart without it' in_box systemctl restart vigente
 
 echo "-- watchdog, kill"
 mkdir -p "$files/run/systemd/system/vigente.service.d"
