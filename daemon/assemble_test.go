@@ -222,6 +222,7 @@ func TestDigestsFollowTheirTables(t *testing.T) {
 		{`timezone = "UTC"`, `timezone = "UTC" # same`, ""},
 		{`max_age  = "2h"`, `max_age = "3h"`, ""},
 		{`rate = "4/s, 240/min"`, `rate = "1/s"`, ""},
+		{`concurrency = 3`, `concurrency = 4`, ""},
 		{`min_interval = "1m"`, `timeout = "1m"`, ""},
 		{`url = "u"` + "\nrate", `url = "v"` + "\nrate", "y"},
 		{`password = { env = "PASSWORD" }`, `password = { env = "HOME" }`, "z"},
@@ -282,6 +283,37 @@ func TestOutsideTheUnitCredentialsMayBeMissing(t *testing.T) {
 		if _, faults := Assemble(cfg, fakeOptions()); (len(faults) == 0) != ok {
 			t.Errorf("missing credentials allowed %v, faults %v", ok, faults)
 		}
+	}
+}
+
+func TestTwoNamesOfOneFileClash(t *testing.T) {
+	const text = `
+[providers.p]
+type = "fake"
+url = "u"
+[credentials.c]
+provider = "p"
+[sinks.s]
+type = "text"
+path = "folder/f"
+content = "${c.token}"
+[sinks.t]
+type = "text"
+path = "alias/f"
+content = "${c.token}"
+[sinks.u]
+type = "text"
+path = "other/f"
+content = "${c.token}"
+`
+	enter(t, text)
+	mkdir(t, "folder")
+	mkdir(t, "other")
+	link(t, "folder", "alias")
+	cfg, _ := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
+	_, faults := Assemble(cfg, fakeOptions())
+	if len(faults) != 1 || faults[0].Key != "sinks.t.path" {
+		t.Errorf("faults %v", faults)
 	}
 }
 

@@ -152,7 +152,7 @@ func TestStateKeyComesFromItsPlace(t *testing.T) {
 func TestIncludesInLexicalOrder(t *testing.T) {
 	table := func(name string) string { return "[sinks." + name + "]\ntype = \"file\"\n" }
 	dir := write(t, map[string]string{
-		"etc/c.toml":                 "include = [\"conf.d/*.toml\", \"*/b.toml\", \"one\", \"c.toml\", \"*.toml\", \"none/*\"]\n" + table("main"),
+		"etc/c.toml":                 "include = [\"conf.d/*.toml\", \"*/b.toml\", \"one\", \"c.toml\", \"*.toml\", \"none/*\", \"left/*\"]\n" + table("main"),
 		"etc/conf.d/b.toml":          table("b"),
 		"etc/conf.d/a.toml":          table("a"),
 		"etc/conf.d/B.toml":          table("upper"),
@@ -164,6 +164,11 @@ func TestIncludesInLexicalOrder(t *testing.T) {
 		"etc/conf.d/x.tmp":           "broken",
 		"etc/conf.d/dir.toml/x.toml": "broken",
 		"etc/.git/b.toml":            "broken",
+		"etc/left/.#x":               "broken",
+		"etc/left/#x#":               "broken",
+		"etc/left/x~":                "broken",
+		"etc/left/x.swp":             "broken",
+		"etc/left/x.tmp":             "broken",
 		"etc/one":                    table("one"),
 	})
 	for main, prefix := range map[string]string{"etc/c.toml": "etc/", "./etc/c.toml": "etc/", dir + "/etc/c.toml": dir + "/etc/"} {
@@ -180,7 +185,7 @@ func TestIncludesInLexicalOrder(t *testing.T) {
 			t.Errorf("sinks %v, want %v", names, want)
 		}
 		etc := dir + "/etc/"
-		if want := []string{etc + "conf.d/*.toml", etc + "*/b.toml", etc + "one", etc + "c.toml", etc + "*.toml", etc + "none/*"}; !slices.Equal(c.Globs, want) {
+		if want := []string{etc + "conf.d/*.toml", etc + "*/b.toml", etc + "one", etc + "c.toml", etc + "*.toml", etc + "none/*", etc + "left/*"}; !slices.Equal(c.Globs, want) {
 			t.Errorf("globs %v, want %v", c.Globs, want)
 		}
 		if want := []string{etc + "c.toml", etc + "conf.d/B.toml", etc + "conf.d/a.toml", etc + "conf.d/b.toml", etc + "one"}; !slices.Equal(c.Files(), want) || len(c.SourceFiles()) != len(want) {
@@ -215,6 +220,10 @@ func TestIncludesBelowOddFolders(t *testing.T) {
 	}
 	if found, err := filepath.Glob(c.Globs[0]); err != nil || !slices.Equal(found, []string{dir + "/a[b]*\\c/d/x.toml"}) {
 		t.Errorf("the pattern for watching finds %v, %v", found, err)
+	}
+	t.Chdir("a[b]*\\c")
+	if inside := load(t, "c.toml", options()); !slices.Equal(inside.Globs, c.Globs) || len(inside.Sinks) != 1 {
+		t.Errorf("from inside: %v, %v", inside.Globs, inside.Sources)
 	}
 }
 

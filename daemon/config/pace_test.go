@@ -81,6 +81,11 @@ func TestPolicyNamesTheKeysThatWereSet(t *testing.T) {
 	if !maps.Equal(got.Keys, want) {
 		t.Errorf("keys %v, want %v", got.Keys, want)
 	}
+	write(t, map[string]string{"c.toml": "[providers.p]\ntype = \"x\"\ntimeout = \"1s\"\n[credentials.a]\nprovider = \"p\"\njitter = \"2%\"\n[credentials.b]\nprovider = \"p\"\n"})
+	c := load(t, "c.toml", options())
+	if keys := c.Credentials[1].Policy.Keys; !maps.Equal(keys, map[string]string{"timeout": "providers.p.timeout"}) {
+		t.Errorf("the keys of a neighbour: %v", keys)
+	}
 }
 
 func TestScheduleAndTimezoneMeet(t *testing.T) {

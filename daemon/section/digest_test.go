@@ -46,7 +46,7 @@ func TestDigestChanges(t *testing.T) {
 	seen := map[string]string{base: "the base"}
 	for _, more := range []string{
 		`text = "x"`, `text = ""`, `bool = true`, `int = 4`, `duration = "2h"`, `choice = "b"`, `mode = "0640"`,
-		`texts = ["a", "b"]`, `texts = ["ab"]`, `texts = ["b", "a"]`, `map = { a = "b" }`, `map = { b = "a" }`,
+		`texts = ["a", "b"]`, `texts = ["ab"]`, `texts = ["b", "a"]`, `map = { a = "b" }`, `map = { c = "b" }`, `map = { b = "a" }`,
 		`keys = [{ file = "pw" }]`, `keys = [{ file = "pw" }, { file = "other" }]`, `user = "secret"`, `path = "/x"`, `ca = "ca"`,
 		`value = "w"`, `tls = { text = "x" }`, `tls = { pin = "x" }`,
 	} {
@@ -83,6 +83,15 @@ func TestDigestStays(t *testing.T) {
 	}
 	if a, b := digest(t, digestBase+`duration = "1d"`, nil), digest(t, digestBase+`duration = "24h"`, nil); a != b {
 		t.Error("the spelling of a duration changed the digest")
+	}
+}
+
+func TestDigestTellsKeysFromValues(t *testing.T) {
+	a, b := parse(t, `k = "ey"`), parse(t, `ke = "y"`)
+	a.Text("k", "")
+	b.Text("ke", "")
+	if a.Digest(nil) == b.Digest(nil) {
+		t.Error("two tables have one digest")
 	}
 }
 

@@ -224,11 +224,6 @@ func (s *Section) Table(key string) *Section {
 	if n == nil {
 		return nil
 	}
-	for _, t := range s.tables {
-		if t.table == n.table {
-			return t
-		}
-	}
 	sub := &Section{
 		object: s.object, table: n.table, line: s.table.get(key).line, quiet: s.quiet,
 		path: s.child(key), below: slices.Concat(s.below, []string{key}),

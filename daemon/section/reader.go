@@ -27,7 +27,7 @@ type Reader struct {
 type ReaderOptions struct {
 	// Getenv looks up the environment; os.Getenv when nil.
 	Getenv func(string) string
-	// ReadFile reads a file whole; a bounded read of a regular file when nil.
+	// ReadFile reads a file whole; ReadBounded with 1 MiB when nil.
 	ReadFile func(path string) ([]byte, error)
 	// CredentialsMissingOK leaves a { credential = … } reference unread when
 	// $CREDENTIALS_DIRECTORY is not set: a check outside the unit.
@@ -58,9 +58,6 @@ func (r *Reader) file(path string) ([]byte, error) {
 	got, ok := r.cache[path]
 	if !ok {
 		got.data, got.err = r.opt.ReadFile(path)
-		if got.err == nil && len(got.data) > maxFile {
-			got.data, got.err = nil, errTooLarge
-		}
 		r.cache[path] = got
 		r.files = append(r.files, path)
 	}

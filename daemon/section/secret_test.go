@@ -239,6 +239,14 @@ func TestAReaderReadsEachFileOnce(t *testing.T) {
 	}
 }
 
+func TestContentBelongsToTheCaller(t *testing.T) {
+	s := world(t, "a = \"f\"\nb = \"f\"\n", ReaderOptions{}, map[string]string{"f": "bytes"})
+	s.File("a")[0] = 'X'
+	if got := string(s.File("b")); got != "bytes" {
+		t.Errorf("read %q", got)
+	}
+}
+
 func TestSectionsDoNotPrintSecrets(t *testing.T) {
 	s := world(t, `k = { file = "f" }`, ReaderOptions{}, map[string]string{"f": canary})
 	v := s.Secret("k")

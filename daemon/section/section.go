@@ -204,9 +204,7 @@ func (s *Section) record(line int, path []string, format string, args ...any) {
 	if s.quiet {
 		list = &s.own
 	}
-	if !slices.Contains(*list, f) {
-		*list = append(*list, f)
-	}
+	*list = append(*list, f)
 }
 
 // Failed reports whether any fault has been recorded in the object so far.
