@@ -220,22 +220,21 @@ func TestHookTimeout(t *testing.T) {
 // TestHookStopsWithTheDaemon: within the time that a shutdown has.
 func TestHookStopsWithTheDaemon(t *testing.T) {
 	for name, script := range map[string]string{
-		"obedient": "echo $$ >OUT.new; mv OUT.new OUT; sleep 60",
-		"deaf":     "trap '' TERM; echo $$ >OUT.new; mv OUT.new OUT; sleep 60; sleep 60; sleep 60",
+		"obedient": "echo $$ >OUT; sleep 60",
+		"deaf":     "trap '' TERM; echo $$ >OUT; sleep 60; sleep 60; sleep 60",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
+			if err := syscall.Mkfifo(out, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			h := hook(t, shell(strings.ReplaceAll(script, "OUT", out)))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			result := make(chan error)
 			go func() { result <- h.Run(ctx) }()
-			for start := time.Now(); time.Since(start) < 10*time.Second; {
-				if _, err := os.Stat(out); err == nil {
-					break
-				}
-			}
+			pid := read(t, out) // waits until the hook has come so far
 			start := time.Now()
 			cancel()
 			err := <-result
@@ -246,7 +245,7 @@ func TestHookStopsWithTheDaemon(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
-			if pid := read(t, out); alive(t, pid) {
+			if alive(t, pid) {
 				t.Errorf("process %s lives on", pid)
 			}
 		})
