@@ -13,11 +13,14 @@ import (
 var clockReaders = map[string]string{
 	"daemon/refresh/refresh.go":   "the conductor: every instant that decides something is taken here",
 	"daemon/refresh/renew.go":     "answers a stream of news at a pace",
+	"daemon/backend.go":           "the timestamp in a signature that was asked for now",
 	"daemon/reload.go":            "when the configuration was loaded, for people",
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",
 	"daemon/wires.go":             "compares the Date of a server with our clock",
 	"daemon/atomicfile/system.go": "waits a moment for a second writer to finish",
 	"daemon/watch/watch.go":       "looks for itself where no events reach",
+	"cmd/vigente/signals.go":      "tells a second Ctrl-C from an echo of the first",
+	"cmd/vigente/demo/show.go":    "redraws its table every second",
 	"providers/kit/client.go":     "notes when the headers of an answer arrived, to compare them with the Date in it",
 }
 
@@ -28,6 +31,9 @@ var starters = map[string]string{
 	"daemon/daemon.go":          "the servers; Run waits for them",
 	"daemon/service.go":         "waits for readiness; its caller waits for it",
 	"daemon/watch/watch.go":     "the watcher; Close waits for it",
+	"cmd/vigente/signals.go":    "listens for SIGHUP; the returned function waits for it",
+	"cmd/vigente/emulate.go":    "a server for each emulator; the command waits for them",
+	"cmd/vigente/demo/demo.go":  "the daemon beside its display; the command waits for it",
 	"daemon/status/serve.go":    "the HTTP server; its caller waits for it",
 }
 

@@ -1,0 +1,110 @@
+package vigente_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/providers"
+	providerkit "github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/sinks"
+)
+
+// TestConfigurationBlocksLoad loads every configuration that a paper shows, as
+// vigente check does. A block about one kind only may leave out the credentials
+// that its sinks show.
+func TestConfigurationBlocksLoad(t *testing.T) {
+	loaded := 0
+	for _, p := range papers(t) {
+		for i, b := range p.blocks {
+			if b.language != "toml" {
+				continue
+			}
+			loaded++
+			t.Run(fmt.Sprintf("%s block %d", p.file, i+1), func(t *testing.T) { loadBlock(t, b.text) })
+		}
+	}
+	if loaded < 2 {
+		t.Errorf("found %d blocks of configuration only", loaded)
+	}
+}
+
+func loadBlock(t *testing.T, text string) {
+	dir := t.TempDir()
+	main := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(main, []byte(text+missingCredentials(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, faults := config.Load(main, config.Options{
+		Getenv: func(string) string { return "a value" }, UID: os.Getuid(), CredentialsMissingOK: true,
+		ReadFile: func(file string) ([]byte, error) {
+			if strings.HasSuffix(file, ".pem") {
+				return certificate(t), nil
+			}
+			return []byte("0123456789abcdef0123456789abcdef\n"), nil
+		},
+	})
+	if len(faults) == 0 {
+		_, faults = daemon.Assemble(cfg, daemon.AssembleOptions{
+			Providers: providers.Catalogue(), Sinks: sinks.Catalogue(), DigestKey: make([]byte, 32),
+			ProviderEnv: func(_ string, zone *time.Location) providerkit.Env {
+				return providerkit.Env{
+					Transport: func(providerkit.TransportOptions) http.RoundTripper { return http.NewFileTransport(nil) },
+					Location:  zone, Warn: func(string) {},
+				}
+			},
+		})
+	}
+	for _, f := range faults {
+		t.Error(strings.ReplaceAll(f.Error(), dir+"/", ""))
+	}
+}
+
+// certificate returns one in PEM for every file of that ending.
+func certificate(t testing.TB) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// missingCredentials makes those that a block's sinks show and it does not
+// define, each of a kind that has the field.
+func missingCredentials(text string) string {
+	var more strings.Builder
+	made := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?:^|[^$])\$\{([a-z0-9_-]+)\.([a-z_]+)\}`).FindAllStringSubmatch(text, -1) {
+		name, field := m[1], m[2]
+		if made[name] || strings.Contains(text, "[credentials."+name+"]") {
+			continue
+		}
+		made[name] = true
+		switch field {
+		case "access_token", "token_type", "authorization":
+			fmt.Fprintf(&more, "\n[providers.%[1]s]\ntype = \"senhasegura\"\nurl = \"https://%[1]s.example.com\"\nclient_id = \"x\"\nclient_secret = { file = \"x\" }\n[credentials.%[1]s]\nprovider = \"%[1]s\"\n", name)
+		default:
+			fmt.Fprintf(&more, "\n[providers.%[1]s]\ntype = \"tss\"\nurl = \"http://%[1]s.example.com/rest/RestNewToken\"\n[credentials.%[1]s]\nprovider = \"%[1]s\"\ncnpj = \"53113791000122\"\ntipopessoa = 2\nie = \"111010945111\"\nuf = \"SP\"\n", name)
+		}
+	}
+	return more.String()
+}
