@@ -179,7 +179,7 @@ func (a *assembly) ownFiles() map[string]string {
 	}
 	if d.StateDir != "" {
 		add(d.StateDir, "the folder of the state")
-		for _, name := range []string{"state.db", "control.sock"} {
+		for _, name := range []string{"state.db", "lock", "control.sock"} {
 			add(filepath.Join(d.StateDir, name), "a file of the state")
 		}
 	}

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/vigented/vigente/daemon/refresh"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/daemon/store"
 	providerkit "github.com/vigented/vigente/providers/kit"
 	sinkkit "github.com/vigented/vigente/sinks/kit"
 )
@@ -282,6 +285,30 @@ func TestOutsideTheUnitCredentialsMayBeMissing(t *testing.T) {
 		}
 		if _, faults := Assemble(cfg, fakeOptions()); (len(faults) == 0) != ok {
 			t.Errorf("missing credentials allowed %v, faults %v", ok, faults)
+		}
+	}
+}
+
+// What the store makes is what no sink may write.
+func TestFilesOfTheStateAreKnown(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%d files, %v", len(entries), err)
+	}
+	a := &assembly{cfg: &config.Config{Daemon: config.Daemon{StateDir: dir}}}
+	for _, e := range entries {
+		if a.ownFiles()[resolve(filepath.Join(dir, e.Name()))] == "" {
+			t.Errorf("a sink may write %s", e.Name())
 		}
 	}
 }
