@@ -206,6 +206,7 @@ func (a *assembly) plan() *refresh.Plan {
 		plan.Sinks = append(plan.Sinks, refresh.SinkSpec{
 			Name: o.Name, Type: o.Type, Path: o.binding.Path, Needs: shown(o.binding.Refs),
 			Target: o.Section.Digest(a.opt.DigestKey), Sink: o.binding.Sink, Hook: o.binding.Hook,
+			Guard: newGuard(o.binding),
 		})
 	}
 	return plan

@@ -149,6 +149,7 @@ func (o observers) Observe(out refresh.Outcome) {
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.store.Close()
+	d.sweep()
 	if err := d.listen(d.cfg.Daemon.Listen); err != nil {
 		return err
 	}
@@ -168,6 +169,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	})
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
+	parts.Go(func() { d.watchSinks(ctx) })
 	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
 		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))
 	d.engine.Run(ctx)
@@ -178,6 +180,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // Once tries each due thing once, delivers, and returns the state it led to.
 func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
 	defer d.store.Close()
+	d.sweep()
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)
 }

@@ -53,6 +53,9 @@ func (d *Daemon) rekey(plan *refresh.Plan) {
 	}
 	for i := range plan.Sinks {
 		plan.Sinks[i].Target = digest(plan.Sinks[i].Target)
+		if g, ok := plan.Sinks[i].Guard.(*guard); ok {
+			g.key = d.seed[:]
+		}
 	}
 }
 

@@ -108,9 +108,12 @@ func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
 	if f := e.running[key]; f != nil && now.Sub(f.at) > hangingAfter && v.LastError == nil {
 		v.LastError = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + f.at.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
 	}
+	foreign := e.foreign[spec.Name]
 	switch {
 	case v.LastError != nil:
 		v.State = Failing
+	case foreign != nil:
+		v.State, v.LastError = Behind, foreign
 	case !s.Owed && len(v.Delivered) == len(spec.Needs):
 		v.State = Delivered
 	case len(v.Delivered) > 0:

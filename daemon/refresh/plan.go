@@ -1,6 +1,8 @@
 package refresh
 
 import (
+	"context"
+
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/schedule"
 )
@@ -52,4 +54,26 @@ type SinkSpec struct {
 	Target string
 	Sink   credential.Sink
 	Hook   credential.Hook // nil when there is none
+	// Guard sees what others did to the target; nil when it cannot.
+	Guard Guard
 }
+
+// Guard compares a target with what it should hold. It changes nothing.
+type Guard interface {
+	// Values returns digests of what the sink shows for the set, by name, so
+	// that older values of ours are known again.
+	Values(set credential.Set) (map[string]string, error)
+	// Inspect says what the target holds in place of the set. Issued tells
+	// whether a digest under a name is one of ours.
+	Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (Drift, error)
+}
+
+// Drift is what a target holds.
+type Drift uint8
+
+// The drifts.
+const (
+	InPlace Drift = iota // what it should
+	Lost                 // nothing, something empty, or an older value of ours: to be repaired
+	Foreign              // a value that nobody here issued: to be left, and reported
+)

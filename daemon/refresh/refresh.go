@@ -14,6 +14,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -68,6 +69,10 @@ type Engine struct {
 	running  map[schedule.Key]*flight
 	ends     map[schedule.Key]uint64
 	refused  map[string]*schedule.Note // by sink: what its last preflight said
+	suspects map[string]time.Time      // by sink: when to look at its target
+	looking  map[string]bool           // by sink: the next delivery looks first
+	repaired map[string]time.Time      // by sink: the last repair
+	foreign  map[string]*schedule.Note // by sink: somebody else's value in it
 	unsaved  unsaved
 	stopping bool
 	changed  chan struct{} // closed and replaced at every fold
@@ -95,7 +100,8 @@ func New(opt Options) *Engine {
 		plan:    &Plan{},
 		running: map[schedule.Key]*flight{},
 		ends:    map[schedule.Key]uint64{},
-		refused: map[string]*schedule.Note{},
+		refused: map[string]*schedule.Note{}, suspects: map[string]time.Time{}, looking: map[string]bool{},
+		repaired: map[string]time.Time{}, foreign: map[string]*schedule.Note{},
 		changed: make(chan struct{}),
 		asks:    make(chan func()),
 		done:    make(chan finished),
@@ -173,11 +179,11 @@ func (e *Engine) drop(tasks []*schedule.Task, memory schedule.Memory) {
 			e.unsaved.forget(key)
 		}
 	}
-	for name := range e.refused {
-		if !wanted[schedule.Key{Kind: schedule.Delivering, Name: name}] {
-			delete(e.refused, name)
-		}
-	}
+	gone := func(name string) bool { return !wanted[schedule.Key{Kind: schedule.Delivering, Name: name}] }
+	maps.DeleteFunc(e.refused, func(name string, _ *schedule.Note) bool { return gone(name) })
+	maps.DeleteFunc(e.foreign, func(name string, _ *schedule.Note) bool { return gone(name) })
+	maps.DeleteFunc(e.suspects, func(name string, _ time.Time) bool { return gone(name) })
+	maps.DeleteFunc(e.repaired, func(name string, _ time.Time) bool { return gone(name) })
 }
 
 // Run conducts until ctx ends, then lets what is under way come to its end, as
@@ -245,6 +251,7 @@ func (e *Engine) start(work context.Context) time.Duration {
 			e.board.Detach(now, key)
 		}
 	}
+	suspects := e.lookAtSuspects(now)
 	starts, wake := e.board.Due(now)
 	for _, s := range starts {
 		job := e.prepare(s)
@@ -267,8 +274,10 @@ func (e *Engine) start(work context.Context) time.Duration {
 	if !wake.IsZero() {
 		sleep = min(sleep, wake.Sub(now))
 	}
-	if !save.IsZero() {
-		sleep = min(sleep, save.Sub(now))
+	for _, at := range []time.Time{save, suspects} {
+		if !at.IsZero() {
+			sleep = min(sleep, at.Sub(now))
+		}
 	}
 	return sleep
 }
@@ -284,10 +293,14 @@ func limitOf(t *schedule.Task) time.Duration {
 func (e *Engine) fold(f finished) {
 	key, now := f.start.Task.Key, e.clock()
 	delete(e.running, key)
+	if key.Kind == schedule.Delivering {
+		e.noteDrift(key.Name, f, now)
+	}
 	out := e.board.Fold(now, f.start, f.record, f.result)
 	switch {
 	case out.Removed:
 		e.unsaved.forget(key)
+	case f.quiet:
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)
 	default:
@@ -309,7 +322,9 @@ func (e *Engine) fold(f finished) {
 	if !out.Removed {
 		e.ends[key]++
 	}
-	e.opt.Observer.Observe(e.outcome(f, now))
+	if !f.quiet {
+		e.opt.Observer.Observe(e.outcome(f, now))
+	}
 	close(e.changed)
 	e.changed = make(chan struct{})
 }

@@ -20,6 +20,7 @@ type job struct {
 	sinks   []*SinkSpec // those that show the credential
 	changes uint64      // hooks: the sink's changes that this run acts on
 	after   <-chan struct{}
+	look    bool // sinks: nothing is owed, the target may have drifted
 	keeper  Keeper
 	seed    uint64
 	clock   func() time.Time
@@ -35,6 +36,11 @@ type finished struct {
 	refused  map[string]*schedule.Note
 	panicked bool
 	stack    string
+	// quiet says that nothing was done but to look; foreign is what was seen,
+	// repair that the target is written for no other reason than its drift.
+	quiet   bool
+	foreign *schedule.Note
+	repair  bool
 }
 
 // prepare gathers what the attempt needs from the conductor's state.
@@ -47,6 +53,9 @@ func (e *Engine) prepare(s schedule.Start) job {
 	switch s.Task.Kind {
 	case schedule.Obtaining:
 		j.sinks = e.sinksOf[s.Task.Name]
+	case schedule.Delivering:
+		status, _ := e.board.Look(e.clock(), s.Task.Key)
+		j.look = e.looking[s.Task.Name] && !status.Owed
 	case schedule.Hooking:
 		sink, _ := e.board.Look(e.clock(), schedule.Key{Kind: schedule.Delivering, Name: s.Task.Name})
 		j.changes = sink.Record.Changes
@@ -162,6 +171,11 @@ func (j job) preflight(ctx context.Context) (map[string]*schedule.Note, string) 
 
 // deliver hands the set to the sink.
 func (j job) deliver(ctx context.Context) finished {
+	if j.look {
+		if end, write := j.inspect(ctx); !write {
+			return end
+		}
+	}
 	spec := j.start.Task.Payload.(*SinkSpec)
 	r, at := j.start.Record, j.clock()
 	raised := r
@@ -182,8 +196,11 @@ func (j job) deliver(ctx context.Context) finished {
 		res.Fault = localFault(ctx, err)
 	} else {
 		res.Delivered = j.marks
+		r = j.issue(r)
 	}
-	return j.end(ctx, res, r)
+	f := j.end(ctx, res, r)
+	f.repair = j.look
+	return f
 }
 
 // hook runs what follows a change.

@@ -34,6 +34,10 @@ type Record struct {
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	// Target is a digest of the sink's own configuration at that time.
 	Target string `json:"target,omitempty"`
+	// Issued holds digests of the last values written under each name, newest
+	// last, so that an older value of ours is told from a foreign one; sinks
+	// only.
+	Issued map[string][]string `json:"issued,omitempty"`
 	// Changes counts the times the sink's content changed, or may have; sinks
 	// only. It is raised before the write, so that a crash in between leaves
 	// the hook owed.

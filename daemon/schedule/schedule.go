@@ -26,7 +26,8 @@ import (
 // Board holds every task, its record and its place in time.
 type Board struct {
 	seed    uint64
-	seen    time.Time // the latest instant it was asked at
+	seen    time.Time     // when it was asked last
+	behind  time.Duration // by how much the clock went back since tasks were put right
 	entries map[Key]*entry
 	groups  map[string]*group
 	timed   queue // what is planned, by instant
@@ -64,6 +65,7 @@ type entry struct {
 type group struct {
 	spec    Group
 	buckets []bucket
+	unaware bool // the buckets know of no call before them yet
 	rec     ProviderRecord
 	waiting queue
 	running int
@@ -209,8 +211,13 @@ func (b *Board) owes(e *entry) (Why, bool) {
 			why, owed = whyOwed, true
 		}
 	}
-	if !owed && e.rec.Target != e.task.Target {
+	switch {
+	case owed:
+	case e.rec.Target != e.task.Target:
 		why, owed = whyTarget, true
+	case e.rec.Past.Failures > 0:
+		// It held everything once, and failed when that was to be repaired.
+		why, owed = whyLocalRetry, true
 	}
 	return why, owed
 }
@@ -301,6 +308,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		e.rec.Past.AttemptAt = rec.Past.AttemptAt
 	} else {
 		e.rec = rec
+		e.age(now) // max_age may be another one since it began
 	}
 	e.settle(now)
 	e.stale = nil

@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,9 +48,9 @@ func New(files func() []string) *Watcher {
 	return &Watcher{files, look(names), read(names)}
 }
 
-// Run calls changed, from its own goroutine, after the content of the files
-// has changed, until ctx ends.
-func (w *Watcher) Run(ctx context.Context, changed func()) {
+// Run calls changed, from its own goroutine, with the files whose content has
+// changed, until ctx ends.
+func (w *Watcher) Run(ctx context.Context, changed func(names []string)) {
 	files := w.files
 	hints := make(chan struct{}, 1)
 	stop := listen(ctx, files, hints)
@@ -73,10 +72,10 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 			return
 		}
 		fresh := read(files())
-		differs := w.content.differs(fresh)
+		names := w.content.differing(fresh)
 		w.seen, w.content = now, fresh
-		if differs {
-			changed()
+		if len(names) > 0 {
+			changed(names)
 			// Files that matter only now begin with what they hold now; the
 			// others keep what was read before the call, so that a change
 			// during it is told of as well.
@@ -92,11 +91,24 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 // digests are the contents of files by name; missing files are not in it.
 type digests map[string][sha256.Size]byte
 
-// differs reports whether any file has changed, come or gone.
-func (d digests) differs(o digests) bool { return !maps.Equal(d, o) }
+// differing names the files that have changed, come or gone.
+func (d digests) differing(o digests) (names []string) {
+	for name, digest := range d {
+		if now, still := o[name]; !still || now != digest {
+			names = append(names, name)
+		}
+	}
+	for name := range o {
+		if _, before := d[name]; !before {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
-// settle waits until the files rest, and a little longer while one of them is
-// empty.
+// settle waits until the files rest and none of them is empty, but not for
+// ever: somebody may write one of them again and again.
 func settle(ctx context.Context, files func() []string, now string) string {
 	began := time.Now()
 	for {
@@ -106,8 +118,9 @@ func settle(ctx context.Context, files func() []string, now string) string {
 		case <-time.After(restFor):
 		}
 		next := look(files())
-		if next == now && (!anyEmpty(files()) || time.Since(began) > emptyFor) {
-			return now
+		over := time.Since(began) > emptyFor
+		if over || next == now && !anyEmpty(files()) {
+			return next
 		}
 		now = next
 	}
@@ -122,8 +135,7 @@ func look(files []string) string {
 			fmt.Fprintf(h, "%q missing\n", name)
 			continue
 		}
-		target, _ := filepath.EvalSymlinks(name)
-		fmt.Fprintf(h, "%q %q %d %d", name, target, info.Size(), info.ModTime().UnixNano())
+		fmt.Fprintf(h, "%q %d %d", name, info.Size(), info.ModTime().UnixNano())
 		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 			fmt.Fprintf(h, " %d %d %d", sys.Dev, sys.Ino, sys.Ctim.Nano())
 		}

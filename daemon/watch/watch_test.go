@@ -19,7 +19,11 @@ func start(t *testing.T, files ...string) <-chan struct{} {
 	w := New(func() []string { return files })
 	go func() {
 		defer close(ended)
-		w.Run(ctx, func() { told <- struct{}{} })
+		w.Run(ctx, func(names []string) {
+			if len(names) > 0 {
+				told <- struct{}{}
+			}
+		})
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	return told

@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	sinkkit "github.com/vigented/vigente/sinks/kit"
+)
+
+// guard is the drift watch of one sink, by what its kind can see.
+type guard struct {
+	kind    sinkkit.Inspector
+	enforce bool // a foreign value is replaced as well
+	key     []byte
+}
+
+// newGuard returns nil for a sink that cannot say what its target holds.
+func newGuard(b sinkkit.Binding) refresh.Guard {
+	kind, ok := b.Sink.(sinkkit.Inspector)
+	if !ok {
+		return nil
+	}
+	return &guard{kind: kind, enforce: b.Enforce}
+}
+
+// Values implements refresh.Guard.
+func (g *guard) Values(set credential.Set) (map[string]string, error) {
+	values, err := g.kind.Values(set)
+	if err != nil {
+		return nil, err
+	}
+	digests := make(map[string]string, len(values))
+	for name, v := range values {
+		digests[name] = g.digest(v)
+	}
+	return digests, nil
+}
+
+// Inspect implements refresh.Guard.
+func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (refresh.Drift, error) {
+	finding, err := g.kind.Inspect(ctx, set)
+	if err != nil {
+		return refresh.Lost, err
+	}
+	if finding.State == sinkkit.Same {
+		return refresh.InPlace, nil
+	}
+	for name, values := range finding.Found {
+		for _, v := range values {
+			if !g.enforce && !issued(name, g.digest(v)) {
+				return refresh.Foreign, nil
+			}
+		}
+	}
+	return refresh.Lost, nil
+}
+
+func (g *guard) digest(v credential.Secret) string {
+	mac := hmac.New(sha256.New, g.key)
+	mac.Write([]byte(v.Reveal()))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
