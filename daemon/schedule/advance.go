@@ -102,6 +102,9 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	}
 	if res.Called {
 		r.Past.AttemptAt = res.At
+		if res.End.Before(res.At) {
+			r.Past.AttemptAt = res.End // the clock was set back meanwhile
+		}
 	}
 	r.Past.History = remember(r.Past.History, res, outcome)
 	r.Past.PlannedAt = time.Time{}

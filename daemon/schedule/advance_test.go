@@ -47,6 +47,15 @@ func TestBeginRecordsTheIntent(t *testing.T) {
 	}
 }
 
+func TestAnAttemptThatEndedBeforeItBeganIsOfItsEnd(t *testing.T) {
+	res := answered(after(time.Hour), token("first", after(time.Minute)))
+	res.End = instant0
+	r := Advance(obtaining("a"), Begin(Record{}, res.At), res, 0)
+	if !r.Past.AttemptAt.Equal(instant0) || !r.Past.PlannedAt.Equal(after(45*time.Second)) {
+		t.Errorf("attempt after %s, planned after %s", r.Past.AttemptAt.Sub(instant0), r.Past.PlannedAt.Sub(instant0))
+	}
+}
+
 func TestSuccessStartsALife(t *testing.T) {
 	task := obtaining("a")
 	res := answered(instant0, token("first", after(time.Hour)))
