@@ -2,8 +2,8 @@ package schedule
 
 import "time"
 
-// setBack is how far the clock must have gone back to be noticed. Less costs
-// less than that.
+// setBack is how far the clock must have gone back, in one step or several,
+// before every task is looked at. Less costs nobody more than that.
 const setBack = time.Second
 
 // see takes in the instant at which the board is asked. A clock that was set
@@ -16,28 +16,25 @@ const setBack = time.Second
 // came from this clock or from the server's is not known here.
 func (b *Board) see(now time.Time) {
 	back := b.seen.Sub(now)
-	if back > 0 && back < setBack {
-		return
-	}
 	b.seen = now
 	if back <= 0 {
 		return
-	}
-	for _, e := range b.entries {
-		e.settle(now)
 	}
 	for _, g := range b.groups {
 		for i := range g.buckets {
 			g.buckets[i].back(back)
 		}
+		b.regate(g, now)
 	}
+	if b.behind += back; b.behind < setBack {
+		return
+	}
+	b.behind = 0
 	for _, e := range b.entries {
+		e.settle(now)
 		if !e.gone {
 			b.replan(e, now)
 		}
-	}
-	for _, g := range b.groups {
-		b.regate(g, now)
 	}
 }
 

@@ -78,7 +78,7 @@ func (b *Board) installGroups(groups []Group, known map[string]ProviderRecord) {
 			b.groups[spec.Name] = g
 		}
 		if !slices.Equal(g.spec.Rates, spec.Rates) {
-			g.buckets = nil
+			g.buckets, g.unaware = nil, true
 			for _, r := range spec.Rates {
 				g.buckets = append(g.buckets, newBucket(r))
 			}
@@ -108,7 +108,14 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		// The floor and the count of revisions go on, so that sinks see a change.
 		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
 	}
-	if expires := r.Token.IssuedAt.Add(t.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
+	e.age(now)
+}
+
+// age gives a life that is policy the end that max_age has by now, unless that
+// would end it at once.
+func (e *entry) age(now time.Time) {
+	r := &e.rec
+	if expires := r.Token.IssuedAt.Add(e.task.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
 		r.Token.ExpiresAt = expires
 		r.Revision++
 	}
@@ -123,7 +130,7 @@ func (b *Board) replay(now time.Time) {
 		if e.running {
 			at = e.startedAt
 		}
-		if !at.IsZero() && !at.After(now) && len(e.group.buckets) > 0 && e.group.buckets[0].next.IsZero() {
+		if e.group.unaware && !at.IsZero() && !at.After(now) {
 			calls[e.group] = append(calls[e.group], at)
 		}
 	}
@@ -132,6 +139,9 @@ func (b *Board) replay(now time.Time) {
 		for i := range g.buckets {
 			g.buckets[i].replay(at, now)
 		}
+	}
+	for _, g := range b.groups {
+		g.unaware = false
 	}
 }
 

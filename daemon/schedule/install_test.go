@@ -274,6 +274,22 @@ func TestShorterMaxAge(t *testing.T) {
 	r.nextAt("a", day-time.Minute, whyMaxAge)
 }
 
+func TestMaxAgeChangedDuringACall(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"))
+	r.expect("a b")
+	r.end("b", Result{Called: true, Token: token("b", time.Time{})})
+	r.pass(day - time.Minute)
+	r.expect("b")
+	r.install(p8, obtaining("a", maxAge(2*day)), obtaining("b", maxAge(2*day)))
+	r.end("a", Result{Called: true, Token: token("a", time.Time{})})
+	r.fails("b", credential.ReasonServer)
+	for name, want := range map[string]time.Duration{"a": 2 * day, "b": 2 * day} {
+		if c, _ := r.Token(name); !c.ExpiresAt.Equal(after(want)) {
+			t.Errorf("%s expires after %s, want %s", name, c.ExpiresAt.Sub(instant0), want)
+		}
+	}
+}
+
 func TestManyExpiriesMoveTogetherInTheQueue(t *testing.T) {
 	var short, long []*Task
 	r := newRig(t, nil)
@@ -365,6 +381,23 @@ func TestRestartGivesNoFreshBurst(t *testing.T) {
 	}
 	if len(calls) < 15 {
 		t.Errorf("only %d calls in half a minute", len(calls))
+	}
+}
+
+func TestCallsAreCountedOnceHoweverOftenItIsInstalled(t *testing.T) {
+	tasks := []*Task{obtaining("a"), obtaining("b")}
+	r := newRig(t, p8, tasks[0])
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	r.pass(2 * time.Second)
+	rated := []Group{provider("p", 8, Rate{1, time.Second}, Rate{2, time.Minute})}
+	for range 20 {
+		r.install(rated, tasks[0])
+	}
+	r.install(rated, tasks...)
+	r.expect("")
+	if got := r.wake.Sub(instant0); got.Round(time.Second) != 33*time.Second {
+		t.Errorf("the next call fits %s after the first, want half a window", got)
 	}
 }
 
