@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -35,17 +36,21 @@ stderr.`,
 			if err := a.harden(); err != nil {
 				return err
 			}
+			// Before anything else: a signal must not meet its default action
+			// while the state is open.
+			ctx, stop := endingOnSignals(command.Context())
+			defer stop()
+			ignoreBrokenPipes()
+			hangups := listenForHangups()
 			opt := a.daemonOptions()
 			d, err := a.open(opt)
 			if err != nil {
 				return err
 			}
-			ctx, stop := endingOnSignals(command.Context())
-			defer stop()
 			if once {
 				return a.once(ctx, d)
 			}
-			return a.serve(ctx, d, opt.Logger)
+			return a.serve(ctx, d, hangups, opt.Logger)
 		}),
 	}
 	command.Flags().BoolVar(&once, "once", false, "try each due thing once, deliver, and end")
@@ -78,9 +83,8 @@ func (a *app) daemonOptions() daemon.Options {
 
 // serve runs the daemon until ctx ends. A reload that fails is said by the
 // daemon: log, status and metrics.
-func (a *app) serve(ctx context.Context, d service, log *zap.Logger) error {
-	ignoreBrokenPipes()
-	done := onHangup(ctx, func() { _ = d.Reload(ctx) })
+func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal, log *zap.Logger) error {
+	done := onHangup(ctx, hangups, func() { _ = d.Reload(ctx) })
 	defer done()
 	err := d.Run(ctx)
 	_ = log.Sync() // a terminal cannot be synced

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
 )
 
@@ -55,6 +56,32 @@ func TestRunReloadsOnHangup(t *testing.T) {
 		stop()
 		<-ctx.Done()
 		return nil
+	}
+	if got := w.do(ctx, "run"); got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestRunSurvivesEarlySignals sends signals while the daemon is being opened:
+// their default action would kill the test.
+func TestRunSurvivesEarlySignals(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	open := w.open
+	w.open = func(opt daemon.Options) (service, error) {
+		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGPIPE} {
+			if err := syscall.Kill(os.Getpid(), signal); err != nil {
+				return nil, err
+			}
+		}
+		return open(opt)
+	}
+	w.service.run = func(ctx context.Context) error {
+		<-w.service.reloads // the early hangup is not lost
+		stop()
+		<-ctx.Done()
+		// One more, while it ends, is not fatal either.
+		return syscall.Kill(os.Getpid(), syscall.SIGHUP)
 	}
 	if got := w.do(ctx, "run"); got.code != 0 {
 		t.Errorf("%+v", got)

@@ -21,16 +21,22 @@ func endingOnSignals(ctx context.Context) (context.Context, context.CancelFunc) 
 	return ctx, stop
 }
 
+// listenForHangups keeps SIGHUP until somebody takes it. What SIGHUP does by
+// itself, which is to end the program, is not restored: the daemon must not die
+// of one that comes while it ends.
+func listenForHangups() <-chan os.Signal {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
 // onHangup calls reload after each SIGHUP, one at a time, until ctx ends. Any
 // number of them during one call ask for one more. The returned function waits
 // for the end.
-func onHangup(ctx context.Context, reload func()) (wait func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+func onHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) (wait func()) {
 	ctx, end := context.WithCancel(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
-		defer signal.Stop(hangups)
 		for {
 			select {
 			case <-hangups:
