@@ -1,149 +1,174 @@
 package store
 
 import (
-	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// turn is what a waiting caller is told: that its write has ended, or that it
-// is the one to commit what is queued, its own write included.
-type turn struct {
-	lead bool
-	err  error
+// batch bounds how much of a new file is written in one transaction.
+const batch = 10_000
+
+// commit makes writes durable that the content holds already.
+//
+// After a commit that failed the file is not trusted: once fsync has reported
+// an error the kernel counts the pages as clean, so that reading them back
+// shows what the disk may never have got, and another fsync reports success.
+// The content in memory is complete, failed writes included since newer is
+// better than older, and the next commit writes all of it into a new file of
+// fresh pages, which takes the place of the old one when it is durable. The
+// old one stays as it is until then.
+func (s *Store) commit(writes map[entry][]byte) error {
+	now, err := os.Lstat(s.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.doubt = true // It was moved away under us: what it holds would be lost with it.
+	case err != nil:
+		return fmt.Errorf("save state: %w", err)
+	case s.file != nil && !os.SameFile(now, s.file):
+		return fmt.Errorf("save state: %s was replaced while the daemon was running (start it again)", s.path())
+	}
+	if s.doubt {
+		return s.renew()
+	}
+	broken, err := guard(func() error { return put(s.db, writes, s.seal, s.content.digest) })
+	if broken {
+		// What the library holds locked is not known, not even Close is safe.
+		s.db = nil
+	}
+	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	return nil
 }
 
-// submit queues a write and returns when it is durable. Whoever finds nobody
-// at work commits what is queued; those who come meanwhile wait, and one of
-// them commits for all of them next. So a crowd shares one sync of the disk,
-// without a goroutine, and nobody works for longer than one commit beyond its
-// own.
-func (s *Store) submit(ctx context.Context, e entry, w *write) error {
-	mine := make(chan turn, 1)
-	s.mu.Lock()
-	s.pending[e] = w
-	s.waiting = append(s.waiting, mine)
-	if !s.leading {
-		s.leading = true
-		mine <- turn{lead: true}
+// renew writes the whole content to a new file and puts it in the place of the
+// old one.
+func (s *Store) renew() error {
+	var db *bolt.DB
+	_, err := guard(func() (err error) {
+		db, err = s.build(filepath.Join(s.dir, freshName))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save state: write it anew: %w", err)
 	}
-	s.mu.Unlock()
-	for {
-		select {
-		case t := <-mine:
-			if !t.lead {
-				return t.err
-			}
-			s.lead()
-		case <-ctx.Done():
-			select {
-			case t := <-mine: // both at once: others depend on a leader
-				if t.lead {
-					s.lead()
-				}
-			default:
-			}
-			// Whoever leads next finds this write queued; should that be this
-			// caller, the next one that comes leads.
-			s.abandon(mine)
-			return fmt.Errorf("save record %s: %w", e.name, context.Cause(ctx))
-		}
+	old := s.db
+	if s.db, err = s.place(db); err != nil {
+		s.db = old
+		return errors.Join(fmt.Errorf("save state: write it anew: %w", err), db.Close())
 	}
+	if old != nil {
+		_, _ = guard(old.Close) // Nothing of it is needed any more.
+	}
+	return s.syncDir()
 }
 
-// lead commits one group and hands the lead on.
-func (s *Store) lead() {
-	s.mu.Lock()
-	group, waiting := s.pending, s.waiting
-	s.pending, s.waiting = map[entry]*write{}, nil
-	// The content is what a later commit writes whole after one that failed, so
-	// it is kept up whether this one succeeds or not.
-	for e, w := range group {
-		if w.value == nil {
-			delete(s.content, e)
-		} else {
-			s.content[e] = w.value
-		}
+// place gives a new file the name of the state.
+func (s *Store) place(db *bolt.DB) (*bolt.DB, error) {
+	fresh := filepath.Join(s.dir, freshName)
+	info, err := os.Lstat(fresh)
+	if err == nil {
+		err = os.Rename(fresh, s.path())
 	}
-	whole := s.doubt
-	if whole {
-		for e, value := range s.content {
-			group[e] = &write{value}
-		}
+	if err != nil {
+		return nil, errors.Join(err, remove(fresh))
 	}
-	s.mu.Unlock()
-	err := s.commit(group, whole)
-	s.mu.Lock()
-	s.doubt = err != nil
-	s.commits++
-	s.pass()
-	s.mu.Unlock()
-	for _, w := range waiting {
-		w <- turn{err: err}
-	}
+	s.file = info
+	return db, nil
 }
 
-// pass hands the lead to the first who waits, or to nobody. s.mu is held.
-func (s *Store) pass() {
-	if s.leading = len(s.waiting) > 0; s.leading {
-		s.waiting[0] <- turn{lead: true}
+// build makes a file with all of the content, durable but for its name.
+func (s *Store) build(path string) (*bolt.DB, error) {
+	if err := remove(path); err != nil {
+		return nil, err
 	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 1, NoSync: true, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return nil, errors.Join(err, remove(path))
+	}
+	for part := range slices.Chunk(s.content.sorted(), batch) {
+		writes := make(map[entry][]byte, len(part))
+		for _, e := range part {
+			writes[e] = s.content.values[e]
+		}
+		if err = put(db, writes, s.seal, s.content.digest); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = db.Sync()
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close(), remove(path))
+	}
+	db.NoSync = false
+	return db, nil
 }
 
-// abandon takes a caller that gives up out of the queue; its write stays. A
-// lead that was handed to it meanwhile goes to the next.
-func (s *Store) abandon(mine chan turn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting = slices.DeleteFunc(s.waiting, func(w chan turn) bool { return w == mine })
-	select {
-	case t := <-mine:
-		if t.lead {
-			s.pass()
-		}
-	default:
+// put writes values, and the digest of all of the content, in one transaction.
+func put(db *bolt.DB, writes map[entry][]byte, seal *sealer, digest digest) error {
+	sum, err := seal.close(metaDigest, digest[:])
+	if err != nil {
+		return err
 	}
-}
-
-// commit writes a group in one transaction. After a commit that failed, the
-// pages that the kernel holds may differ from those on the disk without
-// another word from it, so the next one writes every value anew, into pages of
-// its own, before it counts as good.
-func (s *Store) commit(group map[entry]*write, whole bool) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("save state: the state file broke under way (panic of type %T)", p)
+	return db.Update(func(tx *bolt.Tx) error {
+		if err := putOne(tx, metaDigest, sum); err != nil {
+			return err
 		}
-	}()
-	err = s.db.Update(func(tx *bolt.Tx) error {
-		if whole {
-			for _, name := range allBuckets() {
-				if tx.Bucket([]byte(name)) != nil {
-					if err := tx.DeleteBucket([]byte(name)); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		for e, w := range group {
-			b, err := tx.CreateBucketIfNotExists([]byte(e.bucket))
-			if err != nil {
-				return err
-			}
-			if w.value == nil {
-				err = b.Delete([]byte(e.name))
-			} else {
-				err = b.Put([]byte(e.name), w.value)
-			}
-			if err != nil {
+		for e, value := range writes {
+			if err := putOne(tx, e, value); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func putOne(tx *bolt.Tx, e entry, value []byte) error {
+	b, err := tx.CreateBucketIfNotExists([]byte(e.bucket))
+	switch {
+	case err != nil:
+		return err
+	case value == nil:
+		return b.Delete([]byte(e.name))
+	}
+	return b.Put([]byte(e.name), value)
+}
+
+// guard runs what works on mapped pages. A file that was cut short under us,
+// or that the disk can no longer read, ends in a fault of memory, which would
+// end the process; here it is an error, and broken is true.
+func guard(f func() error) (broken bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			// The value is not repeated, it may show what is stored.
+			broken, err = true, fmt.Errorf("the state file broke under way (panic of type %T)", p)
+		}
+	}()
+	return false, f()
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (s *Store) syncDir() error {
+	dir, err := os.Open(s.dir)
 	if err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}
 	return nil

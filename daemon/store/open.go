@@ -2,7 +2,7 @@ package store
 
 import (
 	"bytes"
-	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,12 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Values of the meta bucket.
-var (
-	metaFormat = entry{metaBucket, "format"}
-	metaSeed   = entry{metaBucket, "seed"}
-	metaCheck  = entry{metaBucket, "check"} // there when the state is sealed
-)
+// format is the version of the content. A newer one is refused.
+const format = 1
 
 // checkText is what metaCheck seals.
 const checkText = "vigente"
@@ -29,22 +25,21 @@ const checkText = "vigente"
 // takeLock keeps other processes out of the directory. Its content, the
 // process that holds it, is for people.
 func takeLock(dir string) (*os.File, error) {
-	path := filepath.Join(dir, lockName)
-	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock state directory: %w", err)
+		return nil, fmt.Errorf("lock the state directory: %w (expected to be writable for the daemon's user)", err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(lock, 32))
 		_ = lock.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock state directory %s: %w", dir, err)
+			return nil, fmt.Errorf("lock the state directory %s: %w", dir, err)
 		}
 		who := "another vigente"
-		if pid := strings.TrimSpace(string(holder)); pid != "" {
-			who += " (pid " + pid + ")"
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
+			who += fmt.Sprintf(" (pid %d)", pid)
 		}
-		return nil, fmt.Errorf("state directory %s is in use by %s: stop that one first, or give this one another daemon.state_dir", dir, who)
+		return nil, fmt.Errorf("state directory %s is in use by %s (stop that one first, or give this one another daemon.state_dir)", dir, who)
 	}
 	// The lock is what counts; a full disk must not keep the daemon from it.
 	if lock.Truncate(0) == nil {
@@ -53,129 +48,175 @@ func takeLock(dir string) (*os.File, error) {
 	return lock, nil
 }
 
-// create makes a new state under another name first, so that a crash leaves
-// none or a whole one.
-func create(path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+// open reads the whole file with our own eyes before the library maps it and
+// may write to it.
+func (s *Store) open(key *[32]byte) error {
+	if err := remove(filepath.Join(s.dir, freshName)); err != nil {
+		return fmt.Errorf("open state: %w", err)
 	}
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make state: %w", err)
+	info, err := os.Lstat(s.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s.create(key)
+	case err != nil:
+		return s.unusable(err)
+	case !info.Mode().IsRegular():
+		return s.corrupt(errors.New("it is no regular file"))
 	}
-	if err := fill(fresh); err != nil {
-		return errors.Join(fmt.Errorf("make state: %w", err), os.Remove(fresh))
+	s.file = info
+	if err := s.read(); err != nil {
+		return s.unusable(err)
 	}
-	if err := os.Rename(fresh, path); err != nil {
-		return fmt.Errorf("make state: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("make state: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func fill(path string) error {
-	seed, err := newSeed()
+	clear, err := s.unlock(key)
 	if err != nil {
 		return err
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 1, NoFreelistSync: true})
-	if err != nil {
+	_, err = guard(func() (err error) {
+		s.db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: 1, FreelistType: bolt.FreelistMapType})
 		return err
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		b, err := tx.CreateBucket([]byte(metaBucket))
-		if err != nil {
-			return err
-		}
-		framed, err := (*sealer)(nil).close(metaSeed, seed)
-		return errors.Join(err, b.Put([]byte(metaFormat.name), []byte(strconv.Itoa(format))), b.Put([]byte(metaSeed.name), framed))
 	})
-	return errors.Join(err, db.Close())
-}
-
-// precheck refuses what is no whole file of ours before bbolt maps it.
-func precheck(path string) error {
-	info, err := os.Lstat(path)
 	if err != nil {
-		return unusable(path, err)
+		return s.unusable(err)
 	}
-	if !info.Mode().IsRegular() {
-		return corrupt(path, errors.New("it is no regular file"))
-	}
-	if err := checkPages(path); err != nil {
-		return unusable(path, err)
+	if clear && key != nil {
+		return s.sealAll(key)
 	}
 	return nil
 }
 
-// readAll reads everything into memory: it is small, and after a commit that
-// failed it is what the daemon believes in.
-func readAll(db *bolt.DB) (map[entry][]byte, error) {
-	content := map[entry][]byte{}
-	err := db.View(func(tx *bolt.Tx) error {
-		return tx.ForEach(func(bucket []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(k, v []byte) error {
-				content[entry{string(bucket), string(k)}] = bytes.Clone(v)
-				return nil
-			})
-		})
-	})
-	return content, err
+// create makes a new state. It gets its name when it is complete, so that a
+// crash leaves none or a whole one.
+func (s *Store) create(key *[32]byte) error {
+	_, _ = rand.Read(s.seed[:]) // never fails
+	if err := s.enclose(key, newContent()); err != nil {
+		return err
+	}
+	return s.renew()
 }
 
-// unlock checks that the content is ours and that the key fits, and seals a
-// state that was kept in clear so far.
-func (s *Store) unlock(path string, key *[32]byte) error {
-	version, err := strconv.Atoi(string(s.content[metaFormat]))
-	seed, seedErr := (*sealer)(nil).open(metaSeed, s.content[metaSeed])
-	switch {
-	case err != nil || seedErr != nil || len(seed) != len(s.seed):
-		return corrupt(path, errForeign)
-	case version > format:
-		return fmt.Errorf("open state %s: it was written by a newer vigente (format %d, this one knows %d): install that version again", path, version, format)
-	}
-	copy(s.seed[:], seed)
+// enclose makes the content of a state with this key from what was, or will
+// be, there in clear.
+func (s *Store) enclose(key *[32]byte, plain content) error {
+	var err error
 	if s.seal, err = newSealer(key); err != nil {
 		return fmt.Errorf("use daemon.state_key: %w", err)
 	}
-	check, sealed := s.content[metaCheck]
-	switch {
-	case sealed && key == nil:
-		return fmt.Errorf("open state %s: it is sealed, and daemon.state_key is not set: set it to the key it was sealed with", path)
-	case sealed:
-		if text, err := s.seal.open(metaCheck, check); err != nil || string(text) != checkText {
-			return fmt.Errorf("open state %s: daemon.state_key is not the key it was sealed with: give that key, or move the file away to begin afresh: every credential is then renewed", path)
+	plain.set(metaSeed, s.seed[:])
+	if key != nil {
+		plain.set(metaCheck, []byte(checkText))
+	}
+	s.content = newContent()
+	s.content.set(metaFormat, []byte(strconv.Itoa(format)))
+	for e, text := range plain.values {
+		value, err := s.seal.close(e, text)
+		if err != nil {
+			return fmt.Errorf("seal the state: %w", err)
 		}
-	case key != nil:
-		return s.sealAll()
+		s.content.set(e, value)
 	}
 	return nil
 }
 
-// sealAll seals a state that was in clear, in one transaction.
-func (s *Store) sealAll() error {
-	sealed := map[entry][]byte{metaFormat: s.content[metaFormat], metaSeed: s.content[metaSeed]}
-	plain := map[entry][]byte{metaCheck: []byte(checkText)}
-	for e, value := range s.content {
+// read reads all values of the file.
+func (s *Store) read() error {
+	f, err := os.OpenFile(s.path(), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	s.content = newContent()
+	return walkFile(f, func(bucket, name, value []byte) {
+		s.content.values[entry{string(bucket), string(name)}] = bytes.Clone(value)
+	})
+}
+
+// unlock checks that the content is ours, complete, and that the key fits. It
+// reports whether the state is in clear.
+func (s *Store) unlock(key *[32]byte) (clear bool, err error) {
+	values := s.content.values
+	version, err := strconv.Atoi(string(values[metaFormat]))
+	switch {
+	case err != nil || version < 1:
+		return false, s.corrupt(errForeign)
+	case version > format:
+		return false, fmt.Errorf("open state %s: it was written by a newer vigente (format %d, this one knows %d): install that version again", s.path(), version, format)
+	}
+	check, sealed := values[metaCheck]
+	switch {
+	case sealed && key == nil:
+		return false, fmt.Errorf("open state %s: it is sealed, and daemon.state_key is not set (set it to the key it was sealed with, or move the file away to start afresh: every credential is then renewed)", s.path())
+	case sealed:
+		if s.seal, err = newSealer(key); err != nil {
+			return false, fmt.Errorf("use daemon.state_key: %w", err)
+		}
+		if !intact(metaCheck, check) {
+			return false, s.corrupt(errDamaged)
+		}
+		if text, err := s.seal.open(metaCheck, check); err != nil || string(text) != checkText {
+			return false, fmt.Errorf("open state %s: daemon.state_key is not the key it was sealed with (give that key, or move the file away to start afresh: every credential is then renewed)", s.path())
+		}
+	}
+	seed, err := s.seal.open(metaSeed, values[metaSeed])
+	if err != nil || len(seed) != len(s.seed) {
+		return false, s.corrupt(errDamaged)
+	}
+	copy(s.seed[:], seed)
+	return !sealed, s.whole()
+}
+
+// whole checks that what was read is all there was. A value that is damaged in
+// itself is left for Load, which can name it.
+func (s *Store) whole() error {
+	values := s.content.values
+	want, err := s.seal.open(metaDigest, values[metaDigest])
+	delete(values, metaDigest)
+	s.content.digest = digest{}
+	for e, value := range values {
+		switch {
+		case e == metaFormat, intact(e, value):
+		case e.bucket == metaBucket:
+			return s.corrupt(errDamaged)
+		default:
+			return nil
+		}
+		s.content.digest.flip(e, value)
+	}
+	if err != nil || !bytes.Equal(want, s.content.digest[:]) {
+		return s.corrupt(errIncomplete)
+	}
+	return nil
+}
+
+// sealAll seals a state that was in clear. The new file takes the place of the
+// old one in one step, and no page of it ever held anything in clear.
+func (s *Store) sealAll(key *[32]byte) error {
+	plain := newContent()
+	for e, value := range s.content.values {
 		if e.bucket == metaBucket {
 			continue
 		}
-		text, err := (*sealer)(nil).open(e, value)
+		text, err := s.seal.open(e, value)
 		if err != nil {
-			return corrupt(filepath.Join(s.dir, fileName), fmt.Errorf("%s %s: %w", e.bucket, e.name, err))
+			return s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
 		}
-		plain[e] = text
+		plain.set(e, text)
 	}
-	for e, text := range plain {
-		value, err := s.seal.close(e, text)
-		if err != nil {
-			return fmt.Errorf("seal state: %w", err)
-		}
-		sealed[e] = value
+	if err := s.enclose(key, plain); err != nil {
+		return err
 	}
-	s.content, s.doubt = sealed, true
-	return s.submit(context.Background(), metaFormat, &write{s.content[metaFormat]})
+	if err := s.renew(); err != nil {
+		return fmt.Errorf("seal the state with daemon.state_key: %w", err)
+	}
+	return nil
+}
+
+// unusable turns an error of opening into one that says what to do.
+func (s *Store) unusable(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
+		return fmt.Errorf("open state %s: %w (expected to be readable and writable for the daemon's user)", s.path(), err)
+	case errors.Is(err, bolt.ErrTimeout):
+		return fmt.Errorf("open state %s: it is in use by another program", s.path())
+	}
+	return s.corrupt(err)
 }

@@ -5,132 +5,194 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"io"
 	"os"
 )
 
-// The layout of a bbolt file, version 2, as far as a check of it needs it.
+// The layout of a bbolt file, version 2, as far as reading it needs it.
 const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
 
-	pageHeader    = 16 // id 8, flags 2, count 2, overflow 4
-	elementSize   = 16 // branch: position 4, key size 4, page 8; leaf: flags 4, position 4, key size 4, value size 4
-	bucketHeader  = 16 // root 8, sequence 8
-	metaLength    = 64
-	flagBranch    = 0x01
-	flagLeaf      = 0x02
-	flagBucket    = 0x01
-	deepestBranch = 64
+	pageHeader   = 16 // id 8, flags 2, count 2, overflow 4
+	elementSize  = 16 // branch: position 4, key size 4, page 8; leaf: flags 4, position 4, key size 4, value size 4
+	bucketHeader = 16 // root 8, sequence 8
+	metaLength   = 64 // magic 4, version 4, page size 4, flags 4, root 16, freelist 8, end 8, transaction 8, sum 8
+	flagBranch   = 0x01
+	flagLeaf     = 0x02
+	flagFree     = 0x10
+	flagBucket   = 0x01
+	countIsFirst = 0xFFFF
+	noFreelist   = ^uint64(0)
 )
 
 var (
-	errForeign = errors.New("it is no state of vigente")
-	errShort   = errors.New("it is cut short")
-	errDamaged = errors.New("its pages are damaged")
+	errForeign    = errors.New("it is no state of vigente")
+	errShort      = errors.New("it is cut short")
+	errDamaged    = errors.New("it is damaged")
+	errIncomplete = errors.New("it is damaged: records are missing or set back")
 )
 
-// checkPages walks every page of a bbolt file. The library itself panics on
-// broken pages, also in goroutines of its own, and reads where nothing is
-// mapped; so a file is only given to it when all of it makes sense.
-func checkPages(path string) error {
-	data, err := os.ReadFile(path)
+// walkFile reads all values of a bbolt file, checking every page on the way.
+// The library itself panics on broken pages, also in goroutines of its own,
+// reads where nothing is mapped, and falls back in silence to the transaction
+// before when the newest meta page is damaged; so a file is only given to it
+// when all of it makes sense. Both meta pages have to: they lie in one sector
+// each and are written whole or not at all.
+func walkFile(f *os.File, visit func(bucket, name, value []byte)) error {
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	w := walker{data: data, seen: map[uint64]bool{}}
-	root, err := w.meta()
+	w := &walker{file: f, size: uint64(info.Size()), visit: visit}
+	m, err := w.meta()
 	if err != nil {
 		return err
 	}
-	return w.bucket(root, 0)
+	w.pageSize, w.end = m.pageSize, m.end
+	if w.end < 3 || w.end > w.size/w.pageSize {
+		return errShort
+	}
+	w.seen = make([]bool, w.end)
+	if err := w.tree(m.root, nil, nil, nil); err != nil {
+		return err
+	}
+	if m.freelist == noFreelist {
+		return nil
+	}
+	return w.freelist(m.freelist)
 }
 
 type walker struct {
-	data     []byte
+	file     io.ReaderAt
+	size     uint64
 	pageSize uint64
 	end      uint64 // the first page that is not in use
-	seen     map[uint64]bool
+	seen     []bool
+	visit    func(bucket, name, value []byte)
 }
 
-// meta reads the newest of the two meta pages that is whole and returns the
-// page of the root bucket.
-func (w *walker) meta() (root uint64, err error) {
-	var newest uint64
-	found := false
-	for _, size := range []uint64{uint64(os.Getpagesize()), 4096, 8192, 16384, 65536} {
-		for n := range uint64(2) {
-			at := n*size + pageHeader
-			if uint64(len(w.data)) < at+metaLength {
-				continue
-			}
-			m := w.data[at : at+metaLength]
-			sum := fnv.New64a()
-			_, _ = sum.Write(m[:56])
-			if le32(m) != boltMagic || le32(m[4:]) != boltVersion || uint64(le32(m[8:])) != size || le64(m[56:]) != sum.Sum64() {
-				continue
-			}
-			if tx := le64(m[48:]); !found || tx > newest {
-				found, newest = true, tx
-				w.pageSize, w.end, root = size, le64(m[40:]), le64(m[16:])
-			}
-		}
-		if found {
-			break
+type meta struct{ pageSize, root, freelist, end, transaction uint64 }
+
+// meta returns the newer of the two meta pages.
+func (w *walker) meta() (meta, error) {
+	first, err := w.metaAt(0)
+	if errors.Is(err, errForeign) {
+		// Not even the mark is there; perhaps the second page still has it.
+		if _, second := w.metaAt(uint64(os.Getpagesize())); second == nil {
+			return meta{}, errDamaged
 		}
 	}
+	if err != nil {
+		return meta{}, err
+	}
+	second, err := w.metaAt(first.pageSize)
 	switch {
-	case !found:
-		return 0, errForeign
-	case w.end < 3 || w.end > uint64(len(w.data))/w.pageSize:
-		return 0, errShort
+	case errors.Is(err, errForeign):
+		return meta{}, errDamaged
+	case err != nil:
+		return meta{}, err
+	case second.pageSize != first.pageSize:
+		return meta{}, errDamaged
+	case second.transaction > first.transaction:
+		return second, nil
 	}
-	return root, nil
+	return first, nil
 }
 
-// bucket walks the tree below a page.
-func (w *walker) bucket(page uint64, depth int) error {
-	if depth > deepestBranch || page < 2 || page >= w.end {
-		return errDamaged
+func (w *walker) metaAt(at uint64) (meta, error) {
+	page := make([]byte, pageHeader+metaLength)
+	if n, err := w.file.ReadAt(page, int64(at)); n < len(page) {
+		if w.size == 0 || n < pageHeader+8 {
+			return meta{}, errShort
+		}
+		if !errors.Is(err, io.EOF) {
+			return meta{}, err
+		}
 	}
-	p := w.data[page*w.pageSize:]
-	overflow := uint64(le32(p[12:]))
-	if le64(p) != page || overflow >= w.end || page+overflow >= w.end {
-		return errDamaged
+	m := page[pageHeader:]
+	if le32(m) != boltMagic || le32(m[4:]) != boltVersion {
+		return meta{}, errForeign
 	}
-	for n := page; n <= page+overflow; n++ {
+	sum := fnv.New64a()
+	_, _ = sum.Write(m[:metaLength-8])
+	pageSize := uint64(le32(m[8:]))
+	if le64(m[metaLength-8:]) != sum.Sum64() || pageSize < 1<<10 || pageSize > 1<<24 || pageSize&(pageSize-1) != 0 {
+		return meta{}, errDamaged
+	}
+	return meta{pageSize: pageSize, root: le64(m[16:]), freelist: le64(m[32:]), end: le64(m[40:]), transaction: le64(m[48:])}, nil
+}
+
+// page reads a page that was not read before, with what overflows from it.
+func (w *walker) page(id uint64) ([]byte, error) {
+	if id < 2 || id >= w.end {
+		return nil, errDamaged
+	}
+	head := make([]byte, pageHeader)
+	if err := w.readAt(head, id); err != nil {
+		return nil, err
+	}
+	overflow := uint64(le32(head[12:]))
+	if le64(head) != id || overflow >= w.end-id {
+		return nil, errDamaged
+	}
+	for n := id; n <= id+overflow; n++ {
 		if w.seen[n] {
-			return errDamaged
+			return nil, errDamaged
 		}
 		w.seen[n] = true
 	}
-	return w.page(p[:(overflow+1)*w.pageSize], depth)
+	p := make([]byte, (overflow+1)*w.pageSize)
+	return p, w.readAt(p, id)
 }
 
-// page walks one page, or one that is kept inside a value.
-func (w *walker) page(p []byte, depth int) error {
+func (w *walker) readAt(b []byte, id uint64) error {
+	n, err := w.file.ReadAt(b, int64(id*w.pageSize))
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return errShort
+	}
+	return err
+}
+
+// tree walks the pages below one. Its keys are at least low and below high;
+// nil is no bound. Outside of a bucket, where bucket is nil, there are only
+// buckets, and inside there are none: that is how a state of ours is.
+func (w *walker) tree(id uint64, bucket, low, high []byte) error {
+	p, err := w.page(id)
+	if err != nil {
+		return err
+	}
+	return w.elements(p, bucket, low, high)
+}
+
+func (w *walker) elements(p, bucket, low, high []byte) error {
 	flags, count := binary.LittleEndian.Uint16(p[8:]), uint64(binary.LittleEndian.Uint16(p[10:]))
-	if flags != flagBranch && flags != flagLeaf || pageHeader+count*elementSize > uint64(len(p)) {
+	if flags != flagBranch && flags != flagLeaf || pageHeader+count*elementSize > uint64(len(p)) || flags == flagBranch && count == 0 {
 		return errDamaged
 	}
-	if flags == flagBranch && count == 0 {
-		return errDamaged
-	}
-	var last []byte
+	leaf := flags == flagLeaf
+	keys := make([][]byte, count+1)
+	values := make([][]byte, count)
 	for i := range count {
-		at := pageHeader + i*elementSize
-		element := p[at:]
-		key, value, err := parts(element, flags == flagLeaf)
-		if err != nil || i > 0 && bytes.Compare(last, key) >= 0 {
+		var err error
+		if keys[i], values[i], err = parts(p[pageHeader+i*elementSize:], leaf); err != nil {
+			return err
+		}
+		if bytes.Compare(keys[i], low) < 0 || high != nil && bytes.Compare(keys[i], high) >= 0 || i > 0 && bytes.Equal(keys[i], keys[i-1]) {
 			return errDamaged
 		}
-		last = key
-		switch {
-		case flags == flagBranch:
-			err = w.bucket(le64(element[8:]), depth+1)
-		case le32(element) == flagBucket:
-			err = w.nested(value, depth)
-		case le32(element) != 0:
-			err = errDamaged
+		low = keys[i]
+	}
+	keys[count] = high
+	for i := range count {
+		var err error
+		if element := p[pageHeader+i*elementSize:]; leaf {
+			err = w.leaf(le32(element), bucket, keys[i], values[i])
+		} else {
+			err = w.tree(le64(element[8:]), bucket, keys[i], keys[i+1])
 		}
 		if err != nil {
 			return err
@@ -139,19 +201,52 @@ func (w *walker) page(p []byte, depth int) error {
 	return nil
 }
 
-// nested walks a bucket that is the value of a key.
-func (w *walker) nested(value []byte, depth int) error {
-	if len(value) < bucketHeader {
+// leaf visits one value, or walks the bucket that it is.
+func (w *walker) leaf(flags uint32, bucket, key, value []byte) error {
+	switch {
+	case flags != flagBucket && flags != 0:
+		return errDamaged
+	case (flags == flagBucket) != (bucket == nil):
+		return errForeign
+	case bucket != nil:
+		w.visit(bucket, key, value)
+		return nil
+	case len(value) < bucketHeader:
 		return errDamaged
 	}
 	if root := le64(value); root != 0 {
-		return w.bucket(root, depth+1)
+		return w.tree(root, key, nil, nil)
 	}
+	// A small bucket lies in the value itself.
 	inline := value[bucketHeader:]
-	if len(inline) < pageHeader || depth > deepestBranch {
+	if len(inline) < pageHeader || binary.LittleEndian.Uint16(inline[8:]) != flagLeaf {
 		return errDamaged
 	}
-	return w.page(inline, depth+1)
+	return w.elements(inline, key, nil, nil)
+}
+
+// freelist checks that no page is free that is in use: it would be written
+// over by the next transaction.
+func (w *walker) freelist(id uint64) error {
+	p, err := w.page(id)
+	if err != nil {
+		return err
+	}
+	count, ids := uint64(binary.LittleEndian.Uint16(p[10:])), p[pageHeader:]
+	if count == countIsFirst {
+		count, ids = le64(ids), ids[8:]
+	}
+	if binary.LittleEndian.Uint16(p[8:]) != flagFree || count > uint64(len(ids))/8 {
+		return errDamaged
+	}
+	for i := range count {
+		free := le64(ids[i*8:])
+		if free < 2 || free >= w.end || w.seen[free] {
+			return errDamaged
+		}
+		w.seen[free] = true
+	}
+	return nil
 }
 
 // parts returns the key of an element, and the value of a leaf's.
@@ -160,7 +255,7 @@ func parts(element []byte, leaf bool) (key, value []byte, err error) {
 	if leaf {
 		at, keySize, valueSize = uint64(le32(element[4:])), uint64(le32(element[8:])), uint64(le32(element[12:]))
 	}
-	if at < elementSize || at+keySize+valueSize > uint64(len(element)) {
+	if at < elementSize || keySize == 0 || at+keySize+valueSize > uint64(len(element)) {
 		return nil, nil, errDamaged
 	}
 	return element[at : at+keySize], element[at+keySize : at+keySize+valueSize], nil

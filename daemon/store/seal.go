@@ -14,8 +14,9 @@ import (
 // the causes of decoders repeat what they read.
 var errNotReadable = errors.New("its content is not readable")
 
-// sealer seals values. A nil sealer leaves them readable and guards them with
-// a checksum, so that a flipped bit is never taken for a token.
+// sealer turns values into what is stored: a checksum, so that a flipped bit is
+// never taken for a token, then the value, sealed or, with a nil sealer, in
+// clear. Both are bound to the place of the value.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key *[32]byte) (*sealer, error) {
@@ -33,41 +34,55 @@ func newSealer(key *[32]byte) (*sealer, error) {
 	return &sealer{aead}, nil
 }
 
-// close seals a value for its place: one that was moved to another place does
-// not open there. The nonce is random; a state sees far fewer than the 2^32
-// writes up to which that is sound.
+// checksumLength is what stands in front of every stored value.
+const checksumLength = 4
+
+// close makes the stored form. A value that is moved to another place does not
+// open there. The nonce is random; a state sees far fewer than the 2^32 writes
+// up to which that is sound.
 func (s *sealer) close(e entry, plain []byte) ([]byte, error) {
+	value := make([]byte, checksumLength, checksumLength+len(plain)+64)
 	if s == nil {
-		return append(binary.LittleEndian.AppendUint32(nil, sum(e, plain)), plain...), nil
+		value = append(value, plain...)
+	} else {
+		nonce := make([]byte, s.aead.NonceSize())
+		if _, err := rand.Read(nonce); err != nil {
+			return nil, err
+		}
+		value = s.aead.Seal(append(value, nonce...), nonce, plain, place(e))
 	}
-	nonce := make([]byte, s.aead.NonceSize())
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, err
-	}
-	return s.aead.Seal(nonce, nonce, plain, place(e)), nil
+	binary.LittleEndian.PutUint32(value, checksum(e, value[checksumLength:]))
+	return value, nil
 }
 
 func (s *sealer) open(e entry, value []byte) ([]byte, error) {
-	if s == nil {
-		if len(value) < 4 || binary.LittleEndian.Uint32(value) != sum(e, value[4:]) {
-			return nil, errNotReadable
-		}
-		return value[4:], nil
+	if !intact(e, value) {
+		return nil, errNotReadable
 	}
-	if n := s.aead.NonceSize(); len(value) >= n {
-		if plain, err := s.aead.Open(nil, value[:n], value[n:], place(e)); err == nil {
+	body := value[checksumLength:]
+	if s == nil {
+		return body, nil
+	}
+	if n := s.aead.NonceSize(); len(body) >= n {
+		if plain, err := s.aead.Open(nil, body[:n], body[n:], place(e)); err == nil {
 			return plain, nil
 		}
 	}
 	return nil, errNotReadable
 }
 
+// intact reports whether a stored value is what was stored in that place. It
+// says nothing about who stored it.
+func intact(e entry, value []byte) bool {
+	return len(value) >= checksumLength && binary.LittleEndian.Uint32(value) == checksum(e, value[checksumLength:])
+}
+
+// place is what a value is bound to: format, bucket and name.
 func place(e entry) []byte {
 	return bytes.Join([][]byte{[]byte("vigente 1"), []byte(e.bucket), []byte(e.name)}, []byte{0})
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func sum(e entry, plain []byte) uint32 {
-	return crc32.Update(crc32.Checksum(place(e), castagnoli), castagnoli, plain)
+func checksum(e entry, body []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
+	return crc32.Update(crc32.Checksum(place(e), table), table, body)
 }

@@ -5,12 +5,11 @@
 // share one commit, since the disk's sync is what costs. Records are sealed
 // with AES-256-GCM when a key is set. A file that is corrupt, foreign, newer,
 // or sealed with another key is refused with one clear error and left exactly
-// as it is.
+// as it is. One process at a time has a state directory open.
 package store
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,19 +22,19 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Names of the files in the state directory.
+// Names of the files in the state directory. The last one is there only while
+// a file is made, or after a crash in that moment.
 const (
-	fileName = "state.db"
-	lockName = "lock"
+	fileName  = "state.db"
+	lockName  = "lock"
+	freshName = "state.db.new"
 )
-
-// format is the version of the content. A newer one is refused.
-const format = 1
 
 // Options say how the state is kept.
 type Options struct {
 	// Key seals the records; nil keeps them readable for whoever can read the
-	// file.
+	// file. A state that was kept in clear is sealed when a key is set; the
+	// reverse is refused.
 	Key *[32]byte
 }
 
@@ -45,92 +44,84 @@ type State struct {
 	Providers map[string]schedule.ProviderRecord
 }
 
-// Store is the open state. Its methods are safe for concurrent use. Only one
-// process at a time has a state directory open.
+// Store is the open state. Its methods are safe for concurrent use.
 type Store struct {
 	dir  string
 	lock *os.File
-	seal *sealer
+	seal *sealer // nil when the state is in clear
 	seed [32]byte
 
+	callers sync.WaitGroup // those who are in submit
+
 	mu      sync.Mutex
-	db      *bolt.DB
-	content map[entry][]byte // what the file holds, or should
-	pending map[entry]*write
-	waiting []chan turn
-	leading bool
-	commits int
+	closed  bool
+	leading bool   // somebody is committing
+	queue   *group // what comes next; nil when nothing waits
+	content content
+
+	// What follows belongs to whoever leads.
+	db   *bolt.DB
+	file fs.FileInfo // of the file that db has open
 	// doubt says that a commit failed: what the file holds is not known, and
-	// the next commit writes everything.
-	doubt bool
+	// the next commit makes a new one.
+	doubt   bool
+	commits int
 }
-
-// entry is the place of one value.
-type entry struct{ bucket, name string }
-
-// write is a value that is to be stored, nil for a deletion.
-type write struct{ value []byte }
 
 // Open opens the state in dir, which is made if need be, and keeps other
 // processes out of it.
 func Open(dir string, opt Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
+		return nil, fmt.Errorf("make the state directory: %w (make it for the daemon's user, or give another daemon.state_dir)", err)
 	}
 	lock, err := takeLock(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, lock: lock, pending: map[entry]*write{}}
-	if err := s.open(opt); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	s := &Store{dir: dir, lock: lock}
+	if err := s.open(opt.Key); err != nil {
+		return nil, errors.Join(err, s.shut())
 	}
 	return s, nil
 }
 
-func (s *Store) open(opt Options) error {
-	path := filepath.Join(s.dir, fileName)
-	if err := create(path); err != nil {
-		return err
-	}
-	if err := precheck(path); err != nil {
-		return err
-	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 1, NoFreelistSync: true})
-	if err != nil {
-		return unusable(path, err)
-	}
-	s.db = db
-	if s.content, err = readAll(db); err == nil {
-		err = s.unlock(path, opt.Key)
-	}
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	return nil
-}
+func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
 
 // Seed is a random number of this state, made with it: jitter and digests are
 // keyed with it, so that they stay the same over restarts.
 func (s *Store) Seed() [32]byte { return s.seed }
 
-// Close releases the state. It must not be called while a save is under way.
+// Close waits for the saves under way and releases the state. Later ones are
+// refused.
 func (s *Store) Close() error {
-	return errors.Join(s.db.Close(), s.lock.Close())
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.callers.Wait()
+	return s.shut()
+}
+
+func (s *Store) shut() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+		s.db = nil
+	}
+	return errors.Join(err, s.lock.Close())
 }
 
 // Load returns everything that is stored. A record that cannot be read makes
-// it fail: a state that is only half known is none.
+// it fail and is named: a state that is only half known is none.
 func (s *Store) Load() (State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := State{map[schedule.Key]schedule.Record{}, map[string]schedule.ProviderRecord{}}
-	for e, value := range s.content {
+	for e, value := range s.content.values {
 		if e.bucket == metaBucket {
 			continue
 		}
 		if err := s.decode(e, value, &state); err != nil {
-			return State{}, corrupt(filepath.Join(s.dir, fileName), fmt.Errorf("%s %s: %w", e.bucket, e.name, err))
+			return State{}, s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
 		}
 	}
 	return state, nil
@@ -142,28 +133,25 @@ func (s *Store) decode(e entry, value []byte, state *State) error {
 		return err
 	}
 	if e.bucket == providerBucket {
-		r, err := decodeProvider(plain)
-		state.Providers[e.name] = r
+		state.Providers[e.name], err = decodeProvider(plain)
 		return err
 	}
-	for kind, bucket := range buckets {
-		if bucket == e.bucket {
-			r, err := DecodeRecord(plain)
-			state.Records[schedule.Key{Kind: schedule.Kind(kind), Name: e.name}] = r
-			return err
-		}
+	kind, ok := kindOf(e.bucket)
+	if !ok {
+		return errors.New("unknown kind of record")
 	}
-	return errors.New("unknown kind of record")
+	state.Records[schedule.Key{Kind: kind, Name: e.name}], err = decodeRecord(plain)
+	return err
 }
 
 // Save stores the record of a task and returns when it is durable. The end of
-// ctx ends the waiting, not the save.
+// ctx ends the waiting for others who commit, not the save.
 func (s *Store) Save(ctx context.Context, key schedule.Key, r schedule.Record) error {
-	plain, err := EncodeRecord(r)
+	plain, err := encodeRecord(r)
 	if err != nil {
 		return fmt.Errorf("save record %s: %w", key.Name, err)
 	}
-	return s.put(ctx, entry{buckets[key.Kind], key.Name}, plain)
+	return s.put(ctx, entryOf(key), plain)
 }
 
 // SaveProvider is Save for what the callers of one backend share.
@@ -175,9 +163,9 @@ func (s *Store) SaveProvider(ctx context.Context, name string, r schedule.Provid
 	return s.put(ctx, entry{providerBucket, name}, plain)
 }
 
-// Delete forgets the record of a task.
+// Delete forgets the record of a task, in the way of Save.
 func (s *Store) Delete(ctx context.Context, key schedule.Key) error {
-	return s.submit(ctx, entry{buckets[key.Kind], key.Name}, &write{})
+	return s.submit(ctx, entryOf(key), nil)
 }
 
 func (s *Store) put(ctx context.Context, e entry, plain []byte) error {
@@ -185,27 +173,10 @@ func (s *Store) put(ctx context.Context, e entry, plain []byte) error {
 	if err != nil {
 		return fmt.Errorf("save record %s: %w", e.name, err)
 	}
-	return s.submit(ctx, e, &write{value})
+	return s.submit(ctx, e, value)
 }
 
-// newSeed makes the random number of a new state.
-func newSeed() ([]byte, error) {
-	seed := make([]byte, 32)
-	_, err := rand.Read(seed)
-	return seed, err
-}
-
-// unusable turns an error of opening into one that says what to do.
-func unusable(path string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("open state %s: %w (expected to be readable and writable for the daemon's user)", path, err)
-	case errors.Is(err, bolt.ErrTimeout):
-		return fmt.Errorf("open state %s: it is in use by another process", path)
-	}
-	return corrupt(path, err)
-}
-
-func corrupt(path string, err error) error {
-	return fmt.Errorf("open state %s: it cannot be used: %w (restore a copy, or move the file away to begin afresh: every credential is then renewed)", path, err)
+// corrupt is the error of a state that cannot be used, with what to do.
+func (s *Store) corrupt(err error) error {
+	return fmt.Errorf("open state %s: %w (restore a copy of it, or move the file away to start afresh: every credential is then renewed)", s.path(), err)
 }

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// canary begins every secret of fullRecord.
+const canary = "canary-secret-"
+
+// loja is the key of most tests' record.
+var loja = schedule.Key{Kind: schedule.Obtaining, Name: "loja"}
+
+// fullRecord has something that is not zero in every field there is.
+func fullRecord() (r schedule.Record) {
+	n := 0
+	fillValue(reflect.ValueOf(&r).Elem(), &n)
+	return r
+}
+
+// fillValue sets v and everything exported below it.
+func fillValue(v reflect.Value, n *int) {
+	*n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Date(2026, 11, 22, 12, 0, *n, *n, time.UTC)))
+		return
+	case credential.Secret:
+		v.Set(reflect.ValueOf(credential.NewSecret(fmt.Sprintf("%s%d", canary, *n))))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fillValue(v.Field(i), n)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillValue(v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fillValue(v.Index(0), n)
+		fillValue(v.Index(1), n)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for i := range 2 {
+			elem := reflect.New(v.Type().Elem()).Elem()
+			fillValue(elem, n)
+			v.SetMapIndex(reflect.ValueOf(fmt.Sprintf("key-%d", i)), elem)
+		}
+	case reflect.String:
+		v.SetString(fmt.Sprintf("text-%d", *n))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(*n))
+	case reflect.Uint64:
+		v.SetUint(uint64(*n))
+	default:
+		panic("a field of a new kind: " + v.Type().String())
+	}
+}
+
+// records makes n records of about two kilobytes.
+func records(n int) map[schedule.Key]schedule.Record {
+	all := map[schedule.Key]schedule.Record{}
+	for i := range n {
+		r := fullRecord()
+		r.Revision = uint64(i)
+		all[schedule.Key{Kind: schedule.Kind(i % len(buckets)), Name: fmt.Sprintf("task-%04d", i)}] = r
+	}
+	return all
+}
+
+func open(t testing.TB, dir string, key *[32]byte) *Store {
+	t.Helper()
+	s, err := Open(dir, Options{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func load(t testing.TB, s *Store) State {
+	t.Helper()
+	state, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func save(t testing.TB, s *Store, all map[schedule.Key]schedule.Record) {
+	t.Helper()
+	for key, r := range all {
+		if err := s.Save(t.Context(), key, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func shut(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, dir string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func write(t testing.TB, dir string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, fileName), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// names lists the state directory.
+func names(t testing.TB, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
