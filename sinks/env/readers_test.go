@@ -162,7 +162,7 @@ func throughDocker(t *testing.T, files [][]byte, _ []string) []map[string]string
 		w.Header().Set("Api-Version", "1.41")
 		w.Header().Set("Content-Type", "application/json")
 		if !strings.HasSuffix(r.URL.Path, "/containers/create") {
-			fmt.Fprint(w, "OK")
+			_, _ = fmt.Fprint(w, "OK")
 			return
 		}
 		var body struct{ Env []string }
@@ -171,10 +171,19 @@ func throughDocker(t *testing.T, files [][]byte, _ []string) []map[string]string
 			sent <- body.Env
 		}
 		w.WriteHeader(http.StatusInternalServerError)
-		fmt.Fprint(w, `{"message":"no more is wanted"}`)
+		_, _ = fmt.Fprint(w, `{"message":"no more is wanted"}`)
 	})}
-	go server.Serve(listener)
-	defer server.Shutdown(context.WithoutCancel(t.Context()))
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // ends with Shutdown
+	}()
+	defer func() {
+		if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+		<-served
+	}()
 	var all []map[string]string
 	for _, content := range files {
 		path := filepath.Join(folder, "file")

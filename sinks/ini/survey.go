@@ -62,6 +62,7 @@ func look(content []byte, section string, keys []string) (survey, error) {
 			if i := wanted(name, keys); inside && i >= 0 {
 				s.hits = append(s.hits, newHit(content, l, i))
 			}
+		case blank, comment, junk:
 		}
 	}
 }

@@ -167,7 +167,7 @@ func (h *Hook) Run(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	cmd := exec.CommandContext(limited, path)
+	cmd := exec.CommandContext(limited, path) //nolint:gosec // Which command runs is the operator's word.
 	cmd.Args, cmd.Env, cmd.Dir = h.command, h.environment(), "/"
 	// Output stays nil, which is /dev/null: a pipe would keep us waiting for
 	// whoever else holds its other end.
@@ -177,7 +177,7 @@ func (h *Hook) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			grace = stopGrace
 		}
-		endGroup(cmd.Process.Pid, grace)
+		endGroup(context.WithoutCancel(ctx), cmd.Process.Pid, grace)
 		return nil
 	}
 	if err := cmd.Start(); err != nil {
@@ -204,18 +204,18 @@ func (h *Hook) ended(ctx context.Context, err error) error {
 }
 
 // endGroup asks a process group to end, and after the grace ends it.
-func endGroup(group int, grace time.Duration) {
+func endGroup(ctx context.Context, group int, grace time.Duration) {
 	_ = unix.Kill(-group, unix.SIGTERM)
-	if !gone(group, grace) {
+	if !gone(ctx, group, grace) {
 		_ = unix.Kill(-group, unix.SIGKILL)
-		gone(group, killWait)
+		gone(ctx, group, killWait)
 	}
 }
 
 // gone waits until nothing is left of a process group, and reports whether
 // that came true in time.
-func gone(group int, patience time.Duration) bool {
-	over, cancel := context.WithTimeout(context.Background(), patience)
+func gone(ctx context.Context, group int, patience time.Duration) bool {
+	over, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for unix.Kill(-group, 0) != unix.ESRCH {
 		if over.Err() != nil {

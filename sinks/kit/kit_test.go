@@ -99,6 +99,32 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	s := parse(t, "content = \"${c.token}\"")
+	text := kit.ReadText(s, "content")
+	if faults := s.Finish(); len(faults) > 0 || text.Name != "content" || text.At != "content" {
+		t.Errorf("got %+v, %v", text, faults)
+	}
+	for keys, says := range map[string]string{
+		"":                                "content: is missing",
+		"content = \"${c\"":               "content: a ${ is not closed",
+		"values = \"x\"":                  "values: is a string",
+		"values = {}":                     "values: is empty",
+		"values = { A = \"\" }":           "values.A: is empty",
+		"values = { A = 1, B = \"${}\" }": "values.B: ${} is no reference",
+	} {
+		s := parse(t, keys)
+		if strings.HasPrefix(says, "content") {
+			kit.ReadText(s, "content")
+		} else {
+			kit.ReadTexts(s, "values")
+		}
+		if faults := s.Finish(); !slices.ContainsFunc(faults, func(f section.Fault) bool { return strings.Contains(f.Error(), says) }) {
+			t.Errorf("%q gives %v", keys, faults)
+		}
+	}
+}
+
 // TestTargetTries: doubtful content is asked about a second time, with the word
 // that it has stayed so.
 func TestTargetTries(t *testing.T) {

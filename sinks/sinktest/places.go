@@ -231,8 +231,8 @@ func readOnlyFolder(r *rig) {
 func readOnlyBoth(r *rig) {
 	b := r.place(0o644, 0o755, 0)
 	says := "permission denied"
-	if f := r.fails(b, set(Canary), says); f != nil && !errors.Is(f, fs.ErrPermission) {
-		r.Errorf("%v does not wrap the cause", f)
+	if r.fails(b, set(Canary), says); !errors.Is(r.last, fs.ErrPermission) {
+		r.Errorf("%v does not wrap the cause", r.last)
 	}
 	r.preflight(b, says)
 	r.wantHolds(r.old(older))

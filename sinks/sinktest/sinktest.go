@@ -99,6 +99,7 @@ type rig struct {
 	*testing.T
 	Suite
 	dir, path string
+	last      *credential.Fault // the last good one
 }
 
 func (r *rig) section(extra string) *section.Section {
@@ -181,25 +182,24 @@ func (r *rig) deliver(b kit.Binding, value string, changed bool) {
 	}
 }
 
-// fails delivers and wants a fault, which it returns.
-func (r *rig) fails(b kit.Binding, with credential.Set, says string) *credential.Fault {
+// fails delivers and wants a fault.
+func (r *rig) fails(b kit.Binding, with credential.Set, says string) {
 	r.Helper()
 	changed, err := b.Sink.Deliver(r.Context(), with)
 	if err == nil || changed {
-		r.Errorf("Deliver: changed %v, %v; want an error that says %q", changed, err, says)
-		return nil
+		r.Fatalf("Deliver: changed %v, %v; want an error that says %q", changed, err, says)
 	}
-	return r.fault(err, says)
+	r.fault(err, says)
 }
 
-// fault wants a good fault.
-func (r *rig) fault(err error, says string) *credential.Fault {
+// fault wants a good fault and keeps it.
+func (r *rig) fault(err error, says string) {
 	r.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
-		r.Errorf("%v is no fault", err)
-		return nil
+		r.Fatalf("%v is no fault", err)
 	}
+	r.last = f
 	if f.Reason != credential.ReasonInternal && !errors.Is(err, context.Canceled) {
 		r.Errorf("the reason of %q is %s", f, f.Reason)
 	}
@@ -213,7 +213,6 @@ func (r *rig) fault(err error, says string) *credential.Fault {
 			}
 		}
 	}
-	return f
 }
 
 // preflight wants the preflight to succeed or to say something, and to change

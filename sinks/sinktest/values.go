@@ -78,11 +78,9 @@ func refusesWrong(r *rig) {
 	}
 	r.put(r.Wrong+Canary, 0o600)
 	b := r.open("")
-	says := r.fails(b, set(older), r.path)
+	r.fails(b, set(older), r.path)
 	r.wantHolds(r.Wrong + Canary)
-	if says != nil {
-		r.preflight(b, says.Error())
-	}
+	r.preflight(b, r.last.Error())
 	if i, ok := b.Sink.(kit.Inspector); ok {
 		_, err := i.Inspect(r.Context(), set(older))
 		r.fault(err, r.path)
@@ -98,8 +96,8 @@ func ends(r *rig) {
 	if changed || !errors.Is(err, context.Canceled) {
 		r.Errorf("Deliver: %v, %v", changed, err)
 	}
-	if f := r.fault(err, ""); f != nil && f.Reason != credential.ReasonCancelled {
-		r.Errorf("the reason is %s", f.Reason)
+	if r.fault(err, ""); r.last.Reason != credential.ReasonCancelled {
+		r.Errorf("the reason is %s", r.last.Reason)
 	}
 	if err := b.Sink.(credential.Preflighter).Preflight(ctx); !errors.Is(err, context.Canceled) {
 		r.Errorf("Preflight: %v", err)
