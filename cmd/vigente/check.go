@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ was expected). Nothing is called and nothing is written.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "ok\n%s, %s, %s in %s\n",
+			a.out.printf("ok\n%s, %s, %s in %s\n",
 				count(len(plan.Providers), "provider"), count(len(plan.Credentials), "credential"),
 				count(len(plan.Sinks), "sink"), count(len(cfg.Sources), "file"))
 			return nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vigented/vigente/daemon"
@@ -230,7 +231,7 @@ func TestRenewTellsEachEnd(t *testing.T) {
 
 func TestProgressBar(t *testing.T) {
 	var out, errs, bar strings.Builder
-	p := &progress{out: &out, err: &errs, bar: &bar}
+	p := &progress{out: &printer{to: &out}, err: &printer{to: &errs}, bar: &printer{to: &bar}}
 	p.Begin(3)
 	p.End(refresh.RenewResult{Name: "a", Generation: 1})
 	p.End(refresh.RenewResult{Name: "b", Failure: "refused"})
@@ -244,7 +245,7 @@ func TestProgressBar(t *testing.T) {
 	if p.failed != 1 || strings.Count(out.String(), "\n") != 2 || strings.Count(errs.String(), "\n") != 1 {
 		t.Errorf("%+v %q %q", p, out.String(), errs.String())
 	}
-	none := &progress{out: &out, err: &errs, bar: &bar}
+	none := &progress{out: &printer{to: &out}, err: &printer{to: &errs}, bar: &printer{to: &bar}}
 	none.Begin(0) // nothing to divide by
 }
 
@@ -309,6 +310,24 @@ func TestCompletionOffersCredentials(t *testing.T) {
 	p.Stdout, p.Stderr = &out, &strings.Builder{}
 	if Main(t.Context(), &p); out.String() != ":4\n" {
 		t.Errorf("without a daemon: %q", out.String())
+	}
+}
+
+// fullDisk fails every write.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatIsLostIsAFailure(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{view: healthy()})
+	for _, args := range []string{"show loja", "status", "status --json", "sign loja GET http://a/", "version", "check", "man", "explain loja", "completion bash"} {
+		var errs strings.Builder
+		p := w.Process
+		p.Args, p.Stdout, p.Stderr = append(strings.Fields(args), "--config", w.config()), fullDisk{}, &errs
+		if code := Main(t.Context(), &p); code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("%s: %d %q", args, code, errs.String())
+		}
 	}
 }
 

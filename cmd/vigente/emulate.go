@@ -158,13 +158,13 @@ func usagef(format string, args ...any) error {
 // introduce says where a backend is and how to make it fail.
 func (a *app) introduce(s stage) {
 	base := "http://" + s.listener.Addr().String()
-	fmt.Fprintf(a.Stdout, "%s  %s\n", s.kind, base)
+	a.out.printf("%s  %s\n", s.kind, base)
 	for _, line := range s.login {
-		fmt.Fprintf(a.Stdout, "  %s\n", strings.ReplaceAll(line, "BASE", base))
+		a.out.printf("  %s\n", strings.ReplaceAll(line, "BASE", base))
 	}
-	fmt.Fprintf(a.Stdout, "  faults         curl -d fault=NAME -d times=5 %s%s   (no NAME clears all)\n", base, kit.SwitchPath)
+	a.out.printf("  faults         curl -d fault=NAME -d times=5 %s%s   (no NAME clears all)\n", base, kit.SwitchPath)
 	for _, f := range s.emulator.Faults() {
-		fmt.Fprintf(a.Stdout, "    %-26s %s\n", f.Name, f.Help)
+		a.out.printf("    %-26s %s\n", f.Name, f.Help)
 	}
-	fmt.Fprintln(a.Stdout)
+	a.out.line("")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,19 +37,19 @@ func (a *app) report(command *cobra.Command, err error) int {
 	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		for _, line := range exit.lines {
-			fmt.Fprintln(a.Stderr, line)
+			a.err.line(line)
 		}
 		return exit.code
 	}
 	if broken, ok := errors.AsType[*daemon.ConfigError](err); ok {
-		fmt.Fprintln(a.Stderr, broken.Error()) // one fault a line, each with its place
+		a.err.line(broken.Error()) // one fault a line, each with its place
 		return exitConfig
 	}
 	if !a.started {
-		fmt.Fprintf(a.Stderr, "vigente: %s; see %s --help\n", oneLine(err), command.CommandPath())
+		a.err.printf("vigente: %s; see %s --help\n", oneLine(err), command.CommandPath())
 		return exitUsage
 	}
-	fmt.Fprintln(a.Stderr, "vigente:", err)
+	a.err.printf("vigente: %v\n", err)
 	if _, ok := errors.AsType[*control.UnreachableError](err); ok {
 		return exitUnreachable
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -31,17 +30,17 @@ the configuration fixed it; then its last ten attempts, the newest first.`,
 			if len(snapshot.View.Credentials) == 0 {
 				return &exitError{exitUsage, []string{"vigente: " + args[0] + " is a sink (expected a credential); see vigente status " + args[0]}}
 			}
-			writeExplanation(a.Stdout, snapshot.View, paint{a.colours(a.Stdout)})
+			writeExplanation(a.out, snapshot.View, paint{a.colours(a.Stdout)})
 			return nil
 		}),
 	}
 }
 
-func writeExplanation(w io.Writer, v refresh.View, p paint) {
+func writeExplanation(w *printer, v refresh.View, p paint) {
 	c := v.Credentials[0]
 	line := func(head, text string) {
 		if text != "" {
-			fmt.Fprintf(w, "%-15s%s\n", head, text)
+			w.printf("%-15s%s\n", head, text)
 		}
 	}
 	line("credential", c.Name+" (provider "+c.Provider+", "+c.Type+")")
@@ -71,9 +70,9 @@ func writeExplanation(w io.Writer, v refresh.View, p paint) {
 	for _, note := range noteLines(c.LastError, refresh.Obtain, c.Name, v.At, p) {
 		line("", note)
 	}
-	fmt.Fprintln(w)
+	w.line("")
 	if len(c.History) == 0 {
-		fmt.Fprintln(w, "No attempt yet.")
+		w.line("No attempt yet.")
 		return
 	}
 	attemptTable(c.History).write(w, p)

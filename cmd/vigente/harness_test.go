@@ -122,7 +122,6 @@ type fakeBackend struct {
 	view      refresh.View
 	err       error
 	lastError string
-	ready     bool
 	ends      []refresh.RenewResult
 	reloadErr error
 	valueErr  error

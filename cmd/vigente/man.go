@@ -24,7 +24,7 @@ into a folder, which is made if need be. $SOURCE_DATE_EPOCH sets their date.`,
 			root.DisableAutoGenTag = true
 			header := &doc.GenManHeader{Title: "VIGENTE", Section: "1", Source: "vigente " + buildOf().version, Manual: "Vigente"}
 			if len(args) == 0 {
-				return doc.GenMan(root, header, a.Stdout)
+				return doc.GenMan(root, header, a.out)
 			}
 			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
 				return fmt.Errorf("make the folder: %w", err)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -48,18 +50,23 @@ func checkConfig(opt daemon.Options) (*config.Config, *refresh.Plan, error) { re
 
 // Main runs one command and returns the exit code.
 func Main(ctx context.Context, p *Process) int {
-	a := &app{Process: p}
-	root := a.root()
+	a := &app{Process: p, out: &printer{to: p.Stdout}, err: &printer{to: p.Stderr}}
+	root := a.root() //nolint:contextcheck // the commands get ctx from ExecuteContextC
 	root.SetArgs(p.Args)
-	root.SetOut(p.Stdout)
-	root.SetErr(p.Stderr)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	command, err := root.ExecuteContextC(ctx)
+	if lost := a.out.failed; lost != nil && (err == nil || errors.Is(err, lost)) {
+		a.started = true // no usage error, wherever it was noticed
+		err = fmt.Errorf("write the output: %w", lost)
+	}
 	return a.report(command, err)
 }
 
 // app is one run of a command.
 type app struct {
 	*Process
+	out, err   *printer
 	configFile string
 	started    bool // the command's own work has begun: what fails now is no usage error
 }
@@ -83,3 +90,23 @@ func (a *app) isTerminal(w io.Writer) bool {
 
 // colours reports whether w may be coloured (no-color.org).
 func (a *app) colours(w io.Writer) bool { return a.Getenv("NO_COLOR") == "" && a.isTerminal(w) }
+
+// printer writes for people. It remembers the first failure: an output that is
+// not complete is no success.
+type printer struct {
+	to     io.Writer
+	failed error
+}
+
+// Write implements io.Writer.
+func (p *printer) Write(text []byte) (int, error) {
+	n, err := p.to.Write(text)
+	if err != nil && p.failed == nil {
+		p.failed = err
+	}
+	return n, err
+}
+
+func (p *printer) printf(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
+
+func (p *printer) line(text string) { _, _ = io.WriteString(p, text+"\n") }

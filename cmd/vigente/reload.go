@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,7 +30,7 @@ SIGHUP does the same without an answer.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, "ok: the configuration was read and runs")
+			a.out.line("ok: the configuration was read and runs")
 			return nil
 		}),
 	}

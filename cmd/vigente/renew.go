@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -32,9 +30,9 @@ The exit code is 1 after a failed renewal, or when the first delivery failed.`,
 		},
 		ValidArgsFunction: a.completeNames,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
-			p := &progress{out: a.Stdout, err: a.Stderr}
+			p := &progress{out: a.out, err: a.err}
 			if a.isTerminal(a.Stderr) && (all || len(names) > 1) {
-				p.bar = a.Stderr
+				p.bar = a.err
 			}
 			err := a.client().Renew(command.Context(), names, p)
 			p.clear()
@@ -51,8 +49,8 @@ The exit code is 1 after a failed renewal, or when the first delivery failed.`,
 // progress tells each end on a line, good ones on out and bad ones on err, and
 // draws a bar below them where there is a terminal.
 type progress struct {
-	out, err io.Writer
-	bar      io.Writer // nil for none
+	out, err *printer
+	bar      *printer // nil for none
 
 	total, done, failed int
 }
@@ -69,13 +67,13 @@ func (p *progress) End(end refresh.RenewResult) {
 	p.done++
 	switch {
 	case end.Good():
-		fmt.Fprintf(p.out, "%s: generation %d is delivered\n", end.Name, end.Generation)
+		p.out.printf("%s: generation %d is delivered\n", end.Name, end.Generation)
 	case end.Sink != "":
 		p.failed++
-		fmt.Fprintf(p.err, "%s: renewed, but not delivered to %s: %s\n", end.Name, end.Sink, end.Failure)
+		p.err.printf("%s: renewed, but not delivered to %s: %s\n", end.Name, end.Sink, end.Failure)
 	default:
 		p.failed++
-		fmt.Fprintf(p.err, "%s: not renewed: %s\n", end.Name, end.Failure)
+		p.err.printf("%s: not renewed: %s\n", end.Name, end.Failure)
 	}
 	p.draw()
 }
@@ -94,12 +92,12 @@ func (p *progress) draw() {
 			text += "░"
 		}
 	}
-	fmt.Fprintf(p.bar, "\r%s %d of %d, %d failed", text, p.done, p.total, p.failed)
+	p.bar.printf("\r%s %d of %d, %d failed", text, p.done, p.total, p.failed)
 }
 
 // clear removes the bar.
 func (p *progress) clear() {
 	if p.bar != nil {
-		fmt.Fprint(p.bar, "\r\x1b[K")
+		p.bar.printf("\r\x1b[K")
 	}
 }

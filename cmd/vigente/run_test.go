@@ -178,7 +178,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 	if w.opened.WatchdogEvery != 30*time.Second {
 		t.Errorf("the watchdog wants a sign every %v", w.opened.WatchdogEvery)
 	}
-	manager.Close()
+	_ = manager.Close()
 	w.service.run = func(context.Context) error { w.opened.Notify("READY=1"); return errors.New("end") }
 	if got := w.do(t.Context(), "run"); !strings.Contains(got.err, "service manager not told") {
 		t.Errorf("a manager that is gone: %+v", got)
@@ -256,7 +256,7 @@ func TestEmulate(t *testing.T) {
 	p := w.Process
 	p.Args, p.Stdout, p.Stderr = []string{"emulate", "tss", "senhasegura", "--fault", "empty=2"}, in, io.Discard
 	ended := make(chan int, 1)
-	go func() { ended <- Main(ctx, &p); in.Close() }()
+	go func() { ended <- Main(ctx, &p); _ = in.Close() }()
 	lines := bufio.NewScanner(out)
 	var addresses []string
 	for len(addresses) < 2 && lines.Scan() {
@@ -275,7 +275,7 @@ func TestEmulate(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		if !strings.Contains(string(body), want) || want == "" && len(body) > 0 {
 			t.Errorf("answer %d is %q", i, body)
 		}

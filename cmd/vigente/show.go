@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func (a *app) showCommand() *cobra.Command {
 	var field string
@@ -30,7 +26,7 @@ members of the group of its control socket.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, value.Reveal())
+			a.out.line(value.Reveal())
 			return nil
 		}),
 	}

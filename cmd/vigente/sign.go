@@ -40,7 +40,7 @@ one request, soon. The fields of a form body are signed too and must be given.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, "Authorization: "+value.Reveal())
+			a.out.line("Authorization: " + value.Reveal())
 			return nil
 		}),
 	}

@@ -42,11 +42,11 @@ value is still in force.`,
 			}
 			switch {
 			case asJSON:
-				if err := writeReport(a.Stdout, snapshot); err != nil {
+				if err := writeReport(a.out, snapshot); err != nil {
 					return err
 				}
 			case !check:
-				writeStatus(a.Stdout, snapshot, paint{a.colours(a.Stdout)})
+				writeStatus(a.out, snapshot, paint{a.colours(a.Stdout)})
 			}
 			if verdict := status.Judge(snapshot.View); check && !verdict.Good() {
 				return &exitError{exitUnmet, reasonLines(verdict)}
@@ -67,33 +67,33 @@ func writeReport(w io.Writer, s control.Snapshot) error {
 }
 
 // writeStatus shows a snapshot to a person.
-func writeStatus(w io.Writer, s control.Snapshot, p paint) {
+func writeStatus(w *printer, s control.Snapshot, p paint) {
 	v := s.View
 	if s.Config.LastError != "" {
-		fmt.Fprintf(w, "%s the one loaded %s runs on\n", p.class(status.ClassBad, "The last configuration was not accepted;"), status.Relative(s.Config.LoadedAt, v.At))
+		w.printf("%s the one loaded %s runs on\n", p.class(status.ClassBad, "The last configuration was not accepted;"), status.Relative(s.Config.LoadedAt, v.At))
 		for line := range strings.Lines(s.Config.LastError) {
-			fmt.Fprintf(w, "  %s\n", strings.TrimSuffix(line, "\n"))
+			w.printf("  %s\n", strings.TrimSuffix(line, "\n"))
 		}
-		fmt.Fprintln(w)
+		w.line("")
 	}
 	if v.StateError != "" {
-		fmt.Fprintf(w, "%s %s\n\n", p.class(status.ClassBad, "The state cannot be saved:"), v.StateError)
+		w.printf("%s %s\n\n", p.class(status.ClassBad, "The state cannot be saved:"), v.StateError)
 	}
 	if len(v.Credentials) > 0 {
 		credentialTable(v, p).write(w, p)
 	}
 	if len(v.Sinks) > 0 {
 		if len(v.Credentials) > 0 {
-			fmt.Fprintln(w)
+			w.line("")
 		}
 		sinkTable(v, p).write(w, p)
 	}
 	if waiting := providerTable(v); len(waiting.rows) > 0 {
-		fmt.Fprintln(w)
+		w.line("")
 		waiting.write(w, p)
 	}
 	if len(v.Credentials) == 0 && len(v.Sinks) == 0 {
-		fmt.Fprintln(w, "Nothing is configured.")
+		w.line("Nothing is configured.")
 	}
 }
 
@@ -105,8 +105,12 @@ func credentialTable(v refresh.View, p paint) table {
 			next = "running"
 		}
 		r := row{cells: []cell{
-			{text: c.Name}, {string(c.State), status.Class(c.State)}, {text: strconv.FormatUint(c.Generation, 10)},
-			{text: orDash(status.Relative(c.ExpiresAt, v.At))}, {text: orDash(next)}, {text: c.NextReason},
+			{text: c.Name},
+			{string(c.State), status.Class(c.State)},
+			{text: strconv.FormatUint(c.Generation, 10)},
+			{text: orDash(status.Relative(c.ExpiresAt, v.At))},
+			{text: orDash(next)},
+			{text: c.NextReason},
 		}}
 		r.notes = noteLines(c.LastError, refresh.Obtain, c.Name, v.At, p)
 		for _, limit := range c.Limits {
@@ -127,8 +131,11 @@ func sinkTable(v refresh.View, p paint) table {
 			holds = append(holds, name+" "+strconv.FormatUint(s.Delivered[name], 10))
 		}
 		r := row{cells: []cell{
-			{text: s.Name}, {string(s.State), status.SinkClass(s.State)}, {text: strings.Join(holds, ", ")},
-			{text: orDash(status.Relative(s.LastDeliveredAt, v.At))}, {text: s.Path},
+			{text: s.Name},
+			{string(s.State), status.SinkClass(s.State)},
+			{text: strings.Join(holds, ", ")},
+			{text: orDash(status.Relative(s.LastDeliveredAt, v.At))},
+			{text: s.Path},
 		}}
 		r.notes = append(noteLines(s.LastError, refresh.Deliver, s.Name, v.At, p), noteLines(s.HookError, refresh.RunHook, s.Name, v.At, p)...)
 		switch {
@@ -148,7 +155,9 @@ func providerTable(v refresh.View) table {
 	for _, p := range v.Providers {
 		if p.Waiting > 0 || !p.CooldownUntil.IsZero() {
 			t.rows = append(t.rows, row{cells: []cell{
-				{text: p.Name}, {text: strconv.Itoa(p.Running)}, {text: strconv.Itoa(p.Waiting)},
+				{text: p.Name},
+				{text: strconv.Itoa(p.Running)},
+				{text: strconv.Itoa(p.Waiting)},
 				{text: orDash(status.Relative(p.CooldownUntil, v.At))},
 			}})
 		}

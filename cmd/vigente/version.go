@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -48,7 +47,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: a.begin(func(*cobra.Command, []string) error {
 			b := buildOf()
-			fmt.Fprintf(a.Stdout, "vigente %s (revision %s, %s)\n", b.version, b.revision, runtime.Version())
+			a.out.printf("vigente %s (revision %s, %s)\n", b.version, b.revision, runtime.Version())
 			return nil
 		}),
 	}

@@ -55,7 +55,7 @@ const (
 // Serve answers requests until ctx ends. It owns the listener, which comes from
 // Listen, and returns when nothing of it is left.
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
-	return status.Run(ctx, ln, &http.Server{
+	return status.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
 		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(log),
 	})
 }

@@ -84,7 +84,7 @@ func TestIdentify(t *testing.T) {
 	if identify(conn, path+"-gone") {
 		t.Error("trusted though the socket cannot be looked at")
 	}
-	conn.Close()
+	_ = conn.Close()
 	if identify(conn, path) {
 		t.Error("trusted though the connection is gone")
 	}

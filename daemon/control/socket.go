@@ -40,7 +40,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	s := &socket{path: path, name: name, root: root}
 	if err := s.open(); err != nil {
-		s.release()
+		_ = s.release()
 		return nil, fmt.Errorf("listen on the control socket %s: %w", path, err)
 	}
 	return s, nil

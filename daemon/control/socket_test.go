@@ -47,7 +47,7 @@ func TestSocketIsNeverTooOpen(t *testing.T) {
 	if err := s.bind(); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("bind gave %v", err)
 	}
-	defer s.release()
+	defer func() { _ = s.release() }()
 	info, err := os.Lstat(s.path)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestListenMakesTheFolderAndCloseRemovesTheSocket(t *testing.T) {
 	if err != nil {
 		t.Fatalf("after Close: %v", err)
 	}
-	again.Close()
+	_ = again.Close()
 }
 
 // abandon leaves a socket file as a killed daemon does.
@@ -87,7 +87,7 @@ func abandon(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 	ln.SetUnlinkOnClose(false)
-	ln.Close()
+	_ = ln.Close()
 }
 
 func TestListenReplacesADeadSocket(t *testing.T) {
@@ -101,7 +101,7 @@ func TestListenReplacesADeadSocket(t *testing.T) {
 	if conn, err := net.Dial("unix", path); err != nil {
 		t.Error(err)
 	} else {
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 
@@ -116,14 +116,14 @@ func TestListenRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { ln.Close() })
+			t.Cleanup(func() { _ = ln.Close() })
 		}, "another daemon listens there already"},
 		{"a living program without a lock", func(t testing.TB, path string) {
 			ln, err := net.Listen("unix", path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { ln.Close() })
+			t.Cleanup(func() { _ = ln.Close() })
 		}, "another daemon listens there already"},
 		{"a file", func(t testing.TB, path string) {
 			if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
@@ -166,7 +166,7 @@ func TestListenRefuses(t *testing.T) {
 			before, _ := os.Lstat(path)
 			ln, err := Listen(path)
 			if err == nil {
-				ln.Close()
+				_ = ln.Close()
 				t.Fatal("Listen took the place")
 			}
 			if !strings.Contains(err.Error(), tt.want) {
@@ -199,9 +199,9 @@ func TestOfManyThatStartTogetherOneListens(t *testing.T) {
 		if conn, err := net.Dial("unix", path); err != nil {
 			t.Error(err)
 		} else {
-			conn.Close()
+			_ = conn.Close()
 		}
-		ln.Close()
+		_ = ln.Close()
 	}
 	if count != 1 {
 		t.Errorf("%d listen", count)

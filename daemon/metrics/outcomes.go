@@ -144,6 +144,7 @@ func result(r schedule.Outcome, changed, unchanged string) string {
 		return resultFailed
 	case schedule.Unchanged:
 		return unchanged
+	case schedule.Renewed:
 	}
 	return changed
 }

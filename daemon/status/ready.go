@@ -80,8 +80,9 @@ func idle(s refresh.State) string {
 		return "nothing obtained yet"
 	case refresh.Expired:
 		return "no longer in force"
+	default:
+		return "renewal fails"
 	}
-	return "renewal fails"
 }
 
 func idleSink(s refresh.State) string {
@@ -90,6 +91,7 @@ func idleSink(s refresh.State) string {
 		return "nothing delivered yet"
 	case refresh.Behind:
 		return "does not hold the newest values"
+	default:
+		return "delivery fails"
 	}
-	return "delivery fails"
 }

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -47,6 +48,8 @@ func Run(ctx context.Context, ln net.Listener, server *http.Server) error {
 	if server.Shutdown(grace) != nil {
 		_ = server.Close()
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }

@@ -59,7 +59,7 @@ func TestServeLetsARequestFinish(t *testing.T) {
 
 func TestServeTellsABrokenListener(t *testing.T) {
 	ln := listen(t)
-	ln.Close()
+	_ = ln.Close()
 	if err := Serve(t.Context(), ln, http.NotFoundHandler(), zap.NewNop()); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve gave %v", err)
 	}
@@ -77,7 +77,9 @@ func TestServeContainsAndLogsAPanic(t *testing.T) {
 		t.Error("the request was answered")
 	}
 	stop()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if logs.Len() != 1 || !bytes.Contains([]byte(logs.All()[0].Message), []byte("panic serving")) {
 		t.Errorf("the log holds %v", logs.All())
 	}

@@ -59,7 +59,9 @@ func TestAnswers(t *testing.T) {
 				`{"sink":"api","state":"failing","reason":"internal","message":"the directory is not writable"}]}`,
 		},
 		{
-			"not ready yet", "/readyz", refresh.View{}, errors.New(canary), 503,
+			"not ready yet", "/readyz",
+			refresh.View{},
+			errors.New(canary), 503,
 			`{"ready":false,"reasons":[{"state":"starting","reason":"the daemon is starting"}]}`,
 		},
 		{"one ready", "/readyz/loja", healthy(), nil, 200, `{"ready":true,"reasons":[]}`},
@@ -70,7 +72,9 @@ func TestAnswers(t *testing.T) {
 		{"one unknown", "/readyz/nada", fleet(), nil, 404, `{"credential":"nada","error":"no credential of this name"}`},
 		{"a sink is no credential", "/readyz/till", healthy(), nil, 404, `{"credential":"till","error":"no credential of this name"}`},
 		{
-			"one not ready yet", "/readyz/loja", refresh.View{}, errors.New(canary), 503,
+			"one not ready yet", "/readyz/loja",
+			refresh.View{},
+			errors.New(canary), 503,
 			`{"ready":false,"reasons":[{"state":"starting","reason":"the daemon is starting"}]}`,
 		},
 	}

@@ -10,25 +10,25 @@ func Distance(d time.Duration) string {
 	if d < 0 {
 		d = -d
 	}
-	type unit struct {
-		size time.Duration
-		name string
-	}
-	units := [...]unit{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
 	d = d.Truncate(time.Second)
-	for i, u := range units {
+	for _, u := range [...]struct {
+		size, part time.Duration
+		name, more string
+	}{
+		{24 * time.Hour, time.Hour, "d", "h"},
+		{time.Hour, time.Minute, "h", "min"},
+		{time.Minute, time.Second, "min", "s"},
+	} {
 		if d < u.size {
 			continue
 		}
 		text := strconv.FormatInt(int64(d/u.size), 10) + " " + u.name
-		if i+1 < len(units) {
-			if rest := d % u.size / units[i+1].size; rest > 0 {
-				text += " " + strconv.FormatInt(int64(rest), 10) + " " + units[i+1].name
-			}
+		if rest := d % u.size / u.part; rest > 0 {
+			text += " " + strconv.FormatInt(int64(rest), 10) + " " + u.more
 		}
 		return text
 	}
-	return "0 s"
+	return strconv.FormatInt(int64(d/time.Second), 10) + " s"
 }
 
 // Relative says an instant as seen from now: "in 5 min", "3 h ago", "now". It
