@@ -89,6 +89,9 @@ func (b *Board) installGroups(groups []Group, known map[string]ProviderRecord) {
 
 // adopt gives the entry its new task and puts the record right for it.
 func (b *Board) adopt(e *entry, t *Task, now time.Time) {
+	if e.task.Identity != t.Identity || e.task.Inputs != t.Inputs {
+		e.stale = nil // with other secrets the same input may do
+	}
 	e.task, e.gone = t, false
 	if g := b.groups[t.Group]; g != e.group {
 		e.leave()

@@ -284,6 +284,24 @@ func TestRefusedInputIsRenewedOnceAndWaitedFor(t *testing.T) {
 	r.expect("b c")
 }
 
+func TestOtherInputsDoNotWaitForARefusedInput(t *testing.T) {
+	stale := func(f *credential.Fault) { f.StaleInput = "a" }
+	for _, other := range []func(*Task){inputs("in-2"), identity("other")} {
+		r := newRig(t, []Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
+		r.expect("a")
+		r.obtain("a", 10*time.Hour)
+		r.expect("b")
+		r.fails("b", credential.ReasonServer, stale)
+		r.pass(time.Minute)
+		r.expect("a")
+		r.fails("a", credential.ReasonRejected)
+		r.install(p8, obtaining("a"), obtaining("b", needs("a")))
+		r.expect("")
+		r.install(p8, obtaining("a"), obtaining("b", needs("a"), other))
+		r.expect("b")
+	}
+}
+
 func TestInputRenewedMeanwhileIsNotRenewedAgain(t *testing.T) {
 	stale := func(f *credential.Fault) { f.StaleInput = "a" }
 	r := newRig(t, []Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
