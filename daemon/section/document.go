@@ -46,7 +46,6 @@ func parseDocument(file string, data []byte) (*table, []Fault) {
 	if err := d.parser.Error(); err != nil {
 		return nil, append(d.faults, d.syntaxFault(err))
 	}
-	d.crossCheck()
 	return d.root, d.faults
 }
 
@@ -65,32 +64,24 @@ func decodeText(data []byte) (text []byte, line int, problem string) {
 	return data, 0, ""
 }
 
-// crossCheck lets the decoder of the library look at the whole document: it
-// knows the rules about redefinition and ranges that the walk does not repeat.
-func (d *document) crossCheck() {
-	var whole map[string]any
-	err := toml.Unmarshal(d.data, &whole)
+// checkScalar reports a number or a date that is well formed but out of range.
+// The library finds out when it decodes, not when it parses. It never gets the
+// whole document to decode: its search for duplicates takes time with the
+// square of the number of tables.
+func (d *document) checkScalar(n *node, path []string) {
+	if _, ok := n.integer(); ok {
+		return
+	}
+	var v struct{ X any }
+	err := toml.Unmarshal([]byte("X = "+n.text), &v)
 	if err == nil {
 		return
 	}
-	line, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
-	key := []string(nil)
-	if de, ok := errors.AsType[*toml.DecodeError](err); ok {
-		line, _ = de.Position()
-		key = de.Key()
-	}
-	if strings.HasPrefix(message, "unable to parse float") {
+	message := strings.TrimPrefix(err.Error(), "toml: ")
+	if n.kind == kindFloat {
 		message = "number is out of range" // theirs repeats the value
 	}
-	line = max(line, 1)
-	if slices.ContainsFunc(d.faults, func(f Fault) bool { return f.Line == line }) {
-		return
-	}
-	name := dotted(key)
-	if name == "" {
-		name = d.guessKey(line)
-	}
-	d.faults = append(d.faults, Fault{d.file, line, name, oneLine(message) + " (expected valid TOML)"})
+	d.faultf(n.line, path, "%s (expected valid TOML)", message)
 }
 
 func (d *document) syntaxFault(err error) Fault {
@@ -181,7 +172,7 @@ func (d *document) header(keys []string, lines []int, array bool) *table {
 		t.add(key, line, &node{kind: kindArray, line: line, items: []*node{{kind: kindTable, line: line, table: opened}}})
 	case e == nil:
 		t.add(key, line, &node{kind: kindTable, line: line, table: opened})
-	case array && e.node.kind == kindArray && openTable(e.node) != nil:
+	case array && e.node.kind == kindArray && openTable(e.node) != nil && openTable(e.node).origin != inline:
 		e.node.items = append(e.node.items, &node{kind: kindTable, line: line, table: opened})
 	case !array && e.node.kind == kindTable && e.node.table.origin == implied:
 		e.node.table.origin = headed
@@ -217,7 +208,7 @@ func (d *document) keyValue(t *table, path []string, n *unstable.Node) {
 			t = next
 			continue
 		}
-		if e.node.kind != kindTable || e.node.table.origin == inline {
+		if e.node.kind != kindTable || e.node.table.origin != byDotted {
 			d.faultf(lines[i], full[:len(path)+i+1], "already has a value at line %d (expected each key once)", e.line)
 			return
 		}
@@ -242,8 +233,10 @@ func (d *document) value(n *unstable.Node, line int, path []string) *node {
 		v.kind, v.text = kindString, string(n.Data)
 	case unstable.Integer:
 		v.kind, v.text = kindInteger, string(n.Data)
+		d.checkScalar(v, path)
 	case unstable.Float:
 		v.kind, v.text = kindFloat, string(n.Data)
+		d.checkScalar(v, path)
 	case unstable.Bool:
 		v.kind, v.text = kindBool, string(n.Data)
 	case unstable.Array:
@@ -259,6 +252,7 @@ func (d *document) value(n *unstable.Node, line int, path []string) *node {
 		v.table.close()
 	default:
 		v.kind, v.text = kindDate, string(n.Data)
+		d.checkScalar(v, path)
 	}
 	return v
 }
