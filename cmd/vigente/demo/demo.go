@@ -165,7 +165,15 @@ func introduce(w io.Writer, dir, page string, stations []station) {
 		fmt.Fprintf(w, "  %-12s %s\n", s.kind, s.look)
 	}
 	fmt.Fprintf(w, "\nTry, in another terminal:\n")
-	fmt.Fprintf(w, "  vigente status -c %s/config.toml\n", dir)
+	fmt.Fprintf(w, "  %s status -c %s/config.toml\n", command(), dir)
 	fmt.Fprintf(w, "  curl -d fault=%s -d times=5 %s"+kit.SwitchPath+"    (five bad answers; GET lists the faults)\n", stations[0].fault, stations[0].base)
 	fmt.Fprintf(w, "\nCtrl-C ends it and removes the folder.\n\n")
+}
+
+// command is how whoever started the demonstration calls the program.
+func command() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/vigente"
+	}
+	return "vigente"
 }
