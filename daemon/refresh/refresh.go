@@ -208,6 +208,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	for {
 		wake := e.start(work)
 		if (once || e.stopping) && e.idle() {
+			e.flown.Wait()
 			return
 		}
 		if e.stopping {
