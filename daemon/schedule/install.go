@@ -111,7 +111,9 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		// The floor and the count of revisions go on, so that sinks see a change.
 		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
 	}
-	e.age(now)
+	if !e.running {
+		e.age(now) // else at the end of the attempt, which builds on this record
+	}
 }
 
 // age gives a life that is policy the end that max_age has by now, unless that

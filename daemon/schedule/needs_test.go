@@ -69,6 +69,36 @@ func TestChangeDuringADeliveryIsDeliveredNext(t *testing.T) {
 	r.expect("")
 }
 
+func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
+	// The configuration moves an expiry while a call and a delivery are under
+	// way: the old value with the new expiry is not the new value.
+	with := func(d time.Duration) []*Task { return []*Task{obtaining("a", maxAge(d)), delivering("s", "a")} }
+	r := newRig(t, p8, with(time.Hour)...)
+	r.expect("a")
+	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
+	r.expect("sink:s")
+	r.deliver("sink:s", true)
+	r.pass(30 * time.Minute)
+	r.Kick(r.now, keyOf("a"))
+	r.expect("a")
+	r.install(p8, with(2*time.Hour)...)
+	r.Kick(r.now, keyOf("sink:s"))
+	r.expect("sink:s")
+	_, held := r.Token("a")
+	r.end("a", Result{Called: true, Token: token("new", time.Time{})})
+	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
+	r.expect("sink:s")
+
+	// A count of revisions that a crash has thrown back tells nothing alone.
+	r.deliver("sink:s", true)
+	sink := r.records[keyOf("sink:s")]
+	now := sink.Delivered["a"]
+	sink.Delivered = map[string]Mark{"a": {now.Generation - 1, now.Revision}}
+	r.records[keyOf("sink:s")] = sink
+	r = r.restart(p8, with(2*time.Hour)...)
+	r.expect("sink:s")
+}
+
 func TestFailingSinkIsRetriedAloneAndRenewsNothing(t *testing.T) {
 	r := newRig(t, []Group{provider("p", 8)}, obtaining("a"), delivering("bad", "a"), delivering("good", "a"))
 	r.expect("a")

@@ -207,7 +207,9 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		if c == nil || !HasValue(c.rec.Token) {
 			return whyInput, false
 		}
-		if e.rec.Delivered[name].Revision != c.rec.Revision {
+		// The generation tells other values apart even where a count of revisions
+		// that was never stored had to begin again after a crash.
+		if e.rec.Delivered[name] != (Mark{c.rec.Token.Generation, c.rec.Revision}) {
 			why, owed = whyOwed, true
 		}
 	}
