@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/sinks/kit"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = 8 << 20
+const MaxSize = kit.MaxSize
 
 // Style names the program that reads the file.
 type Style string

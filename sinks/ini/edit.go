@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/sinks/kit"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = 8 << 20
+const MaxSize = kit.MaxSize
 
 // ErrNoSection means that the file has no section of the wanted name.
 var ErrNoSection = errors.New("section not found")

@@ -216,6 +216,17 @@ func TestEditRefuses(t *testing.T) {
 	}
 }
 
+// TestEditLimit: 8 MiB are edited, a byte more is not.
+func TestEditLimit(t *testing.T) {
+	in := []byte("[X]\nTOKEN=old\n" + strings.Repeat(";", ini.MaxSize))
+	if _, _, err := ini.Edit(in[:ini.MaxSize], "X", token("NEW"), ini.EditOptions{}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := ini.Edit(in[:ini.MaxSize+1], "X", token("N"), ini.EditOptions{}); err == nil {
+		t.Error("a byte too much is edited")
+	}
+}
+
 func TestEditNeedsTheSection(t *testing.T) {
 	for _, in := range []string{"", "\xef\xbb\xbf", "[A]\nTOKEN=x\n", "TOKEN=x\n", ";[TSSOFFLINE]\nTOKEN=x\n", "[TSSOFFLINE2]\n"} {
 		if _, _, err := ini.Edit([]byte(in), "TSSOFFLINE", token("NEW"), ini.EditOptions{}); !errors.Is(err, ini.ErrNoSection) {

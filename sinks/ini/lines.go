@@ -38,7 +38,7 @@ func (w *lines) next() (line, bool) {
 	if i := bytes.IndexByte(w.content[w.at:], w.sep); i >= 0 {
 		l.end, l.next = w.at+i, w.at+i+1
 	}
-	for l.end < l.next && l.end > l.start && w.content[l.end-1] == '\r' && w.sep == '\n' {
+	for l.end < l.next && l.end > l.start && w.content[l.end-1] == '\r' {
 		l.end--
 	}
 	w.at = l.next
