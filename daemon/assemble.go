@@ -11,6 +11,7 @@ import (
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/section"
 	providerkit "github.com/vigented/vigente/providers/kit"
 	sinkkit "github.com/vigented/vigente/sinks/kit"
@@ -88,6 +89,7 @@ type openedProvider struct {
 	opened
 	config.Provider
 	backend providerkit.Backend // may be there, half made, after a fault
+	rates   []schedule.Rate
 }
 
 type openedCredential struct {
@@ -115,11 +117,25 @@ func (a *assembly) openProvider(p config.Provider) {
 		return
 	}
 	kind := a.opt.Providers[i]
+	o.rates = ratesOf(p, kind)
 	stack := contain(func() { o.backend = kind.Open(p.Section, a.opt.ProviderEnv(p.Name, p.Location)) })
 	o.complete = stack == ""
 	if !p.Section.Failed() && (stack != "" || o.backend == nil) {
 		reportBroken(p.Section, "provider", p.Type, stack)
 	}
+}
+
+// ratesOf returns the budget of a provider: the one that is configured, "" for
+// none included, else the one that its kind knows its backend to have.
+func ratesOf(p config.Provider, kind providerkit.Kind) []schedule.Rate {
+	if p.Section.Daemon().Has("rate") {
+		return p.Rates
+	}
+	rates, err := schedule.ParseRates(kind.Rate)
+	if err != nil {
+		p.Section.Faultf("", "the provider kind %s has no usable budget of its own: %v (a fault of vigente: please report it, and set rate meanwhile)", kind.Name, err)
+	}
+	return rates
 }
 
 func (a *assembly) bind(c config.Credential) {
@@ -190,7 +206,7 @@ func (a *assembly) plan() *refresh.Plan {
 	for _, p := range a.cfg.Providers {
 		inputs[p.Name] = p.Section.Digest(a.opt.DigestKey)
 		plan.Providers = append(plan.Providers, refresh.ProviderSpec{
-			Name: p.Name, Type: p.Type, Rates: p.Rates, Concurrency: p.Concurrency,
+			Name: p.Name, Type: p.Type, Rates: a.providers[p.Name].rates, Concurrency: p.Concurrency,
 		})
 	}
 	for _, c := range a.cfg.Credentials {

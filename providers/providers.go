@@ -2,6 +2,7 @@
 package providers
 
 import (
+	"github.com/vigented/vigente/providers/arqged"
 	"github.com/vigented/vigente/providers/kit"
 	"github.com/vigented/vigente/providers/senhasegura"
 	"github.com/vigented/vigente/providers/tss"
@@ -10,6 +11,7 @@ import (
 // Catalogue returns every kind of provider, in the order of their names.
 func Catalogue() []kit.Kind {
 	return []kit.Kind{
+		arqged.Kind(),
 		senhasegura.Kind(),
 		tss.Kind(),
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
@@ -17,10 +18,26 @@ type emulation struct {
 const (
 	emulatedClient = "0c2fc8a1b2c3d4e5f60718293a4b5c6d7e8f90012"
 	emulatedSecret = "5f4dcc3b5aa765d61d8327deb882cf99" //nolint:gosec // of an emulator
+	emulatedUser   = "integracao"
+	emulatedKey1   = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+	emulatedKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
 )
 
 func emulations() []emulation {
 	return []emulation{
+		{
+			"arqged",
+			func() kit.Emulator {
+				return arqged.New(arqged.Settings{
+					Users: []arqged.User{{Name: emulatedUser, Password: emulatedSecret}},
+					Keys:  []string{emulatedKey1, emulatedKey2},
+				}, nil)
+			},
+			[]string{
+				"username           " + emulatedUser, "password           " + emulatedSecret,
+				"subscription_keys  " + emulatedKey1 + ", " + emulatedKey2,
+			},
+		},
 		{
 			"senhasegura",
 			func() kit.Emulator {

@@ -3,6 +3,7 @@ package demo
 import (
 	"time"
 
+	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
@@ -42,12 +43,28 @@ func stations() []station {
 			look:   "vault.env and vault.token: a new access token about every 15 seconds",
 			fault:  "server-error",
 		},
+		{
+			kind: "arqged",
+			emulator: arqged.New(arqged.Settings{
+				Minute: 20 * time.Second, Latency: 100 * time.Millisecond,
+				Users: []arqged.User{{Name: demoUser, Password: demoSecret}}, Keys: []string{demoKey1, demoKey2},
+			}, nil),
+			config: arqgedConfig,
+			files: map[string]string{
+				"secrets/arqged": demoSecret + "\n", "secrets/arqged-key1": demoKey1 + "\n", "secrets/arqged-key2": demoKey2 + "\n",
+			},
+			look:  "ged.env: a new token about every 15 seconds, each with a refresh token that works once",
+			fault: "lost-answer",
+		},
 	}
 }
 
 const (
 	demoClient = "0c2fc8a1b2c3d4e5f60718293a4b5c6d7e8f90012"
 	demoSecret = "5f4dcc3b5aa765d61d8327deb882cf99"
+	demoUser   = "integracao"
+	demoKey1   = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+	demoKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
 )
 
 const tssConfig = `[providers.tss]
@@ -89,6 +106,23 @@ type = "file"
 path = "{dir}/vault.token"
 content = "${vault.authorization}"
 mode = "0640"
+`
+
+const arqgedConfig = `[providers.ged]
+type = "arqged"
+url = "{base}"
+username = "` + demoUser + `"
+password = { file = "{dir}/secrets/arqged" }
+subscription_keys = [{ file = "{dir}/secrets/arqged-key1" }, { file = "{dir}/secrets/arqged-key2" }]
+
+[credentials.ged]
+provider = "ged"
+token_minutes = 1
+
+[sinks.ged-env]
+type = "env"
+path = "{dir}/ged.env"
+values = { GED_AUTHORIZATION = "${ged.authorization}", GED_USER_ID = "${ged.user_id}" }
 `
 
 // appserver is an INI as real ones are: CRLF, a code page of one byte a letter,

@@ -1,0 +1,154 @@
+package arqged
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// classify returns the object of an answer with a token, or what the answer
+// complains about. It is a pure function.
+//
+// A refusal of the application parks a Login. One of a refresh is no more than
+// the end of its refresh token: SeedSpent, and a reason that is tried again.
+// Pages of something on the way park nothing, except under 401: whether an
+// account counts that as a failed login, only the server knows.
+func classify(a *kit.Answer, op operation) (object, *credential.Fault) {
+	o, twice := parseObject(a.Body)
+	switch {
+	case keyRefused(a):
+		return nil, new(keyring).refused(0)
+	case a.OK():
+		return success(a, o, twice, op)
+	case gatewayQuota(a, o):
+		return nil, &credential.Fault{
+			Reason:     credential.ReasonThrottled,
+			Message:    "the customer's quota of calls is used up at the gateway of ArqGED (4 a second, 240 a minute, 2400 an hour, all integrations together): lower rate, or look for another caller",
+			RetryAfter: a.RetryAfter(a.ReceivedAt),
+		}
+	case a.Status == http.StatusNotFound && o.has("statuscode"):
+		return nil, &credential.Fault{
+			Reason:  credential.ReasonInvalidRequest,
+			Message: "the gateway of ArqGED knows no such operation: check the prefix in url (newer manuals have none, those of 2024 have /v1)",
+		}
+	case a.HTML() && a.Status >= 400 && a.Status <= 499 && a.Status != http.StatusUnauthorized && a.Status != http.StatusTooManyRequests:
+		return nil, kit.HTMLFault(a)
+	case refusal(a.Status) && op == refreshing:
+		return nil, spent(a.Status)
+	case refusal(a.Status):
+		return nil, &credential.Fault{Reason: credential.ReasonRejected, Message: refusedLogin(a.Status, o)}
+	}
+	return nil, statusFault(a)
+}
+
+// refusal reports whether a status says that the application looked at the
+// request and did not want it. A bad login has no documented status of its own.
+func refusal(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
+		http.StatusGone, http.StatusUnprocessableEntity, http.StatusLocked:
+		return true
+	}
+	return false
+}
+
+// success weighs an answer of status 2xx: with a token it is one.
+func success(a *kit.Answer, o object, twice bool, op operation) (object, *credential.Fault) {
+	token := o.text("token")
+	switch {
+	case a.HTML():
+		return nil, kit.HTMLFault(a)
+	case o == nil && op == loggingIn && sentence(a.Body), op == loggingIn && !o.has("token") && complains(o):
+		// Trying the same password again is what locks an account.
+		return nil, &credential.Fault{Reason: credential.ReasonRejected, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
+	case o == nil:
+		return nil, unusable("is no JSON object, or is cut (is url right?)")
+	case twice:
+		return nil, unusable("names a key twice")
+	case token == "":
+		return nil, unusable("holds no Token (is url right?)")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		// Such a token would break, or write, the header it is put into.
+		return nil, unusable("holds a Token with a blank, a control character or one beyond ASCII, which no header can carry")
+	}
+	return o, nil
+}
+
+// complains reports whether an object is the application's form of a message.
+func complains(o object) bool {
+	return o.text("mensagem") != "" || o.text("message") != "" || o.has("errors") || o.text("erro") != ""
+}
+
+// keyRefused reports whether the gateway refused the subscription key. Azure
+// API Management answers 401 with statusCode and a message that begins "Access
+// denied due to missing subscription key" or "… invalid subscription key"
+// (Microsoft Learn, "Subscriptions in Azure API Management"). The text decides:
+// the application answers 401 too, to a wrong password.
+func keyRefused(a *kit.Answer) bool {
+	if a.Status != http.StatusUnauthorized {
+		return false
+	}
+	if o, _ := parseObject(a.Body); o != nil {
+		return o.has("statuscode") && strings.Contains(o.words("message"), "subscription key")
+	}
+	// A body that was cut still begins with what counts.
+	text := bytes.ToLower(a.Body)
+	return a.Truncated && bytes.Contains(text, []byte(`"statuscode"`)) && bytes.Contains(text, []byte("subscription key"))
+}
+
+// gatewayQuota recognises the 403 by which Azure API Management ends a quota.
+func gatewayQuota(a *kit.Answer, o object) bool {
+	return a.Status == http.StatusForbidden && strings.Contains(o.words("message"), "out of call volume quota")
+}
+
+// spent is the end of a refresh token.
+func spent(status int) *credential.Fault {
+	return &credential.Fault{
+		Reason:    credential.ReasonBadResponse,
+		Message:   "ArqGED no longer accepts the refresh token (" + strconv.Itoa(status) + "); the next attempt logs in with the password",
+		SeedSpent: true,
+	}
+}
+
+const checkLogin = "check username and password; the password may have to be changed in ArqGED first, or the user be blocked or deactivated " +
+	"(nothing is tried again until one of the keys changes, so that the account is not locked)"
+
+// refusedLogin says what to look at. Of the answer it knows the names of the
+// request's own members, never a text.
+func refusedLogin(status int, o object) string {
+	said := "ArqGED refuses the Login (" + strconv.Itoa(status) + "): "
+	errors := strings.ToLower(string(o["errors"]))
+	switch {
+	case strings.Contains(errors, "utilizacaounica"):
+		return said + "it does not take utilizacaoUnica in this form: set single_use_as to the other of \"bool\" and \"string\""
+	case strings.Contains(errors, "tempoexpiracao"):
+		return said + "it does not take this tempoExpiracao: set a smaller token_minutes"
+	case strings.Contains(errors, "aplicacao"):
+		return said + "it does not take this aplicacao: set another one, or leave it out"
+	case status == http.StatusNotFound && !complains(o):
+		return said + "check the prefix in url, and username and password (nothing is tried again until one of them changes)"
+	}
+	return said + checkLogin
+}
+
+// statusFault is what the status says, with the words of this service.
+func statusFault(a *kit.Answer) *credential.Fault {
+	f := kit.StatusFault(a)
+	switch {
+	case a.Status == http.StatusInternalServerError:
+		f.Message = "ArqGED answers 500: out of order, or it does not like the form of the request, which it answers with 500 too " +
+			"(tried again by itself; if it stays, check aplicacao, token_minutes and single_use_as)"
+	case f.Reason == credential.ReasonThrottled:
+		f.Message = "the gateway of ArqGED asks for fewer calls (4 a second, 240 a minute, 2400 an hour, all integrations of the customer together)"
+	}
+	return f
+}
+
+// unusable is an answer of success that gives no token though one was made.
+func unusable(what string) *credential.Fault {
+	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: "the answer of ArqGED " + what, Lost: true}
+}

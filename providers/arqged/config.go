@@ -1,0 +1,153 @@
+package arqged
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+const (
+	// defaultBase is the vendor's host behind its gateway.
+	defaultBase = "https://api-rest.arquivar.com"
+	// oldHost was to be switched off at the end of March 2025.
+	oldHost = "integracao.arquivar.com"
+	// defaultMinutes is the life that the vendor gives when none is asked for:
+	// five days.
+	defaultMinutes = 7200
+	// mostMinutes is ten years.
+	mostMinutes = 10 * 365 * 24 * 60
+)
+
+// backend is one user of one ArqGED.
+type backend struct {
+	client    *kit.Client
+	base      *url.URL
+	username  credential.Secret
+	password  credential.Secret
+	aplicacao string
+	keys      *keyring
+	zones     []zone
+	warn      func(string)
+}
+
+// open reads a provider's section.
+func open(s *section.Section, env kit.Env) kit.Backend {
+	b := &backend{
+		base:      readBase(s),
+		username:  readUsername(s),
+		password:  oneLine(s, "password", s.RequiredSecret("password")),
+		aplicacao: readAplicacao(s),
+		keys:      &keyring{keys: readKeys(s)},
+		zones:     zonesOf(env.Location),
+		warn:      env.Warn,
+	}
+	host := "the backend"
+	if b.base != nil {
+		host = b.base.Host
+	}
+	config := kit.ReadTLS(s, host, env)
+	if s.Failed() {
+		return nil
+	}
+	if strings.EqualFold(b.base.Hostname(), oldHost) {
+		env.Warn(s.Path() + ": " + oldHost + " was announced to end in March 2025 (set url to " + defaultBase + ", with subscription_keys)")
+	}
+	if keys := b.keys.keys; len(keys) == maxKeys && keys[0].Equal(keys[1]) {
+		env.Warn(s.Path() + ": subscription_keys holds the same key twice, so there is no other one to go on with (set both keys of the pair)")
+		b.keys.keys = keys[:1]
+	}
+	// A refresh token works once: no call may be sent twice.
+	b.client = kit.NewClient(env, kit.ClientOptions{TLS: config, OneShot: true})
+	return b
+}
+
+// readBase reads the url, to which the paths of both calls are appended.
+func readBase(s *section.Section) *url.URL {
+	if !s.Has("url") {
+		u, _ := url.Parse(defaultBase)
+		_ = s.Text("url", "")
+		return u
+	}
+	base := kit.HTTPSURL(s, "url", kit.URLOptions{})
+	if base == nil {
+		return nil
+	}
+	path := strings.ToLower(strings.TrimRight(base.Path, "/"))
+	if strings.Contains(path, "/api/autenticacao") || strings.HasSuffix(path, "/api") {
+		s.Faultf("url", "holds the path of a call (expected the base with its prefix only, such as https://api-rest.arquivar.com or https://api-rest.arquivar.com/v1)")
+		return nil
+	}
+	return base
+}
+
+// readUsername reads the login, which may be text or a reference.
+func readUsername(s *section.Section) credential.Secret {
+	before := len(s.Faults())
+	v := s.TextOrSecret("username")
+	if strings.TrimSpace(v.Reveal()) == "" && len(s.Faults()) == before {
+		s.Faultf("username", "is missing (expected the login of an ArqGED user)")
+	}
+	return oneLine(s, "username", v)
+}
+
+// oneLine refuses control characters: a file with two lines is the usual slip,
+// and one refused login already counts against the account.
+func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
+	if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
+	}
+	return v
+}
+
+func readAplicacao(s *section.Section) string {
+	return section.Value(s, "aplicacao", "", "a string in quotes", func(text string) (string, error) {
+		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return "", errors.New("holds a control character (expected a name)")
+		}
+		return text, nil
+	})
+}
+
+// readKeys reads the subscription keys, which go into a header as they are.
+func readKeys(s *section.Section) []credential.Secret {
+	const key = "subscription_keys"
+	keys := s.Secrets(key)
+	for _, k := range keys {
+		if strings.ContainsFunc(k.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			s.Faultf(key, "holds a blank, a line break or a character beyond ASCII (expected the bare keys, each on one line)")
+			break
+		}
+	}
+	if len(keys) > maxKeys {
+		s.Faultf(key, "holds %d keys (expected the two of one subscription at most)", len(keys))
+	}
+	return keys
+}
+
+// Bind reads a credential's section.
+func (b *backend) Bind(s *section.Section) kit.Binding {
+	src := &source{
+		backend:  b,
+		minutes:  s.Int("token_minutes", defaultMinutes),
+		single:   s.Bool("single_use", false),
+		asString: s.Choice("single_use_as", "bool", "bool", "string") == "string",
+	}
+	if src.minutes < 1 || src.minutes > mostMinutes {
+		s.Faultf("token_minutes", "%d is out of range (expected 1 to %d; the vendor's own default is %d, five days)", src.minutes, mostMinutes, defaultMinutes)
+	}
+	if s.Failed() {
+		return kit.Binding{}
+	}
+	if src.single {
+		b.warn(s.Path() + ": single_use is on: what it ends, only Arquivar knows; a consumer may find the token dead after its first call (set single_use = false)")
+	}
+	return kit.Binding{
+		Source:   src,
+		Identity: identity(kit.SameURL(b.base), b.username.Reveal()),
+		Fields:   []string{fieldToken, fieldAuthorization, fieldUserID, fieldLogin},
+	}
+}

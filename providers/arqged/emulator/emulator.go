@@ -1,0 +1,196 @@
+// Package emulator plays the authentication of the ArqGED API with the gateway
+// in front of it, and their faults.
+//
+// It is written from the vendor's manuals and from Microsoft's pages on Azure
+// API Management and ASP.NET Core; it shares no code with the client. It is an
+// http.Handler, keeps everything in memory, opens nothing, and may be used by
+// many goroutines. What the manuals leave open is a setting; faults are set for
+// the next requests or chosen by one of them. It counts what a client must
+// never do: showing a refresh token twice, and trying a login that was refused.
+package emulator
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is one emulated ArqGED.
+type Server struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	settings Settings
+	faults   map[string]int
+	tokens   map[string]*access
+	renewals map[string]*renewal
+	buckets  []window
+	serial   int
+	counts   Counts
+}
+
+// access is one access token.
+type access struct {
+	user      string
+	expiresAt time.Time
+	dead      bool
+	once      bool
+}
+
+// renewal is one refresh token.
+type renewal struct {
+	user      string
+	minutes   int
+	single    bool
+	expiresAt time.Time
+	spentAt   time.Time // zero while it was not exchanged for another
+}
+
+// Counts are the calls seen so far.
+type Counts struct {
+	Requests       int
+	Logins         int
+	LoginsAccepted int
+	// FailedLogins are those with a wrong password, or of a blocked user, by
+	// user name.
+	FailedLogins      map[string]int
+	Refreshes         int
+	RefreshesAccepted int
+	// SpentShown are refreshes with a token that had been exchanged before.
+	SpentShown int
+	// ExpiredShown are refreshes with a token that was over.
+	ExpiredShown int
+	KeysRefused  int
+	Throttled    int
+	Lists        int
+}
+
+// New returns a server with these settings. Its clock is time.Now when now is
+// nil.
+func New(settings Settings, now func() time.Time) *Server {
+	if now == nil {
+		now = time.Now
+	}
+	return &Server{
+		now: now, settings: settings.clone(),
+		faults: map[string]int{}, tokens: map[string]*access{}, renewals: map[string]*renewal{},
+		buckets: limits(), counts: Counts{FailedLogins: map[string]int{}},
+	}
+}
+
+// Configure changes the settings while requests are served.
+func (s *Server) Configure(change func(*Settings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.settings.clone()
+	change(&next)
+	s.settings = next
+}
+
+// Counts returns what was seen so far.
+func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.counts
+	out.FailedLogins = maps.Clone(out.FailedLogins)
+	return out
+}
+
+// Valid reports whether a token would be taken now.
+func (s *Server) Valid(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.tokens[token]
+	return a != nil && !a.dead && s.now().Before(a.expiresAt)
+}
+
+// exchange is one request with what it is answered under.
+type exchange struct {
+	*Server
+	w     http.ResponseWriter
+	r     *http.Request
+	body  []byte
+	set   Settings
+	at    time.Time // on the server's own clock
+	fault string
+	path  string
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The body is read first: only then the server notices a caller who left.
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	own, path := faultOfRequest(r)
+	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
+	s.mu.Lock()
+	x.set = s.settings
+	x.at = s.now().Add(x.set.ClockOffset)
+	s.counts.Requests++
+	x.fault = own
+	if own == "" {
+		x.fault = s.takeFaultLocked()
+	}
+	s.mu.Unlock()
+	switch x.fault {
+	case "clock-ahead":
+		x.at = x.at.Add(time.Hour)
+	case "clock-behind":
+		x.at = x.at.Add(-time.Hour)
+	}
+	w.Header().Set("Date", x.at.UTC().Format(http.TimeFormat))
+	if !x.wait(x.set.Latency) {
+		return
+	}
+	if x.fault != "" && !isFault(x.fault) {
+		http.Error(w, "there is no fault of this name", http.StatusBadRequest)
+		return
+	}
+	if x.answerFault() || !x.gateway() {
+		return
+	}
+	x.route()
+}
+
+// route finds the operation below one of the prefixes.
+func (x *exchange) route() {
+	path := x.path
+	for _, prefix := range x.set.prefixes() {
+		rest, ok := strings.CutPrefix(path, prefix)
+		if !ok {
+			continue
+		}
+		switch operation := x.r.Method + " " + strings.ToLower(rest); operation {
+		case "POST /api/autenticacao/login":
+			x.login()
+			return
+		case "POST /api/autenticacao/refreshtoken":
+			x.refresh()
+			return
+		case "GET /api/lista/getlistas":
+			x.lists()
+			return
+		}
+	}
+	x.apim(http.StatusNotFound, "Resource not found")
+}
+
+// wait reports whether the caller is still there afterwards.
+func (x *exchange) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.r.Context().Done():
+		return false
+	}
+}

@@ -1,0 +1,118 @@
+package arqged
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// skewLimit is how far the server's clock may differ from ours before its dates
+// are shifted: less than this is the time of the call.
+const skewLimit = 5 * time.Second
+
+// grant is what one answer gave.
+type grant struct {
+	credential.Credential
+	refreshEnds time.Time // zero when the server did not say
+}
+
+// read makes a credential of an answer with a token.
+func (s *source) read(o object, a *kit.Answer, req credential.Request) (grant, *credential.Fault) {
+	token := o.text("token")
+	userID := plain(o, "idusuario")
+	if userID == "" {
+		userID = req.Previous.Values[fieldUserID].Reveal()
+	}
+	login := plain(o, "login")
+	if login == "" {
+		login = s.username.Reveal()
+	}
+	lives := s.lives(o, a, req.At)
+	if !lives.token.After(req.At) {
+		return grant{}, unusable("holds a token that is over already: compare the clocks of this machine and of the server")
+	}
+	got := credential.Credential{
+		Values: map[string]credential.Secret{
+			fieldToken:         credential.NewSecret(token),
+			fieldAuthorization: credential.NewSecret("Bearer " + token),
+			fieldLogin:         credential.NewSecret(login),
+		},
+		IssuedAt:  req.At,
+		ExpiresAt: lives.token,
+	}
+	if userID != "" {
+		got.Values[fieldUserID] = credential.NewSecret(userID)
+	}
+	return grant{got, lives.refresh}, nil
+}
+
+// plain returns a text that a sink can take as it is.
+func plain(o object, name string) string {
+	text := o.text(name)
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return ""
+	}
+	return text
+}
+
+// lives are the ends of what one answer gave.
+type lives struct{ token, refresh time.Time }
+
+// lives reads them, all on our own clock.
+func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
+	shift := time.Duration(0)
+	if date, ok := a.Date(); ok && at.Sub(date).Abs() > skewLimit {
+		shift = at.Sub(date)
+	}
+	there := at.Add(-shift) // what the server's clock shows
+	asked := there.Add(time.Duration(s.minutes) * time.Minute)
+	// Whether a refresh keeps the life that was asked for, or gives the vendor's
+	// default, is not documented.
+	expected := []time.Time{asked, there.Add(defaultMinutes * time.Minute)}
+	claim, ok := kit.JWTExpiry(o.text("token"))
+	if !ok || claim.Sub(there) >= maxLife {
+		claim = time.Time{}
+	} else {
+		expected = []time.Time{claim}
+	}
+	var stated time.Time
+	var like *style
+	if r, ok := resolve(readings(o["expiracaotoken"], s.zones), there, expected); ok {
+		stated, like = r.at, &r.style
+	}
+	l := lives{token: deadline(there, claim, stated, asked).Add(shift)}
+	end, ok := kit.JWTExpiry(o.text("refreshtoken"))
+	if !ok || !end.After(there) || end.Sub(there) >= maxLife {
+		end = refreshEnd(readings(o["expiracaorefreshtoken"], s.zones), there, like)
+	}
+	if !end.IsZero() {
+		l.refresh = end.Add(shift)
+	}
+	return l
+}
+
+// keep stores what renews. An answer of RefreshToken without a refresh token
+// leaves the one that was shown in force, with its end; an answer of Login does
+// not, since a Login is made when the old one is over or in doubt.
+func (s *source) keep(got *grant, o object, op operation, req credential.Request, key int) {
+	token, end := credential.NewSecret(o.text("refreshtoken")), got.refreshEnds
+	if old, ok := readSeed(req.Previous); ok && token.IsZero() && op == refreshing {
+		token, end = old.token, old.endsAt
+	}
+	got.Seed = map[string]credential.Secret{}
+	if len(s.keys.keys) > 1 {
+		got.Seed[seedKey] = credential.NewSecret(strconv.Itoa(key + 1))
+	}
+	userID := got.Values[fieldUserID]
+	if token.IsZero() || userID.IsZero() {
+		return
+	}
+	got.Seed[seedToken], got.Seed[seedUserID] = token, userID
+	if !end.IsZero() {
+		got.Seed[seedEndsAt] = credential.NewSecret(end.UTC().Format(time.RFC3339))
+		got.Limits = []credential.Limit{{Kind: "refresh_token", EndsAt: end.UTC()}}
+	}
+}
