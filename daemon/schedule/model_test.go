@@ -1,0 +1,237 @@
+package schedule
+
+import (
+	"time"
+)
+
+// model is what a world knows without asking the board.
+type model struct {
+	credentials map[string]*credentialModel
+	sinks       map[string]*sinkModel
+	providers   map[string]*providerModel
+	setBacks    int
+}
+
+// callTime is when a call was handed out.
+type callTime struct {
+	ever    bool
+	elapsed time.Duration
+	wall    time.Time
+}
+
+type credentialModel struct {
+	identity, inputs string // of the last attempt
+	call             callTime
+	text             string // the value in hand, empty for none
+	expires, useful  time.Time
+	answered         time.Time // the expiry before the configuration moved it
+	policy           bool
+	obtained         time.Duration // elapsed at the answer that brought value or expiry
+	failures         int
+	since            time.Time     // of the first of them
+	wait             time.Duration // after the last failure, under this task
+	under            *Task
+	parked           bool
+	retryAfter       time.Time
+	stale            string // an input whose values were refused, at this revision
+	revision         uint64
+	refused          bool // surely: they were not renewed during the attempt
+	kicked           bool
+	asks             int // planned calls for the present expiry
+}
+
+// shown is what a sink can see of it, as the last answer said.
+func (c *credentialModel) shown() string {
+	if c == nil || c.text == "" {
+		return ""
+	}
+	return c.text + c.answered.String()
+}
+
+// drop forgets all that belonged to another identity.
+func (c *credentialModel) drop() { *c = credentialModel{call: c.call, kicked: c.kicked} }
+
+type sinkModel struct {
+	held                 map[string]string
+	target               string
+	changes, ran         uint64
+	failing, hookFailing bool
+}
+
+// providerModel keeps the calls to one backend that its board can know of.
+type providerModel struct {
+	calls []providerCall
+	// No call may start before notBefore; one may be held until mayHold.
+	notBefore, mayHold time.Time
+	lastStart          time.Duration
+	started            bool
+}
+
+type providerCall struct {
+	elapsed time.Duration
+	name    string
+}
+
+func newModel() model {
+	return model{credentials: map[string]*credentialModel{}, sinks: map[string]*sinkModel{}, providers: map[string]*providerModel{}}
+}
+
+// setBack takes the clock back: no call lies in the future, and waits of one
+// streak can no longer be compared.
+func (m *model) setBack(w *world) {
+	m.setBacks++
+	for n, c := range m.credentials {
+		c.wait = 0
+		if w.runs[Key{Obtaining, n}] == nil {
+			c.call.settle(w.now)
+		}
+	}
+}
+
+// settle moves a call that lies in the future into the present.
+func (c *callTime) settle(now time.Time) {
+	if c.wall.After(now) {
+		c.wall = now.Add(time.Second) // less may go unnoticed
+	}
+}
+
+// restart forgets what no store keeps.
+func (m *model) restart(w *world) {
+	for n, c := range m.credentials {
+		c.kicked, c.stale = false, ""
+		// What was put right in memory is found as it was stored.
+		c.call.wall = w.store[Key{Obtaining, n}].Past.AttemptAt
+		c.call.settle(w.now)
+	}
+}
+
+// forgetCalls leaves of the calls to a provider the last one of each of its
+// credentials: that is what records tell.
+func (m *model) forgetCalls(w *world, provider string) {
+	p := m.providers[provider]
+	var kept []providerCall
+	for _, call := range p.calls {
+		task := w.tasks[Key{Obtaining, call.name}]
+		c := m.credentials[call.name]
+		if task != nil && task.Group == provider && c != nil && c.call.ever && c.call.elapsed == call.elapsed {
+			kept = append(kept, call)
+		}
+	}
+	p.calls = kept
+}
+
+// cool notes what an answer means for all callers of its backend.
+func (m *model) cool(provider string, res Result) {
+	p := m.providers[provider]
+	if p == nil || !res.Called || res.Fault == nil {
+		return
+	}
+	asked := res.Fault.RetryAfter
+	switch {
+	case asked.After(res.End):
+	case res.Fault.Reason == "throttled":
+		if !p.mayHold.After(res.End) { // else it may be the refusal that is known
+			p.notBefore = res.End.Add(firstCooldown)
+		}
+		p.mayHold = later(p.mayHold, res.End.Add(maxCallDelay))
+		return
+	default:
+		return
+	}
+	p.notBefore, p.mayHold = later(p.notBefore, asked), later(p.mayHold, asked)
+}
+
+// modelEnd takes the end of an obtaining into the books, and holds the record
+// to what the answer said.
+func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
+	task, was := r.start.Task, r.start.Record
+	if !res.Called {
+		c.call = r.before
+	}
+	c.call.settle(w.now)
+	c.stale = ""
+	if res.Fault != nil && res.Fault.StaleInput != "" {
+		if input := w.model.credentials[res.Fault.StaleInput]; input != nil {
+			c.stale, c.refused = res.Fault.StaleInput, input.obtained <= r.elapsed && w.model.setBacks == 0
+			_, mark := w.b.Token(c.stale)
+			c.revision = mark.Revision
+		}
+	}
+	if task.Identity != w.tasks[task.Key].Identity {
+		return
+	}
+	if c.inputs != "" && c.inputs != task.Inputs {
+		c.failures, c.wait = 0, 0
+	}
+	c.identity, c.inputs = task.Identity, task.Inputs
+	if rec.Revision < was.Revision || rec.Token.Generation < was.Token.Generation {
+		w.broken("%s goes back from generation %d, revision %d to %d, %d", task.Name, was.Token.Generation, was.Revision, rec.Token.Generation, rec.Revision)
+	}
+	if res.Fault != nil {
+		w.modelFailure(c, task, rec, res)
+		w.checkMoved(c, task.Key)
+		return
+	}
+	text := res.Token.Values["token"].Reveal()
+	fresh := text != c.text
+	if (rec.Token.Generation != was.Token.Generation) != fresh || fresh && rec.Revision == was.Revision {
+		w.broken("%s: fresh %v, generation %d after %d, revision %d after %d", task.Name, fresh, rec.Token.Generation, was.Token.Generation, rec.Revision, was.Revision)
+	}
+	stated := res.Token.ExpiresAt
+	switch got := rec.Token.ExpiresAt; {
+	case rec.Token.PolicyExpiry && !got.Equal(rec.Token.IssuedAt.Add(task.Policy.MaxAge)) && fresh:
+		w.broken("%s: a policy life ends at %s", task.Name, got)
+	case rec.Token.PolicyExpiry && !stated.IsZero(), fresh && !stated.IsZero() && !got.Equal(stated), !fresh && !stated.IsZero() && got.Sub(stated).Abs() > sameExpiry:
+		w.broken("%s: the server said %s, the record says %s", task.Name, stated, got)
+	}
+	if fresh || !rec.Token.ExpiresAt.Equal(c.expires) {
+		c.asks, c.obtained = 0, w.elapsed
+	}
+	c.text, c.expires, c.useful, c.policy = text, rec.Token.ExpiresAt, res.Token.UsefulAfter, rec.Token.PolicyExpiry
+	if fresh || rec.Revision != was.Revision {
+		c.answered = c.expires
+	}
+	c.failures, c.wait, c.parked, c.retryAfter = 0, 0, false, time.Time{}
+	if got, mark := w.b.Token(task.Name); got.Values["token"].Reveal() != text || mark.Generation != rec.Token.Generation || mark.Revision < rec.Revision {
+		w.broken("%s: the board holds another value than was folded", task.Name)
+	}
+	w.checkMoved(c, task.Key)
+}
+
+// modelFailure holds the wait after a failure to its promises.
+func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Result) {
+	c.failures++
+	if c.failures == 1 {
+		c.since = res.End
+	}
+	c.parked = res.Fault.Reason.Parks()
+	wait, p := rec.Past.RetryAt.Sub(res.End), task.Policy
+	c.retryAfter = time.Time{}
+	if rec.Past.Asked {
+		c.wait, c.retryAfter = 0, res.Fault.RetryAfter
+		if !rec.Past.RetryAt.Equal(res.Fault.RetryAfter) {
+			w.broken("%s: retried at %s, asked was %s", task.Name, rec.Past.RetryAt, res.Fault.RetryAfter)
+		}
+		return
+	}
+	if res.Fault.RetryAfter.After(rec.Past.RetryAt) {
+		w.broken("%s: retried at %s, before %s", task.Name, rec.Past.RetryAt, res.Fault.RetryAfter)
+	}
+	if !res.Called {
+		if c.wait = 0; wait < time.Second || wait > 30*time.Second {
+			w.broken("%s: a wait of %s after a preflight", task.Name, wait)
+		}
+		return
+	}
+	most := max(p.MinInterval, 5*time.Minute)
+	if w.model.setBacks == 0 && c.text != "" && c.expires.After(res.End) {
+		most = max(p.MinInterval, min(most, c.expires.Sub(c.since)/8))
+	}
+	if wait < p.MinInterval || wait > most {
+		w.broken("%s: a wait of %s, want %s to %s", task.Name, wait, p.MinInterval, most)
+	}
+	if wait < c.wait && task == c.under {
+		w.broken("%s: a wait of %s after one of %s", task.Name, wait, c.wait)
+	}
+	c.wait, c.under = wait, task
+}
