@@ -46,15 +46,23 @@ func DefaultSocket(stateDir string, opt Options) string {
 
 // ClientSocket returns where a command looks for the daemon. The configuration
 // may be nil or faulty: an ordinary user need not be able to read it.
-func ClientSocket(c *Config, opt Options) string {
+func ClientSocket(c *Config, opt Options) string { return clientSocket(c, opt, mayExist) }
+
+// mayExist reports whether a path is there; one in a folder that is closed to
+// this user may be.
+func mayExist(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func clientSocket(c *Config, opt Options, exists func(string) bool) string {
 	if c != nil && c.Daemon.SocketChosen {
 		return c.Daemon.ControlSocket
 	}
 	if dir := firstDir(opt.getenv("RUNTIME_DIRECTORY")); dir != "" {
 		return filepath.Join(dir, socketName)
 	}
-	// A folder that is closed to this user is there as well.
-	if _, err := os.Lstat(systemSocket); !errors.Is(err, fs.ErrNotExist) {
+	if exists(systemSocket) {
 		return systemSocket
 	}
 	if c != nil && c.Daemon.StateDir != "" {

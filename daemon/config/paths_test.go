@@ -42,8 +42,16 @@ func TestSockets(t *testing.T) {
 		{"no configuration", nil, []string{"HOME", "/h"}, "/h/.local/state/vigente/control.sock"},
 		{"nothing at all", nil, nil, systemSocket},
 	} {
-		if got := ClientSocket(c.cfg, Options{Getenv: environment(c.env...), UID: 7}); got != c.want {
+		opt := Options{Getenv: environment(c.env...), UID: 7}
+		if got := clientSocket(c.cfg, opt, func(string) bool { return false }); got != c.want {
 			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+		}
+		system := c.want
+		if c.env == nil && c.cfg != chosen || c.what == "no configuration" {
+			system = systemSocket
+		}
+		if got := clientSocket(c.cfg, opt, func(path string) bool { return path == systemSocket }); got != system {
+			t.Errorf("%s, with a daemon of the system: %s, want %s", c.what, got, system)
 		}
 	}
 	if got := DefaultSocket("/s", options("RUNTIME_DIRECTORY", "/r")); got != "/r/control.sock" {
@@ -51,5 +59,15 @@ func TestSockets(t *testing.T) {
 	}
 	if got := DefaultSocket("/s", options()); got != "/s/control.sock" {
 		t.Errorf("elsewhere: %s", got)
+	}
+}
+
+func TestMayExist(t *testing.T) {
+	dir := t.TempDir()
+	if !mayExist(dir) || mayExist(dir+"/gone") || mayExist(dir+"/gone/deeper") {
+		t.Error("wrong about what is there")
+	}
+	if ClientSocket(&Config{Daemon: Daemon{SocketChosen: true, ControlSocket: "/c"}}, options()) != "/c" {
+		t.Error("the key does not win")
 	}
 }
