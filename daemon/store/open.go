@@ -197,7 +197,7 @@ func (s *Store) sealAll(key *[32]byte) error {
 		}
 		text, err := s.seal.open(e, value)
 		if err != nil {
-			return s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
+			return s.corruptRecord(e, value, err)
 		}
 		plain.set(e, text)
 	}

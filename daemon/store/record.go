@@ -17,48 +17,28 @@ type wireRecord struct {
 
 // wireToken is a credential with its secrets in clear; sealing comes after it.
 type wireToken struct {
-	Generation   uint64                `json:"generation,omitempty"`
-	Values       map[string]wireSecret `json:"values,omitempty"`
-	Seed         map[string]wireSecret `json:"seed,omitempty"`
-	IssuedAt     time.Time             `json:"issued_at,omitzero"`
-	ExpiresAt    time.Time             `json:"expires_at,omitzero"`
-	PolicyExpiry bool                  `json:"policy_expiry,omitempty"`
-	UsefulAfter  time.Time             `json:"useful_after,omitzero"`
-	Limits       []credential.Limit    `json:"limits,omitempty"`
-}
-
-// wireSecret is a JSON string, or an object with the bytes when they are no
-// UTF-8: JSON would replace them in silence.
-type wireSecret string
-
-type wireBytes struct {
-	Base64 []byte `json:"base64"`
-}
-
-func (s wireSecret) MarshalJSON() ([]byte, error) {
-	if utf8.ValidString(string(s)) {
-		return json.Marshal(string(s))
-	}
-	return json.Marshal(wireBytes{[]byte(s)})
-}
-
-func (s *wireSecret) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '{' {
-		var b wireBytes
-		err := json.Unmarshal(data, &b)
-		*s = wireSecret(b.Base64)
-		return err
-	}
-	return json.Unmarshal(data, (*string)(s))
+	Generation   uint64             `json:"generation,omitempty"`
+	Values       map[string]string  `json:"values,omitempty"`
+	ValuesBytes  map[string][]byte  `json:"values_bytes,omitempty"`
+	Seed         map[string]string  `json:"seed,omitempty"`
+	SeedBytes    map[string][]byte  `json:"seed_bytes,omitempty"`
+	IssuedAt     time.Time          `json:"issued_at,omitzero"`
+	ExpiresAt    time.Time          `json:"expires_at,omitzero"`
+	PolicyExpiry bool               `json:"policy_expiry,omitempty"`
+	UsefulAfter  time.Time          `json:"useful_after,omitzero"`
+	Limits       []credential.Limit `json:"limits,omitempty"`
 }
 
 // encodeRecord returns the record as it is stored, its secrets in clear.
 func encodeRecord(r schedule.Record) ([]byte, error) {
 	t := r.Token
-	return json.Marshal(wireRecord{Record: r, Token: wireToken{
-		Generation: t.Generation, Values: reveal(t.Values), Seed: reveal(t.Seed), IssuedAt: t.IssuedAt,
-		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
-	}})
+	w := wireToken{
+		Generation: t.Generation, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
+		PolicyExpiry: t.PolicyExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
+	}
+	w.Values, w.ValuesBytes = reveal(t.Values)
+	w.Seed, w.SeedBytes = reveal(t.Seed)
+	return json.Marshal(wireRecord{Record: r, Token: w})
 }
 
 // decodeRecord is the reverse of encodeRecord. Members it does not know are
@@ -70,7 +50,7 @@ func decodeRecord(plain []byte) (schedule.Record, error) {
 	}
 	r, t := w.Record, w.Token
 	r.Token = credential.Credential{
-		Generation: t.Generation, Values: hide(t.Values), Seed: hide(t.Seed), IssuedAt: t.IssuedAt,
+		Generation: t.Generation, Values: hide(t.Values, t.ValuesBytes), Seed: hide(t.Seed, t.SeedBytes), IssuedAt: t.IssuedAt,
 		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	return r, nil
@@ -85,24 +65,36 @@ func decodeProvider(plain []byte) (r schedule.ProviderRecord, err error) {
 	return r, nil
 }
 
-func reveal(secrets map[string]credential.Secret) map[string]wireSecret {
-	if len(secrets) == 0 {
-		return nil
-	}
-	out := make(map[string]wireSecret, len(secrets))
+// reveal returns the secrets in clear. Those that are no UTF-8 go apart, as
+// bytes: JSON would replace what it does not know in silence.
+func reveal(secrets map[string]credential.Secret) (texts map[string]string, bytes map[string][]byte) {
 	for name, s := range secrets {
-		out[name] = wireSecret(s.Reveal())
+		text := s.Reveal()
+		if !utf8.ValidString(text) {
+			if bytes == nil {
+				bytes = map[string][]byte{}
+			}
+			bytes[name] = []byte(text)
+			continue
+		}
+		if texts == nil {
+			texts = make(map[string]string, len(secrets))
+		}
+		texts[name] = text
 	}
-	return out
+	return texts, bytes
 }
 
-func hide(texts map[string]wireSecret) map[string]credential.Secret {
-	if len(texts) == 0 {
+func hide(texts map[string]string, bytes map[string][]byte) map[string]credential.Secret {
+	if len(texts)+len(bytes) == 0 {
 		return nil
 	}
-	out := make(map[string]credential.Secret, len(texts))
+	out := make(map[string]credential.Secret, len(texts)+len(bytes))
 	for name, text := range texts {
-		out[name] = credential.NewSecret(string(text))
+		out[name] = credential.NewSecret(text)
+	}
+	for name, b := range bytes {
+		out[name] = credential.NewSecret(string(b))
 	}
 	return out
 }

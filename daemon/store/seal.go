@@ -14,9 +14,9 @@ import (
 // the causes of decoders repeat what they read.
 var errNotReadable = errors.New("its content is not readable")
 
-// sealer turns values into what is stored: a checksum, so that a flipped bit is
+// sealer turns values into what is stored: checksums, so that a flipped bit is
 // never taken for a token, then the value, sealed or, with a nil sealer, in
-// clear. Both are bound to the place of the value.
+// clear. All of it is bound to the place of the value.
 type sealer struct{ aead cipher.AEAD }
 
 func newSealer(key *[32]byte) (*sealer, error) {
@@ -34,8 +34,10 @@ func newSealer(key *[32]byte) (*sealer, error) {
 	return &sealer{aead}, nil
 }
 
-// checksumLength is what stands in front of every stored value.
-const checksumLength = 4
+// checksumLength is what stands in front of every stored value: a checksum of
+// its place, and one of its place and body. In a damaged page a name may run
+// into the value after it; the first one tells whether it can be shown.
+const checksumLength = 8
 
 // close makes the stored form. A value that is moved to another place does not
 // open there. The nonce is random; a state sees far fewer than the 2^32 writes
@@ -51,7 +53,8 @@ func (s *sealer) close(e entry, plain []byte) ([]byte, error) {
 		}
 		value = s.aead.Seal(append(value, nonce...), nonce, plain, place(e))
 	}
-	binary.LittleEndian.PutUint32(value, checksum(e, value[checksumLength:]))
+	binary.LittleEndian.PutUint32(value, checksum(e, nil))
+	binary.LittleEndian.PutUint32(value[4:], checksum(e, value[checksumLength:]))
 	return value, nil
 }
 
@@ -74,7 +77,13 @@ func (s *sealer) open(e entry, value []byte) ([]byte, error) {
 // intact reports whether a stored value is what was stored in that place. It
 // says nothing about who stored it.
 func intact(e entry, value []byte) bool {
-	return len(value) >= checksumLength && binary.LittleEndian.Uint32(value) == checksum(e, value[checksumLength:])
+	return named(e, value) && binary.LittleEndian.Uint32(value[4:]) == checksum(e, value[checksumLength:])
+}
+
+// named reports whether a stored value belongs to that name, whatever became
+// of the value.
+func named(e entry, value []byte) bool {
+	return len(value) >= checksumLength && binary.LittleEndian.Uint32(value) == checksum(e, nil)
 }
 
 // place is what a value is bound to: format, bucket and name.

@@ -141,8 +141,11 @@ func TestSealedRecordsCannotBeMovedOrSetBack(t *testing.T) {
 }
 
 func checksumOf(e entry, body []byte) []byte {
-	sum := checksum(e, body)
-	return []byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}
+	place, sum := checksum(e, nil), checksum(e, body)
+	return []byte{
+		byte(place), byte(place >> 8), byte(place >> 16), byte(place >> 24),
+		byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24),
+	}
 }
 
 // The key check tells a wrong key from a damaged file.

@@ -121,7 +121,7 @@ func (s *Store) Load() (State, error) {
 			continue
 		}
 		if err := s.decode(e, value, &state); err != nil {
-			return State{}, s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
+			return State{}, s.corruptRecord(e, value, err)
 		}
 	}
 	return state, nil
@@ -174,6 +174,15 @@ func (s *Store) put(ctx context.Context, e entry, plain []byte) error {
 		return fmt.Errorf("save record %s: %w", e.name, err)
 	}
 	return s.submit(ctx, e, value)
+}
+
+// corruptRecord is the error of one record. It names the record unless the
+// name is damaged too and may show anything.
+func (s *Store) corruptRecord(e entry, value []byte, err error) error {
+	if !named(e, value) {
+		return s.corrupt(fmt.Errorf("a record whose name is damaged: %w", err))
+	}
+	return s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
 }
 
 // corrupt is the error of a state that cannot be used, with what to do.

@@ -97,7 +97,7 @@ func TestOtherVersionsOfARecord(t *testing.T) {
 	if plain, err := encodeRecord(schedule.Record{}); err != nil || string(plain) != "{}" {
 		t.Errorf("an empty record is %s, %v", plain, err)
 	}
-	for _, bad := range []string{"", "null,", "[]", `{"revision":"x"}`, `{"token":{"values":{"token":1}}}`, `{"token":{"values":{"token":{"base64":1}}}}`} {
+	for _, bad := range []string{"", "null,", "[]", `{"revision":"x"}`, `{"token":{"values":{"token":1}}}`, `{"token":{"values_bytes":{"token":1}}}`} {
 		if r, err := decodeRecord([]byte(bad)); !errors.Is(err, errNotReadable) {
 			t.Errorf("%q decodes to %+v, %v", bad, r, err)
 		}
@@ -191,7 +191,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"past":{"history":[{}]},"token":{"values":{"a":{"base64":"/w=="}}}}`))
+	f.Add([]byte(`{"past":{"history":[{}]},"token":{"values_bytes":{"a":"/w=="}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := decodeRecord(data)
 		if err != nil {

@@ -1,0 +1,447 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// role tells a copy of the test binary what to do, with the state in the
+// directory of the second variable.
+const (
+	role    = "VIGENTE_STORE_TEST_ROLE"
+	roleDir = "VIGENTE_STORE_TEST_DIR"
+)
+
+// TestMain lets the test binary play the other process.
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "open":
+		if _, err := Open(os.Getenv(roleDir), Options{}); err != nil {
+			fmt.Println(err)
+		} else {
+			fmt.Println("opened")
+		}
+	case "save":
+		saveForEver(os.Getenv(roleDir))
+	case "create":
+		for {
+			s, err := Open(os.Getenv(roleDir), Options{Key: &[32]byte{5}})
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			fmt.Println("open")
+			_ = s.Close()
+			_ = os.Remove(filepath.Join(os.Getenv(roleDir), fileName))
+		}
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// saveForEver saves from several goroutines and says what is durable.
+func saveForEver(dir string) {
+	s, err := Open(dir, Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var out sync.Mutex
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := uint64(1); ; n++ {
+				r := fullRecord()
+				r.Revision = n
+				if err := s.Save(context.Background(), schedule.Key{Name: fmt.Sprint(i)}, r); err != nil {
+					return
+				}
+				out.Lock()
+				fmt.Printf("%d %d\n", i, n)
+				out.Unlock()
+			}
+		})
+	}
+	all.Wait()
+}
+
+func play(t *testing.T, what, dir string) (*exec.Cmd, io.Reader) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), role+"="+what, roleDir+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd, out
+}
+
+func TestASecondProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	begun := time.Now()
+	_, again := Open(dir, Options{})
+	_, out := play(t, "open", dir)
+	said, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("state directory %s is in use by another vigente (pid %d)", dir, os.Getpid())
+	for who, text := range map[string]string{"this process": fmt.Sprint(again), "another": string(said)} {
+		if !strings.Contains(text, want) || !strings.Contains(text, "state_dir") {
+			t.Errorf("%s is told %q, want %q", who, text, want)
+		}
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("refused after %s", took)
+	}
+	shut(t, s)
+	_, out = play(t, "open", dir)
+	if said, err := io.ReadAll(out); err != nil || string(said) != "opened\n" {
+		t.Errorf("after the end of the first: %q, %v", said, err)
+	}
+	// A holder that could not write its number, or wrote something else.
+	for _, text := range []string{"", "rubbish"} {
+		if err := os.WriteFile(filepath.Join(dir, lockName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lock, err := os.Open(filepath.Join(dir, lockName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "in use by another vigente (stop") {
+			t.Errorf("told %v", err)
+		}
+		lock.Close()
+	}
+}
+
+// Another program that has the database open is named as such.
+func TestTheFileInUseByAnotherProgram(t *testing.T) {
+	dir := t.TempDir()
+	shut(t, open(t, dir, nil))
+	f, err := os.Open(filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "in use by another program") {
+		t.Errorf("told %v", err)
+	}
+}
+
+// What a killed process had said to be durable is there, and nothing is half.
+func TestKilledWhileSaving(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 8 {
+		cmd, out := play(t, "save", dir)
+		lines := bufio.NewScanner(out)
+		durable := map[string]uint64{}
+		note := func() {
+			name, n, ok := strings.Cut(lines.Text(), " ")
+			revision, err := strconv.ParseUint(n, 10, 64)
+			if !ok || err != nil {
+				t.Fatalf("the other process says %q", lines.Text())
+			}
+			durable[name] = revision
+		}
+		for n := 0; n < 50+37*round && lines.Scan(); n++ {
+			note()
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), " ") {
+				note()
+			}
+		}
+		_ = cmd.Wait()
+		s := open(t, dir, nil)
+		got := load(t, s).Records
+		for name, revision := range durable {
+			// One more may have become durable without being said.
+			if r := got[schedule.Key{Name: name}]; r.Revision < revision || r.Revision > revision+1 {
+				t.Errorf("round %d: %s holds revision %d, said was %d", round, name, r.Revision, revision)
+			} else if want := fullRecord(); !reflect.DeepEqual(r.Token, want.Token) {
+				t.Errorf("round %d: %s is not whole", round, name)
+			}
+		}
+		shut(t, s)
+	}
+}
+
+// A crash while a state is made leaves none or a whole one.
+func TestKilledWhileCreating(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 12 {
+		cmd, out := play(t, "create", dir)
+		lines := bufio.NewScanner(out)
+		for n := 0; n <= round && lines.Scan(); n++ {
+			if lines.Text() != "open" {
+				t.Fatalf("the other process says %q", lines.Text())
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		s, err := Open(dir, Options{Key: &[32]byte{5}})
+		if err != nil {
+			t.Fatalf("after a crash: %v", err)
+		}
+		if got := names(t, dir); len(got) != 2 {
+			t.Errorf("the directory holds %v", got)
+		}
+		shut(t, s)
+	}
+	// Whatever lies under the name of the new file is not taken for a state.
+	if err := os.Remove(filepath.Join(dir, fileName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, freshName), bytes.Repeat([]byte("x"), 9000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, nil)
+	save(t, s, map[schedule.Key]schedule.Record{loja: {}})
+	if got := names(t, dir); len(got) != 2 {
+		t.Errorf("the directory holds %v", got)
+	}
+}
+
+// The file is moved away, replaced or cut short while it is in use.
+func TestFileChangedUnderUs(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"removed":      os.Remove,
+		"moved away":   func(path string) error { return os.Rename(path, path+".away") },
+		"cut short":    func(path string) error { return os.Truncate(path, int64(2*os.Getpagesize())) },
+		"emptied":      func(path string) error { return os.Truncate(path, 0) },
+		"filled anew":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 1<<16), 0o600) },
+		"zeros inside": func(path string) error { return zeros(path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir, nil)
+			want := records(40)
+			save(t, s, want)
+			if err := change(s.path()); err != nil {
+				t.Fatal(err)
+			}
+			want[loja] = fullRecord()
+			var err error
+			for range 3 { // as the engine does
+				if err = s.Save(t.Context(), loja, want[loja]); err == nil && name != "zeros inside" {
+					break
+				}
+			}
+			if err != nil {
+				t.Fatalf("it is not made good: %v", err)
+			}
+			shut(t, s)
+			if name == "zeros inside" {
+				return // Nothing can know of it until the next start.
+			}
+			if got := load(t, open(t, dir, nil)).Records; !reflect.DeepEqual(got, want) {
+				t.Errorf("%d of %d records after a restart", len(got), len(want))
+			}
+		})
+	}
+}
+
+func zeros(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, 4*os.Getpagesize()), int64(4*os.Getpagesize()))
+	return errors.Join(err, f.Close())
+}
+
+// A file that somebody put in the place of ours while we were running is not
+// written over.
+func TestFileReplacedUnderUs(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	save(t, s, records(5))
+	if err := os.Remove(s.path()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, []byte("theirs"))
+	for range 2 {
+		if err := s.Save(t.Context(), loja, schedule.Record{}); err == nil || !strings.Contains(err.Error(), "replaced while the daemon was running") {
+			t.Errorf("saved with %v", err)
+		}
+	}
+	if got := string(read(t, dir)); got != "theirs" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// privateMounts runs the test again in a process whose mounts nobody else sees,
+// and reports whether this is that process.
+func privateMounts(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(role) == "mounts" {
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to mount")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), role+"=mounts")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("private mounts are not permitted here")
+	}
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	return false
+}
+
+// A disk that is really full: every caller is told, nothing is lost, and it
+// goes on when there is space again.
+func TestFullDisk(t *testing.T) {
+	if !privateMounts(t) {
+		return
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	s := open(t, dir, nil)
+	want := records(100)
+	save(t, s, want)
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("fill: %v", err)
+	}
+	var told sync.WaitGroup
+	failed := 0
+	for i := 0; failed == 0; i++ {
+		if i > 1000 {
+			t.Fatal("the full disk is never met")
+		}
+		var mu sync.Mutex
+		for n := range 4 {
+			key := schedule.Key{Name: fmt.Sprintf("late-%d-%d", i, n)}
+			r := fullRecord()
+			want[key] = r
+			told.Go(func() {
+				if err := s.Save(t.Context(), key, r); err != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					if failed++; !errors.Is(err, unix.ENOSPC) {
+						t.Errorf("the error does not say why: %v", err)
+					}
+				}
+			})
+		}
+		told.Wait()
+	}
+	for range 3 {
+		if err := s.Save(t.Context(), loja, schedule.Record{}); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("on the full disk: %v", err)
+		}
+	}
+	if got := names(t, dir); len(got) != 3 {
+		t.Errorf("the directory holds %v", got)
+	}
+	// What was durable is still so.
+	reader := &Store{dir: dir}
+	if err := reader.read(); err != nil || len(reader.content.values) < 100 {
+		t.Errorf("the file on the full disk: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	want[loja] = schedule.Record{Revision: 9}
+	if err := s.Save(t.Context(), loja, want[loja]); err != nil {
+		t.Fatal("with space again:", err)
+	}
+	shut(t, s)
+	s = open(t, dir, nil)
+	if got := load(t, s).Records; !reflect.DeepEqual(got, want) {
+		t.Errorf("%d of %d records after a restart", len(got), len(want))
+	}
+	shut(t, s)
+	// A state cannot even be begun on a full disk, and then there is none.
+	if err := errors.Join(os.Remove(filepath.Join(dir, fileName))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("fill: %v", err)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("begun on a full disk: %v", err)
+	}
+	if got := names(t, dir); len(got) != 2 {
+		t.Errorf("the directory holds %v", got)
+	}
+}
+
+// The file is not ours to read or to write.
+func TestFileThatCannotBeUsed(t *testing.T) {
+	if !privateMounts(t) {
+		return
+	}
+	dir := t.TempDir()
+	shut(t, open(t, dir, nil))
+	path := filepath.Join(dir, fileName)
+	if err := unix.Mount(path, path, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "writable for the daemon's user") || strings.Contains(err.Error(), "move the file away") {
+		t.Errorf("told %v", err)
+	}
+}
