@@ -21,6 +21,7 @@ var clockReaders = map[string]string{
 	"daemon/atomicfile/system.go": "waits a moment for a second writer to finish",
 	"daemon/watch/watch.go":       "looks for itself where no events reach",
 	"cmd/vigente/signals.go":      "tells a second Ctrl-C from an echo of the first",
+	"cmd/vigente/simulate.go":     "a simulation begins now unless told otherwise",
 	"cmd/vigente/demo/show.go":    "redraws its table every second",
 	"providers/kit/client.go":     "notes when the headers of an answer arrived, to compare them with the Date in it",
 }

@@ -47,6 +47,13 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
+// Rehearser tells what a good answer of its backend would be, without asking
+// it: the life, the hints and the limits are those of the real thing, the
+// values are made up. Simulations run on it.
+type Rehearser interface {
+	Rehearse(req Request) Credential
+}
+
 // Signer signs one request on demand (OAuth 1.0).
 type Signer interface {
 	// Sign returns the value of the Authorization header for a request with

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/section"
@@ -135,4 +136,13 @@ func (b *oauth2) basic() credential.Secret {
 		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
 	}
 	return credential.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+}
+
+// documentedLife is what the vendor's samples and current pages state; the
+// real one is in each answer.
+const documentedLife = time.Hour
+
+// Rehearse implements credential.Rehearser.
+func (t *accessToken) Rehearse(req credential.Request) credential.Credential {
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), Limits: t.limits}
 }
