@@ -154,6 +154,41 @@ func TestEveryCallMayFailForGood(t *testing.T) {
 	}
 }
 
+// What makes a change durable happens, and in the order that makes it so.
+func TestDurableOrder(t *testing.T) {
+	for name, want := range map[string]string{
+		"exchange":             "create write sync exchange remove sync-folder",
+		"exchange with backup": "create write sync create write sync rename sync-folder exchange remove sync-folder",
+		"create":               "create write sync rename-new sync-folder",
+		"create by hard link":  "create write sync rename-new hard-link remove sync-folder",
+		"plain rename":         "create write sync exchange rename sync-folder",
+		"in place, longer":     "reserve write sync",
+		"in place, shorter":    "create write sync rename sync-folder reserve write truncate sync",
+		"in place since busy":  "create write sync exchange reserve write sync remove",
+	} {
+		for _, sc := range scenarios {
+			if sc.name != name {
+				continue
+			}
+			var order []string
+			s := quick()
+			s.before = func(op string) error {
+				switch op {
+				case "create", "write", "sync", "sync folder", "exchange", "rename", "rename new", "hard link", "remove", "reserve", "truncate":
+					order = append(order, strings.ReplaceAll(op, " ", "-"))
+				}
+				return sc.deny[op]
+			}
+			if _, err := s.replace(t.Context(), sc.set(t, memory(t)), sc.opt, to(fresh)); err != nil {
+				t.Error(err)
+			}
+			if got := strings.Join(order, " "); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+}
+
 // A disk that fills up while a file is written in place must not tear it, at
 // whatever write.
 func TestInPlaceSurvivesAFullDisk(t *testing.T) {
