@@ -1,9 +1,8 @@
 package vigente_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -51,7 +50,7 @@ func loadBlock(t *testing.T, text string) {
 	cfg, faults := config.Load(main, config.Options{
 		Getenv: func(string) string { return "a value" }, UID: os.Getuid(), CredentialsMissingOK: true,
 		ReadFile: func(file string) ([]byte, error) {
-			if strings.HasSuffix(file, ".pem") {
+			if strings.HasSuffix(file, ".pem") || strings.HasSuffix(file, ".p12") {
 				return certificate(t), nil
 			}
 			return []byte("0123456789abcdef0123456789abcdef\n"), nil
@@ -73,10 +72,10 @@ func loadBlock(t *testing.T, text string) {
 	}
 }
 
-// certificate returns one in PEM for every file of that ending.
+// certificate returns one in PEM with its key, for every file of those endings.
 func certificate(t testing.TB) []byte {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +84,12 @@ func certificate(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
 }
 
 // missingCredentials makes those that a block's sinks show and it does not

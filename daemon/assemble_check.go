@@ -36,8 +36,13 @@ func (a *assembly) checkNeeds() {
 	for _, c := range a.cfg.Credentials {
 		o := a.credentials[c.Name]
 		for _, need := range o.binding.Needs {
-			if a.credentials[need] == nil && !a.cfg.Broken {
+			switch other := a.credentials[need]; {
+			case other == nil && a.cfg.Broken:
+			case other == nil:
 				o.section.Faultf(o.section.KeyOf(need), "there is no credential %q (expected %s)", need, a.credentialNames())
+			case len(o.binding.NeedsFields) > 0 && !o.takes(other):
+				o.section.Faultf(o.section.KeyOf(need), "credential %q is of another kind (expected one of provider %q with the fields %s)",
+					need, o.Provider, strings.Join(o.binding.NeedsFields, " and "))
 			}
 		}
 	}
@@ -45,6 +50,16 @@ func (a *assembly) checkNeeds() {
 	for _, c := range a.cfg.Credentials {
 		a.walkNeeds(c.Name, nil, done)
 	}
+}
+
+// takes reports whether the other credential may be one that this one is made
+// from. Faults of the other's own table leave that open.
+func (o *openedCredential) takes(other *openedCredential) bool {
+	if other.Provider != o.Provider {
+		return false
+	}
+	missing := func(field string) bool { return !slices.Contains(other.binding.Fields, field) }
+	return other.provider == nil || !other.provider.good() || !other.good() || !slices.ContainsFunc(o.binding.NeedsFields, missing)
 }
 
 // walkNeeds follows what a credential is made from and reports a cycle once,

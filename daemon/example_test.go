@@ -1,9 +1,8 @@
 package daemon
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -68,7 +67,7 @@ func openExample(t testing.TB, text string) (*config.Config, *refresh.Plan, []se
 // selfSigned returns a certificate and its key in one PEM file.
 func selfSigned(t testing.TB) []byte {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
 	if err != nil {
 		t.Fatal(err)
 	}

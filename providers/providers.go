@@ -3,6 +3,7 @@ package providers
 
 import (
 	"github.com/vigented/vigente/providers/arqged"
+	"github.com/vigented/vigente/providers/integracontador"
 	"github.com/vigented/vigente/providers/kit"
 	"github.com/vigented/vigente/providers/senhasegura"
 	"github.com/vigented/vigente/providers/tss"
@@ -12,6 +13,7 @@ import (
 func Catalogue() []kit.Kind {
 	return []kit.Kind{
 		arqged.Kind(),
+		integracontador.Kind(),
 		senhasegura.Kind(),
 		tss.Kind(),
 	}

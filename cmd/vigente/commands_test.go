@@ -293,7 +293,7 @@ func TestCompletionOffersCredentials(t *testing.T) {
 		"renew loja": "cofre\tparked\nnovo\tpending\n:4\n",
 		"show":       "loja\tvalid\ncofre\tparked\nnovo\tpending\n:4\n",
 		"show loja":  ":4\n",
-		"emulate":    "arqged\nsenhasegura\ntss\n:4\n",
+		"emulate":    "arqged\nintegra-contador\nsenhasegura\ntss\n:4\n",
 	} {
 		out.Reset()
 		p := w.Process

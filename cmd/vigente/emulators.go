@@ -2,6 +2,7 @@ package main
 
 import (
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
@@ -36,6 +37,19 @@ func emulations() []emulation {
 			[]string{
 				"username           " + emulatedUser, "password           " + emulatedSecret,
 				"subscription_keys  " + emulatedKey1 + ", " + emulatedKey2,
+			},
+		},
+		{
+			"integra-contador",
+			func() kit.Emulator {
+				return integracontador.New(integracontador.Settings{
+					Keys: []integracontador.Key{{ConsumerKey: emulatedClient, ConsumerSecret: emulatedSecret}},
+				}, nil)
+			},
+			[]string{
+				"auth_url         BASE/authenticate", "api_url          BASE/integra-contador/v1",
+				"consumer_key     " + emulatedClient, "consumer_secret  " + emulatedSecret,
+				"for any contratante, and any author whose certificate is not self-signed",
 			},
 		},
 		{

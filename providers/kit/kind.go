@@ -41,6 +41,9 @@ type Binding struct {
 	Fields []string
 	// Needs names the credentials it is made from.
 	Needs []string
+	// NeedsFields, unless empty, says that each of them must be of the same
+	// provider and have these fields.
+	NeedsFields []string
 }
 
 // Env is what the daemon lends to a kind.

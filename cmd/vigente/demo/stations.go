@@ -4,6 +4,7 @@ import (
 	"time"
 
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
@@ -56,7 +57,42 @@ func stations() []station {
 			look:  "ged.env: a new token about every 15 seconds, each with a refresh token that works once",
 			fault: "lost-answer",
 		},
+		{
+			kind: "integra-contador",
+			emulator: integracontador.New(integracontador.Settings{
+				PairLife: 30 * time.Second, TokenLife: 20 * time.Second, Latency: 100 * time.Millisecond,
+				Keys: []integracontador.Key{{ConsumerKey: demoClient, ConsumerSecret: demoSecret, Contratante: demoContratante}},
+			}, nil),
+			config: integraConfig,
+			files:  integraFiles(),
+			look:   "cliente.env: a session about every 20 seconds, and for one client the token for a signed Termo",
+			fault:  "session-ended",
+		},
 	}
+}
+
+// integraFiles makes an e-CNPJ and an e-CPF of an authority that nobody knows.
+func integraFiles() map[string]string {
+	files := map[string]string{"secrets/integra": demoSecret + "\n"}
+	authority, err := integracontador.NewAuthority()
+	for name, of := range map[string]integracontador.Issue{
+		"secrets/contratante.pem": {Name: "ESCRITORIO CONTABIL LTDA", Number: demoContratante},
+		"secrets/cliente.pem":     {Name: "FULANO DE TAL", Number: demoAuthor},
+	} {
+		var id *integracontador.Identity
+		var text []byte
+		if err == nil {
+			id, err = authority.Issue(of)
+		}
+		if err == nil {
+			text, err = id.PEM()
+		}
+		files[name] = string(text)
+	}
+	if err != nil {
+		panic(err) // this machine has no randomness
+	}
+	return files
 }
 
 const (
@@ -65,6 +101,9 @@ const (
 	demoUser   = "integracao"
 	demoKey1   = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 	demoKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
+
+	demoContratante = "12345678000195"
+	demoAuthor      = "52998224725"
 )
 
 const tssConfig = `[providers.tss]
@@ -123,6 +162,29 @@ token_minutes = 1
 type = "env"
 path = "{dir}/ged.env"
 values = { GED_AUTHORIZATION = "${ged.authorization}", GED_USER_ID = "${ged.user_id}" }
+`
+
+const integraConfig = `[providers.integra]
+type = "integra-contador"
+auth_url = "{base}/authenticate"
+api_url = "{base}/integra-contador/v1"
+consumer_key = "` + demoClient + `"
+consumer_secret = { file = "{dir}/secrets/integra" }
+certificate = { file = "{dir}/secrets/contratante.pem" }
+contratante = { numero = "` + demoContratante + `", nome = "ESCRITORIO CONTABIL LTDA" }
+
+[credentials.sessao]
+provider = "integra"
+
+[credentials.cliente]
+provider = "integra"
+session = "sessao"
+author = { numero = "` + demoAuthor + `", nome = "FULANO DE TAL", certificate = { file = "{dir}/secrets/cliente.pem" } }
+
+[sinks.cliente-env]
+type = "env"
+path = "{dir}/cliente.env"
+values = { ACCESS_TOKEN = "${sessao.access_token}", JWT_TOKEN = "${sessao.jwt_token}", PROCURADOR_TOKEN = "${cliente.token}" }
 `
 
 // appserver is an INI as real ones are: CRLF, a code page of one byte a letter,

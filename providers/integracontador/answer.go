@@ -1,0 +1,188 @@
+package integracontador
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// asked is what an answer is read against.
+type asked struct {
+	at       time.Time
+	previous credential.Credential
+	signed   document
+	session  string
+}
+
+// known returns the expiry known of a token, and which answer told it.
+func (q asked) known(token string) (time.Time, string) {
+	if token == "" || q.previous.PolicyExpiry || q.previous.Values[fieldToken].Reveal() != token {
+		return time.Time{}, ""
+	}
+	return q.previous.ExpiresAt, q.previous.Seed[seedSource].Reveal()
+}
+
+// readApoiar reads any answer to a posted Termo. It is a pure function of the
+// answer and of what was asked.
+func readApoiar(a *kit.Answer, q asked) (credential.Credential, *credential.Fault) {
+	if a.Status == http.StatusNotModified {
+		token, ok := etagToken(a.Header.Get("ETag"))
+		if !ok {
+			return credential.Credential{}, badResponse("the service says that the Termo is known (304) and names no token in its etag (is a cache in the way?)")
+		}
+		return readRepeated(a, q, token)
+	}
+	if f := classifyApoiar(a, q); f != nil {
+		return credential.Credential{}, f
+	}
+	token, expiry := tokenOf(a.Body)
+	if token == "" {
+		// Some servers put it there as well; the body goes first.
+		if fromHeader, ok := etagToken(a.Header.Get("ETag")); ok && a.Status == http.StatusOK {
+			return readRepeated(a, q, fromHeader)
+		}
+		return credential.Credential{}, badResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
+	}
+	if !headerText(token) || len(token) > 256 {
+		return credential.Credential{}, badResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
+	}
+	end, ok := parseLocal(expiry)
+	if !ok {
+		end = nextMidnight(q.at)
+	}
+	if !end.After(q.at) {
+		return credential.Credential{}, stale(q, token)
+	}
+	return q.credential(token, end, source200), nil
+}
+
+func (q asked) credential(token string, end time.Time, source string) credential.Credential {
+	return credential.Credential{
+		Values:    map[string]credential.Secret{fieldToken: credential.NewSecret(token)},
+		Seed:      q.signed.seed(source),
+		IssuedAt:  q.at,
+		ExpiresAt: end.UTC(),
+	}
+}
+
+// Patience with an answer that repeats a token that should be over.
+const (
+	// skew is what the clocks of both sides may differ by: a repetition this
+	// soon after the expiry may only be early.
+	skew = 2 * time.Minute
+	// obstinate is when another Termo is tried.
+	obstinate = 5 * time.Minute
+)
+
+// readRepeated reads the answer that the posted Termo has a token that lives.
+//
+// What a 200 said of that token stays true. Else the header counts, read as
+// GMT. The documents leave open whether it is rather Brasília's wall clock
+// labelled GMT, three hours later: then a token that is over by the header is
+// repeated as living long after, and that very answer decides the question.
+func readRepeated(a *kit.Answer, q asked, token string) (credential.Credential, *credential.Fault) {
+	known, source := q.known(token)
+	if known.After(q.at) {
+		return q.credential(token, known, source), nil
+	}
+	end, stated := parseExpires(a.Header.Get("Expires"))
+	switch {
+	case stated && end.After(q.at):
+		return q.credential(token, end, source304), nil
+	case stated && source != source200 && q.at.Sub(end) > skew && sameWallClock(end).After(q.at):
+		return q.credential(token, sameWallClock(end), source304), nil
+	case !stated && known.IsZero():
+		return q.credential(token, nextMidnight(q.at), source304), nil
+	}
+	return credential.Credential{}, stale(q, token)
+}
+
+// stale is the fault of a token that is over on arrival. Mostly the clocks
+// differ by a moment, and the next attempt brings another token. When the
+// service goes on like that, a Termo of another day is tried, since the same
+// bytes bring the same answer.
+func stale(q asked, token string) *credential.Fault {
+	f := badResponse("the service still repeats a procurador token that is over (tried again by itself; if it stays, compare the clock here with Brasília's)")
+	known, _ := q.known(token)
+	f.SeedSpent = q.signed.stored && q.signed.signedOn < q.at.In(brasilia).Format(dayForm) && q.at.Sub(known) > obstinate
+	return f
+}
+
+// reply is the envelope of an answer. The request's own parts, which it
+// echoes, are not read.
+type reply struct {
+	Dados     json.RawMessage `json:"dados"`
+	Mensagens []struct {
+		Codigo string `json:"codigo"`
+	} `json:"mensagens"`
+}
+
+// readReply reads the envelope; nothing of one that is none. Members that are
+// not what they should be do not hide the others.
+func readReply(body []byte) (r reply, whole bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(trimBOM(body), &members) != nil || members == nil {
+		return r, false
+	}
+	r.Dados = members["dados"]
+	_ = json.Unmarshal(members["mensagens"], &r.Mensagens)
+	return r, true
+}
+
+// tokenOf returns the token of a 200 and its expiry as it is written. dados is
+// JSON within a string, or an object.
+func tokenOf(body []byte) (token, expiry string) {
+	r, whole := readReply(body)
+	if !whole || len(r.Dados) == 0 {
+		return "", ""
+	}
+	inner := []byte(r.Dados)
+	var text string
+	if json.Unmarshal(r.Dados, &text) == nil {
+		inner = []byte(text)
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(inner, &members) != nil {
+		return "", ""
+	}
+	// Two strings or nothing: a number or null in place of one is left empty.
+	_ = json.Unmarshal(members["autenticar_procurador_token"], &token)
+	_ = json.Unmarshal(members["data_hora_expiracao"], &expiry)
+	return token, expiry
+}
+
+// etagToken reads the token of an etag: "autenticar_procurador_token:UUID",
+// weak or not, with or without the quotes, or the bare UUID. An etag of another
+// form is a cache's own and no token.
+func etagToken(header string) (string, bool) {
+	text := strings.TrimSpace(header)
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "W/"), "w/")
+	text = strings.Trim(text, `"' `)
+	name, token, named := strings.Cut(text, ":")
+	if !named {
+		return text, isUUID(text)
+	}
+	token = strings.Trim(token, `"' `)
+	return token, strings.EqualFold(strings.TrimSpace(name), "autenticar_procurador_token") && isUUID(token)
+}
+
+// isUUID reports the layout of a UUID. One of the vendor's samples begins with
+// a z, so its digits need not be hexadecimal.
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		letter := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if dash != (c == '-') || !dash && !letter {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,84 @@
+package integracontador
+
+import (
+	"crypto/rsa"
+	"crypto/tls"
+	"encoding/base64"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/integracontador/internal/icpbrasil"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// certificate is one of ours with the key that named it. Its pair is nil when
+// something was reported, or when the password is out of reach of a check.
+type certificate struct {
+	pair *tls.Certificate
+	key  string // the configuration's, for messages: "author.certificate.file"
+	file string
+}
+
+// readCertificate reads the table at key and compares its holder with number.
+func readCertificate(s *section.Section, key, number string, env kit.Env) certificate {
+	t := s.Table(key)
+	if t == nil {
+		if !s.Has(key) {
+			s.Faultf(key, `is missing (expected { file = "….p12", password = { file = "…" } }, the e-CNPJ or e-CPF with its private key)`)
+		}
+		return certificate{}
+	}
+	if !t.Has("file") && !t.Has("password") {
+		t.Required("file")
+	}
+	c := certificate{pair: kit.ReadCertificate(t), key: t.Path() + ".file", file: t.Text("file", "")}
+	if c.pair == nil || number == "" {
+		return c
+	}
+	switch holder := icpbrasil.Holder(c.pair.Leaf); {
+	case holder == "":
+		env.Warn(t.Path() + ": the certificate names no CPF or CNPJ, so it may be the wrong one (an ICP-Brasil e-CPF or e-CNPJ does)")
+	case holder != number:
+		t.Faultf("file", "belongs to %s, not to %s (expected the certificate of the number configured beside it)", holder, number)
+	}
+	return c
+}
+
+// ready says what keeps the certificate from being used at an instant.
+func (c certificate) ready(at time.Time) *credential.Fault {
+	switch {
+	case c.pair == nil:
+		return &credential.Fault{Reason: credential.ReasonInternal, Message: "the certificate was not read (is its password within reach?)"}
+	case at.After(c.pair.Leaf.NotAfter):
+		return &credential.Fault{
+			Reason:  credential.ReasonRejected,
+			Message: c.key + ": the certificate in " + c.file + " expired at " + c.pair.Leaf.NotAfter.UTC().Format(time.RFC3339) + " (put the renewed one in its place)",
+		}
+	case at.Before(c.pair.Leaf.NotBefore):
+		return &credential.Fault{
+			Reason:  credential.ReasonInternal,
+			Message: c.key + ": the certificate in " + c.file + " is valid from " + c.pair.Leaf.NotBefore.UTC().Format(time.RFC3339) + " only (is the clock here right?)",
+		}
+	}
+	return nil
+}
+
+// limits is the certificate's end, which takes a person to move.
+func (c certificate) limits() []credential.Limit {
+	if c.pair == nil {
+		return nil
+	}
+	return []credential.Limit{{Kind: "certificate", EndsAt: c.pair.Leaf.NotAfter.UTC(), Person: true}}
+}
+
+// signingKey returns the key for a Termo; the profile knows RSA only.
+func (c certificate) signingKey() (*rsa.PrivateKey, bool) {
+	key, ok := c.pair.PrivateKey.(*rsa.PrivateKey)
+	return key, ok
+}
+
+// fingerprint tells certificates apart.
+func (c certificate) fingerprint() string {
+	return base64.StdEncoding.EncodeToString(c.pair.Leaf.Raw)
+}

@@ -1,0 +1,79 @@
+package integracontador
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// classifyLogin returns what an answer to the login complains about, or nil
+// when it looks like a success. It is a pure function of the answer.
+//
+// What the service refuses here only a person can change, so it parks; a page
+// may come from anything on the way, and never does.
+func classifyLogin(a *kit.Answer) *credential.Fault {
+	f := kit.StatusFault(a)
+	switch {
+	case isPage(a) && a.Status < 500 && a.Status != http.StatusTooManyRequests:
+		return kit.HTMLFault(a)
+	case f == nil:
+		if said := readLoginError(a.Body); said.Status >= 400 {
+			return &credential.Fault{Reason: credential.ReasonBadResponse, Message: "the login answers with an error in place of a session (is auth_url right?)"}
+		}
+		return nil
+	}
+	switch a.Status {
+	case http.StatusBadRequest:
+		if readLoginError(a.Body).aboutCertificate() {
+			f.Reason = credential.ReasonRejected
+			f.Message = "the login got no certificate that it knows: certificate must be the e-CNPJ of the contratante, the one the API was bought with, valid, and reach the server (a proxy that opens TLS drops it)"
+			break
+		}
+		f.Message = "the login does not accept the request (is auth_url the complete URL of Integra Contador?)"
+	case http.StatusUnauthorized:
+		f.Message = "the login refuses consumer_key and consumer_secret (compare them with the contract in Serpro's client area)"
+	case http.StatusForbidden:
+		f.Message = "the login forbids access: check that the contract is active, and that certificate and consumer_key are of the same contratante"
+	case http.StatusUnsupportedMediaType:
+		f.Message = "the login does not take a form (is auth_url that of /authenticate, and no proxy changes the Content-Type?)"
+	case http.StatusProxyAuthRequired:
+		f.Reason = credential.ReasonBadResponse
+	}
+	return f
+}
+
+// loginError is the body of a refused login.
+type loginError struct {
+	Status  int    `json:"status"`
+	Message string `json:"message"`
+}
+
+func readLoginError(body []byte) loginError {
+	var e loginError
+	if json.Unmarshal(trimBOM(body), &e) != nil {
+		return loginError{}
+	}
+	return e
+}
+
+func (e loginError) aboutCertificate() bool {
+	return strings.Contains(strings.ToLower(e.Message), "certificad")
+}
+
+// isPage reports a page for people. The gateway also writes its faults as XML,
+// which is none.
+func isPage(a *kit.Answer) bool {
+	if !a.HTML() {
+		return false
+	}
+	body := bytes.TrimLeft(trimBOM(a.Body), " \t\r\n")
+	media := a.Header.Get("Content-Type")
+	xml := bytes.HasPrefix(body, []byte("<?xml")) || bytes.Contains(body[:min(len(body), 64)], []byte("fault"))
+	return !xml || strings.Contains(media, "html")
+}
+
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }

@@ -1,0 +1,217 @@
+// Package emulator plays the login and the gateway of Serpro's API Integra
+// Contador, with their faults.
+//
+// It is written from the vendor's pages and from W3C XML Signature; it shares
+// no code with the client, and checks a Termo with a canonical form of its own.
+// It is an http.Handler, keeps everything in memory, opens nothing, and may be
+// used by many goroutines. What the pages leave open is a setting; faults are
+// set for the next requests or chosen by one of them.
+package emulator
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is one emulated service.
+type Server struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	settings Settings
+	faults   map[string]int
+	sessions map[string]*session // by access token
+	living   map[string]*session // by consumer key: the one handed out last
+	tokens   map[string]*procurador
+	cache    map[string]*procurador
+	counts   Counts
+	seen     map[string]int // posted documents by their hash
+}
+
+// session is one pair.
+type session struct {
+	key         Key
+	contratante string
+	access, jwt string
+	expiresAt   time.Time
+}
+
+// procurador is one procurador token.
+type procurador struct {
+	token               string
+	contratante, author string
+	expiresAt           time.Time
+}
+
+// Counts are the calls seen so far.
+type Counts struct {
+	Requests     int // every request
+	Logins       int // POST to /authenticate, whatever came of it
+	Sessions     int // new pairs
+	Apoiar       int // POST to /Apoiar, whatever came of it
+	Tokens       int // new procurador tokens: answers 200
+	Repeated     int // answers 304
+	Refused      int // posted documents that were refused
+	Documents    int // different documents that were posted
+	Unauthorized int // calls refused for their session
+}
+
+// New returns a service with these settings. Its clock is time.Now when now is
+// nil.
+func New(settings Settings, now func() time.Time) *Server {
+	if now == nil {
+		now = time.Now
+	}
+	return &Server{
+		now: now, settings: settings, faults: map[string]int{},
+		sessions: map[string]*session{}, living: map[string]*session{},
+		tokens: map[string]*procurador{}, cache: map[string]*procurador{}, seen: map[string]int{},
+	}
+}
+
+// Configure changes the settings while requests are served.
+func (s *Server) Configure(change func(*Settings)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.settings)
+}
+
+// Counts returns what was seen so far.
+func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.counts
+	c.Documents = len(s.seen)
+	return c
+}
+
+// EndSessions makes every pair worthless, as a restart of the gateway does.
+func (s *Server) EndSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.sessions)
+	clear(s.living)
+}
+
+// exchange is one request with what it is answered under.
+type exchange struct {
+	*Server
+	w     http.ResponseWriter
+	r     *http.Request
+	body  []byte
+	set   Settings
+	at    time.Time // by the service's clock
+	fault string
+	path  string
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The body is read first: only then the server notices a caller who left.
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	fault, path := faultOfRequest(r)
+	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
+
+	s.mu.Lock()
+	x.set = s.settings
+	s.counts.Requests++
+	place := x.place()
+	if r.Method == http.MethodPost {
+		switch place {
+		case atLogin:
+			s.counts.Logins++
+		case atApoiar:
+			s.counts.Apoiar++
+		default:
+		}
+	}
+	x.fault = fault
+	if fault == "" {
+		x.fault = s.takeFaultLocked(place)
+	}
+	x.at = s.now().Add(x.clockOffset())
+	s.mu.Unlock()
+
+	w.Header().Set("Date", x.at.UTC().Format(http.TimeFormat))
+	if !x.wait(x.set.Latency) {
+		return
+	}
+	if x.fault != "" && !isFault(x.fault) {
+		http.Error(w, "there is no fault of this name", http.StatusBadRequest)
+		return
+	}
+	if x.answerFault() {
+		return
+	}
+	switch place {
+	case atLogin:
+		x.login()
+	case atApoiar:
+		x.apoiar()
+	case atUse:
+		x.use()
+	default:
+		x.gateway(http.StatusNotFound, "404", "Runtime Error", "No matching resource found for given API Request")
+	}
+}
+
+// place is the operation that a path leads to.
+type place int
+
+const (
+	nowhere place = iota
+	atLogin
+	atApoiar
+	atUse
+)
+
+func (x *exchange) place() place {
+	if strings.HasSuffix(x.path, "/authenticate") {
+		return atLogin
+	}
+	if strings.HasSuffix(x.path, "/Apoiar") {
+		return atApoiar
+	}
+	for _, operation := range []string{"/Consultar", "/Declarar", "/Emitir", "/Monitorar"} {
+		if strings.HasSuffix(x.path, operation) {
+			return atUse
+		}
+	}
+	return nowhere
+}
+
+// wait reports whether the caller is still there afterwards.
+func (x *exchange) wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.r.Context().Done():
+		return false
+	}
+}
+
+// update changes the server's memory.
+func (x *exchange) update(change func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change()
+}
+
+// Admit makes a pair that was not handed out here valid for a while, for tests
+// that begin with one.
+func (s *Server) Admit(access, jwt, contratante string, life time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[access] = &session{contratante: contratante, access: access, jwt: jwt, expiresAt: s.now().Add(life)}
+}

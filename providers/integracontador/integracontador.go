@@ -1,0 +1,131 @@
+// Package integracontador keeps the tokens of Serpro's API Integra Contador
+// valid: the session pair of the contratante (access_token and jwt_token,
+// always from one answer), and for each author of data requests the procurador
+// token, which the gateway gives for a signed Termo de Autorização.
+//
+// A Termo is signed once and sent byte for byte until its last day; one that
+// is refused is signed anew once, and a second refusal parks. Answers 200 and
+// 304 are both successes. Nothing is asked for ahead of time, since the server
+// only repeats a token that lives. Codes are matched by module and number, for
+// class and HTTP status drift between versions of the service. No body is ever
+// repeated: answers echo the signed document, and an etag is a credential.
+package integracontador
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// Fields of the two kinds of credential.
+const (
+	fieldAccessToken   = "access_token"
+	fieldJWT           = "jwt_token"
+	fieldAuthorization = "authorization"
+	fieldToken         = "token"
+)
+
+// Kind is the catalogue's line for Integra Contador.
+func Kind() kit.Kind { return kit.Kind{Name: "integra-contador", Open: open} }
+
+// brasilia is the zone of the service. Brazil has had no daylight saving time
+// since 2019, and a zone that is fixed needs no database.
+var brasilia = time.FixedZone("America/Sao_Paulo", -3*60*60)
+
+// maxBody bounds an answer. It echoes the Termo, in base64 and escaped.
+const maxBody = 256 << 10
+
+// backend is one contract with the service: a contratante and the keys bought.
+type backend struct {
+	client      *kit.Client
+	authURL     *url.URL
+	apiURL      *url.URL
+	consumerKey credential.Secret
+	secret      credential.Secret
+	certificate certificate
+	contratante party
+	warn        func(string)
+	// authors counts the procurador credentials, to spread their resubmission.
+	authors int
+}
+
+func open(s *section.Section, env kit.Env) kit.Backend {
+	b := &backend{
+		authURL:     readAuthURL(s),
+		apiURL:      readAPIURL(s),
+		consumerKey: readConsumerKey(s),
+		secret:      oneLine(s, "consumer_secret", s.RequiredSecret("consumer_secret")),
+		contratante: readContratante(s),
+		warn:        env.Warn,
+	}
+	b.certificate = readCertificate(s, "certificate", b.contratante.number, env)
+	config := readTLS(s, b, env)
+	if !s.Failed() {
+		b.client = kit.NewClient(env, kit.ClientOptions{TLS: config, MaxBody: maxBody})
+	}
+	return b
+}
+
+// Bind reads a credential: without keys it is the session pair, with session
+// and author a procurador token.
+func (b *backend) Bind(s *section.Section) kit.Binding {
+	if s.Has("session") || s.Has("author") || s.Has("term_days") {
+		return b.bindProcurador(s)
+	}
+	id := ""
+	if b.authURL != nil {
+		id = identity("pair", kit.SameURL(b.authURL), b.consumerKey.Reveal())
+	}
+	return kit.Binding{
+		Source:   &pair{b},
+		Identity: id,
+		Fields:   []string{fieldAccessToken, fieldJWT, fieldAuthorization},
+	}
+}
+
+// identity names the thing at the backend without showing a key that may be
+// kept as a secret.
+func identity(parts ...string) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write([]byte(part + "\x00"))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// reach asks for target without credentials: whatever the service says to
+// that shows name, TLS and a service behind them.
+func reach(ctx context.Context, client *kit.Client, target string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return brokenRequest(err)
+	}
+	a, err := client.Do(ctx, req)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status >= 300 && a.Status <= 399:
+		return kit.StatusFault(a)
+	case a.OK() && isPage(a):
+		return kit.HTMLFault(a)
+	}
+	return nil
+}
+
+// brokenRequest is for a request that the standard library refuses to make,
+// which the checks of the configuration exclude.
+func brokenRequest(err error) *credential.Fault {
+	return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the URL is not usable", Err: err}
+}
+
+func badResponse(message string) *credential.Fault {
+	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
+}

@@ -1,0 +1,132 @@
+package integracontador
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// pair obtains the session pair. Calling again before its end returns the same
+// token with what is left of its life, and harms nothing.
+type pair struct{ *backend }
+
+// Refresh logs in once.
+func (p *pair) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
+	if f := p.certificate.ready(req.At); f != nil {
+		return credential.Credential{}, f
+	}
+	out, err := p.login(ctx)
+	if err != nil {
+		return credential.Credential{}, brokenRequest(err)
+	}
+	a, err := p.client.Do(ctx, out)
+	if err != nil {
+		return credential.Credential{}, err
+	}
+	if f := classifyLogin(a); f != nil {
+		return credential.Credential{}, f
+	}
+	got, f := readPair(a, req.At)
+	if f != nil {
+		return credential.Credential{}, f
+	}
+	got.Limits = p.certificate.limits()
+	return got, nil
+}
+
+// Probe tells whether the service can be reached, without a login.
+func (p *pair) Probe(ctx context.Context) error { return reach(ctx, p.client, p.authURL.String()) }
+
+// login is the one request of the documents. The sample there encodes a line
+// break at the end of the Basic header; this one does not.
+func (p *pair) login(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.authURL.String(), strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		return nil, err
+	}
+	both := p.consumerKey.Reveal() + ":" + p.secret.Reveal()
+	req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(both)))
+	req.Header.Set("Role-Type", "TERCEIROS")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	return req, nil
+}
+
+// readPair reads a successful login. Both tokens are of this one answer.
+func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.Fault) {
+	none := credential.Credential{}
+	var body struct {
+		AccessToken string          `json:"access_token"`
+		JWT         string          `json:"jwt_token"`
+		TokenType   string          `json:"token_type"`
+		ExpiresIn   json.RawMessage `json:"expires_in"`
+	}
+	if json.Unmarshal(trimBOM(a.Body), &body) != nil {
+		return none, badResponse("the login's answer is no JSON object with two tokens (is auth_url right? is a proxy in the way?)")
+	}
+	switch {
+	case body.AccessToken == "":
+		return none, badResponse("the login's answer holds no access_token (is auth_url right?)")
+	case body.JWT == "":
+		return none, badResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
+	case !headerText(body.AccessToken) || !headerText(body.JWT):
+		// Such a token would break, or write, the header it is put into.
+		return none, badResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
+	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
+		return none, badResponse("the login's token_type is not Bearer (is auth_url right?)")
+	}
+	got := credential.Credential{
+		Values: map[string]credential.Secret{
+			fieldAccessToken:   credential.NewSecret(body.AccessToken),
+			fieldJWT:           credential.NewSecret(body.JWT),
+			fieldAuthorization: credential.NewSecret("Bearer " + body.AccessToken),
+		},
+		IssuedAt: at,
+	}
+	life, stated := pairLife(body.ExpiresIn, body.AccessToken, a, at)
+	if !stated {
+		return got, nil
+	}
+	if life <= 0 {
+		return none, badResponse("the session is already over when it arrives (its stated life is zero or less)")
+	}
+	got.ExpiresAt = at.Add(life)
+	return got, nil
+}
+
+// pairLife returns what is left of the pair's life: expires_in, which counts
+// down while the server hands out a token that lives, else the exp claim of an
+// access token that is a JWT, against the server's own clock.
+func pairLife(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (time.Duration, bool) {
+	if life, ok := kit.ParseLife(expiresIn); ok {
+		return life, true
+	}
+	end, ok := kit.JWTExpiry(token)
+	if !ok {
+		return 0, false
+	}
+	if date, ok := a.Date(); ok {
+		at = date
+	}
+	return end.Sub(at), true
+}
+
+// headerText reports whether a header can carry text as it is.
+func headerText(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// documentedLife is the longest that the vendor states; the real one is in
+// each answer.
+const documentedLife = time.Hour
+
+// Rehearse tells what a good answer would be, without asking.
+func (p *pair) Rehearse(req credential.Request) credential.Credential {
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), Limits: p.certificate.limits()}
+}
