@@ -79,6 +79,9 @@ func Loopback(host string) bool {
 // SameURL returns the spelling of u under which two URLs that differ in the
 // case of the host, a default port or a final slash are one backend.
 func SameURL(u *url.URL) string {
+	if u == nil {
+		return "" // it was refused; the rest of the table is looked at all the same
+	}
 	host := strings.ToLower(u.Hostname())
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"

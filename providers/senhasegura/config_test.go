@@ -23,8 +23,13 @@ func faultsOf(t testing.TB, text string) []string {
 	for _, f := range s.Finish() {
 		out = append(out, f.Key+": "+f.Message)
 	}
-	if (backend == nil) != (len(out) > 0) && !strings.Contains(strings.Join(out, ""), "unknown key") {
-		t.Errorf("backend nil: %v, with faults %q", backend == nil, out)
+	// Whatever is wrong with the provider, its credentials are looked at too.
+	c, err := section.Parse("credentials.c", "scope = \"a\"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bound := backend.Bind(c); bound.Source == nil || bound.Identity == "" {
+		t.Errorf("a backend with the faults %q binds %+v", out, bound)
 	}
 	return out
 }

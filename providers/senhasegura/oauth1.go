@@ -49,7 +49,7 @@ func openOAuth1(s *section.Section, env kit.Env) kit.Backend {
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
 		kit.ReadTLS(s, "the vault", env)
-		return nil
+		return b
 	}
 	b.probeURL = join(b.base, probePath)
 	if forbiddenProbe(b.base.Path + probePath) {

@@ -50,7 +50,7 @@ func openOAuth2(s *section.Section, env kit.Env) kit.Backend {
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
 		kit.ReadTLS(s, "the vault", env)
-		return nil
+		return b
 	}
 	b.tokenURL = join(b.base, tokenPath)
 	config := kit.ReadTLS(s, b.base.Host, env)

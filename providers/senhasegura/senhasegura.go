@@ -26,16 +26,10 @@ import (
 func Kind() kit.Kind { return kit.Kind{Name: "senhasegura", Open: open} }
 
 func open(s *section.Section, env kit.Env) kit.Backend {
-	var backend kit.Backend
 	if readAuth(s) == authOAuth1 {
-		backend = openOAuth1(s, env)
-	} else {
-		backend = openOAuth2(s, env)
+		return openOAuth1(s, env)
 	}
-	if s.Failed() {
-		return nil
-	}
-	return backend
+	return openOAuth2(s, env)
 }
 
 // identity names the thing at the backend without showing a client id that

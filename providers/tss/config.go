@@ -60,7 +60,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 		s.Faultf("username", "is missing (expected it beside password)")
 	}
 	if s.Failed() {
-		return nil
+		return b // good for reporting what is wrong with its credentials
 	}
 	for _, u := range []*url.URL{b.url, b.readURL} {
 		if u != nil && u.Scheme == "http" && !kit.Loopback(u.Hostname()) && !b.password.IsZero() {
