@@ -137,20 +137,23 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("removed meanwhile", func(t *testing.T) {
-		err := start(t, &fakeBackend{view: fleet(), later: refresh.View{At: at}}).Wait(t.Context(), []string{"novo"})
+		later := fleet() // without novo, while loja is not ready
+		later.Credentials, later.Sinks[0].State = later.Credentials[:1], refresh.Behind
+		err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), []string{"loja", "novo"})
 		if problem, ok := errors.AsType[*Problem](err); !ok || problem.Code != CodeUnknown {
 			t.Error(err)
 		}
 	})
 	t.Run("given up", func(t *testing.T) {
-		ctx, giveUp := context.WithCancel(t.Context())
+		ctx, giveUp := context.WithCancelCause(t.Context())
+		enough := errors.New("enough")
 		backend := &fakeBackend{view: fleet(), entered: make(chan struct{})}
 		client := start(t, backend)
 		ended := make(chan error, 1)
 		go func() { ended <- client.Wait(ctx, []string{"novo"}) }()
 		<-backend.entered
-		giveUp()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
+		giveUp(enough)
+		if err := <-ended; err != enough { //nolint:errorlint // itself, not something around it
 			t.Error(err)
 		}
 	})
@@ -263,10 +266,12 @@ func TestRequestsThatAreNone(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("POST", pathRenew, strings.NewReader("{}")).WithContext(trustedContext))
-	if w.Code != 400 {
-		t.Errorf("renew without a name: %d %s", w.Code, w.Body)
+	for _, body := range []string{"{}", `{"names":["loja"],"all":true}`} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", pathRenew, strings.NewReader(body)).WithContext(trustedContext))
+		if w.Code != 400 {
+			t.Errorf("renew %s: %d %s", body, w.Code, w.Body)
+		}
 	}
 }
 

@@ -14,12 +14,9 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &ask) {
 		return
 	}
-	if !ask.All && len(ask.Names) == 0 {
-		refuse(w, Problem{Code: CodeBadRequest, Message: "no name is given"})
+	if ask.All == (len(ask.Names) > 0) {
+		refuse(w, Problem{Code: CodeBadRequest, Message: "either names or all are renewed"})
 		return
-	}
-	if ask.All {
-		ask.Names = nil
 	}
 	v, ok := h.look(w, r, ask.Names)
 	if !ok {

@@ -125,6 +125,16 @@ func TestListenRefuses(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = ln.Close() })
 		}, "another daemon listens there already"},
+		{"a daemon that is only starting", func(t testing.TB, path string) {
+			lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = lock.Close() })
+			if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+				t.Fatal(err)
+			}
+		}, "another daemon listens there already"},
 		{"a file", func(t testing.TB, path string) {
 			if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 				t.Fatal(err)

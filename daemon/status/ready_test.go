@@ -111,22 +111,28 @@ func TestUrgency(t *testing.T) {
 		{Name: "failing-b", State: refresh.Failing},
 		{Name: "failing-a", State: refresh.Failing},
 	}}
-	var credentials, sinks []string
-	for _, c := range ByUrgency(v) {
-		credentials = append(credentials, c.Name)
-	}
-	for _, s := range SinksByUrgency(v) {
-		sinks = append(sinks, s.Name)
-	}
-	want := []string{"parked-dead", "expired", "pending", "parked-alive", "failing", "valid-soon-a", "valid-soon-b", "valid-late", "valid-unknown"}
-	if !slices.Equal(credentials, want) {
-		t.Errorf("credentials %v, want %v", credentials, want)
-	}
-	if want := []string{"failing-a", "failing-b", "behind", "pending", "hook", "good"}; !slices.Equal(sinks, want) {
-		t.Errorf("sinks %v, want %v", sinks, want)
-	}
-	if v.Credentials[0].Name != "valid-unknown" || v.Sinks[0].Name != "good" {
-		t.Error("the view was sorted in place")
+	first, firstSink := v.Credentials[0].Name, v.Sinks[0].Name
+	for range 2 { // from either end
+		var credentials, sinks []string
+		for _, c := range ByUrgency(v) {
+			credentials = append(credentials, c.Name)
+		}
+		for _, s := range SinksByUrgency(v) {
+			sinks = append(sinks, s.Name)
+		}
+		want := []string{"parked-dead", "expired", "pending", "parked-alive", "failing", "valid-soon-a", "valid-soon-b", "valid-late", "valid-unknown"}
+		if !slices.Equal(credentials, want) {
+			t.Errorf("credentials %v, want %v", credentials, want)
+		}
+		if want := []string{"failing-a", "failing-b", "behind", "pending", "hook", "good"}; !slices.Equal(sinks, want) {
+			t.Errorf("sinks %v, want %v", sinks, want)
+		}
+		if v.Credentials[0].Name != first || v.Sinks[0].Name != firstSink {
+			t.Error("the view was sorted in place")
+		}
+		slices.Reverse(v.Credentials)
+		slices.Reverse(v.Sinks)
+		first, firstSink = v.Credentials[0].Name, v.Sinks[0].Name
 	}
 }
 

@@ -253,4 +253,7 @@ func TestPageOfNothingAndOfAFleet(t *testing.T) {
 	if strings.Count(text, "and 7 more") != 2 || !strings.Contains(text, last.Name) {
 		t.Error("the page does not show the urgent end of the fleet")
 	}
+	if strings.Contains(text, fmt.Sprintf("c%05d", maxRows)) {
+		t.Error("the page shows more than it says")
+	}
 }
