@@ -88,6 +88,9 @@ func TestFaults(t *testing.T) {
 		{goodURL, "cnpj = \"53113791000122\"\nuf = \"SP\"\nie = 5", "credentials.loja.ie: "},
 		{goodURL, credentialText + "\nscope = \"x\"", "credentials.loja.scope: unknown key"},
 	} {
+		if strings.HasPrefix(c.fault, "providers.") && c.credential == "" {
+			c.credential = credentialText
+		}
 		o := configure(t, c.provider, c.credential)
 		all := strings.Join(o.faults, "\n")
 		if len(o.faults) != 1 && c.fault != "credentials.loja.cnpj: is missing" || !strings.Contains(all, c.fault) {
