@@ -1,6 +1,7 @@
 package integracontador
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/http"
@@ -232,4 +233,11 @@ func brt(text string) time.Time {
 		panic(fmt.Sprint(err))
 	}
 	return t
+}
+
+// otherPair is the pair with another certificate for the same key.
+func otherPair(c certificate) *tls.Certificate {
+	pair := *c.pair
+	pair.Leaf = ids().company.Certificate
+	return &pair
 }

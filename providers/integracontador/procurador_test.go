@@ -1,9 +1,73 @@
 package integracontador
 
 import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/providers/integracontador/emulator"
 )
+
+// TestApoiarOnTheWire compares a request with the documents, byte by byte.
+func TestApoiarOnTheWire(t *testing.T) {
+	w := newWorld(t, nil)
+	var body []byte
+	var header http.Header
+	var method, uri string
+	if err := w.login(); err != nil {
+		t.Fatal(err)
+	}
+	w.answer = func(out http.ResponseWriter, r *http.Request) {
+		body, _ = io.ReadAll(r.Body)
+		header, method, uri = r.Header.Clone(), r.Method, r.URL.RequestURI()
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		w.service.ServeHTTP(out, r)
+	}
+	w.mustPost()
+	file := w.token.Seed[seedFile].Reveal()
+	want := `{"contratante":{"numero":"12345678000195","tipo":2},"autorPedidoDados":{"numero":"52998224725","tipo":1},` +
+		`"contribuinte":{"numero":"52998224725","tipo":1},"pedidoDados":{"idSistema":"AUTENTICAPROCURADOR","idServico":"ENVIOXMLASSINADO81",` +
+		`"versaoSistema":"1.0","dados":"{\"xml\":\"` + base64.StdEncoding.EncodeToString([]byte(file)) + `\"}"}}`
+	if string(body) != want {
+		t.Errorf("body\n%s\nwant\n%s", body, want)
+	}
+	if method != "POST" || uri != "/integra-contador/v1/Apoiar" {
+		t.Errorf("%s %s", method, uri)
+	}
+	for name, value := range map[string]string{
+		"Authorization": w.session.Values[fieldAuthorization].Reveal(), "Jwt_token": w.session.Values[fieldJWT].Reveal(),
+		"Content-Type": "application/json", "Accept": "application/json", "X-Request-Tag": "100052998224725" + "100052998224725" + "81",
+		"Autenticar_procurador_token": "", "If-None-Match": "",
+	} {
+		if header.Get(name) != value {
+			t.Errorf("%s: %q, want %q", name, header.Get(name), value)
+		}
+	}
+	if !strings.Contains(file, `nome="FULANO D&apos;ÁVILA"`) || !strings.Contains(file, `<vigencia data="20270310"/>`) || !strings.Contains(file, `<dataAssinatura data="20260310"/>`) {
+		t.Error("the Termo does not say the name, the day and the last day")
+	}
+}
+
+// TestHeaderInLowerCase looks at the request as it is handed to the transport.
+func TestHeaderInLowerCase(t *testing.T) {
+	w := newWorld(t, nil)
+	if err := w.login(); err != nil {
+		t.Fatal(err)
+	}
+	req, err := w.author.Source.(*procurador).apoiar(t.Context(), w.session, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(req.Header["jwt_token"]) != 1 || len(req.Header["Jwt_token"]) != 0 {
+		t.Errorf("header %v", req.Header)
+	}
+}
 
 func TestTermoIsTakenAndKept(t *testing.T) {
 	w := newWorld(t, nil)
@@ -11,17 +75,400 @@ func TestTermoIsTakenAndKept(t *testing.T) {
 	if got, want := w.token.ExpiresAt, brt("2026-03-11 00:00:01"); !got.Equal(want) {
 		t.Errorf("expires %v, want %v", got, want)
 	}
+	if d := w.token.UsefulAfter.Sub(w.token.ExpiresAt); d < time.Second || d > 5100*time.Millisecond {
+		t.Errorf("useful %v after the expiry, want one to five seconds for one author", d)
+	}
+	want := []credential.Limit{
+		{Kind: "term", EndsAt: brt("2027-03-11 00:00:00").UTC()},
+		{Kind: "certificate", EndsAt: ids().author.Certificate.NotAfter, Person: true},
+	}
+	if fmt.Sprint(w.token.Limits) != fmt.Sprint(want) {
+		t.Errorf("limits %v, want %v", w.token.Limits, want)
+	}
 	first := w.token
 	// Asking again brings the same token and the expiry that is known.
-	w.at = w.at.Add(time.Hour)
-	if err := w.login(); err != nil {
-		t.Fatal(err)
-	}
+	w.at = w.at.Add(30 * time.Minute)
 	w.mustPost()
 	if !w.token.SameValues(first) || !w.token.ExpiresAt.Equal(first.ExpiresAt) {
 		t.Errorf("the repetition gave another token or expiry")
 	}
-	if c := w.service.Counts(); c.Documents != 1 || c.Repeated != 1 || c.Tokens != 1 {
+	// Every night the same bytes bring another token, until the last day.
+	for day := 1; day <= 365; day++ {
+		w.at = w.token.UsefulAfter
+		w.session = credential.Credential{}
+		w.mustPost()
+	}
+	if c := w.service.Counts(); c.Documents != 1 || c.Repeated != 1 || c.Tokens != 366 {
 		t.Errorf("counts %+v", c)
+	}
+	if w.at.In(brasilia).Format(dayForm) != "20270310" {
+		t.Fatalf("%v is not the last day", w.at)
+	}
+	// After it another one is signed.
+	w.at = w.token.UsefulAfter
+	w.session = credential.Credential{}
+	w.mustPost()
+	if c := w.service.Counts(); c.Documents != 2 || c.Refused != 0 || w.token.Seed[seedSigned].Reveal() != "20270311" {
+		t.Errorf("counts %+v, signed on %s", c, w.token.Seed[seedSigned].Reveal())
+	}
+}
+
+// TestDatesAreThoseOfBrasilia signs in the hours when the day in UTC is
+// another.
+func TestDatesAreThoseOfBrasilia(t *testing.T) {
+	for at, day := range map[string]string{
+		"2026-03-10 20:59:59": "20260310", "2026-03-10 21:00:00": "20260310", "2026-03-10 23:59:59": "20260310", "2026-03-11 00:00:00": "20260311",
+		"2026-12-31 23:30:00": "20261231",
+	} {
+		w := newWorld(t, nil)
+		w.at = brt(at)
+		w.mustPost()
+		if got := w.token.Seed[seedSigned].Reveal(); got != day {
+			t.Errorf("%s: signed on %s, want %s", at, got, day)
+		}
+	}
+}
+
+// TestRefusedOnceIsSignedAnewOnce plays every refusal of a Termo.
+func TestRefusedOnceIsSignedAnewOnce(t *testing.T) {
+	for _, number := range []string{"002", "009", "010", "013", "016", "017", "018", "033", "037", "041"} {
+		w := newWorld(t, nil)
+		w.mustPost()
+		stored := w.token.Seed[seedFile]
+		w.at = w.at.Add(24 * time.Hour)
+		w.session = credential.Credential{}
+		w.fault("autenticaprocurador-" + number)
+		f := wantFault(t, w.post(), credential.ReasonInvalidRequest, "AUTENTICAPROCURADOR-"+number)
+		if !f.SeedSpent || f.Code != "AUTENTICAPROCURADOR-"+number {
+			t.Errorf("%s: the stored Termo is not forgotten, or its code: %+v", number, f)
+		}
+		w.mustPost()
+		if w.token.Seed[seedFile].Equal(stored) {
+			t.Errorf("%s: the same Termo was sent again", number)
+		}
+		// Refused anew: parked.
+		w.token.Seed = nil
+		w.fault("autenticaprocurador-" + number)
+		wantFault(t, w.post(), credential.ReasonRejected, "AUTENTICAPROCURADOR-"+number)
+	}
+}
+
+func TestServiceThatWantsADailyTermo(t *testing.T) {
+	w := newWorld(t, func(s *emulator.Settings) { s.OnlySameDay = true })
+	w.mustPost()
+	w.at = w.token.UsefulAfter
+	w.session = credential.Credential{}
+	wantFault(t, w.post(), credential.ReasonInvalidRequest, "signed and sent once")
+	w.at = w.at.Add(30 * time.Second)
+	w.mustPost()
+}
+
+// TestChangedInputsAreSigned changes what a Termo is made of.
+func TestChangedInputsAreSigned(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	p := *w.author.Source.(*procurador)
+	for name, change := range map[string]func(*procurador){
+		"nome":        func(p *procurador) { p.author.name = "OUTRO" },
+		"contratante": func(p *procurador) { b := *p.backend; b.contratante.name = "OUTRA"; p.backend = &b },
+		"certificate": func(p *procurador) { p.certificate = certificate{pair: otherPair(p.certificate)} },
+	} {
+		other := p
+		change(&other)
+		d, f := other.document(credential.Request{At: w.at, Previous: w.token})
+		if f != nil || d.stored {
+			t.Errorf("%s: the stored Termo is used though it says something else (%v)", name, f)
+		}
+	}
+	d, f := p.document(credential.Request{At: w.at.AddDate(0, 0, -1), Previous: w.token})
+	if f != nil || d.stored {
+		t.Error("a Termo of tomorrow is used")
+	}
+	p.days = 20
+	if d, _ := p.document(credential.Request{At: w.at, Previous: w.token}); !d.stored {
+		t.Error("a change of term_days alone threw a good Termo away")
+	}
+}
+
+func TestClockAheadAtMidnightDoesNotPark(t *testing.T) {
+	w := newWorld(t, nil)
+	w.at, w.skew = brt("2026-03-11 00:00:03"), -10*time.Second
+	f := wantFault(t, w.post(), credential.ReasonInvalidRequest, "clock here is ahead")
+	if f.SeedSpent {
+		t.Error("there was nothing to forget")
+	}
+	w.at = w.at.Add(30 * time.Second)
+	w.mustPost()
+}
+
+// TestMidnightWithAClockAhead asks a moment too early: no other Termo, no loop.
+func TestMidnightWithAClockAhead(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	old := w.token
+	w.skew = -20 * time.Second
+	w.at = w.token.UsefulAfter
+	if err := w.login(); err != nil {
+		t.Fatal(err)
+	}
+	f := wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+	if f.SeedSpent || f.StaleInput != "" || !f.RetryAfter.IsZero() {
+		t.Errorf("fault %+v", f)
+	}
+	w.at = w.at.Add(30 * time.Second)
+	w.mustPost()
+	if w.token.SameValues(old) || w.service.Counts().Documents != 1 {
+		t.Error("the next attempt did not bring the next token for the same document")
+	}
+}
+
+// TestObstinate304 is a service that repeats a dead token for ever: another
+// Termo is tried after some minutes, once it can differ.
+func TestObstinate304(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	if err := w.service.SetFault("stuck-304", -1); err != nil {
+		t.Fatal(err)
+	}
+	w.at = w.token.ExpiresAt.Add(4 * time.Minute)
+	w.session = credential.Credential{}
+	if wantFault(t, w.post(), credential.ReasonBadResponse, "over").SeedSpent {
+		t.Error("another Termo after four minutes")
+	}
+	w.at = w.token.ExpiresAt.Add(6 * time.Minute)
+	if !wantFault(t, w.post(), credential.ReasonBadResponse, "over").SeedSpent {
+		t.Error("no other Termo after six minutes")
+	}
+	w.mustPost()
+	if w.service.Counts().Documents != 2 {
+		t.Error("the Termo was not signed anew")
+	}
+}
+
+// TestExpiresOf304 plays the doubt about the zone of expires with a service
+// that knows the Termo while we know nothing.
+func TestExpiresOf304(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		expires emulator.Expires
+		at      string
+		want    string // empty: no token
+	}{
+		{"GMT", emulator.InGMT, "2026-03-10 12:00:00", "2026-03-11 00:00:01"},
+		{"GMT in the evening", emulator.InGMT, "2026-03-10 22:00:00", "2026-03-11 00:00:01"},
+		{"local, read as GMT", emulator.LocalAsGMT, "2026-03-10 12:00:00", "2026-03-10 21:00:01"},
+		{"local, a moment after", emulator.LocalAsGMT, "2026-03-10 21:01:00", ""},
+		{"local, long after", emulator.LocalAsGMT, "2026-03-10 21:04:00", "2026-03-11 00:00:01"},
+		{"none", emulator.WithoutHeader, "2026-03-10 22:00:00", "2026-03-11 00:00:00"},
+	} {
+		for _, etag := range []emulator.Etag{emulator.Quoted, emulator.Weak, emulator.Unquoted, emulator.Bare} {
+			for _, portuguese := range []bool{false, true} {
+				w := newWorld(t, func(s *emulator.Settings) { s.Expires, s.Etag, s.Portuguese = c.expires, etag, portuguese })
+				w.mustPost()
+				token := w.token.Values[fieldToken]
+				w.at, w.token, w.session = brt(c.at), credential.Credential{}, credential.Credential{}
+				err := w.post()
+				switch {
+				case c.want == "":
+					wantFault(t, err, credential.ReasonBadResponse, "over")
+				case err != nil || !w.token.Values[fieldToken].Equal(token) || !w.token.ExpiresAt.Equal(brt(c.want)):
+					t.Errorf("%s %s: %v, expires %v, want %s", c.name, etag, err, w.token.ExpiresAt.In(brasilia), c.want)
+				}
+			}
+		}
+	}
+}
+
+// TestLocalExpiresIsOutgrown follows one credential over the evening: what the
+// header says as GMT holds until then, what is repeated long after goes on.
+func TestLocalExpiresIsOutgrown(t *testing.T) {
+	w := newWorld(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
+	w.mustPost()
+	token := w.token.Values[fieldToken]
+	w.token = credential.Credential{} // the state was lost
+	w.mustPost()
+	w.at = w.token.UsefulAfter // just after 21:00:01
+	w.session = credential.Credential{}
+	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+	w.at = w.at.Add(3 * time.Minute)
+	w.mustPost()
+	if !w.token.ExpiresAt.Equal(brt("2026-03-11 00:00:01")) || !w.token.Values[fieldToken].Equal(token) {
+		t.Errorf("expires %v", w.token.ExpiresAt.In(brasilia))
+	}
+	w.at = w.token.UsefulAfter
+	w.session = credential.Credential{}
+	w.mustPost()
+	if w.token.Values[fieldToken].Equal(token) || w.service.Counts().Documents != 1 {
+		t.Error("no new token after midnight")
+	}
+}
+
+// TestSlowServiceClockIsNotAZone is a 304 just after an end that a 304 told:
+// three hours must not be added while the clocks may only differ.
+func TestSlowServiceClockIsNotAZone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	w.token = credential.Credential{}
+	w.mustPost() // the expiry is of a 304 now
+	w.skew, w.at = -60*time.Second, w.token.UsefulAfter
+	w.session = credential.Credential{}
+	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+}
+
+func TestTwelveHoursAndOtherForms(t *testing.T) {
+	for name, change := range map[string]func(*emulator.Settings){
+		"12h":          func(s *emulator.Settings) { s.Life = emulator.TwelveHours },
+		"12h, offset":  func(s *emulator.Settings) { s.Life, s.Expiry = emulator.TwelveHours, emulator.WithOffset },
+		"object":       func(s *emulator.Settings) { s.Life, s.DadosObject, s.StatusText = emulator.TwelveHours, true, true },
+		"by parties":   func(s *emulator.Settings) { s.Life, s.CacheBy = emulator.TwelveHours, emulator.ByParties },
+		"same token":   func(s *emulator.Settings) { s.Life, s.SameToken = emulator.TwelveHours, true },
+		"etag as well": func(s *emulator.Settings) { s.Life, s.EtagOn200 = emulator.TwelveHours, true },
+	} {
+		w := newWorld(t, change)
+		w.mustPost()
+		first := w.token
+		if d := first.ExpiresAt.Sub(w.at.Add(12 * time.Hour)); d < 0 || d > time.Second {
+			t.Errorf("%s: expires %v", name, first.ExpiresAt)
+		}
+		w.at, w.session = first.UsefulAfter, credential.Credential{}
+		w.mustPost()
+		if !w.token.ExpiresAt.After(first.ExpiresAt) || w.token.SameValues(first) != (name == "same token") {
+			t.Errorf("%s: the second day %v", name, w.token.ExpiresAt)
+		}
+	}
+}
+
+// TestSessionThatIsRefused asks the engine for another pair, whatever the
+// gateway's words are.
+func TestSessionThatIsRefused(t *testing.T) {
+	names := []string{"session-ended", "session-ended-xml", "session-ended-page"}
+	for _, n := range strings.Fields("003 004 005 013 014 015 025 026 027 037 038 041 045") {
+		names = append(names, "icgerenciador-"+n)
+	}
+	for _, name := range names {
+		w := newWorld(t, nil)
+		w.mustPost()
+		w.fault(name)
+		f := wantFault(t, w.post(), credential.ReasonInvalidRequest, "session")
+		if f.StaleInput != "sessao" || f.SeedSpent {
+			t.Errorf("%s: %+v", name, f)
+		}
+		w.mustPost()
+	}
+	w := newWorld(t, nil)
+	w.mustPost()
+	w.service.EndSessions()
+	wantFault(t, w.post(), credential.ReasonInvalidRequest, "session")
+	if err := w.login(); err != nil {
+		t.Fatal(err)
+	}
+	w.mustPost()
+}
+
+func TestLostAnswerIsPostedAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	for _, name := range []string{"timeout", "drop", "html-502"} {
+		w.fault(name)
+		if f := credential.AsFault(w.post()); !f.Lost || f.SeedSpent {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	w.mustPost()
+	if w.service.Counts().Documents != 1 {
+		t.Error("another Termo was signed")
+	}
+}
+
+func TestCertificatesThatCannotSign(t *testing.T) {
+	for file, want := range map[string]credential.Reason{"expired.pem": credential.ReasonRejected, "future.pem": credential.ReasonInternal} {
+		w := newWorld(t, nil)
+		if err := w.login(); err != nil {
+			t.Fatal(err)
+		}
+		p := w.author.Source.(*procurador)
+		p.certificate.file = "dir/" + file
+		p.certificate.pair.Leaf = ids().expired.Certificate
+		if file == "future.pem" {
+			p.certificate.pair.Leaf = ids().future.Certificate
+		}
+		wantFault(t, w.post(), want, "credentials.cliente.author.certificate.file: the certificate in dir/"+file)
+		if w.service.Counts().Apoiar != 0 {
+			t.Error("a call was made")
+		}
+	}
+}
+
+func TestMissingSession(t *testing.T) {
+	w := newWorld(t, nil)
+	w.session = credential.Credential{Values: map[string]credential.Secret{fieldAccessToken: credential.NewSecret("x")}}
+	wantFault(t, w.post(), credential.ReasonInternal, "session")
+}
+
+// TestSpread has thousands of authors use most of a minute, each its own.
+func TestSpread(t *testing.T) {
+	b := &backend{contratante: party{testContratante, "X"}, authors: 5000}
+	seconds := map[int]int{}
+	for i := range 5000 {
+		p := procurador{backend: b, author: party{number: fmt.Sprintf("%011d", i)}}
+		d := p.offset()
+		if d != p.offset() || d < time.Second || d >= 51*time.Second {
+			t.Fatalf("offset %v", d)
+		}
+		seconds[int(d/time.Second)]++
+	}
+	for s := 1; s <= 50; s++ {
+		if n := seconds[s]; n < 60 || n > 145 {
+			t.Errorf("second %d has %d of 5000", s, n)
+		}
+	}
+}
+
+func TestRehearsal(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	got := w.author.Source.(*procurador).Rehearse(credential.Request{At: w.at})
+	if !got.ExpiresAt.Equal(w.token.ExpiresAt) || !got.UsefulAfter.Equal(w.token.UsefulAfter) || fmt.Sprint(got.Limits) != fmt.Sprint(w.token.Limits) {
+		t.Errorf("rehearsed %v, was %v", got, w.token)
+	}
+	if got := w.pair.Source.(*pair).Rehearse(credential.Request{At: w.at}); got.ExpiresAt.Sub(w.at) != time.Hour || len(got.Limits) != 1 {
+		t.Errorf("rehearsed %v", got)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, p := range []credential.Prober{w.pair.Source.(credential.Prober), w.author.Source.(credential.Prober)} {
+		if err := p.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for name, want := range map[string]credential.Reason{"html": credential.ReasonBadResponse, "html-502": credential.ReasonServer, "redirect": credential.ReasonBadResponse, "throttled": credential.ReasonThrottled} {
+			w.fault(name)
+			wantFault(t, p.Probe(t.Context()), want, "")
+		}
+		if err := w.service.SetFault("drop", -1); err != nil {
+			t.Fatal(err)
+		}
+		wantFault(t, p.Probe(t.Context()), credential.ReasonNetwork, "")
+		_ = w.service.SetFault("", 0)
+	}
+	if c := w.service.Counts(); c.Sessions+c.Tokens != 0 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+// TestNothingIsShown looks for secrets in what a fault says and in a
+// credential as it is printed.
+func TestNothingIsShown(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustPost()
+	text := fmt.Sprintf("%v %+v %#v", w.token, w.token, w.token)
+	if data, err := json.Marshal(w.token); err == nil {
+		text += string(data)
+	}
+	for _, secret := range []string{w.token.Values[fieldToken].Reveal(), "termoDeAutorizacao", w.session.Values[fieldJWT].Reveal()} {
+		if strings.Contains(text, secret) {
+			t.Error("a credential shows a secret")
+		}
 	}
 }
