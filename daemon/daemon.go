@@ -78,6 +78,7 @@ type Daemon struct {
 	report  *report.Reporter
 	gather  prometheus.Gatherer
 	watcher *watch.Watcher
+	clocks  *clockNotes // of an examination; nil in a daemon
 	seed    [32]byte
 
 	// reloading serialises configurations; live guards what readers see of the

@@ -80,6 +80,9 @@ type clockWatch struct {
 // RoundTrip implements http.RoundTripper.
 func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.base.RoundTrip(req)
+	if err == nil && c.daemon.clocks != nil {
+		c.daemon.clocks.note(c.provider, resp.Header)
+	}
 	if err == nil && c.daemon.metrics != nil {
 		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 			c.daemon.metrics.ObserveClock(c.provider, time.Until(date))

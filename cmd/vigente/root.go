@@ -31,7 +31,7 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultHelpFlag() // else --help before another flag swallows it
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.reloadCommand(), a.showCommand(),
-		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.emulateCommand(), a.demoCommand(),
+		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
 		a.versionCommand(), a.manCommand(),
 	)
 	return root

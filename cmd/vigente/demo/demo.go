@@ -160,9 +160,9 @@ func put(name, content string) error {
 // introduce says what runs and what to look at.
 func introduce(w io.Writer, dir, page string, stations []station) {
 	fmt.Fprintf(w, "Vigente keeps short-lived tokens of emulated backends in force.\n\n")
-	fmt.Fprintf(w, "  status page  http://%s/\n  metrics      http://%s/metrics\n  folder       %s\n", page, page, dir)
+	fmt.Fprintf(w, "  status page      http://%s/\n  metrics          http://%s/metrics\n  folder           %s\n", page, page, dir)
 	for _, s := range stations {
-		fmt.Fprintf(w, "  %-12s %s\n", s.kind, s.look)
+		fmt.Fprintf(w, "  %-16s %s\n", s.kind, s.look)
 	}
 	fmt.Fprintf(w, "\nTry, in another terminal:\n")
 	fmt.Fprintf(w, "  %s status -c %s/config.toml\n", command(), dir)

@@ -1,0 +1,218 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// Finding is what one check of the doctor found.
+type Finding struct {
+	// Check names what was looked at: "state", "sink till", "hook till",
+	// "provider vault".
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	// Detail says what is wrong and what to do, or what was found good.
+	Detail string `json:"detail"`
+}
+
+// Bounds of an examination.
+const (
+	checkTime    = 10 * time.Second
+	checksAtOnce = 16
+	clockTrouble = 30 * time.Second
+)
+
+// Examine proves, as the present user and in the present sandbox, that the
+// state and every sink can be written, every hook found and every backend
+// reached. It renews nothing, changes no sink and needs no running daemon; one
+// that runs is not disturbed.
+func Examine(ctx context.Context, opt Options) ([]Finding, error) {
+	return examine(ctx, opt, func(e *examination) {
+		e.state()
+		for _, s := range e.plan.Sinks {
+			e.sink(s)
+		}
+		e.providers()
+	})
+}
+
+// Probe is the part of Examine that reaches the backends.
+func Probe(ctx context.Context, opt Options) ([]Finding, error) {
+	return examine(ctx, opt, (*examination).providers)
+}
+
+// examination collects findings in the order in which they were asked for.
+type examination struct {
+	ctx    context.Context //nolint:containedctx // lives for one call
+	cfg    *config.Config
+	plan   *refresh.Plan
+	clocks *clockNotes
+
+	running sync.WaitGroup
+	bound   chan struct{}
+	found   []*Finding
+}
+
+func examine(ctx context.Context, opt Options, work func(*examination)) ([]Finding, error) {
+	d := &Daemon{opt: opt, log: zap.NewNop(), clocks: &clockNotes{}}
+	cfg, plan, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID})
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	e := &examination{ctx: ctx, cfg: cfg, plan: plan, clocks: d.clocks, bound: make(chan struct{}, checksAtOnce)}
+	work(e)
+	e.running.Wait()
+	out := make([]Finding, len(e.found))
+	for i, f := range e.found {
+		out[i] = *f
+	}
+	return out, context.Cause(ctx)
+}
+
+// check runs one check beside the others; good is said when it finds nothing.
+func (e *examination) check(name, good string, look func(ctx context.Context) error) {
+	f := &Finding{Check: name}
+	e.found = append(e.found, f)
+	e.running.Go(func() {
+		e.bound <- struct{}{}
+		defer func() { <-e.bound }()
+		ctx, cancel := context.WithTimeout(e.ctx, checkTime)
+		defer cancel()
+		if err := look(ctx); err != nil {
+			f.Detail = err.Error()
+			return
+		}
+		f.OK, f.Detail = true, good
+	})
+}
+
+// state looks at the state directory without opening what a running daemon
+// holds.
+func (e *examination) state() {
+	dir := e.cfg.Daemon.StateDir
+	e.check("state", dir+" can be written", func(context.Context) error {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make %s: %w (expected a folder of the daemon's user; under systemd StateDirectory=vigente makes it)", dir, reasonOfPath(err))
+		}
+		f, err := os.CreateTemp(dir, ".doctor-*")
+		if err != nil {
+			return sandboxed(dir, fmt.Errorf("write to %s: %w (expected a folder of the daemon's user)", dir, reasonOfPath(err)))
+		}
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	})
+}
+
+func (e *examination) sink(s refresh.SinkSpec) {
+	if p, ok := s.Sink.(credential.Preflighter); ok {
+		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
+			if err := p.Preflight(ctx); err != nil {
+				return sandboxed(filepath.Dir(s.Path), credential.AsFault(err))
+			}
+			return nil
+		})
+	}
+	if h, ok := s.Hook.(interface{ Resolve() error }); ok {
+		e.check("hook "+s.Name, "its command is there", func(context.Context) error { return h.Resolve() })
+	}
+}
+
+// providers reaches every backend once, whatever the number of its credentials.
+func (e *examination) providers() {
+	for _, p := range e.plan.Providers {
+		var prober credential.Prober
+		for _, c := range e.plan.Credentials {
+			if one, ok := c.Source.(credential.Prober); ok && c.Provider == p.Name {
+				prober = one
+				break
+			}
+		}
+		if prober == nil {
+			f := Finding{Check: "provider " + p.Name, OK: true, Detail: "no credential of it is configured, so it was not called"}
+			e.found = append(e.found, &f)
+			continue
+		}
+		e.check("provider "+p.Name, "its backend answers, and the clocks agree", func(ctx context.Context) error {
+			if err := prober.Probe(ctx); err != nil {
+				return credential.AsFault(err)
+			}
+			if off := e.clocks.of(p.Name); off.Abs() > clockTrouble {
+				return fmt.Errorf("its clock and ours are %s apart: look at the time service of this machine (timedatectl)", off.Abs().Round(time.Second))
+			}
+			return nil
+		})
+	}
+}
+
+// sandboxed adds what a service's sandbox needs to let the folder be written.
+func sandboxed(folder string, err error) error {
+	if !errors.Is(err, unix.EROFS) && !readOnly(folder) {
+		return err
+	}
+	return fmt.Errorf("%w; under systemd add a drop-in with [Service] ReadWritePaths=%s", err, folder)
+}
+
+// readOnly reports whether the folder lies on a file system that is mounted
+// read-only, as a sandbox does.
+func readOnly(folder string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(folder, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0
+}
+
+// reasonOfPath drops the path, which the message around it says already.
+func reasonOfPath(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+// clockNotes keeps the last offset of each provider's clock.
+type clockNotes struct {
+	mu  sync.Mutex
+	off map[string]time.Duration
+}
+
+func (c *clockNotes) note(provider string, header http.Header) {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.off == nil {
+		c.off = map[string]time.Duration{}
+	}
+	c.off[provider] = time.Until(date)
+}
+
+func (c *clockNotes) of(provider string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.off[provider]
+}
+
+// Healthy reports whether every finding is good, and names those that are not.
+func Healthy(findings []Finding) (bool, string) {
+	var bad []string
+	for _, f := range findings {
+		if !f.OK {
+			bad = append(bad, f.Check)
+		}
+	}
+	return len(bad) == 0, strings.Join(bad, ", ")
+}

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	tss "github.com/vigented/vigente/providers/tss/emulator"
+)
+
+func TestDoctorFindsWhatWouldFailAndTouchesNothing(t *testing.T) {
+	tills, vault := tss.New(tss.Options{}), newVault(time.Hour)
+	w := furnish(t, tills, vault, "")
+	code, out, errs := w.run("doctor")
+	if code != 0 || strings.Count("\n"+out, "\nok ") != 6 {
+		t.Errorf("exits %d on a sound installation:\n%s%s", code, out, errs)
+	}
+	w.write("till/appserver.ini", "[OTHER]\r\n")
+	w.configure(strings.Replace(both(w.tssURL(t), w.vaultURL(t), "on_change = { command = [\"/nothing/here\"] }\n"), w.vaultURL(t), "http://127.0.0.1:1", 1))
+	code, out, _ = w.run("doctor", "--json")
+	var findings []struct {
+		Check, Detail string
+		OK            bool
+	}
+	if err := json.Unmarshal([]byte(out), &findings); err != nil {
+		t.Fatalf("no JSON: %v\n%s", err, out)
+	}
+	bad := map[string]bool{}
+	for _, f := range findings {
+		bad[f.Check] = !f.OK
+		if f.Detail == "" {
+			t.Errorf("%s says nothing", f.Check)
+		}
+	}
+	if code != 1 || !bad["sink till"] || !bad["hook file"] || !bad["provider vault"] || bad["provider tss"] || bad["sink env"] || bad["state"] {
+		t.Errorf("exits %d with %s", code, out)
+	}
+	if tills.Renewals(shop) != 0 || vault.Counts().TokenRequests != 0 {
+		t.Error("the doctor renewed something")
+	}
+	if entries, err := os.ReadDir(w.path("out")); err != nil || len(entries) != 0 {
+		t.Errorf("the doctor left %v, %v", entries, err)
+	}
+}
+
+func TestSimulateShowsLapsesOfTheUsersOwnConfiguration(t *testing.T) {
+	w := furnish(t, tss.New(tss.Options{}), newVault(time.Hour), "")
+	code, out, errs := w.run("simulate", "--from", "2026-01-01T00:00:00Z", "--for", "10d", "--outage", "vault=2d+6h", "--suspend", "5d+9h")
+	if code != 0 {
+		t.Fatalf("exits %d: %s", code, errs)
+	}
+	if strings.Count(out, "LAPSED  vault for ") != 2 || !strings.Contains(out, "provider vault: ") {
+		t.Errorf("shows\n%s", out)
+	}
+	if code, out, _ := w.run("simulate", "--for", "10d"); code != 0 || strings.Contains(out, "LAPSED  vault") {
+		t.Errorf("without a fault it exits %d and shows\n%s", code, out)
+	}
+	if code, _, errs := w.run("simulate", "--outage", "vault"); code != 2 || !strings.Contains(errs, "START+LENGTH") {
+		t.Errorf("a wrong flag exits %d with %q", code, errs)
+	}
+}
