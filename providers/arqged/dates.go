@@ -117,11 +117,12 @@ func unixReading(text string) []reading {
 // clockReadings puts a date together with the rest of its text: hours, minutes,
 // seconds, fraction, and what follows.
 func clockReadings(year, month, day string, rest []string, monthFirst bool, zones []zone) []reading {
-	hour, tail, ok := rest[0], strings.TrimSpace(rest[4]), true
-	h := number(hour)
+	tail := strings.TrimSpace(rest[4])
+	h := number(rest[0])
 	if m := halfOfDay.FindStringSubmatch(tail); m != nil {
-		if h, ok = twelveHours(h, m[1]); !ok || hour == "" {
-			return nil
+		var ok bool
+		if h, ok = twelveHours(h, m[1]); !ok {
+			return nil // without an hour too, which is read as 0
 		}
 		tail = strings.TrimSpace(m[2])
 	}

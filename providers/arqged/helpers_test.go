@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/kit"
 )
 
@@ -170,9 +169,4 @@ func sound(t testing.TB, h http.Handler, provider, cred string) opened {
 		t.Fatalf("the configuration was refused: %q", o.faults)
 	}
 	return o
-}
-
-// emulated returns an emulator on a clock of its own.
-func emulated(set emulator.Settings, at *time.Time) *emulator.Server {
-	return emulator.New(set, func() time.Time { return *at })
 }

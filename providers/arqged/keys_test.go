@@ -17,9 +17,11 @@ func TestKeysTakeTurns(t *testing.T) {
 		key    string
 		reason credential.Reason
 	}{
-		{testKey1, credential.ReasonServer}, {testKey2, credential.ReasonRejected},
+		{testKey1, credential.ReasonServer},
+		{testKey2, credential.ReasonRejected},
 		// By hand, later: both are tried again.
-		{testKey1, credential.ReasonServer}, {testKey2, credential.ReasonRejected},
+		{testKey1, credential.ReasonServer},
+		{testKey2, credential.ReasonRejected},
 	}
 	for i, w := range want {
 		_, f := refreshed(t, o, credential.Request{})

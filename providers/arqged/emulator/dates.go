@@ -74,6 +74,7 @@ func (x *exchange) date(t time.Time, form DateForm) any {
 		t, suffix = t.Add(-3*time.Hour), "-03:00"
 	case HidesOffset:
 		t = t.Add(-3 * time.Hour)
+	case HidesUTC:
 	}
 	instant := t // what the clock on the wall shows, for forms that have no zone
 	if x.set.Zone == SaysOffset || x.set.Zone == HidesOffset {
@@ -116,6 +117,7 @@ func (x *exchange) date(t time.Time, form DateForm) any {
 		return nil
 	case NoDate:
 		return ""
+	case Nonsense:
 	}
 	return "em breve"
 }
