@@ -21,6 +21,8 @@ import (
 func TestExitCodes(t *testing.T) {
 	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
 	silent := &fakeBackend{err: errSilent}
+	failing := &fakeBackend{view: healthy()}
+	failing.view.Credentials[0].State = refresh.Failing
 	broken := &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
 	tests := []struct {
 		args    string
@@ -56,6 +58,7 @@ func TestExitCodes(t *testing.T) {
 		{"status --check till", bad, nil, 0, ""},
 		{"status --check nada", good, nil, 2, "nada"},
 		{"status --check", nil, nil, 4, ""},
+		{"status --check", failing, nil, 5, "credential loja: failing: renewal fails\n"},
 		{"status --json --check", bad, nil, 5, "sink api"},
 
 		{"explain loja", good, nil, 0, ""},
@@ -65,6 +68,7 @@ func TestExitCodes(t *testing.T) {
 		{"explain loja", nil, nil, 4, ""},
 
 		{"wait loja", good, nil, 0, ""},
+		{"wait loja", failing, nil, 0, ""},
 		{"wait", good, nil, 2, ""},
 		{"wait nada", good, nil, 2, "nada"},
 		{"wait loja", nil, nil, 4, "vigente: no daemon is running"},

@@ -11,7 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +25,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/providers/kit"
 )
 
 func TestRunEndsWellOnSignals(t *testing.T) {
@@ -62,17 +66,53 @@ func TestRunReloadsOnHangup(t *testing.T) {
 	}
 }
 
-// TestRunSurvivesEarlySignals sends signals while the daemon is being opened:
-// their default action would kill the test.
+// TestMain is also the daemon of TestDaemonOutlivesTheReaderOfItsLog.
+func TestMain(m *testing.M) {
+	if os.Getenv("VIGENTE_TEST_LOG_WITHOUT_READER") == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	d := &fakeService{run: func(context.Context) error {
+		for range 3 {
+			_, _ = os.Stderr.WriteString("a line\n") // EPIPE, and by default SIGPIPE
+		}
+		stop()
+		return nil
+	}}
+	os.Exit(Main(ctx, &Process{
+		Args: []string{"run", "-c", "/nonexistent"}, Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr,
+		open:   func(daemon.Options) (service, error) { return d, nil },
+		harden: func() error { return nil },
+	}))
+}
+
+// TestDaemonOutlivesTheReaderOfItsLog needs a process of its own: the default
+// action of a broken pipe is the end of it.
+func TestDaemonOutlivesTheReaderOfItsLog(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), "VIGENTE_TEST_LOG_WITHOUT_READER=1")
+	child.Stderr = writer
+	_ = reader.Close()
+	err = child.Run()
+	_ = writer.Close()
+	if err != nil {
+		t.Errorf("the daemon ended with %v", err)
+	}
+}
+
+// TestRunSurvivesEarlySignals sends a signal while the daemon is being opened:
+// its default action would kill the test.
 func TestRunSurvivesEarlySignals(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(t.Context())
 	open := w.open
 	w.open = func(opt daemon.Options) (service, error) {
-		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGPIPE} {
-			if err := syscall.Kill(os.Getpid(), signal); err != nil {
-				return nil, err
-			}
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			return nil, err
 		}
 		return open(opt)
 	}
@@ -283,6 +323,38 @@ func TestEmulate(t *testing.T) {
 	stop()
 	if code := <-ended; code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// recorder is an emulator that notes its switches.
+type recorder struct {
+	http.Handler
+	has, set []string
+}
+
+func (r *recorder) Faults() []kit.FaultSwitch {
+	var list []kit.FaultSwitch
+	for _, name := range r.has {
+		list = append(list, kit.FaultSwitch{Name: name})
+	}
+	return list
+}
+
+func (r *recorder) SetFault(name string, times int) error {
+	r.set = append(r.set, name+" "+strconv.Itoa(times))
+	return nil
+}
+
+func TestFaultsAreSwitchedOnWhereTheyExist(t *testing.T) {
+	first, second := &recorder{has: []string{"slow", "cut"}}, &recorder{has: []string{"slow"}}
+	stages := []stage{{emulator: first}, {emulator: second}}
+	for _, fault := range []string{"slow", "cut=3"} {
+		if err := switchOn(stages, fault); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(first.set, []string{"slow -1", "cut 3"}) || !slices.Equal(second.set, []string{"slow -1"}) {
+		t.Errorf("%v %v", first.set, second.set)
 	}
 }
 
