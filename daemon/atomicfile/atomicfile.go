@@ -129,8 +129,10 @@ func (j *job) patience(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errChanged):
 		if j.conflicts++; j.conflicts >= conflictLimit {
-			return &Error{Op: "replace", Path: j.at.path(), Kind: Conflict,
-				Err: errors.New("another program changed the file at the same moment, again and again")}
+			return &Error{
+				Op: "replace", Path: j.at.path(), Kind: Conflict,
+				Err: errors.New("another program changed the file at the same moment, again and again"),
+			}
 		}
 		return j.sys.wait(ctx, time.Millisecond<<(2*j.conflicts))
 	case errors.Is(err, errOpened), errors.Is(err, errEmptied):
@@ -175,8 +177,10 @@ func (j *job) round(ctx context.Context) (Result, error) {
 // written.
 func (j *job) content(t *target) ([]byte, error) {
 	if !t.exists && !j.opt.Create {
-		return nil, &Error{Op: "write", Path: j.at.path(), Kind: Missing,
-			Err: errors.New("the file does not exist, and creating it is not allowed here")}
+		return nil, &Error{
+			Op: "write", Path: j.at.path(), Kind: Missing,
+			Err: errors.New("the file does not exist, and creating it is not allowed here"),
+		}
 	}
 	content, err := j.edit(bytes.Clone(t.content), t.exists)
 	switch {

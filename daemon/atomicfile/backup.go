@@ -22,7 +22,7 @@ func (j *job) backup(t *target) error {
 	if err != nil {
 		return j.backupFault(path, err)
 	}
-	defer x.drop()
+	defer x.discard()
 	if err := x.fill(t.content, path); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (j *job) tryTemporary(t *target) error {
 	if err != nil {
 		return err
 	}
-	defer x.drop()
+	defer x.discard()
 	if err := j.dress(x, t); err != nil {
 		return err
 	}

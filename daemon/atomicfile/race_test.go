@@ -391,7 +391,7 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil) // the pace of that program, not a wait for anything
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil) // the pace of that program, not a wait for anything
 		}
 	}()
 	ours := 0
@@ -455,7 +455,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 			if !appendByRename(t, path, fmt.Sprintf("foreign %d\n", appended)) {
 				return
 			}
-			unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the foreign program, not a wait for anything
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the foreign program, not a wait for anything
 		}
 	})
 	for _, key := range []string{"one", "two"} {

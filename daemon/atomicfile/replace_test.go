@@ -131,8 +131,8 @@ func TestReplaceRefuses(t *testing.T) {
 	}{
 		{path: fifo, words: "named pipe"},
 		{path: socket, words: "socket"},
-		{path: folder, words: "folder"},
-		{path: folder + "/", words: "folder"},
+		{path: folder, words: "it is a folder"},
+		{path: folder + "/", words: "it is a folder"},
 		{path: dir + "/.", words: "folder"},
 		{path: folder + "/..", words: "folder"},
 		{path: "/", words: "folder"},
@@ -379,8 +379,10 @@ func accessList(bits byte) []byte {
 		return []byte{tag, 0, perm, 0, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
 	}
 	const none = 0xffffffff
-	return bytes.Join([][]byte{{2, 0, 0, 0},
-		entry(0x01, 6, none), entry(0x02, bits, 1234), entry(0x04, 4, none), entry(0x10, 7, none), entry(0x20, 0, none)}, nil)
+	return bytes.Join([][]byte{
+		{2, 0, 0, 0},
+		entry(0x01, 6, none), entry(0x02, bits, 1234), entry(0x04, 4, none), entry(0x10, 7, none), entry(0x20, 0, none),
+	}, nil)
 }
 
 func TestErrorSaysWhatAndWhy(t *testing.T) {

@@ -197,11 +197,15 @@ func (w *walk) openFault(path string, err error) *Error {
 	case isAny(err, unix.ENOENT):
 		return &Error{Op: "open the folder", Path: path, Kind: Missing, Err: fmt.Errorf("%w (create it, or correct the path)", err)}
 	case isAny(err, unix.EACCES):
-		return &Error{Op: "search the folder", Path: w.folder, Kind: Unwritable,
-			Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre())}
+		return &Error{
+			Op: "search the folder", Path: w.folder, Kind: Unwritable,
+			Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre()),
+		}
 	case isAny(err, unix.ENOTDIR, unix.ELOOP):
-		return &Error{Op: "open the folder", Path: path, Kind: Conflict,
-			Err: errors.New("another program put something else in its place at this moment")}
+		return &Error{
+			Op: "open the folder", Path: path, Kind: Conflict,
+			Err: errors.New("another program put something else in its place at this moment"),
+		}
 	}
 	return fault("open", path, err)
 }

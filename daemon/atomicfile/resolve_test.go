@@ -159,6 +159,26 @@ func TestExposedFolders(t *testing.T) {
 	}
 }
 
+// What root's group may write is root's, whoever we are; what our own group may
+// write is ours.
+func TestGroupsThatCount(t *testing.T) {
+	needRoot(t)
+	tr := newTree(t)
+	chmod(t, tr.links, 0o775)
+	chmod(t, tr.files, 0o777)
+	for gid, fine := range map[int]bool{0: true, nobody: true, 1234: false} {
+		own(t, tr.links, 0, gid)
+		as(t, nobody, nobody, func() {
+			_, err := quick().resolve(t.Context(), filepath.Join(tr.links, "f"))
+			if !fine {
+				wantError(t, err, Refused, tr.links)
+			} else if err != nil {
+				t.Errorf("group %d: %v", gid, err)
+			}
+		})
+	}
+}
+
 func TestExposedFolderIsNamed(t *testing.T) {
 	needRoot(t)
 	tr := newTree(t)

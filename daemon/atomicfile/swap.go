@@ -11,7 +11,7 @@ import (
 func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, error) {
 	x, err := j.newTemporary()
 	if err == nil {
-		defer x.drop()
+		defer x.discard()
 		err = j.dress(x, t)
 	}
 	if u, ok := inPlaceAllowed(err); ok && t.exists {
@@ -136,8 +136,10 @@ func (j *job) undo(x *temporary) error {
 	// What another program wrote now lies under the temporary name: keep it.
 	name := x.name
 	x.name = ""
-	return late(&Error{Op: "put back what another program wrote to", Path: j.at.path(), Kind: IO,
-		Err: fmt.Errorf("%w (it lies in the same folder as %s)", changedOr(err), name)})
+	return late(&Error{
+		Op: "put back what another program wrote to", Path: j.at.path(), Kind: IO,
+		Err: fmt.Errorf("%w (it lies in the same folder as %s)", changedOr(err), name),
+	})
 }
 
 // publish gives a new file its name, unless a file of that name has appeared.

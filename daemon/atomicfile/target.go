@@ -150,8 +150,10 @@ func (j *job) pin(t *target) error {
 	attributes := j.sys.attributes(j.at.dir, j.at.name)
 	switch {
 	case attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0:
-		return &Error{Op: "write", Path: j.at.path(), Kind: Unwritable,
-			Err: fmt.Errorf("%w: the file is immutable or append-only (take that off with chattr -i -a)", unix.EPERM)}
+		return &Error{
+			Op: "write", Path: j.at.path(), Kind: Unwritable,
+			Err: fmt.Errorf("%w: the file is immutable or append-only (take that off with chattr -i -a)", unix.EPERM),
+		}
 	case t.st.Nlink > 1:
 		t.pinned = "it has several hard links"
 		owned := j.at.st.Uid == 0 || j.at.st.Uid == uint32(unix.Geteuid()) || j.at.st.Uid == t.st.Uid

@@ -57,13 +57,13 @@ func (j *job) newTemporary() (*temporary, error) {
 		}
 		locked := j.sys.lock(x.fd)
 		if x.st, err = j.sys.stat(x.fd); err != nil {
-			x.drop()
+			x.discard()
 			return nil, fault("create a temporary file in", j.at.folder, err)
 		}
 		if !isAny(locked, unix.EAGAIN) && x.st.Nlink > 0 {
 			return x, nil
 		}
-		x.drop() // A sweep took it for a left-over in its first instant.
+		x.discard() // A sweep took it for a left-over in its first instant.
 	}
 	return nil, fault("create a temporary file in", j.at.folder, unix.EEXIST)
 }
@@ -163,6 +163,10 @@ func (x *temporary) drop() error {
 	x.fd = -1
 	return err
 }
+
+// discard is drop for those who have something else to report: what cannot be
+// removed is left to Sweep.
+func (x *temporary) discard() { _ = x.drop() }
 
 // inPlaceAllowed reports whether err leaves the way of writing in place.
 func inPlaceAllowed(err error) (*unfit, bool) { return errors.AsType[*unfit](err) }

@@ -23,34 +23,35 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// role tells a copy of the test binary what to do, with the state in the
-// directory of the second variable.
-const (
-	role    = "VIGENTE_STORE_TEST_ROLE"
-	roleDir = "VIGENTE_STORE_TEST_DIR"
-)
+// role tells a copy of the test binary what to do, with the state in its
+// working directory.
+const role = "VIGENTE_STORE_TEST_ROLE"
 
 // TestMain lets the test binary play the other process.
 func TestMain(m *testing.M) {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
 	switch os.Getenv(role) {
 	case "open":
-		if _, err := Open(os.Getenv(roleDir), Options{}); err != nil {
-			fmt.Println(err)
+		if _, err := Open(dir, Options{}); err != nil {
+			fmt.Fprintln(os.Stdout, err)
 		} else {
-			fmt.Println("opened")
+			fmt.Fprintln(os.Stdout, "opened")
 		}
 	case "save":
-		saveForEver(os.Getenv(roleDir))
+		saveForEver(dir)
 	case "create":
 		for {
-			s, err := Open(os.Getenv(roleDir), Options{Key: &[32]byte{5}})
+			s, err := Open(dir, Options{Key: &[32]byte{5}})
 			if err != nil {
-				fmt.Println(err)
+				fmt.Fprintln(os.Stdout, err)
 				return
 			}
-			fmt.Println("open")
+			fmt.Fprintln(os.Stdout, "open")
 			_ = s.Close()
-			_ = os.Remove(filepath.Join(os.Getenv(roleDir), fileName))
+			_ = os.Remove(filepath.Join(dir, fileName))
 		}
 	default:
 		os.Exit(m.Run())
@@ -61,7 +62,7 @@ func TestMain(m *testing.M) {
 func saveForEver(dir string) {
 	s, err := Open(dir, Options{})
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		return
 	}
 	var out sync.Mutex
@@ -75,7 +76,7 @@ func saveForEver(dir string) {
 					return
 				}
 				out.Lock()
-				fmt.Printf("%d %d\n", i, n)
+				fmt.Fprintf(os.Stdout, "%d %d\n", i, n)
 				out.Unlock()
 			}
 		})
@@ -90,7 +91,7 @@ func play(t *testing.T, what, dir string) (*exec.Cmd, io.Reader) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), role+"="+what, roleDir+"="+dir)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), role+"="+what)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
