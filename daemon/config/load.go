@@ -58,6 +58,8 @@ func Load(path string, opt Options) (*Config, []section.Fault) {
 			l.included(name)
 		}
 		l.report(main.Finish()...)
+	} else if s := salvage(path, data, l.config.reader); s != nil {
+		l.tables[tableDaemon] = s
 	}
 	l.settle()
 	l.config.Hash = hex.EncodeToString(l.hash.Sum(nil))

@@ -1,0 +1,39 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/section"
+)
+
+var (
+	daemonHeader = regexp.MustCompile(`^\[\s*daemon\s*\]\s*(#.*)?$`)
+	placeKey     = regexp.MustCompile(`^(state_dir|control_socket)\s*=`)
+)
+
+// salvage finds the lines of [daemon] that say where the running daemon is to
+// be found, in a main file that is no TOML. Whoever has just broken that file
+// asks for the status next, and must not be told that no daemon runs. It returns
+// nil where the lines cannot be told; nothing here is ever run.
+func salvage(name string, data []byte, reader *section.Reader) *section.Section {
+	var kept strings.Builder
+	inside := false
+	for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) {
+		text := strings.TrimSpace(string(line))
+		switch {
+		case strings.HasPrefix(text, "["):
+			inside = daemonHeader.MatchString(text)
+		case inside && placeKey.MatchString(text):
+			if _, faults := section.ParseFile(name, []byte(text), reader); len(faults) == 0 {
+				kept.WriteString(text + "\n")
+			}
+		}
+	}
+	s, faults := section.ParseFile(name, []byte("[daemon]\n"+kept.String()), reader)
+	if s == nil || len(faults) > 0 {
+		return nil
+	}
+	return s.Object(tableDaemon)
+}
