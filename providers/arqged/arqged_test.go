@@ -2,6 +2,7 @@ package arqged
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -270,5 +271,19 @@ func TestProbe(t *testing.T) {
 	cancel()
 	if err := sound(t, good(), leastProvider, "").source.Probe(ctx); err == nil {
 		t.Error("a backend that cannot be reached is reached")
+	}
+}
+
+// TestTheClaimOfAJWTExplainsTheDates: a token that lives for another time than
+// was asked for still tells how the dates beside it are written.
+func TestTheClaimOfAJWTExplainsTheDates(t *testing.T) {
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"exp":946771200}`)) // a day
+	s := &scribe{status: 201, body: `{"Token":"e30.` + claims + `.c","ExpiracaoToken":"01/02/2000 00:00:00","RefreshToken":"r","ExpiracaoRefreshToken":"04/02/2000 00:00:00","IdUsuario":"u"}`}
+	got, f := refreshed(t, sound(t, s, leastProvider, ""), credential.Request{})
+	if f != nil || got.ExpiresAt.Sub(testAt) != 24*time.Hour {
+		t.Fatalf("%v, expires %v", f, got.ExpiresAt)
+	}
+	if want := time.Date(2000, 4, 2, 0, 0, 0, 0, time.UTC); len(got.Limits) != 1 || !got.Limits[0].EndsAt.Equal(want) {
+		t.Errorf("limits %+v, want %v", got.Limits, want)
 	}
 }
