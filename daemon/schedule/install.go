@@ -21,6 +21,7 @@ type Memory struct {
 // way: one that is gone is reported by the Fold that ends it.
 func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
 	b.see(now)
+	b.installs++
 	b.installGroups(groups, memory.Providers)
 	wanted := make(map[Key]bool, len(tasks))
 	b.dependents = make(map[string][]*entry, len(tasks))
@@ -28,7 +29,7 @@ func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Mem
 		wanted[t.Key] = true
 		e := b.entries[t.Key]
 		if e == nil {
-			e = &entry{task: t, rec: memory.Records[t.Key]}
+			e = &entry{task: t, rec: memory.Records[t.Key], bornIn: b.installs}
 			b.entries[t.Key] = e
 		}
 		b.adopt(e, t, now)

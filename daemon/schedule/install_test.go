@@ -90,6 +90,33 @@ func TestBackBeforeItsEnd(t *testing.T) {
 	r.nextAt("a", 45*time.Minute, whyRenewBefore)
 }
 
+func TestACredentialThatIsBackIsAnotherOne(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"), delivering("s", "a", "b"), delivering("u", "a"))
+	r.expect("a b")
+	r.obtain("a", time.Hour)
+	r.obtain("b", time.Hour)
+	r.expect("sink:s sink:u") // and they hang
+	_, a := r.Token("a")
+	_, b := r.Token("b")
+	r.install(p8, obtaining("b"), delivering("s", "b"))
+	r.install(p8, obtaining("a"), obtaining("b"), delivering("s", "a", "b"), delivering("u", "a"))
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	if _, again := r.Token("a"); again != a {
+		t.Fatalf("mark %+v after %+v; the test needs equal ones", again, a)
+	}
+	marks := map[string]Mark{"a": a, "b": b}
+	r.end("sink:s", Result{Called: true, Changed: true, Delivered: marks})
+	r.end("sink:u", Result{Called: true, Changed: true, Delivered: map[string]Mark{"a": a}})
+	if len(marks) != 2 {
+		t.Error("the board changed what it was given")
+	}
+	if s := r.look("sink:s").Record.Delivered; s["b"] != b || len(s) != 1 {
+		t.Errorf("marks %+v, want b's alone", s)
+	}
+	r.expect("sink:s sink:u")
+}
+
 func TestProviderThatIsGoneWithACallUnderWay(t *testing.T) {
 	r := newRig(t, []Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b"), obtaining("x", in("q")))
 	r.expect("a x")

@@ -18,6 +18,7 @@ package schedule
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 
 	"github.com/vigented/vigente/daemon/credential"
@@ -25,14 +26,15 @@ import (
 
 // Board holds every task, its record and its place in time.
 type Board struct {
-	seed    uint64
-	seen    time.Time     // when it was asked last
-	behind  time.Duration // by how much the clock went back since tasks were put right
-	entries map[Key]*entry
-	groups  map[string]*group
-	timed   queue // what is planned, by instant
-	gates   gates // groups with waiting tasks, by instant
-	closed  [3]bool
+	seed     uint64
+	seen     time.Time     // when it was asked last
+	behind   time.Duration // by how much the clock went back since tasks were put right
+	installs uint64
+	entries  map[Key]*entry
+	groups   map[string]*group
+	timed    queue // what is planned, by instant
+	gates    gates // groups with waiting tasks, by instant
+	closed   [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
 }
@@ -48,9 +50,11 @@ type entry struct {
 	why   Why
 	// dueAt is when it became due, while it waits or runs.
 	dueAt time.Time
-	// startedAt is when it was handed out last.
-	startedAt time.Time
-	running   bool
+	// startedAt is when it was handed out last, startedIn under which install,
+	// bornIn with which install it came.
+	startedAt         time.Time
+	startedIn, bornIn uint64
+	running           bool
 	// gone says that the configuration no longer has the task, which runs yet.
 	gone bool
 	// detached says that it runs without counting against the group any more.
@@ -112,7 +116,8 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			// input expired, say).
 			b.plan(e, at, why)
 		} else {
-			e.running, e.asked, e.detached, e.startedAt = true, false, false, now
+			e.running, e.asked, e.detached = true, false, false
+			e.startedAt, e.startedIn = now, b.installs
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)
@@ -310,6 +315,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		e.rec.Past.AttemptAt = rec.Past.AttemptAt
 	} else {
 		e.rec = rec
+		e.rec.Delivered = b.stillMeant(e, rec.Delivered)
 		e.age(now) // max_age may be another one since it began
 	}
 	e.settle(now)
@@ -321,6 +327,24 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	b.regate(e.group, now)
 	b.touch(e, now)
 	return out
+}
+
+// stillMeant returns the marks that a delivery brought, without those of
+// credentials that were removed and added again meanwhile: they count from one
+// again, and the same mark means other values.
+func (b *Board) stillMeant(e *entry, marks map[string]Mark) map[string]Mark {
+	again := func(name string, _ Mark) bool {
+		c := b.entries[Key{Obtaining, name}]
+		return c == nil || c.bornIn > e.startedIn
+	}
+	for name, mark := range marks {
+		if again(name, mark) {
+			marks = maps.Clone(marks)
+			maps.DeleteFunc(marks, again)
+			break
+		}
+	}
+	return marks
 }
 
 // regateLive is regate for a group that may have left the board.
