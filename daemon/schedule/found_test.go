@@ -118,7 +118,8 @@ func (w *world) addSink(n string) {
 		w.tasks[hook] = &Task{Key: hook, Group: HookGroup}
 	}
 	if w.model.sinks[n] == nil {
-		w.model.sinks[n] = &sinkModel{}
+		// A hook that runs since before keeps its record.
+		w.model.sinks[n] = &sinkModel{ran: w.store[Key{Hooking, n}].Ran}
 	}
 }
 

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"time"
 )
 
@@ -71,7 +72,7 @@ func (w *world) checkObtaining(s Start) {
 	if w.now.Before(c.retryAfter) && same && !c.kicked {
 		w.broken("%s starts before %s, which its backend named", n, c.retryAfter)
 	}
-	if c.refused && w.isStale(c) {
+	if c.refused && w.isStale(s.Task, c) {
 		w.broken("%s starts with the values of %s that were refused", n, c.stale)
 	}
 	if planned := s.Why == whyRenewBefore || s.Why == whyMaxAge || s.Why == whySame; planned && w.now.Before(c.expires) && c.expires.Sub(w.now) < longestLife/2 {
@@ -143,13 +144,13 @@ func (w *world) blocked(task *Task, c *credentialModel) bool {
 			return true
 		}
 	}
-	return w.isStale(c)
+	return w.isStale(task, c)
 }
 
 // isStale reports whether an input still has the values that were refused.
-func (w *world) isStale(c *credentialModel) bool {
+func (w *world) isStale(task *Task, c *credentialModel) bool {
 	_, mark := w.b.Token(c.stale)
-	return c.stale != "" && mark.Revision == c.revision
+	return slices.Contains(task.Needs, c.stale) && mark.Revision == c.revision
 }
 
 func (w *world) checkIdleCredential(n string, s Status) {

@@ -29,8 +29,9 @@ type credentialModel struct {
 	obtained         time.Duration // elapsed at the answer that brought value or expiry
 	failures         int
 	since            time.Time     // of the first of them
-	wait             time.Duration // after the last failure, under this task
+	wait             time.Duration // after the last failure, under this task and with this expiry
 	under            *Task
+	until            time.Time
 	parked           bool
 	retryAfter       time.Time
 	stale            string // an input whose values were refused, at this revision
@@ -230,8 +231,8 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 	if wait < p.MinInterval || wait > most {
 		w.broken("%s: a wait of %s, want %s to %s", task.Name, wait, p.MinInterval, most)
 	}
-	if wait < c.wait && task == c.under {
+	if wait < c.wait && task == c.under && rec.Token.ExpiresAt.Equal(c.until) {
 		w.broken("%s: a wait of %s after one of %s", task.Name, wait, c.wait)
 	}
-	c.wait, c.under = wait, task
+	c.wait, c.under, c.until = wait, task, rec.Token.ExpiresAt
 }

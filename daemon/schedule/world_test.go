@@ -301,8 +301,8 @@ func (w *world) endHooking(r *run) {
 	if w.dice.n(6) < 2*w.mood {
 		res.Fault = &credential.Fault{Reason: credential.ReasonTimeout}
 	}
-	w.finish(r, Advance(r.start.Task, r.start.Record, res, w.b.seed), res)
-	if s := w.model.sinks[r.start.Task.Name]; s != nil {
+	removed := w.finish(r, Advance(r.start.Task, r.start.Record, res, w.b.seed), res)
+	if s := w.model.sinks[r.start.Task.Name]; s != nil && !removed {
 		if s.hookFailing = res.Fault != nil; !s.hookFailing {
 			s.ran = r.ran
 		}
@@ -310,13 +310,15 @@ func (w *world) endHooking(r *run) {
 }
 
 // finish folds the end of a task on this machine.
-func (w *world) finish(r *run, rec Record, res Result) {
+func (w *world) finish(r *run, rec Record, res Result) (removed bool) {
 	key := r.start.Task.Key
 	w.say("%s ends: %v", name(key), res.Fault)
 	w.store[key] = rec
-	if out := w.b.Fold(w.now, r.start, rec, res); out.Removed {
+	out := w.b.Fold(w.now, r.start, rec, res)
+	if out.Removed {
 		w.forget(key)
 	}
+	return out.Removed
 }
 
 func (w *world) kick() {
