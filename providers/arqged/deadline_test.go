@@ -59,7 +59,8 @@ func TestDeadline(t *testing.T) {
 		{5 * 24 * hour, 24 * hour, 5 * 24 * hour, 5 * 24 * hour},              // whatever the date says
 		{24 * hour, 23*hour + 50*time.Minute, hour, 23*hour + 50*time.Minute}, // the date agrees with it
 		{time.Minute, 10 * time.Minute, 2 * time.Minute, time.Minute},
-		{-hour, 0, hour, -hour}, // over is over
+		{-hour, 0, hour, -hour},                                    // over is over
+		{5 * time.Minute, -5 * time.Minute, hour, 5 * time.Minute}, // a date that is over agrees with nothing
 		{-time.Minute, time.Minute, 2 * time.Minute, -time.Minute},
 	} {
 		if got := deadline(at, in(c.claim), in(c.stated), in(c.asked)).Sub(at); got != c.want {
