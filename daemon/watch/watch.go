@@ -148,16 +148,27 @@ func look(files []string) string {
 func read(files []string) digests {
 	out := digests{}
 	for _, name := range files {
-		f, err := os.Open(name)
-		if err != nil {
-			continue
+		if digest, ok := digestOf(name); ok {
+			out[name] = digest
 		}
-		h := sha256.New()
-		_, _ = io.Copy(h, io.LimitReader(f, maxBytes))
-		_ = f.Close()
-		out[name] = [sha256.Size]byte(h.Sum(nil))
 	}
 	return out
+}
+
+// digestOf reads one regular file. It never waits: a named pipe in the place of
+// a file must not hold up the look at the others, nor the end of the daemon.
+func digestOf(name string) (digest [sha256.Size]byte, ok bool) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return digest, false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return digest, false
+	}
+	h := sha256.New()
+	_, _ = io.Copy(h, io.LimitReader(f, maxBytes))
+	return [sha256.Size]byte(h.Sum(nil)), true
 }
 
 func anyEmpty(files []string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -154,5 +155,25 @@ func TestLookTellsVersionsApartWithoutReading(t *testing.T) {
 	replace(t, name, "a")
 	if second := look([]string{name}); second == first || first == missing {
 		t.Error("versions look the same")
+	}
+}
+
+// TestPipeHoldsNothingUp: what is no regular file is not opened in a way that
+// waits for somebody else, and counts as missing.
+func TestPipeHoldsNothingUp(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan digests, 1)
+	go func() { got <- read([]string{pipe, dir, os.DevNull}) }()
+	select {
+	case d := <-got:
+		if len(d) != 0 {
+			t.Errorf("read %v", d)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("waits for a writer of the pipe")
 	}
 }
