@@ -77,6 +77,7 @@ var edits = []struct {
 	{name: "computed old value", style: env.Shell, in: "TOKEN=$(cat <f; echo ')' TOKEN=b)`echo x`${A:-c}$A\nB=2\n", want: "TOKEN=NEW\nB=2\n"},
 	{name: "computed old value that looks right", style: env.Shell, in: "TOKEN=NEW$A\n", want: "TOKEN=NEW\n"},
 	{name: "computed old value that reads like the new one", style: env.Shell, value: "a$b", in: "TOKEN=a$b\n", want: "TOKEN='a$b'\n"},
+	{name: "tilde that reads like the new value", style: env.Shell, value: "~root", in: "TOKEN=~root\nexport A=~\n", want: "TOKEN='~root'\nexport A=~\n"},
 	{name: "continued old value", style: env.Shell, in: "TOKEN=a\\\nTOKEN=b\nB=2\n", want: "TOKEN=NEW\nB=2\n"},
 	{name: "already so, quoted", style: env.Shell, in: "TOKEN='NE'\"W\"\n", unchanged: true},
 	{name: "already so, escaped", style: env.Shell, in: "export TOKEN=N\\E\\\nW\n", unchanged: true},
