@@ -337,9 +337,62 @@ func TestEmptiedFileThatStaysSo(t *testing.T) {
 	wantHolds(t, path, "new")
 }
 
+// needLeases skips where the file system grants no leases.
+func needLeases(t testing.TB) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "x", 0o600)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if leased, err := (system{}).lease(int(f.Fd())); !leased {
+		t.Skip("no leases on the file system of the temporary folder:", err)
+	}
+}
+
+// A program that opens the file for writing at the last moment is on the inode
+// that the exchange takes out: the exchange is undone, and it gets its turn.
+func TestFileOpenedAtTheLastMoment(t *testing.T) {
+	needLeases(t)
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "a=old\n", 0o600)
+	exchanges, opened := 0, false
+	s := quick()
+	s.before = func(op string) error {
+		if op == "exchange" {
+			exchanges++
+		}
+		if op == "exchange" && exchanges == 1 {
+			// Without O_NONBLOCK it would wait, and go on once the lease is
+			// returned.
+			fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+			if opened = err == nil; opened {
+				unix.Close(fd)
+			}
+		}
+		return nil
+	}
+	s.pause = func(context.Context, time.Duration) error {
+		if exchanges == 2 { // There and back: now it has its turn.
+			put(t, path, "a=old\nb=other\n", 0o600)
+		}
+		return nil
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
+		t.Fatal(err)
+	}
+	if opened {
+		t.Error("the lease did not hold the other program up")
+	}
+	wantHolds(t, path, "a=ours\nb=other\n")
+}
+
 // A program that keeps the file open for writing is waited for, but not for
 // ever.
 func TestFileOpenForWriting(t *testing.T) {
+	needLeases(t)
 	for _, closes := range []bool{true, false} {
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "a=old\n", 0o600)
@@ -360,10 +413,7 @@ func TestFileOpenForWriting(t *testing.T) {
 		if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
 			t.Fatal(err)
 		}
-		if waited == 0 {
-			t.Skip("no leases on the file system of the temporary folder")
-		}
-		if waited > unreadyPatience {
+		if waited == 0 || waited > unreadyPatience {
 			t.Errorf("waited %v", waited)
 		}
 		if want := map[bool]string{true: "a=ours\nb=other\n", false: "a=ours\n"}[closes]; get(t, path) != want {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // batch bounds how much of a new file is written in one transaction.
@@ -86,7 +87,7 @@ func (s *Store) place(db *bolt.DB) (*bolt.DB, error) {
 
 // build makes a file with all of the content, durable but for its name.
 func (s *Store) build(path string) (*bolt.DB, error) {
-	if err := remove(path); err != nil {
+	if err := errors.Join(remove(path), s.room()); err != nil {
 		return nil, err
 	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 1, NoSync: true, FreelistType: bolt.FreelistMapType})
@@ -110,6 +111,27 @@ func (s *Store) build(path string) (*bolt.DB, error) {
 	}
 	db.NoSync = false
 	return db, nil
+}
+
+// room refuses to begin a file that cannot become whole: on a full disk it
+// would take the last pages from others, again at each attempt.
+func (s *Store) room() error {
+	var fs unix.Statfs_t
+	if unix.Statfs(s.dir, &fs) != nil {
+		return nil // Writing will tell.
+	}
+	free := fs.Bavail
+	if unix.Geteuid() == 0 {
+		free = fs.Bfree
+	}
+	need := uint64(0)
+	for _, value := range s.content.values {
+		need += uint64(len(value))
+	}
+	if have := free * uint64(fs.Bsize); fs.Blocks > 0 && have < need {
+		return fmt.Errorf("%w: %d KiB are needed, %d KiB are free", unix.ENOSPC, need>>10, have>>10)
+	}
+	return nil
 }
 
 // put writes values, and the digest of all of the content, in one transaction.
