@@ -37,7 +37,22 @@ func (p *pair) Refresh(ctx context.Context, req credential.Request) (credential.
 		return credential.Credential{}, f
 	}
 	got.Limits = p.certificate.limits()
+	if repeats(got, req.Previous) {
+		got.UsefulAfter = got.ExpiresAt.Add(afterEnd)
+	}
 	return got, nil
+}
+
+// afterEnd is how long after its end a repeated session is asked for again:
+// expires_in has whole seconds.
+const afterEnd = 2 * time.Second
+
+// repeats reports that the server hands out a session until it is over: asking
+// again before that is useless, and asking at that very second would cost a
+// whole floor without any session.
+func repeats(got, previous credential.Credential) bool {
+	token := got.Values[fieldAccessToken]
+	return !got.ExpiresAt.IsZero() && token.Equal(previous.Values[fieldAccessToken])
 }
 
 // Probe tells whether the service can be reached, without a login.

@@ -59,6 +59,9 @@ func TestLifeCountsDown(t *testing.T) {
 	if !w.session.SameValues(first) || !w.session.ExpiresAt.Equal(first.ExpiresAt) {
 		t.Error("another pair, or another end")
 	}
+	if d := w.session.UsefulAfter.Sub(w.session.ExpiresAt); !first.UsefulAfter.IsZero() || d != 2*time.Second {
+		t.Errorf("useful %v after the end, the first time at %v", d, first.UsefulAfter)
+	}
 	w.at = w.at.Add(20 * time.Minute)
 	if err := w.login(); err != nil {
 		t.Fatal(err)

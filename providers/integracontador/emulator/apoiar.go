@@ -71,10 +71,12 @@ func (x *exchange) apoiar() {
 	hash := sha256.Sum256(file)
 	name := hex.EncodeToString(hash[:])
 	x.update(func() { x.seen[name]++ })
-	if bad := x.check(file, in); bad != nil {
-		x.update(func() { x.counts.Refused++ })
-		x.refuse(in, bad.status, bad.code, bad.text)
-		return
+	if !x.set.AnyDocument {
+		if bad := x.check(file, in); bad != nil {
+			x.update(func() { x.counts.Refused++ })
+			x.refuse(in, bad.status, bad.code, bad.text)
+			return
+		}
 	}
 	if x.set.CacheBy == ByParties {
 		name = in.Contratante.Numero + " " + in.AutorPedidoDados.Numero

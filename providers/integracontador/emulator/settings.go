@@ -40,6 +40,9 @@ type Settings struct {
 	Portuguese bool
 	// SameToken gives the old text again after its expiry.
 	SameToken bool
+	// AnyDocument takes a document without looking into it, for runs of
+	// thousands of authors who share one certificate.
+	AnyDocument bool
 	// OnlySameDay refuses a Termo that was signed on an earlier day.
 	OnlySameDay bool
 	// DadosObject writes dados as an object, StatusText the status as a string.

@@ -1,0 +1,207 @@
+package integracontador
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/providers/integracontador/emulator"
+	"github.com/vigented/vigente/providers/kit"
+)
+
+// forgetful keeps nothing: these runs are not restarted.
+type forgetful struct{}
+
+func (forgetful) Save(context.Context, schedule.Key, schedule.Record) error { return nil }
+func (forgetful) SaveProvider(context.Context, string, schedule.ProviderRecord) error {
+	return nil
+}
+func (forgetful) Delete(context.Context, schedule.Key) error { return nil }
+
+// outcomes remembers what happened.
+type outcomes struct {
+	mu  sync.Mutex
+	all []refresh.Outcome
+}
+
+func (o *outcomes) Observe(out refresh.Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all = append(o.all, out)
+}
+
+func (o *outcomes) since(at time.Time) (found []refresh.Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, out := range o.all {
+		if !out.StartedAt.Before(at) {
+			found = append(found, out)
+		}
+	}
+	return found
+}
+
+// inProcess calls a handler without a connection.
+type inProcess struct{ http.Handler }
+
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+var policy = schedule.Policy{
+	RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
+	MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
+}
+
+// office is a plan of one pair and many authors, who share a small key: it is
+// the resubmission that is looked at, not the signing.
+func office(t testing.TB, h http.Handler, authors int, rates string) *refresh.Plan {
+	t.Helper()
+	small, err := ids().authority.Issue(emulator.Issue{Name: "X", Number: testAuthor, Bits: 1024})
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth, _ := url.Parse(authURL)
+	api, _ := url.Parse(apiURL)
+	env := kit.Env{Transport: func(kit.TransportOptions) http.RoundTripper { return inProcess{h} }}
+	b := &backend{
+		client: kit.NewClient(env, kit.ClientOptions{MaxBody: maxBody}), authURL: auth, apiURL: api,
+		consumerKey: credential.NewSecret(testKey), secret: credential.NewSecret(testSecret),
+		contratante: party{testContratante, "ESCRITÓRIO"}, certificate: certificate{pair: tlsPair(ids().contratante)}, authors: authors,
+	}
+	limits, err := schedule.ParseRates(rates)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
+	add := func(name string, needs []string, source credential.Provider) {
+		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: name, Inputs: "i", Needs: needs, Source: source,
+		})
+	}
+	add("sessao", nil, &pair{b})
+	for i := range authors {
+		number := cpfOf(i)
+		add("cliente-"+number, []string{"sessao"}, &procurador{
+			backend: b, session: "sessao", author: party{number, "CLIENTE"}, certificate: certificate{pair: tlsPair(small)}, days: 365,
+		})
+	}
+	return plan
+}
+
+// cpfOf is the CPF number i with its check digits.
+func cpfOf(i int) string {
+	base := fmt.Sprintf("%09d", 100000000+i)
+	for a := range 10 {
+		for b := range 10 {
+			n := base + string(rune('0'+a)) + string(rune('0'+b))
+			if _, err := kit.CPF(n); err == nil {
+				return n
+			}
+		}
+	}
+	panic("no check digits")
+}
+
+// TestFiveThousandAuthorsAfterMidnight runs an office over a night: all tokens
+// expire in the same second, and all are replaced within a minute, under the
+// stated rate and with one session.
+func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
+	const authors, rate = 5000, 120
+	ids() // keys are made in real time
+	synctest.Test(t, func(t *testing.T) {
+		set := settings()
+		set.AnyDocument, set.NoEcho, set.WithoutCertificate = true, true, true
+		service := emulator.New(set, nil)
+		seen := &outcomes{}
+		engine := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		engine.Install(office(t, service, authors, fmt.Sprintf("%d/s", rate)), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { engine.Run(ctx); close(done) }()
+		midnight := nextMidnight(time.Now())
+		time.Sleep(time.Until(midnight.Add(-time.Minute)))
+		if c := service.Counts(); c.Tokens != authors || c.Repeated != 0 {
+			t.Fatalf("before midnight: %+v", c)
+		}
+		time.Sleep(3 * time.Minute)
+		stop()
+		<-done
+
+		var starts []time.Time
+		for _, o := range seen.since(midnight) {
+			if o.Name == "sessao" {
+				continue
+			}
+			if o.Fault != nil || o.Generation != 2 {
+				t.Fatalf("%s: %v, generation %d", o.Name, o.Fault, o.Generation)
+			}
+			starts = append(starts, o.StartedAt)
+		}
+		slices.SortFunc(starts, time.Time.Compare)
+		if len(starts) != authors {
+			t.Fatalf("%d of %d were sent again", len(starts), authors)
+		}
+		if first, last := starts[0].Sub(midnight), starts[authors-1].Sub(midnight); first < 2*time.Second || last > time.Minute {
+			t.Errorf("the first after %v, the last after %v", first, last)
+		}
+		for i := rate; i < authors; i++ {
+			if d := starts[i].Sub(starts[i-rate]); d < 900*time.Millisecond {
+				t.Fatalf("%d calls within %v", rate+1, d)
+			}
+		}
+		c := service.Counts()
+		if c.Tokens != 2*authors || c.Repeated != 0 || c.Documents != authors || c.Refused != 0 || c.Unauthorized != 0 || c.Sessions > 5 {
+			t.Errorf("counts %+v", c)
+		}
+		t.Logf("%d authors: the first %v, the last %v after midnight, at %d/s; %d sessions", authors, starts[0].Sub(midnight), starts[authors-1].Sub(midnight), rate, c.Sessions)
+	})
+}
+
+// TestSessionIsRenewedOnceForAll ends the session under many authors.
+func TestSessionIsRenewedOnceForAll(t *testing.T) {
+	const authors = 50
+	ids()
+	synctest.Test(t, func(t *testing.T) {
+		set := settings()
+		set.AnyDocument, set.WithoutCertificate, set.Latency = true, true, 200*time.Millisecond
+		service := emulator.New(set, nil)
+		seen := &outcomes{}
+		engine := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		plan := office(t, service, authors, "")
+		plan.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
+		engine.Install(plan, schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { engine.Run(ctx); close(done) }()
+		time.Sleep(5 * time.Minute)
+		service.EndSessions()
+		var names []string
+		for _, c := range plan.Credentials[1:] {
+			names = append(names, c.Name)
+		}
+		before := service.Counts()
+		if err := engine.Renew(ctx, names, func(refresh.RenewResult) {}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		after := service.Counts()
+		if after.Sessions-before.Sessions != 1 || after.Repeated-before.Repeated != authors || after.Unauthorized < 1 {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+		stop()
+		<-done
+	})
+}
