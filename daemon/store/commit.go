@@ -116,22 +116,28 @@ func (s *Store) build(path string) (*bolt.DB, error) {
 // room refuses to begin a file that cannot become whole: on a full disk it
 // would take the last pages from others, again at each attempt.
 func (s *Store) room() error {
-	var fs unix.Statfs_t
-	if unix.Statfs(s.dir, &fs) != nil {
-		return nil // Writing will tell.
-	}
-	free := fs.Bavail
-	if unix.Geteuid() == 0 {
-		free = fs.Bfree
-	}
 	need := uint64(0)
 	for _, value := range s.content.values {
 		need += uint64(len(value))
 	}
-	if have := free * uint64(fs.Bsize); fs.Blocks > 0 && have < need {
+	if have, known := free(s.dir); known && have < need {
 		return fmt.Errorf("%w: %d KiB are needed, %d KiB are free", unix.ENOSPC, need>>10, have>>10)
 	}
 	return nil
+}
+
+// free returns how many bytes we may still write in the file system of a
+// directory, where it says so.
+func free(dir string) (bytes uint64, known bool) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Blocks == 0 {
+		return 0, false
+	}
+	blocks := fs.Bavail
+	if unix.Geteuid() == 0 {
+		blocks = fs.Bfree
+	}
+	return blocks * uint64(fs.Bsize), true
 }
 
 // put writes values, and the digest of all of the content, in one transaction.
