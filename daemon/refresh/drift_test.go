@@ -165,3 +165,29 @@ func TestIssuedValuesAreRememberedOverARestartAndBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestOnceLooksAtTheTargets: a target that lost its value since the last run is
+// put right, and one with somebody else's value is not called delivered.
+func TestOnceLooksAtTheTargets(t *testing.T) {
+	for held, want := range map[string]struct {
+		state State
+		holds string
+	}{
+		"":        {Delivered, "a=value-1\n"},
+		"foreign": {Behind, "foreign"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, b, p := guarded(t)
+			r.stop()
+			p.set(func(p *place) { p.held = held })
+			plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+			plan.Sinks[0].Guard = watched{p}
+			e := New(Options{Keeper: r.keeper, Observer: r.witness, Seed: 7})
+			e.Install(plan, r.keeper.memory())
+			view := e.RunOnce(t.Context())
+			if got := view.Sinks[0].State; got != want.state || p.holds() != want.holds || b.count() != 1 {
+				t.Errorf("held %q: %s with %q and %d calls, want %s with %q", held, got, p.holds(), b.count(), want.state, want.holds)
+			}
+		})
+	}
+}

@@ -192,7 +192,11 @@ func (e *Engine) drop(tasks []*schedule.Task, memory schedule.Memory) {
 func (e *Engine) Run(ctx context.Context) { e.run(ctx, false) }
 
 // RunOnce tries each due thing once, delivers, and returns the state it led to.
+// Nobody watched the targets since the last time, so each is looked at.
 func (e *Engine) RunOnce(ctx context.Context) View {
+	for _, s := range e.plan.Sinks {
+		e.suspect(s.Name)
+	}
 	e.run(ctx, true)
 	return e.view()
 }
