@@ -45,6 +45,7 @@ func TestReadingsOfEveryForm(t *testing.T) {
 		{"\"5/6/2026 3:04:05\u202fPM\"", []time.Time{swapped, swapped.Add(3 * time.Hour), utc, brasilia}},
 		{"\"5/6/2026\u00a03:04:05\u00a0PM\"", []time.Time{swapped, swapped.Add(3 * time.Hour), utc, brasilia}},
 		{`"5\/6\/2026 3:04:05\u202fPM"`, []time.Time{swapped, swapped.Add(3 * time.Hour), utc, brasilia}},
+		{"\"5/6/2026\u202f3:04:05\u202fPM\"", []time.Time{swapped, swapped.Add(3 * time.Hour), utc, brasilia}},
 		{`"5/6/2026 3:04:05 p.m."`, []time.Time{swapped, swapped.Add(3 * time.Hour), utc, brasilia}},
 		{`"23/05/2026 15:04:05"`, both(late)},
 		{`"05/23/2026 15:04:05"`, both(late)},
