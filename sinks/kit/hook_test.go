@@ -96,6 +96,9 @@ func TestHookEnvironmentWithoutOurs(t *testing.T) {
 	if err := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out)).Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(read(t, out), "PATH=") {
+		t.Error("there is no PATH")
+	}
 	for line := range strings.Lines(read(t, out)) {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
 		case "VIGENTE_SINK", "PWD":
@@ -175,6 +178,22 @@ func TestHookFailures(t *testing.T) {
 	}
 }
 
+// TestHookIgnoresRelativePath: which program runs must not depend on where the
+// daemon was started.
+func TestHookIgnoresRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("bin", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("bin/planted", []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", "bin:.:/usr/bin")
+	h := hook(t, `command = ["planted"]`)
+	wantFault(t, h.Resolve(), credential.ReasonInternal, "not found in PATH")
+	wantFault(t, h.Run(t.Context()), credential.ReasonInternal, "not found in PATH")
+}
+
 // alive reports whether a process runs; a zombie does not.
 func alive(t *testing.T, pid string) bool {
 	t.Helper()
@@ -193,7 +212,7 @@ func TestHookTimeout(t *testing.T) {
 		"deaf child":          "sh -c 'trap \"\" TERM; echo $$ >OUT; sleep 60; sleep 60' & wait",
 		"deaf":                "trap '' TERM; echo $$ >OUT; sleep 60; sleep 60; sleep 60",
 		"stopped":             "echo $$ >OUT; kill -STOP $$",
-		"ends well when told": "trap 'exit 0' TERM; sleep 60 & echo $! >OUT; wait",
+		"ends well when told": "trap 'echo told >OUT.told; exit 0' TERM; sleep 60 & echo $! >OUT; wait",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,8 +222,8 @@ func TestHookTimeout(t *testing.T) {
 			if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			if name == "ends well when told" && err == nil {
-				t.Error("no error, though it was stopped")
+			if name == "ends well when told" && read(t, out+".told") != "told\n" {
+				t.Error("it was not asked to end")
 			}
 			wantFault(t, err, credential.ReasonInternal, "still running after 500ms", "on_change.timeout")
 			if !errors.Is(err, context.DeadlineExceeded) {

@@ -37,6 +37,13 @@ func TestCommon(t *testing.T) {
 	if target.Options.Mode != 0o600 || b.Enforce {
 		t.Errorf("the defaults are %+v, %+v", target, b)
 	}
+	for _, keys := range []string{"", "path = \"\""} {
+		s := parse(t, keys)
+		kit.Common(s)
+		if faults := s.Finish(); len(faults) != 1 || faults[0].Key != "sinks.x.path" {
+			t.Errorf("%q gives %v", keys, faults)
+		}
+	}
 }
 
 func TestTexts(t *testing.T) {

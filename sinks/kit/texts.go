@@ -68,9 +68,6 @@ func Expand(texts []Text, set credential.Set) ([]credential.Secret, error) {
 	values := make([]credential.Secret, len(texts))
 	for i, t := range texts {
 		v, err := t.template.Expand(set)
-		if err == nil && v.IsZero() {
-			return nil, Faultf(nil, "%s: the text is empty", t.At)
-		}
 		if err != nil {
 			return nil, Faultf(err, "%s: %v", t.At, err)
 		}
