@@ -897,3 +897,34 @@ func TestDependentWaitsForItsInputAndRenewsAStaleOneOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestServerThatHandsOutTheLivingTokenCostsASecond plays a server that answers
+// the same token with what is left of its life, in whole seconds, until it is
+// over: the gap between two tokens must be seconds, not a floor.
+func TestServerThatHandsOutTheLivingTokenCostsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const life = time.Hour
+		begun := time.Now().Add(-17*time.Minute - 700*time.Millisecond)
+		b := living(0)
+		b.answer = func(_ context.Context, _ int, req credential.Request) (credential.Credential, error) {
+			age := req.At.Sub(begun)
+			c := token(int(age/life), req, (life - age%life).Truncate(time.Second))
+			return c, nil
+		}
+		r := launch(t, planOf(map[string]*backend{"a": b}, nil), nil)
+		defer r.stop()
+		var gap time.Duration
+		for range 24 * 60 * 60 {
+			pass(time.Second)
+			if r.mustView(t).Credentials[0].State != Valid {
+				gap += time.Second
+			}
+		}
+		if gap > 24*3*time.Second {
+			t.Errorf("out of force for %s in a day of 24 tokens", gap)
+		}
+		if n := b.count(); n > 24*8 {
+			t.Errorf("%d calls in a day", n)
+		}
+	})
+}

@@ -69,7 +69,8 @@ func (e *Engine) contain(ctx context.Context, j job) (end finished) {
 		if p := recover(); p != nil {
 			// The value of the panic may hold anything, a secret included: its
 			// type and the place are all that is told.
-			fault := &credential.Fault{Reason: credential.ReasonInternal, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
+			// How far a call had come is not known either, hence Lost.
+			fault := &credential.Fault{Reason: credential.ReasonInternal, Lost: j.start.Task.Kind == schedule.Obtaining, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
 			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, j.start.Record)
 			end.panicked, end.stack = true, string(debug.Stack())
 		}

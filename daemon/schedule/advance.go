@@ -13,7 +13,11 @@ const (
 	maxLocalDelay   = 30 * time.Second // likewise
 	attemptsPlanned = 8                // that fit between a first failure and expiry
 	historyLength   = 10
-	sameExpiry      = 2 * time.Second // two statements of one expiry differ by less
+	// statedGrain is how coarsely servers state what is left of a life: in whole
+	// seconds, rounded down. Asked at the stated end itself, they give the dying
+	// token once more.
+	statedGrain = time.Second
+	sameExpiry  = 2 * time.Second // two statements of one expiry differ by less
 	// longestLife is beyond what a server means when it states an expiry; such
 	// a token is renewed by its age instead.
 	longestLife = 10 * 365 * 24 * time.Hour

@@ -147,8 +147,9 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 		}
 		if next := last.Add(step); next.After(at) {
 			at, why = next, whySame
-			if tok.ExpiresAt.After(last) && at.After(tok.ExpiresAt) {
-				at = tok.ExpiresAt
+			// The step that would put the end within the floor is left out.
+			if end := tok.ExpiresAt.Add(statedGrain); tok.ExpiresAt.After(last) && at.After(end.Add(-p.MinInterval)) {
+				at = end
 			}
 		}
 	}

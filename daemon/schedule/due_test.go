@@ -165,13 +165,13 @@ func TestSameTokenIsAskedForInFixedSteps(t *testing.T) {
 		life time.Duration
 		want []time.Duration
 	}{
-		{"a fifth of the margin", obtaining("a"), 80 * m, []time.Duration{60 * m, 64 * m, 68 * m, 72 * m, 76 * m, 80 * m}},
-		{"never under the floor", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4 * m}},
+		{"a fifth of the margin", obtaining("a"), 80 * m, []time.Duration{60 * m, 64 * m, 68 * m, 72 * m, 76 * m, 80*m + time.Second}},
+		{"never under the floor", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4*m + time.Second}},
 		{"the floor goes beyond expiry", obtaining("a", floorOf(2*m)), 4 * m, []time.Duration{3 * m, 5 * m}},
 		{"no margin", obtaining("a", margin(Margin{})), 4 * m, []time.Duration{4 * m}},
 	} {
 		task := c.task
-		got := useless(task, held(task, c.life), token("first", after(c.life)), after(c.life))
+		got := useless(task, held(task, c.life), token("first", after(c.life)), after(c.life+time.Second))
 		if c.name == "the floor goes beyond expiry" {
 			got = useless(task, held(task, c.life), token("first", after(c.life)), after(5*m))
 		}

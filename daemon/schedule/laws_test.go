@@ -175,6 +175,11 @@ func (w *world) checkIdleCredential(n string, s Status) {
 	}
 	// The backend answered: nothing but floor and hint may let it lapse.
 	latest := later(c.expires, c.useful)
+	if s.Record.Unchanged > 0 {
+		// A server that hands out the living token states whole seconds of what
+		// is left: asked at the stated end, it would hand out the dying one.
+		latest = later(c.expires.Add(time.Second), c.useful)
+	}
 	if c.call.ever {
 		latest = later(latest, c.call.wall.Add(task.Policy.MinInterval))
 	}
