@@ -373,6 +373,12 @@ func TestClosedKindStartsNoMore(t *testing.T) {
 	r.expect("")
 }
 
+func TestKindsAreNouns(t *testing.T) {
+	if got := fmt.Sprint(Obtaining, Delivering, Hooking); got != "credential sink hook" {
+		t.Errorf("the kinds are called %q", got)
+	}
+}
+
 func TestIdle(t *testing.T) {
 	r := newRig(t, []Group{provider("p", 1)}, obtaining("a"), obtaining("b"))
 	idle := func(want bool, when string) {

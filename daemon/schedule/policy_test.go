@@ -95,3 +95,14 @@ func TestMarginIsWrittenAsShareOrDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyNamesTheKeyBehindARule(t *testing.T) {
+	p := Policy{Keys: map[string]string{"renew_before": "credentials.shop.renew_before"}}
+	for rule, want := range map[string]string{
+		"renew_before": "credentials.shop.renew_before", "max_age": "renewal.max_age", "": "",
+	} {
+		if got := p.Key(rule); got != want {
+			t.Errorf("key of rule %q: %q, want %q", rule, got, want)
+		}
+	}
+}
