@@ -15,6 +15,7 @@ var (
 	whyAsked       = Why{"", "somebody asked for it"}
 	whyRenewBefore = Why{"renew_before", "renewed ahead of expiry"}
 	whyMaxAge      = Why{"max_age", "renewed by age, since the server states no expiry"}
+	whyEndless     = Why{"max_age", "renewed by age, since the stated expiry is years away"}
 	whySchedule    = Why{"schedule", "the schedule names this instant"}
 	whyHint        = Why{"", "asking earlier brings the same values again"}
 	whySame        = Why{"renew_before", "the last answer brought nothing new"}
@@ -131,7 +132,7 @@ func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
 		// Each answer is good for max_age, the useless ones too: the wait, and
 		// the jitter with it, counts from the last one.
 		from = r.Past.AttemptAt
-		at, why = from.Add(p.MaxAge), whyMaxAge
+		at, why = from.Add(p.MaxAge), whyEndless
 	}
 	if wait := at.Sub(from); wait > 0 {
 		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, r.Revision, 0)))

@@ -49,8 +49,8 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"no expiry and a margin of its own", obtaining("a", ownMargin(Margin{Fixed: 6 * time.Hour})), 0, 18 * time.Hour, whyMaxAge},
 		{"no expiry and a share of its own", obtaining("a", ownMargin(Margin{Share: 0.5})), 0, 12 * time.Hour, whyMaxAge},
 		{"nine years", obtaining("a"), 9 * year, 9 * year * 3 / 4, whyRenewBefore},
-		{"a hundred years", obtaining("a"), 100 * year, day, whyMaxAge},
-		{"beyond what a duration can hold", obtaining("a"), 1<<63 - 1, day, whyMaxAge},
+		{"a hundred years", obtaining("a"), 100 * year, day, whyEndless},
+		{"beyond what a duration can hold", obtaining("a"), 1<<63 - 1, day, whyEndless},
 		{"a schedule ahead of the margin", obtaining("a", every(t, "0 12 * * *")), 4 * time.Hour, time.Hour + 52*time.Minute + 47*time.Second, whySchedule},
 		{"a schedule behind the margin", obtaining("a", every(t, "0 14 * * *")), 4 * time.Hour, 3 * time.Hour, whyRenewBefore},
 		{"a schedule inside the floor", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyFloor},
@@ -227,7 +227,7 @@ func TestAnEndlessTokenIsRenewedByAgeForEver(t *testing.T) {
 	r := held(task, 100*year)
 	for i := range 400 {
 		next, why := due(task, r, r.Past.AttemptAt, 0)
-		if gap := next.Sub(r.Past.AttemptAt); gap < 22*time.Hour || gap > day || why != whyMaxAge {
+		if gap := next.Sub(r.Past.AttemptAt); gap < 22*time.Hour || gap > day || why != whyEndless {
 			t.Fatalf("renewal %d: %s after the one before, %v; want about max_age", i, gap, why)
 		}
 		// The server counts a hundred years from each of its answers.
