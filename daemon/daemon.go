@@ -150,7 +150,7 @@ func (o observers) Observe(out refresh.Outcome) {
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.store.Close()
-	d.sweep()
+	d.sweep() //nolint:contextcheck // bounded by itself
 	if err := d.listen(d.cfg.Daemon.Listen); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // Once tries each due thing once, delivers, and returns the state it led to.
 func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
 	defer d.store.Close()
-	d.sweep()
+	d.sweep() //nolint:contextcheck // bounded by itself
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -134,16 +133,4 @@ func (d *Daemon) ConfigStatus() (hash string, loadedAt time.Time, lastError stri
 	d.live.RLock()
 	defer d.live.RUnlock()
 	return d.cfg.Hash, d.loadedAt, d.lastError
-}
-
-// credentialNames returns the present credentials, sorted.
-func (d *Daemon) credentialNames() []string {
-	d.live.RLock()
-	defer d.live.RUnlock()
-	var names []string
-	for _, c := range d.plan.Credentials {
-		names = append(names, c.Name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -128,6 +128,7 @@ func (d *Daemon) statusLine(ctx context.Context) string {
 			pending++
 		case refresh.Failing, refresh.Expired:
 			failing++
+		case refresh.Delivered, refresh.Behind: // states of sinks
 		}
 	}
 	line := fmt.Sprintf("STATUS=%d valid, %d failing, %d parked", valid, failing, parked)

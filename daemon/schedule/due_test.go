@@ -20,6 +20,7 @@ func jitter(m Margin) func(*Task)         { return pace(func(p *Policy) { p.Jitt
 func ownMargin(m Margin) func(*Task) {
 	return pace(func(p *Policy) { p.RenewBefore, p.OwnRenewBefore = m, true })
 }
+
 func every(t testing.TB, expr string) func(*Task) {
 	c := mustCron(t, expr, "UTC")
 	return pace(func(p *Policy) { p.Schedule = c })

@@ -73,6 +73,7 @@ func (g gates) Len() int { return len(g) }
 func (g gates) Less(i, j int) bool {
 	return cmp.Or(g[i].gate.Compare(g[j].gate), cmp.Compare(g[i].spec.Name, g[j].spec.Name)) < 0
 }
+
 func (g gates) Swap(i, j int) {
 	g[i], g[j] = g[j], g[i]
 	g[i].place, g[j].place = i, j

@@ -31,6 +31,7 @@ func (w *world) check(s Start) {
 		if w.runs[Key{Delivering, key.Name}] != nil || sink.changes == sink.ran {
 			w.broken("%s starts, its sink runs or has not changed", name(key))
 		}
+	case Delivering:
 	}
 }
 

@@ -54,9 +54,23 @@ func call(b *bucket, now time.Time) time.Time {
 }
 
 var someRates = []Rate{
-	{1, time.Second}, {2, time.Second}, {3, time.Second}, {4, time.Second}, {9, time.Second}, {10, time.Second},
-	{11, time.Second}, {19, time.Second}, {20, time.Second}, {70, time.Second}, {99, time.Second}, {1000, time.Second},
-	{1, time.Minute}, {7, time.Minute}, {240, time.Minute}, {1, time.Hour}, {2400, time.Hour},
+	{1, time.Second},
+	{2, time.Second},
+	{3, time.Second},
+	{4, time.Second},
+	{9, time.Second},
+	{10, time.Second},
+	{11, time.Second},
+	{19, time.Second},
+	{20, time.Second},
+	{70, time.Second},
+	{99, time.Second},
+	{1000, time.Second},
+	{1, time.Minute},
+	{7, time.Minute},
+	{240, time.Minute},
+	{1, time.Hour},
+	{2400, time.Hour},
 }
 
 // busiest returns the most instants that lie in one half-open window.

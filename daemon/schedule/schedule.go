@@ -383,6 +383,7 @@ func (b *Board) touch(e *entry, now time.Time) {
 		if hook := b.entries[Key{Hooking, e.task.Name}]; hook != nil {
 			b.replan(hook, now)
 		}
+	case Hooking: // nothing depends on a hook
 	}
 }
 
@@ -473,6 +474,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	case Hooking:
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
+	case Obtaining: // its instants say it all
 	}
 	if g := e.group; e.in == &g.waiting {
 		s.Waiting = true

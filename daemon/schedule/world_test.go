@@ -154,6 +154,7 @@ func (w *world) due() {
 			c.kicked = false
 		case Hooking:
 			r.ran = w.model.sinks[s.Task.Name].changes
+		case Delivering:
 		}
 		w.runs[s.Task.Key] = r
 	}

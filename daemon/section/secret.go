@@ -76,6 +76,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 		return credential.NewSecret(e.node.text)
 	case kindTable:
 		return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
+	default:
 	}
 	s.mismatch(e, s.child(key), `a string in quotes or a reference: `+referenceForm)
 	return credential.Secret{}
@@ -149,7 +150,8 @@ func (s *Section) place(r reference) *entry {
 
 // fetch reads the secret that the one key of a reference names.
 func (s *Section) fetch(r reference, e *entry) credential.Secret {
-	name, at, path := e.node.text, s.child(r.key, e.key), ""
+	var path string
+	name, at := e.node.text, s.child(r.key, e.key)
 	switch e.key {
 	case "env":
 		text := s.reader.opt.Getenv(name)

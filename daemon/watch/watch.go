@@ -199,7 +199,11 @@ func listen(ctx context.Context, files func() []string, hints chan<- struct{}) (
 				return
 			case <-renew.C:
 				follow(watcher, files())
-			case <-watcher.Errors:
+			case _, ok := <-watcher.Errors:
+				if !ok {
+					return
+				}
+				// An overflow of events: looking finds what they would have said.
 			case _, ok := <-watcher.Events:
 				if !ok {
 					return

@@ -18,6 +18,7 @@ type toy struct {
 
 func (*toy) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
 func (*toy) Faults() []kit.FaultSwitch                        { return []kit.FaultSwitch{{Name: "a-fault", Help: "help"}} }
+
 func (e *toy) SetFault(name string, times int) error {
 	if name != "" && name != "a-fault" {
 		return errors.New("unknown")

@@ -23,7 +23,7 @@ type URLOptions struct {
 // wrong, the latter reported. The value is never repeated in a report, since a
 // password may stand in it by mistake.
 func HTTPSURL(s *section.Section, key string, opt URLOptions) *url.URL {
-	text := ""
+	var text string
 	if opt.Optional {
 		text = s.Text(key, "")
 	} else {
