@@ -66,7 +66,7 @@ func (b *fakeBackend) Bind(s *section.Section) providerkit.Binding {
 	if id != "" {
 		id = b.url[:1] + " " + id // trips over a backend that is half made
 	}
-	return providerkit.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs}
+	return providerkit.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs, NeedsFields: s.Texts("needs_fields")}
 }
 
 type fakeSource struct{ *fakeBackend }

@@ -64,7 +64,8 @@ func TestHeaderInLowerCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(req.Header["jwt_token"]) != 1 || len(req.Header["Jwt_token"]) != 0 {
+	written := map[string][]string(req.Header)
+	if len(written["jwt_token"]) != 1 || len(written["Jwt_token"]) != 0 {
 		t.Errorf("header %v", req.Header)
 	}
 }
@@ -471,4 +472,20 @@ func TestNothingIsShown(t *testing.T) {
 			t.Error("a credential shows a secret")
 		}
 	}
+}
+
+// TestKnownExpiryGoesFirst is a repetition whose header says something else
+// than the 200 did, or nothing.
+func TestKnownExpiryGoesFirst(t *testing.T) {
+	w := newWorld(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
+	w.mustPost()
+	w.at = w.at.Add(10 * time.Minute)
+	w.mustPost()
+	if !w.token.ExpiresAt.Equal(brt("2026-03-11 00:00:01")) {
+		t.Errorf("the header went before the body of the 200: %v", w.token.ExpiresAt.In(brasilia))
+	}
+	w.service.Configure(func(s *emulator.Settings) { s.Expires = emulator.WithoutHeader })
+	w.at, w.skew = w.token.UsefulAfter, -time.Minute
+	w.session = credential.Credential{}
+	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
 }
