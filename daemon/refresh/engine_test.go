@@ -928,3 +928,25 @@ func TestServerThatHandsOutTheLivingTokenCostsASecond(t *testing.T) {
 		}
 	})
 }
+
+func TestHookThatIsAddedWaitsForTheNextChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s, h := living(time.Hour), &place{}, &reload{}
+		r := launch(t, planOf(map[string]*backend{"a": b}, map[string]*place{"a": s}), nil)
+		defer r.stop()
+		pass(time.Minute)
+		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		plan.Sinks[0].Hook, plan.Sinks[0].Target = h, "with a hook"
+		if err := r.Replace(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if h.count() != 0 {
+			t.Errorf("the hook ran %d times though nothing changed", h.count())
+		}
+		pass(50 * time.Minute)
+		if h.count() != 1 {
+			t.Errorf("the hook ran %d times after one change", h.count())
+		}
+	})
+}

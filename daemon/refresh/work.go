@@ -180,8 +180,9 @@ func (j job) deliver(ctx context.Context) finished {
 	spec := j.start.Task.Payload.(*SinkSpec)
 	r, at := j.start.Record, j.clock()
 	raised := r
-	raised.Changes++
+	raised.Changes = 0 // without a hook nothing is owed, also to one that comes later
 	if spec.Hook != nil {
+		raised.Changes = r.Changes + 1
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
 		_ = j.save(ctx, raised)
