@@ -51,7 +51,7 @@ func FuzzEdit(f *testing.F) {
 // TestEditAgainstReference plays more mixtures than the seeds of the fuzzer.
 func TestEditAgainstReference(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 40_000 {
+	for range 15_000 {
 		checkEdit(t, mixture(r), "X", []string{"K", "L"}, []string{"NEW", "NEXT"}, r.IntN(2) == 0)
 	}
 }
