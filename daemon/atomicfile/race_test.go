@@ -264,6 +264,28 @@ func TestUndoingFails(t *testing.T) {
 	}
 }
 
+// A change in place that keeps the size shows in the content alone.
+func TestChangeOfTheSameSizeSurvives(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	put(t, path, "a=old\nb=1\n", 0o600)
+	once := false
+	s := quick()
+	s.before = func(op string) error {
+		if op == "lease" {
+			return unix.EACCES // as on a file of somebody else
+		}
+		if op == "exchange" && !once {
+			once = true
+			put(t, path, "a=old\nb=2\n", 0o600)
+		}
+		return nil
+	}
+	if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
+		t.Fatal(err)
+	}
+	wantHolds(t, path, "a=ours\nb=2\n")
+}
+
 // A change of mode or owner alone is another program's change too.
 func TestChangedModeSurvives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
@@ -393,9 +415,13 @@ func TestFileOpenedAtTheLastMoment(t *testing.T) {
 // ever.
 func TestFileOpenForWriting(t *testing.T) {
 	needLeases(t)
-	for _, closes := range []bool{true, false} {
+	for i := range 4 {
+		closes, linked := i%2 == 0, i/2 == 0
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "a=old\n", 0o600)
+		if linked {
+			hardLinked(t, path)
+		}
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
 			t.Fatal(err)
