@@ -2,9 +2,11 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -100,8 +102,8 @@ func load(t testing.TB, s *Store) State {
 
 func save(t testing.TB, s *Store, all map[schedule.Key]schedule.Record) {
 	t.Helper()
-	for key, r := range all {
-		if err := s.Save(t.Context(), key, r); err != nil {
+	for _, key := range slices.SortedFunc(maps.Keys(all), schedule.Key.Compare) {
+		if err := s.Save(t.Context(), key, all[key]); err != nil {
 			t.Fatal(err)
 		}
 	}

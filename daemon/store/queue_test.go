@@ -134,6 +134,25 @@ func TestTheLastCallerTakesTheLead(t *testing.T) {
 	}
 }
 
+// A caller that has the lead commits, even if its context has ended: others
+// may depend on it.
+func TestWhoHasTheLeadCommits(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	const saves = 60 // each takes either way, by chance
+	for i := range saves {
+		if err := s.Save(ctx, schedule.Key{Name: fmt.Sprint(i)}, schedule.Record{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut(t, s)
+	if got := load(t, open(t, dir, nil)).Records; len(got) != saves {
+		t.Errorf("%d records, want %d", len(got), saves)
+	}
+}
+
 // Of two saves of one record the later call wins, whether they share a commit
 // or not.
 func TestTheLaterSaveWins(t *testing.T) {
