@@ -151,7 +151,8 @@ func (w *world) blocked(task *Task, c *credentialModel) bool {
 // isStale reports whether an input still has the values that were refused.
 func (w *world) isStale(task *Task, c *credentialModel) bool {
 	_, mark := w.b.Token(c.stale)
-	return slices.Contains(task.Needs, c.stale) && mark.Revision == c.revision
+	input := w.model.credentials[c.stale]
+	return slices.Contains(task.Needs, c.stale) && mark.Revision == c.revision && (input == nil || input.answers == c.staleAt)
 }
 
 func (w *world) checkIdleCredential(n string, s Status) {

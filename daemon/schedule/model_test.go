@@ -34,6 +34,7 @@ type credentialModel struct {
 	until            time.Time
 	parked           bool
 	retryAfter       time.Time
+	answers, staleAt int    // good answers so far; those of the input when its values were refused
 	stale            string // an input whose values were refused, at this revision
 	revision         uint64
 	refused          bool // surely: they were not renewed during the attempt
@@ -150,12 +151,15 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		c.call = r.before
 	}
 	c.call.settle(w.now)
+	if res.Fault == nil {
+		c.answers++
+	}
 	c.stale = ""
 	if res.Fault != nil && res.Fault.StaleInput != "" {
 		if input := w.model.credentials[res.Fault.StaleInput]; input != nil {
 			c.stale, c.refused = res.Fault.StaleInput, input.obtained <= r.elapsed && w.model.setBacks == 0
 			_, mark := w.b.Token(c.stale)
-			c.revision = mark.Revision
+			c.revision, c.staleAt = mark.Revision, input.answers
 		}
 	}
 	if task.Identity != w.tasks[task.Key].Identity {

@@ -304,12 +304,16 @@ func TestRefusedInputIsRenewedOnceAndWaitedFor(t *testing.T) {
 	r.expect("")
 	r.pass(30 * time.Second)
 	r.expect("a")
-	// The same values again help nobody; the next ones do.
+	// The same values again: they are tried once more, and if they are refused
+	// once more the next ones are waited for.
 	r.end("a", Result{Called: true, Token: r.look("a").Record.Token})
-	r.expect("")
-	r.pass(time.Hour)
-	r.Kick(r.now, keyOf("a"))
+	r.expect("b c")
+	r.fails("b", credential.ReasonServer, stale)
+	r.fails("c", credential.ReasonServer, stale)
+	r.pass(30 * time.Second)
 	r.expect("a")
+	r.pass(time.Hour)
+	r.expect("")
 	r.obtain("a", 10*time.Hour)
 	r.expect("b c")
 }

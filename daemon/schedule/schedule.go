@@ -60,9 +60,11 @@ type entry struct {
 	// detached says that it runs without counting against the group any more.
 	detached bool
 	asked    bool
-	// stale names, for each input whose values were refused, the revision that
-	// was; the task waits for another one.
-	stale map[string]uint64
+	// answers counts the good ends of the task's attempts.
+	answers uint64
+	// stale names the inputs whose values were refused: the task waits for
+	// another answer to them.
+	stale map[string]refusal
 }
 
 // group is one budget on the board.
@@ -95,6 +97,7 @@ type Start struct {
 	Record Record
 	DueAt  time.Time
 	Why    Why
+	inputs map[string]uint64 // the revisions that were handed out
 }
 
 // Due takes out what must start at now, in the order in which it should, and
@@ -122,7 +125,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, e.rec, e.dueAt, why})
+			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.revisions(e.task)})
 		}
 		b.regate(g, now)
 	}
@@ -184,7 +187,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		if input == nil || !inForce(input.rec.Token, now) {
 			return never, whyInput
 		}
-		if revision, refused := e.stale[name]; refused && revision == input.rec.Revision {
+		if r, refused := e.stale[name]; refused && r.revision == input.rec.Revision && r.answers == input.answers {
 			return never, whyInput
 		}
 	}
@@ -319,9 +322,12 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		e.age(now) // max_age may be another one since it began
 	}
 	e.settle(now)
+	if res.Fault == nil {
+		e.answers++
+	}
 	e.stale = nil
 	if res.Fault != nil && res.Fault.StaleInput != "" {
-		b.refuse(e, res, now)
+		b.refuse(e, s, res, now)
 	}
 	b.replan(e, now)
 	b.regate(e.group, now)
@@ -354,15 +360,35 @@ func (b *Board) regateLive(g *group, now time.Time) {
 	}
 }
 
+// revisions returns those of a task's inputs, nil when it has none.
+func (b *Board) revisions(t *Task) map[string]uint64 {
+	if t.Kind != Obtaining || len(t.Needs) == 0 {
+		return nil
+	}
+	out := make(map[string]uint64, len(t.Needs))
+	for _, name := range t.Needs {
+		if input := b.entries[Key{Obtaining, name}]; input != nil {
+			out[name] = input.rec.Revision
+		}
+	}
+	return out
+}
+
+// refusal is what was known of an input when its values were refused.
+type refusal struct{ revision, answers uint64 }
+
 // refuse notes that an input's values were refused, and asks for new ones
-// unless they have been renewed since the attempt began. An input whose renewal
-// fails keeps its own pace.
-func (b *Board) refuse(e *entry, res Result, now time.Time) {
-	input := b.entries[Key{Obtaining, res.Fault.StaleInput}]
-	if input == nil || input.rec.ObtainedAt.After(res.At) {
+// unless they have been renewed since they were handed out. An input whose
+// renewal fails keeps its own pace. When the answer brings the same values
+// again the task is tried all the same, at its own pace: the refusal may have
+// been the backend's passing fault.
+func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
+	name := res.Fault.StaleInput
+	input := b.entries[Key{Obtaining, name}]
+	if input == nil || input.rec.Revision != s.inputs[name] {
 		return
 	}
-	e.stale = map[string]uint64{input.task.Name: input.rec.Revision}
+	e.stale = map[string]refusal{name: {input.rec.Revision, input.answers}}
 	if !input.running && input.rec.Past.Failures == 0 {
 		input.asked = true
 		b.replan(input, now)
