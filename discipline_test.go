@@ -17,6 +17,7 @@ var clockReaders = map[string]string{
 	"daemon/reload.go":            "when the configuration was loaded, for people",
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",
 	"daemon/doctor.go":            "compares the Date of a server with our clock, for one examination",
+	"daemon/limits.go":            "looks at what ends every few minutes",
 	"daemon/sweep.go":             "does not wait for a file server that hangs",
 	"daemon/wires.go":             "compares the Date of a server with our clock",
 	"daemon/atomicfile/system.go": "waits a moment for a second writer to finish",

@@ -171,6 +171,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
 	parts.Go(func() { d.watchSinks(ctx) })
+	parts.Go(func() { d.warnOfLimits(ctx) })
 	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
 		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))
 	d.engine.Run(ctx)

@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// Pace of the warnings about what ends and needs a person.
+const (
+	lookAtLimitsEvery = 10 * time.Minute
+	warnAhead         = 30 * 24 * time.Hour
+	warnAgain         = 24 * time.Hour
+)
+
+// warnOfLimits tells, once a day, of certificates, authorizations and the like
+// that a person has to renew within the next weeks, until ctx ends.
+func (d *Daemon) warnOfLimits(ctx context.Context) {
+	tick := time.NewTicker(lookAtLimitsEvery)
+	defer tick.Stop()
+	said := map[string]time.Time{}
+	for {
+		if v, err := d.engine.View(ctx); err == nil {
+			for _, w := range limitsSoon(v, said) {
+				d.log.Warn("limit ends soon", zap.String("credential", w.credential), zap.String("provider", w.provider),
+					zap.String("detail", w.detail), zap.Time("expires_at", w.endsAt))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+type limitWarning struct {
+	credential, provider, detail string
+	endsAt                       time.Time
+}
+
+// limitsSoon returns what is worth a warning at the instant of the view, and
+// notes it in said.
+func limitsSoon(v refresh.View, said map[string]time.Time) (out []limitWarning) {
+	for _, c := range v.Credentials {
+		for _, l := range c.Limits {
+			left, key := l.EndsAt.Sub(v.At), c.Name+" "+l.Kind
+			if last, found := said[key]; !l.Person || left > warnAhead || found && v.At.Sub(last) < warnAgain {
+				continue
+			}
+			said[key] = v.At
+			what := "the " + strings.ReplaceAll(l.Kind, "_", " ")
+			detail := fmt.Sprintf("a person is needed in %d days: %s ends then, and vigente cannot renew it", int(left/(24*time.Hour)), what)
+			if left <= 0 {
+				detail = "a person is needed now: " + what + " has ended, and vigente cannot renew it"
+			}
+			out = append(out, limitWarning{c.Name, c.Provider, detail, l.EndsAt.UTC()})
+		}
+	}
+	return out
+}

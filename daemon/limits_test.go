@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+func TestLimitsAreWarnedOfOnceADayAndAhead(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	view := func(after time.Duration) refresh.View {
+		limits := []credential.Limit{
+			{Kind: "certificate", EndsAt: at.Add(40 * 24 * time.Hour), Person: true},
+			{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour)},
+		}
+		return refresh.View{At: at.Add(after), Credentials: []refresh.CredentialView{{Name: "a", Provider: "p", Limits: limits}}}
+	}
+	said := map[string]time.Time{}
+	const day = 24 * time.Hour
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{0, ""},
+		{11 * day, "in 29 days: the certificate"},
+		{11*day + time.Hour, ""},
+		{12 * day, "in 28 days"},
+		{41 * day, "now: the certificate has ended"},
+	} {
+		got := limitsSoon(view(step.after), said)
+		if step.want == "" != (len(got) == 0) {
+			t.Errorf("after %s: %v", step.after, got)
+			continue
+		}
+		if len(got) > 0 && (len(got) != 1 || !strings.Contains(got[0].detail, step.want)) {
+			t.Errorf("after %s: %v, want %q", step.after, got, step.want)
+		}
+	}
+}
