@@ -13,11 +13,9 @@ type queue struct {
 	less  func(a, b *entry) bool
 }
 
-// sooner orders what is planned: by instant, and by key so that the same past
-// always gives the same order.
-func sooner(a, b *entry) bool {
-	return cmp.Or(a.at.Compare(b.at), a.task.Compare(b.task.Key)) < 0
-}
+// sooner orders what is planned. Equal instants need no order here: what they
+// release is ordered by its group, and the groups by name.
+func sooner(a, b *entry) bool { return a.at.Before(b.at) }
 
 func (q *queue) Len() int           { return len(q.items) }
 func (q *queue) Less(i, j int) bool { return q.less(q.items[i], q.items[j]) }
