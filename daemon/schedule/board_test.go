@@ -397,6 +397,7 @@ func TestIdle(t *testing.T) {
 	r.due()
 	r.obtain(r.only(), day)
 	r.due()
+	idle(false, "running and nothing waits")
 	r.obtain(r.only(), day)
 	idle(true, "planned for later")
 }

@@ -446,12 +446,12 @@ func TestLowerRateDelaysForOneWindowAtMost(t *testing.T) {
 	// What lies further back than the window delays nothing: of a burst of six
 	// one was spent just now.
 	r.obtain("n299", 24*time.Hour)
-	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Minute})}, tasks...)
+	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Hour})}, tasks...)
 	for i := range 10 {
 		r.Kick(r.now, keyOf(fmt.Sprint("n15", i)))
 	}
 	r.expect("n150 n151 n152 n153 n154")
-	r.pass(time.Second * 10 / 9)
+	r.pass(time.Minute * 10 / 9)
 	r.expect("")
 	r.pass(1)
 	r.expect("n155")

@@ -89,6 +89,25 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
 	r.expect("sink:s")
 
+	r.deliver("sink:s", true)
+
+	// The same with the old value and another expiry.
+	r = newRig(t, p8, with(time.Hour)...)
+	r.expect("a")
+	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
+	r.expect("sink:s")
+	r.deliver("sink:s", true)
+	r.pass(30 * time.Minute)
+	r.Kick(r.now, keyOf("a"))
+	r.expect("a")
+	r.install(p8, with(2*time.Hour)...)
+	r.Kick(r.now, keyOf("sink:s"))
+	r.expect("sink:s")
+	_, held = r.Token("a")
+	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
+	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
+	r.expect("sink:s")
+
 	// A count of revisions that a crash has thrown back tells nothing alone.
 	r.deliver("sink:s", true)
 	sink := r.records[keyOf("sink:s")]
