@@ -91,7 +91,7 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 
 	r.deliver("sink:s", true)
 
-	// The same with the old value and another expiry.
+	// The same with the old value, for which the server now states an expiry.
 	r = newRig(t, p8, with(time.Hour)...)
 	r.expect("a")
 	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
@@ -104,7 +104,7 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	r.Kick(r.now, keyOf("sink:s"))
 	r.expect("sink:s")
 	_, held = r.Token("a")
-	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
+	r.end("a", Result{Called: true, Token: token("old", after(5*time.Hour))})
 	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
 	r.expect("sink:s")
 
