@@ -72,7 +72,10 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	case r.Past.Parked:
 		return never, whyParked
 	case r.Past.Failures > 0:
-		return r.Past.RetryAt, retryWhy(t, r)
+		if r.Past.Asked {
+			return r.Past.RetryAt, whyRetryAfter
+		}
+		return r.Past.RetryAt, whyRetry
 	case r.Past.Open:
 		return now, whyLost
 	case !HasValue(r.Token):
@@ -100,16 +103,6 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func retryWhy(t *Task, r Record) Why {
-	switch {
-	case r.Past.Asked:
-		return whyRetryAfter
-	case t.Kind != Obtaining:
-		return whyLocalRetry
-	}
-	return whyRetry
 }
 
 // planned is the instant for a token that is in hand and did not fail.
