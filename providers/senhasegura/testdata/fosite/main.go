@@ -1,0 +1,86 @@
+// Command fosite serves the client credentials grant with the library of Ory on
+// a free loopback port and prints its address. It ends when its standard input
+// does. It is a module of its own: the daemon must not depend on any of this.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/compose"
+	"github.com/ory/fosite/storage"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// client is strict about the way it is authenticated, as registered clients are.
+func client(id, secret, method string, grants ...string) fosite.Client {
+	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return &fosite.DefaultOpenIDConnectClient{
+		DefaultClient:           &fosite.DefaultClient{ID: id, Secret: hash, GrantTypes: grants, Scopes: []string{"leitura"}},
+		TokenEndpointAuthMethod: method,
+	}
+}
+
+func main() {
+	const grant, basic, body = "client_credentials", "client_secret_basic", "client_secret_post"
+	config := &fosite.Config{
+		AccessTokenLifespan: 77 * time.Second,
+		GlobalSecret:        []byte("a key for tests, of thirty-two b"),
+		ScopeStrategy:       fosite.ExactScopeStrategy,
+	}
+	store := storage.NewMemoryStore()
+	for _, c := range []fosite.Client{
+		client("3ca8a98d907543812334f7f5dbafca6505e3319fb", "00112233445566778899aabbccddeeff", basic, grant),
+		client("plus", "a+b", basic, grant),
+		client("percent", "50%25", basic, grant),
+		client("awkward:id +%", "s3cr+et:x =%/&ok", basic, grant),
+		client("beyond ASCII", "ação€", basic, grant),
+		client("body id +%", "s3cr+et:x =%/&ok", body, grant),
+		client("other grant", "a-b", basic, "authorization_code"),
+	} {
+		store.Clients[c.GetID()] = c
+	}
+	provider := compose.Compose(config, store, &compose.CommonStrategy{CoreStrategy: compose.NewOAuth2HMACStrategy(config)},
+		compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2TokenIntrospectionFactory)
+
+	http.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		req, err := provider.NewAccessRequest(ctx, r, &fosite.DefaultSession{})
+		if err != nil {
+			provider.WriteAccessError(ctx, w, req, err)
+			return
+		}
+		resp, err := provider.NewAccessResponse(ctx, req)
+		if err != nil {
+			provider.WriteAccessError(ctx, w, req, err)
+			return
+		}
+		provider.WriteAccessResponse(ctx, w, req, resp)
+	})
+	http.HandleFunc("POST /token/introspection", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		resp, err := provider.NewIntrospectionRequest(ctx, r, &fosite.DefaultSession{})
+		if err != nil {
+			provider.WriteIntrospectionError(ctx, w, err)
+			return
+		}
+		provider.WriteIntrospectionResponse(ctx, w, resp)
+	})
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { log.Fatal(http.Serve(listener, nil)) }()
+	fmt.Printf("http://%s\n", listener.Addr())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
