@@ -161,6 +161,9 @@ func (x *exchange) give(in request, s session, name string) {
 
 // end is the end of a token that is given now.
 func (x *exchange) end() time.Time {
+	if x.at.Before(x.set.EndsAt) {
+		return x.set.EndsAt
+	}
 	if x.set.TokenLife > 0 {
 		return x.at.Add(x.set.TokenLife)
 	}

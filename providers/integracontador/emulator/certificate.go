@@ -33,6 +33,8 @@ type Issue struct {
 	// common name.
 	NoFields, NoNumber bool
 	Bits               int
+	// Key is taken in place of a new one, for thousands of certificates at once.
+	Key *rsa.PrivateKey
 }
 
 // NewAuthority returns an authority with a new key.
@@ -55,16 +57,19 @@ var (
 	defaultNotAfter  = time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// Issue returns a certificate with a new key: an e-CPF for a number of eleven
+// Issue returns a certificate with a key of its own unless one is given: an e-CPF for a number of eleven
 // digits, else an e-CNPJ.
 func (a *Authority) Issue(i Issue) (*Identity, error) {
 	bits := i.Bits
 	if bits == 0 {
 		bits = 2048
 	}
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		return nil, err
+	key := i.Key
+	if key == nil {
+		var err error
+		if key, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
+			return nil, err
+		}
 	}
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {

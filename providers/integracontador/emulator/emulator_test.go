@@ -259,6 +259,34 @@ func TestUseOfTokens(t *testing.T) {
 	}
 }
 
+// TestEndOfTokens holds the ends that the settings give to a token of noon.
+func TestEndOfTokens(t *testing.T) {
+	file := sign(t, actors().author, nil, nil)
+	for name, c := range map[string]struct {
+		change func(*Settings)
+		want   string
+	}{
+		"until midnight": {nil, "2026-03-11T00:00:01"},
+		"twelve hours":   {func(s *Settings) { s.Life = TwelveHours }, "2026-03-11T00:00:00"},
+		"a life":         {func(s *Settings) { s.TokenLife = time.Minute }, "2026-03-10T12:01:00"},
+		"one instant":    {func(s *Settings) { s.EndsAt = noon.Add(time.Second) }, "2026-03-10T12:00:01"},
+		"after it":       {func(s *Settings) { s.EndsAt = noon }, "2026-03-11T00:00:01"},
+	} {
+		if _, code, w := post(t, service(t, c.change), file); !strings.Contains(w.Body.String(), `data_hora_expiracao\":\"`+c.want+`\"`) {
+			t.Errorf("%s: %s %s, want an end of %s", name, code, w.Body, c.want)
+		}
+	}
+}
+
+// TestGivenKey has two certificates share one key.
+func TestGivenKey(t *testing.T) {
+	all := actors()
+	id, err := all.authority.Issue(Issue{Name: "FULANO", Number: person, Key: all.author.Key})
+	if err != nil || id.Key != all.author.Key || !all.author.Key.PublicKey.Equal(id.Certificate.PublicKey) || id.Certificate.Equal(all.author.Certificate) {
+		t.Fatalf("%v, %v", id, err)
+	}
+}
+
 // TestEveryFaultAnswers sets each fault and sees it met once, where it belongs.
 func TestEveryFaultAnswers(t *testing.T) {
 	file := sign(t, actors().author, nil, nil)

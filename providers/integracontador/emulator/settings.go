@@ -30,6 +30,9 @@ type Settings struct {
 
 	Life      Life
 	TokenLife time.Duration // when not 0, in place of Life: for demonstrations
+	// EndsAt is the end of every procurador token given before it, in place of
+	// Life: a midnight near enough to wait for.
+	EndsAt    time.Time
 	CacheBy   CacheBy
 	Codes     Codes
 	Expires   Expires
