@@ -73,7 +73,7 @@ func (w *world) checkObtaining(s Start) {
 	if w.now.Before(c.retryAfter) && same && !c.kicked {
 		w.broken("%s starts before %s, which its backend named", n, c.retryAfter)
 	}
-	if c.refused && w.isStale(s.Task, c) {
+	if w.isStale(s.Task, c) {
 		w.broken("%s starts with the values of %s that were refused", n, c.stale)
 	}
 	if planned := s.Why == whyRenewBefore || s.Why == whyMaxAge || s.Why == whySame; planned && w.now.Before(c.expires) && c.expires.Sub(w.now) < longestLife/2 {

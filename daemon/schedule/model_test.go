@@ -26,7 +26,6 @@ type credentialModel struct {
 	expires, useful  time.Time
 	answered         time.Time // the expiry before the configuration moved it
 	policy           bool
-	obtained         time.Duration // elapsed at the answer that brought value or expiry
 	failures         int
 	since            time.Time     // of the first of them
 	wait             time.Duration // after the last failure, under this task and with this expiry
@@ -37,7 +36,6 @@ type credentialModel struct {
 	answers, staleAt int    // good answers so far; those of the input when its values were refused
 	stale            string // an input whose values were refused, at this revision
 	revision         uint64
-	refused          bool // surely: they were not renewed during the attempt
 	kicked           bool
 	asks             int // planned calls for the present expiry
 }
@@ -156,10 +154,11 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	}
 	c.stale = ""
 	if res.Fault != nil && res.Fault.StaleInput != "" {
-		if input := w.model.credentials[res.Fault.StaleInput]; input != nil {
-			c.stale, c.refused = res.Fault.StaleInput, input.obtained <= r.elapsed && w.model.setBacks == 0
-			_, mark := w.b.Token(c.stale)
-			c.revision, c.staleAt = mark.Revision, input.answers
+		n := res.Fault.StaleInput
+		_, mark := w.b.Token(n)
+		// Else the values that were refused are renewed already.
+		if input := w.model.credentials[n]; input != nil && mark.Revision == r.marks[n].Revision {
+			c.stale, c.revision, c.staleAt = n, mark.Revision, input.answers
 		}
 	}
 	if task.Identity != w.tasks[task.Key].Identity {
@@ -190,7 +189,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		w.broken("%s: the server said %s, the record says %s", task.Name, stated, got)
 	}
 	if fresh || !rec.Token.ExpiresAt.Equal(c.expires) {
-		c.asks, c.obtained = 0, w.elapsed
+		c.asks = 0
 	}
 	c.text, c.expires, c.useful, c.policy = text, rec.Token.ExpiresAt, res.Token.UsefulAfter, rec.Token.PolicyExpiry
 	if fresh || rec.Revision != was.Revision {
