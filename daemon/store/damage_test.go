@@ -204,6 +204,20 @@ func TestADamagedRecordIsNamed(t *testing.T) {
 	}
 }
 
+// A damaged value beside the records is not passed over: with it goes the proof
+// that the records are complete.
+func TestADamagedMetaValue(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, nil)
+	if err := s.submit(t.Context(), entry{metaBucket, "later"}, []byte("neither place nor checksum")); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	if !wantRefusedOrSame(t, "damaged meta value", read(t, dir), nil, State{}) {
+		t.Error("it opens")
+	}
+}
+
 func TestForeignDatabases(t *testing.T) {
 	for name, fill := range map[string]func(tx *bolt.Tx) error{
 		"empty":         func(*bolt.Tx) error { return nil },
@@ -228,6 +242,13 @@ func TestForeignDatabases(t *testing.T) {
 		for _, key := range []*[32]byte{nil, {1}} {
 			if !wantRefusedOrSame(t, name, read(t, dir), key, State{}) {
 				t.Errorf("%s: opens", name)
+			}
+			want := "no state of vigente"
+			if name == "no seed" {
+				want = "damaged"
+			}
+			if _, err := Open(dir, Options{Key: key}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: told %v, want %q", name, err, want)
 			}
 		}
 	}

@@ -228,6 +228,14 @@ func TestKilledWhileCreating(t *testing.T) {
 		}
 		shut(t, s)
 	}
+	// A crash while a state was written anew leaves the old one, and goes.
+	if err := os.WriteFile(filepath.Join(dir, freshName), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, open(t, dir, &[32]byte{5}))
+	if got := names(t, dir); len(got) != 2 {
+		t.Errorf("the directory holds %v", got)
+	}
 	// Whatever lies under the name of the new file is not taken for a state.
 	if err := os.Remove(filepath.Join(dir, fileName)); err != nil {
 		t.Fatal(err)
@@ -386,6 +394,24 @@ func TestFullDisk(t *testing.T) {
 		if err := s.Save(t.Context(), loja, schedule.Record{}); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "KiB are needed") {
 			t.Errorf("on the full disk: %v", err)
 		}
+	}
+	if got := names(t, dir); len(got) != 3 {
+		t.Errorf("the directory holds %v", got)
+	}
+	// Room for the values, but not for the pages around them: half a file is
+	// begun and goes again.
+	need := int64(0)
+	for _, value := range s.content.values {
+		need += int64(len(value))
+	}
+	if err := os.Truncate(filler, 0); err != nil {
+		t.Fatal(err)
+	}
+	if have, _ := free(dir); os.WriteFile(filler, make([]byte, int64(have)-need-8<<10), 0o600) != nil {
+		t.Fatal("the filler does not fit")
+	}
+	if err := s.Save(t.Context(), loja, schedule.Record{}); !errors.Is(err, unix.ENOSPC) || strings.Contains(err.Error(), "KiB are needed") {
+		t.Errorf("on a disk with little room: %v", err)
 	}
 	if got := names(t, dir); len(got) != 3 {
 		t.Errorf("the directory holds %v", got)

@@ -185,30 +185,32 @@ func TestTheLaterSaveWins(t *testing.T) {
 	}
 }
 
-// Close waits for the saves under way.
+// Close waits for the saves under way, queued ones included.
 func TestCloseWaits(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, nil)
-	release := held(t, s)
-	var wg sync.WaitGroup
-	for i := range 3 {
+	for range 20 { // without the wait it is a matter of luck
+		dir := t.TempDir()
+		s := open(t, dir, nil)
+		release := held(t, s)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				if err := s.Save(t.Context(), schedule.Key{Name: fmt.Sprint(i)}, schedule.Record{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		waitFor(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.queue != nil && s.queue.waiting == 2 })
 		wg.Go(func() {
-			if err := s.Save(t.Context(), schedule.Key{Name: fmt.Sprint(i)}, schedule.Record{}); err != nil {
+			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 		})
-	}
-	waitFor(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.queue != nil && s.queue.waiting == 2 })
-	wg.Go(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
+		waitFor(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.closed })
+		release()
+		wg.Wait()
+		if got := load(t, open(t, dir, nil)).Records; len(got) != 3 {
+			t.Fatalf("%d records, want 3", len(got))
 		}
-	})
-	waitFor(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.closed })
-	release()
-	wg.Wait()
-	if got := load(t, open(t, dir, nil)).Records; len(got) != 3 {
-		t.Errorf("%d records, want 3", len(got))
 	}
 }
 

@@ -53,10 +53,10 @@ func TestAStateInClearIsSealed(t *testing.T) {
 		t.Error("the file still shows secrets")
 	}
 	before := read(t, dir)
-	for name, key := range map[string]*[32]byte{"none": nil, "another": {2}} {
+	for want, key := range map[string]*[32]byte{"daemon.state_key is not set": nil, "daemon.state_key is not the key": {2}} {
 		_, err := Open(dir, Options{Key: key})
-		if err == nil || !strings.Contains(err.Error(), "state_key") || !strings.Contains(err.Error(), filepath.Join(dir, fileName)) {
-			t.Errorf("with key %s: %v", name, err)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, fileName)) {
+			t.Errorf("told %v, want %q", err, want)
 		}
 	}
 	if !bytes.Equal(read(t, dir), before) {
