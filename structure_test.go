@@ -102,15 +102,15 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/refresh",
-		[]string{"daemon/schedule", "daemon/credential"},
+		[]string{"daemon/schedule", "daemon/credential", "internal/failpoint"},
 		"the engine runs any provider, sink and store through the roles",
 	},
 	{
 		"daemon/store",
-		[]string{"daemon/schedule", "daemon/credential"},
+		[]string{"daemon/schedule", "daemon/credential", "internal/failpoint"},
 		"the store keeps records and decides nothing",
 	},
-	{"daemon/atomicfile", nil, "replacing a file has nothing to do with credentials"},
+	{"daemon/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
@@ -180,6 +180,7 @@ var arrows = []arrow{
 		"a sink is handed values; it never asks for one",
 	},
 	{"internal/needs", nil, "it is about tests, not about us"},
+	{"internal/failpoint", nil, "it marks places and knows none of them"},
 	{"e2e", nil, "it drives the built binary from outside"},
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // backupSuffix is what the name of a backup ends in.
@@ -30,6 +32,7 @@ func (j *job) backup(t *target) error {
 		return j.backupFault(path, err)
 	}
 	x.name = ""
+	failpoint.Hit("file backup kept")
 	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
 		return fault("sync the folder", j.at.folder, err)
 	}

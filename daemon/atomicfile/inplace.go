@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // inPlace writes the content into the inode that was read; why says what
@@ -43,6 +45,7 @@ func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error)
 			return Result{}, err
 		}
 	}
+	failpoint.Hit("file in place reserved")
 	if err := j.overwrite(fd, t.content, content, why); err != nil {
 		return Result{}, err
 	}
@@ -58,6 +61,7 @@ func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error)
 // that fails.
 func (j *job) overwrite(fd int, old, content []byte, why error) error {
 	err := j.sys.write(fd, content, 0)
+	failpoint.Hit("file in place written")
 	if err == nil && len(content) < len(old) {
 		err = j.sys.truncate(fd, int64(len(content)))
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // swap puts a new file in the place of the target.
@@ -12,6 +14,7 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 	x, err := j.newTemporary()
 	if err == nil {
 		defer x.discard()
+		failpoint.Hit("file created")
 		err = j.dress(x, t)
 	}
 	if u, ok := inPlaceAllowed(err); ok && t.exists {
@@ -28,6 +31,7 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 	if err := j.backup(t); err != nil {
 		return Result{}, err
 	}
+	failpoint.Hit("file ready")
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
@@ -42,9 +46,11 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	failpoint.Hit("file replaced")
 	if err := x.drop(); err != nil {
 		return Result{}, late(fault("remove a temporary file in", j.at.folder, err))
 	}
+	failpoint.Hit("file old removed")
 	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
 		return Result{}, late(fault("sync the folder", j.at.folder, err))
 	}

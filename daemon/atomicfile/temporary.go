@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // Temporary files are named so that Sweep knows them; 16 hexadecimal digits
@@ -135,6 +137,7 @@ func (x *temporary) fill(content []byte, path string) error {
 	if err := x.sys.write(x.fd, content, 0); err != nil {
 		return fault("write a temporary file for", path, err)
 	}
+	failpoint.Hit("file filled")
 	if err := x.sys.sync(x.fd); err != nil {
 		return fault("write a temporary file for", path, err)
 	}

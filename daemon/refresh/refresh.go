@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // ErrEnded says that the engine no longer runs.
@@ -332,6 +333,7 @@ func (e *Engine) fold(f finished) {
 	}
 	close(e.changed)
 	e.changed = make(chan struct{})
+	failpoint.Hit("end taken in")
 }
 
 // outcome tells the end of an attempt to the rest of the daemon.

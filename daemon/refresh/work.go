@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // job is one attempt with all that it may know, taken by the conductor when it
@@ -126,22 +127,26 @@ func (j job) obtain(ctx context.Context) finished {
 	spender, _ := spec.Source.(credential.Spender)
 	spends := spender != nil && spender.Spends(r.Token)
 	begun := schedule.Begin(r, at)
+	failpoint.Hit("obtain begun")
 	if err := j.save(ctx, begun); err != nil && (spends || revokes) {
 		// What cannot be remembered must not be spent.
 		f := local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
 		f.refused = refused
 		return f
 	}
+	failpoint.Hit("obtain intent saved")
 	call, cancel := context.WithTimeout(ctx, spec.Policy.Timeout)
 	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Token, Inputs: j.tokens, Lost: r.Past.Open})
 	cancel()
+	failpoint.Hit("obtain answered")
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Token: token}
 	if err != nil {
-		res.Fault = credential.AsFault(err)
+		res.Fault = located(credential.AsFault(err), spec.Places)
 	} else {
 		res.Fault = schedule.Vet(token, res.End)
 	}
 	f := j.end(ctx, res, begun)
+	failpoint.Hit("obtain saved")
 	f.refused = refused
 	return f
 }
@@ -180,6 +185,7 @@ func (j job) deliver(ctx context.Context) finished {
 	spec := j.start.Task.Payload.(*SinkSpec)
 	r, at := j.start.Record, j.clock()
 	raised := r
+	failpoint.Hit("deliver begun")
 	raised.Changes = 0 // without a hook nothing is owed, also to one that comes later
 	if spec.Hook != nil {
 		raised.Changes = r.Changes + 1
@@ -187,9 +193,11 @@ func (j job) deliver(ctx context.Context) finished {
 		// failure to save costs at most that hook.
 		_ = j.save(ctx, raised)
 	}
+	failpoint.Hit("deliver raised")
 	call, cancel := context.WithTimeout(ctx, deliverTimeout)
 	changed, err := spec.Sink.Deliver(call, j.tokens)
 	cancel()
+	failpoint.Hit("deliver written")
 	if changed {
 		r = raised
 	}
@@ -201,6 +209,7 @@ func (j job) deliver(ctx context.Context) finished {
 		r = j.issue(r)
 	}
 	f := j.end(ctx, res, r)
+	failpoint.Hit("deliver saved")
 	f.repair = j.look
 	return f
 }
@@ -209,12 +218,16 @@ func (j job) deliver(ctx context.Context) finished {
 func (j job) hook(ctx context.Context) finished {
 	spec := j.start.Task.Payload.(*SinkSpec)
 	at := j.clock()
+	failpoint.Hit("hook begun")
 	err := spec.Hook.Run(ctx)
+	failpoint.Hit("hook ended")
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Ran: j.changes}
 	if err != nil {
 		res.Fault = localFault(ctx, err)
 	}
-	return j.end(ctx, res, j.start.Record)
+	f := j.end(ctx, res, j.start.Record)
+	failpoint.Hit("hook saved")
+	return f
 }
 
 // localFault is AsFault for a sink or a hook, which the end of the daemon may

@@ -11,6 +11,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // batch bounds how much of a new file is written in one transaction.
@@ -38,7 +40,9 @@ func (s *Store) commit(writes map[entry][]byte) error {
 	if s.doubt {
 		return s.renew()
 	}
+	failpoint.Hit("store begun")
 	broken, err := guard(func() error { return put(s.db, writes, s.seal, s.content.digest) })
+	failpoint.Hit("store committed")
 	if broken {
 		// What the library holds locked is not known, not even Close is safe.
 		s.db = nil
@@ -60,6 +64,7 @@ func (s *Store) renew() error {
 	if err != nil {
 		return fmt.Errorf("save state: write it anew: %w", err)
 	}
+	failpoint.Hit("store anew built")
 	old := s.db
 	if s.db, err = s.place(db); err != nil {
 		s.db = old
@@ -68,6 +73,7 @@ func (s *Store) renew() error {
 	if old != nil {
 		_, _ = guard(old.Close) // Nothing of it is needed any more.
 	}
+	failpoint.Hit("store anew placed")
 	return s.syncDir()
 }
 
@@ -155,6 +161,7 @@ func put(db *bolt.DB, writes map[entry][]byte, seal *sealer, digest digest) erro
 				return err
 			}
 		}
+		failpoint.Hit("store filled")
 		return nil
 	})
 }
