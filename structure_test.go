@@ -180,6 +180,7 @@ var arrows = []arrow{
 		"a sink is handed values; it never asks for one",
 	},
 	{"internal/needs", nil, "it is about tests, not about us"},
+	{"internal/bill", nil, "it looks at a finished binary from outside"},
 	{"internal/failpoint", nil, "it marks places and knows none of them"},
 	{"e2e", nil, "it drives the built binary from outside"},
 }
