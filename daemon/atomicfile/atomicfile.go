@@ -165,7 +165,7 @@ func (j *job) round(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	switch {
-	case t.exists && bytes.Equal(content, t.content):
+	case t.holds(content):
 		return j.adopt(t)
 	case t.pinned != "":
 		return j.inPlace(ctx, t, content, errors.New(t.pinned))

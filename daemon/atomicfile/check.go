@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,42 @@ import (
 func Check(ctx context.Context, path string, opt Options, edit Edit) error {
 	return system{}.check(ctx, path, opt, edit)
 }
+
+// WouldChange reports whether Replace would write, or put the owner right. It
+// changes nothing and does not find out whether that would work.
+func WouldChange(ctx context.Context, path string, opt Options, edit Edit) (bool, error) {
+	j, err := system{}.newJob(ctx, path, opt, edit)
+	if err != nil {
+		return false, err
+	}
+	defer j.sys.close(j.at.dir)
+	for {
+		change, err := j.compare(ctx)
+		if err == nil {
+			return change, nil
+		}
+		if err := j.patience(ctx, err); err != nil {
+			return false, err
+		}
+	}
+}
+
+// compare is a round that ends where Replace would begin to write.
+func (j *job) compare(ctx context.Context) (change bool, err error) {
+	t, err := j.openTarget(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer j.sys.close(t.fd)
+	content, err := j.content(t)
+	if err != nil {
+		return false, err
+	}
+	return !t.holds(content) || j.want.differs(&t.st), ctx.Err()
+}
+
+// holds reports whether the file has exactly this content.
+func (t *target) holds(content []byte) bool { return t.exists && bytes.Equal(content, t.content) }
 
 func (s system) check(ctx context.Context, path string, opt Options, edit Edit) error {
 	j, err := s.newJob(ctx, path, opt, edit)

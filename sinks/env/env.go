@@ -67,6 +67,15 @@ func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
 	return k.target.Deliver(ctx, k.edit(values))
 }
 
+// WouldChange implements kit.Forecaster.
+func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.target.WouldChange(ctx, k.edit(values))
+}
+
 // Preflight implements credential.Preflighter.
 func (k *Sink) Preflight(ctx context.Context) error {
 	values := make([]credential.Secret, len(k.texts))
@@ -159,4 +168,5 @@ func read(content []byte, style Style) []kit.Seen {
 var _ interface {
 	credential.Preflighter
 	kit.Inspector
+	kit.Forecaster
 } = (*Sink)(nil)

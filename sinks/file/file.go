@@ -39,6 +39,15 @@ func (s *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
 	return s.target.Deliver(ctx, whole(values[0]))
 }
 
+// WouldChange implements kit.Forecaster.
+func (s *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := kit.Expand(s.texts, set)
+	if err != nil {
+		return false, err
+	}
+	return s.target.WouldChange(ctx, whole(values[0]))
+}
+
 // Preflight implements credential.Preflighter.
 func (s *Sink) Preflight(ctx context.Context) error {
 	return s.target.Preflight(ctx, whole(s.texts[0].Placeholder()))
@@ -79,4 +88,5 @@ func (s *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, er
 var _ interface {
 	credential.Preflighter
 	kit.Inspector
+	kit.Forecaster
 } = (*Sink)(nil)

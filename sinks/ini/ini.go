@@ -78,6 +78,15 @@ func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
 	return k.target.Deliver(ctx, k.edit(values))
 }
 
+// WouldChange implements kit.Forecaster.
+func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := kit.Expand(k.texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.target.WouldChange(ctx, k.edit(values))
+}
+
 // Preflight implements credential.Preflighter.
 func (k *Sink) Preflight(ctx context.Context) error {
 	values := make([]credential.Secret, len(k.texts))
@@ -155,4 +164,5 @@ func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, er
 var _ interface {
 	credential.Preflighter
 	kit.Inspector
+	kit.Forecaster
 } = (*Sink)(nil)

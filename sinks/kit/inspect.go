@@ -47,6 +47,12 @@ type Inspector interface {
 	Values(set credential.Set) (map[string]credential.Secret, error)
 }
 
+// Forecaster is a sink that can tell what Deliver would do. It changes nothing
+// and reports what would stop Deliver as a *credential.Fault.
+type Forecaster interface {
+	WouldChange(ctx context.Context, set credential.Set) (bool, error)
+}
+
 // Seen is one value that an inspection came across.
 type Seen struct {
 	Name  string

@@ -43,6 +43,15 @@ func (t Target) Preflight(ctx context.Context, edit Edit) error {
 	}))
 }
 
+// WouldChange tells whether Deliver would change the file. It changes nothing.
+func (t Target) WouldChange(ctx context.Context, edit Edit) (change bool, err error) {
+	err = t.twice(edit, func(e atomicfile.Edit) (err error) {
+		change, err = atomicfile.WouldChange(ctx, t.Path, t.Options, e)
+		return err
+	})
+	return change, t.fault(err)
+}
+
 // twice goes on with content that stays as it is although it looks half
 // written.
 func (t Target) twice(edit Edit, attempt func(atomicfile.Edit) error) error {

@@ -176,9 +176,28 @@ func (r *rig) wantNames(names ...string) {
 // deliver delivers and wants success.
 func (r *rig) deliver(b kit.Binding, value string, changed bool) {
 	r.Helper()
+	r.forecast(b, value, changed)
 	got, err := b.Sink.Deliver(r.Context(), set(value))
 	if err != nil || got != changed {
 		r.Errorf("Deliver: changed %v, want %v, %v", got, changed, err)
+	}
+	r.forecast(b, value, false)
+}
+
+// forecast wants the sink to foretell a delivery, and to change nothing.
+func (r *rig) forecast(b kit.Binding, value string, want bool) {
+	r.Helper()
+	f, ok := b.Sink.(kit.Forecaster)
+	if !ok {
+		r.Fatal("the sink foretells nothing")
+	}
+	before := snapshot(r, r.dir)
+	got, err := f.WouldChange(r.Context(), set(value))
+	if err != nil || got != want {
+		r.Errorf("WouldChange: %v, want %v, %v", got, want, err)
+	}
+	if after := snapshot(r, r.dir); !slices.Equal(before, after) {
+		r.Errorf("WouldChange changed %q to %q", before, after)
 	}
 }
 

@@ -1,0 +1,62 @@
+package section
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestDifferingNamesWhatMakesTheDigestsDiffer reads two tables as a kind does.
+func TestDifferingNamesWhatMakesTheDigestsDiffer(t *testing.T) {
+	t.Setenv("ONE", "1")
+	t.Setenv("SAME", "1")
+	t.Setenv("TWO", "2")
+	read := func(text string) *Section {
+		s, err := Parse("providers.x", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Text("url", "http://x")
+		s.RequiredSecret("password")
+		s.Secrets("keys")
+		s.TextMap("values")
+		s.Daemon().Int("concurrency", 8)
+		if sub := s.Table("tls"); sub != nil {
+			sub.Bool("insecure", false)
+		}
+		return s
+	}
+	base := `password = { env = "ONE" }
+keys = [{ env = "ONE" }, { env = "TWO" }]
+values = { A = "1", B = "2" }
+`
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{base, nil},
+		{"url = \"http://x\"\nconcurrency = 3\n" + base, nil},
+		{"url = \"http://y\"\n" + base, []string{"url"}},
+		{`password = { env = "SAME" }
+keys = [{ env = "ONE" }, { env = "TWO" }]
+values = { A = "1", B = "2" }`, nil},
+		{`password = { env = "TWO" }
+keys = [{ env = "TWO" }]
+values = { A = "1", C = "2" }
+tls = { insecure = true }`, []string{"keys", "password", "tls.insecure", "values.B", "values.C"}},
+	} {
+		a, b := read(base), read(c.text)
+		if got := a.Differing(b); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.text, got, c.want)
+		}
+		if got := b.Differing(a); !slices.Equal(got, c.want) {
+			t.Errorf("%s, the other way: %v, want %v", c.text, got, c.want)
+		}
+		if key := []byte("k"); (a.Digest(key) == b.Digest(key)) != (c.want == nil) {
+			t.Errorf("%s: the digests tell otherwise", c.text)
+		}
+	}
+	var none *Section
+	if got := none.Differing(read(base)); !slices.Equal(got, []string{"keys", "password", "values.A", "values.B"}) {
+		t.Errorf("from nothing: %v", got)
+	}
+}
