@@ -203,8 +203,10 @@ func (a *assembly) finish() {
 func (a *assembly) plan() *refresh.Plan {
 	plan := &refresh.Plan{}
 	inputs := make(map[string]string, len(a.providers))
+	places := make(map[string][]refresh.Place, len(a.providers))
 	for _, p := range a.cfg.Providers {
 		inputs[p.Name] = p.Section.Digest(a.opt.DigestKey)
+		places[p.Name] = placesOf(p.Section)
 		plan.Providers = append(plan.Providers, refresh.ProviderSpec{
 			Name: p.Name, Type: p.Type, Rates: a.providers[p.Name].rates, Concurrency: p.Concurrency,
 		})
@@ -215,6 +217,7 @@ func (a *assembly) plan() *refresh.Plan {
 			Name: c.Name, Provider: c.Provider, Type: o.provider.Type, Policy: c.Policy,
 			Identity: strings.TrimSpace(o.provider.Type + " " + o.binding.Identity),
 			Inputs:   inputs[c.Provider] + "." + c.Section.Digest(a.opt.DigestKey),
+			Places:   slices.Concat(places[c.Provider], placesOf(c.Section)),
 			Needs:    o.binding.Needs, Fields: o.binding.Fields, Source: o.binding.Source,
 		})
 	}
@@ -226,6 +229,15 @@ func (a *assembly) plan() *refresh.Plan {
 		})
 	}
 	return plan
+}
+
+// placesOf returns where the secrets and files of a table stand.
+func placesOf(s *section.Section) []refresh.Place {
+	var places []refresh.Place
+	for _, p := range s.Places() {
+		places = append(places, refresh.Place(p))
+	}
+	return places
 }
 
 // shown names the credentials that references show, sorted, each once.

@@ -42,6 +42,10 @@ type Fault struct {
 	Message string
 	// Code is the backend's documented code, if any ("ICGERENCIADOR-020").
 	Code string
+	// Keys names the configuration keys to look at, below the table of the
+	// provider or of the credential ("client_secret", "author.certificate"): the
+	// daemon adds to the message where their values stand.
+	Keys []string
 	// RetryAfter is the instant before which the backend asked not to be
 	// called again, for any of its credentials. Zero when it did not.
 	RetryAfter time.Time

@@ -36,6 +36,8 @@ type CredentialSpec struct {
 	// Inputs is a keyed digest of the secrets and keys used to obtain it. A
 	// change is tried at once and frees a parked credential.
 	Inputs string
+	// Places say where the secrets and files that it is obtained with stand.
+	Places []Place
 	// Needs names the credentials whose values it is made from.
 	Needs []string
 	// Fields are the kind's own fields, the one to show by default first.

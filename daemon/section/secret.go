@@ -2,6 +2,7 @@ package section
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 	case kindString:
 		if e.node.text != "" {
 			s.note(key, e.node.text)
+			s.stands(key, fmt.Sprintf("%s:%d", s.file, e.line))
 		}
 		return credential.NewSecret(e.node.text)
 	case kindTable:
@@ -104,6 +106,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 	v := s.fetch(r, e)
 	if !v.IsZero() {
 		s.note(r.part, v.Reveal())
+		s.stands(r.key, s.whereabouts(e))
 	}
 	return v
 }
@@ -229,5 +232,6 @@ func (s *Section) File(key string) []byte {
 		return nil
 	}
 	s.note(key, string(data))
+	s.stands(key, path)
 	return slices.Clone(data)
 }

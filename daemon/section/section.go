@@ -45,6 +45,7 @@ type object struct {
 	values map[string]credential.Secret // for the digest
 	unread map[knownKey]bool
 	read   []string // files
+	places []Place
 }
 
 type knownKey struct {

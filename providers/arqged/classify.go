@@ -40,7 +40,7 @@ func classify(a *kit.Answer, op operation) (object, *credential.Fault) {
 	case refusal(a.Status) && op == refreshing:
 		return nil, spent(a.Status)
 	case refusal(a.Status):
-		return nil, &credential.Fault{Reason: credential.ReasonRejected, Message: refusedLogin(a.Status, o)}
+		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: refusedLogin(a.Status, o)}
 	}
 	return nil, statusFault(a)
 }
@@ -64,7 +64,7 @@ func success(a *kit.Answer, o object, twice bool, op operation) (object, *creden
 		return nil, kit.HTMLFault(a)
 	case o == nil && op == loggingIn && sentence(a.Body), op == loggingIn && !o.has("token") && complains(o):
 		// Trying the same password again is what locks an account.
-		return nil, &credential.Fault{Reason: credential.ReasonRejected, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
+		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
 	case o == nil:
 		return nil, unusable("is no JSON object, or is cut (is url right?)")
 	case twice:
@@ -113,6 +113,9 @@ func spent(status int) *credential.Fault {
 		SeedSpent: true,
 	}
 }
+
+// keysOfLogin is where a refused login is to be corrected.
+var keysOfLogin = []string{"username", "password"}
 
 const checkLogin = "check username and password; the password may have to be changed in ArqGED first, or the user be blocked or deactivated " +
 	"(nothing is tried again until one of the keys changes, so that the account is not locked)"

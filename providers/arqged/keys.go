@@ -19,6 +19,9 @@ type keyring struct {
 	bad    [maxKeys]bool
 }
 
+// keysOfGateway is where a refused key is to be corrected.
+var keysOfGateway = []string{"subscription_keys"}
+
 // maxKeys is how many keys a subscription has.
 const maxKeys = 2
 
@@ -70,7 +73,7 @@ func (k *keyring) refused(index int) *credential.Fault {
 	for i := range k.keys {
 		if !k.bad[i] {
 			return &credential.Fault{
-				Reason: credential.ReasonServer,
+				Reason: credential.ReasonServer, Keys: keysOfGateway,
 				Message: "the gateway of ArqGED refuses key " + strconv.Itoa(index+1) + " of subscription_keys; the next attempt uses key " +
 					strconv.Itoa(k.next+1) + " (put the regenerated key in its place)",
 			}
@@ -81,5 +84,5 @@ func (k *keyring) refused(index int) *credential.Fault {
 	if len(k.keys) > 1 {
 		message = "the gateway of ArqGED refuses both keys in subscription_keys, one after the other: set those that the developer portal shows (the password was not looked at)"
 	}
-	return &credential.Fault{Reason: credential.ReasonRejected, Message: message}
+	return &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfGateway, Message: message}
 }

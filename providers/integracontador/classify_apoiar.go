@@ -78,6 +78,9 @@ func refuse(f *credential.Fault, c code, a *kit.Answer, q asked) {
 		f.Message = c.String() + ": the clock here is ahead of the service's, where the day of signing has not begun (tried again by itself; set the clock)"
 	default:
 		f.Reason = credential.ReasonRejected
+		if key := "author.certificate"; strings.Contains(f.Message, key) {
+			f.Keys = []string{key} // the cure is another certificate
+		}
 	}
 }
 
@@ -103,7 +106,7 @@ func gatewayFault(a *kit.Answer, q asked) *credential.Fault {
 		f.Reason, f.StaleInput = credential.ReasonInvalidRequest, q.session
 		f.Message = "the gateway does not accept the session any more (" + c + "; a new one is obtained)"
 	case c == "900908":
-		f.Reason = credential.ReasonRejected
+		f.Reason, f.Keys = credential.ReasonRejected, []string{"consumer_key"}
 		f.Message = "the gateway says that consumer_key is not subscribed to this API (900908: check api_url, and the contract in Serpro's client area)"
 	case strings.HasPrefix(c, "9008"):
 		f.Reason, f.RetryAfter = credential.ReasonThrottled, a.RetryAfter(a.ReceivedAt)

@@ -29,15 +29,17 @@ func classifyLogin(a *kit.Answer) *credential.Fault {
 	switch a.Status {
 	case http.StatusBadRequest:
 		if readLoginError(a.Body).aboutCertificate() {
-			f.Reason = credential.ReasonRejected
+			f.Reason, f.Keys = credential.ReasonRejected, []string{"certificate"}
 			f.Message = "the login got no certificate that it knows: certificate must be the e-CNPJ of the contratante, the one the API was bought with, valid, and reach the server (a proxy that opens TLS drops it)"
 			break
 		}
 		f.Message = "the login does not accept the request (is auth_url the complete URL of Integra Contador?)"
 	case http.StatusUnauthorized:
 		f.Message = "the login refuses consumer_key and consumer_secret (compare them with the contract in Serpro's client area)"
+		f.Keys = []string{"consumer_key", "consumer_secret"}
 	case http.StatusForbidden:
 		f.Message = "the login forbids access: check that the contract is active, and that certificate and consumer_key are of the same contratante"
+		f.Keys = []string{"certificate", "consumer_key"}
 	case http.StatusUnsupportedMediaType:
 		f.Message = "the login does not take a form (is auth_url that of /authenticate, and no proxy changes the Content-Type?)"
 	case http.StatusProxyAuthRequired:

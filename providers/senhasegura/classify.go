@@ -29,7 +29,11 @@ func classifyToken(a *kit.Answer) *credential.Fault {
 	if reason == "" {
 		return statusOf(a, c)
 	}
-	return &credential.Fault{Reason: reason, Message: message, Code: c.code()}
+	f := &credential.Fault{Reason: reason, Message: message, Code: c.code()}
+	if reason == credential.ReasonRejected {
+		f.Keys = oauth2Secrets
+	}
+	return f
 }
 
 // refusal classifies by what the body says, whatever the status.
@@ -70,6 +74,7 @@ func statusOf(a *kit.Answer, c complaint) *credential.Fault {
 		f = badResponse("the answer is " + strconv.Itoa(status) + " without a word of the service: something on the way may have refused the call (tried again by itself; if it stays, check client_id, client_secret, " + checkAuthorization + ")")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		f.Message = "the vault refuses the call (" + strconv.Itoa(status) + "): check client_id and client_secret, " + checkAuthorization
+		f.Keys = oauth2Secrets
 	}
 	f.Code = c.code()
 	return f

@@ -25,6 +25,12 @@ var (
 	oauth2Keys = []string{"client_id", "client_secret", "token_path", "auth_style", "basic_encoding"}
 )
 
+// Of them, those that the vault compares, for a refusal of what they hold.
+var (
+	oauth1Secrets = oauth1Keys[:4]
+	oauth2Secrets = oauth2Keys[:2]
+)
+
 // readAuth reads the key auth and refuses the keys of the other way.
 func readAuth(s *section.Section) string {
 	before := len(s.Faults())

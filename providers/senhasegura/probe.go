@@ -63,7 +63,7 @@ func classifyProbe(a *kit.Answer, at time.Time) *credential.Fault {
 			Message: "the vault accepts the signature, but the authorization may not make the probe's call (set probe_path to one that it may make)",
 		}
 	case a.Status == http.StatusUnauthorized || c.says("invalid signature"):
-		return &credential.Fault{Reason: credential.ReasonRejected, Code: c.code(), Message: refusedSignature(a, at)}
+		return &credential.Fault{Reason: credential.ReasonRejected, Code: c.code(), Message: refusedSignature(a, at), Keys: oauth1Secrets}
 	case c.says("not authorized to access this resource"):
 		return &credential.Fault{
 			Reason:  credential.ReasonRejected,
@@ -118,6 +118,7 @@ func probeStatus(a *kit.Answer, c complaint) *credential.Fault {
 	switch {
 	case f.Reason == credential.ReasonRejected:
 		f.Message = "the vault refuses the probe: check " + checkAuthorization
+		f.Keys = oauth1Secrets
 	case a.Status == http.StatusNotFound:
 		f.Message = "the vault's gateway knows no such path: check url and probe_path (it says the same when a proxy removes the Authorization header)"
 	case f.Reason == credential.ReasonInvalidRequest:

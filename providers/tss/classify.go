@@ -49,6 +49,7 @@ func statusFault(a *kit.Answer) *credential.Fault {
 		return unusable("is cut")
 	case a.Status == 401 || a.Status == 403:
 		f.Message += " (for a TSS without login: Security=0 in its REST section, for one with: username and password)"
+		f.Keys = []string{"username", "password"}
 	case a.Status == 404:
 		f.Message += " (the url ends in RestNewToken, and the REST service of TSS must be published under that path)"
 	}
