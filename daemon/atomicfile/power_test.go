@@ -1,0 +1,105 @@
+package atomicfile
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/internal/disktest"
+)
+
+// settleOn makes everything in the folder durable.
+func settleOn(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range append(list(t, dir), ".") {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+}
+
+// The real calls of every way through Replace are cut at every point, and every
+// state that a power cut could leave is looked at: the old content or the new
+// one, whole; the new one once Replace has returned; and nothing of ours beside
+// it after the next start. A file that is written in place may be torn until
+// Replace returns, and then its backup is whole.
+func TestPowerCutAtEveryPoint(t *testing.T) {
+	for _, sc := range scenarios {
+		if sc.name == "through a link" {
+			continue // the same calls, in another folder
+		}
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			disk := disktest.Mount(t)
+			path := sc.set(t, disk.Root)
+			settleOn(t, disk.Root)
+			disk.Mark("begin")
+			s := quick()
+			s.before = func(op string) error { return sc.deny[op] }
+			if _, err := s.replace(t.Context(), path, sc.opt, to(fresh)); err != nil {
+				t.Fatal(err)
+			}
+			disk.Mark("done")
+			trace := disk.Trace()
+			begin := slices.IndexFunc(trace, func(c disktest.Change) bool { return c.Text == "begin" })
+			done := slices.IndexFunc(trace, func(c disktest.Change) bool { return c.Text == "done" })
+			torn := 0
+			states := disktest.Crashes(trace, func(after int) bool { return after > begin }, func(c disktest.Crash) {
+				got, exists := c.Files["/f"]
+				switch {
+				case got == fresh:
+				case c.After > done:
+					t.Errorf("cut after the end (%s): the file holds %q", c.Why, got)
+				case exists && got == sc.old, !exists && sc.old == "":
+				case strings.HasPrefix(sc.name, "in place"):
+					torn++
+					if bak := c.Files["/f.bak"]; sc.opt.Backup && bak != sc.old {
+						t.Errorf("cut after %d (%s): the file holds %q and its backup %q", c.After, c.Why, got, bak)
+					}
+				default:
+					t.Errorf("cut after %d (%s): the file holds %q, %v", c.After, c.Why, got, exists)
+				}
+				if bak, kept := c.Files["/f.bak"]; kept && bak != sc.old {
+					t.Errorf("cut after %d (%s): the backup holds %q", c.After, c.Why, bak)
+				}
+				wantSwept(t, c)
+			})
+			t.Logf("%d calls, %d states, %d of them torn", done-begin-1, states, torn)
+			if states < 3 {
+				t.Errorf("only %d states were looked at", states)
+			}
+		})
+	}
+}
+
+// wantSwept fails unless a sweep takes everything of ours away and leaves what
+// is somebody's.
+func wantSwept(t *testing.T, c disktest.Crash) {
+	t.Helper()
+	ours := func(name string) bool { return isTemporary(strings.TrimPrefix(name, "/")) }
+	left := false
+	for name := range c.Files {
+		left = left || ours(name)
+	}
+	if !left {
+		return
+	}
+	dir := memory(t)
+	c.Lay(t, dir)
+	if err := quick().sweep(t.Context(), filepath.Join(dir, "f")); err != nil {
+		t.Error(err)
+	}
+	wantNoLeftOver(t, dir)
+	for name, data := range c.Files {
+		if !ours(name) && get(t, filepath.Join(dir, name)) != data {
+			t.Errorf("%s was changed by the sweep", name)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+// Package disktest lends tests a disk that fails, hangs, and loses power.
+//
+// Mount lays a file system in front of a folder that fails or hangs on demand
+// and writes down every change. Crashes makes from such a trace every state
+// that a power cut could have left behind, by rules that are harder than those
+// of a journalling file system: what was written and not yet synced may be
+// there, be missing, or be there in part; an entry of a folder that was not yet
+// synced may be there or not; and nothing is in order.
+package disktest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// program is the file system, built once a test binary. It is a module of its
+// own, so that its library is none of ours.
+var program = sync.OnceValues(func() (string, error) {
+	_, here, _, _ := runtime.Caller(0)
+	dir, err := os.MkdirTemp("", "vigente-faultfs-")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "faultfs")
+	build := exec.Command("go", "build", "-mod=readonly", "-o", name, ".")
+	build.Dir = filepath.Join(filepath.Dir(here), "testdata", "faultfs")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build faultfs: %w\n%s", err, out)
+	}
+	return name, nil
+})
+
+// Disk is a mounted folder.
+type Disk struct {
+	// Root is where it is mounted, Below the folder behind it.
+	Root, Below string
+
+	t     testing.TB
+	trace string
+	mu    sync.Mutex
+	in    io.Writer
+	out   *bufio.Scanner
+}
+
+// Mount mounts an empty folder until the test ends. It needs root and FUSE.
+func Mount(t testing.TB) *Disk {
+	t.Helper()
+	needs.Root(t)
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		needs.Missing(t, "/dev/fuse")
+	}
+	name, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := Memory(t)
+	d := &Disk{t: t, Root: filepath.Join(base, "disk"), Below: filepath.Join(base, "below"), trace: filepath.Join(base, "trace")}
+	for _, dir := range []string{d.Root, d.Below} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(name, d.Below, d.Root, d.trace)
+	// It ends with the test, however that ends.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.in, d.out = in, bufio.NewScanner(out)
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+		_ = syscall.Unmount(d.Root, syscall.MNT_DETACH)
+	})
+	if !d.out.Scan() || d.out.Text() != "mounted" {
+		needs.Missing(t, "a way to mount FUSE")
+	}
+	return d
+}
+
+// Memory is a temporary folder where syncing costs nothing.
+func Memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "vigente-disktest-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func (d *Disk) say(format string, args ...any) {
+	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fmt.Fprintf(d.in, format+"\n", args...)
+	if !d.out.Scan() || d.out.Text() != "ok" {
+		d.t.Fatalf("faultfs answers %q to "+format, append([]any{d.out.Text()}, args...)...)
+	}
+}
+
+// Fail makes calls of op fail on paths that contain part. The names of the
+// calls stand in the program's own comment.
+func (d *Disk) Fail(op string, errno syscall.Errno, part string) {
+	d.t.Helper()
+	d.say("fail %s %d %s", op, errno, part)
+}
+
+// Hang keeps such calls from returning.
+func (d *Disk) Hang(op, part string) {
+	d.t.Helper()
+	d.say("hang %s %s", op, part)
+}
+
+// Heal ends all of that.
+func (d *Disk) Heal() {
+	d.t.Helper()
+	d.say("heal")
+}
+
+// Mark writes a text into the trace.
+func (d *Disk) Mark(text string) {
+	d.t.Helper()
+	d.say("mark %s", text)
+}
+
+// Trace returns what has happened to the disk so far.
+func (d *Disk) Trace() []Change {
+	d.t.Helper()
+	f, err := os.Open(d.trace)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	var all []Change
+	for in := json.NewDecoder(f); ; {
+		var c Change
+		if err := in.Decode(&c); err == io.EOF {
+			return all
+		} else if err != nil {
+			d.t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// entry is one line of the trace. Files are known by an identity that no later
+// file gets again.
+type entry struct {
+	Op   string `json:"op"`
+	File string `json:"file,omitempty"`
+	Dir  string `json:"dir,omitempty"`
+	Name string `json:"name,omitempty"`
+	To   string `json:"to,omitempty"`   // the folder of a rename's target
+	As   string `json:"as,omitempty"`   // the name of a rename's target
+	How  uint32 `json:"how,omitempty"`  // flags of a rename
+	At   int64  `json:"at,omitempty"`   // offset, or size
+	Data []byte `json:"data,omitempty"` // what was written
+	Text string `json:"text,omitempty"` // of a mark
+}
+
+type rule struct {
+	op, part string
+	errno    syscall.Errno
+	hang     bool
+}
+
+func (r rule) fits(op, path string) bool {
+	return (r.op == op || r.op == "any") && strings.Contains(path, r.part)
+}
+
+type disk struct {
+	mu     sync.Mutex
+	rules  []rule
+	healed chan struct{}
+
+	order sync.Mutex // over a change and its line in the trace
+	out   *json.Encoder
+}
+
+func newDisk(out *os.File) *disk {
+	return &disk{healed: make(chan struct{}), out: json.NewEncoder(out)}
+}
+
+func (d *disk) add(r rule) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rules = append(d.rules, r)
+}
+
+func (d *disk) heal() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rules = nil
+	close(d.healed)
+	d.healed = make(chan struct{})
+}
+
+// gate says how a call shall end before it is made, and keeps it for as long
+// as it shall hang. A process that is being killed gets away.
+func (d *disk) gate(ctx context.Context, op, path string) syscall.Errno {
+	d.mu.Lock()
+	var hit *rule
+	for i := range d.rules {
+		if d.rules[i].fits(op, path) {
+			hit = &d.rules[i]
+			break
+		}
+	}
+	healed := d.healed
+	d.mu.Unlock()
+	switch {
+	case hit == nil:
+		return 0
+	case !hit.hang:
+		return hit.errno
+	}
+	select {
+	case <-healed:
+		return 0
+	case <-ctx.Done():
+		return syscall.EINTR
+	}
+}
+
+// change makes a change and writes it down when it was made.
+func (d *disk) change(e entry, make func() syscall.Errno) syscall.Errno {
+	d.order.Lock()
+	defer d.order.Unlock()
+	errno := make()
+	if errno == 0 {
+		_ = d.out.Encode(e)
+	}
+	return errno
+}
+
+func (d *disk) mark(text string) {
+	d.order.Lock()
+	defer d.order.Unlock()
+	_ = d.out.Encode(entry{Op: "mark", Text: text})
+}

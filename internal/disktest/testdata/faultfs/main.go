@@ -1,0 +1,98 @@
+// Command faultfs is a disk for tests: it mounts a folder once more, at another
+// place, lets chosen calls fail or hang on demand, and writes down every change
+// in the order in which it happened.
+//
+//	faultfs FOLDER MOUNTPOINT TRACE
+//
+// It says "mounted" and then obeys lines on its standard input, each answered
+// by "ok":
+//
+//	fail OP ERRNO PART   calls of OP on paths that contain PART fail with the number
+//	hang OP PART         such calls do not return
+//	heal                 no call fails or hangs any more; those that hang go on
+//	mark TEXT            TEXT is written into the trace
+//
+// OP is one of create, write, sync, syncdir, rename, unlink, link, truncate,
+// reserve, statfs, look, read, open; "any" stands for all of them. The end of
+// the input unmounts.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+func main() {
+	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, "faultfs:", err)
+		os.Exit(1)
+	}
+}
+
+func run(folder, mountpoint, trace string) error {
+	out, err := os.Create(trace)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	var st syscall.Stat_t
+	if err := syscall.Stat(folder, &st); err != nil {
+		return err
+	}
+	d := newDisk(out)
+	root := &fs.LoopbackRoot{Path: folder, Dev: st.Dev}
+	root.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
+		return &node{LoopbackNode: fs.LoopbackNode{RootData: data}, disk: d}
+	}
+	top := &node{LoopbackNode: fs.LoopbackNode{RootData: root}, disk: d}
+	root.RootNode = top
+	server, err := fs.Mount(mountpoint, top, &fs.Options{
+		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faultfs", Name: "faultfs", AllowOther: true},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println("mounted")
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := d.obey(strings.Fields(lines.Text())); err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println("ok")
+	}
+	d.heal()
+	if err := syscall.Unmount(mountpoint, syscall.MNT_DETACH); err != nil {
+		return err
+	}
+	server.Wait()
+	return nil
+}
+
+// obey carries out one line.
+func (d *disk) obey(words []string) error {
+	switch {
+	case len(words) == 1 && words[0] == "heal":
+		d.heal()
+	case len(words) == 3 && words[0] == "hang":
+		d.add(rule{op: words[1], part: words[2], hang: true})
+	case len(words) == 4 && words[0] == "fail":
+		number, err := strconv.Atoi(words[2])
+		if err != nil {
+			return err
+		}
+		d.add(rule{op: words[1], part: words[3], errno: syscall.Errno(number)})
+	case len(words) >= 1 && words[0] == "mark":
+		d.mark(strings.Join(words[1:], " "))
+	default:
+		return fmt.Errorf("not understood: %q", words)
+	}
+	return nil
+}
