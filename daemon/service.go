@@ -117,6 +117,12 @@ func (d *Daemon) statusLine(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
+	_, _, refused := d.ConfigStatus()
+	return "STATUS=" + statusOf(v, d.opt.ConfigPath, refused != "")
+}
+
+// statusOf is what systemctl status shows of a view.
+func statusOf(v refresh.View, configPath string, refused bool) string {
 	var valid, failing, parked, pending int
 	for _, c := range v.Credentials {
 		switch c.State {
@@ -131,9 +137,15 @@ func (d *Daemon) statusLine(ctx context.Context) string {
 		case refresh.Delivered, refresh.Behind: // states of sinks
 		}
 	}
-	line := fmt.Sprintf("STATUS=%d valid, %d failing, %d parked", valid, failing, parked)
+	line := fmt.Sprintf("%d valid, %d failing, %d parked", valid, failing, parked)
 	if pending > 0 {
 		line += fmt.Sprintf(", %d pending", pending)
+	}
+	if len(v.Credentials) == 0 {
+		line = "no credential is configured yet in " + configPath
+	}
+	if refused {
+		line += "; the configuration on disk has errors, see vigente status"
 	}
 	return line
 }
