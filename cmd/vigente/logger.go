@@ -32,7 +32,11 @@ func (a *app) newLogger(log config.Log, w io.Writer) (*zap.Logger, zap.AtomicLev
 		}
 	}
 	sink := zapcore.Lock(zapcore.AddSync(w))
-	core := zapcore.NewCore(a.encoder(format, w), sink, level)
+	encoder := a.encoder(format, w)
+	if a.toJournal(w) {
+		encoder = prioritised{encoder}
+	}
+	core := zapcore.NewCore(encoder, sink, level)
 	return zap.New(core, zap.ErrorOutput(sink)), level
 }
 

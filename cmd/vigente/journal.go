@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"go.uber.org/zap/buffer"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sys/unix"
+)
+
+// toJournal reports whether w is the stream that systemd connected to the
+// journal: $JOURNAL_STREAM names its device and inode, so that a program whose
+// stderr was turned elsewhere can tell.
+func (a *app) toJournal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	stream := a.Getenv("JOURNAL_STREAM")
+	if !ok || stream == "" {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &st) == nil && stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
+
+// prioritised writes the level in front of each line as the journal takes it
+// (sd-daemon(3)), so that journalctl -p err finds errors. The journal keeps the
+// number as PRIORITY and drops it from the line.
+type prioritised struct{ zapcore.Encoder }
+
+// Clone implements zapcore.Encoder.
+func (p prioritised) Clone() zapcore.Encoder { return prioritised{p.Encoder.Clone()} }
+
+// EncodeEntry implements zapcore.Encoder.
+func (p prioritised) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	line, err := p.Encoder.EncodeEntry(entry, fields)
+	if err != nil {
+		return nil, err
+	}
+	defer line.Free()
+	out := lines.Get()
+	out.AppendString(priority(entry.Level))
+	_, err = out.Write(line.Bytes())
+	return out, err
+}
+
+var lines = buffer.NewPool()
+
+// priority is the level in the words of syslog.
+func priority(level zapcore.Level) string {
+	switch level {
+	case zapcore.DebugLevel:
+		return "<7>"
+	case zapcore.InfoLevel:
+		return "<6>"
+	case zapcore.WarnLevel:
+		return "<4>"
+	case zapcore.ErrorLevel:
+		return "<3>"
+	default: // panics
+		return "<2>"
+	}
+}
