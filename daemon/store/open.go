@@ -2,15 +2,16 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -30,14 +31,14 @@ func takeLock(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the state directory: %w (expected to be writable for the daemon's user)", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		holder, _ := io.ReadAll(io.LimitReader(lock, 32))
+	if err := flock(lock); err != nil {
+		pid, known := holder(lock)
 		_ = lock.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock the state directory %s: %w", dir, err)
 		}
 		who := "another vigente"
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
+		if known {
 			who += fmt.Sprintf(" (pid %d)", pid)
 		}
 		return nil, fmt.Errorf("state directory %s is in use by %s (stop that one first, or give this one another daemon.state_dir)", dir, who)
@@ -47,6 +48,40 @@ func takeLock(dir string) (*os.File, error) {
 		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return lock, nil
+}
+
+// Patience with a lock whose holder is dead, and how often it is tried.
+const (
+	lockPatience = time.Second
+	lockEvery    = 10 * time.Millisecond
+)
+
+// flock locks the file. A daemon that was killed in the instant in which it
+// started a hook leaves a child that shares its lock until it becomes the hook:
+// for the lock of a dead process we wait a moment.
+func flock(lock *os.File) error {
+	over, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	for {
+		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || over.Err() != nil {
+			return err
+		}
+		if pid, known := holder(lock); !known || unix.Kill(pid, 0) != unix.ESRCH {
+			return err
+		}
+		pause, cancel := context.WithTimeout(over, lockEvery)
+		<-pause.Done()
+		cancel()
+	}
+}
+
+// holder returns the process that took the lock last.
+func holder(lock *os.File) (pid int, known bool) {
+	text := make([]byte, 32)
+	n, _ := lock.ReadAt(text, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	return pid, err == nil && pid > 0
 }
 
 // open reads the whole file with our own eyes before the library maps it and
@@ -73,7 +108,7 @@ func (s *Store) open(key *[32]byte) error {
 		return err
 	}
 	_, err = guard(func() (err error) {
-		s.db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: 1, FreelistType: bolt.FreelistMapType})
+		s.db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: lockPatience, FreelistType: bolt.FreelistMapType})
 		return err
 	})
 	if err != nil {
