@@ -21,23 +21,28 @@ import (
 )
 
 // binary is the program under test, built once.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "vigente-e2e-")
+var binary = sync.OnceValues(func() (string, error) { return build("vigente") })
+
+// workshop is where binaries are built.
+var workshop = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "vigente-e2e-") })
+
+func build(name string, flags ...string) (string, error) {
+	dir, err := workshop()
 	if err != nil {
 		return "", err
 	}
-	name := filepath.Join(dir, "vigente")
-	out, err := exec.Command("go", "build", "-o", name, "../cmd/vigente").CombinedOutput()
-	if err != nil {
+	name = filepath.Join(dir, name)
+	args := append(append([]string{"build"}, flags...), "-o", name, "../cmd/vigente")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return name, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if name, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(name))
+	if dir, err := workshop(); err == nil {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
@@ -52,6 +57,7 @@ type world struct {
 	listen  string
 	daemon  *process
 	environ []string
+	program func() (string, error) // binary unless set
 }
 
 // process is a running daemon.
@@ -140,7 +146,11 @@ func (w *world) read(name string) string {
 // command makes one call of the binary.
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	w.t.Helper()
-	name, err := binary()
+	program := binary
+	if w.program != nil {
+		program = w.program
+	}
+	name, err := program()
 	if err != nil {
 		w.t.Fatal(err)
 	}
