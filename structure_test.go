@@ -251,10 +251,12 @@ var foreign = []room{
 	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "events are hints; one package compares contents"},
 	{"github.com/pelletier/go-toml/v2", []string{"daemon/section"}, "one reader gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/status", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
-	{"github.com/prometheus/exporter-toolkit", []string{"daemon", "daemon/status", "cmd/vigente"}, "one listener"},
+	{"github.com/prometheus/exporter-toolkit", []string{"daemon/status", "daemon/config"}, "one listener; its file is checked with the configuration"},
 	{"go.uber.org/zap", []string{"daemon", "daemon/control", "daemon/report", "daemon/status", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
+	{"golang.org/x/text", []string{"daemon/status"}, "only the page for people speaks more than one language"},
+	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
 	{"golang.org/x/sys", []string{"daemon", "daemon/atomicfile", "daemon/store", "daemon/watch", "sinks/kit", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
@@ -269,7 +271,7 @@ var standard = []room{
 	{"math/rand", nil, "jitter is a hash, so that a plan can be explained and repeated"},
 	{"math/rand/v2", nil, "jitter is a hash, so that a plan can be explained and repeated"},
 	{"log", nil, "there is one logger and it is handed in"},
-	{"log/slog", []string{"daemon/credential"}, "there is one logger and it is handed in; a secret only hides itself from this one"},
+	{"log/slog", []string{"daemon/credential", "daemon/status"}, "there is one logger and it is handed in; a secret only hides itself from this one, and the listener's library is given a silent one"},
 	{"unsafe", nil, "nothing here is worth it"},
 }
 

@@ -151,7 +151,7 @@ func (o observers) Observe(out refresh.Outcome) {
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.store.Close()
 	d.sweep() //nolint:contextcheck // bounded by itself
-	if err := d.listen(d.cfg.Daemon.Listen); err != nil {
+	if err := d.serve(d.cfg.Daemon); err != nil {
 		return err
 	}
 	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
@@ -190,9 +190,23 @@ func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
 // Close releases the state of a daemon that was never run.
 func (d *Daemon) Close() error { return d.store.Close() }
 
-// listen serves metrics, health and the status page on address, in place of
-// the address before; the empty address serves nothing.
-func (d *Daemon) listen(address string) error {
+// listen serves metrics, health and the status page as now says, in place of
+// what was served before; the empty address serves nothing. When it cannot,
+// what was served goes on.
+func (d *Daemon) listen(now, was config.Daemon) error {
+	address := now.Listen
+	if address == was.Listen && address != "" {
+		d.stopListening() // only its guard changes: the address must be free
+	}
+	err := d.serve(now)
+	if err != nil && address == was.Listen {
+		_ = d.serve(was)
+	}
+	return err
+}
+
+func (d *Daemon) serve(now config.Daemon) error {
+	address := now.Listen
 	var listener net.Listener
 	if address != "" {
 		var err error
@@ -209,7 +223,7 @@ func (d *Daemon) listen(address string) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := status.Serve(ctx, listener, handler, d.log); err != nil {
+		if err := status.Serve(ctx, listener, handler, now.WebConfig, d.log); err != nil {
 			d.log.Error("http listener failed", zap.Error(err))
 		}
 	}()

@@ -92,8 +92,8 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err == nil {
 		err = d.unchangeable(cfg)
 	}
-	if err == nil && cfg.Daemon.Listen != d.cfg.Daemon.Listen {
-		err = d.listen(cfg.Daemon.Listen)
+	if now, was := cfg.Daemon, d.cfg.Daemon; err == nil && (now.Listen != was.Listen || now.WebConfig != was.WebConfig) {
+		err = d.listen(now, was)
 	}
 	if err != nil {
 		if w != nil {

@@ -72,7 +72,7 @@ func (a *app) emulate(ctx context.Context, kinds []string, listen string, faults
 	var playing sync.WaitGroup
 	ends := make([]error, len(stages))
 	for i, s := range stages {
-		playing.Go(func() { ends[i] = status.Serve(ctx, s.listener, kit.Switchboard(s.emulator), zap.NewNop()) })
+		playing.Go(func() { ends[i] = status.Serve(ctx, s.listener, kit.Switchboard(s.emulator), "", zap.NewNop()) })
 	}
 	playing.Wait()
 	return errors.Join(ends...)

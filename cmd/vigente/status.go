@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -113,11 +112,7 @@ func credentialTable(v refresh.View, p paint) table {
 			{text: c.NextReason},
 		}}
 		r.notes = noteLines(c.LastError, refresh.Obtain, c.Name, v.At, p)
-		for _, limit := range c.Limits {
-			if limit.Person {
-				r.notes = append(r.notes, fmt.Sprintf("its %s ends %s, and only a person can renew it", strings.ReplaceAll(limit.Kind, "_", " "), status.Relative(limit.EndsAt, v.At)))
-			}
-		}
+		r.notes = append(r.notes, status.Limits(c.Limits, v.At)...)
 		t.rows = append(t.rows, r)
 	}
 	return t

@@ -75,6 +75,9 @@ type Daemon struct {
 	SocketChosen bool
 	// Listen is a host and a port; empty for no HTTP.
 	Listen string
+	// WebConfig is the absolute path of a file in the form that Prometheus
+	// exporters share, for TLS and basic authentication on Listen; or empty.
+	WebConfig string
 	// StateKey is 32 bytes, or empty when the state is not sealed.
 	StateKey credential.Secret
 }

@@ -271,7 +271,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 	expect(t, faults,
 		`c.toml:2: typo: unknown table (expected one of credentials, daemon, include, log, providers, renewal, sinks)`,
 		`c.toml:3: sinks.a.type: is missing (expected a string)`,
-		`z.toml:2: daemon.x: unknown key (expected one of control_socket, listen, state_dir, state_key)`,
+		`z.toml:2: daemon.x: unknown key (expected one of control_socket, listen, state_dir, state_key, web_config)`,
 		`z.toml:3: credentials.c.provider: is missing (expected a string)`,
 		`z.toml:4: credentials.c.timeout: "x" is no duration (expected e.g. "90s", "12h" or "5d")`,
 		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,
@@ -324,5 +324,37 @@ provider = "gone"
 	}
 	if c.Providers[0].Concurrency != 8 || c.Providers[0].Rates != nil || len(c.Providers[1].Rates) != 1 || c.Providers[0].Location.String() != "America/Sao_Paulo" {
 		t.Errorf("providers %+v", c.Providers)
+	}
+}
+
+func TestWebConfigIsCheckedWithTheConfiguration(t *testing.T) {
+	for name, tt := range map[string]struct{ listen, file, want string }{
+		"good":           {"127.0.0.1:0", "basic_auth_users:\n  p: $2y$10$YKkXXVHGJWvJvXnBzr9mUeoTvSJTZQqSaEXuRkZ9T2zYxHqCaSgDu\n", ""},
+		"an unknown key": {"127.0.0.1:0", "users: {}\n", "web.yml\" cannot be used"},
+		"no certificate": {"127.0.0.1:0", "tls_server_config: {cert_file: none.crt, key_file: none.key}\n", "web.yml\" cannot be used"},
+		"empty":          {"127.0.0.1:0", " \n", "is empty"},
+		"no listener":    {"", "basic_auth_users: {}\n", `guards nothing, since listen is ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, map[string]string{
+				"web.yml": tt.file,
+				"c.toml":  fmt.Sprintf("[daemon]\nlisten = %q\nweb_config = \"web.yml\"\n", tt.listen),
+			})
+			c, faults := Load(filepath.Join(dir, "c.toml"), Options{})
+			var all []string
+			for _, f := range faults {
+				all = append(all, f.Error())
+			}
+			text := strings.Join(all, "\n")
+			if tt.want == "" {
+				if text != "" || c.Daemon.WebConfig != filepath.Join(dir, "web.yml") {
+					t.Errorf("%q, faults %s", c.Daemon.WebConfig, text)
+				}
+				return
+			}
+			if len(all) != 1 || !strings.HasPrefix(text, filepath.Join(dir, "c.toml")+":3: daemon.web_config: ") || !strings.Contains(text, tt.want) {
+				t.Errorf("faults %s", text)
+			}
+		})
 	}
 }

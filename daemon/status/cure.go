@@ -1,6 +1,8 @@
 package status
 
 import (
+	"strings"
+
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/refresh"
 )
@@ -8,6 +10,16 @@ import (
 // Cure says what a person can do about a failure of the task of a name. The
 // failure's own message names the case; this is what to look at first.
 func Cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
+	return english.cure(kind, reason, name)
+}
+
+// cure is Cure in the language.
+func (l tongue) cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
+	return strings.ReplaceAll(l.say(cureText(kind, reason)), "NAME", name)
+}
+
+// cureText is a cure where NAME stands for the name.
+func cureText(kind refresh.TaskKind, reason credential.Reason) string {
 	switch kind {
 	case refresh.Deliver:
 		return cureDelivery(reason)
@@ -15,10 +27,10 @@ func Cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
 		return cureHook(reason)
 	case refresh.Obtain:
 	}
-	return cureRenewal(reason, name)
+	return cureRenewal(reason)
 }
 
-func cureRenewal(reason credential.Reason, name string) string {
+func cureRenewal(reason credential.Reason) string {
 	switch reason {
 	case credential.ReasonNetwork:
 		return "Check that this host reaches the backend: name, route, firewall, proxy. It is tried again by itself."
@@ -31,7 +43,7 @@ func cureRenewal(reason credential.Reason, name string) string {
 	case credential.ReasonServer:
 		return "The backend says that it is broken. Tell its operator; it is tried again by itself."
 	case credential.ReasonRejected:
-		return "Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew " + name
+		return "Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew NAME"
 	case credential.ReasonInvalidRequest:
 		return "Compare the keys of the credential and the url of the provider with what the backend knows."
 	case credential.ReasonBadResponse:

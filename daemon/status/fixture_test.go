@@ -33,7 +33,13 @@ func fleet() refresh.View {
 			},
 			{
 				Name: "loja", Provider: "tss", Type: "tss", State: refresh.Valid, Generation: 3, IssuedAt: at.Add(-6 * time.Hour),
-				ExpiresAt: at.Add(18 * time.Hour), NextAttemptAt: at.Add(12 * time.Hour), NextReason: "a quarter of its life is left", NextRule: "renewal.renew_before",
+				ExpiresAt: at.Add(18 * time.Hour), NextAttemptAt: at.Add(12 * time.Hour), NextReason: "renewed ahead of expiry", NextRule: "renewal.renew_before",
+				LastUsefulAttemptAt: at.Add(18*time.Hour - 5*time.Minute),
+				History:             []schedule.Attempt{{At: at.Add(-6 * time.Hour), Took: time.Second, Outcome: schedule.Renewed}},
+				Limits: []credential.Limit{
+					{Kind: "certificate", EndsAt: at.Add(10 * 24 * time.Hour), Person: true},
+					{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour)},
+				},
 			},
 			{Name: "novo", Provider: "vault", Type: "senhasegura", State: refresh.Pending, NextAttemptAt: at, Running: true},
 		},

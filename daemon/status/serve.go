@@ -3,10 +3,12 @@ package status
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
+	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/zap"
 )
 
@@ -22,21 +24,32 @@ const (
 
 // Serve answers requests until ctx ends, then lets those under way finish for a
 // moment. It owns the listener and returns when nothing of it is left.
-func Serve(ctx context.Context, ln net.Listener, handler http.Handler, log *zap.Logger) error {
-	return Run(ctx, ln, &http.Server{
+//
+// webConfig is the path of a file in the form that Prometheus exporters share,
+// or empty for plain HTTP. What it names (users, certificates) is read again
+// for every connection.
+func Serve(ctx context.Context, ln net.Listener, handler http.Handler, webConfig string, log *zap.Logger) error {
+	server := &http.Server{
 		Handler: handler, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, ErrorLog: zap.NewStdLog(log),
+	}
+	return run(ctx, ln, server, func() error {
+		return web.Serve(ln, server, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(slog.DiscardHandler))
 	})
 }
 
 // Run is Serve for a server that was made elsewhere. Requests see the end of
 // ctx in their own context.
 func Run(ctx context.Context, ln net.Listener, server *http.Server) error {
+	return run(ctx, ln, server, func() error { return server.Serve(ln) })
+}
+
+func run(ctx context.Context, ln net.Listener, server *http.Server, serve func() error) error {
 	server.ReadHeaderTimeout = headerTimeout
 	server.IdleTimeout = idleTimeout
 	server.MaxHeaderBytes = maxHeader
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
+	go func() { ended <- serve() }()
 	select {
 	case err := <-ended:
 		return err

@@ -32,7 +32,7 @@ func TestServeLetsARequestFinish(t *testing.T) {
 		_, _ = io.WriteString(w, "done")
 	})
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, ln, h, zap.NewNop()) }()
+	go func() { ended <- Serve(ctx, ln, h, "", zap.NewNop()) }()
 	answer := make(chan string, 1)
 	go func() {
 		res, err := http.Get("http://" + ln.Addr().String())
@@ -60,7 +60,7 @@ func TestServeLetsARequestFinish(t *testing.T) {
 func TestServeTellsABrokenListener(t *testing.T) {
 	ln := listen(t)
 	_ = ln.Close()
-	if err := Serve(t.Context(), ln, http.NotFoundHandler(), zap.NewNop()); !errors.Is(err, net.ErrClosed) {
+	if err := Serve(t.Context(), ln, http.NotFoundHandler(), "", zap.NewNop()); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve gave %v", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestServeContainsAndLogsAPanic(t *testing.T) {
 	ln := listen(t)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Serve(ctx, ln, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") }), zap.New(core))
+		ended <- Serve(ctx, ln, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("oops") }), "", zap.New(core))
 	}()
 	if _, err := http.Get("http://" + ln.Addr().String()); err == nil {
 		t.Error("the request was answered")

@@ -53,13 +53,11 @@ func New(opt Options) http.Handler {
 	return guarded(mux)
 }
 
-// guarded adds what every answer carries. The policy allows the page's own
-// style and nothing else.
+// guarded adds what every answer carries.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy",
-			"default-src 'none'; style-src "+styleSource+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")

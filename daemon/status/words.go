@@ -33,15 +33,18 @@ func Distance(d time.Duration) string {
 
 // Relative says an instant as seen from now: "in 5 min", "3 h ago", "now". It
 // is empty for an unknown instant.
-func Relative(at, now time.Time) string {
+func Relative(at, now time.Time) string { return english.relative(at, now) }
+
+// relative is Relative in the language. The units are the same in both.
+func (l tongue) relative(at, now time.Time) string {
 	d := at.Sub(now)
 	switch {
 	case at.IsZero():
 		return ""
 	case d >= time.Second:
-		return "in " + Distance(d)
+		return l.sayf("in %s", Distance(d))
 	case d <= -time.Second:
-		return Distance(d) + " ago"
+		return l.sayf("%s ago", Distance(d))
 	}
-	return "now"
+	return l.say("now")
 }
