@@ -47,6 +47,7 @@ type Result struct {
 func Begin(r Record, at time.Time) Record {
 	r.Past.AttemptAt = at
 	r.Past.Open = true
+	r.Past.Unknown++
 	return r
 }
 
@@ -105,6 +106,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		r.Past.RetryAt, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, false, false, nil
 	}
 	if res.Called {
+		r.Past.Unknown = 0
 		r.Past.AttemptAt = res.At
 		if res.End.Before(res.At) {
 			r.Past.AttemptAt = res.End // the clock was set back meanwhile
@@ -160,6 +162,26 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, 1)))
 	}
 	return wait
+}
+
+// afterUnknown is the wait after an attempt that the daemon did not live to
+// end. It counts as a failure, so that a daemon that crashes with every call
+// does not call at its floor for ever: with a secret that is refused, that
+// would lock the account.
+func afterUnknown(t *Task, r Record) time.Duration {
+	if r.Past.Unknown == 0 {
+		return 0
+	}
+	first := t.Policy.MinInterval
+	ceiling := max(first, maxCallDelay)
+	if left := r.Token.ExpiresAt.Sub(r.Past.AttemptAt); left > 0 {
+		ceiling = max(first, min(ceiling, left/attemptsPlanned))
+	}
+	wait := first
+	for i := 1; i < r.Past.Failures+r.Past.Unknown && wait < ceiling; i++ {
+		wait *= 2
+	}
+	return min(wait, ceiling)
 }
 
 // obtained folds an answer into the token and reports whether it brought new

@@ -29,6 +29,7 @@ var (
 	whyInput       = Why{"", "waits for a credential that it is made from"}
 	whyPlanned     = Why{"", "planned before the timing was changed"}
 	whyLost        = Why{"", "the last answer was lost"}
+	whyUnknown     = Why{"min_interval", "retry after calls whose end is not known"}
 	whyOwed        = Why{"", "the values have changed"}
 	whyTarget      = Why{"", "the sink's configuration was changed"}
 	whyHook        = Why{"", "the sink has changed"}
@@ -57,6 +58,9 @@ func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 		last = now
 	}
 	floor := last.Add(t.Policy.MinInterval)
+	if wait := last.Add(afterUnknown(t, r)); wait.After(floor) && wait.After(at) {
+		return wait, whyUnknown
+	}
 	// What was planned at the floor is told as such once its wish has passed.
 	if !r.Past.AttemptAt.IsZero() && (floor.After(at) || why == whyPlanned && floor.Equal(at)) {
 		return floor, whyFloor

@@ -75,7 +75,7 @@ func (b *Board) installGroups(groups []Group, known map[string]ProviderRecord) {
 	for _, spec := range groups {
 		g := b.groups[spec.Name]
 		if g == nil {
-			g = &group{rec: known[spec.Name], place: -1, waiting: queue{less: moreUrgent}}
+			g = &group{rec: known[spec.Name], place: -1, waiting: queue{less: moreUrgent}, unaware: true}
 			b.groups[spec.Name] = g
 		}
 		if !slices.Equal(g.spec.Rates, spec.Rates) {
@@ -128,26 +128,67 @@ func (e *entry) age(now time.Time) {
 }
 
 // replay fills buckets that start empty with the calls that the records tell
-// of, so that neither a restart nor another rate gives a fresh burst.
+// of, so that neither a restart nor another rate gives a fresh burst. It renews
+// the cool-downs that they tell of, too.
 func (b *Board) replay(now time.Time) {
-	calls := map[*group][]time.Time{}
+	calls, hidden := map[*group][]time.Time{}, map[*group][]time.Time{}
 	for _, e := range b.entries {
-		at := e.rec.Past.AttemptAt
-		if e.running {
-			at = e.startedAt
+		if e.task.Kind != Obtaining || !e.group.unaware {
+			continue
 		}
-		if e.group.unaware && !at.IsZero() && !at.After(now) {
-			calls[e.group] = append(calls[e.group], at)
+		e.group.recall(e.rec.Past)
+		known, complete := e.calls()
+		calls[e.group] = append(calls[e.group], known...)
+		if !complete {
+			hidden[e.group] = append(hidden[e.group], known[0])
 		}
 	}
 	for g, at := range calls {
+		at = slices.DeleteFunc(at, func(at time.Time) bool { return at.After(now) })
 		slices.SortFunc(at, time.Time.Compare)
 		for i := range g.buckets {
-			g.buckets[i].replay(at, now)
+			g.buckets[i].replay(at, hidden[g], now)
 		}
 	}
 	for _, g := range b.groups {
 		g.unaware = false
+	}
+}
+
+// calls returns the instants at which the backend was called, as far as the
+// record remembers them, oldest first, and whether those are all.
+func (e *entry) calls() (known []time.Time, complete bool) {
+	p, last := e.rec.Past, e.rec.Past.AttemptAt
+	if e.running {
+		last = e.startedAt
+	}
+	for _, a := range p.History {
+		// What ended on this machine, at a preflight for one, was no call; what is
+		// later than the last one is of a clock that was set back since.
+		if a.Reason != credential.ReasonInternal && !a.At.After(last) {
+			known = append(known, a.At)
+		}
+	}
+	complete = len(p.History) < historyLength && p.Unknown <= 1
+	if n := len(known); !last.IsZero() && (n == 0 || last.After(known[n-1])) {
+		known = append(known, last)
+	}
+	return known, complete || len(known) == 0
+}
+
+// recall gives the group the cool-down that a record tells of: a kill between
+// storing the one and the other must not lose it.
+func (g *group) recall(p Past) {
+	var until time.Time
+	switch {
+	case p.Failures == 0 || p.Last == nil:
+	case p.Asked:
+		until = p.RetryAt
+	case p.Last.Reason == credential.ReasonThrottled:
+		until = p.Last.At.Add(firstCooldown)
+	}
+	if until.After(g.rec.CooldownUntil) {
+		g.rec.CooldownUntil = until
 	}
 }
 

@@ -172,7 +172,8 @@ func (w *world) checkIdleCredential(n string, s Status) {
 	if s.Why != whyCooldown && !s.At.After(w.now) {
 		w.broken("%s was due at %s and did not start", n, s.At)
 	}
-	if c.failures > 0 || c.text == "" || w.blocked(task, c) {
+	// Crashes in the middle of calls, one after the other, count as failures.
+	if c.failures > 0 || s.Record.Past.Unknown > 1 || c.text == "" || w.blocked(task, c) {
 		return
 	}
 	// The backend answered: nothing but floor and hint may let it lapse.

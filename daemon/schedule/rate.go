@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,10 +84,18 @@ func (b *bucket) take(now time.Time) {
 // replay counts the calls of an earlier life, oldest first. Those that left
 // the window no longer matter, and however many are in it, it is empty again
 // after its own length: calls made under a faster rate delay nothing for longer.
-func (b *bucket) replay(calls []time.Time, now time.Time) {
+// Before each of the hidden instants there may have been others that nobody
+// remembers: when one is in the window, the burst counts as used up.
+func (b *bucket) replay(calls, hidden []time.Time, now time.Time) {
+	within := func(at time.Time) bool { return now.Sub(at) < b.per }
 	for _, at := range calls {
-		if now.Sub(at) < b.per {
+		if within(at) {
 			b.take(at)
+		}
+	}
+	if len(calls) > 0 && slices.ContainsFunc(hidden, within) {
+		if spent := calls[len(calls)-1].Add(b.step + b.slack); spent.After(b.next) {
+			b.next = spent
 		}
 	}
 	if last := now.Add(b.per + b.slack); b.next.After(last) {

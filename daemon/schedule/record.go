@@ -61,6 +61,9 @@ type Past struct {
 	// Open says that the attempt begun at AttemptAt has no known end: the
 	// daemon was killed, or the answer was lost.
 	Open bool `json:"open,omitempty"`
+	// Unknown counts the attempts in a row that were begun and that the daemon
+	// did not live to end.
+	Unknown int `json:"unknown,omitempty"`
 	// Failures counts the failed attempts since the last success.
 	Failures int `json:"failures,omitempty"`
 	// FailingSince is the first of them.
