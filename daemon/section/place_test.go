@@ -16,7 +16,9 @@ both = [{ file = "one" }, { file = "two" }]
 author = { certificate = { file = "cert.pem", password = { file = "/abs/pass" } } }
 gone = { file = "gone" }
 `, ReaderOptions{
-		Getenv: func(name string) string { return map[string]string{"PW": canary, "CREDENTIALS_DIRECTORY": "/run/creds"}[name] },
+		Getenv: func(name string) string {
+			return map[string]string{"PW": canary, "CREDENTIALS_DIRECTORY": "/run/creds"}[name]
+		},
 		ReadFile: func(path string) ([]byte, error) {
 			if filepath.Base(path) == "gone" {
 				return nil, nil
