@@ -199,11 +199,7 @@ func remove(path string) error {
 }
 
 func (s *Store) syncDir() error {
-	dir, err := os.Open(s.dir)
-	if err != nil {
-		return fmt.Errorf("save state: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+	if err := syncFolder(s.dir); err != nil {
 		return fmt.Errorf("save state: %w", err)
 	}
 	return nil

@@ -71,7 +71,7 @@ type Store struct {
 // Open opens the state in dir, which is made if need be, and keeps other
 // processes out of it.
 func Open(dir string, opt Options) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w (make it for the daemon's user, or give another daemon.state_dir)", err)
 	}
 	lock, err := takeLock(dir)

@@ -157,8 +157,12 @@ func subsets(n int) [][]bool {
 	return out
 }
 
+// sector is what a disk writes as a whole.
+const sector = 512
+
 // versions returns what a file may hold: some of the writes that were not
-// synced, one of them perhaps cut, and zeros where only the length arrived.
+// synced, one of them perhaps cut between two sectors, and zeros where the file
+// grew and only the length arrived.
 func versions(content string, writes []Change) []string {
 	seen := map[string]bool{content: true}
 	out := []string{content}
@@ -178,18 +182,33 @@ func versions(content string, writes []Change) []string {
 		add(written(content, some))
 	}
 	for i, w := range writes {
-		if n := len(w.Data); w.Op == "write" && n > 1 {
-			first, last, zero := w, w, w
-			first.Data = w.Data[:n/2]
-			last.At, last.Data = w.At+int64(n/2), w.Data[n/2:]
-			zero.Data = make([]byte, n)
-			for _, part := range []Change{first, last, zero} {
-				add(written(content, append(slices.Clone(writes[:i]), part)))
-				add(written(content, append(append(slices.Clone(writes[:i]), part), writes[i+1:]...)))
-			}
+		if w.Op != "write" || len(w.Data) < 2 {
+			continue
+		}
+		for _, part := range cut(w, int64(len(content))) {
+			add(written(content, append(slices.Clone(writes[:i]), part)))
+			add(written(content, append(append(slices.Clone(writes[:i]), part), writes[i+1:]...)))
 		}
 	}
 	return out
+}
+
+// cut returns what may arrive of one write to a file of that durable size.
+func cut(w Change, size int64) []Change {
+	half := len(w.Data) / 2
+	if half > sector {
+		half -= half % sector
+	}
+	first, last := w, w
+	first.Data = w.Data[:half]
+	last.At, last.Data = w.At+int64(half), w.Data[half:]
+	parts := []Change{first, last}
+	if w.At >= size {
+		zeros := w
+		zeros.Data = make([]byte, len(w.Data))
+		parts = append(parts, zeros)
+	}
+	return parts
 }
 
 // Crashes calls check with every state that a power cut could leave after each
