@@ -714,6 +714,38 @@ func TestHookIsOwedAcrossACrashBetweenWriteAndRecord(t *testing.T) {
 	})
 }
 
+func TestHookIsOwedAfterAPanicBehindTheWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s, h := living(time.Hour), &place{}, &reload{}
+		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		plan.Sinks[0].Sink, plan.Sinks[0].Hook = &breaking{place: s}, h
+		r := launch(t, plan, nil)
+		defer r.stop()
+		pass(time.Minute)
+		if s.writes != 1 || r.mustView(t).Sinks[0].State != Delivered {
+			t.Errorf("%d writes, the sink is %s", s.writes, r.mustView(t).Sinks[0].State)
+		}
+		if h.count() != 1 {
+			t.Errorf("the hook ran %d times, want once: the sink had changed before the panic", h.count())
+		}
+	})
+}
+
+// breaking is a place whose first delivery breaks down after the write.
+type breaking struct {
+	*place
+	broken bool
+}
+
+func (b *breaking) Deliver(ctx context.Context, set credential.Set) (bool, error) {
+	changed, err := b.place.Deliver(ctx, set)
+	if !b.broken {
+		b.broken = true
+		panic("after the write")
+	}
+	return changed, err
+}
+
 func TestFailingHookDoesNotMakeTheSinkUndelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := living(time.Hour), &place{}

@@ -22,9 +22,12 @@ type job struct {
 	changes uint64      // hooks: the sink's changes that this run acts on
 	after   <-chan struct{}
 	look    bool // sinks: nothing is owed, the target may have drifted
-	keeper  Keeper
-	seed    uint64
-	clock   func() time.Time
+	// left is what a panic leaves of the record. It is raised before a sink
+	// writes: how far that had come is not known then, and the hook is owed.
+	left   *schedule.Record
+	keeper Keeper
+	seed   uint64
+	clock  func() time.Time
 }
 
 // finished is the end of an attempt.
@@ -66,13 +69,15 @@ func (e *Engine) prepare(s schedule.Start) job {
 
 // contain performs the attempt and turns a panic into its failure.
 func (e *Engine) contain(ctx context.Context, j job) (end finished) {
+	left := j.start.Record
+	j.left = &left
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of the panic may hold anything, a secret included: its
 			// type and the place are all that is told.
 			// How far a call had come is not known either, hence Lost.
 			fault := &credential.Fault{Reason: credential.ReasonInternal, Lost: j.start.Task.Kind == schedule.Obtaining, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
-			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, j.start.Record)
+			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, left)
 			end.panicked, end.stack = true, string(debug.Stack())
 		}
 	}()
@@ -192,6 +197,7 @@ func (j job) deliver(ctx context.Context) finished {
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
 		_ = j.save(ctx, raised)
+		*j.left = raised
 	}
 	failpoint.Hit("deliver raised")
 	call, cancel := context.WithTimeout(ctx, deliverTimeout)
