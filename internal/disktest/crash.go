@@ -9,7 +9,7 @@ import (
 
 // Change is one line of a trace.
 type Change struct {
-	Op   string // create, mkdir, write, truncate, rename, unlink, link, sync, syncdir, mark
+	Op   string // create, mkdir, write, truncate, rename, unlink, link, sync, lost, syncdir, mark
 	File string // an identity that no later file gets again
 	Dir  string
 	Name string
@@ -92,6 +92,10 @@ func (d *disk) step(c Change) {
 		d.writes[c.File] = append(d.writes[c.File], c)
 	case "sync":
 		d.content[c.File] = written(d.content[c.File], d.writes[c.File])
+		delete(d.writes, c.File)
+	case "lost":
+		// A sync that failed: the kernel takes the pages for clean from then on,
+		// so that no later sync writes them.
 		delete(d.writes, c.File)
 	case "syncdir":
 		rest := d.moves[:0:0]

@@ -211,6 +211,7 @@ func (f *file) Allocate(ctx context.Context, at, size uint64, mode uint32) sysca
 // Fsync costs nothing here: what counts is when it was asked for.
 func (f *file) Fsync(ctx context.Context, _ uint32) syscall.Errno {
 	if errno := f.node.disk.gate(ctx, "sync", f.node.at("")); errno != 0 {
+		_ = f.node.disk.change(entry{Op: "lost", File: f.node.id()}, func() syscall.Errno { return 0 })
 		return errno
 	}
 	return f.node.disk.change(entry{Op: "sync", File: f.node.id()}, func() syscall.Errno { return 0 })
