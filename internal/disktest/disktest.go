@@ -128,7 +128,13 @@ func (d *Disk) say(format string, args ...any) {
 // calls stand in the program's own comment.
 func (d *Disk) Fail(op string, errno syscall.Errno, part string) {
 	d.t.Helper()
-	d.say("fail %s %d %s", op, errno, part)
+	d.say("fail %s %d %s 0", op, errno, part)
+}
+
+// FailAfter is Fail after a number of calls that do not.
+func (d *Disk) FailAfter(spare int, op string, errno syscall.Errno, part string) {
+	d.t.Helper()
+	d.say("fail %s %d %s %d", op, errno, part, spare)
 }
 
 // Hang keeps such calls from returning.

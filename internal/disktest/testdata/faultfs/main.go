@@ -7,7 +7,8 @@
 // It says "mounted" and then obeys lines on its standard input, each answered
 // by "ok":
 //
-//	fail OP ERRNO PART   calls of OP on paths that contain PART fail with the number
+//	fail OP ERRNO PART N calls of OP on paths that contain PART fail with the
+//	                     number, after N that do not
 //	hang OP PART         such calls do not return
 //	heal                 no call fails or hangs any more; those that hang go on
 //	mark TEXT            TEXT is written into the trace
@@ -83,12 +84,16 @@ func (d *disk) obey(words []string) error {
 		d.heal()
 	case len(words) == 3 && words[0] == "hang":
 		d.add(rule{op: words[1], part: words[2], hang: true})
-	case len(words) == 4 && words[0] == "fail":
+	case len(words) == 5 && words[0] == "fail":
 		number, err := strconv.Atoi(words[2])
 		if err != nil {
 			return err
 		}
-		d.add(rule{op: words[1], part: words[3], errno: syscall.Errno(number)})
+		spare, err := strconv.Atoi(words[4])
+		if err != nil {
+			return err
+		}
+		d.add(rule{op: words[1], part: words[3], errno: syscall.Errno(number), spare: spare})
 	case len(words) >= 1 && words[0] == "mark":
 		d.mark(strings.Join(words[1:], " "))
 	default:
