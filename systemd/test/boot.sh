@@ -8,38 +8,8 @@ root=$(realpath "${2:?usage: boot.sh BINARY ROOT BOX}")
 box=${3:?usage: boot.sh BINARY ROOT BOX}
 here=$(realpath "$(dirname "$0")")
 
-failed=0 checks=0
-begun=$SECONDS
-in_box() { "$here/box.sh" run "$box" "$@"; }
-say() { printf '   %s\n' "$*"; }
-check() { # check WHAT COMMAND...
-  local what=$1
-  shift
-  checks=$((checks + 1))
-  if "$@" >"$box/said" 2>&1; then
-    printf 'ok   %s\n' "$what"
-  else
-    printf 'FAIL %s\n' "$what"
-    sed 's/^/     /' "$box/said"
-    failed=$((failed + 1))
-  fi
-}
-within() { # within SECONDS COMMAND...: tries until it succeeds
-  local end=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    ((SECONDS < end)) || return 1
-    sleep 0.1
-  done
-}
-property() { in_box systemctl show --property="$1" --value vigente; }
-is() { # is PROPERTY PATTERN
-  local value
-  value=$(property "$1")
-  # shellcheck disable=SC2053 # a pattern is wanted
-  [[ $value == $2 ]] || { echo "$1 is $value, expected $2"; return 1; }
-}
-journal() { in_box journalctl --no-pager --unit=vigente --output=cat | grep -E "$1" >/dev/null || { echo "the journal has no $1"; return 1; }; }
+# shellcheck source=systemd/test/checks.sh
+source "$here/checks.sh"
 token() { tr -d '\r' <"$ini" | sed -n 's/^TOKEN=//p'; }
 valid_token() { [[ $(token) =~ ^[0-9a-f]{40}$ ]] || { echo "the INI holds $(token)"; return 1; }; }
 unchanged() { [[ $(token) == "$1" ]] || { echo "the token changed from $1 to $(token)"; return 1; }; }
@@ -49,20 +19,7 @@ configure() { # reads the configuration; replaces it as an editor does
   mv "$etc/config.toml.new" "$etc/config.toml"
 }
 
-end() {
-  local status=$?
-  if [[ -e $box/pid ]]; then
-    if ((failed > 0 || status > 0)); then
-      in_box systemctl status --no-pager --full vigente || true
-      in_box journalctl --no-pager --unit=vigente --lines=60 || true
-    fi
-    "$here/box.sh" down "$box"
-  fi
-}
-trap end EXIT
-
 "$here/box.sh" up "$root" "$box"
-files=$box/root
 etc=$files/etc/vigente
 dropins=$files/etc/systemd/system/vigente.service.d
 ini=$files/totvs/tss/bin/appserver/appserver.ini
@@ -260,9 +217,4 @@ check 'the daemon is given the time it asks for' in_box timeout 60 systemctl sta
 check 'it is active' is ActiveState active
 check 'it was never restarted' is NRestarts 0
 
-echo
-if ((failed > 0)); then
-  echo "$failed of $checks checks FAILED"
-  exit 1
-fi
-echo "$checks checks passed with $(in_box systemctl --version | head -n 1), in $((SECONDS - begun)) s"
+verdict

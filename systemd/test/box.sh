@@ -3,7 +3,9 @@
 # process is something else (a container, a build machine). Needs root,
 # mmdebstrap and systemd-container.
 #
-#   box.sh make SUITE ROOT       a minimal Debian: trixie (systemd 257), bookworm (252)
+#   box.sh make SUITE ROOT [PACKAGE...]
+#                                a minimal Debian: trixie (systemd 257), bookworm (252); the
+#                                packages are not in it, apt can install them from its cache
 #   box.sh up   ROOT BOX         boots a copy of ROOT that is forgotten at the end; BOX is a new folder
 #   box.sh run  BOX COMMAND...   runs a command inside as root, with a clean environment
 #   box.sh down BOX              switches it off and leaves nothing behind
@@ -28,8 +30,12 @@ first_process() {
 }
 
 make_root() {
-  mmdebstrap --quiet --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,procps,iproute2,libpam-systemd "$1" "$2"
+  local suite=$1 root=$2 cache=()
+  shift 2
+  (($# == 0)) || cache=(--skip=cleanup/apt
+    --customize-hook="chroot \"\$1\" apt-get install -qq --download-only --no-install-recommends $* >/dev/null")
+  mmdebstrap --quiet --variant=minbase "${cache[@]}" \
+    --include=systemd,systemd-sysv,dbus,procps,iproute2,libpam-systemd "$suite" "$root"
 }
 
 up() {
@@ -123,5 +129,5 @@ case $verb in
   up) up "$@" ;;
   run) run "$@" ;;
   down) down "$@" ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
