@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
 // Check does all of Replace that changes nothing: it resolves the path, opens
 // the folder, reads the file, calls edit, and proves that a temporary file can
-// be created in the folder, given its mode and owner, and removed again. Where
-// Replace would write in place it proves that the file may be written. It does
-// not open the file for writing, which other programs would notice.
+// be created in the folder, given its mode and owner, filled with the content,
+// synced, and removed again: a disk that is full or broken shows itself. Where
+// Replace would write in place it proves that the file may be written and that
+// there is room for what it grows by. It does not open the file for writing,
+// which other programs would notice.
 func Check(ctx context.Context, path string, opt Options, edit Edit) error {
 	return system{}.check(ctx, path, opt, edit)
 }
@@ -77,30 +80,32 @@ func (j *job) checkRound(ctx context.Context) error {
 		return err
 	}
 	defer j.sys.close(t.fd)
-	if _, err := j.content(t); err != nil {
+	content, err := j.content(t)
+	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if t.pinned != "" {
-		return j.checkInPlace(errors.New(t.pinned))
+		return j.checkInPlace(t, content, errors.New(t.pinned))
 	}
-	err = j.tryTemporary(t)
+	err = j.tryTemporary(t, content)
 	if u, ok := inPlaceAllowed(err); ok && t.exists {
-		return j.checkInPlace(u.cause)
+		return j.checkInPlace(t, content, u.cause)
 	} else if ok {
 		return u.cause
 	}
 	if err == nil && t.exists && j.stuck(t) {
-		return j.checkInPlace(fault("replace", j.at.path(), fmt.Errorf(
+		return j.checkInPlace(t, content, fault("replace", j.at.path(), fmt.Errorf(
 			"%w in a sticky folder, where it belongs to somebody else", unix.EPERM)))
 	}
 	return err
 }
 
-// tryTemporary creates a temporary file as Replace would and removes it.
-func (j *job) tryTemporary(t *target) error {
+// tryTemporary creates a temporary file as Replace would and removes it. With a
+// backup two files are made: room for both is asked of the one.
+func (j *job) tryTemporary(t *target, content []byte) error {
 	x, err := j.newTemporary()
 	if err != nil {
 		return err
@@ -109,17 +114,27 @@ func (j *job) tryTemporary(t *target) error {
 	if err := j.dress(x, t); err != nil {
 		return err
 	}
+	if j.opt.Backup {
+		content = slices.Concat(content, t.content)
+	}
+	if err := x.fill(content, j.at.path()); err != nil {
+		return err
+	}
 	if err := x.drop(); err != nil {
 		return fault("remove a temporary file in", j.at.folder, err)
 	}
 	return nil
 }
 
-func (j *job) checkInPlace(why error) error {
+func (j *job) checkInPlace(t *target, content []byte, why error) error {
 	if j.opt.Backup {
 		x, err := j.newTemporary()
 		if err != nil {
 			return j.backupFault(j.at.path()+backupSuffix, err)
+		}
+		defer x.discard()
+		if err := x.fill(t.content, j.at.path()+backupSuffix); err != nil {
+			return err
 		}
 		if err := x.drop(); err != nil {
 			return fault("remove a temporary file in", j.at.folder, err)
@@ -128,8 +143,14 @@ func (j *job) checkInPlace(why error) error {
 	if err := j.sys.writable(j.at.dir, j.at.name); err != nil {
 		return j.inPlaceFault(err, why)
 	}
+	if free, size, known := j.sys.room(t.fd); known && blocks(content, size) > blocks(t.content, size)+free {
+		return fault("make room for the new content of", j.at.path(), unix.ENOSPC)
+	}
 	return nil
 }
+
+// blocks is how many blocks of that size the content takes.
+func blocks(content []byte, size int64) int64 { return (int64(len(content)) + size - 1) / size }
 
 // stuck reports whether a sticky folder forbids us to replace the file.
 func (j *job) stuck(t *target) bool {

@@ -105,6 +105,7 @@ func TestFullDisk(t *testing.T) {
 				old := get(t, p)
 				_, err := Replace(t.Context(), p, Options{Backup: backup}, to(strings.Repeat("x", 256<<10)))
 				wantError(t, err, NoSpace, "free space")
+				wantError(t, Check(t.Context(), p, Options{Backup: backup}, to(strings.Repeat("x", 256<<10))), NoSpace, "free space")
 				if MayHaveChanged(err) {
 					t.Error("said to have changed something")
 				}
@@ -123,6 +124,14 @@ func TestFullDisk(t *testing.T) {
 		}
 		_, err = Replace(t.Context(), path, Options{}, to("new"))
 		wantError(t, err, NoSpace)
+		// Whoever asks before a renewal hears of it.
+		wantError(t, Check(t.Context(), path, Options{}, to("new")), NoSpace, "free space")
+		wantError(t, Check(t.Context(), linked, Options{}, to(strings.Repeat("x", 8<<10))), NoSpace, "free space")
+		for _, same := range []string{"n", "a little longer than what is there"} {
+			if err := Check(t.Context(), linked, Options{}, to(same)); err != nil {
+				t.Error("in place, and no block more:", err)
+			}
+		}
 		wantHolds(t, path, "old content")
 		if err := os.Remove(filler); err != nil {
 			t.Error(err)

@@ -87,16 +87,27 @@ func (j *job) ownerFault(err error) *Error {
 			"make vigente a member of it and the folder setgid)", err, whoWeAre())}
 }
 
-// adopt gives a file whose content needs no change the configured owner.
+// adopt gives a file whose content needs no change the configured owner, and
+// makes it durable: it may be an attempt of ours that could not be synced, or
+// what another program has just written.
 func (j *job) adopt(t *target) (Result, error) {
-	if !j.want.differs(&t.st) {
-		return Result{}, nil
+	changed := j.want.differs(&t.st)
+	if changed {
+		if err := j.sys.chown(t.fd, j.want.uid, j.want.gid); err != nil {
+			return Result{}, j.ownerFault(err)
+		}
 	}
-	if err := j.sys.chown(t.fd, j.want.uid, j.want.gid); err != nil {
-		return Result{}, j.ownerFault(err)
+	settled := func(err *Error) *Error {
+		if changed {
+			return late(err)
+		}
+		return err
 	}
 	if err := j.sys.sync(t.fd); err != nil {
-		return Result{}, late(fault("sync", j.at.path(), err))
+		return Result{}, settled(fault("sync", j.at.path(), err))
 	}
-	return Result{Changed: true}, nil
+	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
+		return Result{}, settled(fault("sync the folder", j.at.folder, err))
+	}
+	return Result{Changed: changed}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vigented/vigente/internal/disktest"
 )
 
@@ -77,6 +79,31 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An attempt whose folder could not be synced is not the last word: the next
+// one finds the content in its place, and makes it durable before it says so.
+func TestPowerCutAfterASecondAttempt(t *testing.T) {
+	t.Parallel()
+	disk := disktest.Mount(t)
+	path := filepath.Join(disk.Root, "f")
+	put(t, path, "old", 0o640)
+	settleOn(t, disk.Root)
+	disk.Fail("syncdir", unix.EIO, "/")
+	_, err := Replace(t.Context(), path, Options{}, to(fresh))
+	wantError(t, err, IO, "sync the folder")
+	_, err = Replace(t.Context(), path, Options{}, to(fresh))
+	wantError(t, err, IO, "sync the folder")
+	disk.Heal()
+	if _, err := Replace(t.Context(), path, Options{}, to(fresh)); err != nil {
+		t.Fatal(err)
+	}
+	trace := disk.Trace()
+	disktest.Crashes(trace, func(after int) bool { return after == len(trace) }, func(c disktest.Crash) {
+		if got := c.Files["/f"]; got != fresh {
+			t.Errorf("%s: the file holds %q", c.Why, got)
+		}
+	})
 }
 
 // wantSwept fails unless a sweep takes everything of ours away and leaves what

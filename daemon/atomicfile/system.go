@@ -155,6 +155,21 @@ func (s system) reserve(fd int, size int64) error {
 	return s.do("reserve", func() error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
 }
 
+// room returns how many blocks, and of what size, may still be written to the
+// file system of fd, where it says so.
+func (s system) room(fd int) (blocks, size int64, known bool) {
+	var fs unix.Statfs_t
+	err := s.do("room", func() error { return unix.Fstatfs(fd, &fs) })
+	if err != nil || fs.Blocks == 0 || fs.Bsize <= 0 {
+		return 0, 0, false
+	}
+	free := fs.Bavail
+	if unix.Geteuid() == 0 {
+		free = fs.Bfree
+	}
+	return int64(min(free, 1<<40)), fs.Bsize, true
+}
+
 func (s system) truncate(fd int, size int64) error {
 	return s.do("truncate", func() error { return unix.Ftruncate(fd, size) })
 }
