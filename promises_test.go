@@ -117,6 +117,26 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
+// TestDashboardShowsEverySeries compares the names in the dashboard's queries
+// with the registered ones, both ways. That Prometheus answers them is shown by
+// a test of its own.
+func TestDashboardShowsEverySeries(t *testing.T) {
+	board := text(t, "monitoring/dashboard.json")
+	shown := map[string]bool{}
+	for _, name := range regexp.MustCompile(`\bvigente_\w+`).FindAllString(board, -1) {
+		name = strings.TrimSuffix(name, "_bucket")
+		shown[name] = true
+		if _, ok := series[name]; !ok {
+			t.Errorf("the dashboard asks for %s, which does not exist", name)
+		}
+	}
+	for name := range series {
+		if !shown[name] {
+			t.Errorf("the dashboard does not show %s", name)
+		}
+	}
+}
+
 // TestAlertRulesFire runs the rules' own tests with Prometheus' tool.
 func TestAlertRulesFire(t *testing.T) {
 	promtool := needs.Tool(t, "promtool")
