@@ -46,6 +46,12 @@ type Credential struct {
 	// PolicyExpiry says that ExpiresAt is IssuedAt plus the configured max_age
 	// and no fact of the server.
 	PolicyExpiry bool `json:"policy_expiry,omitempty"`
+	// CountedExpiry says that ExpiresAt and UsefulAfter were placed on the clock
+	// of this machine, by counting from Request.At (an expires_in) or by
+	// comparing clocks (the Date of the answer). They move with the clock when
+	// it is set back. A server's instant that is taken as it stands leaves it
+	// false, and stays where it is.
+	CountedExpiry bool `json:"counted_expiry,omitempty"`
 	// UsefulAfter is a hint: asking the backend before this instant returns
 	// the same values again. Zero means no hint.
 	UsefulAfter time.Time `json:"useful_after,omitzero"`

@@ -34,7 +34,7 @@ func (e *Engine) Suspect(ctx context.Context, names []string) error {
 // suspect plans a look at one sink, not sooner after its last repair than
 // allowed.
 func (e *Engine) suspect(name string) {
-	at := e.clock()
+	at := e.now()
 	if last, ok := e.repaired[name]; ok && at.Before(last.Add(repairEvery)) {
 		at = last.Add(repairEvery)
 	}

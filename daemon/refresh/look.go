@@ -40,7 +40,7 @@ func (e *Engine) Credential(ctx context.Context, name string) (c credential.Cred
 }
 
 func (e *Engine) view() View {
-	now := e.clock()
+	now := e.now()
 	v := View{At: now, StateError: e.unsaved.failing}
 	for i := range e.plan.Credentials {
 		v.Credentials = append(v.Credentials, e.viewCredential(&e.plan.Credentials[i], now))

@@ -60,8 +60,11 @@ const (
 // ask the conductor wait for its answer until their context ends, so they need
 // a Run under way.
 type Engine struct {
-	opt   Options
-	clock func() time.Time
+	opt Options
+	// clock returns the time of day, where it can together with a monotonic
+	// reading. Where it cannot, steady may say how much time really passed.
+	clock  func() time.Time
+	steady func() time.Duration
 
 	// Owned by the conductor.
 	board    *schedule.Board
@@ -75,8 +78,11 @@ type Engine struct {
 	repaired map[string]time.Time      // by sink: the last repair
 	foreign  map[string]*schedule.Note // by sink: somebody else's value in it
 	unsaved  unsaved
-	stopping bool
-	changed  chan struct{} // closed and replaced at every fold
+	// seen and steadySeen are the last reading of the clock that was compared.
+	seen       time.Time
+	steadySeen time.Duration
+	stopping   bool
+	changed    chan struct{} // closed and replaced at every fold
 
 	asks  chan func()
 	done  chan finished
@@ -96,7 +102,7 @@ type flight struct {
 func New(opt Options) *Engine {
 	return &Engine{
 		opt:     opt,
-		clock:   wall,
+		clock:   time.Now,
 		board:   schedule.New(opt.Seed),
 		plan:    &Plan{},
 		running: map[schedule.Key]*flight{},
@@ -110,10 +116,6 @@ func New(opt Options) *Engine {
 		ended:   make(chan struct{}),
 	}
 }
-
-// wall is the wall clock without its monotonic reading: lives are instants of
-// the world, and the monotonic clock stands still during suspend.
-func wall() time.Time { return time.Now().Round(0) }
 
 // Install hands a plan over before Run; memory holds the records of an earlier
 // life.
@@ -130,6 +132,23 @@ func (e *Engine) Replace(ctx context.Context, plan *Plan) error {
 func (e *Engine) install(plan *Plan, memory schedule.Memory) {
 	e.plan = plan
 	e.sinksOf = map[string][]*SinkSpec{}
+	for i := range plan.Sinks {
+		s := &plan.Sinks[i]
+		for _, name := range s.Needs {
+			e.sinksOf[name] = append(e.sinksOf[name], s)
+		}
+	}
+	groups, tasks := plan.tasks()
+	e.drop(tasks, memory)
+	for _, key := range e.board.Install(e.now(), groups, tasks, memory) {
+		e.unsaved.forget(key)
+		delete(e.ends, key)
+	}
+	e.keepMoved()
+}
+
+// tasks returns the plan as the board knows it.
+func (plan *Plan) tasks() ([]schedule.Group, []*schedule.Task) {
 	groups := []schedule.Group{
 		{Name: schedule.SinkGroup, Concurrency: sinksAtOnce},
 		{Name: schedule.HookGroup, Concurrency: hooksAtOnce},
@@ -156,15 +175,8 @@ func (e *Engine) install(plan *Plan, memory schedule.Memory) {
 				Key: schedule.Key{Kind: schedule.Hooking, Name: s.Name}, Group: schedule.HookGroup, Payload: s,
 			})
 		}
-		for _, name := range s.Needs {
-			e.sinksOf[name] = append(e.sinksOf[name], s)
-		}
 	}
-	e.drop(tasks, memory)
-	for _, key := range e.board.Install(e.clock(), groups, tasks, memory) {
-		e.unsaved.forget(key)
-		delete(e.ends, key)
-	}
+	return groups, tasks
 }
 
 // drop lets go of what the new plan no longer has: stored records of an
@@ -238,7 +250,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 		case f := <-e.done:
 			e.fold(f)
 		case errs := <-e.saves:
-			e.unsaved.saved(e.clock(), errs)
+			e.unsaved.saved(e.now(), errs)
 		case <-timer.C:
 		}
 	}
@@ -246,12 +258,12 @@ func (e *Engine) run(ctx context.Context, once bool) {
 
 // idle reports whether nothing is under way and nothing could start now.
 func (e *Engine) idle() bool {
-	return len(e.running) == 0 && e.board.Idle(e.clock()) && (e.unsaved.empty() || e.unsaved.failing != "") && !e.unsaved.busy
+	return len(e.running) == 0 && e.board.Idle(e.now()) && (e.unsaved.empty() || e.unsaved.failing != "") && !e.unsaved.busy
 }
 
 // start launches what is due and returns how long the conductor may sleep.
 func (e *Engine) start(work context.Context) time.Duration {
-	now := e.clock()
+	now := e.now()
 	for key, f := range e.running {
 		if now.Sub(f.at) > f.limit {
 			e.board.Detach(now, key)
@@ -297,7 +309,7 @@ func limitOf(t *schedule.Task) time.Duration {
 
 // fold takes the end of an attempt in.
 func (e *Engine) fold(f finished) {
-	key, now := f.start.Task.Key, e.clock()
+	key, now := f.start.Task.Key, e.now()
 	delete(e.running, key)
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
@@ -331,6 +343,7 @@ func (e *Engine) fold(f finished) {
 	if !f.quiet {
 		e.opt.Observer.Observe(e.outcome(f, now))
 	}
+	e.keepMoved() // after what was saved of this attempt
 	close(e.changed)
 	e.changed = make(chan struct{})
 	failpoint.Hit("end taken in")

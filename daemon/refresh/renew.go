@@ -25,7 +25,7 @@ func (r RenewResult) Good() bool { return r.Failure == "" }
 func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResult)) error {
 	asked := make([]*renewal, 0, len(names))
 	err := e.ask(ctx, func() {
-		now := e.clock()
+		now := e.now()
 		for _, name := range names {
 			key := schedule.Key{Kind: schedule.Obtaining, Name: name}
 			e.board.Kick(now, key)
@@ -72,7 +72,7 @@ type renewal struct {
 func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	end := RenewResult{Name: r.name}
 	key := schedule.Key{Kind: schedule.Obtaining, Name: r.name}
-	s, known := e.board.Look(e.clock(), key)
+	s, known := e.board.Look(e.now(), key)
 	switch {
 	case !known:
 		end.Failure = "it was removed from the configuration"
@@ -88,7 +88,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	}
 	end.Generation = s.Record.Token.Generation
 	for _, sink := range e.sinksOf[r.name] {
-		d, _ := e.board.Look(e.clock(), schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
+		d, _ := e.board.Look(e.now(), schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
 		switch {
 		case d.Record.Delivered[r.name].Revision == s.Record.Revision:
 		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(s.Record.ObtainedAt):

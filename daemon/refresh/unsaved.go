@@ -45,6 +45,14 @@ func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err e
 	u.fail(now, err)
 }
 
+// owe notes a record that is to be stored, though nothing has failed.
+func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
+	if u.records == nil {
+		u.records = map[schedule.Key]schedule.Record{}
+	}
+	u.records[key] = r
+}
+
 func (u *unsaved) fail(now time.Time, err error) {
 	u.failing = saveCause(err)
 	u.failures++

@@ -49,7 +49,7 @@ type finished struct {
 
 // prepare gathers what the attempt needs from the conductor's state.
 func (e *Engine) prepare(s schedule.Start) job {
-	j := job{start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.clock, after: e.unsaved.pending(s.Task.Key)}
+	j := job{start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, after: e.unsaved.pending(s.Task.Key)}
 	j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
 	for _, name := range s.Task.Needs {
 		j.tokens[name], j.marks[name] = e.board.Token(name)
@@ -58,10 +58,10 @@ func (e *Engine) prepare(s schedule.Start) job {
 	case schedule.Obtaining:
 		j.sinks = e.sinksOf[s.Task.Name]
 	case schedule.Delivering:
-		status, _ := e.board.Look(e.clock(), s.Task.Key)
+		status, _ := e.board.Look(e.now(), s.Task.Key)
 		j.look = e.looking[s.Task.Name] && !status.Owed
 	case schedule.Hooking:
-		sink, _ := e.board.Look(e.clock(), schedule.Key{Kind: schedule.Delivering, Name: s.Task.Name})
+		sink, _ := e.board.Look(e.now(), schedule.Key{Kind: schedule.Delivering, Name: s.Task.Name})
 		j.changes = sink.Record.Changes
 	}
 	return j

@@ -1,60 +1,195 @@
 package schedule
 
-import "time"
+import (
+	"container/heap"
+	"slices"
+	"time"
+)
 
-// setBack is how far the clock must have gone back, in one step or several,
-// before every task is looked at. Less costs nobody more than that.
-const setBack = time.Second
-
-// see takes in the instant at which the board is asked. A clock that was set
-// back leaves instants of the past in the future, and everything that counts
-// from them (floors, waits, budgets) would stand still until the clock has
-// caught up. They are put right here, once: counted from the new now, they give
-// the full wait again and no longer one.
-//
-// Expiries, cool-downs and instants that a backend named are left: whether they
-// came from this clock or from the server's is not known here.
-func (b *Board) see(now time.Time) {
-	back := b.seen.Sub(now)
+// see takes in the instant at which the board is asked. The board's time never
+// goes back by itself, only together with all that it knows: see SetBack.
+func (b *Board) see(now time.Time) time.Time {
+	if now.Before(b.seen) {
+		return b.seen
+	}
 	b.seen = now
-	if back <= 0 {
-		return
+	return now
+}
+
+// SetBack tells the board that the clock was set back by a step and shows now.
+// Every instant that was counted from the clock before moves with it: floors,
+// waits and budgets keep their real length, and a token whose expiry was counted
+// here does not look longer-lived than it is. Instants that a server named as
+// they stand (see credential.Credential.CountedExpiry) stay. The records that
+// changed for it are had from Moved.
+//
+// A clock that is set forward needs no word: it looks like a machine that was
+// suspended, and what it makes due earlier is on the safe side.
+func (b *Board) SetBack(now time.Time, by time.Duration) {
+	b.seen = now
+	b.setBack += by
+	for _, e := range b.entries {
+		e.goBack(by)
+		// What a running task ends with is put right then: see catchUp.
+		if !e.running {
+			e.rec.moveLife(by)
+		}
+		if e.task.Kind == Obtaining {
+			b.moved[e.task.Key] = true
+		}
 	}
 	for _, g := range b.groups {
 		for i := range g.buckets {
-			g.buckets[i].back(back)
+			back(&g.buckets[i].next, by)
 		}
-		b.regate(g, now)
+		if g.rec.CooldownUntil.After(now) {
+			back(&g.rec.CooldownUntil, by)
+		}
+		heap.Init(&g.waiting) // what waits may have another order by now
 	}
-	if b.behind += back; b.behind < setBack {
-		return
-	}
-	b.behind = 0
 	for _, e := range b.entries {
-		e.settle(now)
 		if !e.gone {
 			b.replan(e, now)
 		}
 	}
+	for _, g := range b.groups {
+		b.regate(g, now)
+	}
 }
 
-// settle moves into the present what the record says of the future.
-func (e *entry) settle(now time.Time) {
+// Moved is a record that the board put right by itself, for it was made by
+// another reading of the clock.
+type Moved struct {
+	Key    Key
+	Record Record
+}
+
+// Moved returns, once, the records that the board has changed by itself and
+// that are to be stored. A running task is left out until its end.
+func (b *Board) Moved() (out []Moved) {
+	for key := range b.moved {
+		e := b.entries[key]
+		if e != nil && e.running {
+			continue
+		}
+		delete(b.moved, key)
+		if e != nil {
+			out = append(out, Moved{key, e.rec})
+		}
+	}
+	return out
+}
+
+// goBack moves what the entry knows of attempts together with the clock.
+func (e *entry) goBack(by time.Duration) {
 	p := &e.rec.Past
+	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt} {
+		back(t, by)
+	}
+	if e.rec.counted() {
+		back(&p.PlannedAt, by)
+	}
+	p.moveNotes(len(p.History), by, by)
+}
+
+// moveNotes moves what is noted of the past, in copies of their own: so many
+// of the attempts, and the last failure.
+func (p *Past) moveNotes(attempts int, by, last time.Duration) {
+	if attempts > 0 {
+		p.History = slices.Clone(p.History)
+		for i := range attempts {
+			back(&p.History[i].At, by)
+		}
+	}
+	if p.Last != nil {
+		note := *p.Last
+		back(&note.At, last)
+		p.Last = &note
+	}
+}
+
+// counted reports whether the life of the token was counted from our clock.
+func (r *Record) counted() bool {
+	return HasValue(r.Token) && (r.Token.CountedExpiry || r.Token.PolicyExpiry)
+}
+
+// moveLife moves a life that was counted from our clock, and reports whether
+// it was. Sinks may show where it ends, hence the revision.
+func (r *Record) moveLife(by time.Duration) bool {
+	if !r.counted() {
+		return false
+	}
+	for _, t := range []*time.Time{&r.Token.IssuedAt, &r.Token.ExpiresAt, &r.Token.UsefulAfter, &r.ObtainedAt} {
+		back(t, by)
+	}
+	r.Revision++
+	return true
+}
+
+func back(t *time.Time, by time.Duration) {
+	if !t.IsZero() {
+		*t = t.Add(-by)
+	}
+}
+
+// catchUp puts the record of an attempt right during which the clock was set
+// back: what it holds of the time before was read off the clock as it was then.
+func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
+	by := b.setBack - s.setBack
+	if by <= 0 {
+		return
+	}
+	r, p := &e.rec, &e.rec.Past
+	// An attempt that begins with something else may read the clock after the
+	// step: by the clock before, it would have begun ahead of its start.
+	earlier := !res.Called || !res.At.Add(-by).Before(e.startedAt)
+	late := max(0, res.End.Sub(now)) // the end was read before the step, too
+	switch {
+	case !res.Called:
+		back(&p.AttemptAt, by)
+	case earlier:
+		p.AttemptAt = res.At.Add(-by)
+	}
+	attempts, since := len(p.History), by
+	if !earlier {
+		attempts--
+	}
+	if p.FailingSince.Equal(res.End) {
+		since = late
+	}
+	back(&p.FailingSince, since)
+	back(&p.RetryAt, late)
+	p.moveNotes(attempts, by, late)
+	if e.task.Kind != Obtaining {
+		return
+	}
+	b.moved[e.task.Key] = true
+	if old := s.Record.Token; r.counted() && (earlier || old.ExpiresAt.Equal(r.Token.ExpiresAt)) {
+		obtained := r.ObtainedAt
+		r.moveLife(by)
+		if obtained.Equal(res.End) {
+			r.ObtainedAt = res.End.Add(-late)
+		}
+	}
+	p.PlannedAt = time.Time{}
+	p.PlannedAt, _ = due(e.task, *r, now, b.seed)
+}
+
+// settle moves into the present what a record of an earlier life says of the
+// future: the clock was set back meanwhile, nobody knows by how much. Counted
+// from now, floors and waits give their full length again and no longer one,
+// and so does the life of a token.
+func (b *Board) settle(e *entry, now time.Time) {
+	r, p := &e.rec, &e.rec.Past
+	if r.counted() && r.ObtainedAt.After(now) && r.moveLife(r.ObtainedAt.Sub(now)) {
+		b.moved[e.task.Key] = true
+	}
 	if p.AttemptAt.After(now) {
 		p.AttemptAt = now
 	}
-	if e.startedAt.After(now) {
-		e.startedAt = now
-	}
-	if p.Last == nil || p.Asked || !p.Last.At.After(now) {
-		return
-	}
-	longest := maxLocalDelay
-	if e.task.Kind == Obtaining {
-		longest = max(maxCallDelay, e.task.Policy.MinInterval)
-	}
-	if last := now.Add(longest); p.RetryAt.After(last) {
-		p.RetryAt = last
+	if p.Last != nil && p.Last.At.After(now) {
+		by := p.Last.At.Sub(now)
+		back(&p.RetryAt, by)
+		p.moveNotes(0, 0, by)
 	}
 }

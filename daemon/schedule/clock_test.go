@@ -8,38 +8,184 @@ import (
 	"github.com/vigented/vigente/daemon/credential"
 )
 
-func TestClockSetBackHoldsTheFloorOnce(t *testing.T) {
+// counted makes an answer one whose life was counted from our clock.
+func counted(c credential.Credential) credential.Credential {
+	c.CountedExpiry = true
+	return c
+}
+
+func TestClockSetBackKeepsTheRealLengthOfFloors(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"), obtaining("b"))
 	r.expect("a b")
 	r.obtain("a", time.Hour)
 	r.pass(10 * time.Second)
-	r.now = r.now.Add(-time.Hour)
+	r.setBack(time.Hour)
 	set := r.now
 	r.Kick(r.now, keyOf("a"))
 	r.sound()
 	r.expect("")
-	// Asking often does not push the instant ahead.
-	for r.now.Sub(set) < 30*time.Second-time.Second {
+	// Ten of the thirty seconds had passed.
+	for r.now.Sub(set) < 19*time.Second {
 		r.pass(time.Second)
 		r.expect("")
 	}
 	r.pass(time.Second)
 	r.expect("a")
-	// b's call began by the old clock and ends by the new one.
-	r.end("b", Result{Called: true, Token: token("b", r.now.Add(time.Second))})
-	end := r.now
-	r.pass(29 * time.Second)
-	r.expect("")
-	r.now = end.Add(30 * time.Second)
+	// b's call began by the old clock and ends by the new one: thirty seconds
+	// after it began are over.
+	r.end("b", Result{Called: true, Token: counted(token("b", r.now.Add(time.Hour+time.Second)))})
+	if got := r.look("b").Record; !got.Past.AttemptAt.Equal(after(-time.Hour)) || !got.Token.ExpiresAt.Equal(r.now.Add(time.Second)) {
+		t.Errorf("b began at %s and expires at %s by the clock set back", got.Past.AttemptAt.Sub(instant0), got.Token.ExpiresAt.Sub(instant0))
+	}
+	r.pass(750 * time.Millisecond) // at a quarter of its life
 	r.expect("b")
 }
 
-func TestClockSetBackOverARestart(t *testing.T) {
+func TestClockSetBackMovesALifeThatWasCountedHere(t *testing.T) {
+	policy := obtaining("policy")
+	r := newRig(t, p8, obtaining("counted"), obtaining("named"), policy, delivering("s", "counted"), delivering("n", "named"))
+	r.due()
+	r.end("counted", Result{Called: true, Token: counted(token("c", after(4*time.Hour)))})
+	r.end("named", Result{Called: true, Token: token("n", after(4*time.Hour))})
+	r.end("policy", Result{Called: true, Token: token("p", time.Time{})})
+	r.due()
+	r.deliver("sink:s", true)
+	r.deliver("sink:n", true)
+	before := map[string]Status{}
+	for _, name := range []string{"counted", "named", "policy"} {
+		before[name] = r.look(name)
+	}
+	r.pass(time.Minute)
+	r.setBack(time.Hour)
+	for name, was := range before {
+		by, is := time.Hour, r.look(name)
+		if name == "named" {
+			by = 0
+		}
+		if got := was.Record.Token.ExpiresAt.Sub(is.Record.Token.ExpiresAt); got != by {
+			t.Errorf("%s: the end moved by %s, want %s", name, got, by)
+		}
+		if got := was.At.Sub(is.At); got != by {
+			t.Errorf("%s: the next attempt moved by %s, want %s", name, got, by)
+		}
+		if grew := is.Record.Revision > was.Record.Revision; grew != (by > 0) {
+			t.Errorf("%s: revision %d after %d", name, is.Record.Revision, was.Record.Revision)
+		}
+		if stored := r.records[keyOf(name)]; !stored.Token.ExpiresAt.Equal(is.Record.Token.ExpiresAt) {
+			t.Errorf("%s: what is stored expires at %s", name, stored.Token.ExpiresAt)
+		}
+	}
+	r.expect("sink:s") // it may show the end
+}
+
+func TestAClockThatIsReadBackByItselfMovesNothing(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"))
 	r.expect("a")
 	r.obtain("a", time.Second)
-	r.now = r.now.Add(-100 * day)
-	r = r.restart(p8, obtaining("a"))
+	r.pass(10 * time.Second)
+	r.Due(r.now)
+	r.Kick(r.now.Add(-5*time.Second), keyOf("a"))
+	r.nextAt("a", 30*time.Second, whyFloor)
+}
+
+func TestClockSetBackDuringACall(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(r *rig) Result
+		want func(t *testing.T, r *rig)
+	}{
+		{"that renews", func(*rig) Result {
+			return Result{Called: true, Token: counted(token("2", after(2*time.Hour)))}
+		}, func(t *testing.T, r *rig) {
+			s := r.look("a")
+			if got := s.Record.Token; !got.ExpiresAt.Equal(after(time.Hour)) || !got.IssuedAt.Equal(after(-10*time.Minute)) {
+				t.Errorf("issued %s, expires %s", got.IssuedAt.Sub(instant0), got.ExpiresAt.Sub(instant0))
+			}
+			if !s.At.Before(after(time.Hour)) || !s.Record.Past.PlannedAt.Equal(s.At) {
+				t.Errorf("next at %s, stored as planned at %s", s.At.Sub(instant0), s.Record.Past.PlannedAt.Sub(instant0))
+			}
+		}},
+		{"that fails", func(*rig) Result {
+			return refused(time.Time{}, credential.ReasonServer)
+		}, func(t *testing.T, r *rig) {
+			s := r.look("a")
+			if got := s.Record.Token.ExpiresAt; !got.Equal(after(0)) {
+				t.Errorf("the old token ends at %s", got.Sub(instant0))
+			}
+			if got := s.Record.Past.AttemptAt; !got.Equal(after(-10 * time.Minute)) {
+				t.Errorf("the call began at %s", got.Sub(instant0))
+			}
+			if got := s.At.Sub(r.now); got != 30*time.Second {
+				t.Errorf("tried again after %s", got)
+			}
+		}},
+		{"that had failed before", func(r *rig) Result {
+			return refused(time.Time{}, credential.ReasonServer)
+		}, func(t *testing.T, r *rig) {}},
+		{"that never was", func(*rig) Result {
+			res := refused(time.Time{}, credential.ReasonInternal)
+			res.Called = false
+			return res
+		}, func(t *testing.T, r *rig) {
+			s := r.look("a")
+			if got := s.Record.Past.AttemptAt; !got.Equal(after(-time.Hour)) {
+				t.Errorf("the last call was at %s", got.Sub(instant0))
+			}
+			if got := s.Record.Token.ExpiresAt; !got.Equal(after(0)) {
+				t.Errorf("the old token ends at %s", got.Sub(instant0))
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, p8, obtaining("a"))
+			r.expect("a")
+			r.end("a", Result{Called: true, Token: counted(token("1", after(time.Hour)))})
+			r.pass(50 * time.Minute)
+			r.expect("a")
+			r.setBack(time.Hour)
+			r.pass(time.Second)
+			r.end("a", c.end(r))
+			c.want(t, r)
+			if stored := r.records[keyOf("a")]; !stored.Token.ExpiresAt.Equal(r.look("a").Record.Token.ExpiresAt) {
+				t.Errorf("stored as expiring at %s", stored.Token.ExpiresAt)
+			}
+		})
+	}
+}
+
+// TestClockReadAfterTheStep: a call that begins with something else may read
+// the clock when it is set back already.
+func TestClockReadAfterTheStep(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"))
+	r.expect("a")
+	start := r.running[keyOf("a")]
+	r.setBack(time.Hour)
+	r.pass(5 * time.Second)
+	began := r.now
+	r.pass(time.Second)
+	res := Result{At: began, End: r.now, Called: true, Token: counted(token("1", began.Add(time.Hour)))}
+	r.Fold(r.now, start, Advance(start.Task, start.Record, res, 7), res)
+	if got := r.look("a").Record; !got.Token.ExpiresAt.Equal(began.Add(time.Hour)) || !got.Past.AttemptAt.Equal(began) {
+		t.Errorf("began %s, expires %s, by the new clock", got.Past.AttemptAt.Sub(began), got.Token.ExpiresAt.Sub(began))
+	}
+}
+
+func TestClockSetBackOverARestart(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("named"))
+	r.expect("a named")
+	r.end("a", Result{Called: true, Token: counted(token("a", after(time.Hour)))})
+	r.end("named", Result{Called: true, Token: token("n", after(time.Hour))})
+	r.now = r.now.Add(-100 * day) // while nothing runs that could see it
+	r = r.restart(p8, obtaining("a"), obtaining("named"))
+	if got := r.look("a").Record.Token.ExpiresAt.Sub(r.now); got != time.Hour {
+		t.Errorf("a life of an hour ends after %s", got)
+	}
+	if got := r.look("named").Record.Token.ExpiresAt; !got.Equal(after(time.Hour)) {
+		t.Errorf("what the server named ends at %s", got)
+	}
+	if moved := r.Moved(); len(moved) != 1 || moved[0].Key != keyOf("a") {
+		t.Errorf("to be stored: %v", moved)
+	}
 	r.Kick(r.now, keyOf("a"))
 	r.nextAt("a", -100*day+30*time.Second, whyFloor)
 	r.pass(30 * time.Second)
@@ -52,7 +198,7 @@ func TestClockSetBackDoesNotHoldARate(t *testing.T) {
 	r.obtain("a", day)
 	r.pass(5 * time.Second)
 	r.expect("")
-	r.now = r.now.Add(-24 * time.Hour)
+	r.setBack(24 * time.Hour)
 	back := r.now
 	r.expect("")
 	if got := r.wake.Sub(back); got < 6*time.Second || got > 7*time.Second {
@@ -75,40 +221,45 @@ func TestClockSetBackDoesNotHoldARetry(t *testing.T) {
 	r.due() // a, asked and the sink again
 	r.fails("a", credential.ReasonServer)
 	r.fails("sink:s", credential.ReasonInternal)
-	r.now = r.now.Add(-10 * day)
-	back := r.now.Sub(instant0)
+	r.setBack(10 * day)
 	r.due()
-	r.end("asked", Result{Called: true, Fault: &credential.Fault{Reason: credential.ReasonServer}})
-	r.sound()
-	for name, longest := range map[string]time.Duration{"a": maxCallDelay, "sink:s": maxLocalDelay, "long": time.Hour} {
-		if got := r.look(name).At.Sub(after(back)); got <= 0 || got > longest {
-			t.Errorf("%s is tried after %s, want at most %s", name, got, longest)
+	for name, want := range map[string]time.Duration{"a": time.Minute, "sink:s": 2 * time.Second, "long": time.Hour - 30*time.Second} {
+		if got := r.look(name).At.Sub(r.now); got != want {
+			t.Errorf("%s is tried after %s, want what was left: %s", name, got, want)
 		}
 	}
+	r.end("asked", Result{Called: true, Fault: &credential.Fault{Reason: credential.ReasonServer}})
+	if got := r.look("asked").At.Sub(r.now); got != time.Minute {
+		t.Errorf("asked is tried after %s", got)
+	}
 }
 
-func TestClockSetBackDoesNotCutAnAskedWait(t *testing.T) {
-	r := newRig(t, p8, obtaining("a"))
-	r.expect("a")
+func TestClockSetBackKeepsTheLengthOfAnAskedWait(t *testing.T) {
+	r := newRig(t, p8, obtaining("a"), obtaining("b"))
+	r.expect("a b")
 	r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour)))
-	r.now = r.now.Add(-day)
+	r.setBack(day)
 	r.expect("")
-	r.nextAt("a", time.Hour, whyRetryAfter)
+	r.nextAt("a", time.Hour-day, whyRetryAfter)
+	if g, _ := r.LookGroup("p"); !g.Record.CooldownUntil.Equal(after(time.Hour - day)) {
+		t.Errorf("the backend is left alone until %s", g.Record.CooldownUntil.Sub(instant0))
+	}
+	r.pass(time.Hour)
+	r.expect("a")
 }
 
-func TestClockSetBackByLittleIsNothing(t *testing.T) {
+func TestClockSetForwardIsNoStepForTheBoard(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"))
 	r.expect("a")
-	r.obtain("a", time.Second)
-	for range 100 {
-		r.pass(300 * time.Millisecond)
-		r.now = r.now.Add(-200 * time.Millisecond)
-		r.due()
+	r.end("a", Result{Called: true, Token: counted(token("a", after(time.Hour)))})
+	r.pass(2 * day)
+	r.expect("a")
+	r.end("a", Result{Called: true, Token: counted(token("b", r.now.Add(time.Hour)))})
+	r.expect("")
+	r.setBack(2 * day)
+	if got := r.look("a").At.Sub(r.now); got != 45*time.Minute {
+		t.Errorf("the clock is right again, and the next attempt comes after %s", got)
 	}
-	if len(r.running) > 0 {
-		t.Error("started within the floor")
-	}
-	r.nextAt("a", 30*time.Second, whyFloor)
 }
 
 func TestSuspendMakesEverythingDueOnce(t *testing.T) {

@@ -71,7 +71,7 @@ func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 // wanted is due without the floor.
 func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	switch {
-	case r.Inputs != "" && r.Inputs != t.Inputs:
+	case otherInputs(t, r):
 		return now, whyInputs
 	case r.Past.Parked:
 		return never, whyParked
@@ -101,6 +101,10 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	}
 	return at, why
 }
+
+// otherInputs reports whether the last attempt was made with other secrets or
+// keys than the next one will be.
+func otherInputs(t *Task, r Record) bool { return r.Inputs != "" && r.Inputs != t.Inputs }
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -221,6 +221,9 @@ func (w *world) install(memory Memory) {
 		}
 		w.forget(key)
 	}
+	if memory.Records != nil {
+		w.model.recover(w)
+	}
 	for key, task := range w.tasks {
 		if key.Kind != Obtaining {
 			continue

@@ -20,7 +20,7 @@ type Memory struct {
 // It returns the keys that are no longer there. A running task goes on either
 // way: one that is gone is reported by the Fold that ends it.
 func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
-	b.see(now)
+	now = b.see(now)
 	b.installs++
 	b.installGroups(groups, memory.Providers)
 	wanted := make(map[Key]bool, len(tasks))
@@ -102,7 +102,9 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		}
 		e.group = g
 	}
-	e.settle(now)
+	if !e.running {
+		b.settle(e, now)
+	}
 	if t.Kind != Obtaining {
 		return
 	}

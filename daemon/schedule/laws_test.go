@@ -205,6 +205,9 @@ func (w *world) checkHeld(n string, task *Task) {
 	if running >= group.Concurrency || w.now.Before(backend.mayHold) {
 		return
 	}
+	if w.elapsed-w.replayed <= firstCooldown && w.model.setBacks > 0 {
+		return // the same of a refusal that names no wait
+	}
 	for _, rate := range group.Rates {
 		// A board that has just read its records knows instants of a clock that
 		// may have been set back since.
@@ -217,7 +220,9 @@ func (w *world) checkHeld(n string, task *Task) {
 			}
 		}
 	}
-	w.broken("%s is due and waits for nothing", n)
+	gs, _ := w.b.LookGroup(task.Group)
+	st, _ := w.b.Look(w.now, task.Key)
+	w.broken("%s is due and waits for nothing: %s at %s; cooled until %s, the model says %s", n, st.Why.Text, st.At.Sub(instant0), gs.Record.CooldownUntil.Sub(instant0), backend.mayHold.Sub(instant0))
 }
 
 // owed reports whether every value is there, and one of them is not in the sink.

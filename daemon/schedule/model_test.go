@@ -10,6 +10,7 @@ type model struct {
 	sinks       map[string]*sinkModel
 	providers   map[string]*providerModel
 	setBacks    int
+	setBackBy   time.Duration
 }
 
 // callTime is when a call was handed out.
@@ -25,7 +26,7 @@ type credentialModel struct {
 	text             string // the value in hand, empty for none
 	expires, useful  time.Time
 	answered         time.Time // the expiry before the configuration moved it
-	policy           bool
+	policy, counted  bool
 	failures         int
 	since            time.Time     // of the first of them
 	wait             time.Duration // after the last failure, under this task and with this expiry
@@ -76,22 +77,69 @@ func newModel() model {
 	return model{credentials: map[string]*credentialModel{}, sinks: map[string]*sinkModel{}, providers: map[string]*providerModel{}}
 }
 
-// setBack takes the clock back: no call lies in the future, and waits of one
-// streak can no longer be compared.
-func (m *model) setBack(w *world) {
+// setBack takes the clock back, and with it what was counted by it. The waits
+// of one streak can no longer be compared.
+func (m *model) setBack(w *world, by time.Duration) {
 	m.setBacks++
+	m.setBackBy += by
 	for n, c := range m.credentials {
 		c.wait = 0
-		if w.runs[Key{Obtaining, n}] == nil {
-			c.call.settle(w.now)
+		for _, at := range []*time.Time{&c.call.wall, &c.since, &c.retryAfter} {
+			if !at.IsZero() {
+				*at = at.Add(-by)
+			}
+		}
+		if w.runs[Key{Obtaining, n}] != nil || c.text == "" {
+			continue
+		}
+		if c.counted || c.policy {
+			c.expires, c.answered = c.expires.Add(-by), c.expires.Add(-by)
+			if !c.useful.IsZero() {
+				c.useful = c.useful.Add(-by)
+			}
+		}
+		if got, _ := w.b.Token(n); w.tasks[Key{Obtaining, n}] != nil && !got.ExpiresAt.Equal(c.expires) {
+			w.broken("%s: the clock was set back by %s, and it expires at %s, not %s", n, by, got.ExpiresAt, c.expires)
 		}
 	}
+	for _, p := range m.providers {
+		p.notBefore, p.mayHold = p.notBefore.Add(-by), p.mayHold.Add(-by)
+	}
+}
+
+// checkSetBack holds an attempt during which the clock was set back to its
+// real length: what was counted before is by the clock as it is now.
+func (w *world) checkSetBack(c *credentialModel, r *run, rec Record) {
+	by := w.model.setBackBy - r.setBack
+	if by == 0 || c.text == "" {
+		return
+	}
+	got, _ := w.b.Token(r.start.Task.Name)
+	want := rec.Token.ExpiresAt
+	if rec.Token.CountedExpiry || rec.Token.PolicyExpiry {
+		want = want.Add(-by)
+	}
+	if moved := w.tasks[r.start.Task.Key].Policy.MaxAge != r.start.Task.Policy.MaxAge; !got.ExpiresAt.Equal(want) && !moved {
+		w.broken("%s: the clock was set back by %s during its call, and it expires at %s, not %s", r.start.Task.Name, by, got.ExpiresAt, want)
+	}
+	c.expires, c.answered, c.useful = got.ExpiresAt, got.ExpiresAt, got.UsefulAfter
 }
 
 // settle moves a call that lies in the future into the present.
 func (c *callTime) settle(now time.Time) {
 	if c.wall.After(now) {
 		c.wall = now.Add(time.Second) // less may go unnoticed
+	}
+}
+
+// recover takes over what was stored by another reading of the clock.
+func (m *model) recover(w *world) {
+	for n, c := range m.credentials {
+		got, _ := w.b.Token(n)
+		if m.setBacks == 0 || c.text == "" || got.ExpiresAt.Equal(c.expires) {
+			continue
+		}
+		c.expires, c.answered, c.useful = got.ExpiresAt, got.ExpiresAt, got.UsefulAfter
 	}
 }
 
@@ -173,6 +221,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	}
 	if res.Fault != nil {
 		w.modelFailure(c, task, rec, res)
+		w.checkSetBack(c, r, rec)
 		w.checkMoved(c, task.Key)
 		return
 	}
@@ -192,6 +241,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		c.asks = 0
 	}
 	c.text, c.expires, c.useful, c.policy = text, rec.Token.ExpiresAt, res.Token.UsefulAfter, rec.Token.PolicyExpiry
+	c.counted = rec.Token.CountedExpiry
 	if fresh || rec.Revision != was.Revision {
 		c.answered = c.expires
 	}
@@ -199,6 +249,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	if got, mark := w.b.Token(task.Name); got.Values["token"].Reveal() != text || mark.Generation != rec.Token.Generation || mark.Revision < rec.Revision {
 		w.broken("%s: the board holds another value than was folded", task.Name)
 	}
+	w.checkSetBack(c, r, rec)
 	w.checkMoved(c, task.Key)
 }
 

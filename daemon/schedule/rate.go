@@ -102,10 +102,3 @@ func (b *bucket) replay(calls, hidden []time.Time, now time.Time) {
 		b.next = last
 	}
 }
-
-// back moves the budget together with a clock that was set back.
-func (b *bucket) back(by time.Duration) {
-	if !b.next.IsZero() {
-		b.next = b.next.Add(-by)
-	}
-}

@@ -93,6 +93,17 @@ func (r *rig) expect(want string) {
 // pass moves the clock.
 func (r *rig) pass(d time.Duration) { r.now = r.now.Add(d) }
 
+// setBack sets the clock back, as an engine tells it.
+func (r *rig) setBack(d time.Duration) {
+	r.t.Helper()
+	r.now = r.now.Add(-d)
+	r.SetBack(r.now, d)
+	for _, m := range r.Moved() {
+		r.records[m.Key] = m.Record
+	}
+	r.sound()
+}
+
 // end folds the end of a running task.
 func (r *rig) end(name string, res Result) Folded {
 	r.t.Helper()
@@ -110,6 +121,9 @@ func (r *rig) end(name string, res Result) Folded {
 	out := r.Fold(r.now, s, rec, res)
 	if !out.Removed {
 		r.records[s.Task.Key] = rec
+	}
+	for _, m := range r.Moved() {
+		r.records[m.Key] = m.Record
 	}
 	r.sound()
 	return out
@@ -237,8 +251,7 @@ func structure(b *Board, now time.Time) error {
 			running[e.group]++
 		}
 		if !e.running && e.in == nil {
-			// By the clock as it was before small steps back.
-			if at, why := b.next(e, now.Add(b.behind)); !at.IsZero() {
+			if at, why := b.next(e, now); !at.IsZero() {
 				return fmt.Errorf("%v wants to run at %s (%s) and has no place", key, at, why.Text)
 			}
 		}

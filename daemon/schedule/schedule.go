@@ -28,7 +28,8 @@ import (
 type Board struct {
 	seed     uint64
 	seen     time.Time     // when it was asked last
-	behind   time.Duration // by how much the clock went back since tasks were put right
+	setBack  time.Duration // by how much the clock was set back so far
+	moved    map[Key]bool  // whose records were changed for that
 	installs uint64
 	entries  map[Key]*entry
 	groups   map[string]*group
@@ -88,6 +89,7 @@ func New(seed uint64) *Board {
 		groups:     map[string]*group{},
 		timed:      queue{less: sooner},
 		dependents: map[string][]*entry{},
+		moved:      map[Key]bool{},
 	}
 }
 
@@ -98,13 +100,15 @@ type Start struct {
 	DueAt  time.Time
 	Why    Why
 	inputs map[string]uint64 // the revisions that were handed out
+	// setBack is by how much the clock had been set back until then.
+	setBack time.Duration
 }
 
 // Due takes out what must start at now, in the order in which it should, and
 // returns the instant at which the board must be asked again, zero when no
 // task will become due by itself. What it returned is running until Fold.
 func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
-	b.see(now)
+	now = b.see(now)
 	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
 		e.dueAt = e.at
 		e.group.waiting.put(e)
@@ -125,7 +129,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.revisions(e.task)})
+			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.revisions(e.task), b.setBack})
 		}
 		b.regate(g, now)
 	}
@@ -293,7 +297,7 @@ type Folded struct {
 // for what the group shares. A task that has another identity by now keeps
 // nothing of it but the instant of the call.
 func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
-	b.see(now)
+	now = b.see(now)
 	e := b.entries[s.Task.Key]
 	if e == nil || !e.running {
 		return Folded{}
@@ -316,12 +320,15 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	}
 	if e.task.Identity != s.Task.Identity {
 		e.rec.Past.AttemptAt = rec.Past.AttemptAt
+		if e.rec.Past.AttemptAt.After(now) {
+			e.rec.Past.AttemptAt = now // the clock was set back meanwhile
+		}
 	} else {
 		e.rec = rec
 		e.rec.Delivered = b.stillMeant(e, rec.Delivered)
+		b.catchUp(e, s, res, now)
 		e.age(now) // max_age may be another one since it began
 	}
-	e.settle(now)
 	if res.Fault == nil {
 		e.answers++
 	}
@@ -448,7 +455,7 @@ const firstCooldown = 15 * time.Second
 // and the cool-down allow. It reports whether the task exists. One that is
 // running already is left to its end.
 func (b *Board) Kick(now time.Time, key Key) bool {
-	b.see(now)
+	now = b.see(now)
 	e := b.entries[key]
 	if e == nil {
 		return false
@@ -463,7 +470,7 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 // Detach lets a running task go on without counting against its group: it
 // hangs, and must not keep others from starting. Its own lane stays taken.
 func (b *Board) Detach(now time.Time, key Key) {
-	b.see(now)
+	now = b.see(now)
 	if e := b.entries[key]; e != nil && e.running && !e.detached {
 		e.detached = true
 		e.group.running--
@@ -485,6 +492,9 @@ type Status struct {
 	Running bool
 	Waiting bool // due, and waiting for rate, concurrency or cool-down
 	Owed    bool // sinks and hooks: something is to be done
+	// Reopened says that the credential is due because its secrets or keys are
+	// other ones than at its last attempt.
+	Reopened bool
 }
 
 // Look returns the status of one task.
@@ -500,7 +510,8 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	case Hooking:
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
-	case Obtaining: // its instants say it all
+	case Obtaining: // its instants say the rest
+		s.Reopened = otherInputs(e.task, e.rec)
 	}
 	if g := e.group; e.in == &g.waiting {
 		s.Waiting = true

@@ -50,6 +50,7 @@ type run struct {
 	start    Start
 	at       time.Time
 	elapsed  time.Duration
+	setBack  time.Duration
 	provider string // whose concurrency it counts against, empty for none
 	before   callTime
 	shown    map[string]string
@@ -131,7 +132,20 @@ func (w *world) forward(d time.Duration) {
 func (w *world) backward(d time.Duration) {
 	w.say("the clock is set back by %s", d)
 	w.now = w.now.Add(-d)
-	w.model.setBack(w)
+	w.b.SetBack(w.now, d)
+	w.model.setBack(w, d)
+	w.storeMoved()
+	for n := range w.groups {
+		g, _ := w.b.LookGroup(n)
+		w.cooled[n] = g.Record
+	}
+}
+
+// storeMoved stores what the board put right by itself.
+func (w *world) storeMoved() {
+	for _, m := range w.b.Moved() {
+		w.store[m.Key] = m.Record
+	}
 }
 
 // due lets the board start what it wants to and checks it.
@@ -140,7 +154,7 @@ func (w *world) due() {
 	w.wake = wake
 	for _, s := range starts {
 		w.say("%s starts: %s", name(s.Task.Key), s.Why.Text)
-		r := &run{start: s, at: w.now, elapsed: w.elapsed, shown: map[string]string{}, marks: map[string]Mark{}}
+		r := &run{start: s, at: w.now, elapsed: w.elapsed, setBack: w.model.setBackBy, shown: map[string]string{}, marks: map[string]Mark{}}
 		w.check(s)
 		for _, need := range s.Task.Needs {
 			r.shown[need] = w.model.credentials[need].shown()
@@ -217,6 +231,7 @@ func (w *world) endObtaining(r *run) {
 		return
 	}
 	w.modelEnd(c, r, rec, res)
+	w.storeMoved()
 }
 
 // told is one line on an end.
@@ -232,7 +247,7 @@ func (w *world) freshAnswer() credential.Credential {
 	life := pick(w.dice, 0, time.Hour, 10*time.Minute, 12*time.Hour, time.Minute, 40*time.Second, 20*time.Second, time.Second, time.Nanosecond, 30*day, 100*year)
 	c := token(fmt.Sprint("value-", w.texts), time.Time{})
 	if life > 0 {
-		c.ExpiresAt = w.now.Add(life)
+		c.ExpiresAt, c.CountedExpiry = w.now.Add(life), w.dice.n(2) == 0
 	}
 	switch w.dice.n(8) {
 	case 0:
@@ -379,6 +394,7 @@ func (w *world) restart() {
 	w.replayed = w.elapsed
 	w.b = New(w.b.seed)
 	w.install(Memory{Records: maps.Clone(w.store), Providers: maps.Clone(w.cooled)})
+	w.storeMoved()
 	for name := range w.groups {
 		w.model.forgetCalls(w, name)
 	}

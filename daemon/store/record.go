@@ -17,16 +17,17 @@ type wireRecord struct {
 
 // wireToken is a credential with its secrets in clear; sealing comes after it.
 type wireToken struct {
-	Generation   uint64             `json:"generation,omitempty"`
-	Values       map[string]string  `json:"values,omitempty"`
-	ValuesBytes  map[string][]byte  `json:"values_bytes,omitempty"`
-	Seed         map[string]string  `json:"seed,omitempty"`
-	SeedBytes    map[string][]byte  `json:"seed_bytes,omitempty"`
-	IssuedAt     time.Time          `json:"issued_at,omitzero"`
-	ExpiresAt    time.Time          `json:"expires_at,omitzero"`
-	PolicyExpiry bool               `json:"policy_expiry,omitempty"`
-	UsefulAfter  time.Time          `json:"useful_after,omitzero"`
-	Limits       []credential.Limit `json:"limits,omitempty"`
+	Generation    uint64             `json:"generation,omitempty"`
+	Values        map[string]string  `json:"values,omitempty"`
+	ValuesBytes   map[string][]byte  `json:"values_bytes,omitempty"`
+	Seed          map[string]string  `json:"seed,omitempty"`
+	SeedBytes     map[string][]byte  `json:"seed_bytes,omitempty"`
+	IssuedAt      time.Time          `json:"issued_at,omitzero"`
+	ExpiresAt     time.Time          `json:"expires_at,omitzero"`
+	PolicyExpiry  bool               `json:"policy_expiry,omitempty"`
+	CountedExpiry bool               `json:"counted_expiry,omitempty"`
+	UsefulAfter   time.Time          `json:"useful_after,omitzero"`
+	Limits        []credential.Limit `json:"limits,omitempty"`
 }
 
 // encodeRecord returns the record as it is stored, its secrets in clear.
@@ -34,7 +35,7 @@ func encodeRecord(r schedule.Record) ([]byte, error) {
 	t := r.Token
 	w := wireToken{
 		Generation: t.Generation, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
-		PolicyExpiry: t.PolicyExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
+		PolicyExpiry: t.PolicyExpiry, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	w.Values, w.ValuesBytes = reveal(t.Values)
 	w.Seed, w.SeedBytes = reveal(t.Seed)
@@ -51,7 +52,7 @@ func decodeRecord(plain []byte) (schedule.Record, error) {
 	r, t := w.Record, w.Token
 	r.Token = credential.Credential{
 		Generation: t.Generation, Values: hide(t.Values, t.ValuesBytes), Seed: hide(t.Seed, t.SeedBytes), IssuedAt: t.IssuedAt,
-		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
+		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	return r, nil
 }

@@ -40,8 +40,9 @@ func (s *source) read(o object, a *kit.Answer, req credential.Request) (grant, *
 			fieldAuthorization: credential.NewSecret("Bearer " + token),
 			fieldLogin:         credential.NewSecret(login),
 		},
-		IssuedAt:  req.At,
-		ExpiresAt: lives.token,
+		IssuedAt:      req.At,
+		ExpiresAt:     lives.token,
+		CountedExpiry: lives.counted,
 	}
 	if userID != "" {
 		got.Values[fieldUserID] = credential.NewSecret(userID)
@@ -58,13 +59,18 @@ func plain(o object, name string) string {
 	return text
 }
 
-// lives are the ends of what one answer gave.
-type lives struct{ token, refresh time.Time }
+// lives are the ends of what one answer gave. Counted says that they hold by our
+// clock: it was compared with the server's, or the life counts from it.
+type lives struct {
+	token, refresh time.Time
+	counted        bool
+}
 
 // lives reads them, all on our own clock.
 func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
 	shift := time.Duration(0)
-	if date, ok := a.Date(); ok && at.Sub(date).Abs() > skewLimit {
+	date, compared := a.Date()
+	if compared && at.Sub(date).Abs() > skewLimit {
 		shift = at.Sub(date)
 	}
 	there := at.Add(-shift) // what the server's clock shows
@@ -83,8 +89,9 @@ func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
 	if r, ok := resolve(readings(o["expiracaotoken"], s.zones), there, expected); ok {
 		stated, like = r.at, &r.style
 	}
-	l := lives{token: deadline(there, claim, stated, asked).Add(shift)}
-	end, ok := kit.JWTExpiry(o.text("refreshtoken"))
+	end := deadline(there, claim, stated, asked)
+	l := lives{token: end.Add(shift), counted: compared || end.Equal(asked)}
+	end, ok = kit.JWTExpiry(o.text("refreshtoken"))
 	if !ok || !end.After(there) || end.Sub(there) >= maxLife {
 		end = refreshEnd(readings(o["expiracaorefreshtoken"], s.zones), there, like)
 	}

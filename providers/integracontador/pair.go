@@ -104,32 +104,33 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 		},
 		IssuedAt: at,
 	}
-	life, stated := pairLife(body.ExpiresIn, body.AccessToken, a, at)
+	life, counted, stated := pairLife(body.ExpiresIn, body.AccessToken, a, at)
 	if !stated {
 		return got, nil
 	}
 	if life <= 0 {
 		return none, badResponse("the session is already over when it arrives (its stated life is zero or less)")
 	}
-	got.ExpiresAt = at.Add(life)
+	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
 	return got, nil
 }
 
 // pairLife returns what is left of the pair's life: expires_in, which counts
 // down while the server hands out a token that lives, else the exp claim of an
-// access token that is a JWT, against the server's own clock.
-func pairLife(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (time.Duration, bool) {
+// access token that is a JWT, against the server's own clock. Counted says that
+// it does not rest on a date that was compared with no clock but ours.
+func pairLife(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (life time.Duration, counted, stated bool) {
 	if life, ok := kit.ParseLife(expiresIn); ok {
-		return life, true
+		return life, true, true
 	}
 	end, ok := kit.JWTExpiry(token)
 	if !ok {
-		return 0, false
+		return 0, false, false
 	}
 	if date, ok := a.Date(); ok {
-		at = date
+		return end.Sub(date), true, true
 	}
-	return end.Sub(at), true
+	return end.Sub(at), false, true
 }
 
 // headerText reports whether a header can carry text as it is.
@@ -143,5 +144,5 @@ const documentedLife = time.Hour
 
 // Rehearse tells what a good answer would be, without asking.
 func (p *pair) Rehearse(req credential.Request) credential.Credential {
-	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), Limits: p.certificate.limits()}
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true, Limits: p.certificate.limits()}
 }

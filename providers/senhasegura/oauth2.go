@@ -144,5 +144,5 @@ const documentedLife = time.Hour
 
 // Rehearse implements credential.Rehearser.
 func (t *accessToken) Rehearse(req credential.Request) credential.Credential {
-	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), Limits: t.limits}
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true, Limits: t.limits}
 }

@@ -28,7 +28,7 @@ func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.
 	if kind, ok := o.text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
 		return none, badResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
 	}
-	life, stated := lifeOf(o["expires_in"], token, a, at)
+	life, counted, stated := lifeOf(o["expires_in"], token, a, at)
 	got := credential.Credential{
 		Values: map[string]credential.Secret{
 			fieldAccessToken:   credential.NewSecret(token),
@@ -43,25 +43,26 @@ func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.
 	if life <= 0 {
 		return none, badResponse("the token is already over when it arrives (its stated life is zero or less; is the vault's clock right?)")
 	}
-	got.ExpiresAt = at.Add(life)
+	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
 	return got, nil
 }
 
 // lifeOf returns what is left of the token's life: expires_in of this very
 // answer, since the documents name an hour and a day; else the exp claim of a
-// JWT against the server's own clock; else nothing.
-func lifeOf(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (time.Duration, bool) {
+// JWT against the server's own clock; else nothing. Counted says that it does
+// not rest on a date that was compared with no clock but ours.
+func lifeOf(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (life time.Duration, counted, stated bool) {
 	if life, ok := kit.ParseLife(expiresIn); ok {
-		return life, true
+		return life, true, true
 	}
 	end, ok := kit.JWTExpiry(token)
 	if !ok {
-		return 0, false
+		return 0, false, false
 	}
 	if date, ok := a.Date(); ok {
-		at = date
+		return end.Sub(date), true, true
 	}
-	return end.Sub(at), true
+	return end.Sub(at), false, true
 }
 
 func badResponse(message string) *credential.Fault {
