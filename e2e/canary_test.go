@@ -66,6 +66,7 @@ username = { env = "VIG_GUARDED_USER" }
 password = { env = "VIG_GUARDED_PASSWORD" }
 [providers.guarded.tls]
 ca_file = "{dir}/guarded.pem"
+server_name = "guarded.example"
 certificate = { file = "{dir}/secrets/client.p12", password = { file = "{dir}/secrets/client-password" } }
 [credentials.guarded]
 provider = "guarded"
@@ -393,19 +394,19 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 			k.hoard.add("the "+field+" of "+name, strings.TrimSpace(strings.TrimPrefix(value, "Bearer ")))
 		}
 	}
-	if n := len(k.hoard.all()); n < 45 {
+	if n := len(k.hoard.all()); n < 40 {
 		t.Errorf("only %d secrets are known; do the backends still speak as they did?", n)
 	}
 	k.commands(t)
 	// Each way of slandering meets half of the backends; the last one asks for
-	// a rest, which is kept.
+	// a rest, which is kept, so that not all may.
 	ways := slanders()
 	last := len(ways) - 1
 	for round := range last/2 + 2 {
 		for i, g := range k.backends {
 			if way := (2*round + i) % last; round <= last/2 {
 				g.turn(ways[way])
-			} else {
+			} else if i%2 == 1 {
 				g.turn(ways[last])
 			}
 		}
@@ -428,6 +429,7 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 // ending stops the daemon in every way: asked to, with a dump of its stacks,
 // with a state that is gone.
 func (k *talk) ending(t *testing.T) {
+	t.Log(k.daemon.log.String())
 	t.Helper()
 	log := func(what string) {
 		text := k.daemon.log.String()

@@ -4,10 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -92,13 +94,15 @@ func (h *hoard) shown(header string) {
 	}
 }
 
-// all returns every secret, for a backend that repeats them.
+// all returns every secret that is text, for a backend that repeats them.
 func (h *hoard) all() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := make([]string, 0, len(h.secrets))
 	for s := range h.secrets {
-		out = append(out, s)
+		if url.PathEscape(s) == s {
+			out = append(out, s)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -136,6 +140,13 @@ func forms(secret string) map[string][]string {
 		"hex":      {fmt.Sprintf("%x", middle), fmt.Sprintf("%X", middle), fmt.Sprintf("% x", middle)},
 		"a list":   {strings.Trim(fmt.Sprint([]byte(middle)), "[]"), fmt.Sprintf("%#v", []byte(middle))[len("[]byte{"):][:60]},
 	}
+	// A secret of bytes reads differently once a program has quoted it.
+	if quoted := strconv.Quote(secret); quoted != `"`+secret+`"` {
+		again, _ := json.Marshal(quoted)
+		for _, text := range []string{quoted, string(again), fmt.Sprintf("%+q", secret)} {
+			out["quoted"] = append(out["quoted"], text[2:][:16], text[len(text)/2:][:16])
+		}
+	}
 	if escaped := url.QueryEscape(middle); escaped != middle {
 		out["escaped"] = []string{escaped}
 	}
@@ -164,6 +175,15 @@ func TestHoardFindsEveryForm(t *testing.T) {
 		h.search(probe, form, "before "+text+" after")
 		if probe.errors == 0 {
 			t.Errorf("not found in the form %s", form)
+		}
+	}
+	raw := string([]byte{0xc3, 0xa9, 1, 2, 255, 200, 77, 3, 4, 0, '"', '\\', 250, 199, 9, 10, 66, 128, 77, 240})
+	h.add("bytes", raw)
+	for form, text := range map[string]string{"quoted": fmt.Sprintf("%q", raw), "twice": fmt.Sprintf("%q", fmt.Sprintf("%q", raw)), "raw": raw} {
+		probe := &recorder{TB: t}
+		h.search(probe, form, "before "+text+" after")
+		if probe.errors == 0 {
+			t.Errorf("bytes are not found in the form %s", form)
 		}
 	}
 	probe := &recorder{TB: t}
