@@ -86,3 +86,19 @@ func (c *Cron) Next(t time.Time) time.Time { return c.next.Next(t) }
 
 // String returns the expression.
 func (c *Cron) String() string { return c.expr }
+
+// Equal reports whether both name the same instants: the same expression in
+// the same zone.
+func (c *Cron) Equal(o *Cron) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	return c.expr == o.expr && c.zone() == o.zone()
+}
+
+func (c *Cron) zone() string {
+	if s, ok := c.next.(*cron.SpecSchedule); ok {
+		return s.Location.String()
+	}
+	return ""
+}

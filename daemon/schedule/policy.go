@@ -39,6 +39,28 @@ func (p Policy) Key(rule string) string {
 	return "renewal." + rule
 }
 
+// Differing returns the keys of pace by which the two policies differ, wherever
+// they are set.
+func (p Policy) Differing(o Policy) []string {
+	var keys []string
+	for _, rule := range []struct {
+		key  string
+		same bool
+	}{
+		{"renew_before", p.RenewBefore == o.RenewBefore && p.OwnRenewBefore == o.OwnRenewBefore},
+		{"max_age", p.MaxAge == o.MaxAge},
+		{"schedule", p.Schedule.Equal(o.Schedule)},
+		{"jitter", p.Jitter == o.Jitter},
+		{"min_interval", p.MinInterval == o.MinInterval},
+		{"timeout", p.Timeout == o.Timeout},
+	} {
+		if !rule.same {
+			keys = append(keys, rule.key)
+		}
+	}
+	return keys
+}
+
 // Margin is a span of time, either fixed or a share of another span.
 type Margin struct {
 	Fixed time.Duration
