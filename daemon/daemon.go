@@ -137,12 +137,34 @@ func Check(opt Options) (*config.Config, *refresh.Plan, error) {
 	return cfg, plan, err
 }
 
+// CheckText checks a configuration that is not written yet, as if it stood at
+// opt.ConfigPath, which is absolute. What it refers to is read by read.
+func CheckText(opt Options, text string, read func(path string) ([]byte, error)) []section.Fault {
+	d := &Daemon{opt: opt, log: zap.NewNop()}
+	_, _, _, err := d.loadWith(config.Options{
+		Getenv: opt.Getenv, UID: opt.UID, ReadFile: read, Given: []config.Source{{Name: opt.ConfigPath, Text: []byte(text)}},
+	})
+	if broken, ok := errors.AsType[*ConfigError](err); ok {
+		return broken.Faults
+	}
+	return nil
+}
+
 // observers tells an outcome to several.
 type observers []refresh.Observer
 
 func (o observers) Observe(out refresh.Outcome) {
 	for _, one := range o {
 		one.Observe(out)
+	}
+}
+
+// ObserveState implements refresh.StateObserver.
+func (o observers) ObserveState(at time.Time, cause string) {
+	for _, one := range o {
+		if s, ok := one.(refresh.StateObserver); ok {
+			s.ObserveState(at, cause)
+		}
 	}
 }
 

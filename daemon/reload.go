@@ -5,13 +5,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/section"
 	providerkit "github.com/vigented/vigente/providers/kit"
 )
 
@@ -22,7 +22,11 @@ func (d *Daemon) load() (*config.Config, *refresh.Plan, *wires, error) {
 }
 
 func (d *Daemon) loadWith(opt config.Options) (*config.Config, *refresh.Plan, *wires, error) {
-	cfg, _ := config.Load(d.opt.ConfigPath, opt)
+	path := d.opt.ConfigPath
+	if len(opt.Given) > 0 {
+		path = opt.Given[0].Name
+	}
+	cfg, _ := config.Load(path, opt)
 	w := newWires(d)
 	plan, faults := Assemble(cfg, AssembleOptions{
 		Providers: d.opt.Providers,
@@ -114,15 +118,43 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	return nil
 }
 
+// fixed are the keys that only a restart can change, with what it is for.
+func fixed(was, now config.Daemon) []fixedKey {
+	var keys []fixedKey
+	if was.StateDir != now.StateDir {
+		keys = append(keys, fixedKey{"state_dir", was.StateDir, now.StateDir, "its state"})
+	}
+	if was.ControlSocket != now.ControlSocket {
+		keys = append(keys, fixedKey{"control_socket", was.ControlSocket, now.ControlSocket, "its socket"})
+	}
+	if !was.StateKey.Equal(now.StateKey) {
+		is := sealed(now)
+		if is == sealed(was) {
+			is = "another key"
+		}
+		keys = append(keys, fixedKey{"state_key", sealed(was), is, "the sealing of its state"})
+	}
+	return keys
+}
+
+type fixedKey struct{ key, was, is, what string }
+
+// sealed says whether there is a key, which is all that may be told of it.
+func sealed(d config.Daemon) string {
+	if d.StateKey.IsZero() {
+		return "none"
+	}
+	return "a key"
+}
+
 // unchangeable refuses what only a restart can change.
 func (d *Daemon) unchangeable(cfg *config.Config) error {
-	switch now, was := cfg.Daemon, d.cfg.Daemon; {
-	case now.StateDir != was.StateDir:
-		return errors.New("daemon.state_dir was changed: restart vigente to move its state")
-	case now.ControlSocket != was.ControlSocket:
-		return errors.New("daemon.control_socket was changed: restart vigente to move its socket")
-	case !now.StateKey.Equal(was.StateKey):
-		return errors.New("daemon.state_key was changed: restart vigente to use another key")
+	var faults []section.Fault
+	for _, f := range fixed(d.cfg.Daemon, cfg.Daemon) {
+		faults = append(faults, cfg.Fault("daemon", f.key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.was, f.is, f.what))
+	}
+	if len(faults) > 0 {
+		return &ConfigError{cfg.Sorted(faults)}
 	}
 	return nil
 }

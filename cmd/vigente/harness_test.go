@@ -119,13 +119,14 @@ func serve(t testing.TB, ln net.Listener, backend control.Backend) {
 
 // fakeBackend answers with what it holds.
 type fakeBackend struct {
-	view      refresh.View
-	err       error
-	lastError string
-	ends      []refresh.RenewResult
-	reloadErr error
-	valueErr  error
-	asked     []string
+	view       refresh.View
+	err        error
+	lastError  string
+	ends       []refresh.RenewResult
+	reloadErr  error
+	difference control.Difference
+	valueErr   error
+	asked      []string
 }
 
 func (f *fakeBackend) View(context.Context) (refresh.View, error) { return f.view, f.err }
@@ -151,6 +152,13 @@ func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(refresh
 }
 
 func (f *fakeBackend) Reload(context.Context) error { return f.reloadErr }
+
+func (f *fakeBackend) Plan(_ context.Context, sources []control.Source) (control.Difference, error) {
+	for _, s := range sources {
+		f.asked = append(f.asked, s.Name)
+	}
+	return f.difference, nil
+}
 
 func (f *fakeBackend) Show(_ context.Context, name, field string) (credential.Secret, error) {
 	f.asked = []string{"show", name, field}

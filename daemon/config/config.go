@@ -40,6 +40,7 @@ type Config struct {
 	Broken bool
 
 	keys   []string // of the daemon's own tables, as asked for
+	tables map[string]*section.Section
 	files  []string // absolute paths of the sources and of includes that are missing
 	reader *section.Reader
 	faults []section.Fault
@@ -57,6 +58,26 @@ type Options struct {
 	// ReadFile reads a secret or a certificate whole; a bounded read of a
 	// regular file when nil.
 	ReadFile func(path string) ([]byte, error)
+	// Given are the sources where somebody else has read them already: the main
+	// file and all that it includes, in the order of Config.Sources. The files
+	// themselves are left alone then.
+	Given []Source
+}
+
+// Source is one file of the configuration as it was read.
+type Source struct {
+	Name string // absolute
+	Text []byte
+}
+
+// Gather reads the files that make up the configuration at path, for a Load
+// elsewhere. The faults are those that keep it from being complete.
+func Gather(path string, opt Options) ([]Source, []section.Fault) {
+	l := newLoader(path, opt)
+	l.gather = true
+	l.read(path)
+	faults := slices.DeleteFunc(l.config.faults, func(f section.Fault) bool { return f.Key != keyFile && f.Key != keyInclude })
+	return l.gathered, l.config.Sorted(faults)
 }
 
 func (o Options) getenv(name string) string {
@@ -133,3 +154,13 @@ func (c *Config) Sorted(faults []section.Fault) []section.Fault {
 
 // Faults returns what Load found beside the faults of the tables it hands out.
 func (c *Config) Faults() []section.Fault { return slices.Clone(c.faults) }
+
+// Fault is a fault of a key of the daemon's own tables, found after Load
+// ("daemon", "listen").
+func (c *Config) Fault(table, key, format string, args ...any) section.Fault {
+	s := c.tables[table]
+	if s == nil {
+		s = section.Empty(c.Path, table, c.reader)
+	}
+	return s.FaultAt(key, format, args...)
+}

@@ -15,7 +15,14 @@ import (
 // pattern and in lexical order within one.
 func (l *loader) includes(main *section.Section) []string {
 	var found []string
-	for _, pattern := range main.Texts(keyInclude) {
+	patterns := main.Texts(keyInclude)
+	if len(l.opt.Given) > 0 {
+		for _, s := range l.opt.Given[1:] {
+			found = append(found, s.Name)
+		}
+		return found
+	}
+	for _, pattern := range patterns {
 		switch {
 		case pattern == "":
 			main.Faultf(keyInclude, `names an empty path (expected e.g. "conf.d/*.toml")`)

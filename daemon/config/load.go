@@ -30,6 +30,10 @@ type loader struct {
 	// order of the files.
 	tables map[string]*section.Section
 	groups map[string][]*section.Section
+
+	// gather keeps what is read, in gathered.
+	gather   bool
+	gathered []Source
 }
 
 // The tables of the configuration.
@@ -41,17 +45,26 @@ const (
 	tableCredentials = "credentials"
 	tableSinks       = "sinks"
 	keyInclude       = "include"
+	keyFile          = "file" // of a fault of the whole file
 )
 
 // Load reads the main file at path and what it includes. It returns what could
 // be read together with all faults, in the order of the files and lines.
 func Load(path string, opt Options) (*Config, []section.Fault) {
 	l := newLoader(path, opt)
-	data, absolute, problem := readSource(path)
+	l.read(path)
+	l.settle()
+	l.config.Hash = hex.EncodeToString(l.hash.Sum(nil))
+	return l.config, l.config.Sorted(slices.Concat(l.config.faults, l.sectionFaults()))
+}
+
+// read reads the main file and what it includes.
+func (l *loader) read(path string) {
+	data, absolute, problem := l.readSource(path)
 	l.config.files = append(l.config.files, absolute)
 	if problem != "" {
 		l.config.Broken = true
-		l.report(section.Fault{File: path, Line: 1, Key: "file", Message: problem})
+		l.report(section.Fault{File: path, Line: 1, Key: keyFile, Message: problem})
 	} else if main := l.source(path, data); main != nil {
 		l.take(main)
 		for _, name := range l.includes(main) {
@@ -61,20 +74,18 @@ func Load(path string, opt Options) (*Config, []section.Fault) {
 	} else if s := salvage(path, data, l.config.reader); s != nil {
 		l.tables[tableDaemon] = s
 	}
-	l.settle()
-	l.config.Hash = hex.EncodeToString(l.hash.Sum(nil))
-	return l.config, l.config.Sorted(slices.Concat(l.config.faults, l.sectionFaults()))
 }
 
 func newLoader(path string, opt Options) *loader {
 	reader := section.NewReader(section.ReaderOptions{
 		Getenv: opt.getenv, ReadFile: opt.ReadFile, CredentialsMissingOK: opt.CredentialsMissingOK,
 	})
+	tables := map[string]*section.Section{}
 	return &loader{
 		opt:    opt,
-		config: &Config{Path: path, Sources: []string{path}, reader: reader},
+		config: &Config{Path: path, Sources: []string{path}, reader: reader, tables: tables},
 		hash:   sha256.New(),
-		tables: map[string]*section.Section{},
+		tables: tables,
 		groups: map[string][]*section.Section{},
 	}
 }
@@ -92,6 +103,18 @@ func (l *loader) sectionFaults() []section.Fault {
 		}
 	}
 	return faults
+}
+
+// readSource returns one file of the configuration, given or read.
+func (l *loader) readSource(path string) (data []byte, absolute, problem string) {
+	if i := slices.IndexFunc(l.opt.Given, func(s Source) bool { return s.Name == path }); i >= 0 {
+		return l.opt.Given[i].Text, path, ""
+	}
+	data, absolute, problem = readSource(path)
+	if l.gather && problem == "" {
+		l.gathered = append(l.gathered, Source{absolute, data})
+	}
+	return data, absolute, problem
 }
 
 // readSource reads one file of the configuration and says in our own words why
@@ -137,12 +160,12 @@ func (l *loader) source(name string, data []byte) *section.Section {
 
 // included reads one included file.
 func (l *loader) included(name string) {
-	data, absolute, problem := readSource(name)
+	data, absolute, problem := l.readSource(name)
 	l.config.Sources = append(l.config.Sources, name)
 	l.config.files = append(l.config.files, absolute)
 	if problem != "" {
 		l.config.Broken = true
-		l.report(section.Fault{File: name, Line: 1, Key: "file", Message: problem})
+		l.report(section.Fault{File: name, Line: 1, Key: keyFile, Message: problem})
 		return
 	}
 	s := l.source(name, data)

@@ -86,6 +86,12 @@ func (c *Client) Reload(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, pathReload, struct{}{}, nil)
 }
 
+// Plan asks what a reload would do if the configuration were this one.
+func (c *Client) Plan(ctx context.Context, sources []Source) (d Difference, err error) {
+	err = c.ask(ctx, http.MethodPost, pathPlan, planRequest{sources}, &d)
+	return d, err
+}
+
 // Show returns a value.
 func (c *Client) Show(ctx context.Context, name, field string) (credential.Secret, error) {
 	return c.value(ctx, pathShow, showRequest{name, field})

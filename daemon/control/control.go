@@ -38,6 +38,9 @@ type Backend interface {
 	// Reload returns an error with one reason a line when the configuration
 	// that runs was kept.
 	Reload(ctx context.Context) error
+	// Plan tells what Reload would do if the configuration were this one, its
+	// main file first.
+	Plan(ctx context.Context, sources []Source) (Difference, error)
 	// Show returns a field of a credential that exists; the first field of its
 	// kind for the empty name. It wraps ErrUnknown for a field that is none.
 	Show(ctx context.Context, name, field string) (credential.Secret, error)
@@ -49,7 +52,7 @@ type Backend interface {
 // Bounds of one request.
 const (
 	viewTimeout = 5 * time.Second
-	maxBody     = 32 << 20 // the names of a large fleet
+	maxBody     = 256 << 20 // the configuration of a large fleet
 )
 
 // Serve answers requests until ctx ends. It owns the listener, which comes from
@@ -69,6 +72,7 @@ func newHandler(backend Backend) http.Handler {
 	mux.HandleFunc("POST "+pathWait, h.wait)
 	mux.HandleFunc("POST "+pathRenew, trusted(h.renew))
 	mux.HandleFunc("POST "+pathReload, trusted(h.reload))
+	mux.HandleFunc("POST "+pathPlan, trusted(h.plan))
 	mux.HandleFunc("POST "+pathShow, trusted(h.show))
 	mux.HandleFunc("POST "+pathSign, trusted(h.sign))
 	return mux
@@ -159,6 +163,23 @@ func (h handler) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, struct{}{})
+}
+
+func (h handler) plan(w http.ResponseWriter, r *http.Request) {
+	var ask planRequest
+	if !decode(w, r, &ask) {
+		return
+	}
+	if len(ask.Sources) == 0 {
+		refuse(w, Problem{Code: CodeBadRequest, Message: "there is no file to plan"})
+		return
+	}
+	difference, err := h.backend.Plan(r.Context(), ask.Sources)
+	if err != nil {
+		refuse(w, Problem{Code: CodeSilent, Message: "the daemon is stopping"})
+		return
+	}
+	answer(w, difference)
 }
 
 func (h handler) show(w http.ResponseWriter, r *http.Request) {

@@ -72,6 +72,10 @@ func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(refresh
 
 func (f *fakeBackend) Reload(context.Context) error { return f.reloadErr }
 
+func (f *fakeBackend) Plan(_ context.Context, sources []Source) (Difference, error) {
+	return Difference{Format: 1, Faults: []string{string(sources[0].Text)}}, f.err
+}
+
 func (f *fakeBackend) Show(_ context.Context, name, field string) (credential.Secret, error) {
 	f.asked = "show " + name + " " + field
 	return f.value, f.valueErr

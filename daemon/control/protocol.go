@@ -15,6 +15,7 @@ const (
 	pathWait   = "/v1/wait"
 	pathRenew  = "/v1/renew"
 	pathReload = "/v1/reload"
+	pathPlan   = "/v1/plan"
 	pathShow   = "/v1/show"
 	pathSign   = "/v1/sign"
 )
@@ -32,6 +33,17 @@ type waitRequest struct {
 type renewRequest struct {
 	Names []string `json:"names"`
 	All   bool     `json:"all"`
+}
+
+// Source is one file of a configuration that does not run, read by whoever
+// asks: the daemon may not be let to where it lies.
+type Source struct {
+	Name string `json:"name"` // absolute
+	Text []byte `json:"text"`
+}
+
+type planRequest struct {
+	Sources []Source `json:"sources"`
 }
 
 type showRequest struct {

@@ -180,6 +180,13 @@ func (s *Section) Faultf(key, format string, args ...any) {
 	s.record(line, path, format, args...)
 }
 
+// FaultAt is Faultf for a fault that is found when the section has been read
+// for good: it is returned and not recorded.
+func (s *Section) FaultAt(key, format string, args ...any) Fault {
+	line, path := s.locate(key)
+	return Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
+}
+
 // locate returns the line and the full path of a key, present or not.
 func (s *Section) locate(key string) (int, []string) {
 	if key == "" {

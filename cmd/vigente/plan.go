@@ -1,0 +1,238 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/status"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Show what a configuration would change, before a reload does",
+		Long: `Show what would happen if FILE were the configuration and the running daemon
+reloaded it: what is added, removed and changed, which credentials are renewed
+and why, which are only timed anew, which files are rewritten, which commands
+run after it, and what needs a restart. Nothing is changed and no backend is
+called.
+
+FILE is read with all that it includes, as this user; relative paths start at
+the folder it lies in. Secrets and certificates are read by the daemon. The
+exit code is 3 when FILE is invalid, with every error.`,
+		Example: `  # edit a copy beside the configuration, look, then take it over
+  vigente plan /etc/vigente/config.new.toml
+  # for a script: is anything renewed?
+  vigente plan new.toml --json | jq -r '.credentials[] | select(.renewed != "") | .name'`,
+		Args: cobra.ExactArgs(1),
+		RunE: a.begin(func(command *cobra.Command, args []string) error {
+			file := args[0]
+			sources, faults := config.Gather(file, config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
+			if len(faults) > 0 {
+				lines := make([]string, len(faults))
+				for i, f := range faults {
+					lines[i] = f.Error()
+				}
+				if _, err := a.client().View(command.Context()); err != nil {
+					return err
+				}
+				return &exitError{exitConfig, lines}
+			}
+			sent := make([]control.Source, len(sources))
+			for i, s := range sources {
+				sent[i] = control.Source(s)
+			}
+			d, err := a.client().Plan(command.Context(), sent)
+			switch {
+			case err != nil:
+				return err
+			case len(d.Faults) > 0:
+				return &exitError{exitConfig, asNamed(d.Faults, file)}
+			case asJSON:
+				out := json.NewEncoder(a.out)
+				out.SetEscapeHTML(false)
+				out.SetIndent("", "  ")
+				return out.Encode(d)
+			}
+			writePlan(a.out, d, paint{a.colours(a.Stdout)})
+			return nil
+		}),
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return command
+}
+
+// asNamed shows the main file in faults as the user named it, since the daemon
+// knows its absolute path only.
+func asNamed(faults []string, file string) []string {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return faults
+	}
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = f
+		if rest, ok := strings.CutPrefix(f, absolute+":"); ok {
+			lines[i] = file + ":" + rest
+		}
+	}
+	return lines
+}
+
+// marks show what happens to an object, as in a comparison of two texts.
+var marks = map[control.Action]string{control.Added: "+", control.Removed: "-", control.Changed: "~", control.Kept: " "}
+
+var actionClasses = map[control.Action]string{
+	control.Added: status.ClassGood, control.Removed: status.ClassBad, control.Changed: status.ClassWarn,
+}
+
+// writePlan shows a difference to a person.
+func writePlan(w *printer, d control.Difference, p paint) {
+	if d.Nothing() {
+		w.line("Nothing changes.")
+		return
+	}
+	s := &sheet{printer: w, paint: p}
+	for _, c := range d.Restart {
+		text := fmt.Sprintf("%s: %s → %s takes a restart", c.Key, quoted(c.Was), quoted(c.Is))
+		if c.Refused {
+			text += "; a reload is refused until then"
+		}
+		s.entry("Restart", p.class(status.ClassBad, "!"), text)
+	}
+	for _, c := range d.Settings {
+		s.entry("Settings", p.class(status.ClassWarn, "~"), fmt.Sprintf("%s: %s → %s", c.Key, quoted(c.Was), quoted(c.Is)))
+	}
+	for _, c := range d.Providers {
+		s.object("Providers", c.Action, c.Name, c.Keys)
+	}
+	for _, c := range d.Credentials {
+		s.object("Credentials", c.Action, c.Name, c.Keys)
+		for _, line := range credentialLines(c, d.At) {
+			s.note(line)
+		}
+	}
+	for _, c := range d.Sinks {
+		s.object("Sinks", c.Action, c.Name+" ("+c.Path+")", c.Keys)
+		for _, line := range sinkLines(c) {
+			s.note(line)
+		}
+	}
+	w.line("")
+	w.line(summary(d))
+}
+
+// sheet writes entries below headings.
+type sheet struct {
+	*printer
+	paint paint
+	head  string
+}
+
+func (s *sheet) entry(head, mark, text string) {
+	if s.head != head {
+		if s.head != "" {
+			s.line("")
+		}
+		s.line(s.paint.bold(head))
+		s.head = head
+	}
+	s.line("  " + mark + " " + text)
+}
+
+func (s *sheet) object(head string, action control.Action, name string, keys []string) {
+	text := name + ": " + string(action)
+	if len(keys) > 0 {
+		text += " (" + strings.Join(keys, ", ") + ")"
+	}
+	s.entry(head, s.paint.class(actionClasses[action], marks[action]), text)
+}
+
+func (s *sheet) note(text string) { s.line("      " + text) }
+
+func quoted(text string) string {
+	if text == "" {
+		return `""`
+	}
+	return text
+}
+
+// credentialLines say what happens to a credential.
+func credentialLines(c control.CredentialChange, now time.Time) []string {
+	if c.Action == control.Removed {
+		return []string{"its stored values and its metrics go"}
+	}
+	reason := map[string]string{
+		"new": "it is new", "identity": "it is something else at the backend now", "inputs": "secrets or keys that it is obtained with are others",
+	}[c.Renewed]
+	switch {
+	case reason != "" && c.NextIs == nil:
+		return []string{"is renewed, since " + reason + ": " + c.Why}
+	case reason != "" && c.NextIs.After(now):
+		return []string{"is renewed " + status.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
+	case reason != "":
+		return []string{"is renewed at once, since " + reason}
+	case c.Retimed():
+		return []string{fmt.Sprintf("is not renewed, but timed anew: %s → %s (%s)", c.NextWas.Format(time.RFC3339), c.NextIs.Format(time.RFC3339), c.Why)}
+	}
+	return []string{"is not renewed"}
+}
+
+// sinkLines say what happens to a sink.
+func sinkLines(c control.SinkChange) []string {
+	var lines []string
+	switch {
+	case c.Action == control.Removed:
+		return []string{"its file stays as it is, with the values it holds"}
+	case c.Problem != "":
+		lines = append(lines, "would fail: "+c.Problem)
+	case c.Rewritten && len(c.After) > 0:
+		lines = append(lines, "the file is rewritten at once, and again after the renewal of "+strings.Join(c.After, ", "))
+	case c.Rewritten:
+		lines = append(lines, "the file is rewritten")
+	case len(c.After) > 0:
+		lines = append(lines, "the file is rewritten after the renewal of "+strings.Join(c.After, ", "))
+	case len(c.Missing) > 0:
+		lines = append(lines, "is written once there is a value of "+strings.Join(c.Missing, ", "))
+	default:
+		lines = append(lines, "the file stays as it is")
+	}
+	if c.Hook {
+		lines = append(lines, "its on_change command runs after it")
+	}
+	if c.LeftBehind != "" {
+		lines = append(lines, c.LeftBehind+" stays as it is, with the values it holds")
+	}
+	return lines
+}
+
+// summary counts what matters most.
+func summary(d control.Difference) string {
+	var renewed, retimed, rewritten, hooks int
+	for _, c := range d.Credentials {
+		switch {
+		case c.Renewed != "":
+			renewed++
+		case c.Retimed():
+			retimed++
+		}
+	}
+	for _, s := range d.Sinks {
+		if s.Rewritten || len(s.After) > 0 {
+			rewritten++
+		}
+		if s.Hook {
+			hooks++
+		}
+	}
+	return fmt.Sprintf("%s renewed, %d timed anew, %s rewritten, %s run",
+		count(renewed, "credential"), retimed, count(rewritten, "file"), count(hooks, "command"))
+}

@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/section"
+	sinkkit "github.com/vigented/vigente/sinks/kit"
+)
+
+// forecastTime bounds the look at one file.
+const forecastTime = 10 * time.Second
+
+// Plan tells what Reload would do if the configuration were this one. It goes
+// the same way as Reload as far as nothing that runs is touched: load, assemble
+// and the board's own verdict, on a copy of the board.
+func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Difference, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	given := make([]config.Source, len(sources))
+	for i, s := range sources {
+		given[i] = config.Source(s)
+	}
+	diff := control.Difference{Format: 1}
+	cfg, plan, w, err := d.loadWith(config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given})
+	if err != nil {
+		for _, f := range err.(*ConfigError).Faults { //nolint:errorlint // loadWith returns no other
+			diff.Faults = append(diff.Faults, f.Error())
+		}
+		return diff, nil
+	}
+	defer w.close()
+	d.rekey(plan)
+	preview, err := d.engine.Preview(ctx, plan)
+	if err != nil {
+		return diff, err
+	}
+	c := &comparison{was: tablesOf(d.cfg), is: tablesOf(cfg)}
+	diff.At = preview.At
+	diff.Restart, diff.Settings = settingChanges(d.cfg, cfg)
+	diff.Providers = c.providers(preview)
+	diff.Credentials = c.credentials(preview)
+	diff.Sinks = c.sinks(ctx, preview)
+	return diff, context.Cause(ctx)
+}
+
+// settingChanges compares the daemon's own keys.
+func settingChanges(was, is *config.Config) (restart, live []control.SettingChange) {
+	restart, live = []control.SettingChange{}, []control.SettingChange{}
+	for _, f := range fixed(was.Daemon, is.Daemon) {
+		restart = append(restart, control.SettingChange{Key: "daemon." + f.key, Was: f.was, Is: f.is, Refused: true})
+	}
+	if was.Log.Format != is.Log.Format {
+		restart = append(restart, control.SettingChange{Key: "log.format", Was: was.Log.Format, Is: is.Log.Format})
+	}
+	if was.Log.Level != is.Log.Level {
+		live = append(live, control.SettingChange{Key: "log.level", Was: was.Log.Level, Is: is.Log.Level})
+	}
+	if was.Daemon.Listen != is.Daemon.Listen {
+		live = append(live, control.SettingChange{Key: "daemon.listen", Was: was.Daemon.Listen, Is: is.Daemon.Listen})
+	}
+	return restart, live
+}
+
+// tables are those of one configuration by their path.
+type tables struct {
+	sections  map[string]*section.Section
+	providers map[string]config.Provider
+}
+
+func tablesOf(cfg *config.Config) tables {
+	t := tables{map[string]*section.Section{}, map[string]config.Provider{}}
+	for _, p := range cfg.Providers {
+		t.sections[p.Section.Path()], t.providers[p.Name] = p.Section, p
+	}
+	for _, c := range cfg.Credentials {
+		t.sections[c.Section.Path()] = c.Section
+	}
+	for _, s := range cfg.Sinks {
+		t.sections[s.Section.Path()] = s.Section
+	}
+	return t
+}
+
+// comparison puts the board's verdict into words of the configuration.
+type comparison struct{ was, is tables }
+
+// keys returns the kind's keys that differ in one table.
+func (c *comparison) keys(group, name string) []string {
+	path := group + "." + name
+	keys := c.is.sections[path].Differing(c.was.sections[path])
+	if keys == nil {
+		keys = []string{}
+	}
+	return keys
+}
+
+func action[S any](was, is *S, keys []string) control.Action {
+	switch {
+	case was == nil:
+		return control.Added
+	case is == nil:
+		return control.Removed
+	case len(keys) > 0:
+		return control.Changed
+	}
+	return control.Kept
+}
+
+func (c *comparison) providers(preview refresh.Preview) []control.ProviderChange {
+	out := []control.ProviderChange{}
+	for _, p := range preview.Providers {
+		name, keys := "", []string{}
+		switch {
+		case p.Was == nil:
+			name = p.Is.Name
+		case p.Is == nil:
+			name = p.Was.Name
+		default:
+			name = p.Is.Name
+			keys = append(c.keys("providers", name), c.budget(name, p)...)
+		}
+		if a := action(p.Was, p.Is, keys); a != control.Kept {
+			out = append(out, control.ProviderChange{Name: name, Action: a, Keys: keys})
+		}
+	}
+	return out
+}
+
+// budget returns the daemon's keys of a provider that differ.
+func (c *comparison) budget(name string, p refresh.ProviderPreview) []string {
+	var keys []string
+	if p.Was.Type != p.Is.Type {
+		keys = append(keys, "type")
+	}
+	if !slices.Equal(p.Was.Rates, p.Is.Rates) {
+		keys = append(keys, "rate")
+	}
+	if p.Was.Concurrency != p.Is.Concurrency {
+		keys = append(keys, "concurrency")
+	}
+	was, is := c.was.providers[name].Location, c.is.providers[name].Location
+	if was != nil && is != nil && was.String() != is.String() {
+		keys = append(keys, "timezone")
+	}
+	return keys
+}
+
+func (c *comparison) credentials(preview refresh.Preview) []control.CredentialChange {
+	out := []control.CredentialChange{}
+	for _, p := range preview.Credentials {
+		change := control.CredentialChange{
+			Keys: []string{}, Renewed: string(p.Renewal), NextWas: instantOf(p.NextWas), NextIs: instantOf(p.NextIs), Why: p.Why,
+		}
+		switch {
+		case p.Was == nil:
+			change.Name = p.Is.Name
+		case p.Is == nil:
+			change.Name = p.Was.Name
+		default:
+			change.Name = p.Is.Name
+			if p.Was.Provider != p.Is.Provider {
+				change.Keys = append(change.Keys, "provider")
+			}
+			change.Keys = append(change.Keys, c.keys("credentials", p.Is.Name)...)
+			change.Keys = append(change.Keys, p.Was.Policy.Differing(p.Is.Policy)...)
+		}
+		change.Action = action(p.Was, p.Is, change.Keys)
+		if change.Action != control.Kept || change.Renewed != "" || change.Retimed() {
+			out = append(out, change)
+		}
+	}
+	return out
+}
+
+func instantOf(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+func (c *comparison) sinks(ctx context.Context, preview refresh.Preview) []control.SinkChange {
+	out := []control.SinkChange{}
+	for _, p := range preview.Sinks {
+		change := control.SinkChange{Keys: []string{}, After: []string{}, Missing: []string{}}
+		if p.Is == nil {
+			change.Name, change.Path, change.Action, change.LeftBehind = p.Was.Name, p.Was.Path, control.Removed, p.Was.Path
+			out = append(out, change)
+			continue
+		}
+		change.Name, change.Path = p.Is.Name, p.Is.Path
+		change.After, change.Missing = append(change.After, p.After...), append(change.Missing, p.Missing...)
+		if p.Was != nil {
+			change.Keys = c.keys("sinks", p.Is.Name)
+			if p.Was.Path != p.Is.Path {
+				change.LeftBehind = p.Was.Path
+			}
+		}
+		change.Action = action(p.Was, p.Is, change.Keys)
+		if p.Owed {
+			change.Rewritten, change.Problem = forecast(ctx, p)
+		}
+		change.Hook = p.Is.Hook != nil && (change.Rewritten || len(p.After) > 0)
+		if change.Action != control.Kept || change.Rewritten || len(change.After) > 0 {
+			out = append(out, change)
+		}
+	}
+	return out
+}
+
+// forecast tells whether a delivery would change the file, and what would stop
+// it.
+func forecast(ctx context.Context, p refresh.SinkPreview) (change bool, problem string) {
+	for _, token := range p.Tokens {
+		if !schedule.HasValue(token) {
+			return false, "" // not before that has a value
+		}
+	}
+	f, ok := p.Is.Sink.(sinkkit.Forecaster)
+	if !ok {
+		return true, "" // who cannot tell is expected to write
+	}
+	ctx, cancel := context.WithTimeout(ctx, forecastTime)
+	defer cancel()
+	change, err := f.WouldChange(ctx, p.Tokens)
+	if err != nil {
+		return false, credential.AsFault(err).Error()
+	}
+	return change, ""
+}
+
+var _ control.Backend = (*Daemon)(nil)
