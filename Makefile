@@ -1,9 +1,11 @@
-# Six one-line targets. .ci/run does all of this and more on a bare machine.
-.PHONY: check test fuzz bench build package
+# One-line targets. .ci/run does more than check and test on a bare machine; fuzz,
+# bench and kills are long.
+.PHONY: check test fuzz bench kills build package
 
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test .
 test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
+kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente
 package: ; systemd/package $(or $(VERSION),0.0.0)

@@ -12,7 +12,10 @@ import (
 	"github.com/vigented/vigente/daemon/store"
 )
 
-var iniToken = regexp.MustCompile(`Token =[^\r]*`)
+var (
+	iniToken  = regexp.MustCompile(`Token =[^\r]*`)
+	twoTokens = regexp.MustCompile(`^([0-9a-f]+) ([0-9a-f]+)$`)
+)
 
 // sinkValues returns what every sink shows for each user, and reports content
 // that is neither ours nor what was there before.
@@ -21,11 +24,17 @@ func (l *life) sinkValues() map[string]string {
 	values := map[string]string{
 		"ana/file": l.read("out/ana"), "ana/linked": l.read("out/linked"), "ana/both": "", "bia/both": "", "bia/env": "", "ana/ini": "", "ana/bak": "",
 	}
-	if both := l.read("out/both"); both != "" {
-		var spaced bool
-		if values["ana/both"], values["bia/both"], spaced = strings.Cut(both, " "); !spaced {
-			l.t.Errorf("torn: the file of two holds %q", both)
+	for _, name := range []string{"out/ana", "out/both"} {
+		if info, err := os.Stat(l.path(name)); err == nil && info.Size() == 0 {
+			l.t.Errorf("torn: %s is there and empty", name)
 		}
+	}
+	if both := l.read("out/both"); both != "" {
+		pair := twoTokens.FindStringSubmatch(both)
+		if pair == nil {
+			l.t.Fatalf("torn: the file of two holds %q", both)
+		}
+		values["ana/both"], values["bia/both"] = pair[1], pair[2]
 	}
 	env, mine := strings.CutPrefix(l.read("out/bia.env"), "MINE=1\n")
 	if env != "" {
@@ -179,8 +188,11 @@ func (l *life) hooked(crashes int) {
 		if held := l.read("out/" + sink); runs[held] == 0 || last != held {
 			l.t.Errorf("the hook of %s ran for %v, and last for %q, but the file holds %q", sink, runs, last, held)
 		}
-		if sink == "ana" && l.drifted {
+		if sink == "ana" && l.drifted != "" {
 			needless-- // the same content, written again
+			if runs[l.drifted] < 2 {
+				l.t.Errorf("the hook did not run again for what was put back: %v", runs)
+			}
 		}
 		if needless > crashes {
 			l.t.Errorf("the hook of %s ran %d times too often: %v", sink, needless, runs)

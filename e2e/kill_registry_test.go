@@ -101,7 +101,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.violateLocked("%s: %s %s after the last call, within the floor", q.Username, op, now.Sub(a.calls[n-1].at))
 	}
 	a.calls = append(a.calls, call{op, now})
-	refused := false
+	var refused bool
 	switch op {
 	case "Login":
 		refused = q.Password != passwordOf(q.Username)

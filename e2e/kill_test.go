@@ -36,7 +36,7 @@ type life struct {
 	client  *control.Client
 	present []string // the credentials that are configured
 	plan    []phase
-	drifted bool
+	drifted string // what was taken out of the sink ana
 }
 
 // phase is a part of a life. Its end is reached when the daemon has settled.
@@ -64,7 +64,7 @@ func newLife(t testing.TB) *life {
 	l.plan = []phase{
 		{"cold start", func() error { return nil }},
 		{"renewal", func() error { return l.renew("ana") }},
-		{"drift", func() error { l.drifted = true; return os.Remove(l.path("out/ana")) }},
+		{"drift", func() error { l.drifted = l.read("out/ana"); return os.Remove(l.path("out/ana")) }},
 		{"reload", func() error {
 			l.present = []string{"ana"}
 			l.configure(l.text(false))
@@ -387,5 +387,39 @@ func TestNormalBinaryHasNoPoint(t *testing.T) {
 				t.Errorf("%s: holds %q is %t, want %t", filepath.Base(file), name, got, want)
 			}
 		}
+	}
+}
+
+// TestCrashLoopKeepsTheFloor kills each start right after its first answer: no
+// start may call sooner than the floor allows, or show what may be spent.
+func TestCrashLoopKeepsTheFloor(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	const starts = 3
+	for range starts {
+		l.launchAs(armed, "VIGENTE_FAILPOINT=obtain answered")
+		l.eventually("it is killed", l.gone)
+		l.eventually("the backend has answered", l.backend.quiet)
+		l.whole()
+		l.remembered()
+	}
+	total := len(l.backend.calls("ana")) + len(l.backend.calls("bia"))
+	if total < starts || total > 2*starts {
+		t.Errorf("%d calls of two credentials in %d starts, want one a start and credential at most", total, starts)
+	}
+	owed := l.remembered()
+	l.launchAs(binary)
+	l.eventually("it settles", func() bool {
+		return len(l.backend.calls("ana"))+len(l.backend.calls("bia")) >= total+owed["ana"]+owed["bia"] && l.settled()
+	})
+	l.sound()
+	l.nextRenewalUsesTheSeed()
+	if code, _ := l.stop(); code != 0 {
+		t.Errorf("it stops with %d", code)
+	}
+	l.tidy()
+	l.hooked(starts)
+	for _, v := range l.backend.complaints() {
+		t.Errorf("the backend complains: %s", v)
 	}
 }
