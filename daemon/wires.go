@@ -41,6 +41,8 @@ func (w *wires) transport(provider string) func(providerkit.TransportOptions) ht
 			// Bodies are small; a decompressor is one more thing a hostile
 			// answer could feed.
 			DisableCompression: true,
+			// So are headers, though net/http would read ten megabytes of them.
+			MaxResponseHeaderBytes: 256 << 10,
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()

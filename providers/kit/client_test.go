@@ -174,6 +174,7 @@ func TestDoTellsFailuresApart(t *testing.T) {
 		{"silence in the body", begin(func(r *http.Request) { <-r.Context().Done() }), false, credential.ReasonTimeout, "within the timeout"},
 		{"silence in the body, daemon stops", begin(func(r *http.Request) { <-r.Context().Done() }), true, credential.ReasonCancelled, "stopped by the daemon"},
 		{"not HTTP", stray("220 mail.example CANARY\r\n"), false, credential.ReasonBadResponse, "no HTTP"},
+		{"1xx without end", stray(strings.Repeat("HTTP/1.1 102 Processing\r\nX: CANARY\r\n\r\n", 17) + "HTTP/1.1 200 OK\r\n\r\n"), false, credential.ReasonBadResponse, "no HTTP"},
 		{"half a header", stray("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), false, credential.ReasonNetwork, "cut before the answer"},
 		{"bad chunks", stray("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCANARY\r\n"), false, credential.ReasonBadResponse, "encoding is broken"},
 		{"bad gzip", stray("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\nno gzip here"), false, credential.ReasonBadResponse, "encoding is broken"},
@@ -265,6 +266,20 @@ func TestDoKeepsAWholeAnswer(t *testing.T) {
 
 // TestDoWithoutATrace: a transport that tells nothing of its connections is
 // believed only where an error cannot come after the request.
+func TestDoWaitsForTheAnswerAfterSome1xx(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) {
+		for range 16 {
+			w.WriteHeader(http.StatusProcessing)
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	serve(t, h, func(t *testing.T, client *kit.Client) {
+		if a, err := client.Do(t.Context(), get(t, "http://a.example/x")); err != nil || a.Status != http.StatusOK {
+			t.Errorf("%v, %v", a, err)
+		}
+	})
+}
+
 func TestDoWithoutATrace(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
+	"net/textproto"
 	"sync"
 	"syscall"
 
@@ -24,7 +25,14 @@ type trail struct {
 	handshake bool // TLS has begun
 	connected bool // from here on bytes of the request may have left
 	answering bool // a first byte came back
+	interim   int  // answers of status 1xx so far
 }
+
+// maxInterim is how many answers of status 1xx may come before the real one;
+// net/http would read them for as long as there is time.
+const maxInterim = 16
+
+var errInterim = errors.New("too many answers of status 1xx")
 
 func (t *trail) trace() *httptrace.ClientTrace {
 	mark := func(what *bool) { t.mu.Lock(); *what = true; t.mu.Unlock() }
@@ -33,6 +41,14 @@ func (t *trail) trace() *httptrace.ClientTrace {
 		TLSHandshakeStart:    func() { mark(&t.handshake) },
 		GotConn:              func(httptrace.GotConnInfo) { mark(&t.connected) },
 		GotFirstResponseByte: func() { mark(&t.answering) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if t.interim++; t.interim > maxInterim {
+				return errInterim
+			}
+			return nil
+		},
 	}
 }
 

@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const dayFloor = 600 * time.Millisecond
+
+// dayTable is the configuration of one backend with two credentials.
+func dayTable(name string, b *bearer) string {
+	trust := ""
+	if b.pki != nil {
+		trust = "tls = { ca_file = \"{dir}/ca.pem\" }\n"
+	}
+	text := fmt.Sprintf("[providers.%s]\ntype = \"senhasegura\"\nurl = %q\nclient_id = \"0c2f\"\nclient_secret = { file = \"{dir}/secret\" }\n%s", name, b.url(), trust)
+	for _, scope := range []string{"a", "b"} {
+		text += fmt.Sprintf("[credentials.%s-%s]\nprovider = %q\nscope = %q\n", name, scope, name, scope)
+	}
+	return text + fmt.Sprintf("[sinks.%s]\ntype = \"file\"\npath = \"{dir}/out/%s\"\ncontent = \"${%s-a.access_token}\"\n", name, name, name)
+}
+
+// TestBackendsThatFailHarmNothing runs one daemon against more than thirty
+// backends that give a token and then fail, each in its own way, kills it in
+// the middle of that, and puts all of them in order again.
+func TestBackendsThatFailHarmNothing(t *testing.T) {
+	t.Parallel()
+	days, certs := badDays(t), newPKI(t)
+	backends := map[string]*bearer{}
+	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"1s\"\n", dayFloor)
+	for _, d := range days {
+		b := &bearer{life: 16, bad: d.bad, down: d.down}
+		if d.cert != nil {
+			b.pki, b.cert = certs, d.cert
+		}
+		b.start(t)
+		backends[d.name] = b
+		text += dayTable(d.name, b)
+	}
+	steady := &bearer{life: 4, bad: says(200, `{"token_type":"Bearer","expires_in":4,"access_token":"steady"}`)}
+	steady.start(t)
+	text += strings.Replace(dayTable("steady", steady), "[credentials.steady-a]", "renew_before = \"50%\"\n[credentials.steady-a]", 1)
+	w := newWorld(t, text)
+	w.write("secret", vaultSecret)
+	w.write("ca.pem", certs.caPEM)
+	w.write("out/.keep", "")
+	w.start()
+	w.eventually("every backend gave its first token", func() bool {
+		s := w.status().states()
+		for _, d := range days {
+			if s[d.name] != "delivered" || s[d.name+"-b"] == "pending" {
+				return false
+			}
+		}
+		return true
+	})
+	calm := w.memory()
+	held := map[string]string{}
+	for _, d := range days {
+		held[d.name] = w.read("out/" + d.name)
+	}
+	failures := func(least int) func() bool {
+		return func() bool {
+			for _, c := range w.status().Credentials {
+				day, _, _ := strings.Cut(c.Name, "-a")
+				if d := dayOf(days, day); d != nil && d.waits == 0 && !d.quiet && strings.HasSuffix(c.Name, "-a") && c.Failures < least {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	w.eventually("every backend failed twice", failures(2))
+	log := w.daemon.log.String()
+	w.kill()
+	w.start()
+	w.eventually("every backend failed again after the crash", failures(3))
+	for _, c := range w.status().Credentials {
+		d := dayOf(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+		if d == nil || c.Failures == 0 && (d.waits > 0 || d.quiet) {
+			continue // the other one of a cooled backend need not have been called
+		}
+		if c.State != "failing" || !strings.Contains(" "+d.reasons+" ", " "+c.LastError.Reason+" ") || len(c.LastError.Message) < 20 {
+			t.Errorf("%s is %s with %q (%s), want one of %q", c.Name, c.State, c.LastError.Reason, c.LastError.Message, d.reasons)
+		}
+		if got := w.read("out/" + d.name); got != held[d.name] || got == "" {
+			t.Errorf("%s: the token in hand is no longer delivered", d.name)
+		}
+	}
+	for _, d := range days {
+		backends[d.name].mend(t)
+	}
+	mended := time.Now()
+	w.eventually("every backend is in use again", func() bool {
+		s := w.status()
+		for _, c := range s.Credentials {
+			d := dayOf(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+			if d != nil && !d.quiet && (c.State != "valid" || c.Generation < 2) {
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("%d backends, in use again %s after they were put in order; memory %d MiB, at its most %d MiB more",
+		len(days), time.Since(mended).Round(time.Millisecond), calm>>10, (w.memory()-calm)>>10)
+	if more := w.memory() - calm; more > 48<<10 {
+		t.Errorf("hostile answers cost %d KiB of memory", more)
+	}
+	log += w.daemon.log.String()
+	for _, d := range days {
+		checkPace(t, d, backends[d.name])
+		for _, scope := range []string{"a", "b"} {
+			said := strings.Count(log, fmt.Sprintf(`"msg":"credential recovered","credential":"%s-%s"`, d.name, scope))
+			if !d.quiet && len(backends[d.name].of(scope, false)) > 0 && !d.down && said != 1 {
+				t.Errorf("%s-%s: the recovery is said %d times", d.name, scope, said)
+			}
+		}
+	}
+	_, out, _ := w.run("status", "--json")
+	if !repeatsNothing(log) || !repeatsNothing(out) {
+		t.Error("what a backend said is repeated")
+	}
+	checkSteady(t, steady)
+}
+
+func dayOf(days []badDay, name string) *badDay {
+	for i := range days {
+		if days[i].name == name {
+			return &days[i]
+		}
+	}
+	return nil
+}
+
+// checkPace holds the calls that one backend saw to floor and cool-down, and
+// the first good one after the failures to one backoff.
+func checkPace(t *testing.T, d badDay, b *bearer) {
+	t.Helper()
+	const slack = 250 * time.Millisecond // of the way to the backend
+	var refusals []time.Time
+	for _, scope := range []string{"a", "b"} {
+		bad, good := b.of(scope, false), b.of(scope, true)
+		refusals = append(refusals, bad...)
+		all := append(append(append([]time.Time{}, good[0]), bad...), good[1:]...)
+		for i := 1; i < len(all); i++ {
+			if gap := all[i].Sub(all[i-1]); b.cert == nil && gap < dayFloor-slack {
+				t.Errorf("%s-%s: called again after %s, the floor is %s", d.name, scope, gap, dayFloor)
+			}
+		}
+		if n := len(bad); n >= 2 && len(good) > 1 {
+			// The wait at most doubles; a timeout and a restart may lie in between.
+			if took, most := good[1].Sub(bad[n-1]), max(2*bad[n-1].Sub(bad[n-2]), d.waits)+2*time.Second; took > most {
+				t.Errorf("%s-%s: asked %s after its last failure, want within %s", d.name, scope, took, most)
+			}
+		}
+	}
+	if d.waits == 0 && !d.quiet {
+		return
+	}
+	if len(refusals) == 0 {
+		t.Errorf("%s never refused", d.name)
+		return
+	}
+	// Calls under way together are refused together; after that all wait.
+	for _, scope := range []string{"a", "b"} {
+		for _, at := range append(b.of(scope, false), b.of(scope, true)[1:]...) {
+			for _, refused := range refusals {
+				since := at.Sub(refused)
+				if since > slack && (d.quiet || since < d.waits-slack) {
+					t.Errorf("%s-%s: called %s after a refusal of all", d.name, scope, since)
+				}
+			}
+		}
+	}
+}
+
+// checkSteady looks at a backend that was fine all the time.
+func checkSteady(t *testing.T, b *bearer) {
+	t.Helper()
+	for _, scope := range []string{"a", "b"} {
+		all := append(b.of(scope, true), b.of(scope, false)...)
+		if len(all) < 3 {
+			t.Errorf("steady-%s was renewed %d times", scope, len(all)-1)
+		}
+		for i := 1; i < len(all); i++ {
+			if gap := all[i].Sub(all[i-1]); gap > 4*time.Second {
+				t.Errorf("steady-%s lapsed beside failing backends: renewed after %s", scope, gap)
+			}
+		}
+	}
+}
+
+// memory is the most that the daemon ever had in memory, in KiB.
+func (w *world) memory() int {
+	w.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.cmd.Process.Pid))
+	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	if err != nil || found == nil {
+		w.t.Fatalf("no memory in /proc: %v", err)
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
