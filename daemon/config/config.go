@@ -39,11 +39,11 @@ type Config struct {
 	// which seems to be missing may well be defined there.
 	Broken bool
 
-	keys   []string // of the daemon's own tables, as asked for
-	tables map[string]*section.Section
-	files  []string // absolute paths of the sources and of includes that are missing
-	reader *section.Reader
-	faults []section.Fault
+	settings []section.Key // of the daemon's own tables, as asked for
+	tables   map[string]*section.Section
+	files    []string // absolute paths of the sources and of includes that are missing
+	reader   *section.Reader
+	faults   []section.Fault
 }
 
 // Options says what Load may know of the process.
@@ -143,9 +143,9 @@ func (c *Config) Files() []string {
 // SourceFiles returns the absolute paths of the configuration's own files.
 func (c *Config) SourceFiles() []string { return slices.Clone(c.files) }
 
-// SettingKeys returns the path of every key that the daemon's own tables may
-// hold ("log.level").
-func (c *Config) SettingKeys() []string { return slices.Clone(c.keys) }
+// Settings returns every key that the daemon's own tables may hold, named by
+// its path ("log.level").
+func (c *Config) Settings() []section.Key { return slices.Clone(c.settings) }
 
 // Sorted returns faults in the order of the sources and their lines, each once.
 func (c *Config) Sorted(faults []section.Fault) []section.Fault {

@@ -61,8 +61,9 @@ func (l *loader) settle() {
 // settled closes one of the tables without a name.
 func (l *loader) settled(s *section.Section) {
 	l.report(s.Finish()...)
-	for _, key := range s.Asked() {
-		l.config.keys = append(l.config.keys, s.Path()+"."+key)
+	for _, key := range s.Described() {
+		key.Name = s.Path() + "." + key.Name
+		l.config.settings = append(l.config.settings, key)
 	}
 }
 

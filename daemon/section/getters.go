@@ -1,6 +1,7 @@
 package section
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"reflect"
@@ -25,6 +26,7 @@ func (s *Section) Has(key string) bool {
 
 // Text returns a string, or the fallback when the key is absent.
 func (s *Section) Text(key, fallback string) string {
+	s.describe(key, Key{Form: FormText, Fallback: fallback})
 	n := s.take(key, kindString, "a string in quotes")
 	if n == nil {
 		return fallback
@@ -38,6 +40,7 @@ func (s *Section) Text(key, fallback string) string {
 // Required returns a string that is there and not blank; anything else is a
 // fault and gives the empty string.
 func (s *Section) Required(key string) string {
+	s.describe(key, Key{Form: FormText, Required: true})
 	if s.ask(key) == nil {
 		s.Faultf(key, "is missing (expected a string)")
 		return ""
@@ -58,6 +61,7 @@ func (s *Section) Required(key string) string {
 // absent. The error of parse says what was expected of a string; expected says
 // it of any other value.
 func Value[T any](s *Section, key string, fallback T, expected string, parse func(string) (T, error)) T {
+	s.describe(key, Key{Form: FormText, Fallback: written(fallback)})
 	n := s.take(key, kindString, "%s", expected)
 	if n == nil {
 		return fallback
@@ -75,6 +79,7 @@ func Value[T any](s *Section, key string, fallback T, expected string, parse fun
 
 // Bool returns true or false, or the fallback when the key is absent.
 func (s *Section) Bool(key string, fallback bool) bool {
+	s.describe(key, Key{Form: FormBool, Fallback: written(fallback)})
 	n := s.take(key, kindBool, "true or false, without quotes")
 	if n == nil {
 		return fallback
@@ -88,6 +93,7 @@ func (s *Section) Bool(key string, fallback bool) bool {
 
 // Int returns an integer, or the fallback when the key is absent.
 func (s *Section) Int(key string, fallback int) int {
+	s.describe(key, Key{Form: FormInt, Fallback: written(fallback)})
 	n := s.take(key, kindInteger, "an integer, without quotes")
 	if n == nil {
 		return fallback
@@ -106,6 +112,7 @@ func (s *Section) Int(key string, fallback int) int {
 // Duration returns a span of time above zero ("90s", "12h", "5d"), or the
 // fallback when the key is absent.
 func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
+	s.describe(key, Key{Form: FormDuration, Fallback: written(fallback)})
 	n := s.take(key, kindString, `a duration in quotes such as "90s", "12h" or "5d"`)
 	if n == nil {
 		return fallback
@@ -132,6 +139,7 @@ func (s *Section) Choice(key, fallback string, allowed ...string) string {
 	if len(allowed) > 2 {
 		expected = "one of " + strings.Join(allowed, ", ")
 	}
+	s.describe(key, Key{Form: FormChoice, Fallback: fallback, Choices: allowed})
 	n := s.take(key, kindString, "%s", expected)
 	if n == nil {
 		return fallback
@@ -157,6 +165,7 @@ func quote(text string) string {
 // Mode returns the permission bits of a file, written as a string ("0640"), or
 // the fallback when the key is absent.
 func (s *Section) Mode(key string, fallback fs.FileMode) fs.FileMode {
+	s.describe(key, Key{Form: FormMode, Fallback: fmt.Sprintf("%04o", fallback)})
 	n := s.take(key, kindString, `a mode in quotes such as "0640"`)
 	if n == nil {
 		return fallback
@@ -175,6 +184,7 @@ func (s *Section) Mode(key string, fallback fs.FileMode) fs.FileMode {
 
 // Texts returns an array of strings; nil when the key is absent.
 func (s *Section) Texts(key string) []string {
+	s.describe(key, Key{Form: FormTexts})
 	n := s.take(key, kindArray, `an array of strings such as ["…"]`)
 	if n == nil {
 		return nil
@@ -197,6 +207,7 @@ type Entry struct{ Key, Text string }
 // TextMap returns a table of strings in the order of the file; nil when the
 // key is absent.
 func (s *Section) TextMap(key string) []Entry {
+	s.describe(key, Key{Form: FormTextMap})
 	n := s.take(key, kindTable, `a table of strings such as { NAME = "…" }`)
 	if n == nil {
 		return nil
@@ -220,6 +231,7 @@ func (s *Section) TextMap(key string) []Entry {
 // Table returns the sub-table at key, or nil when it is absent. Its keys are
 // checked together with those of the object.
 func (s *Section) Table(key string) *Section {
+	s.describe(key, Key{Form: FormTable})
 	n := s.take(key, kindTable, "a table such as { … }")
 	if n == nil {
 		return nil
@@ -245,6 +257,7 @@ func (s *Section) FilePath(key string) string {
 }
 
 func (s *Section) filePath(key string) string {
+	s.describe(key, Key{Form: FormPath})
 	n := s.take(key, kindString, "a path in quotes")
 	if n == nil || n.text == "" {
 		return ""

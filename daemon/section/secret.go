@@ -20,6 +20,7 @@ const unreadText = "unread"
 // systemd credential, which is a file too. It is empty when the key is absent
 // or, after a fault, when the secret cannot be had. A plain string is refused.
 func (s *Section) Secret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret})
 	e := s.ask(key)
 	if e == nil {
 		return credential.Secret{}
@@ -29,6 +30,7 @@ func (s *Section) Secret(key string) credential.Secret {
 
 // RawSecret is Secret with the newline kept: for keys that may be raw bytes.
 func (s *Section) RawSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret})
 	e := s.ask(key)
 	if e == nil {
 		return credential.Secret{}
@@ -38,6 +40,7 @@ func (s *Section) RawSecret(key string) credential.Secret {
 
 // RequiredSecret is Secret for a key that must be there.
 func (s *Section) RequiredSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret, Required: true})
 	if s.ask(key) == nil {
 		s.Faultf(key, "is missing (expected a reference to the secret: %s)", referenceForm)
 		return credential.Secret{}
@@ -48,6 +51,7 @@ func (s *Section) RequiredSecret(key string) credential.Secret {
 // Secrets returns the secrets that an array of references names; nil when the
 // key is absent. After a fault the array is shorter than in the file.
 func (s *Section) Secrets(key string) []credential.Secret {
+	s.describe(key, Key{Form: FormSecrets})
 	n := s.take(key, kindArray, `an array of references such as [{ file = "…" }]`)
 	if n == nil {
 		return nil
@@ -65,6 +69,7 @@ func (s *Section) Secrets(key string) []credential.Secret {
 // TextOrSecret returns a plain string or the secret of a reference; empty when
 // the key is absent.
 func (s *Section) TextOrSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormTextOrSecret})
 	e := s.ask(key)
 	if e == nil {
 		return credential.Secret{}

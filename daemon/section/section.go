@@ -42,6 +42,7 @@ type object struct {
 	tables []*Section                   // asked for, each once
 	known  map[knownKey]bool            // true when a getter asked, false when only Has did
 	asked  []string                     // below the object, in the order of asking
+	keys   map[string]Key               // what was asked for, by the same names
 	values map[string]credential.Secret // for the digest
 	unread map[knownKey]bool
 	read   []string // files
@@ -93,7 +94,7 @@ func Empty(file, path string, reader *Reader) *Section {
 func newObject(file, folder string, reader *Reader, t *table, line int, path []string) *Section {
 	o := &object{
 		file: file, folder: folder, reader: reader,
-		known: map[knownKey]bool{}, values: map[string]credential.Secret{}, unread: map[knownKey]bool{},
+		known: map[knownKey]bool{}, keys: map[string]Key{}, values: map[string]credential.Secret{}, unread: map[knownKey]bool{},
 	}
 	o.top = &Section{object: o, table: t, line: line, path: path}
 	o.tables = []*Section{o.top}

@@ -1,0 +1,90 @@
+package section
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Form says how the value of a key is written.
+type Form string
+
+// The forms.
+const (
+	FormText         Form = "text"
+	FormBool         Form = "true or false"
+	FormInt          Form = "integer"
+	FormDuration     Form = "duration"
+	FormChoice       Form = "choice"
+	FormMode         Form = "mode"
+	FormTexts        Form = "array of text"
+	FormTextMap      Form = "table of text"
+	FormTable        Form = "table"
+	FormPath         Form = "path"
+	FormSecret       Form = "secret"
+	FormSecrets      Form = "array of secrets"
+	FormTextOrSecret Form = "text or secret"
+)
+
+// Key describes one key that a getter asked for: the reference of the
+// configuration is made from these, so that it cannot disagree with the code.
+type Key struct {
+	// Name is the key below the object, dotted.
+	Name string
+	Form Form
+	// Fallback is what holds without the key, as one would write it; empty for
+	// nothing.
+	Fallback string
+	Choices  []string // of FormChoice
+	Required bool
+}
+
+// Described returns the keys that were asked for so far, in the order of
+// asking. The form is empty where only the presence of a key was asked for.
+func (s *Section) Described() []Key {
+	keys := make([]Key, 0, len(s.asked))
+	for _, name := range s.asked {
+		k := s.keys[name]
+		k.Name = name
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// describe notes what a getter asks for; the first description of a key stays.
+func (s *Section) describe(key string, k Key) {
+	name := dotted(append(append([]string{}, s.below...), key))
+	if s.keys[name].Form == "" {
+		s.keys[name] = k
+	}
+}
+
+// written is a fallback as one would write it.
+func written(fallback any) string {
+	switch v := fallback.(type) {
+	case time.Duration:
+		return trimZeros(v.String())
+	case time.Time:
+		if v.IsZero() {
+			return ""
+		}
+	case fmt.Stringer:
+		return trimZeros(v.String())
+	case string:
+		return v
+	case bool, int:
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+// trimZeros makes "24h" of a duration that Go writes as "24h0m0s".
+func trimZeros(text string) string {
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
