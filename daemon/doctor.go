@@ -27,6 +27,26 @@ type Finding struct {
 	OK    bool   `json:"ok"`
 	// Detail says what is wrong and what to do, or what was found good.
 	Detail string `json:"detail"`
+	// Unit holds the lines that cure it in the [Service] section of a drop-in,
+	// where the service's sandbox is in the way.
+	Unit []string `json:"unit,omitempty"`
+}
+
+// blocked is a failure that lines in the unit cure.
+type blocked struct {
+	error
+	unit []string
+}
+
+// Unwrap returns the failure.
+func (b *blocked) Unwrap() error { return b.error }
+
+// cured says the lines of the unit along with a failure.
+func cured(err error, unit []string) error {
+	if len(unit) == 0 {
+		return err
+	}
+	return &blocked{fmt.Errorf("%w; under systemd add to the unit: %s", err, strings.Join(unit, ", ")), unit}
 }
 
 // Bounds of an examination.
@@ -61,6 +81,7 @@ type examination struct {
 	cfg    *config.Config
 	plan   *refresh.Plan
 	clocks *clockNotes
+	around sandbox
 
 	running sync.WaitGroup
 	bound   chan struct{}
@@ -74,7 +95,7 @@ func examine(ctx context.Context, opt Options, work func(*examination)) ([]Findi
 		return nil, err
 	}
 	defer w.close()
-	e := &examination{ctx: ctx, cfg: cfg, plan: plan, clocks: d.clocks, bound: make(chan struct{}, checksAtOnce)}
+	e := &examination{ctx: ctx, cfg: cfg, plan: plan, clocks: d.clocks, around: readSandbox(), bound: make(chan struct{}, checksAtOnce)}
 	work(e)
 	e.running.Wait()
 	out := make([]Finding, len(e.found))
@@ -95,6 +116,9 @@ func (e *examination) check(name, good string, look func(ctx context.Context) er
 		defer cancel()
 		if err := look(ctx); err != nil {
 			f.Detail = err.Error()
+			if b, ok := errors.AsType[*blocked](err); ok {
+				f.Unit = b.unit
+			}
 			return
 		}
 		f.OK, f.Detail = true, good
@@ -109,26 +133,83 @@ func (e *examination) state() {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w (expected a folder of the daemon's user; under systemd StateDirectory=vigente makes it)", dir, reasonOfPath(err))
 		}
-		f, err := os.CreateTemp(dir, ".doctor-*")
-		if err != nil {
-			return sandboxed(dir, fmt.Errorf("write to %s: %w (expected a folder of the daemon's user)", dir, reasonOfPath(err)))
+		if err := tryWriting(dir); err != nil {
+			return cured(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
 		}
-		return errors.Join(f.Close(), os.Remove(f.Name()))
+		return nil
 	})
+}
+
+// roomForState is what the doctor asks of the disk: a few pages of the state.
+const roomForState = 64 << 10
+
+// tryWriting writes to a folder, syncs, and leaves no trace. An empty file alone
+// says nothing: a full disk allows it.
+func tryWriting(dir string) (err error) {
+	f, err := os.CreateTemp(dir, ".doctor-*")
+	if err != nil {
+		return fmt.Errorf("write to %s: %w (expected a folder of the daemon's user)", dir, reasonOfPath(err))
+	}
+	_, err = f.Write(make([]byte, roomForState))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("write to %s: %w (expected a disk in order, with room)", dir, reasonOfPath(err))
+	}
+	return nil
 }
 
 func (e *examination) sink(s refresh.SinkSpec) {
 	if p, ok := s.Sink.(credential.Preflighter); ok {
 		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
-			if err := p.Preflight(ctx); err != nil {
-				return sandboxed(filepath.Dir(s.Path), credential.AsFault(err))
+			owner, group := e.ownerOf(s.Name)
+			err := p.Preflight(ctx)
+			switch {
+			case err != nil:
+				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
+			case e.around.private(resolve(s.Path)):
+				return cured(fmt.Errorf("write %s: nobody but this service would see it, which has %s of its own (expected another folder, or no PrivateTmp=)",
+					s.Path, e.around.at(resolve(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
 			}
 			return nil
 		})
 	}
-	if h, ok := s.Hook.(interface{ Resolve() error }); ok {
-		e.check("hook "+s.Name, "its command is there", func(context.Context) error { return h.Resolve() })
+	if h, ok := s.Hook.(interface{ Program() (string, error) }); ok {
+		e.check("hook "+s.Name, "its command is there", func(context.Context) error { return e.hook(h.Program()) })
 	}
+}
+
+// ownerOf returns whom the file of a sink shall belong to.
+func (e *examination) ownerOf(sink string) (owner, group string) {
+	for _, s := range e.cfg.Sinks {
+		if s.Name == sink {
+			return s.Section.Text("owner", ""), s.Section.Text("group", "")
+		}
+	}
+	return "", ""
+}
+
+// hook looks at the program of a hook.
+func (e *examination) hook(program string, err error) error {
+	if err != nil {
+		if line, hidden := e.around.hidden(program); hidden && program != "" {
+			return cured(err, []string{strings.Replace(line, "=no", "=read-only", 1)})
+		}
+		return err
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", program, reasonOfPath(err))
+	}
+	trouble, line := e.around.hookTrouble(program, info.Mode())
+	switch {
+	case trouble == "":
+		return nil
+	case line == "":
+		return errors.New(trouble)
+	}
+	return cured(errors.New(trouble), []string{line})
 }
 
 // providers reaches every backend once, whatever the number of its credentials.
@@ -156,14 +237,6 @@ func (e *examination) providers() {
 			return nil
 		})
 	}
-}
-
-// sandboxed adds what a service's sandbox needs to let the folder be written.
-func sandboxed(folder string, err error) error {
-	if !errors.Is(err, unix.EROFS) && !readOnly(folder) {
-		return err
-	}
-	return fmt.Errorf("%w; under systemd add a drop-in with [Service] ReadWritePaths=%s", err, folder)
 }
 
 // readOnly reports whether the folder lies on a file system that is mounted

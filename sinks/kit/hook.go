@@ -80,6 +80,9 @@ func (h *Hook) Resolve() error {
 	return err
 }
 
+// Program returns the path of the program, when it can be executed now.
+func (h *Hook) Program() (string, error) { return h.find() }
+
 // find returns the path of the program.
 func (h *Hook) find() (string, error) {
 	name := h.command[0]
