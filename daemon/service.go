@@ -144,6 +144,9 @@ func statusOf(v refresh.View, configPath string, refused bool) string {
 	if len(v.Credentials) == 0 {
 		line = "no credential is configured yet in " + configPath
 	}
+	if v.StateError != "" {
+		line += ", state not saved"
+	}
 	if refused {
 		line += "; the configuration on disk has errors, see vigente status"
 	}

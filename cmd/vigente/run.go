@@ -104,10 +104,14 @@ func (a *app) once(ctx context.Context, d service) error {
 		return err
 	}
 	verdict := status.Judge(view)
-	if verdict.Good() {
+	lines := reasonLines(verdict)
+	if view.StateError != "" { // What was obtained ends with this process.
+		lines = append(lines, "state: cannot be saved: "+view.StateError)
+	}
+	if len(lines) == 0 {
 		return nil
 	}
-	return &exitError{exitFailed, reasonLines(verdict)}
+	return &exitError{exitFailed, lines}
 }
 
 // reasonLines says each reason on a line.

@@ -167,9 +167,14 @@ func TestOnce(t *testing.T) {
 	w.service.view = troubled()
 	got := w.do(t.Context(), "run", "--once")
 	want := "credential cofre: parked: the client secret was refused\ncredential novo: pending: nothing obtained yet\n" +
-		"sink api: failing: the folder is not writable\n"
+		"sink api: failing: the folder is not writable\nstate: cannot be saved: no space left on device\n"
 	if got.code != 1 || got.err != want {
 		t.Errorf("%+v, want %q", got, want)
+	}
+	w.service.view = healthy()
+	w.service.view.StateError = "input/output error"
+	if got := w.do(t.Context(), "run", "--once"); got.code != 1 || got.err != "state: cannot be saved: input/output error\n" {
+		t.Errorf("what was obtained is lost, and it says %+v", got)
 	}
 	w.service.onceErr = context.Canceled
 	if got := w.do(t.Context(), "run", "--once"); got.code != 1 {

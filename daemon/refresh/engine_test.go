@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -70,8 +71,15 @@ func (k *keeper) record(kind schedule.Kind, name string) schedule.Record {
 
 // witness collects outcomes.
 type witness struct {
-	mu  sync.Mutex
-	all []Outcome
+	mu     sync.Mutex
+	all    []Outcome
+	states []string // what was said of the state
+}
+
+func (w *witness) ObserveState(_ time.Time, cause string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.states = append(w.states, cause)
 }
 
 func (w *witness) Observe(o Outcome) {
@@ -658,6 +666,11 @@ func TestStateThatCannotBeSavedStopsSpendingButNotDelivering(t *testing.T) {
 		if v.StateError != "" || spender.count() != 1 {
 			t.Errorf("after the cure: %q, %d calls", v.StateError, spender.count())
 		}
+		r.witness.mu.Lock()
+		if n := len(r.witness.states); n < 2 || r.witness.states[n-1] != "" || slices.Contains(r.witness.states[:n-1], "") || r.witness.states[0] != "no space" {
+			t.Errorf("the observer heard of the state: %q", r.witness.states)
+		}
+		r.witness.mu.Unlock()
 		if got := k.record(schedule.Obtaining, "plain").Token.Values["token"]; got.Reveal() != "value-1" {
 			t.Error("the token obtained meanwhile is not durable")
 		}

@@ -46,3 +46,11 @@ type Outcome struct {
 // Observer is told every outcome, in order, from the conductor's goroutine; it
 // must not block.
 type Observer interface{ Observe(Outcome) }
+
+// StateObserver is an Observer that also hears of every save of the state that
+// failed, with its cause, and with an empty cause of the first one after it
+// that did not.
+type StateObserver interface {
+	Observer
+	ObserveState(at time.Time, cause string)
+}

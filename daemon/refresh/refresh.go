@@ -78,6 +78,7 @@ type Engine struct {
 	repaired map[string]time.Time      // by sink: the last repair
 	foreign  map[string]*schedule.Note // by sink: somebody else's value in it
 	unsaved  unsaved
+	doubts   int // failed saves in a row that the observer was told of
 	// seen and steadySeen are the last reading of the clock that was compared.
 	seen       time.Time
 	steadySeen time.Duration
@@ -223,6 +224,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	stop := ctx.Done()
 	var stopAt time.Time // monotonic on purpose: seconds of this process
 	for {
+		e.tellDoubt(e.now())
 		wake := e.start(work)
 		if (once || e.stopping) && e.idle() {
 			e.flown.Wait()

@@ -21,7 +21,7 @@ type repeats struct {
 
 // count returns how often this cause was met in a row, and whether this time
 // is worth a line: the first, the second, the fourth, the eighth and so on,
-// and one an hour at least. Every success, panic and unsaved record is.
+// and one an hour at least. Every success and panic is.
 func (r *Reporter) count(o refresh.Outcome) (count int, due bool) {
 	key := task{o.Kind, o.Name}
 	r.mu.Lock()
@@ -36,10 +36,11 @@ func (r *Reporter) count(o refresh.Outcome) (count int, due bool) {
 		r.series[key] = s
 	}
 	s.count++
-	powerOfTwo := s.count&(s.count-1) == 0
-	if !powerOfTwo && !o.Panicked && o.SaveError == nil && o.StartedAt.Sub(s.writtenAt) < reminder {
+	if !powerOfTwo(s.count) && !o.Panicked && o.StartedAt.Sub(s.writtenAt) < reminder {
 		return s.count, false
 	}
 	s.writtenAt = o.StartedAt
 	return s.count, true
 }
+
+func powerOfTwo(n int) bool { return n&(n-1) == 0 }

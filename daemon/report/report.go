@@ -41,9 +41,10 @@ type Reporter struct {
 
 	mu     sync.Mutex
 	series map[task]*repeats
+	doubt  doubt
 }
 
-var _ refresh.Observer = (*Reporter)(nil)
+var _ refresh.StateObserver = (*Reporter)(nil)
 
 // task is the object that an outcome is about.
 type task struct {
@@ -119,8 +120,10 @@ func message(o refresh.Outcome) string {
 // for what the daemon goes on trying, debug for a success without effect.
 func level(o refresh.Outcome) zapcore.Level {
 	switch {
-	case o.Panicked, o.Parked, o.SaveError != nil:
+	case o.Panicked, o.Parked:
 		return zapcore.ErrorLevel
+	case o.SaveError != nil && o.Kind == refresh.Obtain && o.Result != schedule.Failed:
+		return zapcore.ErrorLevel // a restart now would lose it
 	case o.Result == schedule.Failed && reason(o) == credential.ReasonCancelled:
 		return zapcore.InfoLevel // the daemon is stopping
 	case o.Result == schedule.Failed && o.Kind == refresh.Obtain && outOfService(o):

@@ -258,8 +258,6 @@ func TestAnotherCauseIsSaidAtOnce(t *testing.T) {
 	}
 	parked := network(refresh.Obtain, "loja")
 	parked.Parked = true
-	unsaved := network(refresh.Obtain, "loja")
-	unsaved.SaveError = syscall.EIO
 	panicked := network(refresh.Obtain, "loja")
 	panicked.Panicked = true
 	for name, other := range map[string]refresh.Outcome{
@@ -268,7 +266,6 @@ func TestAnotherCauseIsSaidAtOnce(t *testing.T) {
 		"kind":       network(refresh.Deliver, "loja"),
 		"hook":       network(refresh.RunHook, "loja"),
 		"parked":     parked,
-		"unsaved":    unsaved,
 		"panicked":   panicked,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,6 +283,38 @@ func TestAnotherCauseIsSaidAtOnce(t *testing.T) {
 				t.Error("the count of another credential was taken for its own")
 			}
 		})
+	}
+}
+
+// A state that cannot be saved is one cause, however many records it holds up.
+func TestUnsavedStateIsSaidOnce(t *testing.T) {
+	reporter, logs := observed(zap.InfoLevel)
+	for i := range 40 {
+		reporter.ObserveState(at.Add(time.Duration(i)*time.Second), "no space left on device")
+		o := failed(refresh.Obtain, "loja", credential.ReasonNetwork, i+1, at.Add(time.Duration(i)*time.Second))
+		o.SaveError = syscall.ENOSPC
+		reporter.Observe(o)
+	}
+	reporter.ObserveState(at.Add(time.Minute), "input/output error")
+	reporter.ObserveState(at.Add(2*time.Minute), "")
+	reporter.ObserveState(at.Add(3*time.Minute), "")
+	var states []string
+	for _, line := range logs.All() {
+		if line.Message != "credential renewal failed" {
+			states = append(states, fmt.Sprint(line.Level, " ", line.Message, " ", line.ContextMap()["repeats"], " ", line.ContextMap()["failures"]))
+		} else if line.Level == zap.ErrorLevel {
+			t.Error("a record of its own is made an error of")
+		}
+	}
+	want := []string{
+		"error state not saved <nil> <nil>", "error state not saved 2 <nil>", "error state not saved 4 <nil>", "error state not saved 8 <nil>",
+		"error state not saved 16 <nil>", "error state not saved 32 <nil>", "error state not saved 41 <nil>", "info state saved again <nil> 41",
+	}
+	if !slices.Equal(states, want) {
+		t.Errorf("said %q, want %q", states, want)
+	}
+	if all := logs.Len(); all != len(want)+6 {
+		t.Errorf("%d lines in all", all)
 	}
 }
 

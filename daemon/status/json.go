@@ -16,6 +16,7 @@ const ReportFormat = 1
 type Report struct {
 	Format      int                `json:"format"`
 	Config      ConfigReport       `json:"config"`
+	State       StateReport        `json:"state"`
 	Credentials []CredentialReport `json:"credentials"`
 	Sinks       []SinkReport       `json:"sinks"`
 }
@@ -24,6 +25,12 @@ type Report struct {
 type ConfigReport struct {
 	Hash      string `json:"hash"`
 	LoadedAt  string `json:"loaded_at"`
+	LastError string `json:"last_error"`
+}
+
+// StateReport says whether what is known would survive a restart.
+type StateReport struct {
+	Saved     bool   `json:"saved"`
 	LastError string `json:"last_error"`
 }
 
@@ -72,6 +79,7 @@ func NewReport(v refresh.View, c Config) Report {
 	r := Report{
 		Format:      ReportFormat,
 		Config:      ConfigReport{Hash: c.Hash, LoadedAt: stamp(c.LoadedAt), LastError: c.LastError},
+		State:       StateReport{Saved: v.StateError == "", LastError: v.StateError},
 		Credentials: make([]CredentialReport, 0, len(v.Credentials)),
 		Sinks:       make([]SinkReport, 0, len(v.Sinks)),
 	}

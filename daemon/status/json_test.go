@@ -23,7 +23,7 @@ func TestReportOfNothingHasListsAndNoNull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"format":1,"config":{"hash":"","loaded_at":"","last_error":""},"credentials":[],"sinks":[]}`
+	const want = `{"format":1,"config":{"hash":"","loaded_at":"","last_error":""},"state":{"saved":true,"last_error":""},"credentials":[],"sinks":[]}`
 	if string(text) != want {
 		t.Errorf("got %s, want %s", text, want)
 	}

@@ -15,6 +15,9 @@ type Readiness struct {
 	// Reasons lists what is not as it should be, also what does not make it
 	// unready: a credential in force that cannot be renewed. Never nil.
 	Reasons []Reason `json:"reasons"`
+	// StateError says why the state cannot be saved, if it cannot. It makes
+	// nothing unready: tokens are delivered all the same.
+	StateError string `json:"state_error,omitempty"`
 }
 
 // Good reports whether there is nothing to say: every credential is valid and
@@ -46,7 +49,7 @@ func (r Reason) String() string {
 
 // Judge gives the verdict on all that the view shows.
 func Judge(v refresh.View) Readiness {
-	verdict := Readiness{Ready: true, Reasons: []Reason{}}
+	verdict := Readiness{Ready: true, Reasons: []Reason{}, StateError: v.StateError}
 	for _, c := range v.Credentials {
 		if c.State == refresh.Valid {
 			continue

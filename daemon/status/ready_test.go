@@ -57,6 +57,14 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A state that cannot be saved is told, and makes nothing unready.
+func TestJudgeTellsOfTheState(t *testing.T) {
+	got := Judge(refresh.View{At: at, StateError: "no space left on device"})
+	if !got.Ready || !got.Good() || got.StateError != "no space left on device" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestSelect(t *testing.T) {
 	names := func(v refresh.View) (found []string) {
 		for _, c := range v.Credentials {
