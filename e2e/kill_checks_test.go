@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
@@ -117,6 +118,7 @@ func (l *life) records() map[schedule.Key]schedule.Record {
 func (l *life) remembered() map[string]int {
 	l.t.Helper()
 	records, owed := l.records(), map[string]int{}
+	l.begun = map[string]time.Time{}
 	for _, user := range []string{"ana", "bia"} {
 		r, known := records[schedule.Key{Kind: schedule.Obtaining, Name: user}]
 		token, seed, live := r.Token.Values["token"].Reveal(), r.Token.Seed["refresh_token"].Reveal(), l.backend.live(user)
@@ -135,11 +137,34 @@ func (l *life) remembered() map[string]int {
 		if l.backend.wasShown(user, seed) && !doubt {
 			l.t.Errorf("%s: the state holds a spent refresh token and does not doubt it", user)
 		}
+		if before := l.backend.callBefore(user); doubt && !r.Past.AttemptAt.After(before) {
+			l.t.Errorf("%s: the attempt in doubt is recorded for %s, an earlier one was made at %s: the floor counts from the wrong one", user, r.Past.AttemptAt, before)
+		}
+		if doubt {
+			l.begun[user] = r.Past.AttemptAt
+		}
 		if token != live && !doubt {
 			l.t.Errorf("%s: the state holds %q, the backend gave %q, and no doubt is recorded", user, token, live)
 		}
 	}
 	return owed
+}
+
+// paced checks that what was in doubt was asked for again after the floor, by
+// the daemon's own clock.
+func (l *life) paced() {
+	l.t.Helper()
+	for user, begun := range l.begun {
+		s, err := l.client.Explain(l.t.Context(), user)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		for _, c := range s.View.Credentials {
+			if n := len(c.History); c.Name == user && (n == 0 || c.History[n-1].At.Sub(begun) < killFloor) {
+				l.t.Errorf("%s: the attempt of %s is followed by %v, want the next after %s", user, begun, c.History, killFloor)
+			}
+		}
+	}
 }
 
 // tidy checks that nothing of ours is left over, in folders and in the state.

@@ -36,7 +36,8 @@ type life struct {
 	client  *control.Client
 	present []string // the credentials that are configured
 	plan    []phase
-	drifted string // what was taken out of the sink ana
+	begun   map[string]time.Time // attempts that were in doubt after the crash
+	drifted string               // what was taken out of the sink ana
 }
 
 // phase is a part of a life. Its end is reached when the daemon has settled.
@@ -331,6 +332,7 @@ func killedAt(t *testing.T, h hit) bool {
 		}
 	}
 	l.sound()
+	l.paced()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.stop(); code != 0 {
 		t.Errorf("it stops with %d", code)
@@ -413,6 +415,7 @@ func TestCrashLoopKeepsTheFloor(t *testing.T) {
 		return len(l.backend.calls("ana"))+len(l.backend.calls("bia")) >= total+owed["ana"]+owed["bia"] && l.settled()
 	})
 	l.sound()
+	l.paced()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.stop(); code != 0 {
 		t.Errorf("it stops with %d", code)
