@@ -102,3 +102,23 @@ func TestDigestIsKeyed(t *testing.T) {
 		t.Error("the key does not count")
 	}
 }
+
+func TestDigestHoldsTheContentOfAFileWhoseNameIsAskedForToo(t *testing.T) {
+	digest := func(content string, ask func(*Section)) string {
+		s := world(t, `ca = "c.pem"`, ReaderOptions{}, map[string]string{"c.pem": content})
+		ask(s)
+		return s.Digest([]byte("k"))
+	}
+	for name, ask := range map[string]func(*Section){
+		"content":       func(s *Section) { s.File("ca") },
+		"name, content": func(s *Section) { s.Text("ca", ""); s.File("ca") },
+		"content, name": func(s *Section) { s.File("ca"); s.Text("ca", "") },
+	} {
+		if digest("one", ask) == digest("two", ask) {
+			t.Errorf("%s: another content gives the same digest", name)
+		}
+		if digest("one", ask) != digest("one", ask) {
+			t.Errorf("%s: the same content gives another digest", name)
+		}
+	}
+}

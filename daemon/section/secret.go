@@ -236,7 +236,9 @@ func (s *Section) File(key string) []byte {
 		s.Faultf(key, "file %q is empty (expected its content)", path)
 		return nil
 	}
-	s.note(key, string(data))
+	// A part of the key, so that a kind that asks for the name as well does not
+	// put it in place of the content.
+	s.note(key+"\x000", string(data))
 	s.stands(key, path)
 	return slices.Clone(data)
 }
