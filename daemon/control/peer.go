@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,19 +46,46 @@ func identify(conn net.Conn, path string) bool {
 	if control != nil || err != nil {
 		return false
 	}
-	var socket syscall.Stat_t
-	if syscall.Stat(path, &socket) != nil {
+	var socket, folder syscall.Stat_t
+	if syscall.Lstat(path, &socket) != nil || syscall.Stat(filepath.Dir(path), &folder) != nil {
 		return false
 	}
-	return trust(*who, os.Geteuid(), &socket, groupsOf)
+	return admit(*who, &socket, &folder)
 }
+
+// admit decides about a peer at a socket in a folder.
+func admit(who syscall.Ucred, socket, folder *syscall.Stat_t) bool {
+	if exposed(folder, os.Geteuid(), os.Getegid()) {
+		return vouched(who, os.Geteuid())
+	}
+	return trust(who, os.Geteuid(), socket, groupsOf)
+}
+
+// exposed reports whether another user rules over the folder of the socket.
+// That one could choose the socket's group and access list beforehand, or put
+// another file in its place, so that neither says anything.
+func exposed(folder *syscall.Stat_t, uid, gid int) bool {
+	const othersWrite, groupWrites = 0o002, 0o020
+	switch {
+	case folder.Uid != 0 && int64(folder.Uid) != int64(uid):
+		return true
+	case folder.Mode&syscall.S_ISVTX != 0:
+		return false
+	case folder.Mode&othersWrite != 0:
+		return true
+	}
+	return folder.Mode&groupWrites != 0 && folder.Gid != 0 && int64(folder.Gid) != int64(gid)
+}
+
+// vouched reports whether a peer's own number is enough.
+func vouched(who syscall.Ucred, own int) bool { return who.Uid == 0 || int64(who.Uid) == int64(own) }
 
 // trust decides about a peer. A socket that is closed to others has been
 // checked by the kernel, supplementary groups and access lists included: only
 // root, its owner and its group could connect. If someone opened the file to
 // everybody, the peer's own numbers decide.
 func trust(who syscall.Ucred, own int, socket *syscall.Stat_t, groups func(pid int32) []uint32) bool {
-	if who.Uid == 0 || int64(who.Uid) == int64(own) || who.Gid == socket.Gid {
+	if vouched(who, own) || who.Gid == socket.Gid {
 		return true
 	}
 	const othersMayConnect = 0o002

@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/vigented/vigente/internal/needs"
 )
 
 func TestTrust(t *testing.T) {
@@ -116,6 +119,67 @@ func TestStrangersMayOnlyLook(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(r[0], r[1], strings.NewReader(`{"names":["loja"]}`)))
 		if w.Code != 200 {
 			t.Errorf("%s: %d %s", r[1], w.Code, w.Body)
+		}
+	}
+}
+
+// TestExposed: in a folder that another user rules over, the socket's group,
+// access list and mode may all be that one's doing.
+func TestExposed(t *testing.T) {
+	const us, ours, another = 100, 200, 1000
+	tests := []struct {
+		name   string
+		folder syscall.Stat_t
+		want   bool
+	}{
+		{"ours", syscall.Stat_t{Uid: us, Gid: ours, Mode: 0o755}, false},
+		{"root's", syscall.Stat_t{Gid: ours, Mode: 0o755}, false},
+		{"ours, with our group", syscall.Stat_t{Uid: us, Gid: ours, Mode: 0o775}, false},
+		{"ours, with root's group", syscall.Stat_t{Uid: us, Mode: 0o775}, false},
+		{"ours, with another group", syscall.Stat_t{Uid: us, Gid: another, Mode: 0o775}, true},
+		{"ours, open to all", syscall.Stat_t{Uid: us, Gid: ours, Mode: 0o777}, true},
+		{"root's, open to all, sticky", syscall.Stat_t{Mode: 0o777 | syscall.S_ISVTX}, false},
+		{"another's", syscall.Stat_t{Uid: another, Gid: ours, Mode: 0o755}, true},
+		{"another's, sticky", syscall.Stat_t{Uid: another, Mode: 0o755 | syscall.S_ISVTX}, true},
+	}
+	for _, tt := range tests {
+		if got := exposed(&tt.folder, us, ours); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+// TestFolderOfAnotherVouchesForNobody: the group and the mode of the file do
+// not count there.
+func TestFolderOfAnotherVouchesForNobody(t *testing.T) {
+	needs.Root(t)
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "s")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if err := errors.Join(os.Chown(path, 0, 4321), os.Chmod(path, 0o660)); err != nil {
+		t.Fatal(err)
+	}
+	for owner, want := range map[int]bool{0: true, 4321: false} {
+		if err := os.Chown(dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+		var socket, folder syscall.Stat_t
+		if err := errors.Join(syscall.Lstat(path, &socket), syscall.Stat(dir, &folder)); err != nil {
+			t.Fatal(err)
+		}
+		member := syscall.Ucred{Uid: 4321, Gid: 4321}
+		if got := admit(member, &socket, &folder); got != want {
+			t.Errorf("in a folder of %d a member of the group is trusted: %v", owner, got)
+		}
+		if !admit(syscall.Ucred{Uid: 0, Gid: 9}, &socket, &folder) {
+			t.Errorf("in a folder of %d root is refused", owner)
 		}
 	}
 }
