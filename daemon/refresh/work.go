@@ -139,6 +139,7 @@ func (j job) obtain(ctx context.Context) finished {
 		f.refused = refused
 		return f
 	}
+	at = j.clock() // floor and life count from the call, however long the disk took
 	failpoint.Hit("obtain intent saved")
 	call, cancel := context.WithTimeout(ctx, spec.Policy.Timeout)
 	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Token, Inputs: j.tokens, Lost: r.Past.Open})
@@ -147,8 +148,9 @@ func (j job) obtain(ctx context.Context) finished {
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Token: token}
 	if err != nil {
 		res.Fault = located(credential.AsFault(err), spec.Places)
-	} else {
-		res.Fault = schedule.Vet(token, res.End)
+	} else if res.Fault = schedule.Vet(token, res.End); res.Fault != nil {
+		// The backend acted all the same: a seed that works once is used up.
+		res.Fault.SeedSpent = spends
 	}
 	f := j.end(ctx, res, begun)
 	failpoint.Hit("obtain saved")
