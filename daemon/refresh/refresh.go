@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sync"
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -89,7 +88,7 @@ type Engine struct {
 	done  chan finished
 	saves chan []error
 	ended chan struct{}
-	flown sync.WaitGroup
+	flown crew
 }
 
 // flight is one running attempt.
