@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/atomicfile"
+)
+
+const serviceUnit = "vigente.service"
+
+// examineService runs the doctor as a service of its own that has every setting
+// of vigente.service, its drop-ins included: the same user, the same sandbox,
+// the same secrets. The daemon itself is not disturbed. A configuration file
+// takes the place of the daemon's own when one is named.
+func examineService(ctx context.Context, configFile string) ([]daemon.Finding, error) {
+	settings, err := systemctl(ctx, "cat", serviceUnit)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of %s: %w (is it installed?)", serviceUnit, err)
+	}
+	name := "vigente-doctor-" + strconv.Itoa(os.Getpid())
+	folder := filepath.Join("/run", name)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for the doctor's findings: %w (run it as root)", err)
+	}
+	defer os.RemoveAll(folder)
+	text, err := doctorUnit(settings, folder, configFile)
+	if err != nil {
+		return nil, err
+	}
+	unit := filepath.Join("/run/systemd/system", name+".service")
+	edit := func([]byte, bool) ([]byte, error) { return []byte(text), nil }
+	if _, err := atomicfile.Replace(ctx, unit, atomicfile.Options{Mode: 0o644, Create: true}, edit); err != nil {
+		return nil, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		_, _ = systemctl(ctx, "stop", name+".service") // when the doctor was interrupted
+		_ = os.Remove(unit)
+		_, _ = systemctl(ctx, "daemon-reload")
+	}()
+	if _, err := systemctl(ctx, "daemon-reload"); err != nil {
+		return nil, fmt.Errorf("show systemd the doctor's unit: %w", err)
+	}
+	_, failed := systemctl(ctx, "start", name+".service")
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	status, err := systemctl(ctx, "show", "--property=ExecMainStatus", "--value", name+".service")
+	if err != nil {
+		return nil, err
+	}
+	findings, err := readFindings(folder, strings.TrimSpace(status), failed)
+	if err == nil && narrowNetwork(settings) {
+		allowBackends(ctx, findings)
+	}
+	return findings, err
+}
+
+// systemctl returns what it printed; its own words are the error.
+func systemctl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "systemctl", append([]string{"--no-pager"}, args...)...) //nolint:gosec // of ours
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if text := strings.TrimSpace(said.String()); err != nil && text != "" {
+		err = errors.New(strings.ReplaceAll(text, "\n", "; "))
+	}
+	return string(out), err
+}
+
+// doctorUnit turns the settings of the daemon's unit, as systemctl cat prints
+// them, into a unit that runs the doctor once and writes into a folder.
+func doctorUnit(settings, folder, configFile string) (string, error) {
+	command := strings.Fields(lastOf(settings, "ExecStart"))
+	run := slices.Index(command, "run")
+	if run < 1 || !strings.HasSuffix(command[0], "/vigente") {
+		return "", fmt.Errorf("%s has ExecStart=%s (expected …/vigente run, so that the doctor can take its place)",
+			serviceUnit, strings.Join(command, " "))
+	}
+	command[0] = strings.TrimLeft(command[0], "-@:+!|")
+	command = slices.Replace(command, run, run+1, "doctor", "--json")
+	if configFile != "" {
+		path, err := filepath.Abs(configFile)
+		if err != nil {
+			return "", fmt.Errorf("find %s: %w", configFile, err)
+		}
+		command = append(command, "--config", strings.NewReplacer("%", "%%", "$", "$$").Replace(strconv.Quote(path)))
+	}
+	return settings + `
+[Unit]
+OnFailure=
+OnSuccess=
+[Service]
+Type=oneshot
+ExecCondition=
+ExecStartPre=
+ExecStart=
+ExecStart=` + strings.Join(command, " ") + `
+ExecStartPost=
+ExecReload=
+ExecStop=
+ExecStopPost=
+Restart=no
+WatchdogSec=0
+NotifyAccess=none
+TimeoutStartSec=2min
+SuccessExitStatus=1 3
+# The daemon that runs has its socket there.
+RuntimeDirectoryPreserve=yes
+StandardInput=null
+StandardOutput=file:` + folder + `/out
+StandardError=file:` + folder + `/err
+`, nil
+}
+
+// lastOf returns the value of a setting that counts for a single value, and
+// for a list with one: the last one.
+func lastOf(settings, key string) string {
+	value := ""
+	for line := range strings.Lines(strings.ReplaceAll(settings, "\\\n", " ")) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), key+"="); ok {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
+}
+
+// readFindings reads what the doctor left, or says why it could not begin.
+func readFindings(folder, status string, failed error) ([]daemon.Finding, error) {
+	if why := setUpFault(status); why != "" {
+		return nil, fmt.Errorf("start a service like %s: systemd could not set it up, status %s: %s (journalctl -n 20 has the name)", serviceUnit, status, why)
+	}
+	out, _ := os.ReadFile(filepath.Join(folder, "out")) // not there when nothing began
+	var findings []daemon.Finding
+	if json.Unmarshal(out, &findings) == nil {
+		return findings, nil
+	}
+	said, _ := os.ReadFile(filepath.Join(folder, "err"))
+	if text := strings.TrimRight(string(said), "\n"); text != "" {
+		code, err := strconv.Atoi(status)
+		if err != nil || code == exitDone {
+			code = exitFailed
+		}
+		return nil, &exitError{code, strings.Split(text, "\n")}
+	}
+	return nil, fmt.Errorf("run the doctor like %s: %w", serviceUnit, errors.Join(errors.New("it left no findings"), failed))
+}
+
+// setUpFault explains the statuses with which systemd says that the sandbox
+// itself could not be made (systemd.exec(5), process exit codes).
+func setUpFault(status string) string {
+	switch status {
+	case "203":
+		return "the program cannot be executed"
+	case "214", "215", "217":
+		return "the user of User= is not there"
+	case "216":
+		return "a group of Group= or SupplementaryGroups= is not there"
+	case "226":
+		return "a path of ReadWritePaths=, BindPaths= or the like is not there; a \"-\" in front of it lets the service start without"
+	case "228":
+		return "SystemCallFilter= cannot be applied"
+	case "238", "239", "240", "241", "242":
+		return "a folder of StateDirectory=, RuntimeDirectory= or the like cannot be made"
+	case "243":
+		return "a secret of LoadCredential= or LoadCredentialEncrypted= is not there, or not encrypted for this host and name"
+	}
+	return ""
+}
+
+// narrowNetwork reports whether the unit keeps addresses away.
+func narrowNetwork(settings string) bool { return lastOf(settings, "IPAddressDeny") != "" }
+
+var connecting = regexp.MustCompile(`^connect to (\S+): (.*)$`)
+
+// allowBackends adds the addresses of the backends that were not reached. They
+// are looked up here, outside of the sandbox.
+func allowBackends(ctx context.Context, findings []daemon.Finding) {
+	for i := range findings {
+		f := &findings[i]
+		m := connecting.FindStringSubmatch(f.Detail)
+		if f.OK || m == nil {
+			continue
+		}
+		host, _, err := net.SplitHostPort(m[1])
+		if err != nil {
+			host = m[1]
+		}
+		addresses, _ := net.DefaultResolver.LookupHost(ctx, host)
+		if strings.Contains(m[2], "name") {
+			addresses = append(addresses, nameServers()...)
+		}
+		for _, address := range addresses {
+			f.Unit = append(f.Unit, "IPAddressAllow="+address)
+		}
+		f.Detail += "; the unit has IPAddressDeny=, so it needs IPAddressAllow= with the addresses of the backend and of the name servers"
+	}
+}
+
+// nameServers returns the addresses in resolv.conf(5).
+func nameServers() []string {
+	text, err := os.ReadFile("/etc/resolv.conf")
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) >= 2 && f[0] == "nameserver" {
+			all = append(all, f[1])
+		}
+	}
+	return all
+}
