@@ -83,8 +83,8 @@ func fakeSink() sinkkit.Kind {
 		s.Required("path")
 		b.Path = s.FilePath("path")
 		read := func(key, text string) {
-			tmpl, err := credential.ParseTemplate(text)
-			if err != nil {
+			tmpl, faults := credential.ParseTemplate(text)
+			for _, err := range faults {
 				s.Faultf(key, "%v", err)
 			}
 			for _, ref := range tmpl.Refs() {

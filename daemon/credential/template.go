@@ -21,11 +21,13 @@ type part struct {
 	ref  Ref
 }
 
-// ParseTemplate reads text. It reports a reference that is not closed or not
-// of the form credential.field.
-func ParseTemplate(text string) (Template, error) {
+// ParseTemplate reads text. It reports every reference that is not closed or
+// not of the form credential.field; the template holds the others then, and is
+// good for finding more faults only.
+func ParseTemplate(text string) (Template, []error) {
 	var t Template
 	var lit strings.Builder
+	var faults []error
 	for text != "" {
 		i := strings.Index(text, "${")
 		if i < 0 {
@@ -39,26 +41,40 @@ func ParseTemplate(text string) (Template, error) {
 			continue
 		}
 		lit.WriteString(text[:i])
-		end := strings.IndexByte(text[i:], '}')
-		if end < 0 {
-			return Template{}, fmt.Errorf("a ${ is not closed (expected ${credential.field}; write $${ for a literal ${)")
+		text = text[i+2:]
+		end := strings.IndexByte(text, '}')
+		if next := strings.Index(text, "${"); end < 0 || next >= 0 && next < end {
+			faults = append(faults, fmt.Errorf("a ${ is not closed, the one before %q (expected ${credential.field}; write $${ for a literal ${)", beginning(text)))
+			continue // what follows may hold more
 		}
-		inner := text[i+2 : i+end]
+		inner := text[:end]
+		text = text[end+1:]
 		name, field, ok := strings.Cut(inner, ".")
 		if !ok || name == "" || field == "" || strings.ContainsAny(inner, " \t\r\n${") {
-			return Template{}, fmt.Errorf("${%s} is no reference (expected ${credential.field}; write $${ for a literal ${)", inner)
+			faults = append(faults, fmt.Errorf("${%s} is no reference (expected ${credential.field}; write $${ for a literal ${)", inner))
+			continue
 		}
 		if lit.Len() > 0 {
 			t.parts = append(t.parts, part{text: lit.String()})
 			lit.Reset()
 		}
 		t.parts = append(t.parts, part{ref: Ref{name, field}})
-		text = text[i+end+1:]
 	}
 	if lit.Len() > 0 {
 		t.parts = append(t.parts, part{text: lit.String()})
 	}
-	return t, nil
+	return t, faults
+}
+
+// beginning is enough of a text to find it by.
+func beginning(text string) string {
+	const most = 20
+	for n := range text {
+		if n >= most {
+			return text[:n] + "…"
+		}
+	}
+	return text
 }
 
 // Refs returns the references in the order of the text, each once.

@@ -44,8 +44,8 @@ func ReadTexts(s *section.Section, key string) []Text {
 }
 
 func parse(s *section.Section, name, at, text string) Text {
-	t, err := credential.ParseTemplate(text)
-	if err != nil {
+	t, faults := credential.ParseTemplate(text)
+	for _, err := range faults {
 		s.Faultf(at, "%v", err)
 	}
 	return Text{Name: name, At: at, template: t}
