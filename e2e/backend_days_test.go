@@ -17,6 +17,7 @@ type badDay struct {
 	bad     http.HandlerFunc
 	cert    func(*pki) *tls.Certificate
 	down    bool
+	pin     bool // trust by the key alone
 	// waits is how long the backend asks all its callers to wait; quiet says
 	// that this is longer than the test.
 	waits time.Duration
@@ -59,6 +60,7 @@ func badDays(t testing.TB) []badDay {
 		{name: "other-name", reasons: "tls", cert: func(p *pki) *tls.Certificate { return p.other }},
 		{name: "other-chain", reasons: "tls", cert: func(p *pki) *tls.Certificate { return p.foreign }},
 		{name: "expired", reasons: "tls", cert: func(p *pki) *tls.Certificate { return p.expired }},
+		{name: "other-key", reasons: "tls", pin: true, cert: func(p *pki) *tls.Certificate { return p.other }},
 		{name: "garbage", reasons: "bad_response", bad: writes("220 " + serverWords + " ESMTP\r\n")},
 		{name: "html", reasons: "bad_response", bad: says(200, page, "Content-Type", "text/html")},
 		{name: "html-as-json", reasons: "bad_response", bad: says(200, page)},

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"regexp"
@@ -17,6 +19,10 @@ func dayTable(name string, b *bearer) string {
 	trust := ""
 	if b.pki != nil {
 		trust = "tls = { ca_file = \"{dir}/ca.pem\" }\n"
+	}
+	if b.pin {
+		key := sha256.Sum256(b.pki.good.Leaf.RawSubjectPublicKeyInfo)
+		trust = "tls = { pin_sha256 = \"" + hex.EncodeToString(key[:]) + "\" }\n"
 	}
 	text := fmt.Sprintf("[providers.%s]\ntype = \"senhasegura\"\nurl = %q\nclient_id = \"0c2f\"\nclient_secret = { file = \"{dir}/secret\" }\n%s", name, b.url(), trust)
 	for _, scope := range []string{"a", "b"} {
@@ -36,7 +42,7 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	for _, d := range days {
 		b := &bearer{life: 16, bad: d.bad, down: d.down}
 		if d.cert != nil {
-			b.pki, b.cert = certs, d.cert
+			b.pki, b.cert, b.pin = certs, d.cert, d.pin
 		}
 		b.start(t)
 		backends[d.name] = b

@@ -28,6 +28,7 @@ type bearer struct {
 	cert func(*pki) *tls.Certificate // what a broken TLS shows, nil for none
 	down bool                        // broken means that nobody listens
 	pki  *pki                        // nil for plain http
+	pin  bool                        // the daemon trusts the key alone
 
 	server *httptest.Server
 	addr   string
@@ -137,12 +138,11 @@ func (b *bearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	scope := r.PostForm.Get("scope")
 	b.mu.Lock()
-	bad, life := b.broken && b.served(scope), b.life
+	bad, life, n := b.broken && b.served(scope), b.life, 0
 	if b.served(scope) {
-		life = 3600
+		life, n = 3600, len(b.calls)
 	}
 	b.calls = append(b.calls, bearerCall{at, scope, !bad})
-	n := len(b.calls)
 	b.mu.Unlock()
 	if bad && b.bad != nil {
 		w.Header().Set("X-Trace", serverWords)
