@@ -272,7 +272,7 @@ func TestManualPages(t *testing.T) {
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	root := (&app{Process: &Process{Getenv: func(string) string { return "" }}}).root()
 	documented := []string{
-		"run", "check", "plan", "status", "renew", "reload", "show", "wait", "explain", "sign", "demo", "emulate", "version", "man",
+		"init", "run", "check", "plan", "status", "renew", "reload", "show", "wait", "explain", "sign", "demo", "emulate", "version", "man",
 	}
 	for _, command := range root.Commands() {
 		if command.Short == "" || command.Example == "" || strings.HasSuffix(command.Short, ".") {

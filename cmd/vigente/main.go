@@ -11,7 +11,7 @@ import (
 func main() {
 	os.Exit(Main(context.Background(), &Process{
 		Args: os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
-		Stdout: os.Stdout, Stderr: os.Stderr,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		open: openDaemon, check: checkConfig, harden: harden,
 	}))
 }

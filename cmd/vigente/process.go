@@ -23,6 +23,7 @@ type Process struct {
 	Args           []string // without the program's name
 	Getenv         func(string) string
 	UID            int
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
 	open   func(daemon.Options) (service, error)
@@ -82,9 +83,9 @@ func (a *app) configPath() string {
 	return defaultConfig
 }
 
-// isTerminal reports whether w is a terminal that can move its cursor.
-func (a *app) isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal reports whether a stream is a terminal that can move its cursor.
+func (a *app) isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && a.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 

@@ -30,7 +30,7 @@ func (a *app) root() *cobra.Command {
 		"configuration `FILE` (default $VIGENTE_CONFIG, else "+defaultConfig+")")
 	root.InitDefaultHelpFlag() // else --help before another flag swallows it
 	root.AddCommand(
-		a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.reloadCommand(), a.showCommand(),
+		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.showCommand(),
 		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
 		a.versionCommand(), a.manCommand(),
 	)
