@@ -113,10 +113,11 @@ func freePort(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// configure replaces the configuration in one step.
+// configure replaces the configuration in one step. The text goes on in the
+// table of the daemon.
 func (w *world) configure(text string) {
 	w.t.Helper()
-	head := "[daemon]\nstate_dir = \"{dir}/state\"\ncontrol_socket = \"{dir}/c.sock\"\nlisten = \"" + w.listen + "\"\n[log]\nlevel = \"debug\"\n"
+	head := "[log]\nlevel = \"debug\"\n[daemon]\nstate_dir = \"{dir}/state\"\ncontrol_socket = \"{dir}/c.sock\"\nlisten = \"" + w.listen + "\"\n"
 	w.write("config.toml.new", strings.ReplaceAll(head+text, "{dir}", w.dir))
 	if err := os.Rename(w.path("config.toml.new"), w.path("config.toml")); err != nil {
 		w.t.Fatal(err)

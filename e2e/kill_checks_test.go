@@ -100,7 +100,7 @@ func (l *life) records() map[schedule.Key]schedule.Record {
 	if err := os.WriteFile(copied+"/state.db", data, 0o600); err != nil {
 		l.t.Fatal(err)
 	}
-	s, err := store.Open(copied, store.Options{})
+	s, err := store.Open(copied, store.Options{Key: l.key})
 	if err != nil {
 		l.t.Fatalf("the state after the crash: %v", err)
 	}

@@ -34,7 +34,8 @@ type life struct {
 	*world
 	backend *registry
 	client  *control.Client
-	present []string // the credentials that are configured
+	key     *[32]byte // that seals the state, if any
+	present []string  // the credentials that are configured
 	plan    []phase
 	begun   map[string]time.Time // attempts that were in doubt after the crash
 	drifted string               // what was taken out of the sink ana
@@ -49,6 +50,8 @@ type phase struct {
 func newLife(t testing.TB) *life {
 	l := &life{world: &world{t: t, dir: t.TempDir()}, backend: newRegistry(t, time.Hour, killFloor), present: []string{"ana", "bia"}}
 	l.client = control.NewClient(l.path("c.sock"))
+	l.key = &[32]byte{1, 2, 3, 0xfe}
+	l.write("key", string(l.key[:]))
 	l.write("password.ana", passwordOf("ana"))
 	l.write("password.bia", passwordOf("bia"))
 	l.write("till/appserver.ini", iniBefore)
@@ -85,7 +88,7 @@ func newLife(t testing.TB) *life {
 
 // text is the configuration, with bia and without.
 func (l *life) text(bia bool) string {
-	t := fmt.Sprintf("[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killFloor)
+	t := fmt.Sprintf("state_key = { file = \"{dir}/key\" }\n[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killFloor)
 	for _, user := range []string{"ana", "bia"} {
 		if user == "bia" && !bia {
 			continue
