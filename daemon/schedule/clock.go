@@ -44,6 +44,7 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 		}
 		if g.rec.CooldownUntil.After(now) {
 			back(&g.rec.CooldownUntil, by)
+			back(&g.rec.CooledAt, by)
 		}
 		heap.Init(&g.waiting) // what waits may have another order by now
 	}
@@ -173,6 +174,16 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	}
 	p.PlannedAt = time.Time{}
 	p.PlannedAt, _ = due(e.task, *r, now, b.seed)
+}
+
+// settle gives a cool-down that began in the future, by a clock that was set
+// back since, its full length from now: a clock that was days ahead for a moment
+// must not keep a backend closed for days.
+func (r *ProviderRecord) settle(now time.Time) {
+	if by := r.CooledAt.Sub(now); by > 0 {
+		back(&r.CooldownUntil, by)
+		back(&r.CooledAt, by)
+	}
 }
 
 // settle moves into the present what a record of an earlier life says of the

@@ -22,7 +22,7 @@ type Memory struct {
 func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
 	now = b.see(now)
 	b.installs++
-	b.installGroups(groups, memory.Providers)
+	b.installGroups(now, groups, memory.Providers)
 	wanted := make(map[Key]bool, len(tasks))
 	b.dependents = make(map[string][]*entry, len(tasks))
 	for _, t := range tasks {
@@ -71,11 +71,12 @@ func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Mem
 
 // installGroups takes the groups over. Groups that are gone stay until their
 // tasks have left them.
-func (b *Board) installGroups(groups []Group, known map[string]ProviderRecord) {
+func (b *Board) installGroups(now time.Time, groups []Group, known map[string]ProviderRecord) {
 	for _, spec := range groups {
 		g := b.groups[spec.Name]
 		if g == nil {
 			g = &group{rec: known[spec.Name], place: -1, waiting: queue{less: moreUrgent}, unaware: true}
+			g.rec.settle(now)
 			b.groups[spec.Name] = g
 		}
 		if !slices.Equal(g.spec.Rates, spec.Rates) {

@@ -115,6 +115,8 @@ type ProviderRecord struct {
 	// CooldownUntil is the instant before which no credential of this provider
 	// calls it.
 	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
+	// CooledAt is when that was said, by the clock of then.
+	CooledAt time.Time `json:"cooled_at,omitzero"`
 	// Throttles counts the refusals since the last success.
 	Throttles int `json:"throttles,omitempty"`
 }

@@ -442,7 +442,7 @@ func (b *Board) cool(g *group, res Result) bool {
 			g.rec.Throttles++
 		}
 		if until.After(g.rec.CooldownUntil) {
-			g.rec.CooldownUntil = until
+			g.rec.CooldownUntil, g.rec.CooledAt = until, res.End
 		}
 	}
 	return g.rec != before
