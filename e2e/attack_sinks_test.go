@@ -85,7 +85,7 @@ func grow(path string, size int64) error {
 
 // hold opens a file and does something with it that lasts as long as the test.
 func hold(path string, do func(fd int) error) error {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
 	if err != nil {
 		return err
 	}
