@@ -54,7 +54,7 @@ func run(folder, mountpoint, trace string) error {
 	}
 	top := &node{LoopbackNode: fs.LoopbackNode{RootData: root}, disk: d}
 	root.RootNode = top
-	server, err := fs.Mount(mountpoint, top, &fs.Options{
+	_, err = fs.Mount(mountpoint, top, &fs.Options{
 		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faultfs", Name: "faultfs", AllowOther: true},
 	})
 	if err != nil {
@@ -70,11 +70,9 @@ func run(folder, mountpoint, trace string) error {
 		fmt.Println("ok")
 	}
 	d.heal()
-	if err := syscall.Unmount(mountpoint, syscall.MNT_DETACH); err != nil {
-		return err
-	}
-	server.Wait()
-	return nil
+	// Not waited for: a copy of the mount may live on in another namespace. The
+	// end of this process ends it everywhere.
+	return syscall.Unmount(mountpoint, syscall.MNT_DETACH)
 }
 
 // obey carries out one line.
