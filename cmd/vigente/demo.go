@@ -17,7 +17,7 @@ status page, the folder and what to try. Ctrl-C ends it and removes the folder.`
 		Example: "  vigente demo",
 		Args:    cobra.NoArgs,
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
-			ctx, stop := endingOnSignals(command.Context())
+			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
 			err := demo.Run(ctx, demo.Options{
 				Out: a.Stdout, Live: a.isTerminal(a.Stdout), Getenv: a.Getenv, UID: a.UID,

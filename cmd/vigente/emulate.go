@@ -35,7 +35,7 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: emulatedKinds(),
 		RunE: a.begin(func(command *cobra.Command, kinds []string) error {
-			ctx, stop := endingOnSignals(command.Context())
+			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
 			return a.emulate(ctx, kinds, listen, faults)
 		}),

@@ -9,8 +9,10 @@ import (
 )
 
 func main() {
+	early := catchEarly(os.Args[1:]) // first of all
 	os.Exit(Main(context.Background(), &Process{
-		Args: os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
+		early: early,
+		Args:  os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		open: openDaemon, check: checkConfig, harden: harden,
 	}))

@@ -26,6 +26,7 @@ type Process struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
+	early  chan os.Signal // a signal that came before the command did
 	open   func(daemon.Options) (service, error)
 	check  func(daemon.Options) (*config.Config, *refresh.Plan, error)
 	harden func() error

@@ -38,7 +38,7 @@ stderr.`,
 			}
 			// Before anything else: a signal must not meet its default action
 			// while the state is open.
-			ctx, stop := endingOnSignals(command.Context())
+			ctx, stop := endingOnSignals(command.Context(), a.early)
 			defer stop()
 			ignoreBrokenPipes()
 			hangups := listenForHangups()
