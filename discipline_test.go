@@ -36,6 +36,7 @@ var starters = map[string]string{
 	"daemon/doctor.go":          "the checks of one examination; its caller waits for them",
 	"daemon/sweep.go":           "one a folder; Run waits for them, but not for one that hangs",
 	"daemon/service.go":         "waits for readiness; its caller waits for it",
+	"daemon/simulate.go":        "plays parts of a plan that have nothing in common; its caller waits for them",
 	"daemon/watch/watch.go":     "the watcher; Close waits for it",
 	"cmd/vigente/signals.go":    "listens for SIGHUP; the returned function waits for it",
 	"cmd/vigente/emulate.go":    "a server for each emulator; the command waits for them",

@@ -4,15 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // Scenario is what happens to the machine and the backends of a simulation.
@@ -22,6 +22,8 @@ type Scenario struct {
 	Outages []Outage
 	// Suspended are the stretches during which the machine sleeps.
 	Suspended []refresh.Span
+	// Steps are what happens to the machine's clock, in any order.
+	Steps []refresh.Step
 	// Lives replace the life of a provider's tokens, by the provider's name.
 	Lives map[string]time.Duration
 }
@@ -51,6 +53,8 @@ type RehearsedProvider struct {
 	Calls int
 	// Busiest is the largest number of calls within one minute.
 	Busiest int
+	// Days counts the calls of each day of the simulation.
+	Days []int
 }
 
 // Lapsed reports whether any credential was ever out of force.
@@ -77,122 +81,73 @@ func Simulate(ctx context.Context, opt Options, s Scenario) (Rehearsal, error) {
 			return Rehearsal{}, fmt.Errorf("outage of provider %q: no such provider in the configuration", o.Provider)
 		}
 	}
-	stage := newStage(plan, s)
-	e := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: stage, Seed: 1})
-	e.Play(ctx, s.From, s.From) // sets the clock
-	e.Install(stage.plan, schedule.Memory{})
-	e.Play(ctx, s.From, s.From.Add(s.For), s.Suspended...)
-	return stage.rehearsal(), context.Cause(ctx)
+	return rehearse(ctx, plan, s)
 }
 
-// stage is the world of one simulation.
-type stage struct {
-	plan     *refresh.Plan
-	scenario Scenario
-	parts    map[string]*RehearsedCredential
-	expiries map[string]time.Time
-	calls    map[string][]time.Time
-}
-
-func newStage(plan *refresh.Plan, s Scenario) *stage {
-	st := &stage{scenario: s, parts: map[string]*RehearsedCredential{}, expiries: map[string]time.Time{}, calls: map[string][]time.Time{}}
-	st.plan = &refresh.Plan{Providers: plan.Providers}
-	for _, c := range plan.Credentials {
-		st.parts[c.Name] = &RehearsedCredential{Name: c.Name, Provider: c.Provider}
-		c.Source = &actor{stage: st, provider: c.Provider, source: c.Source}
-		st.plan.Credentials = append(st.plan.Credentials, c)
+// rehearse plays the plan. Parts of it that have no backend and no credential
+// in common cannot disturb each other, and are played side by side.
+func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, error) {
+	var parts []*stage
+	for _, part := range apart(plan) {
+		parts = append(parts, newStage(part, s))
 	}
-	return st
-}
-
-// actor answers in place of one credential's backend.
-type actor struct {
-	stage    *stage
-	provider string
-	source   credential.Provider
-	answers  int
-}
-
-// usualLife is taken for a kind that does not tell.
-const usualLife = time.Hour
-
-// Refresh implements credential.Provider.
-func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.Credential, error) {
-	a.stage.calls[a.provider] = append(a.stage.calls[a.provider], req.At)
-	for _, o := range a.stage.scenario.Outages {
-		if o.Provider == a.provider && o.Holds(req.At) {
-			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonNetwork, Message: "outage"}
-		}
+	var players sync.WaitGroup
+	next := make(chan *stage)
+	for range min(len(parts), runtime.GOMAXPROCS(0)) {
+		players.Go(func() {
+			for st := range next {
+				st.play(ctx)
+			}
+		})
 	}
-	a.answers++
-	c := credential.Credential{ExpiresAt: req.At.Add(usualLife)}
-	if r, ok := a.source.(credential.Rehearser); ok {
-		c = r.Rehearse(req)
+	for _, st := range parts {
+		next <- st
 	}
-	if life, ok := a.stage.scenario.Lives[a.provider]; ok {
-		c.ExpiresAt = req.At.Add(life)
-	}
-	c.Values = map[string]credential.Secret{"value": credential.NewSecret(fmt.Sprint(a.answers))}
-	return c, nil
-}
-
-// Observe implements refresh.Observer.
-func (st *stage) Observe(o refresh.Outcome) {
-	part := st.parts[o.Name]
-	if o.Kind != refresh.Obtain || part == nil {
-		return
-	}
-	if o.Result == schedule.Failed {
-		part.Failed++
-		return
-	}
-	part.Renewals++
-	if end, had := st.expiries[o.Name]; had && o.StartedAt.After(end) {
-		part.Lapses = append(part.Lapses, refresh.Span{From: end, To: o.StartedAt})
-	} else if !had && o.StartedAt.After(st.scenario.From) {
-		part.Lapses = append(part.Lapses, refresh.Span{From: st.scenario.From, To: o.StartedAt})
-	}
-	st.expiries[o.Name] = o.ExpiresAt
-}
-
-func (st *stage) rehearsal() Rehearsal {
+	close(next)
+	players.Wait()
 	var r Rehearsal
-	end := st.scenario.From.Add(st.scenario.For)
-	for name, part := range st.parts {
-		expiry, had := st.expiries[name]
-		if !had {
-			expiry = st.scenario.From
-		}
-		if expiry.Before(end) {
-			part.Lapses = append(part.Lapses, refresh.Span{From: expiry, To: end})
-		}
-		r.Credentials = append(r.Credentials, *part)
-	}
-	for _, p := range st.plan.Providers {
-		r.Providers = append(r.Providers, RehearsedProvider{p.Name, len(st.calls[p.Name]), busiest(st.calls[p.Name])})
+	for _, st := range parts {
+		st.tell(&r)
 	}
 	slices.SortFunc(r.Credentials, func(a, b RehearsedCredential) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(r.Providers, func(a, b RehearsedProvider) int { return cmp.Compare(a.Name, b.Name) })
-	return r
+	return r, context.Cause(ctx)
 }
 
-// busiest counts the most calls within any minute.
-func busiest(calls []time.Time) (most int) {
-	first := 0
-	for i, at := range calls {
-		for at.Sub(calls[first]) >= time.Minute {
-			first++
+// apart splits the plan into parts whose credentials share no provider and are
+// not made from each other.
+func apart(plan *refresh.Plan) []*refresh.Plan {
+	provider := map[string]string{}
+	leader := map[string]string{} // of providers that belong together
+	var lead func(name string) string
+	lead = func(name string) string {
+		if up, ok := leader[name]; ok && up != name {
+			return lead(up)
 		}
-		most = max(most, i-first+1)
+		return name
 	}
-	return most
+	for _, c := range plan.Credentials {
+		provider[c.Name] = c.Provider
+	}
+	for _, c := range plan.Credentials {
+		for _, need := range c.Needs {
+			leader[lead(provider[need])] = lead(c.Provider)
+		}
+	}
+	parts := map[string]*refresh.Plan{}
+	var out []*refresh.Plan
+	for _, p := range plan.Providers {
+		part := parts[lead(p.Name)]
+		if part == nil {
+			part = &refresh.Plan{}
+			parts[lead(p.Name)] = part
+			out = append(out, part)
+		}
+		part.Providers = append(part.Providers, p)
+	}
+	for _, c := range plan.Credentials {
+		part := parts[lead(c.Provider)]
+		part.Credentials = append(part.Credentials, c)
+	}
+	return out
 }
-
-// forgetful keeps nothing.
-type forgetful struct{}
-
-func (forgetful) Save(context.Context, schedule.Key, schedule.Record) error { return nil }
-func (forgetful) SaveProvider(context.Context, string, schedule.ProviderRecord) error {
-	return nil
-}
-func (forgetful) Delete(context.Context, schedule.Key) error { return nil }

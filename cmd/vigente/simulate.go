@@ -16,15 +16,15 @@ import (
 )
 
 func (a *app) simulateCommand() *cobra.Command {
-	var begin, length string
-	var outages, suspends, lives []string
+	var flags scenarioFlags
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run the configuration on a virtual clock: when would tokens have lapsed",
 		Long: `Run the user's own configuration through the real engine on a virtual clock, with
-outages of backends and a machine that sleeps, and print which credentials would
-have lapsed, when and for how long, and how many calls each backend would have
-seen. No backend is called and nothing is read or written but the configuration.
+outages of backends, a machine that sleeps and a clock that is set, and print
+which credentials would have lapsed, when and for how long, and how many calls
+each backend would have seen. No backend is called and nothing is read or written but the configuration.
 
 The simulation begins now (--from: at another instant), with every credential just obtained. START is a
 distance from there ("36h", "2d") or an instant ("2026-12-24T03:00:00-03:00").
@@ -33,11 +33,13 @@ taken; --life sets another.`,
 		Example: `  # a backend that is away for six hours in ten days
   vigente simulate --for 30d --outage vault=10d+6h
   # a notebook that sleeps at night, and tokens that live for ten minutes
-  vigente simulate --for 1d --suspend 8h+9h --life vault=10m`,
+  vigente simulate --for 1d --suspend 8h+9h --life vault=10m
+  # a clock that is set back by an hour after two days, and put right a day later
+  vigente simulate --step 2d-1h --step 3d+1h`,
 		Args: cobra.NoArgs,
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			scenario := daemon.Scenario{From: time.Now().Truncate(time.Second), Lives: map[string]time.Duration{}}
-			if err := readScenario(&scenario, begin, length, outages, suspends, lives); err != nil {
+			if err := flags.read(&scenario); err != nil {
 				return &exitError{exitUsage, []string{"vigente: " + err.Error()}}
 			}
 			r, err := daemon.Simulate(command.Context(), daemon.Options{
@@ -47,29 +49,41 @@ taken; --life sets another.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeRehearsalJSON(a.out, r, scenario)
+			}
 			writeRehearsal(a.out, r, scenario)
 			return nil
 		}),
 	}
-	command.Flags().StringVar(&begin, "from", "", "the instant at which the simulated time begins, in RFC 3339 (default now)")
-	command.Flags().StringVar(&length, "for", "30d", "how long the simulated time is")
-	command.Flags().StringArrayVar(&outages, "outage", nil, "provider=START+LENGTH: its backend does not answer (repeatable)")
-	command.Flags().StringArrayVar(&suspends, "suspend", nil, "START+LENGTH: the machine sleeps (repeatable)")
-	command.Flags().StringArrayVar(&lives, "life", nil, "provider=LENGTH: how long its tokens live (repeatable)")
+	f := command.Flags()
+	f.StringVar(&flags.begin, "from", "", "the instant at which the simulated time begins, in RFC 3339 (default now)")
+	f.StringVar(&flags.length, "for", "30d", "how long the simulated time is")
+	f.StringArrayVar(&flags.outages, "outage", nil, "provider=START+LENGTH: its backend does not answer (repeatable)")
+	f.StringArrayVar(&flags.suspends, "suspend", nil, "START+LENGTH: the machine sleeps (repeatable)")
+	f.StringArrayVar(&flags.steps, "step", nil, "START+LENGTH or START-LENGTH: the clock is set forward or back (repeatable)")
+	f.StringArrayVar(&flags.lives, "life", nil, "provider=LENGTH: how long its tokens live (repeatable)")
+	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return command
 }
 
-// readScenario reads the flags.
-func readScenario(s *daemon.Scenario, begin, length string, outages, suspends, lives []string) (err error) {
-	if begin != "" {
-		if s.From, err = time.Parse(time.RFC3339, begin); err != nil {
-			return fmt.Errorf("--from %q is no instant (expected e.g. 2026-12-24T03:00:00-03:00)", begin)
+// scenarioFlags are a scenario as it is typed.
+type scenarioFlags struct {
+	begin, length                   string
+	outages, suspends, steps, lives []string
+}
+
+// read reads the flags.
+func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
+	if f.begin != "" {
+		if s.From, err = time.Parse(time.RFC3339, f.begin); err != nil {
+			return fmt.Errorf("--from %q is no instant (expected e.g. 2026-12-24T03:00:00-03:00)", f.begin)
 		}
 	}
-	if s.For, err = schedule.ParseDuration(length); err != nil || s.For <= 0 {
-		return fmt.Errorf("--for %q is no length (expected e.g. 30d)", length)
+	if s.For, err = schedule.ParseDuration(f.length); err != nil || s.For <= 0 {
+		return fmt.Errorf("--for %q is no length (expected e.g. 30d)", f.length)
 	}
-	for _, text := range outages {
+	for _, text := range f.outages {
 		provider, span, ok := strings.Cut(text, "=")
 		at, err := readSpan(span, s.From)
 		if !ok || err != nil {
@@ -77,14 +91,21 @@ func readScenario(s *daemon.Scenario, begin, length string, outages, suspends, l
 		}
 		s.Outages = append(s.Outages, daemon.Outage{Provider: provider, Span: at})
 	}
-	for _, text := range suspends {
+	for _, text := range f.suspends {
 		at, err := readSpan(text, s.From)
 		if err != nil {
 			return fmt.Errorf("--suspend %q: expected START+LENGTH, e.g. 8h+9h", text)
 		}
 		s.Suspended = append(s.Suspended, at)
 	}
-	for _, text := range lives {
+	for _, text := range f.steps {
+		step, err := readStep(text, s.From)
+		if err != nil {
+			return fmt.Errorf("--step %q: expected START+LENGTH or START-LENGTH, e.g. 2d-1h", text)
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	for _, text := range f.lives {
 		provider, life, ok := strings.Cut(text, "=")
 		d, err := schedule.ParseDuration(life)
 		if !ok || err != nil || d <= 0 {
@@ -97,44 +118,35 @@ func readScenario(s *daemon.Scenario, begin, length string, outages, suspends, l
 
 // readSpan reads START+LENGTH.
 func readSpan(text string, from time.Time) (refresh.Span, error) {
-	i := strings.LastIndexByte(text, '+')
-	if i < 0 {
-		return refresh.Span{}, fmt.Errorf("no + in %q", text)
+	start, length, err := readDistance(text, "+", from)
+	if err == nil && length <= 0 {
+		err = fmt.Errorf("no length in %q", text)
 	}
-	length, err := schedule.ParseDuration(text[i+1:])
-	if err != nil {
-		return refresh.Span{}, err
-	}
-	start, err := time.Parse(time.RFC3339, text[:i])
-	if err != nil {
-		distance, err := schedule.ParseDuration(text[:i])
-		if err != nil {
-			return refresh.Span{}, err
-		}
-		start = from.Add(distance)
-	}
-	return refresh.Span{From: start, To: start.Add(length)}, nil
+	return refresh.Span{From: start, To: start.Add(length)}, err
 }
 
-// writeRehearsal prints what a simulation showed.
-func writeRehearsal(w *printer, r daemon.Rehearsal, s daemon.Scenario) {
-	w.printf("simulated %s to %s\n\n", s.From.UTC().Format(time.RFC3339), s.From.Add(s.For).UTC().Format(time.RFC3339))
-	good := 0
-	for _, c := range r.Credentials {
-		if len(c.Lapses) == 0 {
-			good++
-			continue
-		}
-		for _, lapse := range c.Lapses {
-			w.printf("LAPSED  %s for %s: %s to %s\n", c.Name, lapse.To.Sub(lapse.From).Round(time.Second),
-				lapse.From.UTC().Format(time.RFC3339), lapse.To.UTC().Format(time.RFC3339))
-		}
+// readStep reads START+LENGTH or START-LENGTH.
+func readStep(text string, from time.Time) (refresh.Step, error) {
+	at, by, err := readDistance(text, "+-", from)
+	return refresh.Step{At: at, By: by}, err
+}
+
+// readDistance reads an instant and a length that follows one of the signs.
+func readDistance(text, signs string, from time.Time) (start time.Time, length time.Duration, err error) {
+	i := strings.LastIndexAny(text, signs)
+	if i < 0 {
+		return start, 0, fmt.Errorf("no %s in %q", signs, text)
 	}
-	if good < len(r.Credentials) {
-		w.printf("\n")
+	if length, err = schedule.ParseDuration(text[i+1:]); err != nil {
+		return start, 0, err
 	}
-	w.printf("%d of %s never lapsed\n", good, count(len(r.Credentials), "credential"))
-	for _, p := range r.Providers {
-		w.printf("provider %s: %s, at most %d within a minute\n", p.Name, count(p.Calls, "call"), p.Busiest)
+	if text[i] == '-' {
+		length = -length
 	}
+	if start, err = time.Parse(time.RFC3339, text[:i]); err != nil {
+		var distance time.Duration
+		distance, err = schedule.ParseDuration(text[:i])
+		start = from.Add(distance)
+	}
+	return start, length, err
 }

@@ -122,10 +122,11 @@ func TestSuspendedPlaySleepsThroughAndWakesAfterwards(t *testing.T) {
 	b := living(time.Hour)
 	e := New(Options{Keeper: newKeeper(), Observer: &witness{}, Seed: 7})
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	e.clock = func() time.Time { return from }
-	e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
 	night := Span{From: from.Add(2 * time.Hour), To: from.Add(10 * time.Hour)}
-	e.Play(t.Context(), from, from.Add(12*time.Hour), night)
+	course := &Course{From: from, Until: from.Add(12 * time.Hour), Suspended: []Span{night}}
+	e.Begin(course)
+	e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
+	e.Play(t.Context(), course)
 	for _, at := range b.times() {
 		if night.Holds(at) {
 			t.Errorf("called at %s, asleep", at)

@@ -6,11 +6,8 @@ import "time"
 // board; readings of the two clocks are apart by far less.
 const leastStep = 10 * time.Millisecond
 
-// wall is the wall clock without its monotonic reading: lives are instants of
-// the world, and the monotonic clock stands still during suspend.
-func wall() time.Time { return time.Now().Round(0) }
-
-// wall reads the engine's clock without its monotonic reading.
+// wall reads the engine's clock without its monotonic reading: lives are
+// instants of the world, and the monotonic clock stands still during suspend.
 func (e *Engine) wall() time.Time { return e.clock().Round(0) }
 
 // now reads the clock for the conductor, and tells whoever counts by it when it
@@ -22,7 +19,7 @@ func (e *Engine) now() time.Time {
 	t := e.clock()
 	wall := t.Round(0)
 	if e.seen.IsZero() {
-		e.seen = t
+		e.mark(t)
 		return wall
 	}
 	// Without a monotonic reading, on a virtual clock, time never runs back.

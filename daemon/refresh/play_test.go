@@ -85,9 +85,10 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	w := &witness{}
 	e := New(Options{Keeper: newKeeper(), Observer: w, Seed: 7})
 	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where a bubble begins
-	e.clock = func() time.Time { return from }
+	course := &Course{From: from, Until: from.Add(span)}
+	e.Begin(course)
 	e.Install(world(), schedule.Memory{})
-	e.Play(t.Context(), from, from.Add(span))
+	e.Play(t.Context(), course)
 	play = trace(w, from)
 	if len(run) < 100 {
 		t.Fatalf("only %d attempts: the world is too quiet to compare", len(run))

@@ -64,6 +64,8 @@ type Engine struct {
 	// reading. Where it cannot, steady may say how much time really passed.
 	clock  func() time.Time
 	steady func() time.Duration
+	// within bounds a step of an attempt.
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 
 	// Owned by the conductor.
 	board    *schedule.Board
@@ -103,6 +105,7 @@ func New(opt Options) *Engine {
 	return &Engine{
 		opt:     opt,
 		clock:   time.Now,
+		within:  context.WithTimeout,
 		board:   schedule.New(opt.Seed),
 		plan:    &Plan{},
 		running: map[schedule.Key]*flight{},

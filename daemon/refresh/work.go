@@ -28,6 +28,7 @@ type job struct {
 	keeper Keeper
 	seed   uint64
 	clock  func() time.Time
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 }
 
 // finished is the end of an attempt.
@@ -49,8 +50,10 @@ type finished struct {
 
 // prepare gathers what the attempt needs from the conductor's state.
 func (e *Engine) prepare(s schedule.Start) job {
-	j := job{start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, after: e.unsaved.pending(s.Task.Key)}
-	j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
+	j := job{start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, within: e.within, after: e.unsaved.pending(s.Task.Key)}
+	if len(s.Task.Needs) > 0 {
+		j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
+	}
 	for _, name := range s.Task.Needs {
 		j.tokens[name], j.marks[name] = e.board.Token(name)
 	}
@@ -104,7 +107,7 @@ func (j job) end(ctx context.Context, res schedule.Result, r schedule.Record) fi
 }
 
 func (j job) save(ctx context.Context, r schedule.Record) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), durableDeadline)
+	ctx, cancel := j.within(context.WithoutCancel(ctx), durableDeadline)
 	defer cancel()
 	return j.keeper.Save(ctx, j.start.Task.Key, r)
 }
@@ -141,7 +144,7 @@ func (j job) obtain(ctx context.Context) finished {
 	}
 	at = j.clock() // floor and life count from the call, however long the disk took
 	failpoint.Hit("obtain intent saved")
-	call, cancel := context.WithTimeout(ctx, spec.Policy.Timeout)
+	call, cancel := j.within(ctx, spec.Policy.Timeout)
 	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Token, Inputs: j.tokens, Lost: r.Past.Open})
 	cancel()
 	failpoint.Hit("obtain answered")
@@ -202,7 +205,7 @@ func (j job) deliver(ctx context.Context) finished {
 		*j.left = raised
 	}
 	failpoint.Hit("deliver raised")
-	call, cancel := context.WithTimeout(ctx, deliverTimeout)
+	call, cancel := j.within(ctx, deliverTimeout)
 	changed, err := spec.Sink.Deliver(call, j.tokens)
 	cancel()
 	failpoint.Hit("deliver written")

@@ -78,14 +78,58 @@ func TestClockSetBackMovesALifeThatWasCountedHere(t *testing.T) {
 	r.expect("sink:s") // it may show the end
 }
 
-func TestAClockThatIsReadBackByItselfMovesNothing(t *testing.T) {
+func TestTheTimeOfTheBoardGoesBackByASetBackOnly(t *testing.T) {
+	b := New(7)
+	b.Due(after(10 * time.Second))
+	if got := b.see(after(5 * time.Second)); !got.Equal(after(10 * time.Second)) {
+		t.Errorf("it is %s", got.Sub(instant0))
+	}
+	b.SetBack(after(5*time.Second), 5*time.Second)
+	if got := b.see(after(6 * time.Second)); !got.Equal(after(6 * time.Second)) {
+		t.Errorf("set back, it is %s", got.Sub(instant0))
+	}
+}
+
+// TestSetBackReordersWhatWaits: one life moves with the clock, another one,
+// which a server named, does not.
+func TestSetBackReordersWhatWaits(t *testing.T) {
+	r := newRig(t, []Group{provider("p", 1)}, obtaining("counted"), obtaining("first"), obtaining("named"))
+	for r.due() != "" {
+		for key := range r.running {
+			switch name(key) {
+			case "counted":
+				r.end("counted", Result{Called: true, Token: counted(token("c", after(3*time.Hour)))})
+			case "named":
+				r.end("named", Result{Called: true, Token: token("n", after(150*time.Minute))})
+			case "first":
+				r.obtain("first", time.Hour)
+			}
+		}
+	}
+	r.pass(145 * time.Minute)
+	r.expect("first") // the others wait, "named" in front
+	r.setBack(time.Hour)
+	r.fails("first", credential.ReasonServer)
+	r.expect("counted")
+}
+
+// TestAnEndThatWasReadBeforeTheStep: the clock is set back between the end of
+// an attempt and its fold.
+func TestAnEndThatWasReadBeforeTheStep(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"))
 	r.expect("a")
-	r.obtain("a", time.Second)
-	r.pass(10 * time.Second)
-	r.Due(r.now)
-	r.Kick(r.now.Add(-5*time.Second), keyOf("a"))
-	r.nextAt("a", 30*time.Second, whyFloor)
+	s := r.running[keyOf("a")]
+	res := refused(after(0), credential.ReasonServer)
+	rec := Advance(s.Task, s.Record, res, 7)
+	r.setBack(time.Hour)
+	r.Fold(r.now, s, rec, res)
+	got := r.look("a")
+	if wait := got.At.Sub(r.now); wait != 30*time.Second {
+		t.Errorf("tried again after %s", wait)
+	}
+	if p := got.Record.Past; !p.FailingSince.Equal(r.now) || !p.Last.At.Equal(r.now) || !p.History[0].At.Equal(r.now) {
+		t.Errorf("failing since %s, last %s, in the history at %s", p.FailingSince.Sub(r.now), p.Last.At.Sub(r.now), p.History[0].At.Sub(r.now))
+	}
 }
 
 func TestClockSetBackDuringACall(t *testing.T) {
@@ -119,9 +163,6 @@ func TestClockSetBackDuringACall(t *testing.T) {
 				t.Errorf("tried again after %s", got)
 			}
 		}},
-		{"that had failed before", func(r *rig) Result {
-			return refused(time.Time{}, credential.ReasonServer)
-		}, func(t *testing.T, r *rig) {}},
 		{"that never was", func(*rig) Result {
 			res := refused(time.Time{}, credential.ReasonInternal)
 			res.Called = false
