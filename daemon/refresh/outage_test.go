@@ -28,7 +28,7 @@ func (b *backend) outage(from, to time.Time, fault credential.Fault) {
 func TestDaysOfOutageAreSpentAtTheSlowestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * time.Hour
-		begun := wall()
+		begun := time.Now().Round(0)
 		end := begun.Add(5 * day)
 		b := living(time.Hour)
 		b.outage(begun.Add(time.Minute), end, credential.Fault{Reason: credential.ReasonServer, Message: "503"})
@@ -80,7 +80,7 @@ const attempts = 8
 func TestThrottledFleetCallsLittleTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const fleet, length, atOnce = 300, 48 * time.Hour, 8
-		begun := wall()
+		begun := time.Now().Round(0)
 		end := begun.Add(length)
 		backends := map[string]*backend{}
 		for i := range fleet {
