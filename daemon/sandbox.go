@@ -88,7 +88,8 @@ func below(path, folder string) bool {
 // line that shows it again.
 func (s sandbox) hidden(path string) (line string, hidden bool) {
 	m := s.at(path)
-	covered := strings.Contains(m.root, "/systemd/inaccessible/")
+	// The folder that systemd lays over it; containers have it elsewhere.
+	covered := strings.HasSuffix(m.root, "/inaccessible/dir") || strings.HasSuffix(m.root, "/inaccessible/reg")
 	for _, home := range []string{"/home", "/root", "/run/user"} {
 		if m.point == home && (covered || m.root == "/" && m.readOnly) {
 			return "ProtectHome=no", true

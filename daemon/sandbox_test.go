@@ -17,7 +17,7 @@ import (
 const mountsOfUnit = `612 611 0:53 / / ro,relatime shared:1 - overlay vigente-box rw
 613 612 0:60 / /run rw,nosuid - tmpfs tmpfs rw
 614 612 0:60 /systemd/inaccessible/dir /home ro,nosuid - tmpfs tmpfs rw
-615 612 0:60 /systemd/inaccessible/dir /root ro,nosuid - tmpfs tmpfs rw
+615 612 0:60 /host/inaccessible/dir /root ro,nosuid - tmpfs tmpfs rw
 616 612 0:53 /tmp/systemd-private-1234-vigente.service-abc/tmp /tmp rw,nosuid - overlay vigente-box rw
 617 612 0:53 /srv/shop /srv/shop rw,relatime - overlay vigente-box rw
 618 612 0:53 /srv/a\040b /srv/a\040b rw,relatime - overlay vigente-box rw
@@ -39,6 +39,7 @@ func TestLinesForMounts(t *testing.T) {
 		{"/srv/a b/token", nil, false},
 		{"/srv/covered/token", nil, false}, // the later mount counts
 		{"/home/ana/token", []string{"ProtectHome=no", "ReadWritePaths=/home/ana"}, false},
+		{"/root/token", []string{"ProtectHome=no", "ReadWritePaths=/root"}, false},
 		{"/tmp/shop/token", []string{"PrivateTmp=no", "ReadWritePaths=/tmp/shop"}, true},
 	} {
 		if got := s.linesFor(c.path, "", "", unix.ENOENT); !slices.Equal(got, c.lines) {

@@ -49,7 +49,8 @@ func examineService(ctx context.Context, configFile string) ([]daemon.Finding, e
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		_, _ = systemctl(ctx, "stop", name+".service") // when the doctor was interrupted
+		_, _ = systemctl(ctx, "stop", name+".service")
+		_, _ = systemctl(ctx, "reset-failed", name+".service")
 		_ = os.Remove(unit)
 		_, _ = systemctl(ctx, "daemon-reload")
 	}()
@@ -120,6 +121,8 @@ WatchdogSec=0
 NotifyAccess=none
 TimeoutStartSec=2min
 SuccessExitStatus=1 3
+# Else systemd would forget the status before it is asked for it.
+RemainAfterExit=yes
 # The daemon that runs has its socket there.
 RuntimeDirectoryPreserve=yes
 StandardInput=null
@@ -194,8 +197,8 @@ func allowBackends(ctx context.Context, findings []daemon.Finding) {
 	for i := range findings {
 		f := &findings[i]
 		m := connecting.FindStringSubmatch(f.Detail)
-		if f.OK || m == nil {
-			continue
+		if f.OK || m == nil || strings.Contains(m[2], "refused") {
+			continue // who refuses was reached
 		}
 		host, _, err := net.SplitHostPort(m[1])
 		if err != nil {

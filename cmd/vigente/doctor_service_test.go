@@ -81,6 +81,7 @@ func TestAllowBackends(t *testing.T) {
 	findings := []daemon.Finding{
 		{Check: "provider a", Detail: "connect to 127.0.0.2:80: no connection in time (is a firewall in the way?)"},
 		{Check: "provider b", OK: true, Detail: "connect to 127.0.0.3:80: x"},
+		{Check: "provider c", Detail: "connect to 127.0.0.4:80: connection refused (is the server up, and the port right?)"},
 		{Check: "sink c", Detail: "write to x: y", Unit: []string{"A=b", "A=b"}},
 	}
 	allowBackends(t.Context(), findings)

@@ -41,6 +41,10 @@ in_box chmod 2775 /totvs/tss/bin/appserver
 in_box chmod 0660 /totvs/tss/bin/appserver/appserver.ini
 cp "$ini" "$box/before.ini"
 cp "$here/../examples/appserver-ini.conf" "$here/../examples/encrypted-credentials.conf" "$dropins/"
+# And a secret that only root can read.
+printf '[Service]\nLoadCredential=user-name:/etc/vigente/secrets/user-name\n' >"$dropins/credentials.conf"
+printf 'integracao\n' >"$etc/secrets/user-name"
+chmod 0600 "$etc/secrets/user-name"
 
 # A state key and a password that lie on the disk encrypted, as the example says.
 head -c 32 /dev/urandom >"$box/state-key"
@@ -48,10 +52,11 @@ in_box systemd-creds encrypt --with-key=host --name=state-key - /etc/vigente/sec
 printf 'a-client-secret' |
   in_box systemd-creds encrypt --with-key=host --name=ged-password - /etc/vigente/secrets/ged-password.cred 2>"$box/said"
 
-emulate() { # starts the emulated backends as a unit of their own
-  in_box systemd-run --quiet --unit=emulator --collect --property=SuccessExitStatus=143 \
-    /usr/bin/vigente emulate tss --listen 127.0.0.1:8079
-  within 10 in_box bash -c 'exec 3<>/dev/tcp/127.0.0.1/8079' 2>/dev/null
+emulate() { # emulate [UNIT ADDRESS]: starts the emulated backends as a unit of their own
+  local address=${2:-127.0.0.1}
+  in_box systemd-run --quiet --unit="${1:-emulator}" --collect --property=SuccessExitStatus=143 \
+    /usr/bin/vigente emulate tss --listen "$address:8079"
+  within 10 in_box bash -c "exec 3<>/dev/tcp/$address/8079" 2>/dev/null
 }
 settings() { # settings [MAX_AGE]
   cat <<TOML
@@ -62,6 +67,8 @@ min_interval = "1s"
 [providers.tss]
 type = "tss"
 url = "http://127.0.0.1:8079/rest/RestNewToken"
+username = { credential = "user-name" }
+password = { credential = "ged-password" }
 [credentials.loja]
 provider = "tss"
 cnpj = "53113791000122"
@@ -86,6 +93,7 @@ in_box systemctl daemon-reload
 check 'systemctl start returns' in_box systemctl start vigente
 check 'it is active' is ActiveState active
 check 'the status line counts' is StatusText '1 valid, 0 failing, 0 parked*'
+check 'systemctl status shows it' in_box bash -c 'systemctl status --no-pager vigente | grep -q "Status: \"1 valid"'
 check 'the token is in the INI already' valid_token
 check 'every other byte of the INI is as before' other_lines_intact
 check 'owner, group and mode of the INI' in_box bash -c '[[ $(stat -c %G:%a /totvs/tss/bin/appserver/appserver.ini) == totvs:660 ]]'
@@ -101,6 +109,8 @@ check 'vigente status finds it' in_box vigente status --check
 check 'the journal names the credential' journal 'loja'
 check 'the journal does not show the token' bash -c "! '$here/box.sh' run '$box' journalctl --no-pager --output=json | grep -q $(token)"
 check 'journal fields' in_box bash -c 'journalctl --no-pager --output=json --lines=1 _SYSTEMD_UNIT=vigente.service | grep -q "\"SYSLOG_IDENTIFIER\":\"vigente\""'
+check 'and the line as it was written' in_box bash -c 'journalctl --no-pager --output=json _SYSTEMD_UNIT=vigente.service | grep -q "\"PRIORITY\":\"6\".*\"MESSAGE\":\"{\|\"MESSAGE\":\"{.*\"PRIORITY\":\"6\""'
+check 'no error so far' bash -c "[[ -z \$('$here/box.sh' run '$box' journalctl --no-pager --quiet --priority=err --unit=vigente) ]]"
 check 'systemd gives its exposure as low' in_box systemd-analyze security --threshold=14 --no-pager vigente.service
 
 echo "-- reload"
@@ -114,6 +124,8 @@ check 'reload with a bad file' in_box systemctl reload vigente
 check 'the old configuration runs on' within 5 is ActiveState active
 check 'vigente reload ends with 1' bash -c "'$here/box.sh' run '$box' vigente reload; [[ \$? == 1 ]]"
 check 'the journal says why' journal 'nonsense'
+check 'among its errors' in_box bash -c 'journalctl --no-pager --priority=err --unit=vigente | grep -q nonsense'
+check 'the status line says so' within 8 is StatusText '1 valid, *; the configuration on disk has errors, see vigente status'
 check 'the token is untouched' unchanged "$first"
 settings | configure
 check 'vigente reload ends with 0' in_box vigente reload
@@ -155,6 +167,118 @@ rm "$dropins/chown.conf"
 in_box systemctl daemon-reload
 settings | configure
 check 'restart without it' in_box systemctl restart vigente
+
+echo "-- what the doctor finds in the sandbox"
+rehearsal() { cat >"$etc/rehearsal.toml"; }
+doctor() { in_box vigente doctor --service --config /etc/vigente/rehearsal.toml; }
+finds() { grep -qF -- "$1" "$box/doctor" || { echo "the doctor did not say: $1"; cat "$box/doctor"; return 1; }; }
+check 'a second emulator runs' emulate far 127.0.0.9
+in_box groupadd team
+in_box install -d -o root -g team -m 2770 /srv/team
+in_box install -d -o vigente /srv/shut /tmp/shop
+in_box useradd --create-home ana
+in_box chown vigente /home/ana
+in_box install -m 4755 /bin/true /usr/local/bin/sudo
+cp "$here/../examples/network.conf" "$dropins/"
+sed -i 's/^IPAddressAllow=localhost/IPAddressAllow=127.0.0.1/' "$dropins/network.conf"
+in_box systemctl daemon-reload
+{ settings; cat <<'TOML'
+[providers.far]
+type = "tss"
+url = "http://127.0.0.9:8079/rest/RestNewToken"
+timeout = "3s"
+[credentials.far]
+provider = "far"
+cnpj = "11222333000181"
+tipopessoa = 2
+ie = "111010945111"
+uf = "SP"
+[sinks.shut]
+type = "file"
+path = "/srv/shut/token"
+content = "${loja.token}"
+[sinks.team]
+type = "file"
+path = "/srv/team/token"
+content = "${loja.token}"
+group = "team"
+[sinks.home]
+type = "file"
+path = "/home/ana/token"
+content = "${loja.token}"
+[sinks.tmp]
+type = "file"
+path = "/tmp/shop/token"
+content = "${loja.token}"
+[sinks.sudo]
+type = "file"
+path = "/srv/shut/sudo"
+content = "${loja.token}"
+on_change = { command = ["/usr/local/bin/sudo", "true"] }
+[sinks.gone]
+type = "file"
+path = "/srv/shut/gone"
+content = "${loja.token}"
+on_change = { command = ["/usr/local/bin/gone"] }
+TOML
+} | rehearsal
+status=0
+doctor >"$box/doctor" 2>&1 || status=$?
+check 'the doctor ends with 1' same "$status" 1
+check 'it names the sinks, hooks and backends' finds 'would fail: sink shut, sink team, sink home, sink tmp, sink sudo, hook sudo, sink gone, hook gone, provider far'
+check 'and nothing else' finds 'ok    sink till'
+check 'the folder that is closed' finds 'ReadWritePaths=/srv/shut'
+check 'the group that is missing' finds 'SupplementaryGroups=team'
+check 'the home that is hidden' finds 'ProtectHome=no'
+check 'the folder that nobody else would see' finds 'PrivateTmp=no'
+check 'the address that is kept away' finds 'IPAddressAllow=127.0.0.9'
+check 'the hook that gains nothing' finds 'NoNewPrivileges=yes'
+check 'the hook that is not there' finds '/usr/local/bin/gone: not found'
+sed -n '/^\[Service\]$/,$p' "$box/doctor" | grep -v '^vigente:' >"$dropins/from-the-doctor.conf"
+sed '/^\[sinks.sudo\]/,$d' "$etc/rehearsal.toml" >"$etc/rehearsal.new"
+mv "$etc/rehearsal.new" "$etc/rehearsal.toml"
+in_box systemctl daemon-reload
+check 'with the lines that it printed it is content' doctor
+{ settings; cat <<'TOML'
+[sinks.owned]
+type = "file"
+path = "/srv/shut/owned"
+content = "${loja.token}"
+owner = "totvs"
+TOML
+} | rehearsal
+doctor >"$box/doctor" 2>&1 || true
+check 'the owner that may not be set' finds 'AmbientCapabilities=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE'
+printf 'a-secret' >"$etc/secrets/closed"
+chmod 0600 "$etc/secrets/closed"
+settings | sed 's/credential = "ged-password"/file = "secrets\/closed"/' | rehearsal
+status=0
+doctor >"$box/doctor" 2>&1 || status=$?
+check 'a secret that it may not read ends it with 3' same "$status" 3
+check 'and is named' finds /etc/vigente/secrets/closed
+printf '[Service]\nReadWritePaths=/not/there\n' >"$dropins/from-the-doctor.conf"
+in_box systemctl daemon-reload
+doctor >"$box/doctor" 2>&1 || true
+check 'a sandbox that cannot be made is explained' finds 'a path of ReadWritePaths='
+rm "$dropins/from-the-doctor.conf" "$dropins/network.conf" "$etc/rehearsal.toml"
+in_box systemctl daemon-reload
+check 'the doctor left nothing' in_box bash -c '! ls -d /run/vigente-doctor* /run/systemd/system/vigente-doctor* 2>/dev/null'
+check 'the daemon was not disturbed' in_box vigente status --check
+
+echo "-- a user that exists only while it runs"
+cp "$here/../examples/dynamic-user.conf" "$dropins/"
+in_box systemctl daemon-reload
+check 'restart with the example' in_box systemctl restart vigente
+check 'it runs as that user' in_box bash -c '[[ $(ps -o user= -p "$(systemctl show --property=MainPID --value vigente)") != vigente ]]'
+check 'its state came along' in_box test -e /var/lib/private/vigente/state.db
+check 'the group may ask it' in_box vigente status --check
+check 'the doctor is content' in_box vigente doctor --service
+check 'the token is untouched' unchanged "$first"
+rm "$dropins/dynamic-user.conf"
+in_box systemctl daemon-reload
+check 'restart without it' in_box systemctl restart vigente
+check 'its state came back' in_box bash -c '[[ -e /var/lib/vigente/state.db && ! -L /var/lib/vigente ]]'
+check 'the token is still untouched' unchanged "$first"
 
 echo "-- watchdog, kill"
 mkdir -p "$files/run/systemd/system/vigente.service.d"

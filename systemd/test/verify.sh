@@ -28,6 +28,7 @@ check 'the unit' 14
 check 'with an AppServer INI' 14 appserver-ini.conf
 check 'with encrypted credentials' 14 encrypted-credentials.conf
 check 'with a narrow network' 14 network.conf
+check 'with a dynamic user' 14 dynamic-user.conf
 check 'with owners' 30 chown.conf
 check 'with heavier hooks' 20 hooks.conf
 exit "$failed"
