@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +54,11 @@ func (d *Daemon) Sign(ctx context.Context, name, method, url string, form map[st
 	}
 	signer, ok := spec.Source.(credential.Signer)
 	if !ok {
-		return credential.Secret{}, errors.New("credential " + name + " signs nothing (expected one of a provider with auth = \"oauth1\")")
+		return credential.Secret{}, &control.MisuseError{Err: fmt.Errorf("credential %s signs nothing (expected one of a provider with auth = \"oauth1\")", name)}
 	}
-	return signer.Sign(method, url, form, time.Now())
+	value, err := signer.Sign(method, url, form, time.Now())
+	if err != nil {
+		return credential.Secret{}, &control.MisuseError{Err: err} // its secrets are there, so it is the request
+	}
+	return value, nil
 }

@@ -108,7 +108,8 @@ func TestExitCodes(t *testing.T) {
 		{"sign loja GET http://a/ --form x", good, nil, 2, `--form "x" has no key`},
 		{"sign nada GET http://a/", good, nil, 2, "nada"},
 		{"sign loja GET http://a/", nil, nil, 4, ""},
-		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: errors.New("signs nothing")}, nil, 1, "vigente: signs nothing"},
+		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: errors.New("no value yet")}, nil, 1, "vigente: no value yet"},
+		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: &control.MisuseError{Err: errors.New("signs nothing")}}, nil, 2, "vigente: signs nothing\n"},
 
 		{"emulate", nil, nil, 2, ""},
 		{"emulate nonsense", nil, nil, 2, `"nonsense"`},

@@ -62,7 +62,7 @@ func (a *app) report(command *cobra.Command, err error) int {
 // exitOf returns the exit code of a refused request.
 func exitOf(code control.Code) int {
 	switch code {
-	case control.CodeUnknown:
+	case control.CodeUnknown, control.CodeMisuse:
 		return exitUsage
 	case control.CodeSilent:
 		return exitUnreachable

@@ -26,6 +26,16 @@ import (
 // by a name that does not exist, such as a field.
 var ErrUnknown = errors.New("unknown")
 
+// MisuseError is a Backend's error about a request that can never be met, such
+// as signing with a credential that signs nothing.
+type MisuseError struct{ Err error }
+
+// Error returns the cause.
+func (e *MisuseError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *MisuseError) Unwrap() error { return e.Err }
+
 // Backend is the daemon, as far as the socket needs it.
 type Backend interface {
 	View(ctx context.Context) (refresh.View, error)
@@ -45,7 +55,8 @@ type Backend interface {
 	// kind for the empty name. It wraps ErrUnknown for a field that is none.
 	Show(ctx context.Context, name, field string) (credential.Secret, error)
 	// Sign returns the Authorization header of one request, signed with a
-	// credential that exists.
+	// credential that exists. It returns a *MisuseError when the
+	// credential signs nothing, or not such a request.
 	Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error)
 }
 
@@ -209,9 +220,12 @@ func (h handler) exists(w http.ResponseWriter, r *http.Request, name string) boo
 }
 
 func answerValue(w http.ResponseWriter, value credential.Secret, err error) {
+	_, misuse := errors.AsType[*MisuseError](err)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		refuse(w, Problem{Code: CodeUnknown, Message: err.Error()})
+	case misuse:
+		refuse(w, Problem{Code: CodeMisuse, Message: err.Error()})
 	case err != nil:
 		refuse(w, Problem{Code: CodeFailed, Message: err.Error()})
 	default:

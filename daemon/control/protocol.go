@@ -80,6 +80,7 @@ const (
 	CodeDenied     Code = "denied"      // the peer may only look
 	CodeSilent     Code = "silent"      // the engine does not answer
 	CodeFailed     Code = "failed"      // it was tried and failed
+	CodeMisuse     Code = "misuse"      // it can never be done
 	CodeBadRequest Code = "bad_request" // the request is none
 )
 
@@ -106,7 +107,7 @@ func (p *Problem) httpStatus() int {
 		return http.StatusForbidden
 	case CodeSilent:
 		return http.StatusServiceUnavailable
-	case CodeFailed:
+	case CodeFailed, CodeMisuse:
 		return http.StatusUnprocessableEntity
 	case CodeBadRequest:
 	}

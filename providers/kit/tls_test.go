@@ -154,6 +154,7 @@ func TestTLS(t *testing.T) {
 	expired := issue(t, &ca, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	early := issue(t, &ca, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
 	notServer := issue(t, &ca, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })
+	oldStyle := issue(t, &ca, func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, nil; c.Subject.CommonName = "tss.example" })
 	client := issue(t, &ca, nil)
 	caFile := `ca_file = "` + write(t, "ca.pem", ca.pem()) + `"`
 	otherCAFile := `ca_file = "` + write(t, "other.pem", otherCA.pem()) + `"`
@@ -178,6 +179,7 @@ func TestTLS(t *testing.T) {
 		{"system authorities", show(leaf), "https://tss.example/", "", "authority unknown here"},
 		{"another authority", show(leaf), "https://tss.example/", otherCAFile, "tls.ca_file"},
 		{"another name", show(leaf), "https://10.1.2.3/", caFile, "tls.server_name"},
+		{"only a Common Name", show(oldStyle), "https://tss.example/", caFile, "Subject Alternative Name; until then set tls.pin_sha256 to sha256//"},
 		{"name given", show(leaf), "https://10.1.2.3/", caFile + "\n" + `server_name = "tss.example"`, ""},
 		{"wrong name given", show(leaf), "https://tss.example/", caFile + "\n" + `server_name = "a.example"`, "tls.server_name"},
 		{"expired", show(expired), "https://tss.example/", caFile, "expired"},
