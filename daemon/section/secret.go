@@ -3,6 +3,7 @@ package section
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,12 +157,20 @@ func (s *Section) place(r reference) *entry {
 	return e
 }
 
-// fetch reads the secret that the one key of a reference names.
+// variableName is what a variable of the environment is called (POSIX, 8.1).
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// fetch reads the secret that the one key of a reference names. What cannot be
+// a name is not repeated: it may be the secret itself.
 func (s *Section) fetch(r reference, e *entry) credential.Secret {
 	var path string
 	name, at := e.node.text, s.child(r.key, e.key)
 	switch e.key {
 	case "env":
+		if !variableName.MatchString(name) {
+			s.record(e.line, at, "is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)")
+			return credential.Secret{}
+		}
 		text := s.reader.opt.Getenv(name)
 		if text == "" {
 			s.record(e.line, at, "environment variable %s is not set or empty (expected the secret: set it where vigente is started)", quote(name))
@@ -169,7 +178,7 @@ func (s *Section) fetch(r reference, e *entry) credential.Secret {
 		return credential.NewSecret(text)
 	case "credential":
 		if !plainName.MatchString(name) || name == "." || name == ".." {
-			s.record(e.line, at, "%s is no name of a credential (expected the name given to LoadCredential=)", quote(name))
+			s.record(e.line, at, "is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)")
 			return credential.Secret{}
 		}
 		path = s.reader.credentialPath(name)
