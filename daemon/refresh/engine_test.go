@@ -995,3 +995,24 @@ func TestHookThatIsAddedWaitsForTheNextChange(t *testing.T) {
 		}
 	})
 }
+
+// A crowd whose records cannot be saved does not put off the next try.
+func TestUnsavedCrowdWaitsNoLongerThanOne(t *testing.T) {
+	var u unsaved
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for i := range 1000 {
+		u.keep(schedule.Key{Name: fmt.Sprint(i)}, schedule.Record{}, now, errors.New("no space"))
+	}
+	if got := u.retryAt.Sub(now); got != firstSaveRetry || u.failures != 1 {
+		t.Errorf("after %d failures the next try comes after %s, want %s", u.failures, got, firstSaveRetry)
+	}
+	now = u.retryAt
+	u.keep(schedule.Key{Name: "0"}, schedule.Record{}, now, errors.New("no space"))
+	if got := u.retryAt.Sub(now); got != 2*firstSaveRetry {
+		t.Errorf("the second wait is %s, want %s", got, 2*firstSaveRetry)
+	}
+	u.durable(schedule.Key{Name: "0"})
+	if now.Before(u.retryAt) || u.failing == "" {
+		t.Errorf("saving works again, and the others wait until %s", u.retryAt)
+	}
+}

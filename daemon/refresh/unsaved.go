@@ -53,15 +53,23 @@ func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
 	u.records[key] = r
 }
 
+// fail notes that saving failed. A crowd of records that fail while the next
+// try is waited for says no more than one of them, and puts it off no further.
 func (u *unsaved) fail(now time.Time, err error) {
+	waiting := u.failing != "" && now.Before(u.retryAt)
 	u.failing = saveCause(err)
+	if waiting {
+		return
+	}
 	u.failures++
 	u.retryAt = now.Add(min(firstSaveRetry<<min(u.failures-1, 10), lastSaveRetry))
 }
 
-// durable notes that a newer record of the key was saved.
+// durable notes that a newer record of the key was saved. What else is unsaved
+// need not wait any longer.
 func (u *unsaved) durable(key schedule.Key) {
 	delete(u.records, key)
+	u.retryAt = time.Time{}
 	if u.empty() && !u.busy {
 		u.failing, u.failures = "", 0
 	}
