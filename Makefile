@@ -5,6 +5,7 @@
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test .
 test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
+reference: ; go test ./daemon -run TestReference -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente

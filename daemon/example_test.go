@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,11 +37,15 @@ func openExample(t testing.TB, text string) (*config.Config, *refresh.Plan, []se
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	certificate := selfSigned(t)
+	certificate, err := exampleCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg, _ := config.Load(path, config.Options{
 		Getenv: func(name string) string {
 			return map[string]string{"HOME": "/home/u", "CREDENTIALS_DIRECTORY": "/run/credentials"}[name]
 		},
+		CheckWeb: func(string) error { return nil },
 		ReadFile: func(path string) ([]byte, error) {
 			switch filepath.Ext(path) {
 			case ".p12", ".pem":
@@ -64,26 +69,27 @@ func openExample(t testing.TB, text string) (*config.Config, *refresh.Plan, []se
 	return cfg, plan, faults
 }
 
-// selfSigned returns a certificate and its key in one PEM file.
-func selfSigned(t testing.TB) []byte {
-	t.Helper()
+// exampleCertificate is a certificate and its key in one PEM file.
+var exampleCertificate = sync.OnceValues(selfSigned)
+
+func selfSigned() ([]byte, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	return slices.Concat(
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-	)
+	), nil
 }
 
 func readExample(t testing.TB) string {

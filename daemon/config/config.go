@@ -58,6 +58,9 @@ type Options struct {
 	// ReadFile reads a secret or a certificate whole; a bounded read of a
 	// regular file when nil.
 	ReadFile func(path string) ([]byte, error)
+	// CheckWeb judges a web configuration together with the certificates it
+	// names; that of the exporters' library when nil.
+	CheckWeb func(path string) error
 	// Given are the sources where somebody else has read them already: the main
 	// file and all that it includes, in the order of Config.Sources. The files
 	// themselves are left alone then.

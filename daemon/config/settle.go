@@ -103,20 +103,24 @@ func (l *loader) settleDaemon(s *section.Section) {
 		d.ControlSocket = DefaultSocket(d.StateDir, l.opt)
 	}
 	d.Listen = section.Value(s, "listen", defaultListen, `host and port in quotes, such as "127.0.0.1:9847", or "" for none`, parseListen)
-	webConfig(s, d)
+	l.webConfig(s)
 	l.stateKey(s)
 	l.settled(s)
 }
 
 // webConfig checks the file that guards the listener together with the
 // certificates it names, so that a bad one is refused before anybody connects.
-func webConfig(s *section.Section, d *Daemon) {
+func (l *loader) webConfig(s *section.Section) {
 	const key = "web_config"
+	d, check := &l.config.Daemon, l.opt.CheckWeb
+	if check == nil {
+		check = web.Validate
+	}
 	if s.File(key) == nil {
 		return
 	}
 	d.WebConfig = s.FilePath(key)
-	if err := web.Validate(d.WebConfig); err != nil {
+	if err := check(d.WebConfig); err != nil {
 		s.Faultf(key, "%q cannot be used: %s (expected the web configuration of Prometheus exporters: tls_server_config, basic_auth_users)", d.WebConfig, strings.TrimSpace(err.Error()))
 	}
 	if d.Listen == "" {

@@ -40,7 +40,7 @@ func (s *Section) Text(key, fallback string) string {
 // Required returns a string that is there and not blank; anything else is a
 // fault and gives the empty string.
 func (s *Section) Required(key string) string {
-	s.describe(key, Key{Form: FormText, Required: true})
+	s.describe(key, Key{Form: FormText})
 	if s.ask(key) == nil {
 		s.Faultf(key, "is missing (expected a string)")
 		return ""

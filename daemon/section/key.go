@@ -36,7 +36,6 @@ type Key struct {
 	// nothing.
 	Fallback string
 	Choices  []string // of FormChoice
-	Required bool
 }
 
 // Described returns the keys that were asked for so far, in the order of

@@ -41,7 +41,7 @@ func (s *Section) RawSecret(key string) credential.Secret {
 
 // RequiredSecret is Secret for a key that must be there.
 func (s *Section) RequiredSecret(key string) credential.Secret {
-	s.describe(key, Key{Form: FormSecret, Required: true})
+	s.describe(key, Key{Form: FormSecret})
 	if s.ask(key) == nil {
 		s.Faultf(key, "is missing (expected a reference to the secret: %s)", referenceForm)
 		return credential.Secret{}
