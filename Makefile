@@ -1,6 +1,6 @@
 # One-line targets. .ci/run does more than check and test on a bare machine; fuzz,
-# bench and kills are long.
-.PHONY: check test fuzz bench kills build package
+# bench, kills and worlds are long.
+.PHONY: check test fuzz bench kills worlds build package
 
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test .
 test:    ; go test -race ./...
@@ -8,5 +8,6 @@ fuzz:    ; .ci/fuzz $(or $(TIME),5m)
 reference: ; go test ./daemon -run TestReference -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e
+worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/refresh
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente
 package: ; systemd/package $(or $(VERSION),0.0.0)
