@@ -32,6 +32,7 @@ var clockReaders = map[string]string{
 var starters = map[string]string{
 	"daemon/refresh/refresh.go": "the workers; the conductor waits for them",
 	"daemon/refresh/unsaved.go": "the writer of what could not be saved; the conductor waits for it",
+	"daemon/refresh/crew.go":    "starts the work of the two above",
 	"daemon/daemon.go":          "the servers; Run waits for them",
 	"daemon/doctor.go":          "the checks of one examination; its caller waits for them",
 	"daemon/sweep.go":           "one a folder; Run waits for them, but not for one that hangs",
