@@ -1,0 +1,168 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// meddle runs an act of another user again and again until stop is closed. It
+// sees what bears our temporary names at that moment.
+func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, act func(temporary string)) {
+	t.Helper()
+	wg.Go(func() {
+		as(t, nobody, nobody, func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				names, _ := os.ReadDir(dir)
+				for _, n := range names {
+					if isTemporary(n.Name()) {
+						act(filepath.Join(dir, n.Name()))
+					}
+				}
+			}
+		})
+	})
+}
+
+// Whatever the owner of the folder does to our temporary files while we work,
+// nothing outside is written or given away, and what we write cannot be read
+// before it has its name. Once it has it, the owner of a folder decides what
+// lies there: that one could have put a readable file in its place beforehand.
+func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
+	needRoot(t)
+	for name, act := range map[string]func(outside, temporary string){
+		"takes it away": func(_, x string) { _ = os.Remove(x) },
+		"renames it":    func(_, x string) { _ = os.Rename(x, x+".stolen") },
+		"puts a link in its place": func(outside, x string) {
+			_ = os.Symlink(outside, x+".lure")
+			_ = os.Rename(x+".lure", x)
+		},
+		"puts a hard link in its place": func(_, x string) {
+			own := filepath.Join(filepath.Dir(x), "own")
+			_ = os.Link(own, x+".lure")
+			_ = os.Rename(x+".lure", x)
+		},
+		"puts a folder in its place": func(_, x string) {
+			_ = os.Rename(x, x+".stolen")
+			_ = os.Mkdir(x, 0o777)
+		},
+		"puts it in the file's place": func(_, x string) { _ = os.Rename(x, filepath.Join(filepath.Dir(x), "f")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			outside := filepath.Join(t.TempDir(), "outside")
+			put(t, outside, "outside", 0o600)
+			base := memory(t)
+			chmod(t, base, 0o755)
+			dir := filepath.Join(base, "dir")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			own(t, dir, nobody, nobody)
+			path := filepath.Join(dir, "f")
+			put(t, filepath.Join(dir, "own"), "theirs", 0o644)
+			own(t, filepath.Join(dir, "own"), nobody, nobody)
+			var wg sync.WaitGroup
+			stop := make(chan struct{})
+			read := make(chan string, 1)
+			spy := func(x string) {
+				if data, err := os.ReadFile(x); err == nil && strings.Contains(string(data), "secret") {
+					select {
+					case read <- x:
+					default:
+					}
+				}
+			}
+			meddle(t, &wg, stop, dir, func(x string) { act(outside, x) })
+			if !strings.Contains(name, "hard link") { // which makes the file that one's own, and readable
+				meddle(t, &wg, stop, dir, func(x string) { spy(x); spy(x + ".stolen"); spy(path) })
+			}
+			written := 0
+			for i := range 700 {
+				got, err := Replace(t.Context(), path, Options{Create: true, Owner: "0", Group: "0", Backup: i%2 == 0}, to(fmt.Sprintf("secret %d\n", i)))
+				if err == nil && got.Changed {
+					written++
+				}
+				if _, ok := errors.AsType[*Error](err); err != nil && !ok {
+					t.Fatalf("round %d: %v", i, err)
+				}
+			}
+			close(stop)
+			wg.Wait()
+			select {
+			case x := <-read:
+				t.Errorf("the content could be read in %s", filepath.Base(x))
+			default:
+			}
+			if got := get(t, outside); got != "outside" {
+				t.Errorf("the file outside holds %q", got)
+			}
+			if st := stat(t, outside); st.Uid != 0 || st.Mode&0o777 != 0o600 {
+				t.Errorf("the file outside has owner %d and mode %o", st.Uid, st.Mode&0o777)
+			}
+			t.Logf("%d of 700 writes got through", written)
+		})
+	}
+}
+
+// In a folder of ours that everybody may look into, nobody reads a file that is
+// not for all, at no moment of thousands of writes: not the file, not the
+// temporary one, not the backup.
+func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
+	needRoot(t)
+	dir := memory(t)
+	chmod(t, dir, 0o755)
+	path := filepath.Join(dir, "f")
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	var mu sync.Mutex
+	looks, seen := 0, map[string]bool{}
+	wg.Go(func() {
+		as(t, nobody, nobody, func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				names, _ := os.ReadDir(dir)
+				for _, n := range names {
+					fd, err := unix.Open(filepath.Join(dir, n.Name()), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+					mu.Lock()
+					if looks++; err == nil {
+						seen[n.Name()] = true
+						_ = unix.Close(fd)
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	})
+	// A loose umask must not matter.
+	defer unix.Umask(unix.Umask(0))
+	for i := range 3000 {
+		opt := Options{Create: true, Mode: 0o640, Owner: "0", Group: []string{"0", "1234"}[i%2], Backup: i%3 == 0}
+		if i%5 == 0 {
+			_ = os.Remove(path)
+		}
+		if _, err := Replace(t.Context(), path, opt, to(fmt.Sprint("secret ", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if len(seen) > 0 || looks == 0 {
+		t.Errorf("another user could open %v in %d looks", seen, looks)
+	}
+	t.Logf("%d looks during 3000 writes", looks)
+}
