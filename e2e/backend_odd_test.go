@@ -103,12 +103,7 @@ func TestOddAnswersAreReadForWhatTheySay(t *testing.T) {
 				t.Errorf("%s expires at %s, %s off", d.name, c.ExpiresAt, off)
 			}
 		}
-		calls := append(b.of("a", true), b.of("a", false)...)
-		for i := 1; i < len(calls); i++ {
-			if gap := calls[i].Sub(calls[i-1]); gap < dayFloor-250*time.Millisecond {
-				t.Errorf("%s: called again after %s, the floor is %s", d.name, gap, dayFloor)
-			}
-		}
+		checkFloor(t, d.name, append(b.of("a", true), b.of("a", false)...))
 	}
 	_, metrics := w.get("/metrics")
 	for name, want := range map[string]float64{"clock-ahead": 3600, "clock-behind": -3600} {

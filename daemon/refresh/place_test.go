@@ -12,8 +12,10 @@ import (
 
 func TestFailureSaysWhereTheKeysStandThatItNames(t *testing.T) {
 	places := []Place{
-		{"providers.v", "client_id", "c.toml:7"}, {"providers.v", "client_secret", "/etc/v/secret"},
-		{"providers.v", "certificate.file", "/etc/v/own.p12"}, {"credentials.a", "author.certificate.file", "/etc/v/author.p12"},
+		{"providers.v", "client_id", "c.toml:7"},
+		{"providers.v", "client_secret", "/etc/v/secret"},
+		{"providers.v", "certificate.file", "/etc/v/own.p12"},
+		{"credentials.a", "author.certificate.file", "/etc/v/author.p12"},
 	}
 	for _, c := range []struct {
 		keys []string
