@@ -129,27 +129,6 @@ func New(opt Options) (*Daemon, error) {
 	return d, nil
 }
 
-// Check loads the configuration as New does, without opening the state, and
-// returns it with what it amounts to.
-func Check(opt Options) (*config.Config, *refresh.Plan, error) {
-	d := &Daemon{opt: opt, log: zap.NewNop()}
-	cfg, plan, _, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
-	return cfg, plan, err
-}
-
-// CheckText checks a configuration that is not written yet, as if it stood at
-// opt.ConfigPath, which is absolute. What it refers to is read by read.
-func CheckText(opt Options, text string, read func(path string) ([]byte, error)) []section.Fault {
-	d := &Daemon{opt: opt, log: zap.NewNop()}
-	_, _, _, err := d.loadWith(config.Options{
-		Getenv: opt.Getenv, UID: opt.UID, ReadFile: read, Given: []config.Source{{Name: opt.ConfigPath, Text: []byte(text)}},
-	})
-	if broken, ok := errors.AsType[*ConfigError](err); ok {
-		return broken.Faults
-	}
-	return nil
-}
-
 // observers tells an outcome to several.
 type observers []refresh.Observer
 

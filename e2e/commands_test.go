@@ -61,3 +61,39 @@ func TestSimulateShowsLapsesOfTheUsersOwnConfiguration(t *testing.T) {
 		t.Errorf("a wrong flag exits %d with %q", code, errs)
 	}
 }
+
+func TestCheckWarnsOfWhatIsAllowedAndMayFail(t *testing.T) {
+	t.Parallel()
+	w := furnish(t, tss.New(tss.Options{}), newVault(time.Hour), "owner = \"nobody-of-this-name\"\ngroup = \"no-group-of-this-name\"\n")
+	code, out, errs := w.run("check")
+	if code != 0 || !strings.HasPrefix(out, "ok\n") || strings.Count(errs, "\n") != 2 ||
+		!strings.Contains(errs, `sinks.file.owner: there is no user "nobody-of-this-name" on this machine`) || !strings.Contains(errs, "sinks.file.group: there is no group") {
+		t.Errorf("exits %d with %s%s", code, out, errs)
+	}
+	w.configure(both(w.tssURL(t), w.vaultURL(t), "owner = \"root\"\ngroup = \"12345\"\n[providers.vault.tls]\ninsecure_skip_verify = true\n"))
+	if code, _, errs := w.run("check"); code != 0 || strings.Count(errs, "warning: ") != 1 || !strings.Contains(errs, "insecure_skip_verify") {
+		t.Errorf("exits %d with %s", code, errs)
+	}
+}
+
+func TestMisuseOfSignIsAUsageError(t *testing.T) {
+	t.Parallel()
+	w := furnish(t, tss.New(tss.Options{}), newVault(time.Hour), `[providers.signed]
+type = "senhasegura"
+auth = "oauth1"
+url = "http://127.0.0.1:1"
+consumer_key = "k"
+consumer_secret = { file = "{dir}/secret" }
+token_key = "t"
+token_secret = { file = "{dir}/secret" }
+[credentials.signed]
+provider = "signed"
+`)
+	w.start()
+	w.eventually("there is something to sign with", func() bool { code, _, _ := w.run("sign", "signed", "GET", "https://x.example/"); return code == 0 })
+	for _, args := range [][]string{{"loja", "GET", "https://x.example/"}, {"signed", "GET", "no address"}, {"signed", "", "https://x.example/"}, {"nobody", "GET", "https://x.example/"}} {
+		if code, out, errs := w.run(append([]string{"sign"}, args...)...); code != 2 || out != "" || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q exits %d with %q and %q", args, code, out, errs)
+		}
+	}
+}

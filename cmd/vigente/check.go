@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -12,7 +14,7 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	var probe bool
+	var probe, asJSON bool
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration without running it",
@@ -20,31 +22,68 @@ func (a *app) checkCommand() *cobra.Command {
 secret and every certificate, and print ok with a summary. Everything that is
 wrong is printed at once, one fault a line: FILE:LINE: KEY: what is wrong (what
 was expected). Nothing is called and nothing is written; with --probe every
-backend is reached as well, without renewing anything.`,
+backend is reached as well, without renewing anything. What is allowed and may
+yet go wrong, such as an owner that this machine does not know, is a warning on
+stderr.`,
 		Example: `  # before a reload
   vigente check && systemctl reload vigente
   # a file that is not in use yet
   vigente check -c new.toml`,
 		Args: cobra.NoArgs,
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
-			cfg, plan, err := a.check(daemon.Options{
+			c, err := a.check(daemon.Options{
 				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
 				Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
 			})
+			if broken, ok := errors.AsType[*daemon.ConfigError](err); ok && asJSON {
+				return a.writeVerdict(verdict{Faults: strings.Split(broken.Error(), "\n")}, &exitError{code: exitConfig})
+			}
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return a.writeVerdict(verdict{
+					OK: true, Warnings: c.Warnings, Providers: len(c.Plan.Providers), Credentials: len(c.Plan.Credentials),
+					Sinks: len(c.Plan.Sinks), Files: c.Config.Sources,
+				}, nil)
+			}
+			for _, line := range c.Warnings {
+				a.err.line("warning: " + line)
+			}
 			a.out.printf("ok\n%s, %s, %s in %s\n",
-				count(len(plan.Providers), "provider"), count(len(plan.Credentials), "credential"),
-				count(len(plan.Sinks), "sink"), count(len(cfg.Sources), "file"))
+				count(len(c.Plan.Providers), "provider"), count(len(c.Plan.Credentials), "credential"),
+				count(len(c.Plan.Sinks), "sink"), count(len(c.Config.Sources), "file"))
 			if probe {
 				return a.examine(command.Context(), daemon.Probe, false)
 			}
 			return nil
 		}),
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	command.Flags().BoolVar(&probe, "probe", false, "reach every backend too, without renewing anything")
+	command.MarkFlagsMutuallyExclusive("json", "probe")
 	return command
+}
+
+// verdict is what check tells programs.
+type verdict struct {
+	OK          bool     `json:"ok"`
+	Faults      []string `json:"faults"`
+	Warnings    []string `json:"warnings"`
+	Providers   int      `json:"providers"`
+	Credentials int      `json:"credentials"`
+	Sinks       int      `json:"sinks"`
+	Files       []string `json:"files"`
+}
+
+// writeVerdict prints a verdict and returns the end it comes with.
+func (a *app) writeVerdict(v verdict, end error) error {
+	for _, list := range []*[]string{&v.Faults, &v.Warnings, &v.Files} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	return errors.Join(a.document(v), end)
 }
 
 func count(n int, noun string) string {

@@ -14,12 +14,13 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	command := &cobra.Command{
 		Use:   "explain NAME",
 		Short: "Say why the next attempt is when it is, and how the last ones went",
 		Long: `Print when a credential is renewed next, why at that second, and which key of
 the configuration fixed it; then its last ten attempts, the newest first.`,
-		Example:           "  vigente explain loja",
+		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOneName,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
@@ -30,10 +31,68 @@ the configuration fixed it; then its last ten attempts, the newest first.`,
 			if len(snapshot.View.Credentials) == 0 {
 				return &exitError{exitUsage, []string{"vigente: " + args[0] + " is a sink (expected a credential); see vigente status " + args[0]}}
 			}
+			if asJSON {
+				return a.document(explanationOf(snapshot.View))
+			}
 			writeExplanation(a.out, snapshot.View, paint{a.colours(a.Stdout)})
 			return nil
 		}),
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return command
+}
+
+// explanation is what explain tells programs. No secret is in it.
+type explanation struct {
+	Format        int       `json:"format"`
+	Name          string    `json:"name"`
+	Provider      string    `json:"provider"`
+	Type          string    `json:"type"`
+	State         string    `json:"state"`
+	Generation    uint64    `json:"generation"`
+	IssuedAt      string    `json:"issued_at"`
+	ExpiresAt     string    `json:"expires_at"`
+	NextAttemptAt string    `json:"next_attempt_at"`
+	NextReason    string    `json:"next_reason"`
+	NextRule      string    `json:"next_rule"`
+	LastUsefulAt  string    `json:"last_useful_attempt_at"`
+	CooldownUntil string    `json:"cooldown_until"`
+	Failures      int       `json:"failures"`
+	Attempts      []attempt `json:"attempts"` // the newest first
+}
+
+type attempt struct {
+	At          string  `json:"at"`
+	TookSeconds float64 `json:"took_seconds"`
+	Outcome     string  `json:"outcome"`
+	Reason      string  `json:"reason"`
+	Message     string  `json:"message"`
+}
+
+func explanationOf(v refresh.View) explanation {
+	c := v.Credentials[0]
+	e := explanation{
+		Format: 1, Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Generation: c.Generation,
+		IssuedAt: stamp(c.IssuedAt), ExpiresAt: stamp(c.ExpiresAt), NextAttemptAt: stamp(c.NextAttemptAt), NextReason: c.NextReason,
+		NextRule: c.NextRule, LastUsefulAt: stamp(c.LastUsefulAttemptAt), Failures: c.Failures, Attempts: []attempt{},
+	}
+	for _, p := range v.Providers {
+		if p.Name == c.Provider {
+			e.CooldownUntil = stamp(p.CooldownUntil)
+		}
+	}
+	for _, at := range slices.Backward(c.History) {
+		e.Attempts = append(e.Attempts, attempt{stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
+	}
+	return e
+}
+
+// stamp writes an instant for programs; empty when there is none.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 func writeExplanation(w *printer, v refresh.View, p paint) {

@@ -53,6 +53,7 @@ type world struct {
 	dir      string
 	hardened int
 	opened   daemon.Options
+	warnings []string
 	service  *fakeService
 	openErr  error
 }
@@ -67,11 +68,11 @@ func newWorld(t testing.TB) *world {
 		w.opened = opt
 		return w.service, w.openErr
 	}
-	w.check = func(opt daemon.Options) (*config.Config, *refresh.Plan, error) {
+	w.check = func(opt daemon.Options) (*daemon.Checked, error) {
 		w.opened = opt
-		return &config.Config{Sources: []string{"a", "b"}}, &refresh.Plan{
+		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &refresh.Plan{
 			Providers: make([]refresh.ProviderSpec, 1), Credentials: make([]refresh.CredentialSpec, 3),
-		}, w.openErr
+		}, Warnings: w.warnings}, w.openErr
 	}
 	w.harden = func() error { w.hardened++; return nil }
 	return w

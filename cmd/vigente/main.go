@@ -6,6 +6,8 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/vigented/vigente/daemon"
 )
 
 func main() {
@@ -14,6 +16,6 @@ func main() {
 		early: early,
 		Args:  os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		open: openDaemon, check: checkConfig, harden: harden,
+		open: openDaemon, check: daemon.Check, harden: harden,
 	}))
 }

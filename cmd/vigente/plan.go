@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -57,10 +56,7 @@ exit code is 3 when FILE is invalid, with every error.`,
 			case len(d.Faults) > 0:
 				return &exitError{exitConfig, asNamed(d.Faults, file)}
 			case asJSON:
-				out := json.NewEncoder(a.out)
-				out.SetEscapeHTML(false)
-				out.SetIndent("", "  ")
-				return out.Encode(d)
+				return a.document(d)
 			}
 			writePlan(a.out, d, paint{a.colours(a.Stdout)})
 			return nil

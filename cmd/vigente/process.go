@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/refresh"
 )
 
@@ -28,7 +28,7 @@ type Process struct {
 
 	early  chan os.Signal // a signal that came before the command did
 	open   func(daemon.Options) (service, error)
-	check  func(daemon.Options) (*config.Config, *refresh.Plan, error)
+	check  func(daemon.Options) (*daemon.Checked, error)
 	harden func() error
 }
 
@@ -47,8 +47,6 @@ func openDaemon(opt daemon.Options) (service, error) {
 	}
 	return d, nil
 }
-
-func checkConfig(opt daemon.Options) (*config.Config, *refresh.Plan, error) { return daemon.Check(opt) }
 
 // Main runs one command and returns the exit code.
 func Main(ctx context.Context, p *Process) int {
@@ -92,6 +90,14 @@ func (a *app) isTerminal(stream any) bool {
 
 // colours reports whether w may be coloured (no-color.org).
 func (a *app) colours(w io.Writer) bool { return a.Getenv("NO_COLOR") == "" && a.isTerminal(w) }
+
+// document prints one JSON document.
+func (a *app) document(v any) error {
+	out := json.NewEncoder(a.out)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
+}
 
 // printer writes for people. It remembers the first failure: an output that is
 // not complete is no success.

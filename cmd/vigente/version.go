@@ -40,15 +40,25 @@ func buildOf() build {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	command := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Example: "  vigente version",
+		Example: "  vigente version\n  vigente version --json | jq -r .version",
 		Args:    cobra.NoArgs,
 		RunE: a.begin(func(*cobra.Command, []string) error {
 			b := buildOf()
+			if asJSON {
+				return a.document(struct {
+					Version  string `json:"version"`
+					Revision string `json:"revision"`
+					Go       string `json:"go"`
+				}{b.version, b.revision, runtime.Version()})
+			}
 			a.out.printf("vigente %s (revision %s, %s)\n", b.version, b.revision, runtime.Version())
 			return nil
 		}),
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return command
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/section"
+)
+
+func TestCheckForPrograms(t *testing.T) {
+	w := newWorld(t)
+	w.warnings = []string{"c.toml:3: sinks.a.owner: there is no user"}
+	got := w.do(t.Context(), "check")
+	if got.code != 0 || got.err != "warning: c.toml:3: sinks.a.owner: there is no user\n" || !strings.HasPrefix(got.out, "ok\n1 provider, 3 credentials, 0 sinks in 2 files\n") {
+		t.Errorf("%+v", got)
+	}
+	var v verdict
+	got = w.do(t.Context(), "check", "--json")
+	if err := json.Unmarshal([]byte(got.out), &v); err != nil || got.code != 0 || got.err != "" || !v.OK || v.Credentials != 3 || !slices.Equal(v.Warnings, w.warnings) || len(v.Files) != 2 {
+		t.Errorf("%v %+v", err, got)
+	}
+	w.openErr = &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
+	got = w.do(t.Context(), "check", "--json")
+	v = verdict{}
+	if err := json.Unmarshal([]byte(got.out), &v); err != nil || got.code != 3 || v.OK || !slices.Equal(v.Faults, []string{"a.toml:3: b.c: wrong", "a.toml:9: d: bad"}) {
+		t.Errorf("%v %+v", err, got)
+	}
+	w.openErr = errors.New("something else")
+	if got := w.do(t.Context(), "check", "--json"); got.code != 1 || got.out != "" {
+		t.Errorf("%+v", got)
+	}
+	if got := w.do(t.Context(), "check", "--json", "--probe"); got.code != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestVersionAndExplainForPrograms(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{view: troubled()})
+	var version map[string]string
+	got := w.do(t.Context(), "version", "--json")
+	if err := json.Unmarshal([]byte(got.out), &version); err != nil || got.code != 0 || version["version"] == "" || version["revision"] == "" || !strings.HasPrefix(version["go"], "go1.") {
+		t.Errorf("%v %+v", err, got)
+	}
+	for name, golds := range map[string]string{"loja": "explain.json", "cofre": "explain-sick.json"} {
+		got := w.do(t.Context(), "explain", name, "--json")
+		if got.code != 0 || !json.Valid([]byte(got.out)) {
+			t.Errorf("%+v", got)
+		}
+		golden(t, golds, got.out)
+	}
+}
