@@ -110,6 +110,29 @@ func TestTellsOfEveryKindOfChange(t *testing.T) {
 				}
 			}
 		},
+		// Events reach only the folders of the file's name and of its target:
+		// what lies between is found by looking.
+		"symbolic link swapped where no events are": func(t *testing.T, dir string) (string, func()) {
+			for _, sub := range []string{"name", "between", "v1", "v2"} {
+				if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, v := range []string{"v1", "v2"} {
+				write(t, filepath.Join(dir, v, "f"), v)
+			}
+			between, file := filepath.Join(dir, "between", "link"), filepath.Join(dir, "name", "f")
+			for link, target := range map[string]string{file: between, between: filepath.Join(dir, "v1", "f"), between + ".new": filepath.Join(dir, "v2", "f")} {
+				if err := os.Symlink(target, link); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return file, func() {
+				if err := os.Rename(between+".new", between); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
 	}
 	for name, make := range cases {
 		t.Run(name, func(t *testing.T) {
