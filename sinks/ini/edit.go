@@ -29,22 +29,6 @@ type EditOptions struct {
 	CreateSection bool
 }
 
-// Report says what Edit did, and what is odd about the file.
-type Report struct {
-	// Changed says that the returned content differs from the given one.
-	Changed bool
-	// Replaced counts the lines whose value was set, Inserted the new lines.
-	Replaced, Inserted int
-	// Created says that the section was added.
-	Created bool
-	// ByteOrderMark says that the file starts with one, which an AppServer
-	// probably takes for a part of the first line.
-	ByteOrderMark bool
-	// Repeated are the keys that the section holds more than once; every one of
-	// their lines is set, so that it does not matter which one wins.
-	Repeated []string
-}
-
 // Edit returns content with the value of every pair set in the section. Only
 // the lines of those keys change, and of these only what follows the = and
 // the blanks after it; every other byte stays, whatever it is. Nothing is
@@ -56,12 +40,12 @@ type Report struct {
 // the last key of the section's first block. An absent section is
 // ErrNoSection unless it may be created. A file that is not understood, and a
 // value that a line cannot carry, is a *Refusal.
-func Edit(content []byte, section string, pairs []Pair, opt EditOptions) ([]byte, Report, error) {
+func Edit(content []byte, section string, pairs []Pair, opt EditOptions) ([]byte, error) {
 	if err := checkPairs(section, pairs); err != nil {
-		return nil, Report{}, err
+		return nil, err
 	}
 	if err := checkContent(content); err != nil {
-		return nil, Report{}, err
+		return nil, err
 	}
 	keys := make([]string, len(pairs))
 	for i, p := range pairs {
@@ -69,34 +53,22 @@ func Edit(content []byte, section string, pairs []Pair, opt EditOptions) ([]byte
 	}
 	s, err := look(content, section, keys)
 	if err != nil {
-		return nil, Report{}, err
+		return nil, err
 	}
 	if !s.found && !opt.CreateSection {
-		return nil, Report{}, fmt.Errorf("[%s]: %w", section, ErrNoSection)
+		return nil, fmt.Errorf("[%s]: %w", section, ErrNoSection)
 	}
-	report := Report{ByteOrderMark: bytes.HasPrefix(content, []byte(mark)), Repeated: repeated(s, pairs)}
 	var changes []change
 	if s.found {
-		changes = append(replacements(content, s, pairs, &report), insertions(content, s, pairs, &report)...)
+		changes = append(replacements(content, s, pairs), insertions(content, s, pairs)...)
 	} else {
-		changes = newSection(content, s, section, pairs, &report)
+		changes = newSection(content, s, section, pairs)
 	}
-	if report.Changed = len(changes) > 0; !report.Changed {
-		return content, report, nil
+	if len(changes) == 0 {
+		return content, nil
 	}
 	out := apply(content, changes)
-	return out, report, checkContent(out)
-}
-
-// repeated returns the keys with more than one line.
-func repeated(s survey, pairs []Pair) []string {
-	var keys []string
-	for i, n := range count(s, len(pairs)) {
-		if n > 1 {
-			keys = append(keys, pairs[i].Key)
-		}
-	}
-	return keys
+	return out, checkContent(out)
 }
 
 // count returns the number of hits of each key.
@@ -117,7 +89,7 @@ type change struct {
 // replacements sets the lines that are there. The whole rest of a line is the
 // value: quotes, tails that look like comments and trailing blanks go, since
 // an AppServer most likely takes them as part of the value.
-func replacements(content []byte, s survey, pairs []Pair, report *Report) []change {
+func replacements(content []byte, s survey, pairs []Pair) []change {
 	var changes []change
 	for _, h := range s.hits {
 		value := pairs[h.key].Value.Reveal()
@@ -125,14 +97,13 @@ func replacements(content []byte, s survey, pairs []Pair, report *Report) []chan
 			continue
 		}
 		changes = append(changes, change{h.from, h.to, value})
-		report.Replaced++
 	}
 	return changes
 }
 
 // insertions adds lines for the keys that the section lacks, with the
 // indentation and the terminator of the line before.
-func insertions(content []byte, s survey, pairs []Pair, report *Report) []change {
+func insertions(content []byte, s survey, pairs []Pair) []change {
 	var added []string
 	anchor := content[s.anchor.start:s.anchor.end]
 	indent := anchor[:len(anchor)-len(bytes.TrimLeft(anchor, " \t"))]
@@ -144,7 +115,6 @@ func insertions(content []byte, s survey, pairs []Pair, report *Report) []change
 	if len(added) == 0 {
 		return nil
 	}
-	report.Inserted = len(added)
 	if s.anchor.end < s.anchor.next {
 		end := string(content[s.anchor.end:s.anchor.next])
 		return []change{{s.anchor.next, s.anchor.next, strings.Join(added, end) + end}}
@@ -155,7 +125,7 @@ func insertions(content []byte, s survey, pairs []Pair, report *Report) []change
 }
 
 // newSection appends the section, with an empty line before it.
-func newSection(content []byte, s survey, section string, pairs []Pair, report *Report) []change {
+func newSection(content []byte, s survey, section string, pairs []Pair) []change {
 	end := dominant(content)
 	var b strings.Builder
 	if len(content) > 0 {
@@ -170,7 +140,6 @@ func newSection(content []byte, s survey, section string, pairs []Pair, report *
 	for _, p := range pairs {
 		b.WriteString(p.Key + "=" + p.Value.Reveal() + end)
 	}
-	report.Created, report.Inserted = true, len(pairs)
 	return []change{{len(content), len(content), b.String()}}
 }
 

@@ -3,7 +3,6 @@ package ini_test
 import (
 	"bytes"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -100,7 +99,7 @@ func TestEdit(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			in := []byte(c.in)
-			got, report, err := ini.Edit(in, "TSSOFFLINE", token("NEW"), ini.EditOptions{CreateSection: c.create})
+			got, err := ini.Edit(in, "TSSOFFLINE", token("NEW"), ini.EditOptions{CreateSection: c.create})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,12 +109,9 @@ func TestEdit(t *testing.T) {
 			if string(in) != c.in {
 				t.Error("the input was written to")
 			}
-			if report.Changed != (c.in != c.want) {
-				t.Errorf("Changed is %v", report.Changed)
-			}
-			again, report, err := ini.Edit(got, "TSSOFFLINE", token("NEW"), ini.EditOptions{})
-			if err != nil || report.Changed || string(again) != c.want {
-				t.Errorf("a second run: %q, %+v, %v", again, report, err)
+			again, err := ini.Edit(got, "TSSOFFLINE", token("NEW"), ini.EditOptions{})
+			if err != nil || string(again) != c.want {
+				t.Errorf("a second run: %q, %v", again, err)
 			}
 		})
 	}
@@ -135,33 +131,18 @@ func TestEditSeveralKeys(t *testing.T) {
 		{name: "section created", create: true, in: "[A]\n", want: "[A]\n\n[X]\nURL=h\nTOKEN=NEW\nExpires=2026-01-01T00:00:00Z\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, _, err := ini.Edit([]byte(c.in), "X", pairs, ini.EditOptions{CreateSection: c.create})
+			got, err := ini.Edit([]byte(c.in), "X", pairs, ini.EditOptions{CreateSection: c.create})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if string(got) != c.want {
 				t.Errorf("got\n%q\nwant\n%q", got, c.want)
 			}
-			again, report, err := ini.Edit(got, "X", pairs, ini.EditOptions{})
-			if err != nil || report.Changed || !bytes.Equal(again, got) {
-				t.Errorf("a second run: %q, %+v, %v", again, report, err)
+			again, err := ini.Edit(got, "X", pairs, ini.EditOptions{})
+			if err != nil || !bytes.Equal(again, got) {
+				t.Errorf("a second run: %q, %v", again, err)
 			}
 		})
-	}
-}
-
-func TestEditReports(t *testing.T) {
-	in := "\xef\xbb\xbf[X]\nTOKEN=1\ntoken=NEW\n[x]\nA=1\nA=2\n"
-	_, report, err := ini.Edit([]byte(in), "X", []ini.Pair{pair("TOKEN", "NEW"), pair("A", "1"), pair("B", "1")}, ini.EditOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !report.Changed || report.Replaced != 2 || report.Inserted != 1 || report.Created || !report.ByteOrderMark || !slices.Equal(report.Repeated, []string{"TOKEN", "A"}) {
-		t.Errorf("got %+v", report)
-	}
-	_, report, err = ini.Edit(nil, "X", token("NEW"), ini.EditOptions{CreateSection: true})
-	if err != nil || !report.Changed || !report.Created || report.Inserted != 1 || report.ByteOrderMark || report.Repeated != nil {
-		t.Errorf("got %+v, %v", report, err)
 	}
 }
 
@@ -205,7 +186,7 @@ func TestEditRefuses(t *testing.T) {
 			if c.value != "" {
 				value = strings.TrimPrefix(c.value, "-")
 			}
-			_, _, err := ini.Edit([]byte(c.in), section, []ini.Pair{pair(key, value)}, ini.EditOptions{CreateSection: true})
+			_, err := ini.Edit([]byte(c.in), section, []ini.Pair{pair(key, value)}, ini.EditOptions{CreateSection: true})
 			if _, ok := errors.AsType[*ini.Refusal](err); !ok {
 				t.Fatalf("got %v", err)
 			}
@@ -219,24 +200,24 @@ func TestEditRefuses(t *testing.T) {
 // TestEditLimit: 8 MiB are edited, a byte more is not.
 func TestEditLimit(t *testing.T) {
 	in := []byte("[X]\nTOKEN=old\n" + strings.Repeat(";", ini.MaxSize))
-	if _, _, err := ini.Edit(in[:ini.MaxSize], "X", token("NEW"), ini.EditOptions{}); err != nil {
+	if _, err := ini.Edit(in[:ini.MaxSize], "X", token("NEW"), ini.EditOptions{}); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := ini.Edit(in[:ini.MaxSize+1], "X", token("N"), ini.EditOptions{}); err == nil {
+	if _, err := ini.Edit(in[:ini.MaxSize+1], "X", token("N"), ini.EditOptions{}); err == nil {
 		t.Error("a byte too much is edited")
 	}
 }
 
 func TestEditNeedsTheSection(t *testing.T) {
 	for _, in := range []string{"", "\xef\xbb\xbf", "[A]\nTOKEN=x\n", "TOKEN=x\n", ";[TSSOFFLINE]\nTOKEN=x\n", "[TSSOFFLINE2]\n"} {
-		if _, _, err := ini.Edit([]byte(in), "TSSOFFLINE", token("NEW"), ini.EditOptions{}); !errors.Is(err, ini.ErrNoSection) {
+		if _, err := ini.Edit([]byte(in), "TSSOFFLINE", token("NEW"), ini.EditOptions{}); !errors.Is(err, ini.ErrNoSection) {
 			t.Errorf("%q: %v", in, err)
 		}
 	}
 }
 
 func TestEditRefusesAKeyTwice(t *testing.T) {
-	_, _, err := ini.Edit([]byte("[X]\n"), "X", []ini.Pair{pair("TOKEN", "a"), pair("Token", "b")}, ini.EditOptions{})
+	_, err := ini.Edit([]byte("[X]\n"), "X", []ini.Pair{pair("TOKEN", "a"), pair("Token", "b")}, ini.EditOptions{})
 	if err == nil || !strings.Contains(err.Error(), "wanted twice") {
 		t.Errorf("got %v", err)
 	}
@@ -245,7 +226,7 @@ func TestEditRefusesAKeyTwice(t *testing.T) {
 // TestEditKeepsSlice holds the promise that lets a caller skip the write.
 func TestEditKeepsSlice(t *testing.T) {
 	in := []byte("[X]\nTOKEN=NEW\n")
-	out, _, err := ini.Edit(in, "X", token("NEW"), ini.EditOptions{})
+	out, err := ini.Edit(in, "X", token("NEW"), ini.EditOptions{})
 	if err != nil || &out[0] != &in[0] {
 		t.Errorf("another slice, %v", err)
 	}

@@ -108,7 +108,7 @@ func (k *Sink) edit(values []credential.Secret) kit.Edit {
 			return nil, maybe(settled, refusalf("the file does not exist (create it, correct the path, or set create_file = true)"))
 		}
 		opt := EditOptions{CreateSection: settled && k.createSection || !exists}
-		content, _, err := Edit(old, k.section, pairs, opt)
+		content, err := Edit(old, k.section, pairs, opt)
 		if errors.Is(err, ErrNoSection) {
 			return nil, maybe(settled, kit.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.target.Path))
 		}

@@ -51,7 +51,7 @@ func TestEditShapes(t *testing.T) {
 				}
 				want = bytes.Replace(want, []byte(c[0]), []byte(c[1]), 1)
 			}
-			got, _, err := ini.Edit(in, "TSSOFFLINE", token(newToken), ini.EditOptions{CreateSection: s.create})
+			got, err := ini.Edit(in, "TSSOFFLINE", token(newToken), ini.EditOptions{CreateSection: s.create})
 			if err != nil {
 				t.Fatal(err)
 			}
