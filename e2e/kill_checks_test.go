@@ -140,6 +140,11 @@ func (l *life) remembered() map[string]int {
 		if before := l.backend.callBefore(user); doubt && !r.Past.AttemptAt.After(before) {
 			l.t.Errorf("%s: the attempt in doubt is recorded for %s, an earlier one was made at %s: the floor counts from the wrong one", user, r.Past.AttemptAt, before)
 		}
+		for place, value := range l.sinkValues() {
+			if owner, _, _ := strings.Cut(place, "/"); owner == user && value == live && value != token {
+				l.t.Errorf("%s was delivered before it was durable: the state holds %q", place, token)
+			}
+		}
 		if doubt {
 			l.begun[user] = r.Past.AttemptAt
 		}

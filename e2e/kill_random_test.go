@@ -155,6 +155,9 @@ func (c *crowd) killedWithin(d time.Duration) {
 	for _, user := range c.present {
 		r := records[schedule.Key{Kind: schedule.Obtaining, Name: user}]
 		token, seed, live := r.Token.Values["token"].Reveal(), r.Token.Seed["refresh_token"].Reveal(), c.backend.live(user)
+		if held := c.read("out/" + user); held == live && token != live {
+			c.t.Errorf("%s was delivered before it was durable: the state holds %q", user, token)
+		}
 		if r.Past.Open {
 			c.doubts[user]++
 			struck = true
