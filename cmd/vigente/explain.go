@@ -22,7 +22,7 @@ func (a *app) explainCommand() *cobra.Command {
 the configuration fixed it; then its last ten attempts, the newest first.`,
 		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeOneName,
+		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			snapshot, err := a.client().Explain(command.Context(), args[0])
 			if err != nil {

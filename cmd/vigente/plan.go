@@ -32,6 +32,9 @@ exit code is 3 when FILE is invalid, with every error.`,
   # for a script: is anything renewed?
   vigente plan new.toml --json | jq -r '.credentials[] | select(.renewed != "") | .name'`,
 		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			file := args[0]
 			sources, faults := config.Gather(file, config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})

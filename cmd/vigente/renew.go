@@ -28,7 +28,7 @@ The exit code is 1 after a failed renewal, or when the first delivery failed.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: a.completeNames,
+		ValidArgsFunction: a.completeCredentials,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
 			p := &progress{out: a.out, err: a.err}
 			if a.isTerminal(a.Stderr) && (all || len(names) > 1) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -56,29 +58,73 @@ func (a *app) client() *control.Client {
 // leaveUnread stands in for reading secrets, which a client has no use for.
 func leaveUnread(string) ([]byte, error) { return nil, errors.New("not read") }
 
-// completeNames offers the running daemon's credentials.
-func (a *app) completeNames(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	snapshot, err := a.client().View(command.Context())
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// name is one that may be completed, with what is said beside it.
+type name struct{ text, note string }
+
+// names returns the credentials, and with them the sinks where they fit: from
+// the running daemon, or else from the configuration.
+func (a *app) names(command *cobra.Command, sinks bool) []name {
+	ctx, cancel := context.WithTimeout(command.Context(), completionTime)
+	defer cancel()
+	var list []name
+	snapshot, err := a.client().View(ctx)
+	if err == nil {
+		for _, c := range snapshot.View.Credentials {
+			list = append(list, name{c.Name, string(c.State)})
+		}
+		for _, s := range snapshot.View.Sinks {
+			if sinks {
+				list = append(list, name{s.Name, "sink, " + string(s.State)})
+			}
+		}
+		return list
 	}
-	used := map[string]bool{}
-	for _, name := range given {
-		used[name] = true
+	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
+	for _, c := range cfg.Credentials {
+		list = append(list, name{c.Name, "of " + c.Provider})
 	}
-	var names []string
-	for _, c := range snapshot.View.Credentials {
-		if !used[c.Name] {
-			names = append(names, c.Name+"\t"+string(c.State))
+	for _, s := range cfg.Sinks {
+		if sinks {
+			list = append(list, name{s.Name, "sink, " + s.Type})
 		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return list
 }
 
-// completeOneName offers names for the first argument only.
-func (a *app) completeOneName(command *cobra.Command, given []string, typed string) ([]string, cobra.ShellCompDirective) {
+// completionTime bounds how long a person waits for names.
+const completionTime = 2 * time.Second
+
+// complete offers the names that were not given yet, each once: a credential
+// and its sink often have the same.
+func (a *app) complete(command *cobra.Command, given []string, sinks bool) ([]string, cobra.ShellCompDirective) {
+	used := map[string]bool{}
+	for _, text := range given {
+		used[text] = true
+	}
+	var offered []string
+	for _, n := range a.names(command, sinks) {
+		if !used[n.text] {
+			used[n.text] = true
+			offered = append(offered, n.text+"\t"+n.note)
+		}
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeNames offers credentials and sinks.
+func (a *app) completeNames(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(command, given, true)
+}
+
+// completeCredentials offers credentials.
+func (a *app) completeCredentials(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(command, given, false)
+}
+
+// completeOneCredential offers credentials for the first argument only.
+func (a *app) completeOneCredential(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(given) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return a.completeNames(command, given, typed)
+	return a.complete(command, given, false)
 }

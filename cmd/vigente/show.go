@@ -17,7 +17,7 @@ members of the group of its control socket.`,
   # another field
   vigente show vault --field expires_at`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeOneName,
+		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			if err := a.harden(); err != nil {
 				return err

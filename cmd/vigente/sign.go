@@ -27,7 +27,7 @@ one request, soon. The fields of a form body are signed too and must be given.`,
 			_, err := parseForm(form)
 			return err
 		},
-		ValidArgsFunction: a.completeOneName,
+		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			if err := a.harden(); err != nil {
 				return err
