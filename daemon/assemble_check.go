@@ -90,13 +90,20 @@ func (a *assembly) credentialNames() string {
 func (a *assembly) checkSinks() {
 	targets := map[string]*target{}
 	own := a.ownFiles()
+	var paths []string
+	for _, o := range a.sinks {
+		if o.binding.Path != "" {
+			paths = append(paths, o.binding.Path)
+		}
+	}
+	real := resolveAll(paths)
 	for _, o := range a.sinks {
 		read := o.good() // a wrong reference leaves the file's name right
 		a.checkRefs(o)
 		if !read || o.binding.Path == "" {
 			continue
 		}
-		path := resolve(o.binding.Path)
+		path := real[o.binding.Path]
 		if what := own[path]; what != "" {
 			o.section.Faultf("path", "is %s (expected a file of its own)", what)
 			continue

@@ -114,7 +114,7 @@ func (e *examination) check(name, good string, look func(ctx context.Context) er
 		defer func() { <-e.bound }()
 		ctx, cancel := context.WithTimeout(e.ctx, checkTime)
 		defer cancel()
-		if err := look(ctx); err != nil {
+		if err := answered(ctx, look); err != nil {
 			f.Detail = err.Error()
 			if b, ok := errors.AsType[*blocked](err); ok {
 				f.Unit = b.unit
@@ -123,6 +123,24 @@ func (e *examination) check(name, good string, look func(ctx context.Context) er
 		}
 		f.OK, f.Detail = true, good
 	})
+}
+
+// answered runs a look that may hang for good, on the disk of a file server that
+// is away, and gives it up when its time is over.
+func answered(ctx context.Context, look func(ctx context.Context) error) error {
+	end := make(chan error, 1)
+	go func() { end <- look(ctx) }()
+	select {
+	case err := <-end:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-end: // it ended by itself, and knows better why
+		return err
+	case <-time.After(time.Second):
+		return fmt.Errorf("no answer within %s (look at the disk, or at the file server behind it)", checkTime)
+	}
 }
 
 // state looks at the state directory without opening what a running daemon

@@ -17,11 +17,13 @@ const sweepTime = 2 * time.Second
 // sweep removes what a crash left beside the sinks, folder by folder.
 func (d *Daemon) sweep() {
 	folders := map[string]string{} // folder to one path in it
+	paths := make([]string, 0, len(d.plan.Sinks))
 	for _, s := range d.plan.Sinks {
-		folders[filepath.Dir(s.Path)] = s.Path
-		if target, err := filepath.EvalSymlinks(s.Path); err == nil {
-			folders[filepath.Dir(target)] = target
-		}
+		paths = append(paths, s.Path)
+	}
+	for path, target := range resolveAll(paths) {
+		folders[filepath.Dir(path)] = path
+		folders[filepath.Dir(target)] = target
 	}
 	var all sync.WaitGroup
 	for folder, path := range folders {
@@ -37,4 +39,29 @@ func (d *Daemon) sweep() {
 	case <-swept:
 	case <-time.After(sweepTime):
 	}
+}
+
+// resolveAll follows the links of every path, with one patience for all of
+// them: a path whose disk hangs stays as it is.
+func resolveAll(paths []string) map[string]string {
+	type answer struct{ path, target string }
+	out := make(map[string]string, len(paths))
+	answers := make(chan answer, len(paths))
+	for _, path := range paths {
+		if _, asked := out[path]; asked {
+			continue
+		}
+		out[path] = filepath.Clean(path)
+		go func() { answers <- answer{path, resolve(path)} }()
+	}
+	over := time.After(sweepTime)
+	for range out {
+		select {
+		case a := <-answers:
+			out[a.path] = a.target
+		case <-over:
+			return out
+		}
+	}
+	return out
 }

@@ -36,6 +36,7 @@ const (
 // Watcher compares files with what they held when it was made.
 type Watcher struct {
 	files   func() []string
+	disks   *disks
 	seen    string
 	content digests
 }
@@ -45,7 +46,9 @@ type Watcher struct {
 // for.
 func New(files func() []string) *Watcher {
 	names := files()
-	return &Watcher{files, look(names), read(names)}
+	w := &Watcher{files: files, disks: newDisks()}
+	w.seen, w.content = w.look(names), w.read(names)
+	return w
 }
 
 // Run calls changed, from its own goroutine, with the files whose content has
@@ -64,14 +67,14 @@ func (w *Watcher) Run(ctx context.Context, changed func(names []string)) {
 		case <-hints:
 		case <-poll.C:
 		}
-		now := look(files())
+		now := w.look(files())
 		if now == w.seen {
 			continue
 		}
-		if now = settle(ctx, files, now); ctx.Err() != nil {
+		if now = w.settle(ctx, now); ctx.Err() != nil {
 			return
 		}
-		fresh := read(files())
+		fresh := w.read(files())
 		names := w.content.differing(fresh)
 		w.seen, w.content = now, fresh
 		if len(names) > 0 {
@@ -79,7 +82,7 @@ func (w *Watcher) Run(ctx context.Context, changed func(names []string)) {
 			// Files that matter only now begin with what they hold now; the
 			// others keep what was read before the call, so that a change
 			// during it is told of as well.
-			for name, digest := range read(files()) {
+			for name, digest := range w.read(files()) {
 				if _, known := w.content[name]; !known {
 					w.content[name] = digest
 				}
@@ -109,7 +112,7 @@ func (d digests) differing(o digests) (names []string) {
 
 // settle waits until the files rest and none of them is empty, but not for
 // ever: somebody may write one of them again and again.
-func settle(ctx context.Context, files func() []string, now string) string {
+func (w *Watcher) settle(ctx context.Context, now string) string {
 	began := time.Now()
 	for {
 		select {
@@ -117,9 +120,9 @@ func settle(ctx context.Context, files func() []string, now string) string {
 			return now
 		case <-time.After(restFor):
 		}
-		next := look(files())
+		next := w.look(w.files())
 		over := time.Since(began) > emptyFor
-		if over || next == now && !anyEmpty(files()) {
+		if over || next == now && !w.anyEmpty(w.files()) {
 			return next
 		}
 		now = next
@@ -127,29 +130,50 @@ func settle(ctx context.Context, files func() []string, now string) string {
 }
 
 // look returns what tells versions of the files apart without reading them.
-func look(files []string) string {
+func (w *Watcher) look(files []string) string {
 	h := sha256.New()
+	versions := ask(w.disks, files, versionOf)
 	for _, name := range files {
-		info, err := os.Stat(name)
-		if err != nil {
-			fmt.Fprintf(h, "%q missing\n", name)
-			continue
+		version, answered := versions[name]
+		if !answered {
+			version = "hangs"
 		}
-		fmt.Fprintf(h, "%q %d %d", name, info.Size(), info.ModTime().UnixNano())
-		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-			fmt.Fprintf(h, " %d %d %d", sys.Dev, sys.Ino, sys.Ctim.Nano())
-		}
-		fmt.Fprintln(h)
+		fmt.Fprintf(h, "%q %s\n", name, version)
 	}
 	return string(h.Sum(nil))
 }
 
-// read returns the digests of the files that can be read.
-func read(files []string) digests {
+func versionOf(name string) string {
+	info, err := os.Stat(name)
+	if err != nil {
+		return "missing"
+	}
+	version := fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		version += fmt.Sprint(" ", sys.Dev, sys.Ino, sys.Ctim.Nano())
+	}
+	return version
+}
+
+// read returns the digests of the files that can be read. One whose disk hangs
+// counts as unchanged.
+func (w *Watcher) read(files []string) digests {
+	type taken struct {
+		digest [sha256.Size]byte
+		ok     bool
+	}
+	answers := ask(w.disks, files, func(name string) (t taken) {
+		t.digest, t.ok = digestOf(name)
+		return t
+	})
 	out := digests{}
 	for _, name := range files {
-		if digest, ok := digestOf(name); ok {
-			out[name] = digest
+		t, answered := answers[name]
+		if !answered {
+			t.digest, t.ok = w.content[name]
+		}
+		if t.ok {
+			out[name] = t.digest
 		}
 	}
 	return out
@@ -171,11 +195,16 @@ func digestOf(name string) (digest [sha256.Size]byte, ok bool) {
 	return [sha256.Size]byte(h.Sum(nil)), true
 }
 
-func anyEmpty(files []string) bool {
-	return slices.ContainsFunc(files, func(name string) bool {
+func (w *Watcher) anyEmpty(files []string) bool {
+	for _, empty := range ask(w.disks, files, func(name string) bool {
 		info, err := os.Stat(name)
 		return err == nil && info.Mode().IsRegular() && info.Size() == 0
-	})
+	}) {
+		if empty {
+			return true
+		}
+	}
+	return false
 }
 
 // listen forwards events in the folders of the files as hints. Without events,
@@ -215,7 +244,13 @@ func listen(ctx context.Context, files func() []string, hints chan<- struct{}) (
 			}
 		}
 	}()
-	return func() { <-ended }
+	return func() {
+		// A folder whose disk hangs may keep it; the end does not wait for that.
+		select {
+		case <-ended:
+		case <-time.After(answerWithin):
+		}
+	}
 }
 
 // follow watches exactly the folders of the files, where they exist.
