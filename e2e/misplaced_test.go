@@ -78,10 +78,20 @@ func TestSecretsOnTheCommandLineGoNoFurther(t *testing.T) {
 		return word
 	}
 	for _, args := range [][]string{
-		{"show", typed()}, {"show", "vault", "--field", typed()}, {"renew", typed()}, {"renew", "vault", typed()}, {"status", typed()},
-		{"wait", typed()}, {"explain", typed()}, {"sign", typed(), "GET", "https://x.example/?token=" + typed()},
-		{"sign", "vault", "GET", "https://u:" + typed() + "@x.example/"}, {"sign", "vault", "POST", "https://x.example/", "--form", "password=" + typed()},
-		{"status", "--" + typed()}, {typed()}, {"simulate", "--outage", typed()}, {"reload", typed()},
+		{"show", typed()},
+		{"show", "vault", "--field", typed()},
+		{"renew", typed()},
+		{"renew", "vault", typed()},
+		{"status", typed()},
+		{"wait", typed()},
+		{"explain", typed()},
+		{"sign", typed(), "GET", "https://x.example/?token=" + typed()},
+		{"sign", "vault", "GET", "https://u:" + typed() + "@x.example/"},
+		{"sign", "vault", "POST", "https://x.example/", "--form", "password=" + typed()},
+		{"status", "--" + typed()},
+		{typed()},
+		{"simulate", "--outage", typed()},
+		{"reload", typed()},
 	} {
 		if code, _, _ := w.run(args...); code == 0 {
 			t.Errorf("%s succeeds", args[0])
