@@ -161,6 +161,37 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	if wait > first {
 		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, 1)))
 	}
+	if t.Kind == Obtaining && res.Called {
+		// The next attempt may take as long as this one did.
+		room := t.Policy.MinInterval + max(0, min(res.End.Sub(res.At), t.Policy.Timeout))
+		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, r).Sub(res.End))
+	}
+	return wait
+}
+
+// lastUseful is the instant after which a call that takes its whole time-out
+// ends after the expiry.
+func lastUseful(t *Task, r Record) time.Time {
+	if r.Token.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	return r.Token.ExpiresAt.Add(-t.Policy.Timeout)
+}
+
+// meet changes a wait so that an attempt falls on the last useful instant,
+// which is left away from now: a backend that is back by then is in time. The
+// wait ends there, or leaves room for one more attempt before it and the floor
+// after that. No wait is below the floor or above the ceiling for it, so that a
+// floor of minutes may rule it out, and two steps of a streak are moved at most.
+func meet(wait, floor, room, left time.Duration) time.Duration {
+	switch {
+	case left < floor || left >= wait+room:
+		return wait
+	case left <= max(floor, maxCallDelay):
+		return left
+	case left >= floor+room:
+		return left - room
+	}
 	return wait
 }
 

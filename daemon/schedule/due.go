@@ -22,6 +22,7 @@ var (
 	whyFloor       = Why{"min_interval", "the floor between two calls"}
 	whyRetry       = Why{"min_interval", "retry after a failure"}
 	whyLocalRetry  = Why{"", "retry after a failure on this machine"}
+	whyLastUseful  = Why{"timeout", "the last attempt whose answer still arrives before expiry"}
 	whyRetryAfter  = Why{"", "the backend asked to wait until then"}
 	whyCooldown    = Why{"", "the backend asked all its callers to wait until then"}
 	whyRate        = Why{"rate", "waits for its turn under the provider's rate"}
@@ -78,6 +79,9 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 	case r.Past.Failures > 0:
 		if r.Past.Asked {
 			return r.Past.RetryAt, whyRetryAfter
+		}
+		if r.Past.RetryAt.Equal(lastUseful(t, r)) {
+			return r.Past.RetryAt, whyLastUseful
 		}
 		return r.Past.RetryAt, whyRetry
 	case r.Past.Open:

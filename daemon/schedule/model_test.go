@@ -279,6 +279,18 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 		return
 	}
 	most := max(p.MinInterval, 5*time.Minute)
+	last := rec.Token.ExpiresAt.Add(-p.Timeout)
+	room := p.MinInterval + max(0, min(res.End.Sub(res.At), p.Timeout))
+	if rec.Past.RetryAt.Equal(last) || rec.Past.RetryAt.Equal(last.Add(-room)) {
+		// The last attempt that can be in time is met, or met next.
+		if wait < p.MinInterval || wait > most {
+			w.broken("%s: a wait of %s, want %s to %s", task.Name, wait, p.MinInterval, most)
+		}
+		return
+	}
+	if w.now.Before(last) && rec.Past.RetryAt.After(last.Add(-room)) && last.Sub(w.now) >= p.MinInterval && last.Sub(w.now) <= 5*time.Minute {
+		w.broken("%s: tried at %s and not at %s, the last attempt that can be in time", task.Name, rec.Past.RetryAt, last)
+	}
 	if w.model.setBacks == 0 && c.text != "" && c.expires.After(res.End) {
 		most = max(p.MinInterval, min(most, c.expires.Sub(c.since)/8))
 	}

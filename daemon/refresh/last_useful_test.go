@@ -1,0 +1,73 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// TestTheLastUsefulInstantIsExact lets a backend come back around the instant
+// that the gauge names, and answer as slowly as the time-out allows: at that
+// instant no token lapses, a moment later one does.
+func TestTheLastUsefulInstantIsExact(t *testing.T) {
+	for _, life := range []time.Duration{5 * time.Minute, 10 * time.Minute, time.Hour, 12 * time.Hour, 30 * 24 * time.Hour} {
+		for _, floor := range []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute} {
+			for _, hangs := range []bool{false, true} {
+				for _, late := range []time.Duration{-time.Minute, 0, time.Millisecond, 10 * time.Second} {
+					if 20*floor > life {
+						continue // too few attempts fit to place one
+					}
+					t.Run(fmt.Sprintf("life %s, floor %s, hangs %v, back %s after it", life, floor, hangs, late), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { backAround(t, life, floor, late, hangs) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func backAround(t *testing.T, life, floor, late time.Duration, hangs bool) {
+	const timeout = 30 * time.Second
+	up := time.Time{} // the backend answers until then, and from then on
+	var ended time.Time
+	b := living(life)
+	b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
+		switch {
+		case n == 1:
+			return token(n, req, life), nil
+		case wall().Before(up) && hangs:
+			<-ctx.Done()
+			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonTimeout, Lost: true}
+		case wall().Before(up):
+			return credential.Credential{}, errDown
+		}
+		time.Sleep(timeout - time.Millisecond)
+		if n > 1 && ended.IsZero() {
+			ended = wall()
+		}
+		return token(n, req, life), nil
+	}
+	plan := planOf(map[string]*backend{"a": b}, nil)
+	p := &plan.Credentials[0].Policy
+	p.MinInterval, p.Timeout, p.Jitter = floor, timeout, schedule.Margin{Share: 0.05}
+	r := launch(t, plan, nil)
+	defer r.stop()
+	pass(time.Second)
+	v := r.mustView(t).Credentials[0]
+	if want := v.ExpiresAt.Add(-timeout); !v.LastUsefulAttemptAt.Equal(want) {
+		t.Fatalf("the last useful attempt is at %s, want a time-out before the expiry at %s", v.LastUsefulAttemptAt, v.ExpiresAt)
+	}
+	up = v.LastUsefulAttemptAt.Add(late)
+	pass(life + 12*time.Minute)
+	if ended.IsZero() {
+		t.Fatal("never renewed")
+	}
+	if lapsed := ended.After(v.ExpiresAt); lapsed != (late > 0) {
+		t.Errorf("renewed %s after the expiry", ended.Sub(v.ExpiresAt))
+	}
+}
