@@ -16,12 +16,16 @@ type laws struct {
 	broken    string // the first law that was broken, and how
 	ledgers   map[string]*ledger
 	budgets   map[string]*budget
-	heard     map[string]bool // values whose save has ended, one way or the other
-	inspectAt time.Duration   // the next look at everything
-	quietFrom time.Duration   // when the last thing happened that concerns everybody
-	setBack   time.Duration   // a clock that was set back shows the same again until then
-	wokenAt   time.Duration   // when the machine was resumed last
-	calls     []string        // for comparing worlds
+	heard     map[string]bool              // values whose save has ended, one way or the other
+	inspectAt time.Duration                // the next look at everything
+	quietFrom time.Duration                // when the last thing happened that concerns everybody
+	setBack   time.Duration                // a clock that was set back shows the same again until then
+	setBackAt time.Duration                // when one was set back last
+	wokenAt   time.Duration                // when the machine was resumed last
+	comparing bool                         // with another world
+	calls     []call                       // then
+	shares    func(*credentialNature) bool // something with what differs
+	touched   map[string]bool
 }
 
 // ledger is what is known of one credential.
@@ -82,6 +86,9 @@ func (l *laws) budget(name string) *budget {
 // installed looks at what the configuration changed.
 func (l *laws) installed() {
 	plan := &l.w.nature.plan
+	if l.comparing {
+		l.touches()
+	}
 	for name := range l.ledgers {
 		if plan.credential(name) == nil {
 			delete(l.ledgers, name)
@@ -131,6 +138,14 @@ func (l *laws) booted() {
 
 func (l *laws) killed() {
 	l.disturbed(l.w.bootAt)
+	for _, b := range l.budgets {
+		if n := len(b.calls); n > 0 && !l.diskFine(b.calls[n-1]) {
+			b.calls = nil
+		}
+	}
+	if l.w.now < l.setBackAt+longestSleep && l.setBackAt > 0 {
+		l.setBack = max(l.setBack, l.w.now+48*time.Hour) // it had no time to see that
+	}
 	for _, t := range l.w.targets {
 		if !l.diskFine(t.at) {
 			t.excused = true // what could not be saved is forgotten
@@ -182,7 +197,9 @@ func (l *laws) clockSet(by time.Duration) {
 	for _, g := range l.ledgers {
 		g.ever = g.ever && by < 0
 	}
-	l.setBack = max(l.setBack, l.w.now-by)
+	if l.setBack = max(l.setBack, l.w.now-by); by < 0 {
+		l.setBackAt = l.w.now
+	}
 }
 
 func (l *laws) asked(name string) {
@@ -248,7 +265,9 @@ func (l *laws) called(s *source, req credential.Request) {
 			l.breaks("%s is called without %s", s.n.name, need)
 		}
 	}
-	l.calls = append(l.calls, s.n.name+"@"+w.now.String())
+	if l.comparing {
+		l.calls = append(l.calls, call{s.n.name, w.now})
+	}
 	w.say("call: %s to %s, seed %q, lost %v", s.n.name, s.p.name, req.Previous.Seed["refresh"].Reveal(), req.Lost)
 }
 
@@ -362,6 +381,9 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 		}
 		if r.Token.Generation == old.Token.Generation && r.Identity == old.Identity && !r.Token.SameValues(old.Token) && len(r.Token.Values) > 0 {
 			l.breaks("%s shows two values as generation %d", key.Name, r.Token.Generation)
+		}
+		if r.Revision == old.Revision && schedule.HasValue(r.Token) && schedule.HasValue(old.Token) && (!r.Token.SameValues(old.Token) || !r.Token.ExpiresAt.Equal(old.Token.ExpiresAt)) {
+			l.breaks("%s shows something else as the same revision %d", key.Name, r.Revision)
 		}
 		if r.Revision < old.Revision {
 			l.breaks("%s goes back from revision %d to %d on the disk", key.Name, old.Revision, r.Revision)

@@ -212,7 +212,7 @@ func (s *source) answer(a *account, trouble *window, req credential.Request) cre
 		c.ExpiresAt = origin.Add(a.until).Truncate(time.Second)
 	case saysNothing:
 	}
-	if a.lied = trouble != nil && slices.Contains([]failing{brief, over, overNow, eternal, unsaid}, trouble.how); trouble == nil {
+	if a.lied = trouble != nil && slices.Contains([]failing{brief, over, overNow, eternal, unsaid, repeating}, trouble.how); trouble == nil {
 		return c
 	}
 	switch trouble.how {
