@@ -159,8 +159,13 @@ var arrows = []arrow{
 		"a kind knows neither the engine nor another kind",
 	},
 	{
+		"providers/emulation",
+		nil,
+		"what every emulated backend does to go wrong knows no vendor and no client",
+	},
+	{
 		"providers/*/emulator",
-		[]string{"providers/kit"},
+		[]string{"providers/kit", "providers/emulation"},
 		"an emulator is written from the vendor's pages; sharing code with the client would share its mistakes",
 	},
 	{"sinks", []string{"sinks/*"}, "the catalogue is one line a kind"},

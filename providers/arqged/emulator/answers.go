@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // member is one key of an answer; their order is the manual's.
@@ -150,8 +152,5 @@ func (x *exchange) json(status int, contentType string, value any) {
 }
 
 func (x *exchange) raw(status int, contentType, body string) {
-	x.w.Header().Set("Content-Type", contentType)
-	x.w.WriteHeader(status)
-	// A caller who left is no fault of the service.
-	_, _ = x.w.Write([]byte(body))
+	emulation.Write(x.w, status, contentType, body)
 }

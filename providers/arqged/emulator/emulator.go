@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // Server is one emulated ArqGED.
@@ -24,7 +26,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	settings Settings
-	faults   map[string]int
+	faults   emulation.Switches
 	tokens   map[string]*access
 	renewals map[string]*renewal
 	buckets  []window
@@ -75,8 +77,7 @@ func New(settings Settings, now func() time.Time) *Server {
 		now = time.Now
 	}
 	return &Server{
-		now: now, settings: settings.clone(),
-		faults: map[string]int{}, tokens: map[string]*access{}, renewals: map[string]*renewal{},
+		now: now, settings: settings.clone(), tokens: map[string]*access{}, renewals: map[string]*renewal{},
 		buckets: limits(), counts: Counts{FailedLogins: map[string]int{}},
 	}
 }
@@ -126,7 +127,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	own, path := faultOfRequest(r)
+	own, path := emulation.OfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 	s.mu.Lock()
 	x.set = s.settings
@@ -144,7 +145,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.at = x.at.Add(-time.Hour)
 	}
 	w.Header().Set("Date", x.at.UTC().Format(http.TimeFormat))
-	if !x.wait(x.set.Latency) {
+	if !emulation.Wait(r, x.set.Latency) {
 		return
 	}
 	if x.fault != "" && !isFault(x.fault) {
@@ -178,19 +179,4 @@ func (x *exchange) route() {
 		}
 	}
 	x.apim(http.StatusNotFound, "Resource not found")
-}
-
-// wait reports whether the caller is still there afterwards.
-func (x *exchange) wait(d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-x.r.Context().Done():
-		return false
-	}
 }

@@ -1,12 +1,12 @@
 package emulator
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/kit"
 )
 
@@ -19,8 +19,8 @@ type fault struct {
 
 // faults in the order in which they are met when several are set.
 var faults = []fault{
-	{"hang", "no answer until the caller gives up; nothing has happened", func(x *exchange) { <-x.r.Context().Done() }},
-	{"drop", "the connection is cut before anything has happened", func(*exchange) { panic(http.ErrAbortHandler) }},
+	{"hang", "no answer until the caller gives up; nothing has happened", func(x *exchange) { emulation.Hang(x.r) }},
+	{"drop", "the connection is cut before anything has happened", func(*exchange) { emulation.Drop() }},
 	{"lost-answer", "the tokens are exchanged, and the connection is cut: the dangerous one", nil},
 	{"hang-after", "the tokens are exchanged, and no answer comes", nil},
 	{"cut-after", "the tokens are exchanged, and the answer is cut in the middle", nil},
@@ -102,17 +102,7 @@ func (s *Server) Faults() []kit.FaultSwitch {
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case name == "":
-		clear(s.faults)
-	case !isFault(name):
-		return fmt.Errorf("set fault %q: there is no such fault", name)
-	case times == 0:
-		delete(s.faults, name)
-	default:
-		s.faults[name] = times
-	}
-	return nil
+	return s.faults.Set(name, times, names)
 }
 
 func isFault(name string) bool {
@@ -120,40 +110,21 @@ func isFault(name string) bool {
 }
 
 // takeFaultLocked returns the fault that the present request meets.
-func (s *Server) takeFaultLocked() string {
-	for _, f := range faults {
-		switch n := s.faults[f.name]; {
-		case n > 0:
-			s.faults[f.name] = n - 1
-			return f.name
-		case n < 0:
-			return f.name
-		}
-	}
-	return ""
-}
+func (s *Server) takeFaultLocked() string { return s.faults.Take(names) }
 
-// faultOfRequest lets one request choose its own fault: by its X-Emulate
-// header, its emulate parameter, or /emulate/NAME before the path, which a
-// configured base URL can hold. It returns the path that is left.
-func faultOfRequest(r *http.Request) (name, path string) {
-	path = r.URL.Path
-	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
-		name, path, _ = strings.Cut(tail, "/")
-		path = "/" + path
-	}
-	for _, own := range []string{r.Header.Get("X-Emulate"), r.URL.Query().Get("emulate")} {
-		if own != "" {
-			name = own
+// names are those of all faults, in their order.
+func names(yield func(string) bool) {
+	for _, f := range faults {
+		if !yield(f.name) {
+			return
 		}
 	}
-	return name, path
 }
 
 // answerFault reports whether the fault gave the whole answer.
 func (x *exchange) answerFault() bool {
 	if x.fault == "slow" {
-		return !x.wait(2 * time.Second)
+		return !emulation.Wait(x.r, 2*time.Second)
 	}
 	for _, f := range faults {
 		if f.name == x.fault && f.answer != nil {
@@ -170,9 +141,5 @@ func (x *exchange) page(status int) {
 
 func (x *exchange) drip() {
 	x.w.Header().Set("Content-Type", "application/json")
-	for range 4096 {
-		if _, err := x.w.Write([]byte(" ")); err != nil || http.NewResponseController(x.w).Flush() != nil || !x.wait(100*time.Millisecond) {
-			return
-		}
-	}
+	emulation.Drip(x.w, x.r, strings.Repeat(" ", 4096), 100*time.Millisecond)
 }

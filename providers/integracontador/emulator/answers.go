@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // json writes one JSON answer.
@@ -15,15 +17,11 @@ func (x *exchange) json(status int, value any) {
 }
 
 func (x *exchange) raw(status int, contentType, body string) {
-	x.w.Header().Set("Content-Type", contentType)
-	x.w.WriteHeader(status)
-	_, _ = x.w.Write([]byte(body))
+	emulation.Write(x.w, status, contentType, body)
 }
 
 // page writes one HTML answer.
-func (x *exchange) page(status int, title string) {
-	x.raw(status, "text/html; charset=UTF-8", "<!DOCTYPE html><html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
-}
+func (x *exchange) page(status int, title string) { emulation.Page(x.w, status, title) }
 
 // gateway writes a fault of WSO2.
 func (x *exchange) gateway(status int, code, message, description string) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // Server is one emulated service.
@@ -22,7 +24,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	settings Settings
-	faults   map[string]int
+	faults   emulation.Switches
 	sessions map[string]*session // by access token
 	living   map[string]*session // by consumer key: the one handed out last
 	tokens   map[string]*procurador
@@ -66,7 +68,7 @@ func New(settings Settings, now func() time.Time) *Server {
 		now = time.Now
 	}
 	return &Server{
-		now: now, settings: settings, faults: map[string]int{},
+		now: now, settings: settings,
 		sessions: map[string]*session{}, living: map[string]*session{},
 		tokens: map[string]*procurador{}, cache: map[string]*procurador{}, seen: map[string]int{},
 	}
@@ -115,7 +117,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fault, path := faultOfRequest(r)
+	fault, path := emulation.OfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 
 	s.mu.Lock()
@@ -139,7 +141,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 
 	w.Header().Set("Date", x.at.UTC().Format(http.TimeFormat))
-	if !x.wait(x.set.Latency) {
+	if !emulation.Wait(r, x.set.Latency) {
 		return
 	}
 	if x.fault != "" && !isFault(x.fault) {
@@ -184,21 +186,6 @@ func (x *exchange) place() place {
 		}
 	}
 	return nowhere
-}
-
-// wait reports whether the caller is still there afterwards.
-func (x *exchange) wait(d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-x.r.Context().Done():
-		return false
-	}
 }
 
 // update changes the server's memory.

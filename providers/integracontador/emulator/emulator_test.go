@@ -305,7 +305,7 @@ func TestEveryFaultAnswers(t *testing.T) {
 				"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("k:s")), "Role-Type": "TERCEIROS", "Content-Type": "application/x-www-form-urlencoded",
 			})
 		}()
-		if s.faults[f.Name] != 0 {
+		if s.faults.Left(f.Name) != 0 {
 			t.Errorf("%s was not met", f.Name)
 		}
 	}

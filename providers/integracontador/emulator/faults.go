@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/kit"
 )
 
@@ -20,9 +21,9 @@ type fault struct {
 
 // general are met by any request, in this order when several are set.
 var general = []fault{
-	{"hang", "no answer until the caller gives up", nowhere, func(x *exchange) { <-x.r.Context().Done() }},
-	{"drop", "the connection is cut before the answer", nowhere, func(*exchange) { panic(http.ErrAbortHandler) }},
-	{"cut", "the connection is cut within the answer", nowhere, (*exchange).cut},
+	{"hang", "no answer until the caller gives up", nowhere, func(x *exchange) { emulation.Hang(x.r) }},
+	{"drop", "the connection is cut before the answer", nowhere, func(*exchange) { emulation.Drop() }},
+	{"cut", "the connection is cut within the answer", nowhere, func(x *exchange) { emulation.Cut(x.w, `{"access_token":"`, 500) }},
 	{"slow", "the answer takes two seconds", nowhere, nil},
 	{"empty", "200 with an empty body", nowhere, func(x *exchange) { x.raw(http.StatusOK, "application/json", "") }},
 	{"garbage", "200 with bytes that are no JSON", nowhere, func(x *exchange) { x.raw(http.StatusOK, "application/json", "\x00{{") }},
@@ -119,15 +120,7 @@ func (s *Server) Faults() []kit.FaultSwitch {
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name == "" {
-		clear(s.faults)
-		return nil
-	}
-	if !isFault(name) {
-		return fmt.Errorf("set fault %q: there is no such fault", name)
-	}
-	s.faults[name] = times
-	return nil
+	return s.faults.Set(name, times, everywhere)
 }
 
 func isFault(name string) bool {
@@ -136,45 +129,28 @@ func isFault(name string) bool {
 
 // takeFaultLocked returns the fault that the present request meets.
 func (s *Server) takeFaultLocked(at place) string {
-	if len(s.faults) == 0 {
-		return ""
-	}
-	for _, f := range faults() {
-		if f.where != nowhere && f.where != at {
-			continue
+	return s.faults.Take(func(yield func(string) bool) {
+		for _, f := range faults() {
+			if (f.where == nowhere || f.where == at) && !yield(f.name) {
+				return
+			}
 		}
-		switch n := s.faults[f.name]; {
-		case n > 0:
-			s.faults[f.name] = n - 1
-			return f.name
-		case n < 0:
-			return f.name
-		}
-	}
-	return ""
+	})
 }
 
-// faultOfRequest lets one request choose its own fault: by its X-Emulate
-// header, its emulate parameter, or /emulate/NAME before the path, which a
-// configured URL can hold. It returns the path that is left.
-func faultOfRequest(r *http.Request) (name, path string) {
-	path = r.URL.Path
-	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
-		name, path, _ = strings.Cut(tail, "/")
-		path = "/" + path
-	}
-	for _, own := range []string{r.Header.Get("X-Emulate"), r.URL.Query().Get("emulate")} {
-		if own != "" {
-			name = own
+// everywhere are the names of all faults, wherever they are met.
+func everywhere(yield func(string) bool) {
+	for _, f := range faults() {
+		if !yield(f.name) {
+			return
 		}
 	}
-	return name, path
 }
 
 // answerFault reports whether the fault gave the whole answer.
 func (x *exchange) answerFault() bool {
 	if x.fault == "slow" {
-		return !x.wait(2 * time.Second)
+		return !emulation.Wait(x.r, 2*time.Second)
 	}
 	if x.fault == "" {
 		return false
@@ -186,13 +162,6 @@ func (x *exchange) answerFault() bool {
 		}
 	}
 	return false
-}
-
-func (x *exchange) cut() {
-	x.w.Header().Set("Content-Length", "500")
-	x.raw(http.StatusOK, "application/json", `{"access_token":"`)
-	_ = http.NewResponseController(x.w).Flush()
-	panic(http.ErrAbortHandler)
 }
 
 func (x *exchange) clockOffset() time.Duration {

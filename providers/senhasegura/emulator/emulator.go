@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // Server is one emulated vault.
@@ -25,7 +27,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	settings Settings
-	faults   map[string]int
+	faults   emulation.Switches
 	tokens   map[string]issued
 	nonces   map[string]bool
 	custody  map[string]bool
@@ -66,7 +68,6 @@ func New(settings Settings, now func() time.Time) *Server {
 		now:      now,
 		signer:   sync.OnceValue(newTokenSigner),
 		settings: settings.clone(),
-		faults:   map[string]int{},
 		tokens:   map[string]issued{},
 		nonces:   map[string]bool{},
 		custody:  map[string]bool{},
@@ -109,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fault, path := faultOfRequest(r)
+	fault, path := emulation.OfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 
 	s.mu.Lock()
@@ -128,7 +129,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 
 	w.Header().Set("Date", x.at.Add(x.clockOffset()).UTC().Format(http.TimeFormat))
-	if !x.wait(x.set.Latency) {
+	if !emulation.Wait(r, x.set.Latency) {
 		return
 	}
 	if x.set.RequireClientCertificate && (r.TLS == nil || len(r.TLS.PeerCertificates) == 0) {
@@ -161,21 +162,6 @@ func (x *exchange) route() {
 		}
 	}
 	x.kongNoRoute()
-}
-
-// wait reports whether the caller is still there afterwards.
-func (x *exchange) wait(d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-x.r.Context().Done():
-		return false
-	}
 }
 
 // update changes the server's memory.

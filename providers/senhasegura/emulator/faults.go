@@ -1,13 +1,13 @@
 package emulator
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/kit"
 )
 
@@ -20,9 +20,9 @@ type fault struct {
 
 // faults in the order in which they are met when several are set.
 var faults = []fault{
-	{"hang", "no answer until the caller gives up", (*exchange).hang},
-	{"drop", "the connection is cut before the answer", (*exchange).drop},
-	{"cut", "the connection is cut within the answer", (*exchange).cut},
+	{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
+	{"drop", "the connection is cut before the answer", func(*exchange) { emulation.Drop() }},
+	{"cut", "the connection is cut within the answer", func(x *exchange) { emulation.Cut(x.w, `{"token_type":"Bearer",`, 500) }},
 	{"drip", "the answer comes byte by byte, ten a second", (*exchange).drip},
 	{"slow", "the answer takes two seconds", nil},
 	{"empty", "200 with an empty body", func(x *exchange) { x.raw(http.StatusOK, "application/json", "") }},
@@ -111,15 +111,7 @@ func (s *Server) Faults() []kit.FaultSwitch {
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name == "" {
-		clear(s.faults)
-		return nil
-	}
-	if !isFault(name) {
-		return fmt.Errorf("set fault %q: there is no such fault", name)
-	}
-	s.faults[name] = times
-	return nil
+	return s.faults.Set(name, times, names)
 }
 
 func isFault(name string) bool {
@@ -127,40 +119,21 @@ func isFault(name string) bool {
 }
 
 // takeFaultLocked returns the fault that the present request meets.
-func (s *Server) takeFaultLocked() string {
-	for _, f := range faults {
-		switch n := s.faults[f.name]; {
-		case n > 0:
-			s.faults[f.name] = n - 1
-			return f.name
-		case n < 0:
-			return f.name
-		}
-	}
-	return ""
-}
+func (s *Server) takeFaultLocked() string { return s.faults.Take(names) }
 
-// faultOfRequest lets one request choose its own fault: by its X-Emulate
-// header, its emulate parameter, or /emulate/NAME before the path, which a
-// configured base URL can hold. It returns the path that is left.
-func faultOfRequest(r *http.Request) (name, path string) {
-	path = r.URL.Path
-	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
-		name, path, _ = strings.Cut(tail, "/")
-		path = "/" + path
-	}
-	for _, own := range []string{r.Header.Get("X-Emulate"), r.URL.Query().Get("emulate")} {
-		if own != "" {
-			name = own
+// names are those of all faults, in their order.
+func names(yield func(string) bool) {
+	for _, f := range faults {
+		if !yield(f.name) {
+			return
 		}
 	}
-	return name, path
 }
 
 // answerFault reports whether the fault gave the whole answer.
 func (x *exchange) answerFault() bool {
 	if x.fault == "slow" {
-		return !x.wait(2 * time.Second)
+		return !emulation.Wait(x.r, 2*time.Second)
 	}
 	for _, f := range faults {
 		if f.name == x.fault && f.answer != nil {
@@ -169,36 +142,6 @@ func (x *exchange) answerFault() bool {
 		}
 	}
 	return false
-}
-
-func (x *exchange) raw(status int, contentType, body string) {
-	x.w.Header().Set("Content-Type", contentType)
-	x.w.WriteHeader(status)
-	_, _ = x.w.Write([]byte(body))
-}
-
-func (x *exchange) hang() { <-x.r.Context().Done() }
-
-func (x *exchange) drop() { panic(http.ErrAbortHandler) }
-
-func (x *exchange) cut() {
-	x.w.Header().Set("Content-Length", "500")
-	x.raw(http.StatusOK, "application/json", `{"token_type":"Bearer",`)
-	_ = http.NewResponseController(x.w).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-func (x *exchange) drip() {
-	x.w.Header().Set("Content-Type", "application/json")
-	for range 4096 {
-		if _, err := x.w.Write([]byte(" ")); err != nil {
-			return
-		}
-		_ = http.NewResponseController(x.w).Flush()
-		if !x.wait(100 * time.Millisecond) {
-			return
-		}
-	}
 }
 
 func (x *exchange) redirect() {
@@ -211,4 +154,13 @@ func (x *exchange) throttled() {
 	x.w.Header().Set("X-RateLimit-Remaining", "0")
 	x.w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(x.serverTime().Add(30*time.Second).Unix(), 10))
 	x.kong(http.StatusTooManyRequests, "API rate limit exceeded")
+}
+
+func (x *exchange) raw(status int, contentType, body string) {
+	emulation.Write(x.w, status, contentType, body)
+}
+
+func (x *exchange) drip() {
+	x.w.Header().Set("Content-Type", "application/json")
+	emulation.Drip(x.w, x.r, strings.Repeat(" ", 4096), 100*time.Millisecond)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // fault is one thing that goes wrong. Each hook may be nil.
@@ -47,11 +49,11 @@ func allFaults() []fault {
 		{name: "empty", help: "status 200 with no body", instead: func(*call) bool { return true }},
 		{name: "empty-500", help: "status 500 with no body", instead: func(c *call) bool { c.w.WriteHeader(500); return true }},
 		{name: "redirect", help: "302 to another path that would renew", instead: redirect},
-		{name: "delay", help: "answers late, but well", instead: func(c *call) bool { return !c.wait(c.e.opt.Delay) }},
-		{name: "hang", help: "takes the request and never answers; nothing is renewed", instead: func(c *call) bool { <-c.r.Context().Done(); return true }},
-		{name: "hang-after", help: "renews and never answers", send: func(c *call, _ string) { <-c.r.Context().Done() }},
+		{name: "delay", help: "answers late, but well", instead: func(c *call) bool { return !emulation.Wait(c.r, c.e.opt.Delay) }},
+		{name: "hang", help: "takes the request and never answers; nothing is renewed", instead: func(c *call) bool { emulation.Hang(c.r); return true }},
+		{name: "hang-after", help: "renews and never answers", send: func(c *call, _ string) { emulation.Hang(c.r) }},
 		{name: "close-before", help: "takes the request and hangs up; nothing is renewed", instead: func(*call) bool { panic(http.ErrAbortHandler) }},
-		{name: "close-after", help: "renews and hangs up without an answer: the dangerous one", send: func(*call, string) { panic(http.ErrAbortHandler) }},
+		{name: "close-after", help: "renews and hangs up without an answer: the dangerous one", send: func(*call, string) { emulation.Drop() }},
 		{name: "truncated", help: "renews and hangs up in the middle of the answer", send: truncated},
 		{name: "cut-json", help: "renews and answers half of the JSON as if it were whole", body: func(_, body string) string { return body[:len(body)/2] }},
 		{name: "drip", help: "renews and sends a byte every five seconds", send: drip},
@@ -148,12 +150,7 @@ func truncated(c *call, body string) {
 
 func drip(c *call, body string) {
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	for i := range len(body) {
-		_, err := c.w.Write([]byte(body[i : i+1]))
-		if err != nil || http.NewResponseController(c.w).Flush() != nil || !c.wait(5*time.Second) {
-			return
-		}
-	}
+	emulation.Drip(c.w, c.r, body, 5*time.Second)
 }
 
 // shaped gives a new token another form; reading shows what was stored.

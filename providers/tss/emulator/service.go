@@ -6,7 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 // call is one request to a service on its way to an answer.
@@ -30,7 +31,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, renew bool) {
 	c := &call{e: e, w: w, r: r, renew: renew, faults: faults}
 	c.id, c.valid = e.message(r)
 	e.note(c)
-	if e.opt.Latency > 0 && !c.wait(e.opt.Latency) {
+	if e.opt.Latency > 0 && !emulation.Wait(r, e.opt.Latency) {
 		return
 	}
 	for _, f := range c.faults {
@@ -163,16 +164,6 @@ func (c *call) negative(status int, message, contentType string) {
 	}
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write([]byte("{\n\"TOKEN\": \"\",\n\"error\": \" " + message + " \"\n}"))
-}
-
-// wait reports whether the caller is still there afterwards.
-func (c *call) wait(d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-c.r.Context().Done():
-		return false
-	}
 }
 
 func quoted(text string) string {

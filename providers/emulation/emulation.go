@@ -1,0 +1,137 @@
+// Package emulation is what every emulated backend has to do to go wrong: a
+// count of the faults to come, a request's own choice of one, and the ways in
+// which a connection breaks. It knows no vendor's protocol, and no client: an
+// emulator that shared code with the client would share its mistakes.
+package emulation
+
+import (
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Switches count how often each fault is still to be met; a negative count is
+// for ever. The zero value has none. The owner guards it.
+type Switches struct{ left map[string]int }
+
+// Set makes so many of the next requests meet the fault, all until cleared when
+// times is negative. Zero clears it, an empty name clears all. Names lists
+// those that there are.
+func (s *Switches) Set(name string, times int, names iter.Seq[string]) error {
+	switch {
+	case name == "":
+		clear(s.left)
+	case !has(names, name):
+		return fmt.Errorf("set fault %q: there is no such fault", name)
+	case times == 0:
+		delete(s.left, name)
+	default:
+		if s.left == nil {
+			s.left = map[string]int{}
+		}
+		s.left[name] = times
+	}
+	return nil
+}
+
+func has(names iter.Seq[string], name string) bool {
+	for n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Left returns how often a fault is still to be met.
+func (s *Switches) Left(name string) int { return s.left[name] }
+
+// Take returns the first of the names that is to be met now, and counts it off;
+// nothing when none is.
+func (s *Switches) Take(names iter.Seq[string]) string {
+	if len(s.left) == 0 {
+		return ""
+	}
+	for name := range names {
+		switch n := s.left[name]; {
+		case n > 0:
+			s.left[name] = n - 1
+			return name
+		case n < 0:
+			return name
+		}
+	}
+	return ""
+}
+
+// OfRequest lets one request choose its own fault: by its X-Emulate header, its
+// emulate parameter, or /emulate/NAME before the path, which a configured base
+// URL can hold. It returns the path that is left.
+func OfRequest(r *http.Request) (name, path string) {
+	path = r.URL.Path
+	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
+		name, path, _ = strings.Cut(tail, "/")
+		path = "/" + path
+	}
+	for _, own := range []string{r.Header.Get("X-Emulate"), r.URL.Query().Get("emulate")} {
+		if own != "" {
+			name = own
+		}
+	}
+	return name, path
+}
+
+// Write gives one answer. A caller who left is no fault of the service.
+func Write(w http.ResponseWriter, status int, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// Page gives one answer for people.
+func Page(w http.ResponseWriter, status int, title string) {
+	Write(w, status, "text/html; charset=UTF-8", "<!DOCTYPE html><html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
+}
+
+// Wait reports whether the caller was still there after d.
+func Wait(r *http.Request, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// Hang answers nothing until the caller gives up.
+func Hang(r *http.Request) { <-r.Context().Done() }
+
+// Drop cuts the connection. It does not return.
+func Drop() { panic(http.ErrAbortHandler) }
+
+// Cut begins an answer of the given length and cuts the connection. It does not
+// return.
+func Cut(w http.ResponseWriter, begin string, length int) {
+	w.Header().Set("Content-Length", fmt.Sprint(length))
+	Write(w, http.StatusOK, "application/json", begin)
+	_ = http.NewResponseController(w).Flush()
+	Drop()
+}
+
+// Drip writes text byte by byte, with a pause after each, while the caller is
+// there.
+func Drip(w http.ResponseWriter, r *http.Request, text string, pause time.Duration) {
+	for i := range len(text) {
+		_, err := w.Write([]byte(text[i : i+1]))
+		if err != nil || http.NewResponseController(w).Flush() != nil || !Wait(r, pause) {
+			return
+		}
+	}
+}
