@@ -429,7 +429,6 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 // ending stops the daemon in every way: asked to, with a dump of its stacks,
 // with a state that is gone.
 func (k *talk) ending(t *testing.T) {
-	t.Log(k.daemon.log.String())
 	t.Helper()
 	log := func(what string) {
 		text := k.daemon.log.String()
