@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tss "github.com/vigented/vigente/providers/tss/emulator"
+
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// shellScripts complete "vigente WORDS… " in a real shell and print what is
+// offered, one a line. SCRIPT is what vigente completion gave, WORDS the line.
+var shellScripts = map[string]string{
+	// The one function of bash-completion that the script needs.
+	"bash": `_get_comp_words_by_ref() {
+  words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; prev=${words[cword - 1]}
+}
+. "$SCRIPT"
+COMP_LINE="$WORDS"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
+read -ra COMP_WORDS <<<"$COMP_LINE"; COMP_WORDS+=(""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+compopt() { :; }
+__start_vigente 2>/dev/null
+printf '%s\n' "${COMPREPLY[@]}"`,
+	"fish": `source "$SCRIPT"
+complete -C "$WORDS"`,
+	// The widgets of zsh need a terminal; what it would offer is caught where
+	// the script hands it over.
+	"zsh": `compdef() { :; }
+source "$SCRIPT"
+_describe() { local -a list; list=("${(@P)${@[-1]}}"); print -l -- $list }
+_arguments() { :; }
+words=(${(z)WORDS} ""); CURRENT=${#words}
+_vigente`,
+}
+
+// TestCompletionInRealShells completes the names of credentials and sinks.
+func TestCompletionInRealShells(t *testing.T) {
+	t.Parallel()
+	w := furnish(t, tss.New(tss.Options{}), newVault(time.Hour), "")
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shell, script := range shellScripts {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Skipf("%s is not installed", shell)
+			}
+			code, text, errs := w.run("completion", shell)
+			if code != 0 || errs != "" {
+				t.Fatalf("exits %d: %s", code, errs)
+			}
+			w.write("completion."+shell, text)
+			for words, want := range map[string][]string{
+				"renew ":       {"loja", "vault"},
+				"show loja ":   nil,
+				"status ":      {"loja", "vault", "till", "env", "file"},
+				"init --sink ": {"file", "ini", "env", "none"},
+			} {
+				cmd := exec.Command(path, "-c", script)
+				cmd.Env = []string{
+					"PATH=" + filepath.Dir(program) + ":" + os.Getenv("PATH"), "HOME=" + w.dir, "VIGENTE_CONFIG=" + w.path("config.toml"),
+					"SCRIPT=" + w.path("completion."+shell), "WORDS=vigente " + words, "TERM=dumb",
+				}
+				var complaint bytes.Buffer
+				cmd.Stderr = &complaint
+				out, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%s: %v\n%s", words, err, complaint.String())
+				}
+				var got []string
+				for line := range strings.Lines(string(out)) {
+					if name, _, _ := strings.Cut(strings.TrimSpace(line), "\t"); name != "" {
+						name, _, _ = strings.Cut(name, ":")
+						name, _, _ = strings.Cut(name, " ")
+						got = append(got, name)
+					}
+				}
+				for _, name := range want {
+					if !strings.Contains(" "+strings.Join(got, " ")+" ", " "+name+" ") {
+						t.Errorf("%s offers %q, not %s (%s)", words, got, name, complaint.String())
+					}
+				}
+				if want != nil && len(got) != len(want) {
+					t.Errorf("%s offers %q, want %q", words, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestManualPages reads every page as man does.
+func TestManualPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	if code, _, errs := w.run("man", w.path("man1")); code != 0 {
+		t.Fatalf("exits %d: %s", code, errs)
+	}
+	pages, err := filepath.Glob(w.path("man1/*.1"))
+	if err != nil || len(pages) < 17 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	t.Run("man", func(t *testing.T) {
+		man := needs.Tool(t, "man")
+		for _, name := range []string{"vigente", "vigente-init", "vigente-simulate"} { // a few: man is slow
+			page := w.path("man1/" + name + ".1")
+			cmd := exec.Command(man, "--warnings", "-l", page)
+			cmd.Env = append(os.Environ(), "MANWIDTH=100", "LC_ALL=C.UTF-8", "MANPAGER=cat")
+			var complaint bytes.Buffer
+			cmd.Stderr = &complaint
+			out, err := cmd.Output()
+			if err != nil || complaint.Len() > 0 || !strings.Contains(string(out), "EXAMPLE") && !strings.Contains(page, "completion") && filepath.Base(page) != "vigente.1" {
+				t.Errorf("%s: %v %s", filepath.Base(page), err, complaint.String())
+			}
+		}
+	})
+	t.Run("mandoc", func(t *testing.T) {
+		mandoc, err := exec.LookPath("mandoc")
+		if err != nil {
+			t.Skip("mandoc is not installed")
+		}
+		for _, page := range pages {
+			if out, err := exec.Command(mandoc, "-T", "lint", "-W", "error", page).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", filepath.Base(page), err, out)
+			}
+		}
+	})
+}
