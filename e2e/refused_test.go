@@ -46,7 +46,7 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 			t.Errorf("status does not say which file to change for %s: %s", s.name, message)
 		}
 		if n := strings.Count(log, `"msg":"credential parked","credential":"`+s.name+`"`); n != 1 || !strings.Contains(log, w.path(s.file)) {
-			t.Errorf("%s is said to be parked %d times in the log", s.name, n)
+			t.Errorf("the log says %d times that %s is parked, want once and with the file to change", n, s.name)
 		}
 	}
 	if message := w.failure("arqged"); !strings.Contains(message, "environment variable OTHERS") {
