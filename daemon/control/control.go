@@ -2,7 +2,8 @@
 //
 // The socket speaks HTTP with JSON. Whoever can connect may look; values and
 // changes are for root, the daemon's own user and the members of the socket's
-// group. Requests are passed on to the daemon: the package decides nothing but
+// group; in a folder that another user rules over the group does not count,
+// since that user could have chosen it. Requests are passed on to the daemon: the package decides nothing but
 // who may ask. What it shows holds no secret, but for the answers to show and
 // sign, which exist to hand one out.
 package control
