@@ -1,6 +1,6 @@
 # One-line targets. .ci/run does more than check and test on a bare machine; fuzz,
-# bench, kills and worlds are long.
-.PHONY: check test fuzz bench kills worlds build package
+# bench, kills, worlds and systemd are long.
+.PHONY: check test fuzz bench kills worlds build package systemd
 
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test .
 test:    ; go test -race ./...
@@ -11,3 +11,4 @@ kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'Te
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/refresh
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente
 package: ; systemd/package $(or $(VERSION),0.0.0)
+systemd: ; systemd/test/all.sh

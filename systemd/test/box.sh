@@ -49,6 +49,7 @@ up() {
   mount -t overlay -o "lowerdir=$root,upperdir=$box/upper,workdir=$box/work" vigente-box "$box/root"
   : >"$box/root/etc/machine-id"
   echo box >"$box/root/etc/hostname"
+  echo '127.0.0.1 localhost box' >"$box/root/etc/hosts"
 
   # nspawn asks which control groups it may use and finds none where the machine
   # mounts the old and the new hierarchy side by side and its first process sits
