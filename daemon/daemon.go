@@ -79,6 +79,7 @@ type Daemon struct {
 	gather  prometheus.Gatherer
 	watcher *watch.Watcher
 	clocks  *clockNotes // of an examination; nil in a daemon
+	warner  *clockWarner
 	seed    [32]byte
 
 	// reloading serialises configurations; live guards what readers see of the
@@ -99,18 +100,15 @@ type Daemon struct {
 // when the configuration cannot be used. It makes no call to any backend and
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
-	d := &Daemon{opt: opt, log: opt.Logger}
+	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger)}
 	cfg, plan, wires, err := d.load()
 	if err != nil {
 		return nil, err
 	}
-	d.store, err = store.Open(cfg.Daemon.StateDir, store.Options{Key: stateKey(cfg)})
+	var state store.State
+	d.store, state, err = openState(cfg, opt.Logger)
 	if err != nil {
 		return nil, err
-	}
-	state, err := d.store.Load()
-	if err != nil {
-		return nil, errors.Join(err, d.store.Close())
 	}
 	d.seed = d.store.Seed()
 	registry := prometheus.NewRegistry()

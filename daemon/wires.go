@@ -85,12 +85,19 @@ func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil && c.daemon.clocks != nil {
 		c.daemon.clocks.note(c.provider, resp.Header)
 	}
-	if err == nil && c.daemon.metrics != nil {
-		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-			c.daemon.metrics.ObserveClock(c.provider, time.Until(date))
+	if err != nil {
+		return resp, err
+	}
+	if date, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
+		offset := time.Until(date)
+		if c.daemon.metrics != nil {
+			c.daemon.metrics.ObserveClock(c.provider, offset)
+		}
+		if c.daemon.warner != nil {
+			c.daemon.warner.note(c.provider, offset)
 		}
 	}
-	return resp, err
+	return resp, nil
 }
 
 // CloseIdleConnections lets http.Client pass the call on.
