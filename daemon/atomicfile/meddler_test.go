@@ -166,3 +166,40 @@ func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
 	}
 	t.Logf("%d looks during 3000 writes", looks)
 }
+
+// A link that takes the file's place at the last moment is not even opened:
+// opening may have an effect of its own, on a lease as well as on a device.
+func TestALinkIsNotEvenOpened(t *testing.T) {
+	needLeases(t)
+	for _, want := range []string{"open to read", "open to write"} {
+		outside := filepath.Join(t.TempDir(), "outside")
+		put(t, outside, "outside", 0o600)
+		fd, err := unix.Open(outside, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_WRLCK); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "f")
+		put(t, path, "old", 0o600)
+		hardLinked(t, path) // to be written in place
+		s := quick()
+		looked, swapped := false, false
+		s.before = func(op string) error {
+			looked = looked || op == map[string]string{"open to read": "look", "open to write": "read"}[want]
+			if op == "open" && looked && !swapped {
+				swapped = true
+				return errors.Join(os.Remove(path), os.Symlink(outside, path))
+			}
+			return nil
+		}
+		if _, err := s.replace(t.Context(), path, Options{}, to("new")); err == nil || !swapped {
+			t.Errorf("%s: written to: %v, %v", want, err, swapped)
+		}
+		if lease, err := unix.FcntlInt(uintptr(fd), unix.F_GETLEASE, 0); err != nil || lease != unix.F_WRLCK {
+			t.Errorf("%s: the file outside was opened: its lease is %d, %v", want, lease, err)
+		}
+	}
+}
