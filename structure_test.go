@@ -271,7 +271,7 @@ var foreign = []room{
 
 // standard are the packages of Go that let the world in.
 var standard = []room{
-	{"os/exec", []string{"sinks/kit", "internal/needs"}, "a hook is run in one way, without a shell"},
+	{"os/exec", []string{"sinks/kit", "internal/needs", "cmd/vigente"}, "a hook is run in one way, without a shell; the doctor asks systemctl, as root would by hand"},
 	{"os/signal", []string{"cmd/vigente"}, "signals are translated into calls before anything of ours runs"},
 	{"math/rand", nil, "jitter is a hash, so that a plan can be explained and repeated"},
 	{"math/rand/v2", nil, "jitter is a hash, so that a plan can be explained and repeated"},
