@@ -167,6 +167,7 @@ func TestSameBytesAreNoChange(t *testing.T) {
 }
 
 func TestLookTellsVersionsApartWithoutReading(t *testing.T) {
+	look := (&Watcher{disks: newDisks()}).look
 	dir := t.TempDir()
 	name := filepath.Join(dir, "f")
 	missing := look([]string{name})
@@ -190,7 +191,7 @@ func TestPipeHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(chan digests, 1)
-	go func() { got <- read([]string{pipe, dir, os.DevNull}) }()
+	go func() { got <- (&Watcher{disks: newDisks()}).read([]string{pipe, dir, os.DevNull}) }()
 	select {
 	case d := <-got:
 		if len(d) != 0 {
