@@ -1,6 +1,10 @@
 package daemon
 
 import (
+	"errors"
+
+	"go.uber.org/zap"
+
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
@@ -9,6 +13,36 @@ import (
 // memory hands a stored state to the board.
 func memory(s store.State) schedule.Memory {
 	return schedule.Memory{Records: s.Records, Providers: s.Providers}
+}
+
+// openState opens the state and reads all of it. A damaged file is no reason to
+// let every token lapse until somebody comes: it is set aside, untouched, and
+// the daemon begins afresh, which renews every credential once.
+func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, error) {
+	dir, opt := cfg.Daemon.StateDir, store.Options{Key: stateKey(cfg)}
+	s, state, err := load(dir, opt)
+	broken, ok := errors.AsType[*store.DamagedError](err)
+	if !ok {
+		return s, state, err
+	}
+	to, err := store.SetAside(dir)
+	if err != nil {
+		return nil, store.State{}, errors.Join(broken, err)
+	}
+	log.Error("state set aside", zap.String("detail", broken.Error()), zap.String("file", to))
+	return load(dir, opt)
+}
+
+func load(dir string, opt store.Options) (*store.Store, store.State, error) {
+	s, err := store.Open(dir, opt)
+	if err != nil {
+		return nil, store.State{}, err
+	}
+	state, err := s.Load()
+	if err != nil {
+		return nil, store.State{}, errors.Join(err, s.Close())
+	}
+	return s, state, nil
 }
 
 // stateKey is the key that seals the state, nil when it is not sealed.

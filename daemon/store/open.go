@@ -97,7 +97,7 @@ func (s *Store) open(key *[32]byte) error {
 	case err != nil:
 		return s.unusable(err)
 	case !info.Mode().IsRegular():
-		return s.corrupt(errors.New("it is no regular file"))
+		return fmt.Errorf("open state %s: it is no regular file (move it away)", s.path())
 	}
 	s.file = info
 	if err := s.read(); err != nil {

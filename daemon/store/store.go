@@ -5,7 +5,7 @@
 // share one commit, since the disk's sync is what costs. Records are sealed
 // with AES-256-GCM when a key is set. A file that is corrupt, foreign, newer,
 // or sealed with another key is refused with one clear error and left exactly
-// as it is. One process at a time has a state directory open.
+// as it is; SetAside makes room for a new one. One process at a time has a state directory open.
 package store
 
 import (
@@ -187,5 +187,5 @@ func (s *Store) corruptRecord(e entry, value []byte, err error) error {
 
 // corrupt is the error of a state that cannot be used, with what to do.
 func (s *Store) corrupt(err error) error {
-	return fmt.Errorf("open state %s: %w (restore a copy of it, or move the file away to start afresh: every credential is then renewed)", s.path(), err)
+	return damaged(fmt.Errorf("open state %s: %w (restore a copy of it, or move the file away to start afresh: every credential is then renewed)", s.path(), err), err)
 }
