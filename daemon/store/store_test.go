@@ -88,6 +88,22 @@ func TestSecretsThatAreNoTextSurvive(t *testing.T) {
 	}
 }
 
+func TestHowALifeIsKnownSurvives(t *testing.T) {
+	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, token := range []credential.Credential{
+		{ExpiresAt: at, UsefulAfter: at, CountedExpiry: true}, {ExpiresAt: at, PolicyExpiry: true}, {ExpiresAt: at},
+	} {
+		plain, err := encodeRecord(schedule.Record{Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := decodeRecord(plain)
+		if got := r.Token; err != nil || got.CountedExpiry != token.CountedExpiry || got.PolicyExpiry != token.PolicyExpiry || !got.ExpiresAt.Equal(at) {
+			t.Errorf("%+v comes back as %+v, %v", token, got, err)
+		}
+	}
+}
+
 // Members of a later version are ignored, absent ones are zero.
 func TestOtherVersionsOfARecord(t *testing.T) {
 	r, err := decodeRecord([]byte(`{"later":{"a":[1]},"revision":7,"token":{"later":1,"values":{"token":"x"}}}`))

@@ -253,6 +253,13 @@ func TestTheServersClock(t *testing.T) {
 		if f != nil || got.ExpiresAt.Sub(testAt) != c.want || len(got.Limits) != 1 || got.Limits[0].EndsAt.Sub(testAt) != c.want {
 			t.Errorf("Date %q: expires after %v, refresh token %+v, %v", c.date, got.ExpiresAt.Sub(testAt), got.Limits, f)
 		}
+		if got.CountedExpiry != (c.date != "") {
+			t.Errorf("Date %q: by our clock: %v", c.date, got.CountedExpiry)
+		}
+	}
+	s := &scribe{status: 201, body: `{"Token":"t2"}`}
+	if got, f := refreshed(t, sound(t, s, leastProvider, ""), credential.Request{}); f != nil || !got.CountedExpiry {
+		t.Errorf("a life that was asked for: by our clock: %v, %v", got.CountedExpiry, f)
 	}
 }
 

@@ -122,6 +122,29 @@ func TestTheConfiguredZoneCountsToo(t *testing.T) {
 	}
 }
 
+// TestZonelessDatesWhereTheClocksChange: an hour that comes twice is read as
+// the first one, and one that never comes as an hour earlier. Too early by an hour
+// costs a renewal at the most; too late would cost a lapse.
+func TestZonelessDatesWhereTheClocksChange(t *testing.T) {
+	newYork, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ raw, want string }{
+		{`"2026-11-01T00:30:00"`, "2026-11-01T04:30:00Z"},
+		{`"2026-11-01T01:30:00"`, "2026-11-01T05:30:00Z"},
+		{`"2026-11-01T02:30:00"`, "2026-11-01T07:30:00Z"},
+		{`"2026-03-08T01:30:00"`, "2026-03-08T06:30:00Z"},
+		{`"2026-03-08T02:30:00"`, "2026-03-08T06:30:00Z"},
+		{`"2026-03-08T03:30:00"`, "2026-03-08T07:30:00Z"},
+	} {
+		got := readings(json.RawMessage(c.raw), zonesOf(newYork))
+		if len(got) != 3 || got[2].at.UTC().Format(time.RFC3339) != c.want {
+			t.Errorf("%s: %v, want %s in the configured zone", c.raw, got, c.want)
+		}
+	}
+}
+
 func FuzzDate(f *testing.F) {
 	for _, raw := range []string{
 		`"2026-05-06T15:04:05.1234567-03:00"`, `"06/05/2026 15:04:05"`, "\"5/6/2026 3:04:05\u202fPM\"", `"Wed, 06 May 2026 15:04:05 GMT"`,

@@ -46,7 +46,7 @@ func TestLifeCountsDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := w.session
-	if !first.ExpiresAt.Equal(w.at.Add(time.Hour)) || !first.IssuedAt.Equal(w.at) {
+	if !first.ExpiresAt.Equal(w.at.Add(time.Hour)) || !first.IssuedAt.Equal(w.at) || !first.CountedExpiry {
 		t.Errorf("issued %v, expires %v", first.IssuedAt, first.ExpiresAt)
 	}
 	if len(first.Limits) != 1 || first.Limits[0].Kind != "certificate" || !first.Limits[0].Person || !first.Limits[0].EndsAt.Equal(ids().contratante.Certificate.NotAfter) {
