@@ -41,9 +41,10 @@ type ledger struct {
 	durable   bool          // and that is durable
 	until     time.Duration // the server honours the values in hand until then
 	values    string
-	lied      bool          // about the life of the values in hand
-	quietFrom time.Duration // when something happened to it last
-	reborn    bool          // it was removed, and came back
+	lied      bool           // about the life of the values in hand
+	quietFrom time.Duration  // when something happened to it last
+	reborn    bool           // it was removed, and came back
+	stale     map[string]int // values of inputs that were refused, with the answers to the input until then
 }
 
 // budget is what is known of one provider.
@@ -55,7 +56,7 @@ type budget struct {
 }
 
 func newLaws(w *world) *laws {
-	return &laws{w: w, ledgers: map[string]*ledger{}, budgets: map[string]*budget{}, heard: map[string]bool{}, inspectAt: w.nature.noisy + 2*time.Hour}
+	return &laws{w: w, ledgers: map[string]*ledger{}, budgets: map[string]*budget{}, heard: map[string]bool{}, inspectAt: w.nature.noisy + 6*time.Minute}
 }
 
 // breaks notes the first law that is broken.
@@ -104,7 +105,7 @@ func (l *laws) installed() {
 		if g.parked != "" && g.parked != c.identity+"|"+strconv.Itoa(c.inputs) {
 			g.parked = ""
 		}
-		g.quietFrom = l.w.now
+		g.quietFrom, g.stale = l.w.now, nil
 	}
 	for name := range l.w.targets {
 		if !slices.ContainsFunc(plan.sinks, func(s sinkNature) bool { return s.name == name }) {
@@ -123,7 +124,7 @@ func (l *laws) booted() {
 		}
 	}
 	for name, g := range l.ledgers {
-		g.thread, g.asked = nil, false
+		g.thread, g.asked, g.stale = nil, false, nil
 		if !g.durable {
 			g.parked = ""
 		}
@@ -260,15 +261,36 @@ func (l *laws) called(s *source, req credential.Request) {
 		}
 	}
 	g.ever, g.arrivedAt, g.unheard, g.slack = true, w.now, true, w.now-t.begun
+	if s.p.revokes && g.quietFrom <= t.begun {
+		l.welcome(s.n.name, t.begun)
+	}
 	for _, need := range s.n.needs {
 		if len(req.Inputs[need].Values) == 0 {
 			l.breaks("%s is called without %s", s.n.name, need)
+		}
+		values := req.Inputs[need].Values["token"].Reveal()
+		if n := w.nature.plan.credential(need); n != nil && values != "" {
+			if answers, refused := g.stale[values]; refused && answers == w.account(n, w.providerOf(n)).answers {
+				l.breaks("%s shows %s again, which was refused, and asked for no other", s.n.name, values)
+			}
 		}
 	}
 	if l.comparing {
 		l.calls = append(l.calls, call{s.n.name, w.now})
 	}
 	w.say("call: %s to %s, seed %q, lost %v", s.n.name, s.p.name, req.Previous.Seed["refresh"].Reveal(), req.Lost)
+}
+
+// welcome wants every sink of a credential ready to take its next value, which
+// kills the present one.
+func (l *laws) welcome(name string, at time.Duration) {
+	for _, sink := range l.w.nature.plan.sinks {
+		slot, _ := strconv.Atoi(sink.name[1:])
+		f := l.w.trouble(atSink, slot)
+		if f != nil && f.from <= at && (f.how == refusing || f.how == broken) && slices.Contains(sink.needs, name) {
+			l.breaks("%s is renewed while %s could not take the new value", name, sink.name)
+		}
+	}
 }
 
 // count holds the calls of a backend to its rates, by the instants at which they
@@ -287,6 +309,11 @@ func (l *laws) count(p *providerNature, begun time.Duration) {
 	if len(b.calls) > 1000 {
 		b.calls = slices.Clone(b.calls[500:])
 	}
+}
+
+// refusedInput is told of an input that a backend does not honour.
+func (l *laws) refusedInput(name, values string, answers int) {
+	l.of(name).stale = map[string]int{values: answers}
 }
 
 // shownSpent is told of a seed that was shown a second time.
@@ -384,6 +411,9 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 		}
 		if r.Revision == old.Revision && schedule.HasValue(r.Token) && schedule.HasValue(old.Token) && (!r.Token.SameValues(old.Token) || !r.Token.ExpiresAt.Equal(old.Token.ExpiresAt)) {
 			l.breaks("%s shows something else as the same revision %d", key.Name, r.Revision)
+		}
+		if is, was := r.Past.History, old.Past.History; len(is) > 0 && len(was) > 0 && l.setBackAt == 0 && is[len(is)-1].At.Before(was[len(was)-1].At) {
+			l.breaks("%s: an older record takes the place of a newer one on the disk", key.Name)
 		}
 		if r.Revision < old.Revision {
 			l.breaks("%s goes back from revision %d to %d on the disk", key.Name, old.Revision, r.Revision)

@@ -287,6 +287,10 @@ func (n *nature) makeTroubles(rng *rand.Rand) {
 			w.how, w.span = oneOf(rng, broken, torn, slow), oneOf(rng, 50*time.Millisecond, 4*time.Second)
 		}
 		n.troubles = append(n.troubles, w)
+		if w.where == atDisk && w.how != slow {
+			// What could not be saved is saved slowly after.
+			n.troubles = append(n.troubles, window{from: w.to, to: w.to + 2*time.Minute, where: atDisk, how: slow, span: 4 * time.Second})
+		}
 		if w.how == rejecting && rng.IntN(3) > 0 {
 			n.events = append(n.events, event{at: w.to, what: mended, n: uint64(w.of)})
 		}

@@ -21,6 +21,7 @@ type account struct {
 	provider *providerNature
 	luck     luck
 	issued   int
+	answers  int           // good ones
 	values   string        // those handed out last, as "name#number"
 	from     time.Duration // their life, by true time
 	until    time.Duration
@@ -149,6 +150,7 @@ func (s *source) Refresh(_ context.Context, req credential.Request) (credential.
 	if trouble != nil && trouble.how == panicking {
 		panic("after it was understood")
 	}
+	a.answers++
 	return s.answer(a, trouble, req), nil
 }
 
@@ -179,7 +181,12 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 		return false, failure(credential.ReasonRejected, false)
 	}
 	for name, input := range req.Inputs {
-		if n := w.nature.plan.credential(name); n == nil || !w.account(n, w.providerOf(n)).honours(input.Values["token"].Reveal(), w.now) {
+		values, n := input.Values["token"].Reveal(), w.nature.plan.credential(name)
+		if n == nil {
+			return false, failure(credential.ReasonInvalidRequest, false)
+		}
+		if of := w.account(n, w.providerOf(n)); !of.honours(values, w.now) {
+			w.laws.refusedInput(s.n.name, values, of.answers)
 			return false, &credential.Fault{Reason: credential.ReasonInvalidRequest, StaleInput: name}
 		}
 	}

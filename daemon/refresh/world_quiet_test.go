@@ -141,7 +141,7 @@ func (l *laws) inspect() {
 	if w.now < l.inspectAt {
 		return
 	}
-	l.inspectAt = w.now + 97*time.Minute
+	l.inspectAt = w.now + 37*time.Minute
 	if w.bootAt >= 0 {
 		return
 	}
