@@ -113,6 +113,21 @@ func uncommented(b block) string {
 	return regexp.MustCompile(`(?m)[ \t]*(^|[ \t])#.*$`).ReplaceAllString(b.text, "")
 }
 
+// TestCommandTablesKeepStep wants the commands in the tables of both READMEs to
+// be the same, row by row.
+func TestCommandTablesKeepStep(t *testing.T) {
+	rows := func(file string) (commands []string) {
+		for _, row := range submatches(text(t, file), "(?m)^\\|(.*)\\|$") {
+			commands = append(commands, strings.Join(submatches(row, "`vigente ([a-z]+)"), " "))
+		}
+		return commands
+	}
+	english, portuguese := rows("README.md"), rows("README.pt-BR.md")
+	if len(english) < 20 || !slices.Equal(english, portuguese) {
+		t.Errorf("README.md has the commands\n%q, README.pt-BR.md\n%q", english, portuguese)
+	}
+}
+
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 // links returns where a paper links to, its own translation aside.
