@@ -36,9 +36,9 @@ func TestPowerCutOfTheWholeDaemon(t *testing.T) {
 	final := h.calls()
 
 	trace := disk.Trace()
-	every, n, tried := 1, 0, 0
+	n, tried := 0, 0
 	states := disktest.Crashes(trace, nil, func(disktest.Crash) {})
-	every = max(1, states/16)
+	every := max(1, states/16)
 	disktest.Crashes(trace, nil, func(c disktest.Crash) {
 		if n++; n%every != 0 || t.Failed() {
 			return
