@@ -116,7 +116,8 @@ func action[S any](was, is *S, keys []string) control.Action {
 func (c *comparison) providers(preview refresh.Preview) []control.ProviderChange {
 	out := []control.ProviderChange{}
 	for _, p := range preview.Providers {
-		name, keys := "", []string{}
+		var name string
+		keys := []string{}
 		switch {
 		case p.Was == nil:
 			name = p.Is.Name

@@ -7,9 +7,46 @@ import (
 	"os/exec"
 	"strings"
 	"syscall"
+	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
+
+// TestColoursAndBarsOnATerminalOnly looks for the bytes that move a cursor.
+func TestColoursAndBarsOnATerminalOnly(t *testing.T) {
+	t.Parallel()
+	const escape = "\x1b["
+	w := furnish(t, tss.New(tss.Options{}), newVault(time.Hour), "")
+	w.start()
+	w.eventually("everything is delivered", func() bool { return w.status().states()["file"] == "delivered" })
+	commands := [][]string{{"status"}, {"explain", "loja"}, {"plan", w.path("config.toml")}, {"doctor"}, {"renew", "--all"}}
+	for _, args := range commands {
+		if _, out, errs := w.run(args...); strings.Contains(out+errs, escape) {
+			t.Errorf("%v writes %q into a pipe", args, out+errs)
+		}
+	}
+	colourful := map[string]bool{"status": true, "explain": true, "doctor": true, "renew": true}
+	for _, quiet := range []string{"", "NO_COLOR=1", "TERM=dumb"} {
+		w.environ = []string{"TERM=xterm", quiet}
+		for _, args := range commands {
+			term := w.onTerminal(args...)
+			if code := term.end(); code != 0 {
+				t.Errorf("%v exits %d: %s", args, code, term.screen)
+			}
+			shown := term.screen.String()
+			want := quiet == "" && colourful[args[0]] || quiet == "NO_COLOR=1" && args[0] == "renew" // a bar has no colour
+			if strings.Contains(shown, escape) != want {
+				t.Errorf("%v with %q shows %q", args, quiet, shown)
+			}
+			if bar := strings.Contains(shown, "░"); bar != (args[0] == "renew" && quiet != "TERM=dumb") {
+				t.Errorf("%v with %q: a bar %v in %q", args, quiet, bar, shown)
+			}
+		}
+	}
+}
 
 // terminal is a program that runs on a terminal of its own.
 type terminal struct {
