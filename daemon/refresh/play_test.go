@@ -18,6 +18,14 @@ import (
 // bubble and without any, and compares every attempt.
 func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	const span = 30 * time.Hour
+	steps := []Step{{By: -time.Hour}, {By: 2 * time.Hour}, {By: -time.Hour}}
+	stepsAt := func(from time.Time) []Step {
+		out := slices.Clone(steps)
+		for i := range out {
+			out[i].At = from.Add(time.Duration(i)*time.Hour + 20*time.Hour + 7*time.Minute)
+		}
+		return out
+	}
 	world := func() *Plan {
 		start := time.Time{}
 		flaky := living(50 * time.Minute)
@@ -77,15 +85,26 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	var run, play []string
 	synctest.Test(t, func(t *testing.T) {
 		from := wall()
-		r := launch(t, world(), nil)
-		pass(span)
-		r.stop()
-		run = trace(r.witness, from)
+		clock, w := &settable{}, &witness{}
+		e := New(Options{Keeper: newKeeper(), Observer: w, Seed: 7})
+		clock.give(e)
+		e.Install(world(), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { e.Run(ctx); close(ended) }()
+		for _, s := range stepsAt(from) {
+			pass(s.At.Sub(wall()))
+			clock.step(s.By)
+		}
+		pass(span - wall().Sub(from))
+		stop()
+		<-ended
+		run = trace(w, from)
 	})
 	w := &witness{}
 	e := New(Options{Keeper: newKeeper(), Observer: w, Seed: 7})
 	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where a bubble begins
-	course := &Course{From: from, Until: from.Add(span)}
+	course := &Course{From: from, Until: from.Add(span), Steps: stepsAt(from)}
 	e.Begin(course)
 	e.Install(world(), schedule.Memory{})
 	e.Play(t.Context(), course)
