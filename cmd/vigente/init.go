@@ -130,11 +130,11 @@ func vacant(path string) error {
 func publish(path, text string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // no secret is in it
-		return fmt.Errorf("make the folder of the configuration: %w", err)
+		return fmt.Errorf("make the folder of the configuration: %w (use sudo, or name another file with --config)", err)
 	}
 	f, err := os.CreateTemp(dir, ".vigente-init-*")
 	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+		return fmt.Errorf("write the configuration: %w (use sudo, or name another file with --config)", err)
 	}
 	defer os.Remove(f.Name())
 	_, err = io.WriteString(f, text)
@@ -147,7 +147,7 @@ func publish(path, text string) error {
 		return vacant(path)
 	}
 	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+		return fmt.Errorf("write the configuration: %w (use sudo, or name another file with --config)", err)
 	}
 	return nil
 }

@@ -28,13 +28,13 @@ type UnreachableError struct {
 func (e *UnreachableError) Error() string {
 	switch {
 	case errors.Is(e.Err, fs.ErrPermission):
-		return "the control socket " + e.Path + " is closed to this user (be root or a member of its group)"
+		return "the control socket " + e.Path + " is closed to this user (use sudo, or become a member of its group)"
 	case errors.Is(e.Err, fs.ErrNotExist):
-		return "no daemon is running: there is no control socket at " + e.Path
+		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it runs with another configuration, name that with --config)"
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "no daemon is running: nobody listens at the control socket " + e.Path
+		return "no daemon is running: nobody listens at the control socket " + e.Path + " (start it; its log says why it ended)"
 	}
-	return "the daemon does not answer at " + e.Path
+	return "the daemon does not answer at " + e.Path + " (its log says what it is doing)"
 }
 
 // Unwrap returns the cause.

@@ -94,7 +94,7 @@ func newHandler(backend Backend) http.Handler {
 func trusted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !peerOf(r.Context()).trusted {
-			refuse(w, Problem{Code: CodeDenied, Message: "this needs root, the daemon's user or a member of the socket's group"})
+			refuse(w, Problem{Code: CodeDenied, Message: "this needs root, the daemon's user or a member of the socket's group (use sudo, or become a member and log in again)"})
 			return
 		}
 		next(w, r)

@@ -335,13 +335,13 @@ func TestUnreachable(t *testing.T) {
 		all["reload"] = NewClient(path).Reload
 		for name, call := range all {
 			err := call(t.Context())
-			if _, ok := errors.AsType[*UnreachableError](err); !ok || err.Error() != want+path {
+			if _, ok := errors.AsType[*UnreachableError](err); !ok || !strings.HasPrefix(err.Error(), want+path+" (") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 	denied := &UnreachableError{"/s", &net.OpError{Op: "dial", Err: errPermission{}}}
-	if want := "the control socket /s is closed to this user (be root or a member of its group)"; denied.Error() != want {
+	if want := "the control socket /s is closed to this user (use sudo, or become a member of its group)"; denied.Error() != want {
 		t.Errorf("%q", denied)
 	}
 }

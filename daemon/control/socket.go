@@ -32,7 +32,7 @@ const (
 func Listen(path string) (net.Listener, error) {
 	dir, name := filepath.Split(path)
 	if err := os.MkdirAll(dir, folderMode); err != nil {
-		return nil, fmt.Errorf("make the folder of the control socket: %w", err)
+		return nil, fmt.Errorf("make the folder of the control socket: %w (expected to be writable for the daemon's user, or another daemon.control_socket)", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -58,7 +58,7 @@ type socket struct {
 func (s *socket) open() (err error) {
 	s.lock, err = s.root.OpenFile(s.name+".lock", os.O_CREATE|os.O_RDWR, lockMode)
 	if err != nil {
-		return fmt.Errorf("open its lock: %w", err)
+		return fmt.Errorf("open its lock: %w (expected a folder that the daemon's user may write to)", err)
 	}
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return errInUse
