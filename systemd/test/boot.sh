@@ -157,8 +157,14 @@ content = "${loja.token}"
 owner = "totvs"
 TOML
 } | configure
+in_box bash -c 'printf before >/srv/closed/owned && chown vigente /srv/closed/owned'
 in_box systemctl reload vigente
 check 'is refused without the privilege' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qE 'owned +failing'"
+check 'its file is as before' in_box bash -c '[[ $(cat /srv/closed/owned) == before && $(stat -c %U /srv/closed/owned) == vigente ]]'
+check 'its folder holds nothing else of ours' in_box bash -c '! ls -A /srv/closed | grep -q "^.vigente"'
+check 'the journal names the cure' journal 'CAP_CHOWN'
+check 'the other sinks are as before' unchanged "$first"
+in_box rm /srv/closed/owned
 cp "$here/../examples/chown.conf" "$dropins/"
 in_box systemctl daemon-reload
 check 'restart with the example' in_box systemctl restart vigente
