@@ -77,7 +77,7 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	if r.Inputs != "" && r.Inputs != t.Inputs {
 		// What failed before failed with other inputs: another streak begins.
-		r.Past.Failures, r.Past.FailingSince = 0, time.Time{}
+		r.Past.Failures, r.Past.FailingSince, r.Past.Parked = 0, time.Time{}, false
 	}
 	r.Inputs, r.Identity = t.Inputs, t.Identity
 	outcome := Renewed
@@ -131,7 +131,10 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 	if res.Called {
 		p.Open = res.Fault.Lost
 	}
-	p.Parked = t.Kind == Obtaining && res.Fault.Reason.Parks()
+	if t.Kind == Obtaining && res.Called {
+		// What failed on this machine took no refusal back.
+		p.Parked = res.Fault.Reason.Parks()
+	}
 	p.RetryAt = res.End.Add(backoff(t, r, p, res, seed))
 	if p.Asked = res.Fault.RetryAfter.After(p.RetryAt); p.Asked {
 		p.RetryAt = res.Fault.RetryAfter

@@ -213,7 +213,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		return
 	}
 	if c.inputs != "" && c.inputs != task.Inputs {
-		c.failures, c.wait = 0, 0
+		c.failures, c.wait, c.parked = 0, 0, false
 	}
 	c.identity, c.inputs = task.Identity, task.Inputs
 	if rec.Revision < was.Revision || rec.Token.Generation < was.Token.Generation {
@@ -259,7 +259,9 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 	if c.failures == 1 {
 		c.since = res.End
 	}
-	c.parked = res.Fault.Reason.Parks()
+	if res.Called {
+		c.parked = res.Fault.Reason.Parks()
+	}
 	wait, p := rec.Past.RetryAt.Sub(res.End), task.Policy
 	c.retryAfter = time.Time{}
 	if rec.Past.Asked {
