@@ -24,22 +24,20 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// program is the file system, built once a test binary. It is a module of its
-// own, so that its library is none of ours.
+// program is the file system, built once a test binary, always to the same
+// place, so that it does not pile up. It is a module of its own, so that its
+// library is none of ours.
 var program = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
-	dir, err := os.MkdirTemp("", "vigente-faultfs-")
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "faultfs")
-	build := exec.Command("go", "build", "-mod=readonly", "-o", name, ".")
+	name := filepath.Join(os.TempDir(), "vigente-faultfs")
+	fresh := fmt.Sprintf("%s-%d", name, os.Getpid())
+	build := exec.Command("go", "build", "-mod=readonly", "-o", fresh, ".")
 	build.Dir = filepath.Join(filepath.Dir(here), "testdata", "faultfs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build faultfs: %w\n%s", err, out)
 	}
-	return name, nil
+	return name, os.Rename(fresh, name)
 })
 
 // Disk is a mounted folder.
