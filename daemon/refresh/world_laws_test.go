@@ -49,10 +49,9 @@ type ledger struct {
 
 // budget is what is known of one provider.
 type budget struct {
-	calls      []time.Duration
-	cool       time.Time // nothing may start before, by the wall clock
-	cooledAt   time.Duration
-	lastAnswer time.Duration
+	calls    []time.Duration
+	cool     time.Time // nothing may start before, by the wall clock
+	cooledAt time.Duration
 }
 
 func newLaws(w *world) *laws {

@@ -322,6 +322,7 @@ func (n *nature) makeEvents(rng *rand.Rand) {
 				continue
 			}
 			e.span = oneOf(rng, -500*time.Millisecond, -3*time.Second, -5*time.Minute, -time.Hour, 3*time.Second, 5*time.Minute, time.Hour)
+		default: // the others change nothing here
 		}
 		n.events = append(n.events, e)
 	}

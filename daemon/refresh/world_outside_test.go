@@ -175,6 +175,7 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 				a.spent[seed], a.seed = true, ""
 				return false, &credential.Fault{Reason: credential.ReasonBadResponse, SeedSpent: true}
 			}
+		default: // the others change nothing here
 		}
 	}
 	if a.refuses[inputs] {
@@ -233,6 +234,7 @@ func (s *source) answer(a *account, trouble *window, req credential.Request) cre
 		c.ExpiresAt = req.At.AddDate(100, 0, 0)
 	case unsaid:
 		c.ExpiresAt = time.Time{}
+	default: // the others change nothing here
 	}
 	return c
 }
@@ -241,7 +243,6 @@ func (s *source) answer(a *account, trouble *window, req credential.Request) cre
 type target struct {
 	luck    luck
 	shows   string            // the content
-	set     map[string]string // values by credential
 	changed int               // how often the content changed
 	seen    int               // the change that the hook last acted on
 	hooked  bool              // the hook was there at the last change
@@ -310,6 +311,7 @@ func (d *door) Deliver(_ context.Context, set credential.Set) (bool, error) {
 			if t.luck.n(2) == 0 {
 				panic("before the write")
 			}
+		default: // the others change nothing here
 		}
 	}
 	text := content(set)
