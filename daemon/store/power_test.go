@@ -30,7 +30,7 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 		life.save(s, "loja", n)
 		life.save(s, "filial", n)
 	}
-	for i := range 6 { // beyond one page
+	for i := range 3 { // beyond one page
 		life.save(s, fmt.Sprintf("task-%d", i), 1)
 	}
 	life.remove(s, "filial")
