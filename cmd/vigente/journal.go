@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,30 @@ func (a *app) toJournal(w io.Writer) bool {
 	}
 	var st unix.Stat_t
 	return unix.Fstat(int(f.Fd()), &st) == nil && stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
+
+// errorsTo is where the errors of a command go. In the journal each of their
+// lines counts as an error, so that a start that failed is found there.
+func (a *app) errorsTo(w io.Writer) io.Writer {
+	if a.toJournal(w) {
+		return errorLines{w}
+	}
+	return w
+}
+
+// errorLines marks each line that is written as an error.
+type errorLines struct{ to io.Writer }
+
+// Write implements io.Writer. It is handed whole lines.
+func (e errorLines) Write(text []byte) (int, error) {
+	var out []byte
+	for line := range bytes.Lines(text) {
+		out = append(append(out, priority(zapcore.ErrorLevel)...), line...)
+	}
+	if _, err := e.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // prioritised writes the level in front of each line as the journal takes it

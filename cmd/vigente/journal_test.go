@@ -20,8 +20,8 @@ func TestJournalPriorities(t *testing.T) {
 		journal bool // the file is the stream that the environment names
 		want    string
 	}{
-		{"the journal", true, "<7>{ <6>{ <4>{ <3>{"},
-		{"a file beside it", false, "{ { { {"},
+		{"the journal", true, "<7>{ <6>{ <4>{ <3>{ <3>c <3>c"},
+		{"a file beside it", false, "{ { { { c c"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -46,13 +46,17 @@ func TestJournalPriorities(t *testing.T) {
 			log.Info("b")
 			log.Warn("c")
 			log.Error("d")
+			_, err = fmt.Fprint(a.errorsTo(f), "c.toml:1: bad\nc.toml:2: bad\n")
+			if err != nil {
+				t.Fatal(err)
+			}
 			text, err := os.ReadFile(f.Name())
 			if err != nil {
 				t.Fatal(err)
 			}
 			var starts []string
 			for line := range strings.Lines(string(text)) {
-				start, _, _ := strings.Cut(line, `"`)
+				start, _, _ := strings.Cut(strings.ReplaceAll(line, ".toml", `"`), `"`)
 				starts = append(starts, start)
 			}
 			if got := strings.Join(starts, " "); got != c.want {

@@ -50,7 +50,8 @@ func openDaemon(opt daemon.Options) (service, error) {
 
 // Main runs one command and returns the exit code.
 func Main(ctx context.Context, p *Process) int {
-	a := &app{Process: p, out: &printer{to: p.Stdout}, err: &printer{to: p.Stderr}}
+	a := &app{Process: p, out: &printer{to: p.Stdout}}
+	a.err = &printer{to: a.errorsTo(p.Stderr)}
 	root := a.root() //nolint:contextcheck // the commands get ctx from ExecuteContextC
 	root.SetArgs(p.Args)
 	root.SetOut(a.out)
