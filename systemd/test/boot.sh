@@ -318,6 +318,7 @@ echo 'nonsense = 1' | configure
 in_box systemctl start --no-block vigente
 check 'a bad configuration ends with 3 and is tried again' within 12 is NRestarts '[1-9]*'
 check 'the journal has the status' journal 'status=3/'
+check 'and among its errors the reason' in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
 settings | configure
 check 'it starts when the file is mended' within 12 is ActiveState active
 check 'still without a renewal' unchanged "$first"
