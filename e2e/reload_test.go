@@ -13,6 +13,8 @@ import (
 
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
+
+	"github.com/vigented/vigente/internal/needs"
 )
 
 // watched is a daemon whose configuration is changed in many ways. Every
@@ -127,9 +129,8 @@ func TestEverySaveOfTheConfigurationIsNoticed(t *testing.T) {
 		{"vim", "-N", "-u", "NONE", "-i", "NONE", "-n", "-es", "-c", "set backup writebackup backupcopy=no", "-c", "%s/version OLD /version NEW /", "-c", "wq"},
 		{"vim", "-N", "-u", "NONE", "-i", "NONE", "-n", "-es", "-c", "set nobackup nowritebackup backupcopy=yes", "-c", "%s/version OLD /version NEW /", "-c", "wq"},
 	} {
-		path, err := exec.LookPath(editor[0])
-		if err != nil {
-			t.Logf("%s is not installed", editor[0])
+		path, found := needs.Part(t, editor[0])
+		if !found {
 			continue
 		}
 		w.next()

@@ -49,10 +49,7 @@ func TestCompletionInRealShells(t *testing.T) {
 	}
 	for shell, script := range shellScripts {
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skipf("%s is not installed", shell)
-			}
+			path := needs.Tool(t, shell)
 			code, text, errs := w.run("completion", shell)
 			if code != 0 || errs != "" {
 				t.Fatalf("exits %d: %s", code, errs)
@@ -122,10 +119,7 @@ func TestManualPages(t *testing.T) {
 		}
 	})
 	t.Run("mandoc", func(t *testing.T) {
-		mandoc, err := exec.LookPath("mandoc")
-		if err != nil {
-			t.Skip("mandoc is not installed")
-		}
+		mandoc := needs.Tool(t, "mandoc")
 		for _, page := range pages {
 			if out, err := exec.Command(mandoc, "-T", "lint", "-W", "error", page).CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", filepath.Base(page), err, out)

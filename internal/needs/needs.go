@@ -27,6 +27,21 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
+// Part is Tool for a test that can do the rest of its work without: it reports
+// whether the executable is there. Where tools are required its absence is a
+// failure.
+func Part(t testing.TB, name string) (path string, found bool) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv(RequireEnv) == "1" {
+		Missing(t, name)
+	}
+	if err != nil {
+		t.Logf("%s is missing: that part is left out", name)
+	}
+	return path, err == nil
+}
+
 // Root ends the test unless it runs as root.
 func Root(t testing.TB) {
 	t.Helper()

@@ -60,3 +60,29 @@ func TestToolEndsTheTest(t *testing.T) {
 		})
 	}
 }
+
+func TestPartGoesOnWithout(t *testing.T) {
+	for _, tc := range []struct {
+		name, tool, required, how string
+		found                     bool
+	}{
+		{"present", "sh", "1", "", true},
+		{"absent", "no-such-tool", "", "", false},
+		{"absent and required", "no-such-tool", "1", "failed", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv(RequireEnv, tc.required)
+			e := &ending{TB: t}
+			var found bool
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_, found = Part(e, tc.tool)
+			}()
+			<-done
+			if e.how != tc.how || found != tc.found {
+				t.Errorf("ended as %q, found %v", e.how, found)
+			}
+		})
+	}
+}
