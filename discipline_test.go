@@ -12,7 +12,7 @@ import (
 // instant, so that it can be tested with values and run on a virtual clock.
 var clockReaders = map[string]string{
 	"daemon/refresh/refresh.go":   "the conductor: every instant that decides something is taken here",
-	"daemon/refresh/renew.go":     "answers a stream of news at a pace",
+	"daemon/refresh/turn.go":      "a call waits for its turn, and a stream of news for its pace",
 	"daemon/backend.go":           "the timestamp in a signature that was asked for now",
 	"daemon/reload.go":            "when the configuration was loaded, for people",
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",

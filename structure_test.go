@@ -263,7 +263,7 @@ var foreign = []room{
 	{"golang.org/x/text", []string{"daemon/status"}, "only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
-	{"golang.org/x/sys", []string{"daemon", "daemon/atomicfile", "daemon/store", "daemon/watch", "sinks/kit", "cmd/vigente"}, "system calls stand behind a name of ours"},
+	{"golang.org/x/sys", []string{"daemon", "daemon/atomicfile", "daemon/refresh", "daemon/store", "daemon/watch", "sinks/kit", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"providers/kit"}, "certificates are opened once, for every kind"},

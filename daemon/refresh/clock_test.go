@@ -133,3 +133,58 @@ func TestSmallStepsAddUp(t *testing.T) {
 		t.Errorf("three seconds in steps of three milliseconds moved the life by %s", by)
 	}
 }
+
+// TestAStepBackInsideASuspendIsSeen: after the suspend the wall clock shows what
+// it would show without both.
+func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
+	for _, slept := range []time.Duration{time.Hour, 30 * time.Minute, 2 * time.Hour} {
+		now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
+		e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
+		e.clock = func() time.Time { return now }
+		e.steady = func() time.Duration { return awake }
+		e.slept = func() time.Duration { return asleep }
+		e.now()
+		e.suspects["s"] = now.Add(3 * time.Hour)
+		now, awake, asleep = now.Add(slept-time.Hour+time.Second), time.Second, slept
+		got := e.now()
+		if left, want := e.suspects["s"].Sub(got), 3*time.Hour-slept-time.Second; left != want {
+			t.Errorf("slept %s: due in %s, want %s", slept, left, want)
+		}
+	}
+}
+
+// TestASuspendDoesNotMakeACallLookAsIfItHung: its own time-out stands still too.
+func TestASuspendDoesNotMakeACallLookAsIfItHung(t *testing.T) {
+	now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
+	b := living(time.Hour)
+	plan := planOf(map[string]*backend{"a": b, "b": b}, nil)
+	plan.Providers[0].Concurrency = 1
+	e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
+	e.clock = func() time.Time { return now }
+	e.steady = func() time.Duration { return awake }
+	e.slept = func() time.Duration { return asleep }
+	started := 0
+	e.flown.instead = func(func()) { started++ }
+	e.Install(plan, schedule.Memory{})
+	e.start(t.Context())
+	now, awake, asleep = now.Add(9*time.Hour), time.Second, 8*time.Hour // slept for eight, and set forward by one
+	e.start(t.Context())
+	if started != 1 {
+		t.Errorf("%d calls at once after a suspend, allowed is one", started)
+	}
+	now, awake = now.Add(time.Hour), time.Hour
+	if e.start(t.Context()); started != 2 {
+		t.Errorf("%d calls after one hung for an hour, want 2", started)
+	}
+}
+
+// TestTheKernelTellsASuspend: on a machine that does not sleep meanwhile, nothing.
+func TestTheKernelTellsASuspend(t *testing.T) {
+	slept := sleeps()
+	first := slept()
+	for range 10_000 {
+		if is := slept(); is != first {
+			t.Fatalf("suspended for %s and then for %s, without a suspend", first, is)
+		}
+	}
+}

@@ -574,6 +574,9 @@ func TestSuspendIsSeenWithinAMinuteAndCostsOneCall(t *testing.T) {
 		k, w := newKeeper(), &witness{}
 		e := New(Options{Keeper: k, Observer: w})
 		e.clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return wall().Add(offset) }
+		e.slept = func() time.Duration { mu.Lock(); defer mu.Unlock(); return offset }
+		began := wall()
+		e.steady = func() time.Duration { return wall().Sub(began) }
 		e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -105,7 +105,7 @@ func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
 	if note := e.refused[spec.Name]; note != nil && v.LastError == nil {
 		v.LastError = note
 	}
-	if f := e.running[key]; f != nil && now.Sub(f.at) > hangingAfter && v.LastError == nil {
+	if f := e.running[key]; f != nil && e.read().awake-f.begun > hangingAfter && v.LastError == nil {
 		v.LastError = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + f.at.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
 	}
 	foreign := e.foreign[spec.Name]

@@ -37,9 +37,11 @@ func (c *Course) Now() time.Time { return c.now }
 // Begin gives the engine the course's clock, which stands at its beginning.
 func (e *Engine) Begin(c *Course) {
 	c.now, c.offset, c.awake = c.From, 0, 0
-	e.seen = time.Time{}
+	e.seen = reading{}
 	e.clock = func() time.Time { return c.now.Add(c.offset) }
 	e.steady = func() time.Duration { return c.awake }
+	e.slept = func() time.Duration { return c.now.Sub(c.From) - c.awake }
+	e.pause = func(context.Context, time.Duration) {}
 	e.within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 		return ctx, func() {}
 	}

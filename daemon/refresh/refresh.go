@@ -61,16 +61,21 @@ const (
 type Engine struct {
 	opt Options
 	// clock returns the time of day, where it can together with a monotonic
-	// reading. Where it cannot, steady may say how much time really passed.
+	// reading. Where it cannot, steady says how long the machine was awake; slept
+	// is how long it was suspended.
 	clock  func() time.Time
 	steady func() time.Duration
-	// within bounds a step of an attempt.
+	slept  func() time.Duration
+	made   time.Time
+	// within bounds a step of an attempt, pause lets time pass in it.
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	pause  func(context.Context, time.Duration)
 
 	// Owned by the conductor.
 	board    *schedule.Board
 	plan     *Plan
 	sinksOf  map[string][]*SinkSpec
+	turnsOf  map[string]*turns // by provider
 	running  map[schedule.Key]*flight
 	ends     map[schedule.Key]uint64
 	refused  map[string]*schedule.Note // by sink: what its last preflight said
@@ -79,12 +84,10 @@ type Engine struct {
 	repaired map[string]time.Time      // by sink: the last repair
 	foreign  map[string]*schedule.Note // by sink: somebody else's value in it
 	unsaved  unsaved
-	doubts   int // failed saves in a row that the observer was told of
-	// seen and steadySeen are the last reading of the clock that was compared.
-	seen       time.Time
-	steadySeen time.Duration
-	stopping   bool
-	changed    chan struct{} // closed and replaced at every fold
+	doubts   int     // failed saves in a row that the observer was told of
+	seen     reading // the last one that was compared
+	stopping bool
+	changed  chan struct{} // closed and replaced at every fold
 
 	asks  chan func()
 	done  chan finished
@@ -96,6 +99,7 @@ type Engine struct {
 // flight is one running attempt.
 type flight struct {
 	at     time.Time
+	begun  time.Duration // by the time in which the machine was awake
 	limit  time.Duration
 	cancel context.CancelFunc
 }
@@ -105,7 +109,10 @@ func New(opt Options) *Engine {
 	return &Engine{
 		opt:     opt,
 		clock:   time.Now,
+		slept:   sleeps(),
+		made:    time.Now(),
 		within:  context.WithTimeout,
+		pause:   pause,
 		board:   schedule.New(opt.Seed),
 		plan:    &Plan{},
 		running: map[schedule.Key]*flight{},
@@ -141,6 +148,7 @@ func (e *Engine) install(plan *Plan, memory schedule.Memory) {
 			e.sinksOf[name] = append(e.sinksOf[name], s)
 		}
 	}
+	e.paceCalls(plan)
 	groups, tasks := plan.tasks()
 	e.drop(tasks, memory)
 	for _, key := range e.board.Install(e.now(), groups, tasks, memory) {
@@ -267,9 +275,9 @@ func (e *Engine) idle() bool {
 
 // start launches what is due and returns how long the conductor may sleep.
 func (e *Engine) start(work context.Context) time.Duration {
-	now := e.now()
+	now, awake := e.now(), e.read().awake
 	for key, f := range e.running {
-		if now.Sub(f.at) > f.limit {
+		if awake-f.begun > f.limit {
 			e.board.Detach(now, key)
 		}
 	}
@@ -278,7 +286,7 @@ func (e *Engine) start(work context.Context) time.Duration {
 	for _, s := range starts {
 		job := e.prepare(s)
 		ctx, cancel := context.WithCancel(work)
-		e.running[s.Task.Key] = &flight{at: now, limit: limitOf(s.Task), cancel: cancel}
+		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), cancel: cancel}
 		e.flown.Go(func() {
 			defer cancel()
 			end := e.contain(ctx, job)

@@ -55,7 +55,7 @@ func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResul
 		}
 		// A look at every open name costs their number; a fleet that renews
 		// together is looked at ten times a second, not at every single end.
-		if err = pause(ctx, news, 100*time.Millisecond); err != nil {
+		if err = paceNews(ctx, news, 100*time.Millisecond); err != nil {
 			break
 		}
 	}
@@ -101,22 +101,16 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	return end, true
 }
 
-// pause waits for news, and after it for at least the given distance, so that
+// paceNews waits for news, and after it for at least the given distance, so that
 // a stream of news is answered at that pace.
-func pause(ctx context.Context, news <-chan struct{}, distance time.Duration) error {
+func paceNews(ctx context.Context, news <-chan struct{}, distance time.Duration) error {
 	select {
 	case <-news:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	timer := time.NewTimer(distance)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	pause(ctx, distance)
+	return context.Cause(ctx)
 }
 
 // Await returns when the condition holds for the state, looking again after
@@ -131,7 +125,7 @@ func (e *Engine) Await(ctx context.Context, holds func(View) bool) error {
 		if holds(v) {
 			return nil
 		}
-		if err := pause(ctx, news, 50*time.Millisecond); err != nil {
+		if err := paceNews(ctx, news, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,10 @@ type job struct {
 	seed   uint64
 	clock  func() time.Time
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	// turns is where a call waits for its turn, elapsed the time that it counts.
+	turns   *turns
+	elapsed func() time.Duration
+	pause   func(context.Context, time.Duration)
 }
 
 // finished is the end of an attempt.
@@ -50,7 +54,10 @@ type finished struct {
 
 // prepare gathers what the attempt needs from the conductor's state.
 func (e *Engine) prepare(s schedule.Start) job {
-	j := job{start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, within: e.within, after: e.unsaved.pending(s.Task.Key)}
+	j := job{
+		start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, elapsed: e.elapsed,
+		within: e.within, pause: e.pause, after: e.unsaved.pending(s.Task.Key),
+	}
 	if len(s.Task.Needs) > 0 {
 		j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
 	}
@@ -59,7 +66,7 @@ func (e *Engine) prepare(s schedule.Start) job {
 	}
 	switch s.Task.Kind {
 	case schedule.Obtaining:
-		j.sinks = e.sinksOf[s.Task.Name]
+		j.sinks, j.turns = e.sinksOf[s.Task.Name], e.turnsOf[s.Task.Group]
 	case schedule.Delivering:
 		status, _ := e.board.Look(e.now(), s.Task.Key)
 		j.look = e.looking[s.Task.Name] && !status.Owed
@@ -142,6 +149,7 @@ func (j job) obtain(ctx context.Context) finished {
 		f.refused = refused
 		return f
 	}
+	j.awaitTurn(ctx)
 	at = j.clock() // floor and life count from the call, however long the disk took
 	failpoint.Hit("obtain intent saved")
 	call, cancel := j.within(ctx, spec.Policy.Timeout)

@@ -47,9 +47,9 @@ type thread struct {
 	id       int
 	key      schedule.Key
 	work     bool // an attempt
-	forward  bool // the clock was set forward since
 	provider string
 	begun    time.Duration
+	asleep   time.Duration // what the machine had slept until then
 	limit    time.Duration
 	at       time.Duration   // goes on then
 	after    <-chan struct{} // and not before this is closed
@@ -113,6 +113,8 @@ func (w *world) boot() {
 	w.e.clock = w.wall
 	begun := w.now - w.asleep
 	w.e.steady = func() time.Duration { return w.now - w.asleep - begun }
+	w.e.slept = func() time.Duration { return w.asleep }
+	w.e.pause = func(_ context.Context, d time.Duration) { w.pass(d) }
 	w.e.flown.instead = w.spawn
 	w.e.done = make(chan finished, 256)
 	w.e.saves = make(chan []error, 4)
@@ -126,7 +128,7 @@ func (w *world) boot() {
 // spawn takes a piece of the engine's work as a coroutine.
 func (w *world) spawn(work func()) {
 	w.births++
-	t := &thread{id: w.births, at: w.now, begun: w.now}
+	t := &thread{id: w.births, at: w.now, begun: w.now, asleep: w.asleep}
 	if u := &w.e.unsaved; u.busy && u.written != w.writing {
 		w.writing = u.written
 	} else {
@@ -267,8 +269,8 @@ func (w *world) leap() time.Duration {
 		until(at)
 	}
 	for _, f := range e.running {
-		if at := f.at.Add(f.limit); !at.Before(now) {
-			until(at.Add(time.Nanosecond))
+		if left := f.begun + f.limit - e.steady(); left >= 0 {
+			sleep = min(sleep, left+1)
 		}
 	}
 	return sleep
@@ -383,7 +385,6 @@ func (w *world) happen(e event) {
 		w.laws.disturbed(w.now + e.span)
 		w.asleep += e.span
 		w.leapTo(w.now + e.span)
-		w.laws.wokenAt = w.now
 		w.wakeAt = min(w.wakeAt, w.now+w.luck.upTo(longestSleep))
 	case clockSet:
 		w.say("the clock is set by %s", e.span)

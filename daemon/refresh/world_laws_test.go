@@ -21,7 +21,6 @@ type laws struct {
 	quietFrom time.Duration                // when the last thing happened that concerns everybody
 	setBack   time.Duration                // a clock that was set back shows the same again until then
 	setBackAt time.Duration                // when one was set back last
-	wokenAt   time.Duration                // when the machine was resumed last
 	comparing bool                         // with another world
 	calls     []call                       // then
 	shares    func(*credentialNature) bool // something with what differs
@@ -50,6 +49,7 @@ type ledger struct {
 // budget is what is known of one provider.
 type budget struct {
 	calls    []time.Duration
+	older    bool      // the clock was set forward: to another life of the daemon they look older than they are
 	cool     time.Time // nothing may start before, by the wall clock
 	cooledAt time.Duration
 }
@@ -139,8 +139,8 @@ func (l *laws) booted() {
 func (l *laws) killed() {
 	l.disturbed(l.w.bootAt)
 	for _, b := range l.budgets {
-		if n := len(b.calls); n > 0 && !l.diskFine(b.calls[n-1]) {
-			b.calls = nil
+		if n := len(b.calls); b.older || n > 0 && !l.diskFine(b.calls[n-1]) {
+			b.calls, b.older = nil, false
 		}
 	}
 	if l.w.now < l.setBackAt+longestSleep && l.setBackAt > 0 {
@@ -179,17 +179,9 @@ func (l *laws) disturbed(until time.Duration) { l.quietFrom = max(l.quietFrom, u
 
 func (l *laws) clockSet(by time.Duration) {
 	l.disturbed(l.w.now)
-	for _, t := range l.w.threads {
-		t.forward = t.forward || by > 0 // it may look as if it hung
-	}
-	if by < 0 && l.w.now < l.wokenAt+longestSleep {
-		// A suspension and a clock that is set back by as much within one look of
-		// the conductor cannot be told from nothing.
-		by -= 48 * time.Hour
-	}
 	for _, b := range l.budgets {
 		if by > 0 {
-			b.calls = nil // they look older than they are
+			b.older = true
 		} else {
 			b.cool = b.cool.Add(by)
 		}
@@ -232,7 +224,7 @@ func (l *laws) started(t *thread) {
 	}
 	running := 1
 	for _, o := range w.threads {
-		if o.work && o.provider == p.name && !o.forward && w.now-o.begun <= o.limit {
+		if o.work && o.provider == p.name && w.now-o.begun-(w.asleep-o.asleep) <= o.limit {
 			running++
 		}
 	}
@@ -245,7 +237,7 @@ func (l *laws) started(t *thread) {
 func (l *laws) called(s *source, req credential.Request) {
 	w, g := l.w, l.of(s.n.name)
 	t := w.cur
-	l.count(s.p, t.begun)
+	l.count(s.p)
 	floor := s.n.policy.MinInterval
 	if now := w.nature.plan.credential(s.n.name); now != nil {
 		floor = min(floor, now.policy.MinInterval)
@@ -292,17 +284,13 @@ func (l *laws) welcome(name string, at time.Duration) {
 	}
 }
 
-// count holds the calls of a backend to its rates, by the instants at which they
-// were handed out: what a slow disk or a preflight adds is no haste of ours.
-func (l *laws) count(p *providerNature, begun time.Duration) {
+// count holds the calls that arrive at a backend to its rates.
+func (l *laws) count(p *providerNature) {
 	b := l.budget(p.name)
-	i, _ := slices.BinarySearch(b.calls, begun)
-	b.calls = slices.Insert(b.calls, i, begun)
+	b.calls = append(b.calls, l.w.now)
 	for _, r := range p.rates {
-		for j := max(0, i-r.Calls); j <= i && j+r.Calls < len(b.calls); j++ {
-			if b.calls[j+r.Calls]-b.calls[j] < r.Per {
-				l.breaks("more than %d calls of %s within %s", r.Calls, p.name, r.Per)
-			}
+		if n := len(b.calls) - 1 - r.Calls; n >= 0 && l.w.now-b.calls[n] < r.Per {
+			l.breaks("more than %d calls of %s within %s", r.Calls, p.name, r.Per)
 		}
 	}
 	if len(b.calls) > 1000 {

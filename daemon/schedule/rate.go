@@ -81,6 +81,31 @@ func (b *bucket) take(now time.Time) {
 	b.next = b.next.Add(b.step)
 }
 
+// Pacer gives out turns that keep several rates.
+type Pacer struct{ buckets []bucket }
+
+// NewPacer returns a pacer that knows of no call before.
+func NewPacer(rates []Rate) *Pacer {
+	p := &Pacer{}
+	for _, r := range rates {
+		p.buckets = append(p.buckets, newBucket(r))
+	}
+	return p
+}
+
+// Take takes the earliest turn that is left, not before now, and returns when it
+// is.
+func (p *Pacer) Take(now time.Time) time.Time {
+	at := now
+	for i := range p.buckets {
+		at = p.buckets[i].allowedAt(at)
+	}
+	for i := range p.buckets {
+		p.buckets[i].take(at)
+	}
+	return at
+}
+
 // replay counts the calls of an earlier life, oldest first. Those that left
 // the window no longer matter, and however many are in it, it is empty again
 // after its own length: calls made under a faster rate delay nothing for longer.
