@@ -276,7 +276,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 		`z.toml:4: credentials.c.timeout: "x" is no duration (expected e.g. "90s", "12h" or "5d")`,
 		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,
 		`a/one.toml:3: log.level: is an integer (expected one of debug, info, warn, error)`,
-		`a/two.toml:3: sinks.b.x: array is incomplete (expected valid TOML; text, durations and shares stand in quotes)`,
+		`a/two.toml:3: sinks.b.x: array is incomplete (expected valid TOML; text, modes, durations and shares stand in quotes)`,
 	)
 }
 

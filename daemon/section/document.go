@@ -92,7 +92,11 @@ func (d *document) syntaxFault(err error) Fault {
 			line = d.lineAt(at)
 		}
 	}
-	return Fault{d.file, line, d.guessKey(line), oneLine(err.Error()) + " (expected valid TOML; text, durations and shares stand in quotes)"}
+	cure := " (expected valid TOML; text, modes, durations and shares stand in quotes)"
+	if strings.Contains(err.Error(), "UTF-8") {
+		cure = " (expected UTF-8: save the file as UTF-8)"
+	}
+	return Fault{d.file, line, d.guessKey(line), oneLine(err.Error()) + cure}
 }
 
 // guessKey names the key that a broken line seems to set.

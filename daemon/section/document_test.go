@@ -6,7 +6,7 @@ import (
 )
 
 func TestBrokenDocuments(t *testing.T) {
-	const hint = " (expected valid TOML; text, durations and shares stand in quotes)"
+	const hint = " (expected valid TOML; text, modes, durations and shares stand in quotes)"
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -20,7 +20,9 @@ func TestBrokenDocuments(t *testing.T) {
 		}},
 		{"UTF-16", "\xff\xfea\x00", []string{`1: toml: the file is UTF-16 (expected UTF-8: save it as UTF-8)`}},
 		{"zero byte", "a = 1\n\x00", []string{`2: toml: the file holds a zero byte (expected UTF-8 text)`}},
-		{"Latin-1", "a = 1\n# caf\xe9\n", []string{`2: toml: invalid UTF-8 character in comment` + hint}},
+		{"Latin-1", "a = 1\n# caf\xe9\n", []string{`2: toml: invalid UTF-8 character in comment (expected UTF-8: save the file as UTF-8)`}},
+		{"Latin-1 in text", "a = \"caf\xe9\"\n", []string{`1: a: invalid UTF-8 character in basic string (expected UTF-8: save the file as UTF-8)`}},
+		{"mode without quotes", "mode = 0640\n", []string{`1: mode: integers cannot have leading zeroes` + hint}},
 	} {
 		root, faults := parseDocument("c.toml", []byte(c.text))
 		if root != nil {
