@@ -38,6 +38,9 @@ func TestWorlds(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
 			for seed := next.Add(1) - 1; seed < count; seed = next.Add(1) - 1 {
+				if seed > 0 && seed%20_000 == 0 {
+					t.Logf("%d worlds, %d broken", seed, broken.Load())
+				}
 				w := newWorld(natureOf(seed))
 				w.run()
 				attempts.Add(uint64(w.attempts))
