@@ -29,7 +29,7 @@ stderr.`,
   vigente check && systemctl reload vigente
   # a file that is not in use yet
   vigente check -c new.toml`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			c, err := a.check(daemon.Options{
 				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),

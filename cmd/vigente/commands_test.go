@@ -43,7 +43,7 @@ func TestExitCodes(t *testing.T) {
 		{"check x", nil, nil, 2, ""},
 		{"run", nil, broken, 3, "a.toml:3: b.c: wrong\na.toml:9: d: bad\n"},
 		{"run", nil, errors.New("open state: it is locked"), 1, "vigente: open state: it is locked"},
-		{"run x", nil, nil, 2, ""},
+		{"run x", nil, nil, 2, `vigente: "x" is too much (expected no argument); see vigente run --help`},
 
 		{"status", good, nil, 0, ""},
 		{"status", bad, nil, 0, ""},
@@ -62,14 +62,15 @@ func TestExitCodes(t *testing.T) {
 		{"status --json --check", bad, nil, 5, "sink api"},
 
 		{"explain loja", good, nil, 0, ""},
-		{"explain", good, nil, 2, ""},
+		{"explain", good, nil, 2, "NAME is missing"},
+		{"explain loja till", good, nil, 2, `"till" is too much (expected NAME and no more)`},
 		{"explain nada", good, nil, 2, "nada"},
 		{"explain till", good, nil, 2, "till is a sink"},
 		{"explain loja", nil, nil, 4, ""},
 
 		{"wait loja", good, nil, 0, ""},
 		{"wait loja", failing, nil, 0, ""},
-		{"wait", good, nil, 2, ""},
+		{"wait", good, nil, 2, "vigente: NAME is missing; see vigente wait --help\n"},
 		{"wait nada", good, nil, 2, "nada"},
 		{"wait loja", nil, nil, 4, "vigente: no daemon is running"},
 		{"wait loja", silent, nil, 4, ""},
@@ -104,7 +105,7 @@ func TestExitCodes(t *testing.T) {
 		{"show loja", &fakeBackend{view: healthy(), valueErr: errors.New("no value yet")}, nil, 1, "vigente: no value yet"},
 
 		{"sign loja GET http://a/", good, nil, 0, ""},
-		{"sign loja GET", good, nil, 2, ""},
+		{"sign loja GET", good, nil, 2, "URL is missing"},
 		{"sign loja GET http://a/ --form x", good, nil, 2, `--form "x" has no key`},
 		{"sign nada GET http://a/", good, nil, 2, "nada"},
 		{"sign loja GET http://a/", nil, nil, 4, ""},
@@ -112,15 +113,17 @@ func TestExitCodes(t *testing.T) {
 		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: &control.MisuseError{Err: errors.New("signs nothing")}}, nil, 2, "vigente: signs nothing\n"},
 
 		{"emulate", nil, nil, 2, ""},
-		{"emulate nonsense", nil, nil, 2, `"nonsense"`},
+		{"emulate nonsense", nil, nil, 2, `KIND "nonsense" is not known (expected one of arqged, integra-contador, senhasegura, tss)`},
 		{"emulate tss --listen nonsense", nil, nil, 2, `--listen "nonsense" is no address`},
 		{"emulate tss --listen 127.0.0.1:x", nil, nil, 2, "has no port"},
 		{"emulate tss --fault nonsense", nil, nil, 2, `--fault "nonsense" is not known`},
 		{"emulate tss --fault nonsense=0", nil, nil, 2, "no number of calls"},
 
-		{"man x y", nil, nil, 2, ""},
+		{"man x y", nil, nil, 2, `"y" is too much (expected FOLDER and no more)`},
 		{"demo x", nil, nil, 2, ""},
 		{"completion bash", nil, nil, 0, ""},
+		{"completion", nil, nil, 2, "vigente: SHELL is missing"},
+		{"completion tcsh", nil, nil, 2, `SHELL "tcsh" is not known (expected one of bash, fish, powershell, zsh)`},
 	}
 	for _, tt := range tests {
 		t.Run(strings.TrimSpace(tt.args), func(t *testing.T) {

@@ -15,7 +15,7 @@ func (a *app) demoCommand() *cobra.Command {
 live for seconds and sinks in a temporary folder. It prints the address of the
 status page, the folder and what to try. Ctrl-C ends it and removes the folder.`,
 		Example: "  vigente demo",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()

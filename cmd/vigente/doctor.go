@@ -33,7 +33,7 @@ sandbox forbids comes with the lines for the unit.`,
   sudo vigente doctor --service
   # as whoever asks
   vigente doctor`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			if service {
 				if a.UID != 0 {

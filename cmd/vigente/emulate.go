@@ -32,7 +32,7 @@ backend has faults that can be switched on and off while it runs. KIND is one of
   vigente emulate tss senhasegura --listen 127.0.0.1:18080
   # the first five answers are bad
   vigente emulate senhasegura --fault throttled=5`,
-		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
+		Args:      someOf("KIND", emulatedKinds()...),
 		ValidArgs: emulatedKinds(),
 		RunE: a.begin(func(command *cobra.Command, kinds []string) error {
 			ctx, stop := endingOnSignals(command.Context(), nil)

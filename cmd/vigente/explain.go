@@ -21,7 +21,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Long: `Print when a credential is renewed next, why at that second, and which key of
 the configuration fixed it; then its last ten attempts, the newest first.`,
 		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule",
-		Args:              cobra.ExactArgs(1),
+		Args:              exactly("NAME"),
 		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			snapshot, err := a.client().Explain(command.Context(), args[0])

@@ -39,7 +39,7 @@ are printed, put them there.
   vigente init --config /etc/vigente/conf.d/store.toml
   # without questions
   vigente init -c vigente.toml --system senhasegura --url https://vault.example.com --client-id 0f5b8a --sink file --path /run/app/token`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 	}
 	add := func(name, usage string) {
 		if flags[name] == nil {

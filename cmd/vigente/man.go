@@ -18,7 +18,7 @@ into a folder, which is made if need be. $SOURCE_DATE_EPOCH sets their date.`,
   vigente man | man -l -
   # for a package
   vigente man /usr/share/man/man1`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost("FOLDER"),
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			root := command.Root()
 			root.DisableAutoGenTag = true

@@ -31,7 +31,7 @@ exit code is 3 when FILE is invalid, with every error.`,
   vigente plan /etc/vigente/config.new.toml
   # for a script: is anything renewed?
   vigente plan new.toml --json | jq -r '.credentials[] | select(.renewed != "") | .name'`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
 		},

@@ -20,7 +20,7 @@ is faulty the old one runs on; the faults are printed and the exit code is 1.
 SIGHUP does the same without an answer.`,
 		Example: `  # after an edit, with the verdict
   vigente reload`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			err := a.client().Reload(command.Context())
 			if problem, ok := errors.AsType[*control.Problem](err); ok && problem.Code == control.CodeFailed {

@@ -39,6 +39,24 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
+// refuseOtherShells lets "completion tcsh" fail: the library prints its help
+// and calls that done, which a package's script would take for a completion.
+// The root must know its outputs already.
+func refuseOtherShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		if command.Name() != "completion" {
+			continue
+		}
+		var shells []string
+		for _, shell := range command.Commands() {
+			shells = append(shells, shell.Name())
+		}
+		command.Args = someOf("SHELL", shells...)
+		command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+	}
+}
+
 // begin marks the end of what counts as usage: from here on the command works.
 func (a *app) begin(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {

@@ -31,7 +31,7 @@ stderr.`,
   vigente run
   # from a timer or a script, in place of the daemon
   vigente run --once -c /etc/vigente/config.toml`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			if err := a.harden(); err != nil {
 				return err

@@ -16,7 +16,7 @@ members of the group of its control socket.`,
   curl -H "Authorization: Bearer $(vigente show vault)" https://vault.example.com/api
   # another field
   vigente show vault --field expires_at`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactly("NAME"),
 		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
 			if err := a.harden(); err != nil {

@@ -21,7 +21,7 @@ one request, soon. The fields of a form body are signed too and must be given.`,
   # a form
   curl -H "$(vigente sign vault POST https://vault.example.com/x --form a=1)" -d a=1 https://vault.example.com/x`,
 		Args: func(command *cobra.Command, args []string) error {
-			if err := cobra.ExactArgs(3)(command, args); err != nil {
+			if err := exactly("NAME", "METHOD", "URL")(command, args); err != nil {
 				return err
 			}
 			_, err := parseForm(form)

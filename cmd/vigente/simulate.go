@@ -36,7 +36,7 @@ taken; --life sets another.`,
   vigente simulate --for 1d --suspend 8h+9h --life vault=10m
   # a clock that is set back by an hour after two days, and put right a day later
   vigente simulate --step 2d-1h --step 3d+1h`,
-		Args: cobra.NoArgs,
+		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			scenario := daemon.Scenario{From: time.Now().Truncate(time.Second), Lives: map[string]time.Duration{}}
 			if err := flags.read(&scenario); err != nil {

@@ -45,7 +45,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  vigente version\n  vigente version --json | jq -r .version",
-		Args:    cobra.NoArgs,
+		Args:    exactly(),
 		RunE: a.begin(func(*cobra.Command, []string) error {
 			b := buildOf()
 			if asJSON {

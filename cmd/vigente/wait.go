@@ -26,7 +26,7 @@ the daemon is not reachable.`,
   vigente wait loja && start-the-program
   # in a unit
   ExecStartPre=/usr/bin/vigente wait loja --timeout 5m`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              someOf("NAME"),
 		ValidArgsFunction: a.completeNames,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
 			client := a.client()
