@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,12 +78,36 @@ func Simulate(ctx context.Context, opt Options, s Scenario) (Rehearsal, error) {
 	for _, p := range plan.Providers {
 		known[p.Name] = true
 	}
-	for _, o := range s.Outages {
-		if !known[o.Provider] {
-			return Rehearsal{}, fmt.Errorf("outage of provider %q: no such provider in the configuration", o.Provider)
+	for _, name := range s.providers() {
+		if !known[name] {
+			return Rehearsal{}, &UnknownProviderError{name, slices.Sorted(maps.Keys(known))}
 		}
 	}
 	return rehearse(ctx, plan, s)
+}
+
+// UnknownProviderError says that a scenario names a provider that is not in the
+// configuration.
+type UnknownProviderError struct {
+	Name  string
+	Known []string
+}
+
+// Error implements error.
+func (e *UnknownProviderError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("there is no provider %q in the configuration (it has none)", e.Name)
+	}
+	return fmt.Sprintf("there is no provider %q in the configuration (expected one of %s)", e.Name, strings.Join(e.Known, ", "))
+}
+
+// providers returns the names that the scenario speaks of.
+func (s Scenario) providers() []string {
+	names := slices.Sorted(maps.Keys(s.Lives))
+	for _, o := range s.Outages {
+		names = append(names, o.Provider)
+	}
+	return names
 }
 
 // rehearse plays the plan. Parts of it that have no backend and no credential

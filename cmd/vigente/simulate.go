@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ taken; --life sets another.`,
 				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
 				Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
 			}, scenario)
+			if _, ok := errors.AsType[*daemon.UnknownProviderError](err); ok {
+				return &exitError{exitUsage, []string{"vigente: " + err.Error()}}
+			}
 			if err != nil {
 				return err
 			}
@@ -146,6 +150,9 @@ func readDistance(text, signs string, from time.Time) (start time.Time, length t
 	if start, err = time.Parse(time.RFC3339, text[:i]); err != nil {
 		var distance time.Duration
 		distance, err = schedule.ParseDuration(text[:i])
+		if err == nil && distance < 0 {
+			err = fmt.Errorf("%q is before the beginning", text[:i])
+		}
 		start = from.Add(distance)
 	}
 	return start, length, err

@@ -126,13 +126,16 @@ func TestSimulateRefusesWhatItCannotRead(t *testing.T) {
 		"--step 2d-x":           `--step "2d-x"`,
 		"--suspend 2d-1h":       `--suspend "2d-1h"`,
 		"--suspend 2d+0s":       `--suspend "2d+0s"`,
-		"--outage nobody=1h+1h": `no such provider`,
+		"--outage nobody=1h+1h": `there is no provider "nobody" in the configuration (expected one of tss, vault)`,
+		"--life nobody=1h":      `there is no provider "nobody"`,
+		"--outage vault=-1h+2h": `--outage "vault=-1h+2h"`,
+		"--suspend -1h+2h":      `--suspend "-1h+2h"`,
 		"--outage vault=1h":     `--outage "vault=1h"`,
 		"--life vault=0s":       `--life "vault=0s"`,
 		"--for 0s":              `--for "0s"`,
 		"--from yesterday":      `--from "yesterday"`,
 	} {
-		if _, got := rehearse(t, args); got.code == 0 || !strings.Contains(got.err, want) {
+		if _, got := rehearse(t, args); got.code != 2 || !strings.Contains(got.err, want) {
 			t.Errorf("%s: %d %q", args, got.code, got.err)
 		}
 	}
