@@ -43,7 +43,11 @@ func TestConfigurationBlocksLoad(t *testing.T) {
 
 func loadBlock(t *testing.T, text string) {
 	dir := t.TempDir()
-	main := filepath.Join(dir, "config.toml")
+	main, web := filepath.Join(dir, "config.toml"), filepath.Join(dir, "web.yml")
+	if err := os.WriteFile(web, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text = regexp.MustCompile(`(?m)^web_config = ".*"`).ReplaceAllString(text, fmt.Sprintf("web_config = %q", web))
 	if err := os.WriteFile(main, []byte(text+missingCredentials(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}

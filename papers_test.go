@@ -59,6 +59,8 @@ func papers(t testing.TB) []paper {
 		switch {
 		case err != nil:
 			return err
+		case name == "dist": // what make package has made
+			return fs.SkipDir
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules"):
 			return fs.SkipDir
 		case !d.IsDir() && strings.HasSuffix(name, ".md"):
@@ -130,11 +132,17 @@ func TestCommandTablesKeepStep(t *testing.T) {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// links returns where a paper links to, its own translation aside.
+// links returns where a paper links to, in either language, its own headings
+// and its own translation aside.
 func links(p paper) []string {
-	return slices.DeleteFunc(submatches(p.prose, link.String()), func(to string) bool {
-		return to == "README.md" || to == "README.pt-BR.md"
-	})
+	own := strings.ReplaceAll(path.Base(p.file), ".pt-BR.md", ".md")
+	var all []string
+	for _, to := range submatches(p.prose, link.String()) {
+		if to = strings.ReplaceAll(to, ".pt-BR.md", ".md"); to != own && !strings.HasPrefix(to, "#") {
+			all = append(all, to)
+		}
+	}
+	return all
 }
 
 // TestLinksLeadSomewhere follows every link inside the module.

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Types what a document tells a newcomer to type, in a bare Debian with a real
+# Types what the guide tells a newcomer to type, in a bare Debian with a real
 # systemd, and looks at what came of it: first-run.sh DEB ROOT BOX [DOCUMENT]
 # ROOT is made by box.sh make with prometheus and ca-certificates in its cache,
-# BOX is a new folder, DOCUMENT is systemd/README.md unless told.
+# BOX is a new folder, DOCUMENT is docs/guide.md unless told.
 #
 # A fenced sh block is typed when the line before it is one of
 #   <!-- first-run: N -->                 typed once; it must succeed
 #   <!-- first-run: N until: TEXT -->     typed again until its output has TEXT
 #   <!-- first-run: N until-not: TEXT --> typed again until its output lacks TEXT
-# in the order of N, which counts from 1. Each block is a shell of its own, as
-# root in /root, where the package lies. The machine has a user totvs with an
-# AppServer in /totvs/tss/bin/appserver. With FAST=1, for CI, Prometheus looks
+# in the order of N, which counts from 1; and, when all of these are done and
+# counted, in the order of the document when it is
+#   <!-- box -->                          typed once; it must succeed
+# Each block is a shell of its own, as root in /root, where the package lies. The machine has a user totvs with an
+# AppServer in /totvs/tss/bin/appserver, and an operator, ana. With FAST=1, for CI, Prometheus looks
 # every second, alerts wait a second and the daemon keeps one between two calls.
 set -euo pipefail
 usage='usage: first-run.sh DEB ROOT BOX [DOCUMENT]'
@@ -18,7 +20,7 @@ deb=$(realpath "${1:?$usage}")
 root=$(realpath "${2:?$usage}")
 box=${3:?$usage}
 here=$(realpath "$(dirname "$0")")
-document=$(realpath "${4:-$here/../README.md}")
+document=$(realpath "${4:-$here/../../docs/guide.md}")
 # shellcheck source=systemd/test/checks.sh
 source "$here/checks.sh"
 
@@ -26,13 +28,15 @@ source "$here/checks.sh"
 install "$deb" "$files/root/"
 ini=$files/totvs/tss/bin/appserver/appserver.ini
 in_box useradd --system totvs
+in_box useradd ana
 mkdir -p "$(dirname "$ini")"
 printf '; loja 12\r\n[SPED]\r\nRpoDb=SQL\r\n\r\n[TSSOFFLINE]\r\nTSSOFFLINE=1\r\nTOKEN=\r\n' >"$ini"
 in_box chown -R totvs:totvs /totvs
 in_box chmod 0660 /totvs/tss/bin/appserver/appserver.ini
 cp "$ini" "$box/before.ini"
 
-# blocks N.sh and, for those that wait, N.until or N.until-not
+# blocks N.sh and, for those that wait, N.until or N.until-not; others as
+# LINE.box
 mkdir "$box/typed"
 awk -v to="$box/typed" '
   match($0, /^<!-- first-run: [0-9]+/) {
@@ -41,6 +45,10 @@ awk -v to="$box/typed" '
     if (rest != "") { kind = rest; sub(/^ /, "", kind); text = kind; sub(/:.*/, "", kind); sub(/^[^:]*: /, "", text); print text > (to "/" n "." kind) }
     next
   }
+  /^<!-- box -->$/ { box = NR; next }
+  /^```sh$/ && box != "" { other = to "/" sprintf("%05d", box) ".box"; box = ""; next }
+  /^```/ { other = "" }
+  other != "" { print > other; next }
   /^```sh$/ && n != "" { typing = n; n = ""; next }
   /^```/ { typing = ""; next }
   typing != "" { print > (to "/" typing ".sh") }
@@ -92,5 +100,14 @@ fired() { ask 'max_over_time(ALERTS{alertstate="firing"}[1h])' && grep Vigente "
 quiet() { ask 'ALERTS{alertstate="firing"}' && not grep Vigente "$box/answer"; }
 check 'an alert fired' fired
 check 'none fires now' quiet
+say "$lines lines typed, $minutes minutes"
+
+((failed == 0)) || verdict
+for block in "$box"/typed/*.box; do
+  [[ -e $block ]] || continue
+  name=$(basename "$block" .box)
+  check "line $((10#$name)) of the guide" type_block "$block"
+  say "$(grep -vE '^[[:space:]]*(#|$)' "$block" | head -n 1)"
+done
 say "$lines lines typed, $minutes minutes"
 verdict
