@@ -71,7 +71,7 @@ const (
 // Listen, and returns when nothing of it is left.
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
 	return status.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
-		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(log),
+		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(status.Complaints(log)),
 	})
 }
 

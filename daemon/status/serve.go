@@ -30,7 +30,7 @@ const (
 // for every connection.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, webConfig string, log *zap.Logger) error {
 	server := &http.Server{
-		Handler: handler, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, ErrorLog: zap.NewStdLog(log),
+		Handler: handler, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, ErrorLog: zap.NewStdLog(Complaints(log)),
 	}
 	return run(ctx, ln, server, func() error {
 		return web.Serve(ln, server, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(slog.DiscardHandler))

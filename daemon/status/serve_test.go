@@ -1,12 +1,12 @@
 package status
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"go.uber.org/zap"
@@ -80,7 +80,30 @@ func TestServeContainsAndLogsAPanic(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if logs.Len() != 1 || !bytes.Contains([]byte(logs.All()[0].Message), []byte("panic serving")) {
-		t.Errorf("the log holds %v", logs.All())
+	if logs.Len() != 1 {
+		t.Fatalf("the log holds %v", logs.All())
+	}
+	detail, _ := logs.All()[0].ContextMap()["detail"].(string)
+	if line := logs.All()[0]; line.Message != "connection failed" || line.Level != zap.WarnLevel || !strings.HasPrefix(detail, "panic serving 127.0.0.1:") {
+		t.Errorf("%s %q %q", line.Level, line.Message, detail)
+	}
+}
+
+// A peer that fails all the time is no flood, and what else is logged is not
+// counted with it.
+func TestComplaintsOfAMinuteAreFew(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	log := zap.New(core)
+	to := zap.NewStdLog(Complaints(log.With(zap.String("of", "page"))))
+	for i := range 50 {
+		to.Printf("http: TLS handshake error from 127.0.0.1:%d: EOF", 40000+i)
+		log.Warn("another line")
+	}
+	got := logs.FilterMessage("connection failed").All()
+	if len(got) != 5 || logs.FilterMessage("another line").Len() != 50 {
+		t.Fatalf("%d complaints, %d other lines", len(got), logs.FilterMessage("another line").Len())
+	}
+	if fields := got[4].ContextMap(); fields["detail"] != "TLS handshake error from 127.0.0.1:40004: EOF" || fields["of"] != "page" {
+		t.Errorf("%v", fields)
 	}
 }
