@@ -361,6 +361,20 @@ func TestTheSocketIsFoundInABrokenConfiguration(t *testing.T) {
 	}
 }
 
+// A configuration that is gone or empty says nothing about a running daemon.
+func TestASocketThatIsOnlyGuessedIsToldAsSuch(t *testing.T) {
+	const told = "which could not be read: "
+	w := newWorld(t)
+	w.write(t, "")
+	if got := w.do(t.Context(), "status"); got.code != exitUnreachable || !strings.Contains(got.err, told+w.config()+":1: file: is empty") {
+		t.Errorf("%+v", got)
+	}
+	w.write(t, "[daemon]\nstate_dir = \"state\"\n")
+	if got := w.do(t.Context(), "status"); got.code != exitUnreachable || strings.Contains(got.err, told) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestWhereTheConfigurationIs(t *testing.T) {
 	env := map[string]string{}
 	a := &app{Process: &Process{Getenv: func(name string) string { return env[name] }}}

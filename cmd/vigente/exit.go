@@ -51,6 +51,9 @@ func (a *app) report(command *cobra.Command, err error) int {
 	}
 	a.err.printf("vigente: %v\n", err)
 	if _, ok := errors.AsType[*control.UnreachableError](err); ok {
+		if a.unread != "" {
+			a.err.printf("vigente: that is where it listens unless the configuration says otherwise, which could not be read: %s\n", a.unread)
+		}
 		return exitUnreachable
 	}
 	if problem, ok := errors.AsType[*control.Problem](err); ok {

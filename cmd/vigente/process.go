@@ -70,7 +70,8 @@ type app struct {
 	*Process
 	out, err   *printer
 	configFile string
-	started    bool // the command's own work has begun: what fails now is no usage error
+	unread     string // why the configuration could not be asked where the daemon listens
+	started    bool   // the command's own work has begun: what fails now is no usage error
 }
 
 // configPath returns the configuration's file.

@@ -69,7 +69,13 @@ func (a *app) begin(run func(*cobra.Command, []string) error) func(*cobra.Comman
 // the place of the socket only: it may be broken, or closed to this user.
 func (a *app) client() *control.Client {
 	opt := config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread}
-	cfg, _ := config.Load(a.configPath(), opt)
+	cfg, faults := config.Load(a.configPath(), opt)
+	for _, f := range faults {
+		if f.Key == "file" && !cfg.Daemon.SocketChosen { // a file as a whole: the key may stand in it
+			a.unread = f.Error()
+			break
+		}
+	}
 	return control.NewClient(config.ClientSocket(cfg, opt))
 }
 

@@ -30,7 +30,7 @@ func (e *UnreachableError) Error() string {
 	case errors.Is(e.Err, fs.ErrPermission):
 		return "the control socket " + e.Path + " is closed to this user (use sudo, or become a member of its group)"
 	case errors.Is(e.Err, fs.ErrNotExist):
-		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it runs with another configuration, name that with --config)"
+		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it does run, it began with another configuration: name that with --config, or put daemon.control_socket back)"
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		return "no daemon is running: nobody listens at the control socket " + e.Path + " (start it; its log says why it ended)"
 	}
