@@ -143,8 +143,8 @@ func (l *laws) killed() {
 			b.calls, b.older = nil, false
 		}
 	}
-	if l.w.now < l.setBackAt+longestSleep && l.setBackAt > 0 {
-		l.setBack = max(l.setBack, l.w.now+48*time.Hour) // it had no time to see that
+	if l.setBackAt > 0 && (l.w.now < l.setBackAt+longestSleep || !l.diskFine(l.setBackAt)) {
+		l.setBack = max(l.setBack, l.w.now+48*time.Hour) // it had no time to see that, or could not save what it saw
 	}
 	for _, t := range l.w.targets {
 		if !l.diskFine(t.at) {
@@ -189,8 +189,12 @@ func (l *laws) clockSet(by time.Duration) {
 	for _, g := range l.ledgers {
 		g.ever = g.ever && by < 0
 	}
-	if l.setBack = max(l.setBack, l.w.now-by); by < 0 {
+	if l.setBack = max(l.setBack, l.w.now); by < 0 {
+		l.setBack -= by
 		l.setBackAt = l.w.now
+		if l.w.bootAt >= 0 {
+			l.setBack += 48 * time.Hour // nobody saw by how much
+		}
 	}
 }
 
