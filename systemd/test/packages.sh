@@ -27,6 +27,10 @@ copy "$folder/a/second/folder"
 )
 diff "$folder/first/dist/SHA256SUMS" "$folder/a/second/folder/dist/SHA256SUMS" || { echo "two builds of the same source differ"; exit 1; }
 (cd "$folder/first/dist" && sha256sum --check SHA256SUMS)
+# Whatever a paper in the package links to is there, too.
+while IFS=: read -r paper link; do
+  (cd "$folder/first/dist/stage/doc/$(dirname "$paper")" && [[ -e $link ]]) || { echo "$paper in the package links to $link"; exit 1; }
+done < <(cd "$folder/first/dist/stage/doc" && grep -oPr --include='*.md' '\]\(\K[^)#:]+(?=[)#])' .)
 mv "$folder/first/dist" "$folder/new"
 echo "# The older version said something else here." >>"$folder/a/second/folder/systemd/config.toml"
 rm -r "$folder/a/second/folder/dist"
