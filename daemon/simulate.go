@@ -110,70 +110,112 @@ func (s Scenario) providers() []string {
 	return names
 }
 
-// rehearse plays the plan. Parts of it that have no backend and no credential
-// in common cannot disturb each other, and are played side by side.
+// stretch is how much time is played between two entries into the books.
+const stretch = 30 * day
+
+// rehearse plays the plan. Parts of it that do not disturb each other are
+// played side by side; where the clock is set, all of them meet.
 func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, error) {
-	var parts []*stage
+	s.Suspended = joined(s.Suspended)
+	var stages []*stage
+	backends := s.backends(plan)
 	for _, part := range apart(plan) {
-		parts = append(parts, newStage(part, s))
+		stages = append(stages, newStage(part, s, backends))
 	}
-	var players sync.WaitGroup
-	next := make(chan *stage)
-	for range min(len(parts), runtime.GOMAXPROCS(0)) {
-		players.Go(func() {
-			for st := range next {
-				st.play(ctx)
+	names := make([]string, 0, len(plan.Providers))
+	for _, p := range plan.Providers {
+		names = append(names, p.Name)
+	}
+	books := newLedgers(names, int((s.For+day-1)/day), stages)
+	players := make([]refresh.Apart, len(stages))
+	machine := s.machine()
+	for until := s.From; until.Before(machine.Until) && ctx.Err() == nil; {
+		begin := later(until, machine.Now())
+		until = earlier(begin.Add(stretch), machine.Until)
+		step, meet := machine.NextStep()
+		if meet = meet && !step.After(until); meet {
+			until = later(begin, step.Add(-1))
+		}
+		sideBySide(stages, func(st *stage) { st.play(ctx, until) })
+		sideBySide(books, func(l *ledger) { l.enter(until.Sub(s.From)) })
+		if !meet {
+			continue
+		}
+		for i, st := range stages {
+			players[i] = refresh.Apart{Course: &st.course, Left: st.left}
+		}
+		if !machine.Meet(players) {
+			break
+		}
+	}
+	return conclude(stages, books, machine.Until), context.Cause(ctx)
+}
+
+// machine returns the course of the machine that all of it runs on.
+func (s Scenario) machine() *refresh.Course {
+	steps := slices.SortedStableFunc(slices.Values(s.Steps), func(a, b refresh.Step) int { return a.At.Compare(b.At) })
+	return &refresh.Course{From: s.From, Until: s.From.Add(s.For), Suspended: s.Suspended, Steps: steps}
+}
+
+// sideBySide does all of it on every processor, and returns when it is done.
+func sideBySide[T any](all []T, do func(T)) {
+	var workers sync.WaitGroup
+	next := make(chan T)
+	for range min(len(all), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for one := range next {
+				do(one)
 			}
 		})
 	}
-	for _, st := range parts {
-		next <- st
+	for _, one := range all {
+		next <- one
 	}
 	close(next)
-	players.Wait()
-	var r Rehearsal
-	for _, st := range parts {
-		st.tell(&r)
+	workers.Wait()
+}
+
+// conclude gathers what the stages and the books hold at the end.
+func conclude(stages []*stage, books []*ledger, end time.Time) (r Rehearsal) {
+	for _, st := range stages {
+		for _, p := range st.parts {
+			p.lapsed(end)
+			r.Credentials = append(r.Credentials, p.RehearsedCredential)
+		}
+	}
+	for _, l := range books {
+		r.Providers = append(r.Providers, l.RehearsedProvider)
 	}
 	slices.SortFunc(r.Credentials, func(a, b RehearsedCredential) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(r.Providers, func(a, b RehearsedProvider) int { return cmp.Compare(a.Name, b.Name) })
-	return r, context.Cause(ctx)
+	return r
 }
 
-// apart splits the plan into parts whose credentials share no provider and are
-// not made from each other.
-func apart(plan *refresh.Plan) []*refresh.Plan {
-	provider := map[string]string{}
-	leader := map[string]string{} // of providers that belong together
-	var lead func(name string) string
-	lead = func(name string) string {
-		if up, ok := leader[name]; ok && up != name {
-			return lead(up)
+// joined returns the stretches in the order of time, without overlaps.
+func joined(spans []refresh.Span) (out []refresh.Span) {
+	for _, s := range slices.SortedFunc(slices.Values(spans), func(a, b refresh.Span) int { return a.From.Compare(b.From) }) {
+		last := len(out) - 1
+		switch {
+		case !s.From.Before(s.To):
+		case last >= 0 && !s.From.After(out[last].To):
+			out[last].To = later(out[last].To, s.To)
+		default:
+			out = append(out, s)
 		}
-		return name
-	}
-	for _, c := range plan.Credentials {
-		provider[c.Name] = c.Provider
-	}
-	for _, c := range plan.Credentials {
-		for _, need := range c.Needs {
-			leader[lead(provider[need])] = lead(c.Provider)
-		}
-	}
-	parts := map[string]*refresh.Plan{}
-	var out []*refresh.Plan
-	for _, p := range plan.Providers {
-		part := parts[lead(p.Name)]
-		if part == nil {
-			part = &refresh.Plan{}
-			parts[lead(p.Name)] = part
-			out = append(out, part)
-		}
-		part.Providers = append(part.Providers, p)
-	}
-	for _, c := range plan.Credentials {
-		part := parts[lead(c.Provider)]
-		part.Credentials = append(part.Credentials, c)
 	}
 	return out
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/vigented/vigente/daemon/credential"
@@ -10,15 +9,15 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// stage is the world of one simulation: it answers in place of the backends,
-// and keeps the books by the time as it really is, whatever the machine's clock
-// shows.
+// stage is a part of the world of one simulation, which no other part of it
+// disturbs. It answers in place of the backends, by the time as it really is,
+// whatever the machine's clock shows.
 type stage struct {
-	plan     *refresh.Plan
-	scenario Scenario
-	course   refresh.Course
-	parts    map[string]*part
-	backends map[string]*rehearsedBackend
+	engine *refresh.Engine
+	course refresh.Course
+	from   time.Time
+	left   time.Duration // until the next attempt, which is beyond the course
+	parts  map[string]*part
 }
 
 // part is one credential on the stage.
@@ -27,52 +26,54 @@ type part struct {
 	// expiry is when what it shows ends, the simulation's beginning before the
 	// first answer; next is what the answer under way says.
 	expiry, next time.Time
+	calls        []time.Duration // since they were entered into the books
 }
 
-// rehearsedBackend counts the calls of one provider.
+// rehearsedBackend is what a scenario says of one provider.
 type rehearsedBackend struct {
-	outages []Outage
+	outages []refresh.Span
 	life    time.Duration // of its tokens, zero when their kind tells
-	calls   int
-	days    []int
-	minute  []time.Time // the calls within the last one
-	busiest int
 }
 
 const day = 24 * time.Hour
 
-func newStage(plan *refresh.Plan, s Scenario) *stage {
-	st := &stage{
-		plan: &refresh.Plan{Providers: plan.Providers}, scenario: s,
-		parts: map[string]*part{}, backends: map[string]*rehearsedBackend{},
-	}
-	st.course = refresh.Course{From: s.From, Until: s.From.Add(s.For), Suspended: s.Suspended, Steps: slices.Clone(s.Steps)}
-	slices.SortStableFunc(st.course.Steps, func(a, b refresh.Step) int { return a.At.Compare(b.At) })
+// backends returns what the scenario says of each provider of the plan.
+func (s Scenario) backends(plan *refresh.Plan) map[string]*rehearsedBackend {
+	all := make(map[string]*rehearsedBackend, len(plan.Providers))
 	for _, p := range plan.Providers {
-		b := &rehearsedBackend{life: s.Lives[p.Name], days: make([]int, (s.For+day-1)/day)}
+		b := &rehearsedBackend{life: s.Lives[p.Name]}
 		for _, o := range s.Outages {
 			if o.Provider == p.Name {
-				b.outages = append(b.outages, o)
+				b.outages = append(b.outages, o.Span)
 			}
 		}
-		st.backends[p.Name] = b
+		all[p.Name] = b
 	}
-	odd := [2]map[string]credential.Secret{{"value": credential.NewSecret("1")}, {"value": credential.NewSecret("2")}}
+	return all
+}
+
+// newStage sets the credentials of the plan on a stage.
+func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
+	st := &stage{from: s.From, parts: make(map[string]*part, len(plan.Credentials))}
+	acted := &refresh.Plan{Providers: plan.Providers}
 	for _, c := range plan.Credentials {
 		p := &part{RehearsedCredential: RehearsedCredential{Name: c.Name, Provider: c.Provider}, expiry: s.From}
 		st.parts[c.Name] = p
 		rehearser, _ := c.Source.(credential.Rehearser)
-		c.Source = &actor{stage: st, part: p, backend: st.backends[c.Provider], rehearser: rehearser, maxAge: c.Policy.MaxAge, values: odd}
-		st.plan.Credentials = append(st.plan.Credentials, c)
+		c.Source = &actor{stage: st, part: p, backend: backends[c.Provider], rehearser: rehearser, maxAge: c.Policy.MaxAge}
+		acted.Credentials = append(acted.Credentials, c)
 	}
+	st.course = refresh.Course{From: s.From, Suspended: s.Suspended}
+	st.engine = refresh.New(refresh.Options{Keeper: forgetful{}, Observer: st, Seed: 1})
+	st.engine.Begin(&st.course)
+	st.engine.Install(acted, schedule.Memory{})
 	return st
 }
 
-func (st *stage) play(ctx context.Context) {
-	e := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: st, Seed: 1})
-	e.Begin(&st.course)
-	e.Install(st.plan, schedule.Memory{})
-	e.Play(ctx, &st.course)
+// play goes on up to that instant.
+func (st *stage) play(ctx context.Context, until time.Time) {
+	st.course.Until = until
+	st.left = st.engine.Play(ctx, &st.course)
 }
 
 // actor answers in place of one credential's backend.
@@ -83,17 +84,20 @@ type actor struct {
 	rehearser credential.Rehearser // nil when the kind has none
 	maxAge    time.Duration
 	answers   int
-	values    [2]map[string]credential.Secret // take turns
 }
 
 // usualLife is taken for a kind that does not tell.
 const usualLife = time.Hour
 
+// turns are the values of the answers, which take turns.
+var turns = [2]map[string]credential.Secret{{"value": credential.NewSecret("1")}, {"value": credential.NewSecret("2")}}
+
 // Refresh implements credential.Provider. The backend has the right time; what
-// counts from the clock of this machine is placed on that one.
+// counts from the clock of this machine is placed on that one. No answer makes
+// the callers of a provider wait for each other: that would tie the stages.
 func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.Credential, error) {
 	now, ours := a.stage.course.Now(), req.At
-	a.backend.note(now, a.stage.scenario.From)
+	a.part.calls = append(a.part.calls, now.Sub(a.stage.from))
 	for _, o := range a.backend.outages {
 		if o.Holds(now) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonNetwork, Message: "outage"}
@@ -118,22 +122,8 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 			c.UsefulAfter = c.UsefulAfter.Add(off)
 		}
 	}
-	c.Values = a.values[a.answers%2]
+	c.Values = turns[a.answers%2]
 	return c, nil
-}
-
-// note counts one call.
-func (b *rehearsedBackend) note(now, from time.Time) {
-	b.calls++
-	if i := int(now.Sub(from) / day); i < len(b.days) {
-		b.days[i]++
-	}
-	old := 0
-	for old < len(b.minute) && now.Sub(b.minute[old]) >= time.Minute {
-		old++
-	}
-	b.minute = append(b.minute[:copy(b.minute, b.minute[old:])], now)
-	b.busiest = max(b.busiest, len(b.minute))
 }
 
 // Observe implements refresh.Observer.
@@ -152,17 +142,6 @@ func (st *stage) Observe(o refresh.Outcome) {
 func (p *part) lapsed(now time.Time) {
 	if now.After(p.expiry) {
 		p.Lapses = append(p.Lapses, refresh.Span{From: p.expiry, To: now})
-	}
-}
-
-// tell adds what the stage has seen.
-func (st *stage) tell(r *Rehearsal) {
-	for _, p := range st.parts {
-		p.lapsed(st.scenario.From.Add(st.scenario.For))
-		r.Credentials = append(r.Credentials, p.RehearsedCredential)
-	}
-	for name, b := range st.backends {
-		r.Providers = append(r.Providers, RehearsedProvider{Name: name, Calls: b.calls, Busiest: b.busiest, Days: b.days})
 	}
 }
 

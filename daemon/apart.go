@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"slices"
+
+	"github.com/vigented/vigente/daemon/refresh"
+)
+
+// apart splits the plan into parts that do not disturb each other. Credentials
+// do that which are made from each other, and those that wait for each other
+// under the rate of their provider. Its concurrency makes nobody wait, since a
+// call takes no time on the virtual clock, and nothing that an actor answers
+// brings a cool-down.
+func apart(plan *refresh.Plan) (parts []*refresh.Plan) {
+	tied := knots{}
+	specs := map[string]refresh.ProviderSpec{}
+	for _, p := range plan.Providers {
+		specs[p.Name] = p
+	}
+	for _, c := range plan.Credentials {
+		for _, need := range c.Needs {
+			tied.tie("credential "+c.Name, "credential "+need)
+		}
+		if len(specs[c.Provider].Rates) > 0 {
+			tied.tie("credential "+c.Name, "provider "+c.Provider)
+		}
+	}
+	byKnot := map[string]*refresh.Plan{}
+	for _, c := range plan.Credentials {
+		knot := tied.of("credential " + c.Name)
+		part := byKnot[knot]
+		if part == nil {
+			part = &refresh.Plan{}
+			byKnot[knot] = part
+			parts = append(parts, part)
+		}
+		part.Credentials = append(part.Credentials, c)
+		if spec := specs[c.Provider]; !slices.ContainsFunc(part.Providers, func(p refresh.ProviderSpec) bool { return p.Name == spec.Name }) {
+			part.Providers = append(part.Providers, spec)
+		}
+	}
+	return parts
+}
+
+// knots tells what is tied together, by another member of the same knot.
+type knots map[string]string
+
+func (k knots) of(name string) string {
+	for up, ok := k[name]; ok; up, ok = k[name] {
+		name = up
+	}
+	return name
+}
+
+func (k knots) tie(a, b string) {
+	if a, b = k.of(a), k.of(b); a != b {
+		k[a] = b
+	}
+}
