@@ -91,6 +91,17 @@ func (a *app) isTerminal(stream any) bool {
 	return ok && a.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
+// width returns how many letters fit into a line of the terminal, 0 when that is
+// not known.
+func (a *app) width() int {
+	if f, ok := a.Stdout.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns
+		}
+	}
+	return 0
+}
+
 // colours reports whether w may be coloured (no-color.org).
 func (a *app) colours(w io.Writer) bool { return a.Getenv("NO_COLOR") == "" && a.isTerminal(w) }
 

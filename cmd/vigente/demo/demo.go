@@ -29,7 +29,10 @@ type Options struct {
 	Out io.Writer
 	// Live redraws a table on Out, which must be a terminal then; else one line
 	// is written for each change.
-	Live    bool
+	Live bool
+	// Width is that of the terminal at the moment, for Live; 0 when it is not
+	// known.
+	Width   func() int
 	Getenv  func(string) string
 	UID     int
 	Logger  *zap.Logger

@@ -19,7 +19,7 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	for {
 		if v, err := d.View(ctx); err == nil {
 			if opt.Live {
-				lines = redraw(opt.Out, v, lines)
+				lines = redraw(opt.Out, v, lines, opt.Width())
 			} else {
 				tell(opt.Out, v, told)
 			}
@@ -33,15 +33,16 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	}
 }
 
-// redraw writes the table over the one before and returns its height.
-func redraw(w io.Writer, v refresh.View, before int) int {
+// redraw writes the table over the one before and returns its height. What does
+// not fit beside each other is cut: a line that wraps would count as two.
+func redraw(w io.Writer, v refresh.View, before, width int) int {
 	var b strings.Builder
 	if before > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", before)
 	}
 	lines := 0
 	line := func(format string, args ...any) {
-		fmt.Fprintf(&b, "\x1b[2K"+format+"\n", args...)
+		b.WriteString("\x1b[2K" + cut(fmt.Sprintf(format, args...), width) + "\n")
 		lines++
 	}
 	line("%-14s %-9s %4s  %-22s %s", "CREDENTIAL", "STATE", "GEN", "LIFE LEFT", "NEXT ATTEMPT")
@@ -61,6 +62,15 @@ func redraw(w io.Writer, v refresh.View, before int) int {
 	line("last error: %.100s", trouble)
 	_, _ = io.WriteString(w, b.String())
 	return lines
+}
+
+// cut shortens a line to a width, 0 for one that is not known.
+func cut(line string, width int) string {
+	letters := []rune(line)
+	if width <= 0 || len(letters) <= width {
+		return line
+	}
+	return string(letters[:width-1]) + "…"
 }
 
 // bar draws the part of the life that is left.
