@@ -88,6 +88,10 @@ func TestExitCodes(t *testing.T) {
 		{"renew loja", silent, nil, 4, ""},
 		{"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "refused"}}}, nil, 1, "loja: not renewed: refused\n"},
 		{
+			"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "not renewed, since sink till is full"}}}, nil, 1,
+			"loja: not renewed: since sink till is full\n",
+		},
+		{
 			"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}, nil, 1,
 			"loja: renewed, but not delivered to till: full\n",
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,7 +74,7 @@ func (p *progress) End(end refresh.RenewResult) {
 		p.err.printf("%s: renewed, but not delivered to %s: %s\n", end.Name, end.Sink, end.Failure)
 	default:
 		p.failed++
-		p.err.printf("%s: not renewed: %s\n", end.Name, end.Failure)
+		p.err.printf("%s: not renewed: %s\n", end.Name, strings.TrimPrefix(end.Failure, "not renewed, "))
 	}
 	p.draw()
 }
