@@ -115,7 +115,7 @@ func New(opt Options) (*Daemon, error) {
 	d.gather = registry
 	d.metrics, err = metrics.New(metrics.Options{Registerer: registry, Viewer: d, Version: opt.Version, Revision: opt.Revision})
 	if err != nil {
-		return nil, errors.Join(err, d.store.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	d.report = report.New(opt.Logger)
 	d.engine = refresh.New(refresh.Options{
@@ -148,8 +148,8 @@ func (o observers) ObserveState(at time.Time, cause string) {
 // Run works until ctx ends. Metrics, health and the control socket answer
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
-	defer d.store.Close()
-	d.sweep() //nolint:contextcheck // bounded by itself
+	defer d.Close() //nolint:contextcheck // the end has its own time
+	d.sweep()       //nolint:contextcheck // bounded by itself
 	if err := d.serve(d.cfg.Daemon); err != nil {
 		return err
 	}
@@ -180,14 +180,22 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // Once tries each due thing once, delivers, and returns the state it led to.
 func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
-	defer d.store.Close()
-	d.sweep() //nolint:contextcheck // bounded by itself
+	defer d.Close() //nolint:contextcheck // the end has its own time
+	d.sweep()       //nolint:contextcheck // bounded by itself
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)
 }
 
-// Close releases the state of a daemon that was never run.
-func (d *Daemon) Close() error { return d.store.Close() }
+// Close releases the state, of a daemon that was never run too.
+func (d *Daemon) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	return d.store.Close(ctx)
+}
+
+// closeGrace is how long the end waits for a disk, after the engine has given
+// what was under way its time.
+const closeGrace = 300 * time.Millisecond
 
 // listen serves metrics, health and the status page as now says, in place of
 // what was served before; the empty address serves nothing. When it cannot,

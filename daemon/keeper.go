@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 
 	"go.uber.org/zap"
@@ -40,7 +41,7 @@ func load(dir string, opt store.Options) (*store.Store, store.State, error) {
 	}
 	state, err := s.Load()
 	if err != nil {
-		return nil, store.State{}, errors.Join(err, s.Close())
+		return nil, store.State{}, errors.Join(err, s.Close(context.Background()))
 	}
 	return s, state, nil
 }

@@ -150,7 +150,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer st.Close()
+	defer st.Close(context.Background())
 	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "p", Type: "fetch", Concurrency: callers}}}
 	policy := schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: time.Minute, Timeout: time.Minute}
 	for n := range b.N {

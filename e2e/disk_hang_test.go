@@ -61,6 +61,45 @@ func TestHangingDiskHoldsNothingUp(t *testing.T) {
 	})
 }
 
+// The disk of the state hangs: status answers, nothing is spent or revoked that
+// could not be remembered, the end
+// comes in time, and after the cure everything is good with at most one call each.
+func TestHangingStateDiskHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	disk := disktest.Mount(t)
+	h := newHousehold(t, filepath.Join(disk.Root, "state"))
+	h.start()
+	h.eventually("everything is delivered", h.good)
+	held, before := h.read("out/vault.env"), h.calls()
+	disk.Hang("sync", "/state/")
+	renewing := h.command(t.Context(), "renew", "--all")
+	must(t, renewing.Start())
+	h.eventually("status answers while renewals wait for the disk", func() bool {
+		code, _, _ := h.run("status")
+		return code == 0
+	})
+	if code, _ := h.get("/livez"); code != http.StatusOK {
+		t.Errorf("livez answers %d", code)
+	}
+	if now := h.calls(); now[1] != before[1] || now[2] != before[2] {
+		t.Errorf("calls were %v and are %v: something was spent or revoked that cannot be remembered", before, now)
+	}
+	if code, took := h.stop(); code != 0 || took > 5*time.Second {
+		t.Errorf("stopped with %d after %s, want 0 within 5 s", code, took)
+	}
+	_ = renewing.Wait()
+	disk.Heal()
+	after := h.calls()
+	h.start()
+	h.eventually("everything is good after the cure", h.good)
+	if now := h.calls(); now[1] > after[1]+1 || now[2] > after[2]+1 {
+		t.Errorf("calls were %v and are %v after the cure", after, now)
+	}
+	if h.read("out/vault.env") == "" || held == "" {
+		t.Error("a token was lost")
+	}
+}
+
 // renewals waits until another sink has got that many further tokens.
 func (w *world) renewals(t *testing.T, n int) {
 	t.Helper()

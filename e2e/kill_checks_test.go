@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -104,7 +105,7 @@ func (l *life) records() map[schedule.Key]schedule.Record {
 	if err != nil {
 		l.t.Fatalf("the state after the crash: %v", err)
 	}
-	defer s.Close()
+	defer s.Close(context.Background())
 	state, err := s.Load()
 	if err != nil {
 		l.t.Fatalf("the state after the crash: %v", err)

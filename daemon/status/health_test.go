@@ -24,17 +24,20 @@ func TestProviderHealth(t *testing.T) {
 	}{
 		{"nothing uses it", time.Time{}, nil, providerRow{State: "not asked yet", Class: ClassWarn}},
 		{
-			"good", time.Time{},
+			"good",
+			time.Time{},
 			[]refresh.CredentialView{inForce("a", attempt(time.Hour, schedule.Failed), attempt(time.Minute, schedule.Renewed))},
 			providerRow{State: "answers", Class: ClassGood, InForce: 1, Credentials: 1, Answered: english.seen(at.Add(-59*time.Second), at)},
 		},
 		{
-			"unchanged is an answer", time.Time{},
+			"unchanged is an answer",
+			time.Time{},
 			[]refresh.CredentialView{inForce("a", attempt(time.Minute, schedule.Unchanged))},
 			providerRow{State: "answers", Class: ClassGood, InForce: 1, Credentials: 1, Answered: english.seen(at.Add(-59*time.Second), at)},
 		},
 		{
-			"one fails after another's success", time.Time{},
+			"one fails after another's success",
+			time.Time{},
 			[]refresh.CredentialView{
 				inForce("a", attempt(time.Minute, schedule.Renewed)),
 				{Name: "b", Provider: "p", State: refresh.Expired, History: []schedule.Attempt{attempt(30*time.Second, schedule.Failed)}},

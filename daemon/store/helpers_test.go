@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -87,7 +88,7 @@ func open(t testing.TB, dir string, key *[32]byte) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
 	return s
 }
 
@@ -111,7 +112,7 @@ func save(t testing.TB, s *Store, all map[schedule.Key]schedule.Record) {
 
 func shut(t testing.TB, s *Store) {
 	t.Helper()
-	if err := s.Close(); err != nil {
+	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }

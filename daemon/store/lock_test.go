@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,7 +43,7 @@ func TestLockOfADeadProcessIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatalf("while the child of a dead process still held the lock: %v", err)
 	}
-	if err := s.Close(); err != nil {
+	if err := s.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

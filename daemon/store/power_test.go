@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -141,7 +142,7 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 		t.Errorf("cut after %d (%s): %v", c.After, c.Why, err)
 		return
 	}
-	defer s.Close()
+	defer s.Close(context.Background())
 	got, err := s.Load()
 	if err != nil {
 		t.Errorf("cut after %d (%s): %v", c.After, c.Why, err)

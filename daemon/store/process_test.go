@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 				return
 			}
 			fmt.Fprintln(os.Stdout, "open")
-			_ = s.Close()
+			_ = s.Close(context.Background())
 			_ = os.Remove(filepath.Join(dir, fileName))
 		}
 	default:

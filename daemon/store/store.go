@@ -51,15 +51,13 @@ type Store struct {
 	seal *sealer // nil when the state is in clear
 	seed [32]byte
 
-	callers sync.WaitGroup // those who are in submit
-
 	mu      sync.Mutex
 	closed  bool
-	leading bool   // somebody is committing
-	queue   *group // what comes next; nil when nothing waits
+	idle    chan struct{} // closed when nobody commits any more; nil then
+	queue   *group        // what comes next; nil when nothing waits
 	content content
 
-	// What follows belongs to whoever leads.
+	// What follows belongs to the goroutine that commits, and to Open and Close.
 	db   *bolt.DB
 	file fs.FileInfo // of the file that db has open
 	// doubt says that a commit failed: what the file holds is not known, and
@@ -91,13 +89,21 @@ func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
 // keyed with it, so that they stay the same over restarts.
 func (s *Store) Seed() [32]byte { return s.seed }
 
-// Close waits for the saves under way and releases the state. Later ones are
-// refused.
-func (s *Store) Close() error {
+// Close waits for the saves under way, for as long as ctx allows, and releases
+// the state. Later saves are refused. A disk that does not answer keeps the
+// state locked until this process ends.
+func (s *Store) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
+	idle := s.idle
 	s.mu.Unlock()
-	s.callers.Wait()
+	if idle != nil {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return errors.New("close the state: the disk does not answer; what was to be saved last may be lost")
+		}
+	}
 	return s.shut()
 }
 

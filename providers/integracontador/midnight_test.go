@@ -59,7 +59,7 @@ func night(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer st.Close()
+	defer st.Close(context.Background())
 	// The service states whole seconds.
 	end := time.Now().Add(nightWait).Truncate(time.Second)
 	service.Configure(func(s *emulator.Settings) { s.EndsAt, s.Life = end, emulator.TwelveHours })
