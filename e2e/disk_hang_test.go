@@ -62,8 +62,8 @@ func TestHangingDiskHoldsNothingUp(t *testing.T) {
 }
 
 // The disk of the state hangs: status answers, nothing is spent or revoked that
-// could not be remembered, the end
-// comes in time, and after the cure everything is good with at most one call each.
+// could not be remembered, the end comes in time, and after the cure everything
+// is good with at most one call each.
 func TestHangingStateDiskHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	disk := disktest.Mount(t)
@@ -74,9 +74,9 @@ func TestHangingStateDiskHoldsNothingUp(t *testing.T) {
 	disk.Hang("sync", "/state/")
 	renewing := h.command(t.Context(), "renew", "--all")
 	must(t, renewing.Start())
-	h.eventually("status answers while renewals wait for the disk", func() bool {
-		code, _, _ := h.run("status")
-		return code == 0
+	h.eventually("status answers, and shows renewals that wait for the disk", func() bool {
+		code, out, _ := h.run("status")
+		return code == 0 && strings.Count(out, "running") == 3
 	})
 	if code, _ := h.get("/livez"); code != http.StatusOK {
 		t.Errorf("livez answers %d", code)
