@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
+)
+
+// faulty are the reasons of the guide, each with the fault of the emulated
+// vault that shows it. The reason tls is that of a vault whose certificate
+// nobody knows.
+var faulty = map[string]string{
+	"network": "drop", "timeout": "hang", "throttled": "throttled", "server": "server-error", "bad_response": "html",
+	"invalid_request": "kong-404", "rejected": "invalid-client", "tls": "", "clock": "clock-ahead",
+}
+
+// ward writes the configuration of a machine on which everything of the guide's
+// last resort is wrong at once.
+func ward(t testing.TB) string {
+	t.Helper()
+	var text strings.Builder
+	for reason, fault := range faulty {
+		vault := newVault(0)
+		var base string
+		if fault == "" {
+			server := httptest.NewTLSServer(vault)
+			t.Cleanup(server.Close)
+			base = server.URL
+		} else {
+			base = serve(t, broken(t, vault, fault))
+		}
+		fmt.Fprintf(&text, "[providers.%[1]s]\ntype = \"senhasegura\"\nurl = %[2]q\nclient_id = %[3]q\nclient_secret = { file = \"{dir}/secret\" }\ntimeout = \"1s\"\n[credentials.%[1]s]\nprovider = %[1]q\n",
+			reason, base, vaultID)
+	}
+	return text.String() + strings.ReplaceAll(`
+[providers.good]
+type = "senhasegura"
+url = "URL"
+client_id = "`+vaultID+`"
+client_secret = { file = "{dir}/secret" }
+[credentials.good]
+provider = "good"
+[sinks.folder]
+type = "file"
+path = "{dir}/nowhere/token"
+content = "${good.access_token}"
+[sinks.section]
+type = "ini"
+path = "{dir}/appserver.ini"
+section = "X"
+values = { TOKEN = "${good.access_token}" }
+[sinks.missing]
+type = "ini"
+path = "{dir}/missing.ini"
+section = "X"
+values = { TOKEN = "${good.access_token}" }
+[sinks.theirs]
+type = "file"
+path = "{dir}/theirs"
+content = "${good.access_token}"
+[sinks.hooked]
+type = "file"
+path = "{dir}/hooked"
+content = "${good.access_token}"
+on_change = { command = ["/bin/false"] }
+`, "URL", serve(t, newVault(0)))
+}
+
+// broken is a vault with a fault.
+func broken(t testing.TB, vault *senhasegura.Server, fault string) http.Handler {
+	t.Helper()
+	if err := vault.SetFault(fault, -1); err != nil {
+		t.Fatal(err)
+	}
+	return vault
+}
+
+// TestGuideKnowsTheSymptoms brings about what the guide's last resort lists, and
+// wants each to be said in the words that both guides quote.
+func TestGuideKnowsTheSymptoms(t *testing.T) {
+	t.Parallel()
+	guides := []string{content(t, "../docs/guide.md"), content(t, "../docs/guide.pt-BR.md")}
+	saw := func(where, said string, words ...string) {
+		t.Helper()
+		for _, word := range words {
+			if !strings.Contains(said, word) {
+				t.Errorf("%s does not say %q:\n%s", where, word, said)
+			}
+			for i, guide := range guides {
+				if !strings.Contains(guide, word) {
+					t.Errorf("guide %d does not speak of %q", i+1, word)
+				}
+			}
+		}
+	}
+	w := newWorld(t, ward(t))
+	w.write("secret", vaultSecret)
+	w.write("appserver.ini", iniBefore)
+	_, _, errs := w.run("status")
+	saw("a command without a daemon", errs, "no daemon is running")
+	w.start()
+	w.eventually("the first file is there", func() bool { return w.read("theirs") != "" })
+	w.write("theirs", "a token of somebody else")
+	var said string
+	w.eventually("everything has been tried", func() bool {
+		_, said, _ = w.run("status")
+		s := w.status().states()
+		return s["timeout"] != "" && strings.Contains(said, "timeout, ") && s["theirs"] == "behind" && strings.Contains(said, "on_change: ") &&
+			strings.Count(said, "failing") >= 3 && s["rejected"] == "parked"
+	})
+	for reason := range faulty {
+		if reason != "clock" {
+			saw("status", said, reason)
+		}
+	}
+	saw("status", said, "parked", "failing", "pending", "behind", "on_change", "a value that nobody here issued",
+		"no such file or directory (create it, or correct the path)", "section [X] not found", "the file does not exist")
+	saw("the log", w.daemon.log.String(), "clocks differ")
+
+	good := w.read("config.toml")
+	w.write("config.toml", good+"nonsense = 1\n")
+	w.eventually("the configuration is refused", func() bool { _, said, _ = w.run("status"); return strings.Contains(said, "not accepted") })
+	saw("status", said, "The last configuration was not accepted")
+	w.write("config.toml", good)
+	w.refuses(saw)
+}
+
+// refuses starts the daemon in every way in which it cannot.
+func (w *world) refuses(saw func(where, said string, words ...string)) {
+	w.t.Helper()
+	_, _, errs := w.run("run")
+	saw("a second daemon", errs, "is in use by another vigente")
+	w.stop()
+	w.write("key", strings.Repeat("01", 32))
+	head, rest, _ := strings.Cut(w.read("config.toml"), "[daemon]\n")
+	sealed := head + "[daemon]\nstate_key = { file = \"key\" }\n" + rest
+	w.write("config.toml", sealed)
+	w.start()
+	w.stop()
+	w.write("key", strings.Repeat("02", 32))
+	_, _, errs = w.run("run")
+	saw("a daemon with another key", errs, "daemon.state_key is not the key it was sealed with")
+	w.write("config.toml", head+"[daemon]\n"+rest)
+	_, _, errs = w.run("run")
+	saw("a daemon without the key", errs, "it is sealed")
+	if err := os.RemoveAll(w.path("state")); err != nil {
+		w.t.Fatal(err)
+	}
+	taken := strings.TrimPrefix(serve(w.t, http.NotFoundHandler()), "http://")
+	w.write("config.toml", strings.Replace(head+"[daemon]\n"+rest, w.listen, taken, 1))
+	_, _, errs = w.run("run")
+	saw("a daemon whose port is taken", errs, "address already in use")
+}
