@@ -18,7 +18,6 @@ var clockReaders = map[string]string{
 	"daemon/service.go":           "signs of life to the service manager come at a steady pace",
 	"daemon/doctor.go":            "compares the Date of a server with our clock, for one examination",
 	"daemon/limits.go":            "looks at what ends every few minutes",
-	"daemon/store/queue.go":       "the one that commits, so that a disk that hangs keeps no caller; Close waits for it",
 	"daemon/sweep.go":             "does not wait for a file server that hangs",
 	"daemon/wires.go":             "compares the Date of a server with our clock",
 	"daemon/atomicfile/system.go": "waits a moment for a second writer to finish",
