@@ -103,7 +103,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 			r.Ran = res.Ran
 		}
 		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
-		r.Past.RetryAt, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, false, false, nil
+		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
 	}
 	if res.Called {
 		r.Past.Unknown = 0
@@ -132,8 +132,11 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 		p.Open = res.Fault.Lost
 	}
 	if t.Kind == Obtaining && res.Called {
-		// What failed on this machine took no refusal back.
+		// Whatever else fails takes no refusal back: who renews by hand tries once.
 		p.Parked = res.Fault.Reason.Parks()
+	}
+	if p.PauseUntil = (time.Time{}); res.Called && res.Fault.RetryAfter.After(res.End) {
+		p.PauseUntil = res.Fault.RetryAfter
 	}
 	p.RetryAt = res.End.Add(backoff(t, r, p, res, seed))
 	if p.Asked = res.Fault.RetryAfter.After(p.RetryAt); p.Asked {

@@ -58,8 +58,8 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 	}
 }
 
-// Moved is a record that the board put right by itself, for it was made by
-// another reading of the clock.
+// Moved is a record that the board put right by itself, for one that was made by
+// another reading of the clock, say.
 type Moved struct {
 	Key    Key
 	Record Record
@@ -84,7 +84,7 @@ func (b *Board) Moved() (out []Moved) {
 // goBack moves what the entry knows of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.rec.Past
-	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt} {
+	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
 	}
 	if e.rec.counted() {
@@ -160,6 +160,7 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	}
 	back(&p.FailingSince, since)
 	back(&p.RetryAt, late)
+	back(&p.PauseUntil, late)
 	p.moveNotes(attempts, by, late)
 	if e.task.Kind != Obtaining {
 		return
@@ -201,6 +202,7 @@ func (b *Board) settle(e *entry, now time.Time) {
 	if p.Last != nil && p.Last.At.After(now) {
 		by := p.Last.At.Sub(now)
 		back(&p.RetryAt, by)
+		back(&p.PauseUntil, by)
 		p.moveNotes(0, 0, by)
 	}
 }

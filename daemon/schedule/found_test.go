@@ -221,6 +221,7 @@ func (w *world) install(memory Memory) {
 		}
 		w.forget(key)
 	}
+	w.storeMoved()
 	if memory.Records != nil {
 		w.model.recover(w)
 	}

@@ -116,17 +116,18 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
 	}
 	if !e.running {
-		e.age(now) // else at the end of the attempt, which builds on this record
+		b.age(e, now) // else at the end of the attempt, which builds on this record
 	}
 }
 
 // age gives a life that is policy the end that max_age has by now, unless that
-// would end it at once.
-func (e *entry) age(now time.Time) {
+// would end it at once. It is stored, for sinks hold it by its revision.
+func (b *Board) age(e *entry, now time.Time) {
 	r := &e.rec
 	if expires := r.Token.IssuedAt.Add(e.task.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
 		r.Token.ExpiresAt = expires
 		r.Revision++
+		b.moved[e.task.Key] = true
 	}
 }
 
@@ -134,12 +135,12 @@ func (e *entry) age(now time.Time) {
 // of, so that neither a restart nor another rate gives a fresh burst. It renews
 // the cool-downs that they tell of, too.
 func (b *Board) replay(now time.Time) {
-	calls, hidden := map[*group][]time.Time{}, map[*group][]time.Time{}
+	calls, hidden, cooled := map[*group][]time.Time{}, map[*group][]time.Time{}, map[*group]time.Time{}
 	for _, e := range b.entries {
 		if e.task.Kind != Obtaining || !e.group.unaware {
 			continue
 		}
-		e.group.recall(e.rec.Past)
+		cooled[e.group] = later(cooled[e.group], e.group.recall(e.rec.Past))
 		known, complete := e.calls()
 		calls[e.group] = append(calls[e.group], known...)
 		if !complete {
@@ -155,6 +156,7 @@ func (b *Board) replay(now time.Time) {
 	}
 	for _, g := range b.groups {
 		g.unaware = false
+		g.rec.CooldownUntil = later(g.rec.CooldownUntil, cooled[g])
 	}
 }
 
@@ -179,20 +181,21 @@ func (e *entry) calls() (known []time.Time, complete bool) {
 	return known, complete || len(known) == 0
 }
 
-// recall gives the group the cool-down that a record tells of: a kill between
-// storing the one and the other must not lose it.
-func (g *group) recall(p Past) {
-	var until time.Time
+// recall returns until when the backend is left alone by what a record tells: a
+// kill between storing the one and the other must not lose that. Of a refusal
+// that named no instant nothing is added to what the group knows of it.
+func (g *group) recall(p Past) time.Time {
 	switch {
 	case p.Failures == 0 || p.Last == nil:
-	case p.Asked:
-		until = p.RetryAt
-	case p.Last.Reason == credential.ReasonThrottled:
-		until = p.Last.At.Add(firstCooldown)
+		return time.Time{}
+	case !p.PauseUntil.IsZero():
+		return p.PauseUntil
+	case p.Asked: // by a record from before there was another field for it
+		return p.RetryAt
+	case p.Last.Reason == credential.ReasonThrottled && !g.rec.CooldownUntil.After(p.Last.At):
+		return p.Last.At.Add(firstCooldown)
 	}
-	if until.After(g.rec.CooldownUntil) {
-		g.rec.CooldownUntil = until
-	}
+	return time.Time{}
 }
 
 // moreUrgent orders what waits for one group: earliest expiry first, and what

@@ -205,8 +205,8 @@ func (w *world) checkHeld(n string, task *Task) {
 	if running >= group.Concurrency || w.now.Before(backend.mayHold) {
 		return
 	}
-	if w.elapsed-w.replayed <= firstCooldown && w.model.setBacks > 0 {
-		return // the same of a refusal that names no wait
+	if w.elapsed-w.replayed <= max(firstCooldown, backend.longest) && w.model.setBacks > 0 {
+		return // a wait that was read from a record has its full length again
 	}
 	for _, rate := range group.Rates {
 		// A board that has just read its records knows instants of a clock that
@@ -221,6 +221,11 @@ func (w *world) checkHeld(n string, task *Task) {
 		}
 	}
 	gs, _ := w.b.LookGroup(task.Group)
+	for _, p := range w.model.providers {
+		if w.replayed > 0 && w.now.Before(p.mayHold) && !gs.Record.CooldownUntil.After(p.mayHold) {
+			return // it came from there, and took along in its record what was asked
+		}
+	}
 	st, _ := w.b.Look(w.now, task.Key)
 	w.broken("%s is due and waits for nothing: %s at %s; cooled until %s, the model says %s", n, st.Why.Text, st.At.Sub(instant0), gs.Record.CooldownUntil.Sub(instant0), backend.mayHold.Sub(instant0))
 }

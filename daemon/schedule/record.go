@@ -72,6 +72,9 @@ type Past struct {
 	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Asked says that the backend itself named RetryAt.
 	Asked bool `json:"asked,omitempty"`
+	// PauseUntil is until when the backend asked all its callers to wait, at the
+	// last failure; zero when it named no instant.
+	PauseUntil time.Time `json:"pause_until,omitzero"`
 	// PlannedAt is the next attempt as it was planned when the last one ended,
 	// so that a later change of timing costs no renewal.
 	PlannedAt time.Time `json:"planned_at,omitzero"`

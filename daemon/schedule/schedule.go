@@ -29,7 +29,7 @@ type Board struct {
 	seed     uint64
 	seen     time.Time     // when it was asked last
 	setBack  time.Duration // by how much the clock was set back so far
-	moved    map[Key]bool  // whose records were changed for that
+	moved    map[Key]bool  // whose records the board changed by itself
 	installs uint64
 	entries  map[Key]*entry
 	groups   map[string]*group
@@ -325,9 +325,11 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		}
 	} else {
 		e.rec = rec
-		e.rec.Delivered = b.stillMeant(e, rec.Delivered)
+		if e.rec.Delivered = b.stillMeant(e, rec.Delivered); len(e.rec.Delivered) < len(rec.Delivered) {
+			b.moved[s.Task.Key] = true
+		}
 		b.catchUp(e, s, res, now)
-		e.age(now) // max_age may be another one since it began
+		b.age(e, now) // max_age may be another one since it began
 	}
 	if res.Fault == nil {
 		e.answers++
