@@ -133,7 +133,7 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 	}
 	if t.Kind == Obtaining && res.Called {
 		// Whatever else fails takes no refusal back: who renews by hand tries once.
-		p.Parked = res.Fault.Reason.Parks()
+		p.Parked = p.Parked || res.Fault.Reason.Parks()
 	}
 	if p.PauseUntil = (time.Time{}); res.Called && res.Fault.RetryAfter.After(res.End) {
 		p.PauseUntil = res.Fault.RetryAfter

@@ -64,6 +64,7 @@ type providerModel struct {
 	calls []providerCall
 	// No call may start before notBefore; one may be held until mayHold.
 	notBefore, mayHold time.Time
+	longest            time.Duration // wait that was asked for
 	lastStart          time.Duration
 	started            bool
 }
@@ -187,6 +188,7 @@ func (m *model) cool(provider string, res Result) {
 		return
 	}
 	p.notBefore, p.mayHold = later(p.notBefore, asked), later(p.mayHold, asked)
+	p.longest = max(p.longest, asked.Sub(res.End))
 }
 
 // modelEnd takes the end of an obtaining into the books, and holds the record
@@ -260,7 +262,7 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 		c.since = res.End
 	}
 	if res.Called {
-		c.parked = res.Fault.Reason.Parks()
+		c.parked = c.parked || res.Fault.Reason.Parks()
 	}
 	wait, p := rec.Past.RetryAt.Sub(res.End), task.Policy
 	c.retryAfter = time.Time{}

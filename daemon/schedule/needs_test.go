@@ -391,9 +391,18 @@ func TestRefusalOfAFailingOrUnknownInputAsksNobody(t *testing.T) {
 	if s := r.look("b"); s.Why != whyInput {
 		t.Errorf("refused: %v", s.Why)
 	}
+	r = newRig(t, []Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
+	r.expect("a")
+	r.obtain("a", 10*time.Hour)
+	r.pass(time.Minute)
+	r.expect("b")
 	r.Kick(r.now, keyOf("a"))
 	r.expect("a")
+	r.fails("a", credential.ReasonServer)
+	r.pass(30 * time.Second)
+	r.expect("a")
 	r.fails("a", credential.ReasonServer) // the second failure: a minute's wait
+	r.fails("b", credential.ReasonServer, stale("a"))
 	r = r.restart([]Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
 	r.pass(35 * time.Second)
 	r.expect("b")
