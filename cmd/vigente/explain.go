@@ -126,7 +126,7 @@ func writeExplanation(w *printer, v refresh.View, p paint) {
 			line("cool-down", "the backend is left alone until "+instant(provider.CooldownUntil, v.At))
 		}
 	}
-	for _, note := range noteLines(c.LastError, refresh.Obtain, c.Name, v.At, p) {
+	for _, note := range noteLines(c.LastError, refresh.Obtain, c.State, c.Name, v.At, p) {
 		line("", note)
 	}
 	w.line("")

@@ -111,7 +111,7 @@ func credentialTable(v refresh.View, p paint) table {
 			{text: orDash(next)},
 			{text: c.NextReason},
 		}}
-		r.notes = noteLines(c.LastError, refresh.Obtain, c.Name, v.At, p)
+		r.notes = noteLines(c.LastError, refresh.Obtain, c.State, c.Name, v.At, p)
 		r.notes = append(r.notes, status.Limits(c.Limits, v.At)...)
 		t.rows = append(t.rows, r)
 	}
@@ -132,7 +132,7 @@ func sinkTable(v refresh.View, p paint) table {
 			{text: orDash(status.Relative(s.LastDeliveredAt, v.At))},
 			{text: s.Path},
 		}}
-		r.notes = append(noteLines(s.LastError, refresh.Deliver, s.Name, v.At, p), noteLines(s.HookError, refresh.RunHook, s.Name, v.At, p)...)
+		r.notes = append(noteLines(s.LastError, refresh.Deliver, s.State, s.Name, v.At, p), noteLines(s.HookError, refresh.RunHook, s.State, s.Name, v.At, p)...)
 		switch {
 		case s.HookRunning:
 			r.notes = append(r.notes, "on_change is running")
@@ -161,7 +161,7 @@ func providerTable(v refresh.View) table {
 }
 
 // noteLines says a failure and what to do about it.
-func noteLines(n *schedule.Note, kind refresh.TaskKind, name string, now time.Time, p paint) []string {
+func noteLines(n *schedule.Note, kind refresh.TaskKind, state refresh.State, name string, now time.Time, p paint) []string {
 	if n == nil {
 		return nil
 	}
@@ -171,7 +171,7 @@ func noteLines(n *schedule.Note, kind refresh.TaskKind, name string, now time.Ti
 	}
 	return []string{
 		p.class(status.ClassBad, what) + ", " + status.Relative(n.At, now) + ": " + n.Message,
-		p.dim(status.Cure(kind, n.Reason, name)),
+		p.dim(status.Cure(kind, state, n.Reason, name)),
 	}
 }
 

@@ -7,21 +7,25 @@ import (
 	"github.com/vigented/vigente/daemon/refresh"
 )
 
-// Cure says what a person can do about a failure of the task of a name. The
-// failure's own message names the case; this is what to look at first.
-func Cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
-	return english.cure(kind, reason, name)
+// Cure says what a person can do about a failure of the task of a name, which is
+// in a state by it. The failure's own message names the case; this is what to
+// look at first.
+func Cure(kind refresh.TaskKind, state refresh.State, reason credential.Reason, name string) string {
+	return english.cure(kind, state, reason, name)
 }
 
 // cure is Cure in the language.
-func (l tongue) cure(kind refresh.TaskKind, reason credential.Reason, name string) string {
-	return strings.ReplaceAll(l.say(cureText(kind, reason)), "NAME", name)
+func (l tongue) cure(kind refresh.TaskKind, state refresh.State, reason credential.Reason, name string) string {
+	return strings.ReplaceAll(l.say(cureText(kind, state, reason)), "NAME", name)
 }
 
 // cureText is a cure where NAME stands for the name.
-func cureText(kind refresh.TaskKind, reason credential.Reason) string {
+func cureText(kind refresh.TaskKind, state refresh.State, reason credential.Reason) string {
 	switch kind {
 	case refresh.Deliver:
+		if state == refresh.Behind { // by another's value, else it were failing
+			return "A person, another program or a second daemon for the same account wrote it. Stop that one first: the value may be the right one."
+		}
 		return cureDelivery(reason)
 	case refresh.RunHook:
 		return cureHook(reason)

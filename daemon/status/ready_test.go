@@ -147,10 +147,19 @@ func TestUrgency(t *testing.T) {
 func TestEveryFailureHasACure(t *testing.T) {
 	for _, kind := range []refresh.TaskKind{refresh.Obtain, refresh.Deliver, refresh.RunHook} {
 		for _, reason := range append(credential.Reasons[:], "unheard of") {
-			if Cure(kind, reason, "loja") == "" {
+			if Cure(kind, refresh.Failing, reason, "loja") == "" {
 				t.Errorf("no cure for %s of a %s", reason, kind)
 			}
 		}
+	}
+}
+
+// The disk and the owner of the file have no part in another's value.
+func TestAnothersValueHasACureOfItsOwn(t *testing.T) {
+	ours := Cure(refresh.Deliver, refresh.Failing, credential.ReasonInternal, "till")
+	theirs := Cure(refresh.Deliver, refresh.Behind, credential.ReasonInternal, "till")
+	if ours == theirs || strings.Contains(theirs, "by itself") || !strings.Contains(theirs, "second daemon") {
+		t.Errorf("failing: %s\nbehind: %s", ours, theirs)
 	}
 }
 

@@ -45,7 +45,7 @@ func newCredentialRow(c refresh.CredentialView, now time.Time, l tongue) credent
 		Name: c.Name, Provider: c.Provider, Type: c.Type, State: l.say(string(c.State)), Class: Class(c.State),
 		NextReason: l.say(c.NextReason), Generation: c.Generation, Running: c.Running, Life: lifeOf(c, now, l),
 		Expires: l.seen(c.ExpiresAt, now), Next: l.seen(c.NextAttemptAt, now),
-		Notes: l.notes(c.LastError, refresh.Obtain, c.Name, now), Limits: l.limits(c.Limits, now),
+		Notes: l.notes(c.LastError, refresh.Obtain, c.State, c.Name, now), Limits: l.limits(c.Limits, now),
 	}
 }
 
@@ -53,7 +53,7 @@ func newSinkRow(s refresh.SinkView, now time.Time, l tongue) sinkRow {
 	row := sinkRow{
 		Name: s.Name, Type: s.Type, Path: s.Path, State: l.say(string(s.State)), Class: SinkClass(s.State),
 		Delivered: l.seen(s.LastDeliveredAt, now),
-		Notes:     append(l.notes(s.LastError, refresh.Deliver, s.Name, now), l.notes(s.HookError, refresh.RunHook, s.Name, now)...),
+		Notes:     append(l.notes(s.LastError, refresh.Deliver, s.State, s.Name, now), l.notes(s.HookError, refresh.RunHook, s.State, s.Name, now)...),
 	}
 	switch {
 	case s.HookRunning:
@@ -68,7 +68,7 @@ func newSinkRow(s refresh.SinkView, now time.Time, l tongue) sinkRow {
 }
 
 // notes tells a failure and its cure.
-func (l tongue) notes(n *schedule.Note, kind refresh.TaskKind, name string, now time.Time) []pageNote {
+func (l tongue) notes(n *schedule.Note, kind refresh.TaskKind, state refresh.State, name string, now time.Time) []pageNote {
 	if n == nil {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (l tongue) notes(n *schedule.Note, kind refresh.TaskKind, name string, now 
 		what = "on_change: " + what
 	}
 	return []pageNote{{
-		Reason: what, Message: n.Message, Ago: l.relative(n.At, now), Cure: l.cure(kind, n.Reason, name), Class: ClassBad,
+		Reason: what, Message: n.Message, Ago: l.relative(n.At, now), Cure: l.cure(kind, state, n.Reason, name), Class: ClassBad,
 	}}
 }
 

@@ -51,7 +51,8 @@ func sayings(t testing.TB) []string {
 	}
 	for _, kind := range []refresh.TaskKind{refresh.Obtain, refresh.Deliver, refresh.RunHook} {
 		for _, reason := range credential.Reasons {
-			said[cureText(kind, reason)] = true
+			said[cureText(kind, refresh.Failing, reason)] = true
+			said[cureText(kind, refresh.Behind, reason)] = true
 		}
 	}
 	var all []string
@@ -141,6 +142,6 @@ func TestPageInPortuguese(t *testing.T) {
 }
 
 func ExampleCure() {
-	fmt.Println(Cure(refresh.Obtain, credential.ReasonRejected, "loja"))
+	fmt.Println(Cure(refresh.Obtain, refresh.Parked, credential.ReasonRejected, "loja"))
 	// Output: Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew loja
 }
