@@ -26,8 +26,8 @@ import (
 type passage struct {
 	line           int
 	language, text string
-	// what is the marker on the line before: save, run, box or first-run. With
-	// is the rest of it.
+	// what is the marker on the line before: save, run, shows, box or first-run.
+	// With is the rest of it.
 	what, with string
 }
 
@@ -90,7 +90,7 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 				if p.with != "" && !strings.HasPrefix(p.with, "exit ") {
 					t.Errorf("%s:%d: run wants no more than \"exit N\", not %q", file, p.line, p.with)
 				}
-			case "save":
+			case "save", "shows":
 			case "box", "first-run":
 				if !strings.Contains(string(script), "<!-- "+p.what) {
 					t.Errorf("%s:%d: first-run.sh does not execute %s", file, p.line, p.what)
@@ -98,7 +98,7 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 			default:
 				t.Errorf("%s:%d: nobody executes a block that is marked %s", file, p.line, p.what)
 			}
-			if (p.what == "save") == (p.language == "sh") {
+			if (p.what == "save" || p.what == "shows") == (p.language == "sh") {
 				t.Errorf("%s:%d: a block of %s cannot be marked %s", file, p.line, p.language, p.what)
 			}
 		}
@@ -260,6 +260,14 @@ func (r *reader) types(p passage) (output string) {
 	return string(out)
 }
 
+// shownBy reports whether an output ends as the guide shows it, blanks aside;
+// what changes from day to day is an ellipsis there.
+func (p passage) shownBy(output string) bool {
+	blanks := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	want := strings.ReplaceAll(regexp.QuoteMeta(blanks(p.text)), "…", ".+")
+	return regexp.MustCompile(want + "$").MatchString(blanks(output))
+}
+
 // TestGuideIsSo saves the files of the guide and types its commands, in its
 // order, on a machine with a running daemon and emulated backends. Afterwards
 // everything that it configures is in force and delivered.
@@ -270,12 +278,17 @@ func TestGuideIsSo(t *testing.T) {
 	}
 	r := newReader(t)
 	r.start()
+	said := "" // by the block before
 	for _, p := range passages(t, "../docs/guide.md") {
 		switch p.what {
+		case "shows":
+			if !p.shownBy(strings.ReplaceAll(said, r.root, "")) {
+				t.Errorf("docs/guide.md:%d shows\n%s, and what comes is\n%s", p.line, p.text, said)
+			}
 		case "save":
 			r.save(p.with, r.sed.Replace(p.text))
 		case "run":
-			r.types(p)
+			said = r.types(p)
 		}
 	}
 	states := r.status().states()
