@@ -107,6 +107,9 @@ func (l *laws) installed() {
 		g.quietFrom, g.stale = l.w.now, nil
 	}
 	for name := range l.w.targets {
+		if l.w.bootAt >= 0 {
+			break // nobody sees what goes and comes back meanwhile
+		}
 		if !slices.ContainsFunc(plan.sinks, func(s sinkNature) bool { return s.name == name }) {
 			l.w.targets[name].order = map[string]uint64{}
 			delete(l.w.targets, name) // its file stays, and what comes is another sink

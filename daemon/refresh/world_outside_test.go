@@ -460,7 +460,7 @@ func (w *world) plan() *Plan {
 	}
 	for _, n := range w.nature.plan.sinks {
 		slot, _ := strconv.Atoi(n.name[1:])
-		s := SinkSpec{Name: n.name, Type: "world", Path: "/" + n.name, Needs: slices.Clone(n.needs), Target: strconv.Itoa(n.target), Sink: &door{w, n, slot}}
+		s := SinkSpec{Name: n.name, Type: "world", Path: "/" + n.name, Needs: slices.Clone(n.needs), Target: strconv.Itoa(n.target) + strings.Join(n.needs, " "), Sink: &door{w, n, slot}}
 		if n.hook {
 			s.Hook = &bell{w, n.name, slot}
 		}
