@@ -179,7 +179,7 @@ func TestTLS(t *testing.T) {
 		{"system authorities", show(leaf), "https://tss.example/", "", "authority unknown here"},
 		{"another authority", show(leaf), "https://tss.example/", otherCAFile, "tls.ca_file"},
 		{"another name", show(leaf), "https://10.1.2.3/", caFile, "tls.server_name"},
-		{"only a Common Name", show(oldStyle), "https://tss.example/", caFile, "Subject Alternative Name; until then set tls.pin_sha256 to sha256//"},
+		{"only a Common Name", show(oldStyle), "https://tss.example/", caFile, "Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to sha256//"},
 		{"name given", show(leaf), "https://10.1.2.3/", caFile + "\n" + `server_name = "tss.example"`, ""},
 		{"wrong name given", show(leaf), "https://tss.example/", caFile + "\n" + `server_name = "a.example"`, "tls.server_name"},
 		{"expired", show(expired), "https://tss.example/", caFile, "expired"},

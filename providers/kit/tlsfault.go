@@ -50,7 +50,7 @@ func tlsTrouble(err error) string {
 func certificateTrouble(v *tls.CertificateVerificationError) string {
 	if name, ok := errors.AsType[x509.HostnameError](v.Err); ok {
 		if c := name.Certificate; c != nil && len(c.DNSNames)+len(c.IPAddresses) == 0 {
-			return "the server's certificate names it in the Common Name only, which no longer counts (let its owner issue one with a Subject Alternative Name; until then set tls.pin_sha256 to " +
+			return "the server's certificate names it in the Common Name only, which no longer counts (let its owner issue one with a Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to " +
 				pinOf(c) + ", after comparing it at the server)"
 		}
 		return "the server's certificate is for another name (set tls.server_name to the name in the certificate, or tls.pin_sha256)"
