@@ -14,6 +14,8 @@ import (
 // time writes it out.
 type unsaved struct {
 	records   map[schedule.Key]schedule.Record
+	versions  map[schedule.Key]uint64 // of the records, counted over all of them
+	version   uint64
 	providers map[string]schedule.ProviderRecord
 	gone      map[schedule.Key]bool
 
@@ -28,6 +30,7 @@ type unsaved struct {
 // unsavedBatch is what one worker writes.
 type unsavedBatch struct {
 	records   map[schedule.Key]schedule.Record
+	versions  map[schedule.Key]uint64
 	providers map[string]schedule.ProviderRecord
 	gone      map[schedule.Key]bool
 }
@@ -38,19 +41,17 @@ func (u *unsaved) empty() bool {
 
 // keep notes a record whose save failed.
 func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err error) {
-	if u.records == nil {
-		u.records = map[schedule.Key]schedule.Record{}
-	}
-	u.records[key] = r
+	u.owe(key, r)
 	u.fail(now, err)
 }
 
 // owe notes a record that is to be stored, though nothing has failed.
 func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
 	if u.records == nil {
-		u.records = map[schedule.Key]schedule.Record{}
+		u.records, u.versions = map[schedule.Key]schedule.Record{}, map[schedule.Key]uint64{}
 	}
-	u.records[key] = r
+	u.version++
+	u.records[key], u.versions[key] = r, u.version
 }
 
 // fail notes that saving failed. A crowd of records that fail while the next
@@ -110,7 +111,7 @@ func (e *Engine) save(work context.Context, now time.Time) time.Time {
 	if u.failing != "" && now.Before(u.retryAt) {
 		return u.retryAt
 	}
-	batch := unsavedBatch{maps.Clone(u.records), maps.Clone(u.providers), maps.Clone(u.gone)}
+	batch := unsavedBatch{maps.Clone(u.records), maps.Clone(u.versions), maps.Clone(u.providers), maps.Clone(u.gone)}
 	for key := range e.running {
 		// The attempt under way saves a newer record itself when it ends.
 		delete(batch.records, key)
@@ -160,8 +161,8 @@ func (u *unsaved) saved(now time.Time, errs []error) {
 		u.fail(now, errs[0])
 		return
 	}
-	for key, r := range u.writing.records {
-		if held, ok := u.records[key]; ok && held.Past.AttemptAt.Equal(r.Past.AttemptAt) && held.Past.Failures == r.Past.Failures {
+	for key := range u.writing.records {
+		if u.versions[key] == u.writing.versions[key] {
 			delete(u.records, key)
 		}
 	}
