@@ -92,6 +92,7 @@ minutes=$(((SECONDS - begun + 59) / 60))
 
 check 'the INI has a token' grep -qE '^TOKEN=[^[:space:]]{20,}' "$ini"
 check 'every other byte of it is as before' diff <(grep -v '^TOKEN=' "$box/before.ini") <(grep -v '^TOKEN=' "$ini")
+check 'it belongs to the daemon and its reader' same "$(in_box stat -c %U:%G:%a /totvs/tss/bin/appserver/appserver.ini)" vigente:totvs:660
 check 'the daemon runs' is ActiveState active
 check 'everything is in force and delivered' in_box vigente status --check
 check 'the doctor is content' in_box vigente doctor --service
