@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -218,7 +217,7 @@ func (d *Daemon) serve(now config.Daemon) error {
 	if address != "" {
 		var err error
 		if listener, err = net.Listen("tcp", address); err != nil {
-			return fmt.Errorf("listen on %s (daemon.listen): %w", address, reasonOf(err))
+			return listenFault(address, err)
 		}
 	}
 	d.stopListening()

@@ -109,6 +109,9 @@ func (s *socket) bind() error {
 		return chmod
 	}}
 	s.Listener, err = narrow.Listen(context.Background(), "unix", address)
+	if errors.Is(err, syscall.EINVAL) && len(address) > maxPath {
+		return fmt.Errorf("its name has %d letters, more than a socket can have (choose a shorter daemon.control_socket)", len(s.name))
+	}
 	if err != nil {
 		return err
 	}

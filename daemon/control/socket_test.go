@@ -236,3 +236,11 @@ func TestLongPaths(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 }
+
+// Its folder may lie as deep as it likes; its own name may not be that long.
+func TestListenRefusesANameThatNoSocketCanHave(t *testing.T) {
+	_, err := Listen(filepath.Join(t.TempDir(), strings.Repeat("x", 120)))
+	if err == nil || !strings.Contains(err.Error(), "its name has 120 letters") || strings.Contains(err.Error(), "/proc/") {
+		t.Errorf("%v", err)
+	}
+}
