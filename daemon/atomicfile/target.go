@@ -123,11 +123,11 @@ func (j *job) judge(st *unix.Stat_t) error {
 	case unix.S_IFDIR:
 		return refuse("write", path, "it is a folder (expected the path of a file)")
 	case unix.S_IFIFO:
-		return refuse("write", path, "it is a named pipe, no regular file")
+		return refuse("write", path, "it is a named pipe, no regular file (expected the path of a file)")
 	case unix.S_IFSOCK:
-		return refuse("write", path, "it is a socket, no regular file")
+		return refuse("write", path, "it is a socket, no regular file (expected the path of a file)")
 	default:
-		return refuse("write", path, "it is a device, no regular file")
+		return refuse("write", path, "it is a device, no regular file (expected the path of a file)")
 	}
 	if j.opt.MaxSize > 0 && st.Size > j.opt.MaxSize {
 		return j.tooLarge("read")
