@@ -64,7 +64,7 @@ func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBack
 		acted.Credentials = append(acted.Credentials, c)
 	}
 	st.course = refresh.Course{From: s.From, Suspended: s.Suspended}
-	st.engine = refresh.New(refresh.Options{Keeper: forgetful{}, Observer: st, Seed: 1})
+	st.engine = refresh.New(refresh.Options{Observer: st, Seed: 1})
 	st.engine.Begin(&st.course)
 	st.engine.Install(acted, schedule.Memory{})
 	return st
@@ -144,12 +144,3 @@ func (p *part) lapsed(now time.Time) {
 		p.Lapses = append(p.Lapses, refresh.Span{From: p.expiry, To: now})
 	}
 }
-
-// forgetful keeps nothing.
-type forgetful struct{}
-
-func (forgetful) Save(context.Context, schedule.Key, schedule.Record) error { return nil }
-func (forgetful) SaveProvider(context.Context, string, schedule.ProviderRecord) error {
-	return nil
-}
-func (forgetful) Delete(context.Context, schedule.Key) error { return nil }

@@ -30,7 +30,7 @@ func (c *Course) Meet(all []Apart) bool {
 	var wake time.Time
 	for _, a := range all {
 		if a.Course.now.After(c.now) {
-			c.now, c.awake = a.Course.now, a.Course.awake
+			c.now, c.awake, c.asleep = a.Course.now, a.Course.awake, a.Course.asleep
 		}
 		if next := a.Course.now.Add(a.Left); a.Left > 0 && (wake.IsZero() || next.Before(wake)) {
 			wake = next
@@ -40,7 +40,7 @@ func (c *Course) Meet(all []Apart) bool {
 		return false
 	}
 	for _, a := range all {
-		a.Course.now, a.Course.awake, a.Course.offset = c.now, c.awake, c.offset
+		a.Course.now, a.Course.offset, a.Course.awake, a.Course.asleep = c.now, c.offset, c.awake, c.asleep
 	}
 	return true
 }

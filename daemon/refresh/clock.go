@@ -27,9 +27,11 @@ func (r reading) elapsed() time.Duration { return r.awake + r.slept }
 func (e *Engine) read() reading {
 	for before := e.slept(); ; {
 		t := e.clock()
-		r := reading{wall: t.Round(0), awake: max(0, t.Sub(e.made)), slept: e.slept()}
+		r := reading{wall: t.Round(0), slept: e.slept()}
 		if e.steady != nil {
 			r.awake = e.steady()
+		} else {
+			r.awake = max(0, t.Sub(e.made))
 		}
 		if r.slept-before < leastStep {
 			return r

@@ -71,7 +71,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 
 // inspect looks at the target instead of writing, and reports whether it must
 // be written.
-func (j job) inspect(ctx context.Context) (end finished, write bool) {
+func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	spec, r := j.start.Task.Payload.(*SinkSpec), j.start.Record
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
@@ -79,7 +79,7 @@ func (j job) inspect(ctx context.Context) (end finished, write bool) {
 	drift, err := spec.Guard.Inspect(ctx, j.tokens, func(name, digest string) bool {
 		return slices.Contains(r.Issued[name], digest)
 	})
-	end = finished{start: j.start, record: r, quiet: true, result: schedule.Result{At: at, End: j.clock()}}
+	end = finished{start: &j.start, record: r, quiet: true, result: schedule.Result{At: at, End: j.clock()}}
 	switch {
 	case err != nil:
 		return end, true // writing will say what is wrong, or put it right
@@ -92,7 +92,7 @@ func (j job) inspect(ctx context.Context) (end finished, write bool) {
 }
 
 // issue remembers the values that were just written.
-func (j job) issue(r schedule.Record) schedule.Record {
+func (j *job) issue(r schedule.Record) schedule.Record {
 	spec := j.start.Task.Payload.(*SinkSpec)
 	if spec.Guard == nil {
 		return r
@@ -123,7 +123,7 @@ func (j job) issue(r schedule.Record) schedule.Record {
 }
 
 // noteDrift keeps what the end of a delivery says about its target.
-func (e *Engine) noteDrift(name string, f finished, now time.Time) {
+func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	delete(e.looking, name)
 	switch {
 	case f.foreign != nil:

@@ -16,6 +16,7 @@ type Course struct {
 	now    time.Time     // as it really is
 	offset time.Duration // what the clock shows more
 	awake  time.Duration // how much time the monotonic clock has counted
+	asleep time.Duration // how much it has not
 }
 
 // Span is a stretch of time, its end not included.
@@ -36,11 +37,11 @@ func (c *Course) Now() time.Time { return c.now }
 
 // Begin gives the engine the course's clock, which stands at its beginning.
 func (e *Engine) Begin(c *Course) {
-	c.now, c.offset, c.awake = c.From, 0, 0
+	c.now, c.offset, c.awake, c.asleep = c.From, 0, 0, 0
 	e.seen = reading{}
 	e.clock = func() time.Time { return c.now.Add(c.offset) }
 	e.steady = func() time.Duration { return c.awake }
-	e.slept = func() time.Duration { return c.now.Sub(c.From) - c.awake }
+	e.slept = func() time.Duration { return c.asleep }
 	e.pause = func(context.Context, time.Duration) {}
 	e.within = func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 		return ctx, func() {}
@@ -56,19 +57,21 @@ func (e *Engine) Begin(c *Course) {
 // planned up to its end, with the time until the next attempt beyond it, zero
 // when none is planned.
 func (e *Engine) Play(ctx context.Context, c *Course) (left time.Duration) {
+	var jobs []job
 	var ends []finished
 	for ctx.Err() == nil {
 		now := e.now()
 		starts, wake := e.board.Due(now)
-		ends = ends[:0]
-		for _, s := range starts {
-			ends = append(ends, e.contain(ctx, e.prepare(s)))
+		jobs, ends = jobs[:0], ends[:0]
+		for i := range starts {
+			starts[i].Record.Past.History = nil // nobody will look at it
+			jobs = append(jobs, e.prepare(&starts[i]))
 		}
-		for _, end := range ends {
-			if h := end.record.Past.History; len(h) > 1 {
-				end.record.Past.History = h[len(h)-1:] // nobody will look at the others
-			}
-			e.fold(end)
+		for i := range jobs {
+			ends = append(ends, e.contain(ctx, &jobs[i]))
+		}
+		for i := range ends {
+			e.fold(&ends[i])
 		}
 		if len(starts) > 0 {
 			continue
@@ -99,7 +102,9 @@ func (c *Course) sleep(d time.Duration) bool {
 	if wake.After(c.Until) {
 		return false
 	}
-	c.awake += wake.Sub(c.now) - c.slept(wake)
+	slept := c.slept(wake)
+	c.awake += wake.Sub(c.now) - slept
+	c.asleep += slept
 	c.now = wake
 	return true
 }

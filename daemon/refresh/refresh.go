@@ -32,7 +32,7 @@ type Keeper interface {
 	Delete(ctx context.Context, key schedule.Key) error
 }
 
-// Options make an engine. Keeper and Observer are required.
+// Options make an engine. Observer is required, Keeper for all but Play.
 type Options struct {
 	Keeper   Keeper
 	Observer Observer
@@ -67,6 +67,11 @@ type Engine struct {
 	steady func() time.Duration
 	slept  func() time.Duration
 	made   time.Time
+	// reads is how attempts read them.
+	reads struct {
+		wall    func() time.Time
+		elapsed func() time.Duration
+	}
 	// within bounds a step of an attempt, pause lets time pass in it.
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	pause  func(context.Context, time.Duration)
@@ -87,7 +92,7 @@ type Engine struct {
 	doubts   int     // failed saves in a row that the observer was told of
 	seen     reading // the last one that was compared
 	stopping bool
-	changed  chan struct{} // closed and replaced at every fold
+	changed  chan struct{} // closed at the next fold; nil while nobody waits for it
 
 	asks  chan func()
 	done  chan finished
@@ -106,7 +111,7 @@ type flight struct {
 
 // New returns an engine without a plan.
 func New(opt Options) *Engine {
-	return &Engine{
+	e := &Engine{
 		opt:     opt,
 		clock:   time.Now,
 		slept:   sleeps(),
@@ -119,12 +124,13 @@ func New(opt Options) *Engine {
 		ends:    map[schedule.Key]uint64{},
 		refused: map[string]*schedule.Note{}, suspects: map[string]time.Time{}, looking: map[string]bool{},
 		repaired: map[string]time.Time{}, foreign: map[string]*schedule.Note{},
-		changed: make(chan struct{}),
-		asks:    make(chan func()),
-		done:    make(chan finished),
-		saves:   make(chan []error),
-		ended:   make(chan struct{}),
+		asks:  make(chan func()),
+		done:  make(chan finished),
+		saves: make(chan []error),
+		ended: make(chan struct{}),
 	}
+	e.reads.wall, e.reads.elapsed = e.wall, e.elapsed
+	return e
 }
 
 // Install hands a plan over before Run; memory holds the records of an earlier
@@ -260,7 +266,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 		case ask := <-e.asks:
 			ask()
 		case f := <-e.done:
-			e.fold(f)
+			e.fold(&f)
 		case errs := <-e.saves:
 			e.unsaved.saved(e.now(), errs)
 		case <-timer.C:
@@ -283,13 +289,14 @@ func (e *Engine) start(work context.Context) time.Duration {
 	}
 	suspects := e.lookAtSuspects(now)
 	starts, wake := e.board.Due(now)
-	for _, s := range starts {
+	for i := range starts {
+		s := &starts[i]
 		job := e.prepare(s)
 		ctx, cancel := context.WithCancel(work)
 		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), cancel: cancel}
 		e.flown.Go(func() {
 			defer cancel()
-			end := e.contain(ctx, job)
+			end := e.contain(ctx, &job)
 			select {
 			case e.done <- end:
 			case <-e.ended:
@@ -320,13 +327,13 @@ func limitOf(t *schedule.Task) time.Duration {
 }
 
 // fold takes the end of an attempt in.
-func (e *Engine) fold(f finished) {
+func (e *Engine) fold(f *finished) {
 	key, now := f.start.Task.Key, e.now()
 	delete(e.running, key)
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
 	}
-	out := e.board.Fold(now, f.start, f.record, f.result)
+	out := e.board.Fold(now, *f.start, f.record, f.result)
 	switch {
 	case out.Removed:
 		e.unsaved.forget(key)
@@ -356,14 +363,28 @@ func (e *Engine) fold(f finished) {
 		e.opt.Observer.Observe(e.outcome(f, now))
 	}
 	e.keepMoved() // after what was saved of this attempt
-	close(e.changed)
-	e.changed = make(chan struct{})
+	e.tellChanged()
 	failpoint.Hit("end taken in")
 }
 
+// news returns a channel that is closed at the next fold.
+func (e *Engine) news() <-chan struct{} {
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return e.changed
+}
+
+func (e *Engine) tellChanged() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
 // outcome tells the end of an attempt to the rest of the daemon.
-func (e *Engine) outcome(f finished, now time.Time) Outcome {
-	task, was, is := f.start.Task, f.start.Record, f.record
+func (e *Engine) outcome(f *finished, now time.Time) Outcome {
+	task, was, is := f.start.Task, &f.start.Record, &f.record
 	o := Outcome{
 		Kind: TaskKind(task.Kind.String()), Name: task.Name, Result: schedule.Renewed,
 		Called: f.result.Called, DueAt: f.start.DueAt, StartedAt: f.result.At, Took: f.result.End.Sub(f.result.At),
@@ -380,9 +401,7 @@ func (e *Engine) outcome(f finished, now time.Time) Outcome {
 		o.Provider = task.Group
 		o.Generation, o.ExpiresAt = is.Token.Generation, is.Token.ExpiresAt
 	}
-	if s, ok := e.board.Look(now, task.Key); ok {
-		o.NextAttemptAt = s.At
-	}
+	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)
 	return o
 }
 

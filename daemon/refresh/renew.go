@@ -36,7 +36,7 @@ func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResul
 		var news <-chan struct{}
 		var ends []RenewResult
 		err = e.ask(ctx, func() {
-			news = e.changed
+			news = e.news()
 			open := asked[:0]
 			for _, r := range asked {
 				if end, over := e.look(r); over {
@@ -119,7 +119,7 @@ func (e *Engine) Await(ctx context.Context, holds func(View) bool) error {
 	for {
 		var v View
 		var news <-chan struct{}
-		if err := e.ask(ctx, func() { v, news = e.view(), e.changed }); err != nil {
+		if err := e.ask(ctx, func() { v, news = e.view(), e.news() }); err != nil {
 			return err
 		}
 		if holds(v) {

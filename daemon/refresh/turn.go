@@ -37,6 +37,9 @@ func (e *Engine) paceCalls(plan *Plan) {
 	old := e.turnsOf
 	e.turnsOf = make(map[string]*turns, len(plan.Providers))
 	for _, p := range plan.Providers {
+		if len(p.Rates) == 0 {
+			continue
+		}
 		t := old[p.Name]
 		if t == nil || !slices.Equal(t.rates, p.Rates) {
 			t = newTurns(p.Rates)
@@ -46,7 +49,7 @@ func (e *Engine) paceCalls(plan *Plan) {
 }
 
 // awaitTurn returns when the call may be made, or when ctx ends.
-func (j job) awaitTurn(ctx context.Context) {
+func (j *job) awaitTurn(ctx context.Context) {
 	if j.turns == nil {
 		return
 	}

@@ -22,8 +22,9 @@ type job struct {
 	changes uint64      // hooks: the sink's changes that this run acts on
 	after   <-chan struct{}
 	look    bool // sinks: nothing is owed, the target may have drifted
-	// left is what a panic leaves of the record. It is raised before a sink
-	// writes: how far that had come is not known then, and the hook is owed.
+	// left is what a panic leaves of the record, nil for what it was at the
+	// start. It is raised before a sink writes: how far that had come is not
+	// known then, and the hook is owed.
 	left   *schedule.Record
 	keeper Keeper
 	seed   uint64
@@ -37,7 +38,7 @@ type job struct {
 
 // finished is the end of an attempt.
 type finished struct {
-	start     schedule.Start
+	start     *schedule.Start
 	record    schedule.Record
 	result    schedule.Result
 	saveError error
@@ -53,9 +54,9 @@ type finished struct {
 }
 
 // prepare gathers what the attempt needs from the conductor's state.
-func (e *Engine) prepare(s schedule.Start) job {
-	j := job{
-		start: s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.wall, elapsed: e.elapsed,
+func (e *Engine) prepare(s *schedule.Start) (j job) {
+	j = job{
+		start: *s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.reads.wall, elapsed: e.reads.elapsed,
 		within: e.within, pause: e.pause, after: e.unsaved.pending(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
@@ -78,16 +79,18 @@ func (e *Engine) prepare(s schedule.Start) job {
 }
 
 // contain performs the attempt and turns a panic into its failure.
-func (e *Engine) contain(ctx context.Context, j job) (end finished) {
-	left := j.start.Record
-	j.left = &left
+func (e *Engine) contain(ctx context.Context, j *job) (end finished) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of the panic may hold anything, a secret included: its
 			// type and the place are all that is told.
+			left := &j.start.Record
+			if j.left != nil {
+				left = j.left
+			}
 			// How far a call had come is not known either, hence Lost.
 			fault := &credential.Fault{Reason: credential.ReasonInternal, Lost: j.start.Task.Kind == schedule.Obtaining, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
-			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, left)
+			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, *left)
 			end.panicked, end.stack = true, string(debug.Stack())
 		}
 	}()
@@ -106,26 +109,29 @@ func (e *Engine) contain(ctx context.Context, j job) (end finished) {
 
 // end advances the record and makes it durable. The end of the daemon does not
 // cancel that.
-func (j job) end(ctx context.Context, res schedule.Result, r schedule.Record) finished {
-	record := schedule.Advance(j.start.Task, r, res, j.seed)
-	f := finished{start: j.start, record: record, result: res}
-	f.saveError = j.save(ctx, record)
+func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (f finished) {
+	f.start, f.result = &j.start, res
+	f.record = schedule.Advance(j.start.Task, r, res, j.seed)
+	f.saveError = j.save(ctx, &f.record)
 	return f
 }
 
-func (j job) save(ctx context.Context, r schedule.Record) error {
+func (j *job) save(ctx context.Context, r *schedule.Record) error {
+	if j.keeper == nil {
+		return nil
+	}
 	ctx, cancel := j.within(context.WithoutCancel(ctx), durableDeadline)
 	defer cancel()
-	return j.keeper.Save(ctx, j.start.Task.Key, r)
+	return j.keeper.Save(ctx, j.start.Task.Key, *r)
 }
 
 // obtain calls the backend once.
-func (j job) obtain(ctx context.Context) finished {
+func (j *job) obtain(ctx context.Context) (f finished) {
 	spec := j.start.Task.Payload.(*CredentialSpec)
-	r, at := j.start.Record, j.clock()
+	r, at := &j.start.Record, j.clock()
 	local := func(message string, err error) finished {
 		res := schedule.Result{At: at, End: j.clock(), Fault: &credential.Fault{Reason: credential.ReasonInternal, Message: message, Err: err}}
-		return j.end(ctx, res, r)
+		return j.end(ctx, res, *r)
 	}
 	revoker, _ := spec.Source.(credential.Revoker)
 	revokes := revoker != nil && revoker.Revokes()
@@ -133,7 +139,7 @@ func (j job) obtain(ctx context.Context) finished {
 	if revokes {
 		var message string
 		if refused, message = j.preflight(ctx); message != "" {
-			f := local(message, nil)
+			f = local(message, nil)
 			f.refused = refused
 			return f
 		}
@@ -141,11 +147,11 @@ func (j job) obtain(ctx context.Context) finished {
 	}
 	spender, _ := spec.Source.(credential.Spender)
 	spends := spender != nil && spender.Spends(r.Token)
-	begun := schedule.Begin(r, at)
+	begun := schedule.Begin(*r, at)
 	failpoint.Hit("obtain begun")
-	if err := j.save(ctx, begun); err != nil && (spends || revokes) {
+	if err := j.save(ctx, &begun); err != nil && (spends || revokes) {
 		// What cannot be remembered must not be spent.
-		f := local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
+		f = local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
 		f.refused = refused
 		return f
 	}
@@ -163,7 +169,7 @@ func (j job) obtain(ctx context.Context) finished {
 		// The backend acted all the same: a seed that works once is used up.
 		res.Fault.SeedSpent = spends
 	}
-	f := j.end(ctx, res, begun)
+	f = j.end(ctx, res, begun)
 	failpoint.Hit("obtain saved")
 	f.refused = refused
 	return f
@@ -172,7 +178,7 @@ func (j job) obtain(ctx context.Context) finished {
 // preflight asks every sink that shows the credential whether delivering would
 // work now: a renewal that kills the old values is worth nothing while its
 // successor cannot be delivered.
-func (j job) preflight(ctx context.Context) (map[string]*schedule.Note, string) {
+func (j *job) preflight(ctx context.Context) (map[string]*schedule.Note, string) {
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
 	notes, message := map[string]*schedule.Note{}, ""
@@ -194,7 +200,7 @@ func (j job) preflight(ctx context.Context) (map[string]*schedule.Note, string) 
 }
 
 // deliver hands the set to the sink.
-func (j job) deliver(ctx context.Context) finished {
+func (j *job) deliver(ctx context.Context) finished {
 	if j.look {
 		if end, write := j.inspect(ctx); !write {
 			return end
@@ -209,8 +215,8 @@ func (j job) deliver(ctx context.Context) finished {
 		raised.Changes = r.Changes + 1
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
-		_ = j.save(ctx, raised)
-		*j.left = raised
+		_ = j.save(ctx, &raised)
+		j.left = &raised
 	}
 	failpoint.Hit("deliver raised")
 	call, cancel := j.within(ctx, deliverTimeout)
@@ -234,7 +240,7 @@ func (j job) deliver(ctx context.Context) finished {
 }
 
 // hook runs what follows a change.
-func (j job) hook(ctx context.Context) finished {
+func (j *job) hook(ctx context.Context) finished {
 	spec := j.start.Task.Payload.(*SinkSpec)
 	at := j.clock()
 	failpoint.Hit("hook begun")

@@ -301,7 +301,7 @@ func (w *world) goOn() bool {
 		select {
 		case f := <-w.e.done:
 			w.laws.ends(f)
-			w.e.fold(f)
+			w.e.fold(&f)
 			w.laws.folded(f)
 			w.wakeAt = w.now
 		case errs := <-w.e.saves:

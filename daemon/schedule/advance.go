@@ -90,8 +90,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	} else {
 		switch t.Kind {
 		case Obtaining:
-			var fresh bool
-			if r, fresh = obtained(t, r, res); !fresh {
+			if !obtained(t, &r, &res) {
 				outcome = Unchanged
 			}
 		case Delivering:
@@ -114,7 +113,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	}
 	r.Past.History = remember(r.Past.History, res, outcome)
 	r.Past.PlannedAt = time.Time{}
-	r.Past.PlannedAt, _ = due(t, r, res.End, seed)
+	r.Past.PlannedAt, _ = due(t, &r, res.End, seed)
 	return r
 }
 
@@ -170,14 +169,14 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	if t.Kind == Obtaining && res.Called {
 		// The next attempt may take as long as this one did.
 		room := t.Policy.MinInterval + max(0, min(res.End.Sub(res.At), t.Policy.Timeout))
-		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, r).Sub(res.End))
+		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, &r).Sub(res.End))
 	}
 	return wait
 }
 
 // lastUseful is the instant after which a call that takes its whole time-out
 // ends after the expiry.
-func lastUseful(t *Task, r Record) time.Time {
+func lastUseful(t *Task, r *Record) time.Time {
 	if r.Token.ExpiresAt.IsZero() {
 		return time.Time{}
 	}
@@ -205,7 +204,7 @@ func meet(wait, floor, room, left time.Duration) time.Duration {
 // end. It counts as a failure, so that a daemon that crashes with every call
 // does not call at its floor for ever: with a secret that is refused, that
 // would lock the account.
-func afterUnknown(t *Task, r Record) time.Duration {
+func afterUnknown(t *Task, r *Record) time.Duration {
 	if r.Past.Unknown == 0 {
 		return 0
 	}
@@ -225,12 +224,12 @@ func afterUnknown(t *Task, r Record) time.Duration {
 // values. The same values with (nearly) the same expiry leave the life as it
 // is: only the count of useless answers grows, so that the next attempt keeps
 // its distance.
-func obtained(t *Task, r Record, res Result) (_ Record, fresh bool) {
-	old, now := r.Token, res.Token
+func obtained(t *Task, r *Record, res *Result) (fresh bool) {
+	old, now := &r.Token, res.Token
 	if now.IssuedAt.IsZero() {
 		now.IssuedAt = res.At
 	}
-	fresh = !HasValue(old) || !old.SameValues(now)
+	fresh = !HasValue(*old) || !old.SameValues(now)
 	switch {
 	case !now.ExpiresAt.IsZero():
 	case !fresh && !old.PolicyExpiry && old.ExpiresAt.After(res.End):
@@ -268,12 +267,12 @@ func obtained(t *Task, r Record, res Result) (_ Record, fresh bool) {
 		}
 	}
 	r.Token = now
-	return r, fresh
+	return fresh
 }
 
 // extends reports whether expiry is really later than the known one, and not
 // the same statement made a little later by a server that counts down.
-func extends(r Record, expiry time.Time) bool {
+func extends(r *Record, expiry time.Time) bool {
 	life := r.Token.ExpiresAt.Sub(r.ObtainedAt)
 	return expiry.Sub(r.Token.ExpiresAt) > max(sameExpiry, life/20)
 }

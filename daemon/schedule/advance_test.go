@@ -136,7 +136,7 @@ func TestRemainingLifeOfOneTokenCountsDown(t *testing.T) {
 	r := held(task, time.Hour)
 	var last time.Duration
 	for calls := 0; ; calls++ {
-		next, _ := due(task, r, r.Past.AttemptAt, 0)
+		next, _ := due(task, &r, r.Past.AttemptAt, 0)
 		if !next.Before(after(time.Hour)) {
 			break
 		}

@@ -174,7 +174,7 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 		}
 	}
 	p.PlannedAt = time.Time{}
-	p.PlannedAt, _ = due(e.task, *r, now, b.seed)
+	p.PlannedAt, _ = due(e.task, r, now, b.seed)
 }
 
 // settle gives a cool-down that began in the future, by a clock that was set

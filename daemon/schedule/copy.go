@@ -14,6 +14,7 @@ func (b *Board) Copy() *Board {
 		groups:  make(map[*group]*group, len(b.groups)),
 	}
 	*c.to = *b
+	c.to.starts = nil
 	c.to.moved = maps.Clone(b.moved)
 	c.to.entries = make(map[Key]*entry, len(b.entries))
 	for key, e := range b.entries {

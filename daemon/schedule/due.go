@@ -44,7 +44,7 @@ var never time.Time
 // due says when the task wants to run next by its record alone, and why. The
 // zero time means not by itself. Delivering and hooking depend on other
 // records too; the board decides whether they are owed and uses retryAt.
-func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
+func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	if t.Kind != Obtaining {
 		return never, whyIdle
 	}
@@ -70,7 +70,7 @@ func due(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 }
 
 // wanted is due without the floor.
-func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
+func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	switch {
 	case otherInputs(t, r):
 		return now, whyInputs
@@ -108,7 +108,7 @@ func wanted(t *Task, r Record, now time.Time, seed uint64) (time.Time, Why) {
 
 // otherInputs reports whether the last attempt was made with other secrets or
 // keys than the next one will be.
-func otherInputs(t *Task, r Record) bool { return r.Inputs != "" && r.Inputs != t.Inputs }
+func otherInputs(t *Task, r *Record) bool { return r.Inputs != "" && r.Inputs != t.Inputs }
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -118,8 +118,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // planned is the instant for a token that is in hand and did not fail.
-func planned(t *Task, r Record, seed uint64) (time.Time, Why) {
-	p, tok := t.Policy, r.Token
+func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
+	p, tok := &t.Policy, &r.Token
 	from := r.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
 	margin, why := ahead(p.RenewBefore, life), whyRenewBefore

@@ -57,7 +57,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"a schedule inside the floor", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyFloor},
 	} {
 		r := held(c.task, c.life)
-		got, why := due(c.task, r, after(time.Second), 0)
+		got, why := due(c.task, &r, after(time.Second), 0)
 		if !got.Equal(after(c.want)) || why != c.why {
 			t.Errorf("%s: after %s, %v; want after %s, %v", c.name, got.Sub(instant0), why, c.want, c.why)
 		}
@@ -99,7 +99,7 @@ func TestDueByTheRecord(t *testing.T) {
 		if c.want < 0 {
 			want = never
 		}
-		got, why := due(obtaining("a"), c.rec, after(c.now), 0)
+		got, why := due(obtaining("a"), &c.rec, after(c.now), 0)
 		if !got.Equal(want) || why != c.why {
 			t.Errorf("%s: %s, %v; want %s, %v", c.name, got, why, want, c.why)
 		}
@@ -112,12 +112,12 @@ func TestAHintGoesBeyondEverything(t *testing.T) {
 		c := token("first", after(time.Hour))
 		c.UsefulAfter = after(hint)
 		r := Advance(task, Record{}, answered(instant0, c), 0)
-		if got, why := due(task, r, after(time.Second), 0); !got.Equal(c.UsefulAfter) || why != whyHint {
+		if got, why := due(task, &r, after(time.Second), 0); !got.Equal(c.UsefulAfter) || why != whyHint {
 			t.Errorf("hint of %s: due after %s, %v", hint, got.Sub(instant0), why)
 		}
 		// It is a wish about calls that are planned, not about those that must be.
 		task.Inputs = "in-2"
-		if got, why := due(task, r, after(time.Minute), 0); !got.Equal(after(time.Minute)) || why != whyInputs {
+		if got, why := due(task, &r, after(time.Minute), 0); !got.Equal(after(time.Minute)) || why != whyInputs {
 			t.Errorf("hint of %s, other inputs: due after %s, %v", hint, got.Sub(instant0), why)
 		}
 	}
@@ -125,7 +125,7 @@ func TestAHintGoesBeyondEverything(t *testing.T) {
 	c := token("first", after(time.Hour))
 	c.UsefulAfter = after(10 * time.Minute)
 	r := Advance(task, Record{}, answered(instant0, c), 0)
-	if got, why := due(task, r, after(time.Second), 0); !got.Equal(after(45*time.Minute)) || why != whyRenewBefore {
+	if got, why := due(task, &r, after(time.Second), 0); !got.Equal(after(45*time.Minute)) || why != whyRenewBefore {
 		t.Errorf("an early hint: due after %s, %v", got.Sub(instant0), why)
 	}
 }
@@ -134,12 +134,12 @@ func TestAScheduleMissedWhileDownIsMadeUpFor(t *testing.T) {
 	task := obtaining("a", every(t, "0 3 * * *"))
 	r := held(task, 30*day)
 	missed := at(t, "2026-03-03T03:00:00Z")
-	if got, why := due(task, r, missed.Add(90*time.Minute), 0); !got.Equal(missed) || why != whySchedule {
+	if got, why := due(task, &r, missed.Add(90*time.Minute), 0); !got.Equal(missed) || why != whySchedule {
 		t.Errorf("after a night that was missed: %s, %v; want %s", got, why, missed)
 	}
 	// It is made up for once, however many nights it were.
 	r = Advance(task, r, answered(missed.Add(3*day), token("second", missed.Add(40*day))), 0)
-	if got, _ := due(task, r, missed.Add(3*day+time.Second), 0); !got.Equal(missed.Add(4 * day)) {
+	if got, _ := due(task, &r, missed.Add(3*day+time.Second), 0); !got.Equal(missed.Add(4 * day)) {
 		t.Errorf("after making up: %s, want the next night", got)
 	}
 }
@@ -148,7 +148,7 @@ func TestAScheduleMissedWhileDownIsMadeUpFor(t *testing.T) {
 // expiry, and returns the instants asked at.
 func useless(task *Task, r Record, c credential.Credential, until time.Time) (asked []time.Duration) {
 	for range 1000 {
-		next, _ := due(task, r, r.Past.AttemptAt, 0)
+		next, _ := due(task, &r, r.Past.AttemptAt, 0)
 		if next.After(until) {
 			break
 		}
@@ -187,7 +187,7 @@ func TestATokenThatOutlivesOurClockBySecondsIsAskedForAtTheFloor(t *testing.T) {
 	r := held(task, day)
 	// At our expiry the server says that one second is left.
 	r = Advance(task, r, answered(after(day), token("first", after(day+time.Second))), 0)
-	if got, why := due(task, r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyFloor {
+	if got, why := due(task, &r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyFloor {
 		t.Errorf("due %s after expiry, %v; want the floor", got.Sub(after(day)), why)
 	}
 }
@@ -205,7 +205,7 @@ func TestALowerFloorEndsAWaitBeyondExpiry(t *testing.T) {
 	task := obtaining("a", floorOf(2*time.Hour))
 	r := held(task, 80*time.Minute)
 	task = obtaining("a")
-	if got, why := due(task, r, after(70*time.Minute), 0); !got.Equal(after(80*time.Minute)) || why != whyRenewBefore {
+	if got, why := due(task, &r, after(70*time.Minute), 0); !got.Equal(after(80*time.Minute)) || why != whyRenewBefore {
 		t.Errorf("due after %s, %v; want at expiry", got.Sub(instant0), why)
 	}
 }
@@ -214,11 +214,11 @@ func TestAnEarlyUselessAnswerBeginsNoPolling(t *testing.T) {
 	task := obtaining("a")
 	r := held(task, 80*time.Minute)
 	r = Advance(task, r, answered(after(10*time.Minute), token("first", after(80*time.Minute))), 0) // somebody asked for it
-	if got, why := due(task, r, after(11*time.Minute), 0); !got.Equal(after(60*time.Minute)) || why != whyRenewBefore {
+	if got, why := due(task, &r, after(11*time.Minute), 0); !got.Equal(after(60*time.Minute)) || why != whyRenewBefore {
 		t.Errorf("due after %s, %v; want the margin as before", got.Sub(instant0), why)
 	}
 	r = Advance(task, r, answered(after(58*time.Minute), token("first", after(80*time.Minute))), 0)
-	if got, why := due(task, r, after(59*time.Minute), 0); !got.Equal(after(62*time.Minute)) || why != whySame {
+	if got, why := due(task, &r, after(59*time.Minute), 0); !got.Equal(after(62*time.Minute)) || why != whySame {
 		t.Errorf("due after %s, %v; want one step on", got.Sub(instant0), why)
 	}
 }
@@ -227,7 +227,7 @@ func TestAnEndlessTokenIsRenewedByAgeForEver(t *testing.T) {
 	task := obtaining("a", jitter(Margin{Share: 0.05}))
 	r := held(task, 100*year)
 	for i := range 400 {
-		next, why := due(task, r, r.Past.AttemptAt, 0)
+		next, why := due(task, &r, r.Past.AttemptAt, 0)
 		if gap := next.Sub(r.Past.AttemptAt); gap < 22*time.Hour || gap > day || why != whyEndless {
 			t.Fatalf("renewal %d: %s after the one before, %v; want about max_age", i, gap, why)
 		}
@@ -244,7 +244,7 @@ func TestFloorHoldsWhateverIsWanted(t *testing.T) {
 	} {
 		for _, since := range []time.Duration{0, 1, time.Second, 30*time.Second - 1} {
 			r.Past.AttemptAt = instant0
-			if got, _ := due(task, r, after(since), 0); got.Before(after(30 * time.Second)) {
+			if got, _ := due(task, &r, after(since), 0); got.Before(after(30 * time.Second)) {
 				t.Errorf("%s, %s after an attempt: due after %s", name, since, got.Sub(instant0))
 			}
 		}
@@ -269,7 +269,7 @@ func TestAChangeOfTimingCostsNoRenewal(t *testing.T) {
 		{"when its time has come", obtaining("a", margin(Margin{Share: 0.75})), 60 * time.Minute, 20 * time.Minute, whyRenewBefore},
 	} {
 		r := held(before, 80*time.Minute)
-		got, why := due(c.to, r, after(c.now), 0)
+		got, why := due(c.to, &r, after(c.now), 0)
 		if !got.Equal(after(c.want)) || why != c.why {
 			t.Errorf("%s: due after %s, %v; want after %s, %v", c.name, got.Sub(instant0), why, c.want, c.why)
 		}
@@ -280,7 +280,7 @@ func TestWhatWaitsForTheFloorIsToldSo(t *testing.T) {
 	task := obtaining("a")
 	r := held(task, 20*time.Second)
 	for _, now := range []time.Duration{0, time.Second, 20 * time.Second, 29 * time.Second} {
-		if got, why := due(task, r, after(now), 0); !got.Equal(after(30*time.Second)) || why != whyFloor {
+		if got, why := due(task, &r, after(now), 0); !got.Equal(after(30*time.Second)) || why != whyFloor {
 			t.Errorf("after %s: %s, %v", now, got.Sub(instant0), why)
 		}
 	}
@@ -293,14 +293,14 @@ func TestJitterIsEarlierBoundedAndStable(t *testing.T) {
 		for i := range 500 {
 			task := obtaining(fmt.Sprintf("n%d", i), jitter(j))
 			r := Advance(task, Record{}, answered(instant0, token("first", after(life))), 7)
-			got, _ := due(task, r, after(time.Second), 7)
+			got, _ := due(task, &r, after(time.Second), 7)
 			lead := after(life * 3 / 4).Sub(got)
 			if lead < 0 || lead > j.Of(life*3/4) {
 				t.Fatalf("jitter %s: %s early, want up to %s", j, lead, j.Of(life*3/4))
 			}
 			earliest, latest = min(earliest, lead), max(latest, lead)
 			// A restart is another call with the same record.
-			if again, _ := due(task, r, after(time.Hour), 7); !again.Equal(got) {
+			if again, _ := due(task, &r, after(time.Hour), 7); !again.Equal(got) {
 				t.Fatalf("jitter %s: %s, and after a restart %s", j, got, again)
 			}
 		}
@@ -333,7 +333,7 @@ func TestJitterDiffersBetweenHostsAndLives(t *testing.T) {
 
 func TestSinksAndHooksAreNotDueByThemselves(t *testing.T) {
 	for _, task := range []*Task{delivering("s", "a"), hooking("s")} {
-		if got, why := due(task, Record{}, instant0, 0); !got.IsZero() || why != whyIdle {
+		if got, why := due(task, &Record{}, instant0, 0); !got.IsZero() || why != whyIdle {
 			t.Errorf("%s: %s, %v", task.Kind, got, why)
 		}
 	}

@@ -38,6 +38,7 @@ type Board struct {
 	closed   [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
+	starts     []Start // what Due returned last
 }
 
 // entry is one task on the board.
@@ -106,9 +107,11 @@ type Start struct {
 
 // Due takes out what must start at now, in the order in which it should, and
 // returns the instant at which the board must be asked again, zero when no
-// task will become due by itself. What it returned is running until Fold.
+// task will become due by itself. What it returned is running until Fold; the
+// slice is used again by the next Due.
 func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	now = b.see(now)
+	starts = b.starts[:0]
 	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
 		e.dueAt = e.at
 		e.group.waiting.put(e)
@@ -138,6 +141,10 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	}
 	if len(b.gates) > 0 && (wake.IsZero() || b.gates[0].gate.Before(wake)) {
 		wake = b.gates[0].gate
+	}
+	b.starts = starts
+	if len(starts) == 0 {
+		return nil, wake
 	}
 	return starts, wake
 }
@@ -202,7 +209,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 		return now, whyAsked
 	}
-	return due(e.task, e.rec, now, b.seed)
+	return due(e.task, &e.rec, now, b.seed)
 }
 
 // inForce reports whether the token shows something that has not expired.
@@ -505,7 +512,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	if e == nil {
 		return Status{}, false
 	}
-	s := Status{Task: e.task, Record: e.rec, At: e.at, Why: e.why, Running: e.running}
+	s := Status{Task: e.task, Record: e.rec, Running: e.running}
 	switch e.task.Kind {
 	case Delivering:
 		_, s.Owed = b.owes(e)
@@ -513,22 +520,36 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
 	case Obtaining: // its instants say the rest
-		s.Reopened = otherInputs(e.task, e.rec)
+		s.Reopened = otherInputs(e.task, &e.rec)
 	}
-	if g := e.group; e.in == &g.waiting {
-		s.Waiting = true
-		switch {
-		case g.rec.CooldownUntil.After(now):
-			s.At, s.Why = g.rec.CooldownUntil, whyCooldown
-		case g.running >= g.spec.Concurrency:
-			s.At, s.Why = now, whyConcurrency
-		case g.gate.After(now):
-			s.At, s.Why = g.gate, whyRate
-		}
-	} else if g.rec.CooldownUntil.After(s.At) && !s.At.IsZero() {
-		s.At, s.Why = g.rec.CooldownUntil, whyCooldown
-	}
+	s.At, s.Why, s.Waiting = e.turn(now)
 	return s, true
+}
+
+// NextAttempt returns At of the task's Status alone.
+func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
+	e := b.entries[key]
+	if e == nil {
+		return never
+	}
+	at, _, _ := e.turn(now)
+	return at
+}
+
+// turn returns when the entry will start as things stand, why then, and
+// whether it is due and waits for its group.
+func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
+	g := e.group
+	waiting = e.in == &g.waiting
+	switch cooling := g.rec.CooldownUntil; {
+	case waiting && cooling.After(now), !waiting && !e.at.IsZero() && cooling.After(e.at):
+		return cooling, whyCooldown, waiting
+	case waiting && g.running >= g.spec.Concurrency:
+		return now, whyConcurrency, waiting
+	case waiting && g.gate.After(now):
+		return g.gate, whyRate, waiting
+	}
+	return e.at, e.why, waiting
 }
 
 // GroupStatus is what the board knows of one group.
