@@ -11,9 +11,10 @@
 # in the order of N, which counts from 1; and, when all of these are done and
 # counted, in the order of the document when it is
 #   <!-- box -->                          typed once; it must succeed
-# Each block is a shell of its own, as root in /root, where the package lies. The machine has a user totvs with an
-# AppServer in /totvs/tss/bin/appserver, and an operator, ana. With FAST=1, for CI, Prometheus looks
-# every second, alerts wait a second and the daemon keeps one between two calls.
+# Each block is a shell of its own, as root in /root, where the package lies.
+# The machine has a user totvs with an AppServer in /totvs/tss/bin/appserver, an
+# operator, ana, and a service erp. With FAST=1, for CI, Prometheus looks every
+# second, alerts wait a second and the daemon keeps one between two calls.
 set -euo pipefail
 usage='usage: first-run.sh DEB ROOT BOX [DOCUMENT]'
 deb=$(realpath "${1:?$usage}")
@@ -29,6 +30,9 @@ install "$deb" "$files/root/"
 ini=$files/totvs/tss/bin/appserver/appserver.ini
 in_box useradd --system totvs
 in_box useradd ana
+in_box groupadd erp
+in_box install -d -g erp -m 2770 /etc/erp
+printf '[Service]\nExecStart=/bin/sleep infinity\n' >"$files/etc/systemd/system/erp.service"
 mkdir -p "$(dirname "$ini")"
 printf '; loja 12\r\n[SPED]\r\nRpoDb=SQL\r\n\r\n[TSSOFFLINE]\r\nTSSOFFLINE=1\r\nTOKEN=\r\n' >"$ini"
 in_box chown -R totvs:totvs /totvs
