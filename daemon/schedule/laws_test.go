@@ -152,7 +152,7 @@ func (w *world) blocked(task *Task, c *credentialModel) bool {
 func (w *world) isStale(task *Task, c *credentialModel) bool {
 	_, mark := w.b.Token(c.stale)
 	input := w.model.credentials[c.stale]
-	return slices.Contains(task.Needs, c.stale) && mark.Revision == c.revision && (input == nil || input.answers == c.staleAt)
+	return slices.Contains(task.Needs, c.stale) && mark.Generation == c.generation && (input == nil || input.answers == c.staleAt)
 }
 
 func (w *world) checkIdleCredential(n string, s Status) {

@@ -35,8 +35,8 @@ type credentialModel struct {
 	parked           bool
 	retryAfter       time.Time
 	answers, staleAt int    // good answers so far; those of the input when its values were refused
-	stale            string // an input whose values were refused, at this revision
-	revision         uint64
+	stale            string // an input whose values were refused, at this generation
+	generation       uint64
 	kicked           bool
 	asks             int // planned calls for the present expiry
 }
@@ -207,8 +207,8 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		n := res.Fault.StaleInput
 		_, mark := w.b.Token(n)
 		// Else the values that were refused are renewed already.
-		if input := w.model.credentials[n]; input != nil && mark.Revision == r.marks[n].Revision {
-			c.stale, c.revision, c.staleAt = n, mark.Revision, input.answers
+		if input := w.model.credentials[n]; input != nil && mark.Generation == r.marks[n].Generation {
+			c.stale, c.generation, c.staleAt = n, mark.Generation, input.answers
 		}
 	}
 	if task.Identity != w.tasks[task.Key].Identity {

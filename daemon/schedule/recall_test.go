@@ -49,3 +49,24 @@ func TestAnotherMaxAgeIsStored(t *testing.T) {
 		t.Errorf("to be stored: %+v, want revision 2 of a", moved)
 	}
 }
+
+// TestASetBackMakesRefusedValuesNoOthers: the expiry of an input moves with the
+// clock, its values are those that were refused.
+func TestASetBackMakesRefusedValuesNoOthers(t *testing.T) {
+	r := newRig(t, []Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
+	r.expect("a")
+	counted := token("v", after(10*time.Hour))
+	counted.CountedExpiry = true
+	r.end("a", Result{Called: true, Token: counted})
+	r.pass(time.Minute)
+	r.expect("b")
+	r.fails("b", credential.ReasonServer, func(f *credential.Fault) { f.StaleInput = "a" })
+	r.expect("a")
+	r.fails("a", credential.ReasonServer) // it keeps its own pace from here
+	r.setBack(time.Hour)
+	r.pass(20 * time.Second)
+	r.expect("")
+	if s := r.look("b"); s.Why != whyInput || !s.At.IsZero() {
+		t.Errorf("b shows what was refused again at %s: %s", s.At, s.Why.Text)
+	}
+}

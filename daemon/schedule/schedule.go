@@ -100,7 +100,7 @@ type Start struct {
 	Record Record
 	DueAt  time.Time
 	Why    Why
-	inputs map[string]uint64 // the revisions that were handed out
+	inputs map[string]uint64 // the generations that were handed out
 	// setBack is by how much the clock had been set back until then.
 	setBack time.Duration
 }
@@ -132,7 +132,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.revisions(e.task), b.setBack})
+			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.generations(e.task), b.setBack})
 		}
 		b.regate(g, now)
 	}
@@ -198,7 +198,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		if input == nil || !inForce(input.rec.Token, now) {
 			return never, whyInput
 		}
-		if r, refused := e.stale[name]; refused && r.revision == input.rec.Revision && r.answers == input.answers {
+		if r, refused := e.stale[name]; refused && r.generation == input.rec.Token.Generation && r.answers == input.answers {
 			return never, whyInput
 		}
 	}
@@ -376,22 +376,23 @@ func (b *Board) regateLive(g *group, now time.Time) {
 	}
 }
 
-// revisions returns those of a task's inputs, nil when it has none.
-func (b *Board) revisions(t *Task) map[string]uint64 {
+// generations returns those of a task's inputs, nil when it has none.
+func (b *Board) generations(t *Task) map[string]uint64 {
 	if t.Kind != Obtaining || len(t.Needs) == 0 {
 		return nil
 	}
 	out := make(map[string]uint64, len(t.Needs))
 	for _, name := range t.Needs {
 		if input := b.entries[Key{Obtaining, name}]; input != nil {
-			out[name] = input.rec.Revision
+			out[name] = input.rec.Token.Generation
 		}
 	}
 	return out
 }
 
-// refusal is what was known of an input when its values were refused.
-type refusal struct{ revision, answers uint64 }
+// refusal is what was known of an input when its values were refused. Another
+// expiry alone, for a clock that was set back, makes them no others.
+type refusal struct{ generation, answers uint64 }
 
 // refuse notes that an input's values were refused, and asks for new ones
 // unless they have been renewed since they were handed out. An input whose
@@ -401,10 +402,10 @@ type refusal struct{ revision, answers uint64 }
 func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 	name := res.Fault.StaleInput
 	input := b.entries[Key{Obtaining, name}]
-	if input == nil || input.rec.Revision != s.inputs[name] {
+	if input == nil || input.rec.Token.Generation != s.inputs[name] {
 		return
 	}
-	e.stale = map[string]refusal{name: {input.rec.Revision, input.answers}}
+	e.stale = map[string]refusal{name: {input.rec.Token.Generation, input.answers}}
 	if !input.running && input.rec.Past.Failures == 0 {
 		input.asked = true
 		b.replan(input, now)
