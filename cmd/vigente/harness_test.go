@@ -199,7 +199,7 @@ func troubled() refresh.View {
 	v.Credentials = append(v.Credentials,
 		refresh.CredentialView{
 			Name: "cofre", Provider: "vault", Type: "senhasegura", State: refresh.Parked, Generation: 2, Failures: 1,
-			IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour), NextReason: "parked: a person is needed",
+			IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour), LastUsefulAttemptAt: at.Add(time.Hour - 30*time.Second), NextReason: "parked: a person is needed",
 			LastError: &schedule.Note{Reason: credential.ReasonRejected, Message: "the client secret was refused", At: at.Add(-time.Minute)},
 			Limits:    []credential.Limit{{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour), Person: true}, {Kind: "term", EndsAt: at}},
 		},

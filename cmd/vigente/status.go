@@ -112,6 +112,9 @@ func credentialTable(v refresh.View, p paint) table {
 			{text: c.NextReason},
 		}}
 		r.notes = noteLines(c.LastError, refresh.Obtain, c.State, c.Name, v.At, p)
+		if c.LastError != nil && c.InForce(v.At) && c.LastUsefulAttemptAt.After(v.At) {
+			r.notes = append(r.notes, "service is lost unless it is renewed before "+instant(c.LastUsefulAttemptAt, v.At))
+		}
 		r.notes = append(r.notes, status.Limits(c.Limits, v.At)...)
 		t.rows = append(t.rows, r)
 	}

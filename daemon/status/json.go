@@ -45,6 +45,7 @@ type CredentialReport struct {
 	ExpiresAt     string      `json:"expires_at"`
 	NextAttemptAt string      `json:"next_attempt_at"`
 	NextReason    string      `json:"next_reason"`
+	LastUsefulAt  string      `json:"last_useful_attempt_at"`
 	Failures      int         `json:"failures"`
 	LastError     ErrorReport `json:"last_error"`
 }
@@ -88,7 +89,7 @@ func NewReport(v refresh.View, c Config) Report {
 			Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Generation: c.Generation,
 			IssuedAt: stamp(c.IssuedAt), ExpiresAt: stamp(c.ExpiresAt),
 			NextAttemptAt: stamp(c.NextAttemptAt), NextReason: c.NextReason,
-			Failures: c.Failures, LastError: errorReport(c.LastError),
+			LastUsefulAt: stamp(c.LastUsefulAttemptAt), Failures: c.Failures, LastError: errorReport(c.LastError),
 		})
 	}
 	for _, s := range v.Sinks {
