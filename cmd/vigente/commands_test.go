@@ -257,6 +257,16 @@ func TestProgressBar(t *testing.T) {
 	if p.failed != 1 || strings.Count(out.String(), "\n") != 2 || strings.Count(errs.String(), "\n") != 1 {
 		t.Errorf("%+v %q %q", p, out.String(), errs.String())
 	}
+	for columns, want := range map[int]string{
+		10: "\r0 of 14, 0", 21: "\r░░░ 0 of 14, 0 failed", 100: "\r" + strings.Repeat("░", 30) + " 0 of 14, 0 failed",
+	} {
+		bar.Reset()
+		(&progress{bar: &printer{to: &bar}, width: columns}).Begin(14)
+		if bar.String() != want {
+			t.Errorf("on %d columns the bar is %q, want %q", columns, bar.String(), want)
+		}
+	}
+	bar.Reset()
 	none := &progress{out: &printer{to: &out}, err: &printer{to: &errs}, bar: &printer{to: &bar}}
 	none.Begin(0) // nothing to divide by
 }

@@ -20,7 +20,7 @@ status page, the folder and what to try. Ctrl-C ends it and removes the folder.`
 			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
 			err := demo.Run(ctx, demo.Options{
-				Out: a.Stdout, Live: a.isTerminal(a.Stdout), Width: a.width, Getenv: a.Getenv, UID: a.UID,
+				Out: a.Stdout, Live: a.isTerminal(a.Stdout), Width: func() int { return width(a.Stdout) }, Getenv: a.Getenv, UID: a.UID,
 				Logger: zap.NewNop(), Version: buildOf().version,
 			})
 			if interrupted(ctx, err) {

@@ -91,10 +91,10 @@ func (a *app) isTerminal(stream any) bool {
 	return ok && a.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
-// width returns how many letters fit into a line of the terminal, 0 when that is
-// not known.
-func (a *app) width() int {
-	if f, ok := a.Stdout.(*os.File); ok {
+// width returns how many letters fit into a line of the terminal that a stream
+// is, 0 when that is not known.
+func width(stream any) int {
+	if f, ok := stream.(*os.File); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
 			return columns
 		}

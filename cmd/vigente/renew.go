@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,7 @@ The exit code is 1 after a failed renewal, or when the first delivery failed.`,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
 			p := &progress{out: a.out, err: a.err}
 			if a.isTerminal(a.Stderr) && (all || len(names) > 1) {
-				p.bar = a.err
+				p.bar, p.width = a.err, width(a.Stderr)
 			}
 			err := a.client().Renew(command.Context(), names, p)
 			p.clear()
@@ -52,6 +53,7 @@ The exit code is 1 after a failed renewal, or when the first delivery failed.`,
 type progress struct {
 	out, err *printer
 	bar      *printer // nil for none
+	width    int      // of the terminal, 0 when it is not known
 
 	total, done, failed int
 }
@@ -83,17 +85,17 @@ func (p *progress) draw() {
 	if p.bar == nil || p.done == p.total {
 		return
 	}
-	const width = 30
-	filled := width * p.done / p.total
-	text := ""
-	for i := range width {
-		if i < filled {
-			text += "█"
-		} else {
-			text += "░"
-		}
+	count := fmt.Sprintf("%d of %d, %d failed", p.done, p.total, p.failed)
+	boxes := 30
+	if p.width > 0 { // a line that wraps could not be removed again
+		boxes = min(boxes, p.width-len(count)-1)
 	}
-	p.bar.printf("\r%s %d of %d, %d failed", text, p.done, p.total, p.failed)
+	if boxes <= 0 {
+		p.bar.printf("\r%.*s", max(p.width, 0), count)
+		return
+	}
+	filled := boxes * p.done / p.total
+	p.bar.printf("\r%s%s %s", strings.Repeat("█", filled), strings.Repeat("░", boxes-filled), count)
 }
 
 // clear removes the bar.
