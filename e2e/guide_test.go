@@ -29,6 +29,7 @@ type passage struct {
 	// what is the marker on the line before: save, run, shows, box or first-run.
 	// With is the rest of it.
 	what, with string
+	named      bool // what is saved stands under its name
 }
 
 var marker = regexp.MustCompile(`^<!-- ([a-z-]+)(?::? +(.*?))? *-->$`)
@@ -44,7 +45,8 @@ func passages(t testing.TB, file string) []passage {
 	var all []passage
 	var next []string // the marker on the line before
 	inside := false
-	for i, line := range strings.Split(string(text), "\n") {
+	lines := strings.Split(string(text), "\n")
+	for i, line := range lines {
 		language, fence := strings.CutPrefix(line, "```")
 		switch {
 		case fence && inside:
@@ -54,6 +56,7 @@ func passages(t testing.TB, file string) []passage {
 			p := passage{line: i + 1, language: language}
 			if next != nil {
 				p.what, p.with = next[1], next[2]
+				p.named = i > 2 && lines[i-3] == "`"+p.with+"`:"
 			} else if language == "sh" {
 				t.Errorf("%s:%d: a block of commands that nobody executes: it needs a marker", file, i+1)
 			}
@@ -90,7 +93,11 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 				if p.with != "" && !strings.HasPrefix(p.with, "exit ") {
 					t.Errorf("%s:%d: run wants no more than \"exit N\", not %q", file, p.line, p.with)
 				}
-			case "save", "shows":
+			case "save":
+				if !p.named {
+					t.Errorf("%s:%d: a reader does not see into which file this goes (expected its name, `%s`:, above)", file, p.line, p.with)
+				}
+			case "shows":
 			case "box", "first-run":
 				if !strings.Contains(string(script), "<!-- "+p.what) {
 					t.Errorf("%s:%d: first-run.sh does not execute %s", file, p.line, p.what)
