@@ -147,9 +147,9 @@ func (o observers) ObserveState(at time.Time, cause string) {
 // Run works until ctx ends. Metrics, health and the control socket answer
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
-	defer d.Close() //nolint:contextcheck // the end has its own time
-	d.sweep()       //nolint:contextcheck // bounded by itself
-	if err := d.serve(d.cfg.Daemon); err != nil {
+	defer d.Close()                               //nolint:contextcheck // the end has its own time
+	d.sweep()                                     //nolint:contextcheck // bounded by itself
+	if err := d.serve(d.cfg.Daemon); err != nil { //nolint:contextcheck // it is ended by stopListening
 		return err
 	}
 	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
