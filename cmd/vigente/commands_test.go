@@ -126,6 +126,9 @@ func TestExitCodes(t *testing.T) {
 		{"man x y", nil, nil, 2, `"y" is too much (expected FOLDER and no more)`},
 		{"demo x", nil, nil, 2, ""},
 		{"completion bash", nil, nil, 0, ""},
+		{"help", nil, nil, 0, ""},
+		{"help completion bash", nil, nil, 0, ""},
+		{"help nonsense", nil, nil, 2, `unknown command "nonsense" for "vigente"`},
 		{"completion", nil, nil, 2, "vigente: SHELL is missing"},
 		{"completion tcsh", nil, nil, 2, `SHELL "tcsh" is not known (expected one of bash, fish, powershell, zsh)`},
 	}

@@ -56,7 +56,7 @@ func Main(ctx context.Context, p *Process) int {
 	root.SetArgs(p.Args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	refuseOtherShells(root)
+	refuseOthers(root)
 	command, err := root.ExecuteContextC(ctx)
 	if lost := a.out.failed; lost != nil && (err == nil || errors.Is(err, lost)) {
 		a.started = true // no usage error, wherever it was noticed

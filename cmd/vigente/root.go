@@ -39,12 +39,20 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// refuseOtherShells lets "completion tcsh" fail: the library prints its help
-// and calls that done, which a package's script would take for a completion.
+// refuseOthers lets "completion tcsh" and "help nonsense" fail: the library
+// prints its help and calls that done, which a package's script would take for
+// a completion.
 // The root must know its outputs already.
-func refuseOtherShells(root *cobra.Command) {
+func refuseOthers(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, command := range root.Commands() {
+		if command.Name() == "help" {
+			command.Args = func(_ *cobra.Command, args []string) error {
+				_, _, err := root.Find(args)
+				return err
+			}
+		}
 		if command.Name() != "completion" {
 			continue
 		}
