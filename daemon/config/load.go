@@ -117,6 +117,9 @@ func (l *loader) readSource(path string) (data []byte, absolute, problem string)
 	return data, absolute, problem
 }
 
+// absent is what is wrong with a main file that is not there.
+const absent = "does not exist (expected a configuration file; name it with --config)"
+
 // readSource reads one file of the configuration and says in our own words why
 // it cannot be used.
 func readSource(path string) (data []byte, absolute, problem string) {
@@ -127,7 +130,7 @@ func readSource(path string) (data []byte, absolute, problem string) {
 	data, err = section.ReadBounded(path, maxSource)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, absolute, "does not exist (expected a configuration file; name it with --config)"
+		return nil, absolute, absent
 	case errors.Is(err, fs.ErrPermission):
 		return nil, absolute, "may not be read by this user (expected a readable file: change its owner, group or mode)"
 	case errors.Is(err, syscall.EISDIR):
@@ -163,6 +166,9 @@ func (l *loader) included(name string) {
 	data, absolute, problem := l.readSource(name)
 	l.config.Sources = append(l.config.Sources, name)
 	l.config.files = append(l.config.files, absolute)
+	if problem == absent { // though the pattern found it
+		problem = "is a link that leads nowhere, or was removed at this moment (expected a configuration file)"
+	}
 	if problem != "" {
 		l.config.Broken = true
 		l.report(section.Fault{File: name, Line: 1, Key: keyFile, Message: problem})

@@ -248,6 +248,19 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// No --config mends what a pattern found.
+func TestIncludedLinkThatLeadsNowhere(t *testing.T) {
+	dir := write(t, map[string]string{"c.toml": "include = [\"*.inc\"]\n"})
+	if err := os.Symlink("gone", dir+"/a.inc"); err != nil {
+		t.Fatal(err)
+	}
+	c, faults := Load("c.toml", options())
+	expect(t, faults, `a.inc:1: file: is a link that leads nowhere, or was removed at this moment (expected a configuration file)`)
+	if !c.Broken {
+		t.Error("not broken")
+	}
+}
+
 // A missing include and a missing secret are worth watching for.
 func TestMissingFilesAreWatched(t *testing.T) {
 	dir := write(t, map[string]string{"c.toml": "include = [\"gone.toml\"]\n[daemon]\nstate_key = { file = \"key\" }\n"})
