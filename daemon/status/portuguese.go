@@ -11,9 +11,11 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"the engine does not answer":                                   "o motor não responde",
 	"Configuration":                                                "Configuração",
 	"loaded":                                                       "carregada em",
-	"The configuration was not accepted; this one runs on, loaded":                       "A configuração nova não foi aceita; continua em uso a que foi carregada em",
-	"The state cannot be saved.":                                                         "O estado não pode ser gravado.",
+	"The configuration was not accepted; this one runs on, loaded": "A configuração nova não foi aceita; continua em uso a que foi carregada em",
+	"The state cannot be saved.":                                   "O estado não pode ser gravado.",
+
 	"Tokens are still delivered. What is obtained meanwhile is lost if the daemon ends.": "Os tokens continuam sendo entregues. O que for obtido enquanto isso se perde se o serviço terminar.",
+
 	"None is configured.":                           "Nenhum item configurado.",
 	"and %d more, all less urgent than these":       "e mais %d, todos menos urgentes que estes",
 	"%d of %d valid":                                "%d de %d válidas",
