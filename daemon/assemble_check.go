@@ -126,7 +126,7 @@ func (a *assembly) checkRefs(o *openedSink) {
 		case c == nil && a.cfg.Broken:
 		case c == nil:
 			o.section.Faultf(r.Key, "%s: there is no credential %q (expected %s)", r.Ref, r.Credential, a.credentialNames())
-		case c.provider == nil || !c.provider.good() || !c.good():
+		case c.provider == nil || !c.provider.good() || len(c.binding.Fields) == 0:
 			// What fields it has is not known; its own faults say why.
 		case !slices.Contains(fieldsOf(c.binding), r.Field):
 			o.section.Faultf(r.Key, "%s: credential %q has no field %q (expected %s)", r.Ref, r.Credential, r.Field,

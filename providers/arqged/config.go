@@ -139,8 +139,9 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 	if src.minutes < 1 || src.minutes > mostMinutes {
 		s.Faultf("token_minutes", "%d is out of range (expected 1 to %d; the vendor's own default is %d, five days)", src.minutes, mostMinutes, defaultMinutes)
 	}
+	fields := []string{fieldToken, fieldAuthorization, fieldUserID, fieldLogin}
 	if s.Failed() {
-		return kit.Binding{}
+		return kit.Binding{Fields: fields}
 	}
 	if src.single {
 		b.warn(s.Path() + ": single_use is on: what it ends, only Arquivar knows; a consumer may find the token dead after its first call (set single_use = false)")
@@ -148,6 +149,6 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 	return kit.Binding{
 		Source:   src,
 		Identity: identity(kit.SameURL(b.base), b.username.Reveal()),
-		Fields:   []string{fieldToken, fieldAuthorization, fieldUserID, fieldLogin},
+		Fields:   fields,
 	}
 }

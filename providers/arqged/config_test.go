@@ -116,3 +116,11 @@ func TestCallsAreNeverSentTwice(t *testing.T) {
 		t.Errorf("kind %+v", k)
 	}
 }
+
+// What a sink shows of a credential with faults is checked in the same run.
+func TestFieldsAreToldInSpiteOfFaults(t *testing.T) {
+	o := openAll(t, nil, leastProvider, "token_minutes = 0")
+	if len(o.faults) == 0 || len(o.binding.Fields) != 4 || o.binding.Source != nil {
+		t.Errorf("%v %+v", o.faults, o.binding)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,5 +190,18 @@ func TestPasswordOutOfReach(t *testing.T) {
 	}
 	if c.limits() != nil {
 		t.Error("limits of nothing")
+	}
+}
+
+// What refers to a credential with faults, and what it refers to, is checked in
+// the same run.
+func TestFieldsAndNeedsAreToldInSpiteOfFaults(t *testing.T) {
+	faults, _, b := opened(t, testProvider, testCredential+"\nterm_days = 0")
+	if len(faults) == 0 || !slices.Equal(b.Fields, []string{fieldToken}) || len(b.Needs) != 1 || b.Source != nil {
+		t.Errorf("%v %+v", faults, b)
+	}
+	faults, _, b = opened(t, testProvider, "term_days = 1")
+	if len(faults) == 0 || len(b.Needs) != 0 {
+		t.Errorf("without a session: %v %+v", faults, b)
 	}
 }

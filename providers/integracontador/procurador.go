@@ -42,17 +42,16 @@ func (b *backend) bindProcurador(s *section.Section) kit.Binding {
 			s.Faultf("author.certificate.file", "holds no RSA key (expected an ICP-Brasil certificate of type A1 with an RSA key, which the signature needs)")
 		}
 	}
+	made := kit.Binding{Fields: []string{fieldToken}}
+	if p.session != "" {
+		made.Needs, made.NeedsFields = []string{p.session}, []string{fieldAccessToken, fieldJWT}
+	}
 	if s.Failed() {
-		return kit.Binding{}
+		return made
 	}
 	b.authors++
-	return kit.Binding{
-		Source:      p,
-		Identity:    b.contratante.number + " " + p.author.number,
-		Fields:      []string{fieldToken},
-		Needs:       []string{p.session},
-		NeedsFields: []string{fieldAccessToken, fieldJWT},
-	}
+	made.Source, made.Identity = p, b.contratante.number+" "+p.author.number
+	return made
 }
 
 // procurador obtains the procurador token of one author. A Termo that was

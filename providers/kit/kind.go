@@ -27,7 +27,8 @@ type Kind struct {
 // Backend is one opened provider section.
 type Backend interface {
 	// Bind reads the section of one credential of this provider, in the same
-	// way as Kind.Open.
+	// way as Kind.Open. With faults the Binding tells of Fields and Needs what is
+	// known, so that what refers to them is checked in the same run.
 	Bind(s *section.Section) Binding
 }
 

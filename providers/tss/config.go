@@ -142,13 +142,14 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 	if strings.ContainsFunc(c.IE, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r) }) {
 		s.Faultf("ie", "holds characters that no registration has (expected letters, digits and its mask, \"ISENTO\" or \"\")")
 	}
+	fields := []string{FieldToken}
 	if s.Failed() {
-		return kit.Binding{}
+		return kit.Binding{Fields: fields}
 	}
 	return kit.Binding{
 		Source:   &source{backend: b, payload: c.payload()},
 		Identity: strings.Join([]string{kit.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
-		Fields:   []string{FieldToken},
+		Fields:   fields,
 	}
 }
 

@@ -2,6 +2,7 @@ package tss
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,5 +231,13 @@ func TestKind(t *testing.T) {
 	o := configure(t, goodURL, credentialText)
 	if Kind().Name != "tss" || len(o.binding.Fields) != 1 || o.binding.Fields[0] != "token" || len(o.binding.Needs) != 0 {
 		t.Errorf("%q, %+v", Kind().Name, o.binding)
+	}
+}
+
+// What a sink shows of a credential with faults is checked in the same run.
+func TestFieldsAreToldInSpiteOfFaults(t *testing.T) {
+	o := configure(t, goodURL, `cnpj = "1"`)
+	if len(o.faults) == 0 || !slices.Equal(o.binding.Fields, []string{FieldToken}) || o.binding.Source != nil {
+		t.Errorf("%v %+v", o.faults, o.binding)
 	}
 }
