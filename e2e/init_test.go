@@ -88,8 +88,11 @@ func (f first) checks(t *testing.T, w *world, store []byte) {
 	}
 	for _, name := range f.secrets {
 		content := "x\n"
-		if strings.HasSuffix(name, ".p12") {
+		switch {
+		case strings.HasSuffix(name, ".p12"):
 			content = string(store)
+		case strings.HasPrefix(name, "subscription-keys"):
+			content = name + "\n" // a pair of equal ones is warned of
 		}
 		w.write("secrets/"+f.name+"-"+name, content)
 	}
