@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/vigented/vigente/daemon/atomicfile"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/credential"
 	"github.com/vigented/vigente/daemon/refresh"
@@ -114,7 +115,11 @@ func (e *examination) check(name, good string, look func(ctx context.Context) er
 		defer func() { <-e.bound }()
 		ctx, cancel := context.WithTimeout(e.ctx, checkTime)
 		defer cancel()
-		if err := answered(ctx, look); err != nil {
+		err := answered(ctx, look)
+		if r, ok := errors.AsType[*remark](err); ok {
+			err, good = nil, r.text
+		}
+		if err != nil {
 			f.Detail = err.Error()
 			if b, ok := errors.AsType[*blocked](err); ok {
 				f.Unit = b.unit
@@ -190,12 +195,28 @@ func (e *examination) sink(s refresh.SinkSpec) {
 				return cured(fmt.Errorf("write %s: nobody but this service would see it, which has %s of its own (expected another folder, or no PrivateTmp=)",
 					s.Path, e.around.at(resolve(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
 			}
-			return nil
+			return e.whole(ctx, s.Path, owner, group)
 		})
 	}
 	if h, ok := s.Hook.(interface{ Program() (string, error) }); ok {
 		e.check("hook "+s.Name, "its command is there", func(context.Context) error { return e.hook(h.Program()) })
 	}
+}
+
+// remark is what a look found that is good enough, and worth a word.
+type remark struct{ text string }
+
+// Error returns the text.
+func (r *remark) Error() string { return r.text }
+
+// whole remarks on a file that cannot be replaced as a whole.
+func (e *examination) whole(ctx context.Context, path, owner, group string) error {
+	why := atomicfile.WhyInPlace(ctx, path, atomicfile.Options{Owner: owner, Group: group})
+	if why == nil {
+		return nil
+	}
+	return &remark{fmt.Sprintf("%s can be written, but not replaced as a whole: %v; a crash of the machine in that moment may leave half of it "+
+		"(give the file to the daemon's user and a group that its reader is in, or keep a backup)", path, why)}
 }
 
 // ownerOf returns whom the file of a sink shall belong to.

@@ -164,3 +164,20 @@ func (w *world) refuses(saw func(where, said string, words ...string)) {
 	_, _, errs = w.run("run")
 	saw("a daemon whose port is taken", errs, "address already in use")
 }
+
+// TestDoctorTellsOfAFileThatIsWrittenInPlace has a sink whose file cannot be
+// replaced: that is no fault, and worth a word.
+func TestDoctorTellsOfAFileThatIsWrittenInPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(serve(t, newVault(0)), serve(t, newVault(0)), ""))
+	w.write("secret", vaultSecret)
+	w.write("till/appserver.ini", iniBefore)
+	w.write("out/x", "")
+	if err := os.Link(w.path("till/appserver.ini"), w.path("till/linked.ini")); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := w.run("doctor")
+	if code != 0 || strings.Count(out, "not replaced as a whole: it has several hard links") != 1 || strings.Contains(out, "FAIL") {
+		t.Errorf("the doctor exits %d with\n%s%s", code, out, errs)
+	}
+}

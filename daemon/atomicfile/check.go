@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,19 @@ import (
 // which other programs would notice.
 func Check(ctx context.Context, path string, opt Options, edit Edit) error {
 	return system{}.check(ctx, path, opt, edit)
+}
+
+// WhyInPlace says why Replace would write into the file itself, where a crash
+// in that moment could tear it, and not put a new one in its place. It is nil
+// for a file that would be replaced, is not there, or cannot be written at all.
+func WhyInPlace(ctx context.Context, path string, opt Options) error {
+	why, _ := system{}.inspect(ctx, path, opt, func(old []byte, exists bool) ([]byte, error) {
+		if !exists {
+			return nil, fs.ErrNotExist
+		}
+		return old, nil
+	})
+	return why // none beside an error
 }
 
 // WouldChange reports whether Replace would write, or put the owner right. It
@@ -58,49 +72,56 @@ func (j *job) compare(ctx context.Context) (change bool, err error) {
 func (t *target) holds(content []byte) bool { return t.exists && bytes.Equal(content, t.content) }
 
 func (s system) check(ctx context.Context, path string, opt Options, edit Edit) error {
+	_, err := s.inspect(ctx, path, opt, edit)
+	return err
+}
+
+// inspect is check, and says why the file would be written in place.
+func (s system) inspect(ctx context.Context, path string, opt Options, edit Edit) (inPlace, err error) {
 	j, err := s.newJob(ctx, path, opt, edit)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.close(j.at.dir)
 	for {
-		err := j.checkRound(ctx)
+		inPlace, err := j.checkRound(ctx)
 		if err == nil {
-			return nil
+			return inPlace, nil
 		}
 		if err := j.patience(ctx, err); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
 
-func (j *job) checkRound(ctx context.Context) error {
+func (j *job) checkRound(ctx context.Context) (inPlace, err error) {
 	t, err := j.openTarget(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer j.sys.close(t.fd)
 	content, err := j.content(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	if t.pinned != "" {
-		return j.checkInPlace(t, content, errors.New(t.pinned))
+		inPlace = errors.New(t.pinned)
+		return inPlace, j.checkInPlace(t, content, inPlace)
 	}
 	err = j.tryTemporary(t, content)
 	if u, ok := inPlaceAllowed(err); ok && t.exists {
-		return j.checkInPlace(t, content, u.cause)
+		return u.cause, j.checkInPlace(t, content, u.cause)
 	} else if ok {
-		return u.cause
+		return nil, u.cause
 	}
 	if err == nil && t.exists && j.stuck(t) {
-		return j.checkInPlace(t, content, fault("replace", j.at.path(), fmt.Errorf(
-			"%w in a sticky folder, where it belongs to somebody else", unix.EPERM)))
+		inPlace = fault("replace", j.at.path(), fmt.Errorf("%w in a sticky folder, where it belongs to somebody else", unix.EPERM))
+		return inPlace, j.checkInPlace(t, content, inPlace)
 	}
-	return err
+	return nil, err
 }
 
 // tryTemporary creates a temporary file as Replace would and removes it. With a

@@ -52,6 +52,29 @@ func TestCheckChangesNothing(t *testing.T) {
 	wantError(t, Check(t.Context(), fresh, Options{}, to("new")), Missing)
 }
 
+// WhyInPlace knows what Replace does.
+func TestWhyInPlace(t *testing.T) {
+	dir := t.TempDir()
+	whole, hard := filepath.Join(dir, "whole"), filepath.Join(dir, "hard")
+	put(t, whole, "old", 0o600)
+	put(t, hard, "old", 0o600)
+	hardLinked(t, hard)
+	for path, want := range map[string]string{whole: "", hard: "it has several hard links", filepath.Join(dir, "none"): "", dir: ""} {
+		got := ""
+		if why := WhyInPlace(t.Context(), path, Options{}); why != nil {
+			got = why.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, expected %q", path, got, want)
+		}
+	}
+	for path, inPlace := range map[string]bool{whole: false, hard: true} {
+		if r, err := Replace(t.Context(), path, Options{}, to("new")); err != nil || r.InPlace != inPlace {
+			t.Errorf("%s: %+v, %v", path, r, err)
+		}
+	}
+}
+
 func TestCheckReportsTheEdit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
