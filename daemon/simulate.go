@@ -114,12 +114,17 @@ func (s Scenario) providers() []string {
 const stretch = 30 * day
 
 // rehearse plays the plan. Parts of it that do not disturb each other are
-// played side by side; where the clock is set, all of them meet.
+// played side by side, unless the machine sleeps or its clock is set: whoever
+// wakes up first sees that for all.
 func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, error) {
-	s.Suspended = joined(s.Suspended)
+	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
+	parts, chunk := apart(plan), stretch
+	if len(s.Suspended)+len(s.Steps) > 0 {
+		parts, chunk = []*refresh.Plan{plan}, s.For
+	}
 	var stages []*stage
 	backends := s.backends(plan)
-	for _, part := range apart(plan) {
+	for _, part := range parts {
 		stages = append(stages, newStage(part, s, backends))
 	}
 	names := make([]string, 0, len(plan.Providers))
@@ -127,34 +132,17 @@ func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, e
 		names = append(names, p.Name)
 	}
 	books := newLedgers(names, int((s.For+day-1)/day), stages)
-	players := make([]refresh.Apart, len(stages))
-	machine := s.machine()
-	for until := s.From; until.Before(machine.Until) && ctx.Err() == nil; {
-		begin := later(until, machine.Now())
-		until = earlier(begin.Add(stretch), machine.Until)
-		step, meet := machine.NextStep()
-		if meet = meet && !step.After(until); meet {
-			until = later(begin, step.Add(-1))
-		}
+	end := s.From.Add(s.For)
+	for until := s.From; until.Before(end) && ctx.Err() == nil; {
+		until = earlier(until.Add(chunk), end)
 		sideBySide(stages, func(st *stage) { st.play(ctx, until) })
 		sideBySide(books, func(l *ledger) { l.enter(until.Sub(s.From)) })
-		if !meet {
-			continue
-		}
-		for i, st := range stages {
-			players[i] = refresh.Apart{Course: &st.course, Left: st.left}
-		}
-		if !machine.Meet(players) {
-			break
-		}
 	}
-	return conclude(stages, books, machine.Until), context.Cause(ctx)
+	return conclude(stages, books, end), context.Cause(ctx)
 }
 
-// machine returns the course of the machine that all of it runs on.
-func (s Scenario) machine() *refresh.Course {
-	steps := slices.SortedStableFunc(slices.Values(s.Steps), func(a, b refresh.Step) int { return a.At.Compare(b.At) })
-	return &refresh.Course{From: s.From, Until: s.From.Add(s.For), Suspended: s.Suspended, Steps: steps}
+func inOrder(steps []refresh.Step) []refresh.Step {
+	return slices.SortedStableFunc(slices.Values(steps), func(a, b refresh.Step) int { return a.At.Compare(b.At) })
 }
 
 // sideBySide does all of it on every processor, and returns when it is done.

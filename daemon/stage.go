@@ -16,7 +16,6 @@ type stage struct {
 	engine *refresh.Engine
 	course refresh.Course
 	from   time.Time
-	left   time.Duration // until the next attempt, which is beyond the course
 	parts  map[string]*part
 }
 
@@ -63,7 +62,7 @@ func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBack
 		c.Source = &actor{stage: st, part: p, backend: backends[c.Provider], rehearser: rehearser, maxAge: c.Policy.MaxAge}
 		acted.Credentials = append(acted.Credentials, c)
 	}
-	st.course = refresh.Course{From: s.From, Suspended: s.Suspended}
+	st.course = refresh.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
 	st.engine = refresh.New(refresh.Options{Observer: st, Seed: 1})
 	st.engine.Begin(&st.course)
 	st.engine.Install(acted, schedule.Memory{})
@@ -73,7 +72,7 @@ func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBack
 // play goes on up to that instant.
 func (st *stage) play(ctx context.Context, until time.Time) {
 	st.course.Until = until
-	st.left = st.engine.Play(ctx, &st.course)
+	st.engine.Play(ctx, &st.course)
 }
 
 // actor answers in place of one credential's backend.

@@ -54,9 +54,9 @@ func (e *Engine) Begin(c *Course) {
 // themselves and at once; an attempt takes no time on the clock. A machine that
 // was suspended, or whose clock was set, sees it at its next wake-up, as late as
 // Run may. Play goes on from where the course is, and returns when nothing is
-// planned up to its end, with the time until the next attempt beyond it, zero
-// when none is planned.
-func (e *Engine) Play(ctx context.Context, c *Course) (left time.Duration) {
+// planned up to its end; that end must not lie within what happens to the
+// machine.
+func (e *Engine) Play(ctx context.Context, c *Course) {
 	var jobs []job
 	var ends []finished
 	for ctx.Err() == nil {
@@ -76,14 +76,10 @@ func (e *Engine) Play(ctx context.Context, c *Course) (left time.Duration) {
 		if len(starts) > 0 {
 			continue
 		}
-		if wake.IsZero() {
-			return 0
-		}
-		if left = wake.Sub(now); !c.sleep(left) {
-			return left
+		if wake.IsZero() || !c.sleep(wake.Sub(now)) {
+			return
 		}
 	}
-	return 0
 }
 
 // sleep lets time pass until a timer of that length wakes the engine, or what
