@@ -69,8 +69,8 @@ type Engine struct {
 	made   time.Time
 	// reads is how attempts read them.
 	reads struct {
-		wall    func() time.Time
-		elapsed func() time.Duration
+		wall func() time.Time
+		all  func() reading
 	}
 	// within bounds a step of an attempt, pause lets time pass in it.
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
@@ -107,6 +107,7 @@ type flight struct {
 	begun  time.Duration // by the time in which the machine was awake
 	limit  time.Duration
 	cancel context.CancelFunc
+	stage  *stage
 }
 
 // New returns an engine without a plan.
@@ -129,7 +130,7 @@ func New(opt Options) *Engine {
 		saves: make(chan []error),
 		ended: make(chan struct{}),
 	}
-	e.reads.wall, e.reads.elapsed = e.wall, e.elapsed
+	e.reads.wall, e.reads.all = e.wall, e.read
 	return e
 }
 
@@ -282,18 +283,14 @@ func (e *Engine) idle() bool {
 // start launches what is due and returns how long the conductor may sleep.
 func (e *Engine) start(work context.Context) time.Duration {
 	now, awake := e.now(), e.read().awake
-	for key, f := range e.running {
-		if awake-f.begun > f.limit {
-			e.board.Detach(now, key)
-		}
-	}
+	e.detach(now, awake)
 	suspects := e.lookAtSuspects(now)
 	starts, wake := e.board.Due(now)
 	for i := range starts {
 		s := &starts[i]
 		job := e.prepare(s)
 		ctx, cancel := context.WithCancel(work)
-		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), cancel: cancel}
+		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), cancel: cancel, stage: job.stage}
 		e.flown.Go(func() {
 			defer cancel()
 			end := e.contain(ctx, &job)
@@ -333,6 +330,26 @@ func (e *Engine) fold(f *finished) {
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
 	}
+	if f.unmade {
+		e.foldUnmade(f, now)
+	} else {
+		e.foldMade(f, now)
+	}
+	for name, note := range f.refused {
+		if note == nil {
+			delete(e.refused, name)
+		} else {
+			e.refused[name] = note
+		}
+	}
+	e.keepMoved() // after what was saved of this attempt
+	e.tellChanged()
+	failpoint.Hit("end taken in")
+}
+
+// foldMade takes the end of an attempt in that was made.
+func (e *Engine) foldMade(f *finished, now time.Time) {
+	key := f.start.Task.Key
 	out := e.board.Fold(now, *f.start, f.record, f.result)
 	switch {
 	case out.Removed:
@@ -345,12 +362,8 @@ func (e *Engine) fold(f *finished) {
 	}
 	if out.Cooled {
 		e.unsaved.keepProvider(f.start.Task.Group, out.Provider)
-	}
-	for name, note := range f.refused {
-		if note == nil {
-			delete(e.refused, name)
-		} else {
-			e.refused[name] = note
+		if t := e.turnsOf[f.start.Task.Group]; t != nil {
+			t.close(e.elapsed() + out.Provider.CooldownUntil.Sub(now))
 		}
 	}
 	if key.Kind == schedule.Delivering && f.result.Fault == nil {
@@ -362,9 +375,6 @@ func (e *Engine) fold(f *finished) {
 	if !f.quiet {
 		e.opt.Observer.Observe(e.outcome(f, now))
 	}
-	e.keepMoved() // after what was saved of this attempt
-	e.tellChanged()
-	failpoint.Hit("end taken in")
 }
 
 // news returns a channel that is closed at the next fold.

@@ -30,10 +30,11 @@ type job struct {
 	seed   uint64
 	clock  func() time.Time
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
-	// turns is where a call waits for its turn, elapsed the time that it counts.
-	turns   *turns
-	elapsed func() time.Duration
-	pause   func(context.Context, time.Duration)
+	// turns is where a call waits for its turn, by the clocks that read reads.
+	turns *turns
+	stage *stage
+	read  func() reading
+	pause func(context.Context, time.Duration)
 }
 
 // finished is the end of an attempt.
@@ -51,12 +52,13 @@ type finished struct {
 	quiet   bool
 	foreign *schedule.Note
 	repair  bool
+	unmade  bool // the call was not made, see awaitTurn
 }
 
 // prepare gathers what the attempt needs from the conductor's state.
 func (e *Engine) prepare(s *schedule.Start) (j job) {
 	j = job{
-		start: *s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.reads.wall, elapsed: e.reads.elapsed,
+		start: *s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
 		within: e.within, pause: e.pause, after: e.unsaved.pending(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
@@ -68,6 +70,10 @@ func (e *Engine) prepare(s *schedule.Start) (j job) {
 	switch s.Task.Kind {
 	case schedule.Obtaining:
 		j.sinks, j.turns = e.sinksOf[s.Task.Name], e.turnsOf[s.Task.Group]
+		j.stage = &stage{}
+		if j.turns != nil {
+			j.turns.close(0)
+		}
 	case schedule.Delivering:
 		status, _ := e.board.Look(e.now(), s.Task.Key)
 		j.look = e.looking[s.Task.Name] && !status.Owed
@@ -155,7 +161,11 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 		f.refused = refused
 		return f
 	}
-	j.awaitTurn(ctx)
+	if !j.awaitTurn(ctx) {
+		f := j.unmade(ctx)
+		f.refused = refused
+		return f
+	}
 	at = j.clock() // floor and life count from the call, however long the disk took
 	failpoint.Hit("obtain intent saved")
 	call, cancel := j.within(ctx, spec.Policy.Timeout)

@@ -47,6 +47,8 @@ type thread struct {
 	id       int
 	key      schedule.Key
 	work     bool // an attempt
+	calls    bool // its backend, or did
+	called   time.Duration
 	provider string
 	begun    time.Duration
 	asleep   time.Duration // what the machine had slept until then
@@ -269,7 +271,7 @@ func (w *world) leap() time.Duration {
 		until(at)
 	}
 	for _, f := range e.running {
-		if left := f.begun + f.limit - e.steady(); left >= 0 {
+		if left := -f.overdue(e.steady()); left >= 0 {
 			sleep = min(sleep, left+1)
 		}
 	}

@@ -245,6 +245,10 @@ func (l *laws) called(s *source, req credential.Request) {
 	w, g := l.w, l.of(s.n.name)
 	t := w.cur
 	l.count(s.p)
+	l.crowds(s.p, t)
+	if b := l.budget(s.p.name); b.cool.After(w.wall()) {
+		l.breaks("%s calls %s at %s, which asked to be left alone until %s", s.n.name, s.p.name, w.wall(), b.cool)
+	}
 	floor := s.n.policy.MinInterval
 	if now := w.nature.plan.credential(s.n.name); now != nil {
 		floor = min(floor, now.policy.MinInterval)
@@ -302,6 +306,21 @@ func (l *laws) count(p *providerNature) {
 	}
 	if len(b.calls) > 1000 {
 		b.calls = slices.Clone(b.calls[500:])
+	}
+}
+
+// crowds holds the calls that are under way at a backend at once to its
+// concurrency. What hangs for long does not count.
+func (l *laws) crowds(p *providerNature, t *thread) {
+	w, running := l.w, 1
+	t.calls, t.called = true, w.now-w.asleep
+	for _, o := range w.threads {
+		if o != t && o.calls && o.provider == p.name && w.now-w.asleep-o.called <= o.limit {
+			running++
+		}
+	}
+	if running > p.concurrency {
+		l.breaks("%d calls arrive at %s at once, allowed are %d", running, p.name, p.concurrency)
 	}
 }
 

@@ -103,6 +103,7 @@ type Start struct {
 	inputs map[string]uint64 // the generations that were handed out
 	// setBack is by how much the clock had been set back until then.
 	setBack time.Duration
+	asked   bool
 }
 
 // Due takes out what must start at now, in the order in which it should, and
@@ -126,13 +127,14 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			// input expired, say).
 			b.plan(e, at, why)
 		} else {
+			asked := e.asked
 			e.running, e.asked, e.detached = true, false, false
 			e.startedAt, e.startedIn = now, b.installs
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.generations(e.task), b.setBack})
+			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked})
 		}
 		b.regate(g, now)
 	}
@@ -349,6 +351,35 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	b.regate(e.group, now)
 	b.touch(e, now)
 	return out
+}
+
+// Return takes back an attempt that was not made: it is as due as it was before,
+// and waits for its turn anew. It reports that the configuration no longer has
+// the task.
+func (b *Board) Return(now time.Time, s Start) (removed bool) {
+	now = b.see(now)
+	e := b.entries[s.Task.Key]
+	if e == nil || !e.running {
+		return false
+	}
+	e.running = false
+	if !e.detached {
+		e.group.running--
+	}
+	if e.gone {
+		delete(b.entries, s.Task.Key)
+		b.regateLive(e.group, now)
+		return true
+	}
+	if by := b.setBack - s.setBack; by > 0 && e.rec.moveLife(by) {
+		b.moved[s.Task.Key] = true
+	}
+	b.age(e, now)
+	e.asked = e.asked || s.asked
+	b.replan(e, now)
+	b.regate(e.group, now)
+	b.touch(e, now)
+	return false
 }
 
 // stillMeant returns the marks that a delivery brought, without those of
