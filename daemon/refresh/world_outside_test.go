@@ -28,7 +28,7 @@ type account struct {
 	older    map[string]time.Duration // still honoured, until then
 	seeds    int
 	seed     string          // the one that works
-	spent    map[string]bool // those that were used up
+	spent    map[string]bool // those that work no more, and whether they were used up
 	refuses  map[string]bool // inputs that are refused for good
 	lied     bool            // what it said last of a life was wrong
 }
@@ -58,13 +58,13 @@ func (a *account) issue(name string, life, now time.Duration) {
 	a.from, a.until = now, now+life
 }
 
-// rotate spends the seed and makes another one.
-func (a *account) rotate() {
+// rotate spends the seed, or a login takes its place, and makes another one.
+func (a *account) rotate(shown bool) {
 	if !a.provider.spends {
 		return
 	}
 	if a.seed != "" {
-		a.spent[a.seed] = true
+		a.spent[a.seed] = shown
 	}
 	a.seeds++
 	a.seed = "seed#" + strconv.Itoa(a.seeds)
@@ -122,7 +122,7 @@ func (s *source) Refresh(_ context.Context, req credential.Request) (credential.
 		if life >= 0 {
 			a.issue(s.n.identity, life, w.now)
 		}
-		a.rotate()
+		a.rotate(len(req.Previous.Seed) > 0 && !req.Lost)
 	}
 	if w.step() {
 		return none, errDead
@@ -193,8 +193,10 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 	}
 	if seed := req.Previous.Seed["refresh"].Reveal(); seed != "" && !req.Lost {
 		// Otherwise it logs in with the password.
-		if a.spent[seed] {
-			w.laws.shownSpent(s, seed)
+		if used, over := a.spent[seed]; over {
+			if used {
+				w.laws.shownSpent(s, seed)
+			}
 			return false, &credential.Fault{Reason: credential.ReasonBadResponse, SeedSpent: true}
 		}
 	}
