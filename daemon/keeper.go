@@ -30,7 +30,8 @@ func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, 
 	if err != nil {
 		return nil, store.State{}, errors.Join(broken, err)
 	}
-	log.Error("state set aside", zap.String("detail", broken.Error()), zap.String("file", to))
+	log.Error("state set aside", zap.String("reason", broken.Err.Error()), zap.String("file", to),
+		zap.String("detail", "a new state was begun, so every credential is renewed once; the file is kept as it was"))
 	return load(dir, opt)
 }
 

@@ -100,7 +100,11 @@ func (s *page) fill(v refresh.View, c Config, l tongue) {
 	s.At = stamp(v.At)
 	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], stamp(c.LoadedAt), c.LastError, v.StateError
 	credentials, sinks := ByUrgency(v), SinksByUrgency(v)
-	s.count(credentials, sinks, l)
+	worst := ClassGood
+	if s.ConfigError != "" || s.StateError != "" {
+		worst = ClassBad // a person has to look, however well all tokens are
+	}
+	s.count(credentials, sinks, worst, l)
 	s.MoreCredentials, s.MoreSinks = more(len(credentials), l), more(len(sinks), l)
 	for _, c := range credentials[:min(maxRows, len(credentials))] {
 		s.Credentials = append(s.Credentials, newCredentialRow(c, v.At, l))
@@ -119,10 +123,10 @@ func more(rows int, l tongue) string {
 	return l.sayf("and %d more, all less urgent than these", rows-maxRows)
 }
 
-// count fills the verdict and the line of numbers; states that nothing is in
-// are left out.
-func (s *page) count(credentials []refresh.CredentialView, sinks []refresh.SinkView, l tongue) {
-	states, worst := map[refresh.State]int{}, ClassGood
+// count fills the verdict, which is no better than worst, and the line of
+// numbers; states that nothing is in are left out.
+func (s *page) count(credentials []refresh.CredentialView, sinks []refresh.SinkView, worst string, l tongue) {
+	states := map[refresh.State]int{}
 	for _, c := range credentials {
 		states[c.State]++
 		worst = worse(worst, Class(c.State))
@@ -148,7 +152,7 @@ func (s *page) count(credentials []refresh.CredentialView, sinks []refresh.SinkV
 		ClassWarn: "Something fails; it is tried again by itself.",
 		ClassBad:  "Something needs a person.",
 	}[worst]
-	if len(credentials)+len(sinks) == 0 {
+	if len(credentials)+len(sinks) == 0 && worst == ClassGood {
 		words = "Nothing is configured yet."
 	}
 	s.Verdict = verdict{l.say(words), worst}

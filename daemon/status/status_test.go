@@ -262,3 +262,23 @@ func TestPageOfNothingAndOfAFleet(t *testing.T) {
 		t.Error("the page shows more than it says")
 	}
 }
+
+func TestVerdictCountsTheConfigurationToo(t *testing.T) {
+	refused := config
+	refused.LastError = "config.toml:3: daemon.listen: no address"
+	unsaved := healthy()
+	unsaved.StateError = "no space left on device"
+	for name, tt := range map[string]struct {
+		backend *fakeBackend
+		want    string
+	}{
+		"good":    {&fakeBackend{view: healthy(), config: config}, "Everything is valid and delivered."},
+		"refused": {&fakeBackend{view: healthy(), config: refused}, "Something needs a person."},
+		"unsaved": {&fakeBackend{view: unsaved, config: config}, "Something needs a person."},
+		"empty":   {&fakeBackend{config: config}, "Nothing is configured yet."},
+	} {
+		if text := get(handler(tt.backend), "GET", "/").Body.String(); !strings.Contains(text, ">"+tt.want+"<") {
+			t.Errorf("%s: the page does not say %q", name, tt.want)
+		}
+	}
+}

@@ -13,7 +13,10 @@ import (
 // content is no state, or not all of one.
 type DamagedError struct{ Err error }
 
-func (e *DamagedError) Error() string { return e.Err.Error() }
+// Error says what is wrong, and what a person may do where nobody else does.
+func (e *DamagedError) Error() string { return e.Err.Error() + startAfresh }
+
+const startAfresh = " (restore a copy of it, or move the file away to start afresh: every credential is then renewed)"
 
 // Unwrap returns the cause.
 func (e *DamagedError) Unwrap() error { return e.Err }
@@ -22,7 +25,7 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // says nothing about the content.
 func damaged(err, cause error) error {
 	if _, passing := errors.AsType[syscall.Errno](cause); passing {
-		return err
+		return fmt.Errorf("%w%s", err, startAfresh)
 	}
 	return &DamagedError{err}
 }

@@ -193,5 +193,5 @@ func (s *Store) corruptRecord(e entry, value []byte, err error) error {
 
 // corrupt is the error of a state that cannot be used, with what to do.
 func (s *Store) corrupt(err error) error {
-	return damaged(fmt.Errorf("open state %s: %w (restore a copy of it, or move the file away to start afresh: every credential is then renewed)", s.path(), err), err)
+	return damaged(fmt.Errorf("open state %s: %w", s.path(), err), err)
 }

@@ -203,7 +203,7 @@ func (h *Hook) ended(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &credential.Fault{Reason: credential.ReasonCancelled, Message: fmt.Sprintf("hook %s: stopped with the daemon", h.command[0]), Err: ctx.Err()}
 	}
-	return Faultf(err, "hook %s: still running after %v, so it was stopped (raise on_change.timeout, or mend the command)", h.command[0], h.timeout)
+	return &credential.Fault{Reason: credential.ReasonTimeout, Message: fmt.Sprintf("hook %s: still running after %v, so it was stopped (raise on_change.timeout, or mend the command)", h.command[0], h.timeout), Err: err}
 }
 
 // endGroup asks a process group to end, and after the grace ends it.

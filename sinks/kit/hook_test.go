@@ -225,7 +225,7 @@ func TestHookTimeout(t *testing.T) {
 			if name == "ends well when told" && read(t, out+".told") != "told\n" {
 				t.Error("it was not asked to end")
 			}
-			wantFault(t, err, credential.ReasonInternal, "still running after 500ms", "on_change.timeout")
+			wantFault(t, err, credential.ReasonTimeout, "still running after 500ms", "on_change.timeout")
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
