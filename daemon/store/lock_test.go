@@ -48,6 +48,24 @@ func TestLockOfADeadProcessIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestLockOfADyingProcessIsWaitedFor: it was killed, and is there until its disk
+// has answered.
+func TestLockOfADyingProcessIsWaitedFor(t *testing.T) {
+	dir, lock, _ := lockOfTheDead(t)
+	if _, err := lock.WriteAt([]byte(fmt.Sprintln(os.Getpid())), 0); err != nil {
+		t.Fatal(err)
+	}
+	free := time.AfterFunc(50*time.Millisecond, func() { _ = lock.Close() })
+	defer free.Stop()
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatalf("while a process that was killed still held the lock: %v", err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLockOfADeadProcessIsNotWaitedForForEver(t *testing.T) {
 	dir, _, pid := lockOfTheDead(t)
 	begun := time.Now()

@@ -50,24 +50,22 @@ func takeLock(dir string) (*os.File, error) {
 	return lock, nil
 }
 
-// Patience with a lock whose holder is dead, and how often it is tried.
+// Patience with a lock that is held, and how often it is tried.
 const (
 	lockPatience = time.Second
 	lockEvery    = 10 * time.Millisecond
 )
 
-// flock locks the file. A daemon that was killed in the instant in which it
-// started a hook leaves a child that shares its lock until it becomes the hook:
-// for the lock of a dead process we wait a moment.
+// flock locks the file, and waits a moment for it. A daemon that was killed holds
+// its lock until its last write to the disk has ended, and one that was killed in
+// the instant in which it started a hook leaves a child that shares the lock
+// until it becomes the hook.
 func flock(lock *os.File) error {
 	over, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
 	for {
 		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if !errors.Is(err, unix.EWOULDBLOCK) || over.Err() != nil {
-			return err
-		}
-		if pid, known := holder(lock); !known || unix.Kill(pid, 0) != unix.ESRCH {
 			return err
 		}
 		pause, cancel := context.WithTimeout(over, lockEvery)
