@@ -30,7 +30,7 @@ type credentialRow struct {
 	Life                                           *life
 	Expires, Next                                  when
 	Notes                                          []pageNote
-	Limits                                         []string
+	Limits                                         []limitNote
 }
 
 type sinkRow struct {
@@ -109,15 +109,31 @@ var limitNames = map[string]string{
 	"refresh_token": "refresh token", "term": "term", "certificate": "certificate", "authorization": "authorization",
 }
 
-// Limits says, for people, what ends and needs a person.
-func Limits(limits []credential.Limit, now time.Time) []string { return english.limits(limits, now) }
+// soon is how long before the end of a limit a person should think of it.
+const soon = 60 * 24 * time.Hour
 
-// limits is Limits in the language.
-func (l tongue) limits(limits []credential.Limit, now time.Time) (said []string) {
+type limitNote struct{ Words, Class string }
+
+// Limits says, for people, what ends and needs a person.
+func Limits(limits []credential.Limit, now time.Time) (said []string) {
+	for _, n := range english.limits(limits, now) {
+		said = append(said, n.Words)
+	}
+	return said
+}
+
+// limits is Limits in the language, each with its class.
+func (l tongue) limits(limits []credential.Limit, now time.Time) (said []limitNote) {
 	for _, limit := range limits {
-		if limit.Person {
-			said = append(said, l.sayf("its %s ends %s, and only a person can renew it", l.say(limitNames[limit.Kind]), l.relative(limit.EndsAt, now)))
+		if !limit.Person {
+			continue
 		}
+		class := "soft"
+		if limit.EndsAt.Sub(now) < soon {
+			class = ClassWarn
+		}
+		words := l.sayf("its %s ends %s, and only a person can renew it", l.say(limitNames[limit.Kind]), l.relative(limit.EndsAt, now))
+		said = append(said, limitNote{words, class})
 	}
 	return said
 }

@@ -282,3 +282,13 @@ func TestVerdictCountsTheConfigurationToo(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitsAreUrgentWhenTheyAreNear(t *testing.T) {
+	for days, class := range map[int]string{-1: ClassWarn, 10: ClassWarn, 59: ClassWarn, 60: "soft", 8000: "soft"} {
+		end := at.Add(time.Duration(days) * 24 * time.Hour)
+		got := english.limits([]credential.Limit{{Kind: "certificate", EndsAt: end, Person: true}, {Kind: "term", EndsAt: end}}, at)
+		if len(got) != 1 || got[0].Class != class {
+			t.Errorf("%d days: %+v", days, got)
+		}
+	}
+}
