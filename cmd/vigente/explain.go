@@ -42,22 +42,13 @@ the configuration fixed it; then its last ten attempts, the newest first.`,
 	return command
 }
 
-// explanation is what explain tells programs. No secret is in it.
+// explanation is what explain tells programs: what status tells, and why. No
+// secret is in it.
 type explanation struct {
-	Format        int       `json:"format"`
-	Name          string    `json:"name"`
-	Provider      string    `json:"provider"`
-	Type          string    `json:"type"`
-	State         string    `json:"state"`
-	Generation    uint64    `json:"generation"`
-	IssuedAt      string    `json:"issued_at"`
-	ExpiresAt     string    `json:"expires_at"`
-	NextAttemptAt string    `json:"next_attempt_at"`
-	NextReason    string    `json:"next_reason"`
+	Format int `json:"format"`
+	status.CredentialReport
 	NextRule      string    `json:"next_rule"`
-	LastUsefulAt  string    `json:"last_useful_attempt_at"`
 	CooldownUntil string    `json:"cooldown_until"`
-	Failures      int       `json:"failures"`
 	Attempts      []attempt `json:"attempts"` // the newest first
 }
 
@@ -71,28 +62,16 @@ type attempt struct {
 
 func explanationOf(v refresh.View) explanation {
 	c := v.Credentials[0]
-	e := explanation{
-		Format: 1, Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Generation: c.Generation,
-		IssuedAt: stamp(c.IssuedAt), ExpiresAt: stamp(c.ExpiresAt), NextAttemptAt: stamp(c.NextAttemptAt), NextReason: c.NextReason,
-		NextRule: c.NextRule, LastUsefulAt: stamp(c.LastUsefulAttemptAt), Failures: c.Failures, Attempts: []attempt{},
-	}
+	e := explanation{Format: 1, CredentialReport: status.NewCredentialReport(c), NextRule: c.NextRule, Attempts: []attempt{}}
 	for _, p := range v.Providers {
 		if p.Name == c.Provider {
-			e.CooldownUntil = stamp(p.CooldownUntil)
+			e.CooldownUntil = status.Stamp(p.CooldownUntil)
 		}
 	}
 	for _, at := range slices.Backward(c.History) {
-		e.Attempts = append(e.Attempts, attempt{stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
+		e.Attempts = append(e.Attempts, attempt{status.Stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
 	}
 	return e
-}
-
-// stamp writes an instant for programs; empty when there is none.
-func stamp(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.UTC().Format(time.RFC3339)
 }
 
 func writeExplanation(w *printer, v refresh.View, p paint) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/status"
 )
 
 // rehearsalReport is the document of simulate --json. Instants are RFC 3339 in
@@ -40,15 +41,14 @@ type rehearsedProvider struct {
 }
 
 func newRehearsalReport(r daemon.Rehearsal, s daemon.Scenario) rehearsalReport {
-	stamp := func(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 	out := rehearsalReport{
-		From: stamp(s.From), To: stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
+		From: status.Stamp(s.From), To: status.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
 		Credentials: []rehearsedCredential{}, Providers: []rehearsedProvider{},
 	}
 	for _, c := range r.Credentials {
 		one := rehearsedCredential{c.Name, c.Provider, c.Renewals, c.Failed, []lapse{}}
 		for _, l := range c.Lapses {
-			one.Lapses = append(one.Lapses, lapse{stamp(l.From), stamp(l.To), l.To.Sub(l.From).Seconds()})
+			one.Lapses = append(one.Lapses, lapse{status.Stamp(l.From), status.Stamp(l.To), l.To.Sub(l.From).Seconds()})
 		}
 		out.Credentials = append(out.Credentials, one)
 	}

@@ -79,18 +79,13 @@ type Config struct {
 func NewReport(v refresh.View, c Config) Report {
 	r := Report{
 		Format:      ReportFormat,
-		Config:      ConfigReport{Hash: c.Hash, LoadedAt: stamp(c.LoadedAt), LastError: c.LastError},
+		Config:      ConfigReport{Hash: c.Hash, LoadedAt: Stamp(c.LoadedAt), LastError: c.LastError},
 		State:       StateReport{Saved: v.StateError == "", LastError: v.StateError},
 		Credentials: make([]CredentialReport, 0, len(v.Credentials)),
 		Sinks:       make([]SinkReport, 0, len(v.Sinks)),
 	}
 	for _, c := range v.Credentials {
-		r.Credentials = append(r.Credentials, CredentialReport{
-			Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Generation: c.Generation,
-			IssuedAt: stamp(c.IssuedAt), ExpiresAt: stamp(c.ExpiresAt),
-			NextAttemptAt: stamp(c.NextAttemptAt), NextReason: c.NextReason,
-			LastUsefulAt: stamp(c.LastUsefulAttemptAt), Failures: c.Failures, LastError: errorReport(c.LastError),
-		})
+		r.Credentials = append(r.Credentials, NewCredentialReport(c))
 	}
 	for _, s := range v.Sinks {
 		delivered := s.Delivered
@@ -99,10 +94,20 @@ func NewReport(v refresh.View, c Config) Report {
 		}
 		r.Sinks = append(r.Sinks, SinkReport{
 			Name: s.Name, Type: s.Type, Path: s.Path, State: string(s.State), Delivered: delivered,
-			LastDeliveredAt: stamp(s.LastDeliveredAt), LastError: errorReport(SinkError(s)),
+			LastDeliveredAt: Stamp(s.LastDeliveredAt), LastError: errorReport(SinkError(s)),
 		})
 	}
 	return r
+}
+
+// NewCredentialReport makes the document's part on one credential.
+func NewCredentialReport(c refresh.CredentialView) CredentialReport {
+	return CredentialReport{
+		Name: c.Name, Provider: c.Provider, Type: c.Type, State: string(c.State), Generation: c.Generation,
+		IssuedAt: Stamp(c.IssuedAt), ExpiresAt: Stamp(c.ExpiresAt),
+		NextAttemptAt: Stamp(c.NextAttemptAt), NextReason: c.NextReason,
+		LastUsefulAt: Stamp(c.LastUsefulAttemptAt), Failures: c.Failures, LastError: errorReport(c.LastError),
+	}
 }
 
 // SinkError is the failure to show for a sink: that of its delivery, else that
@@ -120,10 +125,11 @@ func errorReport(n *schedule.Note) ErrorReport {
 	if n == nil {
 		return ErrorReport{}
 	}
-	return ErrorReport{Reason: string(n.Reason), Message: n.Message, At: stamp(n.At)}
+	return ErrorReport{Reason: string(n.Reason), Message: n.Message, At: Stamp(n.At)}
 }
 
-func stamp(at time.Time) string {
+// Stamp writes an instant for programs: RFC 3339 in UTC, empty for none.
+func Stamp(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}

@@ -97,8 +97,8 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *page) fill(v refresh.View, c Config, l tongue) {
-	s.At = stamp(v.At)
-	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], stamp(c.LoadedAt), c.LastError, v.StateError
+	s.At = Stamp(v.At)
+	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], Stamp(c.LoadedAt), c.LastError, v.StateError
 	credentials, sinks := ByUrgency(v), SinksByUrgency(v)
 	worst := ClassGood
 	if s.ConfigError != "" || s.StateError != "" {

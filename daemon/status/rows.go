@@ -96,13 +96,13 @@ func lifeOf(c refresh.CredentialView, now time.Time, l tongue) *life {
 	used := percent(now)
 	return &life{
 		Used: used, Next: min(98, percent(c.NextAttemptAt)), HasNext: !c.NextAttemptAt.IsZero(), Late: late, LateWidth: 100 - late,
-		Issued: when{stamp(c.IssuedAt), l.sayf("issued %s", l.relative(c.IssuedAt, now))},
+		Issued: when{Stamp(c.IssuedAt), l.sayf("issued %s", l.relative(c.IssuedAt, now))},
 		Words:  l.sayf("%d %% of its life is over", used),
 	}
 }
 
 // seen is an instant as seen from now.
-func (l tongue) seen(at, now time.Time) when { return when{stamp(at), l.relative(at, now)} }
+func (l tongue) seen(at, now time.Time) when { return when{Stamp(at), l.relative(at, now)} }
 
 // limitNames are the kinds of limit in words.
 var limitNames = map[string]string{
