@@ -41,6 +41,6 @@ func TestPromisesNameTheirProof(t *testing.T) {
 		}
 	}
 	if rows == 0 {
-		t.Skip("no promise is written down yet")
+		t.Error("no promise is written down")
 	}
 }
