@@ -71,7 +71,7 @@ func success(a *kit.Answer, o object, twice bool, op operation) (object, *creden
 		return nil, unusable("names a key twice")
 	case token == "":
 		return nil, unusable("holds no Token (is url right?)")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case !kit.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
 		return nil, unusable("holds a Token with a blank, a control character or one beyond ASCII, which no header can carry")
 	}

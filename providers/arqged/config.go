@@ -97,7 +97,7 @@ func readUsername(s *section.Section) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual slip,
 // and one refused login already counts against the account.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !kit.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v
@@ -105,7 +105,7 @@ func oneLine(s *section.Section, key string, v credential.Secret) credential.Sec
 
 func readAplicacao(s *section.Section) string {
 	return section.Value(s, "aplicacao", "", "a string in quotes", func(text string) (string, error) {
-		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if !kit.PlainText(text) {
 			return "", errors.New("holds a control character (expected a name)")
 		}
 		return text, nil
@@ -117,7 +117,7 @@ func readKeys(s *section.Section) []credential.Secret {
 	const key = "subscription_keys"
 	keys := s.Secrets(key)
 	for _, k := range keys {
-		if strings.ContainsFunc(k.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !kit.HeaderText(k.Reveal()) {
 			s.Faultf(key, "holds a blank, a line break or a character beyond ASCII (expected the bare keys, each on one line)")
 			break
 		}

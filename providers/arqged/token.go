@@ -2,7 +2,6 @@ package arqged
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/vigented/vigente/daemon/credential"
@@ -53,7 +52,7 @@ func (s *source) read(o object, a *kit.Answer, req credential.Request) (grant, *
 // plain returns a text that a sink can take as it is.
 func plain(o object, name string) string {
 	text := o.text(name)
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !kit.PlainText(text) {
 		return ""
 	}
 	return text

@@ -47,7 +47,7 @@ func readApoiar(a *kit.Answer, q asked) (credential.Credential, *credential.Faul
 		}
 		return credential.Credential{}, badResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
 	}
-	if !headerText(token) || len(token) > 256 {
+	if !kit.HeaderText(token) || len(token) > 256 {
 		return credential.Credential{}, badResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	end, ok := parseLocal(expiry)

@@ -68,7 +68,7 @@ func readConsumerKey(s *section.Section) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual slip,
 // and the server would only say that the secret is wrong.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !kit.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v

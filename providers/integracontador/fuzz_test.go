@@ -73,7 +73,7 @@ func FuzzLogin(f *testing.F) {
 			return
 		}
 		access, jwt := got.Values[fieldAccessToken].Reveal(), got.Values[fieldJWT].Reveal()
-		if access == "" || jwt == "" || !headerText(access+jwt) || got.Values[fieldAuthorization].Reveal() != "Bearer "+access {
+		if access == "" || jwt == "" || !kit.HeaderText(access+jwt) || got.Values[fieldAuthorization].Reveal() != "Bearer "+access {
 			t.Errorf("a pair that is none: %q %q", access, jwt)
 		}
 		if !got.ExpiresAt.IsZero() && !got.ExpiresAt.After(noon) {
@@ -107,7 +107,7 @@ func FuzzApoiar(f *testing.F) {
 		if status != 200 && status != 304 {
 			t.Fatalf("status %d is taken for a success", status)
 		}
-		if token := got.Values[fieldToken].Reveal(); token == "" || !headerText(token) {
+		if token := got.Values[fieldToken].Reveal(); token == "" || !kit.HeaderText(token) {
 			t.Errorf("token %q", token)
 		}
 		if !got.ExpiresAt.After(noon) || got.ExpiresAt.Year() > 9000 || got.Seed[seedFile].IsZero() {

@@ -90,7 +90,7 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 		return none, badResponse("the login's answer holds no access_token (is auth_url right?)")
 	case body.JWT == "":
 		return none, badResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
-	case !headerText(body.AccessToken) || !headerText(body.JWT):
+	case !kit.HeaderText(body.AccessToken) || !kit.HeaderText(body.JWT):
 		// Such a token would break, or write, the header it is put into.
 		return none, badResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
 	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
@@ -104,7 +104,7 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 		},
 		IssuedAt: at,
 	}
-	life, counted, stated := pairLife(body.ExpiresIn, body.AccessToken, a, at)
+	life, counted, stated := kit.TokenLife(body.ExpiresIn, body.AccessToken, a, at)
 	if !stated {
 		return got, nil
 	}
@@ -113,29 +113,6 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 	}
 	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
 	return got, nil
-}
-
-// pairLife returns what is left of the pair's life: expires_in, which counts
-// down while the server hands out a token that lives, else the exp claim of an
-// access token that is a JWT, against the server's own clock. Counted says that
-// it does not rest on a date that was compared with no clock but ours.
-func pairLife(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (life time.Duration, counted, stated bool) {
-	if life, ok := kit.ParseLife(expiresIn); ok {
-		return life, true, true
-	}
-	end, ok := kit.JWTExpiry(token)
-	if !ok {
-		return 0, false, false
-	}
-	if date, ok := a.Date(); ok {
-		return end.Sub(date), true, true
-	}
-	return end.Sub(at), false, true
-}
-
-// headerText reports whether a header can carry text as it is.
-func headerText(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // documentedLife is the longest that the vendor states; the real one is in

@@ -109,7 +109,7 @@ func readSecret(s *section.Section, key string) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual
 // slip, and the server would only say that the secret is wrong.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if !kit.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v
@@ -118,7 +118,7 @@ func oneLine(s *section.Section, key string, v credential.Secret) credential.Sec
 // readReferer reads the referer, which goes into a header as it is.
 func readReferer(s *section.Section) string {
 	return section.Value(s, "referer", "", "a URL in quotes", func(text string) (string, error) {
-		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if !kit.HeaderText(text) {
 			return "", errors.New("holds a blank or a character beyond ASCII (expected a URL as the authorization lists it)")
 		}
 		return text, nil

@@ -1,7 +1,6 @@
 package senhasegura
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -21,14 +20,14 @@ func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.
 	switch {
 	case !ok || token == "":
 		return none, badResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case !kit.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
 		return none, badResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	if kind, ok := o.text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
 		return none, badResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
 	}
-	life, counted, stated := lifeOf(o["expires_in"], token, a, at)
+	life, counted, stated := kit.TokenLife(o["expires_in"], token, a, at)
 	got := credential.Credential{
 		Values: map[string]credential.Secret{
 			fieldAccessToken:   credential.NewSecret(token),
@@ -45,24 +44,6 @@ func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.
 	}
 	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
 	return got, nil
-}
-
-// lifeOf returns what is left of the token's life: expires_in of this very
-// answer, since the documents name an hour and a day; else the exp claim of a
-// JWT against the server's own clock; else nothing. Counted says that it does
-// not rest on a date that was compared with no clock but ours.
-func lifeOf(expiresIn json.RawMessage, token string, a *kit.Answer, at time.Time) (life time.Duration, counted, stated bool) {
-	if life, ok := kit.ParseLife(expiresIn); ok {
-		return life, true, true
-	}
-	end, ok := kit.JWTExpiry(token)
-	if !ok {
-		return 0, false, false
-	}
-	if date, ok := a.Date(); ok {
-		return end.Sub(date), true, true
-	}
-	return end.Sub(at), false, true
 }
 
 func badResponse(message string) *credential.Fault {
