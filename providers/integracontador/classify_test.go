@@ -1,11 +1,11 @@
 package integracontador
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 type timeOf = time.Time
@@ -74,17 +74,5 @@ func TestDates(t *testing.T) {
 // TestReadmeNamesEveryReason compares the table of errors with the recorded
 // answers. Its blocks are loaded together with those of all papers.
 func TestReadmeNamesEveryReason(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, folder := range []string{"login", "apoiar"} {
-		for name := range recorded(t, folder) {
-			reason, _, _ := strings.Cut(filepath.Base(name), "--")
-			reason = strings.TrimSuffix(reason, "+lost")
-			if reason != "ok" && !strings.Contains(string(text), "`"+reason+"`") {
-				t.Errorf("the table of errors does not name %s", reason)
-			}
-		}
-	}
+	providertest.ReadmeNamesEveryReason(t, "testdata/*/*.http")
 }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/vigented/vigente/daemon/section"
@@ -88,19 +87,5 @@ func askDaemonKeys(s *section.Section) {
 // TestReadmeNamesEveryReason compares the table of errors with what the
 // recorded answers show.
 func TestReadmeNamesEveryReason(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/*answers/*.http")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no recorded answers")
-	}
-	for _, file := range files {
-		reason, _, _ := strings.Cut(filepath.Base(file), "--")
-		reason = strings.TrimSuffix(reason, "+lost")
-		if reason != "ok" && !strings.Contains(string(text), "| `"+reason+"` |") {
-			t.Errorf("the table of errors does not name %s", reason)
-		}
-	}
+	providertest.ReadmeNamesEveryReason(t, "testdata/*answers/*.http")
 }

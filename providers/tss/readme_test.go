@@ -11,6 +11,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/section"
 	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tss/emulator"
 )
 
@@ -80,20 +81,10 @@ func TestReadmeBlocksLoad(t *testing.T) {
 // TestReadmeNamesEveryReason compares the table of errors with what the
 // recorded answers show.
 func TestReadmeNamesEveryReason(t *testing.T) {
+	providertest.ReadmeNamesEveryReason(t, "testdata/*/*.http")
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/*/*.http")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no recorded answers")
-	}
-	for _, file := range files {
-		reason, _, _ := strings.Cut(filepath.Base(file), "--")
-		reason = strings.TrimSuffix(reason, "+lost")
-		if reason != "ok" && !strings.Contains(string(text), "| `"+reason+"` |") {
-			t.Errorf("the table of errors does not name %s", reason)
-		}
 	}
 	named := slices.ContainsFunc(emulator.New(emulator.Options{}).Faults(), func(f kit.FaultSwitch) bool { return f.Name == "close-after" })
 	if !named || !strings.Contains(string(text), "`close-after`") {
