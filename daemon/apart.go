@@ -3,7 +3,7 @@ package daemon
 import (
 	"slices"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // apart splits the plan into parts that do not disturb each other. Credentials
@@ -11,9 +11,9 @@ import (
 // under the rate of their provider. Its concurrency makes nobody wait, since a
 // call takes no time on the virtual clock, and nothing that an actor answers
 // brings a cool-down.
-func apart(plan *refresh.Plan) (parts []*refresh.Plan) {
+func apart(plan *engine.Plan) (parts []*engine.Plan) {
 	tied := knots{}
-	specs := map[string]refresh.ProviderSpec{}
+	specs := map[string]engine.ProviderSpec{}
 	for _, p := range plan.Providers {
 		specs[p.Name] = p
 	}
@@ -25,17 +25,17 @@ func apart(plan *refresh.Plan) (parts []*refresh.Plan) {
 			tied.tie("credential "+c.Name, "provider "+c.Provider)
 		}
 	}
-	byKnot := map[string]*refresh.Plan{}
+	byKnot := map[string]*engine.Plan{}
 	for _, c := range plan.Credentials {
 		knot := tied.of("credential " + c.Name)
 		part := byKnot[knot]
 		if part == nil {
-			part = &refresh.Plan{}
+			part = &engine.Plan{}
 			byKnot[knot] = part
 			parts = append(parts, part)
 		}
 		part.Credentials = append(part.Credentials, c)
-		if spec := specs[c.Provider]; !slices.ContainsFunc(part.Providers, func(p refresh.ProviderSpec) bool { return p.Name == spec.Name }) {
+		if spec := specs[c.Provider]; !slices.ContainsFunc(part.Providers, func(p engine.ProviderSpec) bool { return p.Name == spec.Name }) {
 			part.Providers = append(part.Providers, spec)
 		}
 	}

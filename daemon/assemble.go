@@ -8,23 +8,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
-	providerkit "github.com/vigented/vigente/providers/kit"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
 )
 
 // AssembleOptions is what a configuration is opened with.
 type AssembleOptions struct {
 	// Providers and Sinks are the catalogues.
-	Providers []providerkit.Kind
-	Sinks     []sinkkit.Kind
+	Providers []providers.Kind
+	Sinks     []sinks.Kind
 	// ProviderEnv makes what one provider is lent; the location is the one of
 	// its dates without a zone.
-	ProviderEnv func(provider string, location *time.Location) providerkit.Env
+	ProviderEnv func(provider string, location *time.Location) providers.Env
 	// DigestKey keys the digests of inputs and targets. It must stay the same
 	// over restarts, or everything looks changed.
 	DigestKey []byte
@@ -36,7 +36,7 @@ type AssembleOptions struct {
 //
 // It returns the plan, or nil and every fault there is, those of Load included,
 // so that a configuration that did not load well is worth assembling too.
-func Assemble(cfg *config.Config, opt AssembleOptions) (*refresh.Plan, []section.Fault) {
+func Assemble(cfg *config.Config, opt AssembleOptions) (*engine.Plan, []section.Fault) {
 	a := &assembly{
 		cfg: cfg, opt: opt,
 		providers:   map[string]*openedProvider{},
@@ -88,7 +88,7 @@ func (o *opened) good() bool { return o.complete && !o.section.Failed() }
 type openedProvider struct {
 	opened
 	config.Provider
-	backend providerkit.Backend // may be there, half made, after a fault
+	backend providers.Backend // may be there, half made, after a fault
 	rates   []schedule.Rate
 }
 
@@ -96,13 +96,13 @@ type openedCredential struct {
 	opened
 	config.Credential
 	provider *openedProvider // nil when there is none of that name
-	binding  providerkit.Binding
+	binding  providers.Binding
 }
 
 type openedSink struct {
 	opened
 	config.Sink
-	binding sinkkit.Binding
+	binding sinks.Binding
 }
 
 func (a *assembly) openProvider(p config.Provider) {
@@ -111,9 +111,9 @@ func (a *assembly) openProvider(p config.Provider) {
 	if p.Type == "" {
 		return // reported by Load
 	}
-	i := slices.IndexFunc(a.opt.Providers, func(k providerkit.Kind) bool { return k.Name == p.Type })
+	i := slices.IndexFunc(a.opt.Providers, func(k providers.Kind) bool { return k.Name == p.Type })
 	if i < 0 {
-		p.Section.Faultf("type", "%q is not known (expected %s)", p.Type, names(a.opt.Providers, func(k providerkit.Kind) string { return k.Name }))
+		p.Section.Faultf("type", "%q is not known (expected %s)", p.Type, names(a.opt.Providers, func(k providers.Kind) string { return k.Name }))
 		return
 	}
 	kind := a.opt.Providers[i]
@@ -127,7 +127,7 @@ func (a *assembly) openProvider(p config.Provider) {
 
 // ratesOf returns the budget of a provider: the one that is configured, "" for
 // none included, else the one that its kind knows its backend to have.
-func ratesOf(p config.Provider, kind providerkit.Kind) []schedule.Rate {
+func ratesOf(p config.Provider, kind providers.Kind) []schedule.Rate {
 	if p.Section.Daemon().Has("rate") {
 		return p.Rates
 	}
@@ -167,9 +167,9 @@ func (a *assembly) openSink(s config.Sink) {
 	if s.Type == "" {
 		return // reported by Load
 	}
-	i := slices.IndexFunc(a.opt.Sinks, func(k sinkkit.Kind) bool { return k.Name == s.Type })
+	i := slices.IndexFunc(a.opt.Sinks, func(k sinks.Kind) bool { return k.Name == s.Type })
 	if i < 0 {
-		s.Section.Faultf("type", "%q is not known (expected %s)", s.Type, names(a.opt.Sinks, func(k sinkkit.Kind) string { return k.Name }))
+		s.Section.Faultf("type", "%q is not known (expected %s)", s.Type, names(a.opt.Sinks, func(k sinks.Kind) string { return k.Name }))
 		return
 	}
 	stack := contain(func() { o.binding = a.opt.Sinks[i].Open(s.Section) })
@@ -200,20 +200,20 @@ func (a *assembly) finish() {
 }
 
 // plan puts together what was opened; there are no faults.
-func (a *assembly) plan() *refresh.Plan {
-	plan := &refresh.Plan{}
+func (a *assembly) plan() *engine.Plan {
+	plan := &engine.Plan{}
 	inputs := make(map[string]string, len(a.providers))
-	places := make(map[string][]refresh.Place, len(a.providers))
+	places := make(map[string][]engine.Place, len(a.providers))
 	for _, p := range a.cfg.Providers {
 		inputs[p.Name] = p.Section.Digest(a.opt.DigestKey)
 		places[p.Name] = placesOf(p.Section)
-		plan.Providers = append(plan.Providers, refresh.ProviderSpec{
+		plan.Providers = append(plan.Providers, engine.ProviderSpec{
 			Name: p.Name, Type: p.Type, Rates: a.providers[p.Name].rates, Concurrency: p.Concurrency,
 		})
 	}
 	for _, c := range a.cfg.Credentials {
 		o := a.credentials[c.Name]
-		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
 			Name: c.Name, Provider: c.Provider, Type: o.provider.Type, Policy: c.Policy,
 			Identity: strings.TrimSpace(o.provider.Type + " " + o.binding.Identity),
 			Inputs:   inputs[c.Provider] + "." + c.Section.Digest(a.opt.DigestKey),
@@ -222,7 +222,7 @@ func (a *assembly) plan() *refresh.Plan {
 		})
 	}
 	for _, o := range a.sinks {
-		plan.Sinks = append(plan.Sinks, refresh.SinkSpec{
+		plan.Sinks = append(plan.Sinks, engine.SinkSpec{
 			Name: o.Name, Type: o.Type, Path: o.binding.Path, Needs: shown(o.binding.Refs),
 			Target: o.Section.Digest(a.opt.DigestKey), Sink: o.binding.Sink, Hook: o.binding.Hook,
 			Guard: newGuard(o.binding),
@@ -232,16 +232,16 @@ func (a *assembly) plan() *refresh.Plan {
 }
 
 // placesOf returns where the secrets and files of a table stand.
-func placesOf(s *section.Section) []refresh.Place {
-	var places []refresh.Place
+func placesOf(s *section.Section) []engine.Place {
+	var places []engine.Place
 	for _, p := range s.Places() {
-		places = append(places, refresh.Place(p))
+		places = append(places, engine.Place(p))
 	}
 	return places
 }
 
 // shown names the credentials that references show, sorted, each once.
-func shown(refs []sinkkit.RefAt) []string {
+func shown(refs []sinks.RefAt) []string {
 	var needs []string
 	for _, r := range refs {
 		needs = append(needs, r.Credential)
@@ -311,6 +311,6 @@ func reportBroken(s *section.Section, role, kind, place string) {
 }
 
 // fieldsOf lists the fields that a credential has.
-func fieldsOf(b providerkit.Binding) []string {
+func fieldsOf(b providers.Binding) []string {
 	return slices.Concat(b.Fields, credential.CommonFields[:])
 }

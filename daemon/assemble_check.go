@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/daemon/config"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/sinks"
 )
 
 // checkIdentities reports credentials that are one and the same at their
@@ -146,15 +146,15 @@ type target struct {
 }
 
 // claims returns the parts that a sink manages; one that names none has all.
-func claims(b sinkkit.Binding) []sinkkit.Claim {
+func claims(b sinks.Binding) []sinks.Claim {
 	if len(b.Claims) == 0 {
-		return []sinkkit.Claim{{}}
+		return []sinks.Claim{{}}
 	}
 	return b.Claims
 }
 
 // claim takes a part of the file for a sink or reports who has it.
-func (t *target) claim(o *openedSink, c sinkkit.Claim) {
+func (t *target) claim(o *openedSink, c sinks.Claim) {
 	key := c.Key
 	if key == "" {
 		key = "path"

@@ -10,20 +10,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
 	"github.com/vigented/vigente/daemon/store"
-	providerkit "github.com/vigented/vigente/providers/kit"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
 )
 
 // fakeProvider is a kind with a key of every sort that matters here; its key
 // misbehave makes it break its contract.
-func fakeProvider() providerkit.Kind {
-	return providerkit.Kind{Name: "fake", Open: func(s *section.Section, env providerkit.Env) providerkit.Backend {
+func fakeProvider() providers.Kind {
+	return providers.Kind{Name: "fake", Open: func(s *section.Section, env providers.Env) providers.Backend {
 		b := &fakeBackend{url: s.Required("url"), zone: env.Location}
 		s.Secret("password")
 		if tls := s.Table("tls"); tls != nil {
@@ -50,7 +50,7 @@ type fakeBackend struct {
 	zone *time.Location
 }
 
-func (b *fakeBackend) Bind(s *section.Section) providerkit.Binding {
+func (b *fakeBackend) Bind(s *section.Section) providers.Binding {
 	id, needs := s.Text("id", ""), []string{}
 	s.Int("number", 0)
 	if need := s.Text("session", ""); need != "" {
@@ -61,12 +61,12 @@ func (b *fakeBackend) Bind(s *section.Section) providerkit.Binding {
 	case "panic":
 		_ = []string{}[len(id)]
 	case "nil":
-		return providerkit.Binding{}
+		return providers.Binding{}
 	}
 	if id != "" {
 		id = b.url[:1] + " " + id // trips over a backend that is half made
 	}
-	return providerkit.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs, NeedsFields: s.Texts("needs_fields")}
+	return providers.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs, NeedsFields: s.Texts("needs_fields")}
 }
 
 type fakeSource struct{ *fakeBackend }
@@ -77,9 +77,9 @@ func (fakeSource) Refresh(context.Context, credential.Request) (credential.Crede
 
 // fakeSink is a kind that manages the whole of a file (content), or parts of it
 // (values, folded to lower case).
-func fakeSink() sinkkit.Kind {
-	return sinkkit.Kind{Name: "text", Open: func(s *section.Section) sinkkit.Binding {
-		var b sinkkit.Binding
+func fakeSink() sinks.Kind {
+	return sinks.Kind{Name: "text", Open: func(s *section.Section) sinks.Binding {
+		var b sinks.Binding
 		s.Required("path")
 		b.Path = s.FilePath("path")
 		read := func(key, text string) {
@@ -88,7 +88,7 @@ func fakeSink() sinkkit.Kind {
 				s.Faultf(key, "%v", err)
 			}
 			for _, ref := range tmpl.Refs() {
-				b.Refs = append(b.Refs, sinkkit.RefAt{Ref: ref, Key: key})
+				b.Refs = append(b.Refs, sinks.RefAt{Ref: ref, Key: key})
 			}
 		}
 		if content := s.Text("content", ""); content != "" {
@@ -96,13 +96,13 @@ func fakeSink() sinkkit.Kind {
 		}
 		for _, e := range s.TextMap("values") {
 			read("values."+e.Key, e.Text)
-			b.Claims = append(b.Claims, sinkkit.Claim{Part: strings.ToLower(e.Key), Key: "values." + e.Key})
+			b.Claims = append(b.Claims, sinks.Claim{Part: strings.ToLower(e.Key), Key: "values." + e.Key})
 		}
 		switch s.Text("misbehave", "") {
 		case "panic":
 			panic("a value that nobody may see")
 		case "nil":
-			return sinkkit.Binding{}
+			return sinks.Binding{}
 		}
 		b.Sink = fakeTarget{}
 		if s.Bool("hook", false) {
@@ -122,10 +122,10 @@ func (fakeHook) Run(context.Context) error { return nil }
 
 func fakeOptions() AssembleOptions {
 	return AssembleOptions{
-		Providers: []providerkit.Kind{fakeProvider(), {Name: "other", Open: fakeProvider().Open}},
-		Sinks:     []sinkkit.Kind{fakeSink(), {Name: "lines", Open: fakeSink().Open}},
-		ProviderEnv: func(_ string, location *time.Location) providerkit.Env {
-			return providerkit.Env{Location: location}
+		Providers: []providers.Kind{fakeProvider(), {Name: "other", Open: fakeProvider().Open}},
+		Sinks:     []sinks.Kind{fakeSink(), {Name: "lines", Open: fakeSink().Open}},
+		ProviderEnv: func(_ string, location *time.Location) providers.Env {
+			return providers.Env{Location: location}
 		},
 		DigestKey: []byte("key"),
 	}
@@ -137,7 +137,7 @@ func testEnv(name string) string {
 }
 
 // assembled loads and assembles the case text, which must be good.
-func assembled(t testing.TB, text string) (*config.Config, *refresh.Plan) {
+func assembled(t testing.TB, text string) (*config.Config, *engine.Plan) {
 	t.Helper()
 	enter(t, text)
 	cfg, faults := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})

@@ -7,21 +7,21 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // View returns the state as the engine knows it now.
-func (d *Daemon) View(ctx context.Context) (refresh.View, error) { return d.engine.View(ctx) }
+func (d *Daemon) View(ctx context.Context) (engine.View, error) { return d.engine.View(ctx) }
 
 // Await returns when the condition holds for the state.
-func (d *Daemon) Await(ctx context.Context, holds func(refresh.View) bool) error {
+func (d *Daemon) Await(ctx context.Context, holds func(engine.View) bool) error {
 	return d.engine.Await(ctx, holds)
 }
 
 // Renew renews the named credentials and tells each end.
-func (d *Daemon) Renew(ctx context.Context, names []string, tell func(refresh.RenewResult)) error {
+func (d *Daemon) Renew(ctx context.Context, names []string, tell func(engine.RenewResult)) error {
 	return d.engine.Renew(ctx, names, tell)
 }
 

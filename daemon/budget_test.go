@@ -8,8 +8,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // budgeted assembles one provider whose kind has a budget of its own.
@@ -46,13 +45,5 @@ func TestTheKindsBudgetHoldsWhereNoneIsSet(t *testing.T) {
 	}
 	if _, faults := budgeted(t, "often", ""); len(faults) != 1 || !strings.Contains(faults[0].Message, "fault of vigente") {
 		t.Errorf("a kind with a budget that makes no sense: %v", faults)
-	}
-}
-
-func TestEveryKindsBudgetCanBeRead(t *testing.T) {
-	for _, kind := range providers.Catalogue() {
-		if _, err := schedule.ParseRates(kind.Rate); err != nil {
-			t.Errorf("%s: %v", kind.Name, err)
-		}
 	}
 }

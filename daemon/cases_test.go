@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 var update = flag.Bool("update", false, "write the messages of testdata/bad anew")

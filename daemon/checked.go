@@ -9,14 +9,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // Checked is a configuration that can be used.
 type Checked struct {
 	Config *config.Config
-	Plan   *refresh.Plan
+	Plan   *engine.Plan
 	// Warnings are about what is allowed and may yet go wrong, one a line.
 	Warnings []string
 }

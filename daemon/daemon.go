@@ -22,15 +22,15 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/eventlog"
 	"github.com/vigented/vigente/daemon/metrics"
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/report"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/daemon/status"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
-	providerkit "github.com/vigented/vigente/providers/kit"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Options is what the command line lends to the daemon.
@@ -43,10 +43,10 @@ type Options struct {
 	// LogLevel is moved when a reload changes the level.
 	LogLevel          zap.AtomicLevel
 	Version, Revision string
-	Providers         []providerkit.Kind
-	Sinks             []sinkkit.Kind
+	Providers         []providers.Kind
+	Sinks             []sinks.Kind
 	// Transport makes the base of every HTTP call; nil for the network.
-	Transport func(providerkit.TransportOptions) http.RoundTripper
+	Transport func(providers.TransportOptions) http.RoundTripper
 	// Notify sends one message to the service manager; nil for none.
 	Notify func(state string)
 	// WatchdogEvery is the longest distance between two signs of life that the
@@ -72,9 +72,9 @@ type Daemon struct {
 	opt     Options
 	log     *zap.Logger
 	store   *store.Store
-	engine  *refresh.Engine
+	engine  *engine.Engine
 	metrics *metrics.Metrics
-	report  *report.Reporter
+	report  *eventlog.Reporter
 	gather  prometheus.Gatherer
 	watcher *watch.Watcher
 	clocks  *clockNotes // of an examination; nil in a daemon
@@ -87,7 +87,7 @@ type Daemon struct {
 	live      sync.RWMutex
 	cfg       *config.Config
 	refused   *config.Config // the last one that was rejected, nil after a good one
-	plan      *refresh.Plan
+	plan      *engine.Plan
 	loadedAt  time.Time
 	lastError string
 	wires     *wires
@@ -116,8 +116,8 @@ func New(opt Options) (*Daemon, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	d.report = report.New(opt.Logger)
-	d.engine = refresh.New(refresh.Options{
+	d.report = eventlog.New(opt.Logger)
+	d.engine = engine.New(engine.Options{
 		Keeper: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
 	d.adopt(cfg, plan, wires)
@@ -127,18 +127,18 @@ func New(opt Options) (*Daemon, error) {
 }
 
 // observers tells an outcome to several.
-type observers []refresh.Observer
+type observers []engine.Observer
 
-func (o observers) Observe(out refresh.Outcome) {
+func (o observers) Observe(out engine.Outcome) {
 	for _, one := range o {
 		one.Observe(out)
 	}
 }
 
-// ObserveState implements refresh.StateObserver.
+// ObserveState implements engine.StateObserver.
 func (o observers) ObserveState(at time.Time, cause string) {
 	for _, one := range o {
-		if s, ok := one.(refresh.StateObserver); ok {
+		if s, ok := one.(engine.StateObserver); ok {
 			s.ObserveState(at, cause)
 		}
 	}
@@ -178,7 +178,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // Once tries each due thing once, delivers, and returns the state it led to.
-func (d *Daemon) Once(ctx context.Context) (refresh.View, error) {
+func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	defer d.Close() //nolint:contextcheck // the end has its own time
 	d.sweep()       //nolint:contextcheck // bounded by itself
 	view := d.engine.RunOnce(ctx)
@@ -225,11 +225,11 @@ func (d *Daemon) serve(now config.Daemon) error {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	handler := status.New(status.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version})
+	handler := web.New(web.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := status.Serve(ctx, listener, handler, now.WebConfig, d.log); err != nil {
+		if err := web.Serve(ctx, listener, handler, now.WebConfig, d.log); err != nil {
 			d.log.Error("http listener failed", zap.Error(err))
 		}
 	}()

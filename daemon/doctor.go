@@ -14,10 +14,10 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 // Finding is what one check of the doctor found.
@@ -80,7 +80,7 @@ func Probe(ctx context.Context, opt Options) ([]Finding, error) {
 type examination struct {
 	ctx    context.Context //nolint:containedctx // lives for one call
 	cfg    *config.Config
-	plan   *refresh.Plan
+	plan   *engine.Plan
 	clocks *clockNotes
 	around sandbox
 
@@ -183,7 +183,7 @@ func tryWriting(dir string) (err error) {
 	return nil
 }
 
-func (e *examination) sink(s refresh.SinkSpec) {
+func (e *examination) sink(s engine.SinkSpec) {
 	if p, ok := s.Sink.(credential.Preflighter); ok {
 		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
 			owner, group := e.ownerOf(s.Name)

@@ -6,28 +6,28 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/sinks"
 )
 
 // guard is the drift watch of one sink, by what its kind can see.
 type guard struct {
-	kind    sinkkit.Inspector
+	kind    sinks.Inspector
 	enforce bool // a foreign value is replaced as well
 	key     []byte
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
-func newGuard(b sinkkit.Binding) refresh.Guard {
-	kind, ok := b.Sink.(sinkkit.Inspector)
+func newGuard(b sinks.Binding) engine.Guard {
+	kind, ok := b.Sink.(sinks.Inspector)
 	if !ok {
 		return nil
 	}
 	return &guard{kind: kind, enforce: b.Enforce}
 }
 
-// Values implements refresh.Guard.
+// Values implements engine.Guard.
 func (g *guard) Values(set credential.Set) (map[string]string, error) {
 	values, err := g.kind.Values(set)
 	if err != nil {
@@ -40,23 +40,23 @@ func (g *guard) Values(set credential.Set) (map[string]string, error) {
 	return digests, nil
 }
 
-// Inspect implements refresh.Guard.
-func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (refresh.Drift, error) {
+// Inspect implements engine.Guard.
+func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (engine.Drift, error) {
 	finding, err := g.kind.Inspect(ctx, set)
 	if err != nil {
-		return refresh.Lost, err
+		return engine.Lost, err
 	}
-	if finding.State == sinkkit.Same {
-		return refresh.InPlace, nil
+	if finding.State == sinks.Same {
+		return engine.InPlace, nil
 	}
 	for name, values := range finding.Found {
 		for _, v := range values {
 			if !g.enforce && !issued(name, g.digest(v)) {
-				return refresh.Foreign, nil
+				return engine.Foreign, nil
 			}
 		}
 	}
-	return refresh.Lost, nil
+	return engine.Lost, nil
 }
 
 func (g *guard) digest(v credential.Secret) string {

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // Pace of the warnings about what ends and needs a person.
@@ -46,7 +46,7 @@ type limitWarning struct {
 
 // limitsSoon returns what is worth a warning at the instant of the view, and
 // notes it in said.
-func limitsSoon(v refresh.View, said map[string]time.Time) (out []limitWarning) {
+func limitsSoon(v engine.View, said map[string]time.Time) (out []limitWarning) {
 	for _, c := range v.Credentials {
 		for _, l := range c.Limits {
 			left, key := l.EndsAt.Sub(v.At), c.Name+" "+l.Kind

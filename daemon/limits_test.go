@@ -5,18 +5,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 func TestLimitsAreWarnedOfOnceADayAndAhead(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	view := func(after time.Duration) refresh.View {
+	view := func(after time.Duration) engine.View {
 		limits := []credential.Limit{
 			{Kind: "certificate", EndsAt: at.Add(40 * 24 * time.Hour), Person: true},
 			{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour)},
 		}
-		return refresh.View{At: at.Add(after), Credentials: []refresh.CredentialView{{Name: "a", Provider: "p", Limits: limits}}}
+		return engine.View{At: at.Add(after), Credentials: []engine.CredentialView{{Name: "a", Provider: "p", Limits: limits}}}
 	}
 	said := map[string]time.Time{}
 	const day = 24 * time.Hour

@@ -5,13 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
-	sinkkit "github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // forecastTime bounds the look at one file.
@@ -113,7 +113,7 @@ func action[S any](was, is *S, keys []string) control.Action {
 	return control.Kept
 }
 
-func (c *comparison) providers(preview refresh.Preview) []control.ProviderChange {
+func (c *comparison) providers(preview engine.Preview) []control.ProviderChange {
 	out := []control.ProviderChange{}
 	for _, p := range preview.Providers {
 		var name string
@@ -135,7 +135,7 @@ func (c *comparison) providers(preview refresh.Preview) []control.ProviderChange
 }
 
 // budget returns the daemon's keys of a provider that differ.
-func (c *comparison) budget(name string, p refresh.ProviderPreview) []string {
+func (c *comparison) budget(name string, p engine.ProviderPreview) []string {
 	var keys []string
 	if p.Was.Type != p.Is.Type {
 		keys = append(keys, "type")
@@ -153,7 +153,7 @@ func (c *comparison) budget(name string, p refresh.ProviderPreview) []string {
 	return keys
 }
 
-func (c *comparison) credentials(preview refresh.Preview) []control.CredentialChange {
+func (c *comparison) credentials(preview engine.Preview) []control.CredentialChange {
 	out := []control.CredentialChange{}
 	for _, p := range preview.Credentials {
 		change := control.CredentialChange{
@@ -188,7 +188,7 @@ func instantOf(at time.Time) *time.Time {
 	return &at
 }
 
-func (c *comparison) sinks(ctx context.Context, preview refresh.Preview) []control.SinkChange {
+func (c *comparison) sinks(ctx context.Context, preview engine.Preview) []control.SinkChange {
 	out := []control.SinkChange{}
 	for _, p := range preview.Sinks {
 		change := control.SinkChange{Keys: []string{}, After: []string{}, Missing: []string{}}
@@ -219,13 +219,13 @@ func (c *comparison) sinks(ctx context.Context, preview refresh.Preview) []contr
 
 // forecast tells whether a delivery would change the file, and what would stop
 // it.
-func forecast(ctx context.Context, p refresh.SinkPreview) (change bool, problem string) {
+func forecast(ctx context.Context, p engine.SinkPreview) (change bool, problem string) {
 	for _, token := range p.Tokens {
 		if !schedule.HasValue(token) {
 			return false, "" // not before that has a value
 		}
 	}
-	f, ok := p.Is.Sink.(sinkkit.Forecaster)
+	f, ok := p.Is.Sink.(sinks.Forecaster)
 	if !ok {
 		return true, "" // who cannot tell is expected to write
 	}

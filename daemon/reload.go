@@ -10,18 +10,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/section"
-	providerkit "github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // load reads the configuration and opens everything in it. Nothing that runs
 // is touched: all that can fail, fails here.
-func (d *Daemon) load() (*config.Config, *refresh.Plan, *wires, error) {
+func (d *Daemon) load() (*config.Config, *engine.Plan, *wires, error) {
 	return d.loadWith(config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID})
 }
 
-func (d *Daemon) loadWith(opt config.Options) (*config.Config, *refresh.Plan, *wires, error) {
+func (d *Daemon) loadWith(opt config.Options) (*config.Config, *engine.Plan, *wires, error) {
 	path := d.opt.ConfigPath
 	if len(opt.Given) > 0 {
 		path = opt.Given[0].Name
@@ -32,8 +32,8 @@ func (d *Daemon) loadWith(opt config.Options) (*config.Config, *refresh.Plan, *w
 		Providers: d.opt.Providers,
 		Sinks:     d.opt.Sinks,
 		DigestKey: []byte("vigente"), // rekey makes it this host's own
-		ProviderEnv: func(provider string, loc *time.Location) providerkit.Env {
-			return providerkit.Env{Transport: w.transport(provider), Location: loc, Warn: func(message string) { w.warn(provider, message) }}
+		ProviderEnv: func(provider string, loc *time.Location) providers.Env {
+			return providers.Env{Transport: w.transport(provider), Location: loc, Warn: func(message string) { w.warn(provider, message) }}
 		},
 	})
 	if len(faults) > 0 {
@@ -45,7 +45,7 @@ func (d *Daemon) loadWith(opt config.Options) (*config.Config, *refresh.Plan, *w
 
 // rekey replaces the digests of secrets by ones that only this host's state
 // can make: a digest of a weak password under a known key could be guessed.
-func (d *Daemon) rekey(plan *refresh.Plan) {
+func (d *Daemon) rekey(plan *engine.Plan) {
 	digest := func(text string) string {
 		mac := hmac.New(sha256.New, d.seed[:])
 		mac.Write([]byte(text))
@@ -63,7 +63,7 @@ func (d *Daemon) rekey(plan *refresh.Plan) {
 }
 
 // adopt makes a configuration the present one, for readers.
-func (d *Daemon) adopt(cfg *config.Config, plan *refresh.Plan, w *wires) {
+func (d *Daemon) adopt(cfg *config.Config, plan *engine.Plan, w *wires) {
 	d.rekey(plan)
 	d.live.Lock()
 	old := d.wires

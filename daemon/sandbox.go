@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 // sandbox is what confines this process, as far as a drop-in of its unit can

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 // mountsOfUnit is /proc/self/mountinfo as the unit's sandbox has it, shortened.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // Distances of the conversation with the service manager.
@@ -47,7 +47,7 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
-		_ = d.engine.Await(settled, func(v refresh.View) bool { return settledSince(v, started) })
+		_ = d.engine.Await(settled, func(v engine.View) bool { return settledSince(v, started) })
 	}()
 	defer func() { <-ready }()
 	defer cancel()
@@ -84,7 +84,7 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 // settledSince reports whether every credential that is in force is in its
 // sinks, and every other one has been tried since the start, or is not due
 // before some later instant.
-func settledSince(v refresh.View, started time.Time) bool {
+func settledSince(v engine.View, started time.Time) bool {
 	for _, c := range v.Credentials {
 		tried := len(c.History) > 0 && !c.History[len(c.History)-1].At.Before(started.Round(0))
 		due := !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(v.At)
@@ -101,7 +101,7 @@ func settledSince(v refresh.View, started time.Time) bool {
 		for _, name := range s.Needs {
 			whole = whole && inForce[name]
 		}
-		if whole && s.State != refresh.Delivered && s.State != refresh.Failing {
+		if whole && s.State != engine.Delivered && s.State != engine.Failing {
 			return false
 		}
 	}
@@ -122,19 +122,19 @@ func (d *Daemon) statusLine(ctx context.Context) string {
 }
 
 // statusOf is what systemctl status shows of a view.
-func statusOf(v refresh.View, configPath string, refused bool) string {
+func statusOf(v engine.View, configPath string, refused bool) string {
 	var valid, failing, parked, pending int
 	for _, c := range v.Credentials {
 		switch c.State {
-		case refresh.Valid:
+		case engine.Valid:
 			valid++
-		case refresh.Parked:
+		case engine.Parked:
 			parked++
-		case refresh.Pending:
+		case engine.Pending:
 			pending++
-		case refresh.Failing, refresh.Expired:
+		case engine.Failing, engine.Expired:
 			failing++
-		case refresh.Delivered, refresh.Behind: // states of sinks
+		case engine.Delivered, engine.Behind: // states of sinks
 		}
 	}
 	line := fmt.Sprintf("%d valid, %d failing, %d parked", valid, failing, parked)

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // Scenario is what happens to the machine and the backends of a simulation.
@@ -23,9 +23,9 @@ type Scenario struct {
 	For     time.Duration
 	Outages []Outage
 	// Suspended are the stretches during which the machine sleeps.
-	Suspended []refresh.Span
+	Suspended []engine.Span
 	// Steps are what happens to the machine's clock, in any order.
-	Steps []refresh.Step
+	Steps []engine.Step
 	// Lives replace the life of a provider's tokens, by the provider's name.
 	Lives map[string]time.Duration
 }
@@ -33,7 +33,7 @@ type Scenario struct {
 // Outage is a stretch during which a provider's backend does not answer.
 type Outage struct {
 	Provider string
-	refresh.Span
+	engine.Span
 }
 
 // Rehearsal is what a simulation showed.
@@ -46,7 +46,7 @@ type Rehearsal struct {
 type RehearsedCredential struct {
 	Name, Provider   string
 	Renewals, Failed int
-	Lapses           []refresh.Span
+	Lapses           []engine.Span
 }
 
 // RehearsedProvider is one backend's part.
@@ -116,11 +116,11 @@ const stretch = 30 * day
 // rehearse plays the plan. Parts of it that do not disturb each other are
 // played side by side, unless the machine sleeps or its clock is set: whoever
 // wakes up first sees that for all.
-func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, error) {
+func rehearse(ctx context.Context, plan *engine.Plan, s Scenario) (Rehearsal, error) {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
 	parts, chunk := apart(plan), stretch
 	if len(s.Suspended)+len(s.Steps) > 0 {
-		parts, chunk = []*refresh.Plan{plan}, s.For
+		parts, chunk = []*engine.Plan{plan}, s.For
 	}
 	var stages []*stage
 	backends := s.backends(plan)
@@ -141,8 +141,8 @@ func rehearse(ctx context.Context, plan *refresh.Plan, s Scenario) (Rehearsal, e
 	return conclude(stages, books, end), context.Cause(ctx)
 }
 
-func inOrder(steps []refresh.Step) []refresh.Step {
-	return slices.SortedStableFunc(slices.Values(steps), func(a, b refresh.Step) int { return a.At.Compare(b.At) })
+func inOrder(steps []engine.Step) []engine.Step {
+	return slices.SortedStableFunc(slices.Values(steps), func(a, b engine.Step) int { return a.At.Compare(b.At) })
 }
 
 // sideBySide does all of it on every processor, and returns when it is done.
@@ -180,8 +180,8 @@ func conclude(stages []*stage, books []*ledger, end time.Time) (r Rehearsal) {
 }
 
 // joined returns the stretches in the order of time, without overlaps.
-func joined(spans []refresh.Span) (out []refresh.Span) {
-	for _, s := range slices.SortedFunc(slices.Values(spans), func(a, b refresh.Span) int { return a.From.Compare(b.From) }) {
+func joined(spans []engine.Span) (out []engine.Span) {
+	for _, s := range slices.SortedFunc(slices.Values(spans), func(a, b engine.Span) int { return a.From.Compare(b.From) }) {
 		last := len(out) - 1
 		switch {
 		case !s.From.Before(s.To):

@@ -5,15 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // thousand is a plan of a thousand credentials that live for an hour.
-func thousand() *refresh.Plan {
-	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "p", Type: "test", Concurrency: 8}}}
+func thousand() *engine.Plan {
+	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "p", Type: "test", Concurrency: 8}}}
 	for i := range 1000 {
-		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
 			Name: fmt.Sprintf("c%03d", i), Provider: "p", Type: "test",
 			Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},

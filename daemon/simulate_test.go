@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // rehearseWhole plays the plan as the daemon runs it: one engine, one board and
 // one course from the beginning to the end. Its books are kept call by call.
-func rehearseWhole(ctx context.Context, plan *refresh.Plan, s Scenario) Rehearsal {
+func rehearseWhole(ctx context.Context, plan *engine.Plan, s Scenario) Rehearsal {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
 	whole := newStage(plan, s, s.backends(plan))
 	whole.play(ctx, s.From.Add(s.For))
@@ -46,7 +46,7 @@ func (k rehearsedKind) Rehearse(req credential.Request) credential.Credential {
 }
 
 // drawn is a plan and a scenario made from a seed.
-func drawn(seed uint64) (*refresh.Plan, Scenario) {
+func drawn(seed uint64) (*engine.Plan, Scenario) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 	oneOf := func(all ...time.Duration) time.Duration { return all[r.IntN(len(all))] }
@@ -55,15 +55,15 @@ func drawn(seed uint64) (*refresh.Plan, Scenario) {
 	if r.IntN(16) == 0 {
 		s.For = stretch + day
 	}
-	plan := &refresh.Plan{}
+	plan := &engine.Plan{}
 	for i := range 1 + r.IntN(3) {
-		p := refresh.ProviderSpec{Name: fmt.Sprintf("p%d", i), Type: "test", Concurrency: 1 + r.IntN(3)}
+		p := engine.ProviderSpec{Name: fmt.Sprintf("p%d", i), Type: "test", Concurrency: 1 + r.IntN(3)}
 		if r.IntN(3) == 0 {
 			p.Rates = []schedule.Rate{{Calls: 1 + r.IntN(20), Per: time.Minute}}
 		}
 		for range r.IntN(3) {
 			at := from.Add(upTo(s.For))
-			s.Outages = append(s.Outages, Outage{p.Name, refresh.Span{From: at, To: at.Add(upTo(9 * time.Hour))}})
+			s.Outages = append(s.Outages, Outage{p.Name, engine.Span{From: at, To: at.Add(upTo(9 * time.Hour))}})
 		}
 		if r.IntN(3) == 0 {
 			s.Lives[p.Name] = time.Minute + upTo(5*time.Hour)
@@ -72,7 +72,7 @@ func drawn(seed uint64) (*refresh.Plan, Scenario) {
 	}
 	least := 20 * time.Minute * (1 + 9*(s.For/stretch))
 	for i := range 1 + r.IntN(9) {
-		c := refresh.CredentialSpec{
+		c := engine.CredentialSpec{
 			Name: fmt.Sprintf("c%d", i), Provider: plan.Providers[r.IntN(len(plan.Providers))].Name, Type: "test",
 			Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: r.Float64() / 2}, MaxAge: time.Hour + upTo(day), Jitter: schedule.Margin{Share: r.Float64() / 5},
@@ -107,7 +107,7 @@ func drawn(seed uint64) (*refresh.Plan, Scenario) {
 	}
 	for range r.IntN(4) {
 		at := from.Add(upTo(s.For))
-		s.Suspended = append(s.Suspended, refresh.Span{From: at, To: at.Add(upTo(12 * time.Hour))})
+		s.Suspended = append(s.Suspended, engine.Span{From: at, To: at.Add(upTo(12 * time.Hour))})
 	}
 	for range r.IntN(5) {
 		at := from.Add(upTo(s.For))
@@ -115,9 +115,9 @@ func drawn(seed uint64) (*refresh.Plan, Scenario) {
 			at = at.Truncate(day).Add(15*time.Hour + 17*time.Minute)
 		}
 		by := oneOf(-time.Hour, time.Hour, -20*time.Second, 20*time.Second, 2*day, -2*day)
-		s.Steps = append(s.Steps, refresh.Step{At: at, By: by})
+		s.Steps = append(s.Steps, engine.Step{At: at, By: by})
 		if r.IntN(2) == 0 { // and put right soon
-			s.Steps = append(s.Steps, refresh.Step{At: at.Add(upTo(3 * time.Minute)), By: -by})
+			s.Steps = append(s.Steps, engine.Step{At: at.Add(upTo(3 * time.Minute)), By: -by})
 		}
 	}
 	return plan, s
@@ -165,9 +165,9 @@ func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 }
 
 func TestWhatIsTiedStaysTogether(t *testing.T) {
-	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "free"}, {Name: "slow", Rates: []schedule.Rate{{Calls: 1, Per: time.Second}}}, {Name: "idle"}}}
+	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "free"}, {Name: "slow", Rates: []schedule.Rate{{Calls: 1, Per: time.Second}}}, {Name: "idle"}}}
 	for name, needs := range map[string][]string{"a": nil, "b": nil, "c": {"a"}, "x": nil, "y": nil, "z": {"b"}} {
-		c := refresh.CredentialSpec{Name: name, Provider: "free", Needs: needs}
+		c := engine.CredentialSpec{Name: name, Provider: "free", Needs: needs}
 		if name == "x" || name == "y" {
 			c.Provider = "slow"
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -13,8 +13,8 @@ import (
 // disturbs. It answers in place of the backends, by the time as it really is,
 // whatever the machine's clock shows.
 type stage struct {
-	engine *refresh.Engine
-	course refresh.Course
+	engine *engine.Engine
+	course engine.Course
 	from   time.Time
 	parts  map[string]*part
 }
@@ -30,14 +30,14 @@ type part struct {
 
 // rehearsedBackend is what a scenario says of one provider.
 type rehearsedBackend struct {
-	outages []refresh.Span
+	outages []engine.Span
 	life    time.Duration // of its tokens, zero when their kind tells
 }
 
 const day = 24 * time.Hour
 
 // backends returns what the scenario says of each provider of the plan.
-func (s Scenario) backends(plan *refresh.Plan) map[string]*rehearsedBackend {
+func (s Scenario) backends(plan *engine.Plan) map[string]*rehearsedBackend {
 	all := make(map[string]*rehearsedBackend, len(plan.Providers))
 	for _, p := range plan.Providers {
 		b := &rehearsedBackend{life: s.Lives[p.Name]}
@@ -52,9 +52,9 @@ func (s Scenario) backends(plan *refresh.Plan) map[string]*rehearsedBackend {
 }
 
 // newStage sets the credentials of the plan on a stage.
-func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
+func newStage(plan *engine.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
 	st := &stage{from: s.From, parts: make(map[string]*part, len(plan.Credentials))}
-	acted := &refresh.Plan{Providers: plan.Providers}
+	acted := &engine.Plan{Providers: plan.Providers}
 	for _, c := range plan.Credentials {
 		p := &part{RehearsedCredential: RehearsedCredential{Name: c.Name, Provider: c.Provider}, expiry: s.From}
 		st.parts[c.Name] = p
@@ -62,8 +62,8 @@ func newStage(plan *refresh.Plan, s Scenario, backends map[string]*rehearsedBack
 		c.Source = &actor{stage: st, part: p, backend: backends[c.Provider], rehearser: rehearser, maxAge: c.Policy.MaxAge}
 		acted.Credentials = append(acted.Credentials, c)
 	}
-	st.course = refresh.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
-	st.engine = refresh.New(refresh.Options{Observer: st, Seed: 1})
+	st.course = engine.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
+	st.engine = engine.New(engine.Options{Observer: st, Seed: 1})
 	st.engine.Begin(&st.course)
 	st.engine.Install(acted, schedule.Memory{})
 	return st
@@ -125,8 +125,8 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 	return c, nil
 }
 
-// Observe implements refresh.Observer.
-func (st *stage) Observe(o refresh.Outcome) {
+// Observe implements engine.Observer.
+func (st *stage) Observe(o engine.Outcome) {
 	p := st.parts[o.Name]
 	if o.Result == schedule.Failed {
 		p.Failed++
@@ -140,6 +140,6 @@ func (st *stage) Observe(o refresh.Outcome) {
 // lapsed notes a lapse up to now, if there was one.
 func (p *part) lapsed(now time.Time) {
 	if now.After(p.expiry) {
-		p.Lapses = append(p.Lapses, refresh.Span{From: p.expiry, To: now})
+		p.Lapses = append(p.Lapses, engine.Span{From: p.expiry, To: now})
 	}
 }

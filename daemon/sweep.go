@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 // sweepTime bounds how long the start waits for left-overs to be removed: a

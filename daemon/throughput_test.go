@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks/file"
 )
 
@@ -133,11 +133,11 @@ type counter struct {
 	fail func(args ...any)
 }
 
-func (c *counter) Observe(o refresh.Outcome) {
+func (c *counter) Observe(o engine.Outcome) {
 	if o.Fault != nil || o.SaveError != nil {
 		c.fail(o.Kind, o.Name, o.Fault, o.SaveError)
 	}
-	if o.Kind == refresh.Deliver {
+	if o.Kind == engine.Deliver {
 		if c.left--; c.left == 0 {
 			c.done()
 		}
@@ -151,11 +151,11 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 		b.Fatal(err)
 	}
 	defer st.Close(context.Background())
-	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "p", Type: "fetch", Concurrency: callers}}}
+	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "p", Type: "fetch", Concurrency: callers}}}
 	policy := schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: time.Minute, Timeout: time.Minute}
 	for n := range b.N {
 		name := fmt.Sprintf("c%d", n)
-		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
 			Name: name, Provider: "p", Type: "fetch", Policy: policy, Identity: name, Inputs: "1", Fields: []string{"token"},
 			Source: fetcher{client, fmt.Sprintf("%s/?n=%d", url, n)},
 		})
@@ -164,12 +164,12 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 			b.Fatal(err)
 		}
 		sink := file.Kind().Open(s)
-		plan.Sinks = append(plan.Sinks, refresh.SinkSpec{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
+		plan.Sinks = append(plan.Sinks, engine.SinkSpec{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	seed := st.Seed()
-	e := refresh.New(refresh.Options{Keeper: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
+	e := engine.New(engine.Options{Keeper: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
 	e.Install(plan, schedule.Memory{})
 	b.ResetTimer()
 	e.Run(ctx)

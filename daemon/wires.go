@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	providerkit "github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers"
 )
 
 // wires are the HTTP transports of one configuration, with what its kinds
@@ -24,8 +24,8 @@ type warning struct{ provider, message string }
 func newWires(d *Daemon) *wires { return &wires{daemon: d} }
 
 // transport makes the transports of one provider.
-func (w *wires) transport(provider string) func(providerkit.TransportOptions) http.RoundTripper {
-	return func(opt providerkit.TransportOptions) http.RoundTripper {
+func (w *wires) transport(provider string) func(providers.TransportOptions) http.RoundTripper {
+	return func(opt providers.TransportOptions) http.RoundTripper {
 		if w.daemon.opt.Transport != nil {
 			return clockWatch{w.daemon.opt.Transport(opt), w.daemon, provider}
 		}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -182,7 +182,7 @@ func (c *crowd) calm() {
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		s, err := c.client.View(ctx)
-		if err == nil && !slices.ContainsFunc(s.View.Credentials, func(v refresh.CredentialView) bool { return v.State != refresh.Valid }) {
+		if err == nil && !slices.ContainsFunc(s.View.Credentials, func(v engine.CredentialView) bool { return v.State != engine.Valid }) {
 			return
 		}
 		select {
@@ -239,12 +239,12 @@ func (c *crowd) comeToRest() {
 			return false
 		}
 		for _, v := range s.View.Credentials {
-			if v.State != refresh.Valid || v.Running || v.ExpiresAt.Sub(v.IssuedAt) < time.Minute/2 {
+			if v.State != engine.Valid || v.Running || v.ExpiresAt.Sub(v.IssuedAt) < time.Minute/2 {
 				return false
 			}
 		}
 		for _, k := range s.View.Sinks {
-			if k.State != refresh.Delivered || k.HookOwed || k.HookRunning {
+			if k.State != engine.Delivered || k.HookOwed || k.HookRunning {
 				return false
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // armed is the binary that ends itself at a point.
@@ -166,8 +166,8 @@ func (l *life) renew(names ...string) error {
 // silent is a progress that nobody watches.
 type silent struct{}
 
-func (silent) Begin(int)               {}
-func (silent) End(refresh.RenewResult) {}
+func (silent) Begin(int)              {}
+func (silent) End(engine.RenewResult) {}
 
 // settled reports whether nothing is left to be done.
 func (l *life) settled() bool {
@@ -178,12 +178,12 @@ func (l *life) settled() bool {
 		return false
 	}
 	for _, c := range s.View.Credentials {
-		if c.State != refresh.Valid || c.Running {
+		if c.State != engine.Valid || c.Running {
 			return false
 		}
 	}
 	for _, k := range s.View.Sinks {
-		if k.State != refresh.Delivered || k.HookOwed || k.HookRunning {
+		if k.State != engine.Delivered || k.HookOwed || k.HookRunning {
 			return false
 		}
 	}

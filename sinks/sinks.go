@@ -1,14 +1,33 @@
-// Package sinks is the catalogue of the kinds of sink.
+// Package sinks is what the kinds of sink are made from: the keys that they have
+// in common, the texts that they show, the file that they keep, and the hook
+// that runs after a change.
+//
+// It knows no kind. It never puts a value into an error, and gives every
+// failure the form of a credential.Fault that names the cure.
 package sinks
 
 import (
-	"github.com/vigented/vigente/sinks/env"
-	"github.com/vigented/vigente/sinks/file"
-	"github.com/vigented/vigente/sinks/ini"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/section"
 )
 
-// Catalogue returns every kind of sink, in the order of their names.
-func Catalogue() []kit.Kind {
-	return []kit.Kind{env.Kind(), file.Kind(), ini.Kind()}
+// MaxSize is the largest file that a sink reads or writes.
+const MaxSize = 8 << 20
+
+// defaultMode is given to files that a sink creates.
+const defaultMode = 0o600
+
+// Common reads the keys that every kind of sink has: path, mode, owner, group,
+// on_change and enforce. It returns the file to write and the binding to
+// complete with what the kind knows.
+func Common(s *section.Section) (Target, Binding) {
+	s.Required("path")
+	b := Binding{Path: s.FilePath("path"), Enforce: s.Bool("enforce", false)}
+	if h := readHook(s); h != nil {
+		b.Hook = h
+	}
+	return Target{Path: b.Path, Options: atomicfile.Options{
+		Mode: s.Mode("mode", defaultMode), Owner: s.Text("owner", ""), Group: s.Text("group", ""),
+		Create: true, MaxSize: MaxSize,
+	}}, b
 }

@@ -9,8 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/sinks"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -33,7 +31,7 @@ stderr.`,
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			c, err := a.check(daemon.Options{
 				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-				Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+				Providers: providerKinds(), Sinks: sinkKinds(),
 			})
 			if broken, ok := errors.AsType[*daemon.ConfigError](err); ok && asJSON {
 				return a.writeVerdict(verdict{Faults: strings.Split(broken.Error(), "\n")}, &exitError{code: exitConfig})

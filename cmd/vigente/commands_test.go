@@ -13,8 +13,8 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // TestExitCodes lists the ways in which each command can end.
@@ -22,7 +22,7 @@ func TestExitCodes(t *testing.T) {
 	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
 	silent := &fakeBackend{err: errSilent}
 	failing := &fakeBackend{view: healthy()}
-	failing.view.Credentials[0].State = refresh.Failing
+	failing.view.Credentials[0].State = engine.Failing
 	broken := &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
 	tests := []struct {
 		args    string
@@ -86,13 +86,13 @@ func TestExitCodes(t *testing.T) {
 		{"renew till", good, nil, 2, "till"},
 		{"renew loja", nil, nil, 4, ""},
 		{"renew loja", silent, nil, 4, ""},
-		{"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "refused"}}}, nil, 1, "loja: not renewed: refused\n"},
+		{"renew loja", &fakeBackend{view: healthy(), ends: []engine.RenewResult{{Name: "loja", Failure: "refused"}}}, nil, 1, "loja: not renewed: refused\n"},
 		{
-			"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "not renewed, since sink till is full"}}}, nil, 1,
+			"renew loja", &fakeBackend{view: healthy(), ends: []engine.RenewResult{{Name: "loja", Failure: "not renewed, since sink till is full"}}}, nil, 1,
 			"loja: not renewed: since sink till is full\n",
 		},
 		{
-			"renew loja", &fakeBackend{view: healthy(), ends: []refresh.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}, nil, 1,
+			"renew loja", &fakeBackend{view: healthy(), ends: []engine.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}, nil, 1,
 			"loja: renewed, but not delivered to till: full\n",
 		},
 
@@ -230,7 +230,7 @@ func TestValuesGoToStdoutOnly(t *testing.T) {
 
 func TestRenewTellsEachEnd(t *testing.T) {
 	w := newWorld(t)
-	backend := &fakeBackend{view: troubled(), ends: []refresh.RenewResult{
+	backend := &fakeBackend{view: troubled(), ends: []engine.RenewResult{
 		{Name: "loja", Generation: 4}, {Name: "cofre", Failure: "refused"}, {Name: "novo", Generation: 1},
 	}}
 	w.serve(t, backend)
@@ -248,9 +248,9 @@ func TestProgressBar(t *testing.T) {
 	var out, errs, bar strings.Builder
 	p := &progress{out: &printer{to: &out}, err: &printer{to: &errs}, bar: &printer{to: &bar}}
 	p.Begin(3)
-	p.End(refresh.RenewResult{Name: "a", Generation: 1})
-	p.End(refresh.RenewResult{Name: "b", Failure: "refused"})
-	p.End(refresh.RenewResult{Name: "c", Generation: 1})
+	p.End(engine.RenewResult{Name: "a", Generation: 1})
+	p.End(engine.RenewResult{Name: "b", Failure: "refused"})
+	p.End(engine.RenewResult{Name: "c", Generation: 1})
 	const clear = "\r\x1b[K"
 	cells := func(full int) string { return strings.Repeat("█", full) + strings.Repeat("░", 30-full) }
 	want := "\r" + cells(0) + " 0 of 3, 0 failed" + clear + "\r" + cells(10) + " 1 of 3, 0 failed" + clear + "\r" + cells(20) + " 2 of 3, 1 failed" + clear

@@ -22,6 +22,7 @@ status page, the folder and what to try. Ctrl-C ends it and removes the folder.`
 			err := demo.Run(ctx, demo.Options{
 				Out: a.Stdout, Live: a.isTerminal(a.Stdout), Width: func() int { return width(a.Stdout) }, Getenv: a.Getenv, UID: a.UID,
 				Logger: zap.NewNop(), Version: buildOf().version,
+				Providers: providerKinds(), Sinks: sinkKinds(),
 			})
 			if interrupted(ctx, err) {
 				return nil

@@ -11,9 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/status"
-	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -55,7 +53,7 @@ sandbox forbids comes with the lines for the unit.`,
 func (a *app) examine(ctx context.Context, examine func(context.Context, daemon.Options) ([]daemon.Finding, error), asJSON bool) error {
 	findings, err := examine(ctx, daemon.Options{
 		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-		Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+		Providers: providerKinds(), Sinks: sinkKinds(),
 	})
 	if err != nil {
 		return err
@@ -72,9 +70,9 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, daemon.
 		switch {
 		case asJSON:
 		case f.OK:
-			a.out.printf("%s    %s: %s\n", p.class(status.ClassGood, "ok"), f.Check, f.Detail)
+			a.out.printf("%s    %s: %s\n", p.class(web.ClassGood, "ok"), f.Check, f.Detail)
 		default:
-			a.out.printf("%s  %s: %s\n", p.class(status.ClassBad, "FAIL"), f.Check, f.Detail)
+			a.out.printf("%s  %s: %s\n", p.class(web.ClassBad, "FAIL"), f.Check, f.Detail)
 		}
 	}
 	if lines := missingLines(findings); len(lines) > 0 && !asJSON {

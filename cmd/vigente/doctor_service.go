@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 const serviceUnit = "vigente.service"

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 func TestCheckForPrograms(t *testing.T) {

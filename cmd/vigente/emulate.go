@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/status"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 func (a *app) emulateCommand() *cobra.Command {
@@ -55,8 +55,8 @@ func emulatedKinds() []string {
 
 // stage is one backend that is being played.
 type stage struct {
-	emulation
-	emulator kit.Emulator
+	emulated
+	emulator emulation.Emulator
 	listener net.Listener
 }
 
@@ -72,7 +72,7 @@ func (a *app) emulate(ctx context.Context, kinds []string, listen string, faults
 	var playing sync.WaitGroup
 	ends := make([]error, len(stages))
 	for i, s := range stages {
-		playing.Go(func() { ends[i] = status.Serve(ctx, s.listener, kit.Switchboard(s.emulator), "", zap.NewNop()) })
+		playing.Go(func() { ends[i] = web.Serve(ctx, s.listener, emulation.Switchboard(s.emulator), "", zap.NewNop()) })
 	}
 	playing.Wait()
 	return errors.Join(ends...)
@@ -89,7 +89,7 @@ func setUp(kinds []string, listen string, faults []string) (stages []stage, err 
 	}()
 	for i, kind := range kinds {
 		all := emulations()
-		s := stage{emulation: all[slices.IndexFunc(all, func(e emulation) bool { return e.kind == kind })]}
+		s := stage{emulated: all[slices.IndexFunc(all, func(e emulated) bool { return e.kind == kind })]}
 		s.emulator = s.make()
 		address, err := nextAddress(listen, i)
 		if err != nil {
@@ -137,7 +137,7 @@ func switchOn(stages []stage, fault string) error {
 	}
 	found := false
 	for _, s := range stages {
-		if slices.ContainsFunc(s.emulator.Faults(), func(f kit.FaultSwitch) bool { return f.Name == name }) {
+		if slices.ContainsFunc(s.emulator.Faults(), func(f emulation.FaultSwitch) bool { return f.Name == name }) {
 			found = true
 			if err := s.emulator.SetFault(name, times); err != nil {
 				return fmt.Errorf("switch %s on: %w", name, err)
@@ -162,7 +162,7 @@ func (a *app) introduce(s stage) {
 	for _, line := range s.login {
 		a.out.printf("  %s\n", strings.ReplaceAll(line, "BASE", base))
 	}
-	a.out.printf("  faults         curl -d fault=NAME -d times=5 %s%s   (no NAME clears all)\n", base, kit.SwitchPath)
+	a.out.printf("  faults         curl -d fault=NAME -d times=5 %s%s   (no NAME clears all)\n", base, emulation.SwitchPath)
 	for _, f := range s.emulator.Faults() {
 		a.out.printf("    %-26s %s\n", f.Name, f.Help)
 	}

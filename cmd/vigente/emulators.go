@@ -2,16 +2,16 @@ package main
 
 import (
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	"github.com/vigented/vigente/providers/emulation"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// emulation is a backend that can be played: one line a kind.
-type emulation struct {
+// emulated is a backend that can be played: one line a kind.
+type emulated struct {
 	kind string
-	make func() kit.Emulator
+	make func() emulation.Emulator
 	// login tells what it accepts; there is nothing secret about it.
 	login []string
 }
@@ -24,11 +24,11 @@ const (
 	emulatedKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
 )
 
-func emulations() []emulation {
-	return []emulation{
+func emulations() []emulated {
+	return []emulated{
 		{
 			"arqged",
-			func() kit.Emulator {
+			func() emulation.Emulator {
 				return arqged.New(arqged.Settings{
 					Users: []arqged.User{{Name: emulatedUser, Password: emulatedSecret}},
 					Keys:  []string{emulatedKey1, emulatedKey2},
@@ -41,7 +41,7 @@ func emulations() []emulation {
 		},
 		{
 			"integra-contador",
-			func() kit.Emulator {
+			func() emulation.Emulator {
 				return integracontador.New(integracontador.Settings{
 					Keys: []integracontador.Key{{ConsumerKey: emulatedClient, ConsumerSecret: emulatedSecret}},
 				}, nil)
@@ -54,7 +54,7 @@ func emulations() []emulation {
 		},
 		{
 			"senhasegura",
-			func() kit.Emulator {
+			func() emulation.Emulator {
 				return senhasegura.New(senhasegura.Settings{
 					Applications: []senhasegura.Application{{ClientID: emulatedClient, ClientSecret: emulatedSecret}},
 				}, nil)
@@ -63,7 +63,7 @@ func emulations() []emulation {
 		},
 		{
 			"tss",
-			func() kit.Emulator { return tss.New(tss.Options{}) },
+			func() emulation.Emulator { return tss.New(tss.Options{}) },
 			[]string{"url            BASE/rest/RestNewToken, for any cnpj, ie and uf"},
 		},
 	}

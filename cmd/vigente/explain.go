@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -46,7 +46,7 @@ the configuration fixed it; then its last ten attempts, the newest first.`,
 // secret is in it.
 type explanation struct {
 	Format int `json:"format"`
-	status.CredentialReport
+	web.CredentialReport
 	NextRule      string    `json:"next_rule"`
 	CooldownUntil string    `json:"cooldown_until"`
 	Attempts      []attempt `json:"attempts"` // the newest first
@@ -60,21 +60,21 @@ type attempt struct {
 	Message     string  `json:"message"`
 }
 
-func explanationOf(v refresh.View) explanation {
+func explanationOf(v engine.View) explanation {
 	c := v.Credentials[0]
-	e := explanation{Format: 1, CredentialReport: status.NewCredentialReport(c), NextRule: c.NextRule, Attempts: []attempt{}}
+	e := explanation{Format: 1, CredentialReport: web.NewCredentialReport(c), NextRule: c.NextRule, Attempts: []attempt{}}
 	for _, p := range v.Providers {
 		if p.Name == c.Provider {
-			e.CooldownUntil = status.Stamp(p.CooldownUntil)
+			e.CooldownUntil = web.Stamp(p.CooldownUntil)
 		}
 	}
 	for _, at := range slices.Backward(c.History) {
-		e.Attempts = append(e.Attempts, attempt{status.Stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
+		e.Attempts = append(e.Attempts, attempt{web.Stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
 	}
 	return e
 }
 
-func writeExplanation(w *printer, v refresh.View, p paint) {
+func writeExplanation(w *printer, v engine.View, p paint) {
 	c := v.Credentials[0]
 	line := func(head, text string) {
 		if text != "" {
@@ -82,7 +82,7 @@ func writeExplanation(w *printer, v refresh.View, p paint) {
 		}
 	}
 	line("credential", c.Name+" (provider "+c.Provider+", "+c.Type+")")
-	line("state", p.class(status.Class(c.State), string(c.State)))
+	line("state", p.class(web.Class(c.State), string(c.State)))
 	line("generation", fmt.Sprint(c.Generation))
 	line("issued", instant(c.IssuedAt, v.At))
 	line("expires", instant(c.ExpiresAt, v.At))
@@ -105,7 +105,7 @@ func writeExplanation(w *printer, v refresh.View, p paint) {
 			line("cool-down", "the backend is left alone until "+instant(provider.CooldownUntil, v.At))
 		}
 	}
-	for _, note := range noteLines(c.LastError, refresh.Obtain, c.State, c.Name, v.At, p) {
+	for _, note := range noteLines(c.LastError, engine.Obtain, c.State, c.Name, v.At, p) {
 		line("", note)
 	}
 	w.line("")
@@ -120,9 +120,9 @@ func writeExplanation(w *printer, v refresh.View, p paint) {
 func attemptTable(history []schedule.Attempt) table {
 	t := table{heads: []string{"ATTEMPT AT", "OUTCOME", "TOOK", "REASON"}}
 	for _, at := range slices.Backward(history) {
-		class := status.ClassGood
+		class := web.ClassGood
 		if at.Outcome == schedule.Failed {
-			class = status.ClassBad
+			class = web.ClassBad
 		}
 		reason := string(at.Reason)
 		if at.Message != "" {
@@ -140,5 +140,5 @@ func instant(at, now time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.UTC().Format(time.RFC3339) + " (" + status.Relative(at, now) + ")"
+	return at.UTC().Format(time.RFC3339) + " (" + web.Relative(at, now) + ")"
 }

@@ -15,11 +15,11 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -38,14 +38,14 @@ type result struct {
 // fakeService is a daemon whose life a test decides.
 type fakeService struct {
 	run     func(ctx context.Context) error
-	view    refresh.View
+	view    engine.View
 	onceErr error
 	reloads chan struct{}
 }
 
-func (f *fakeService) Run(ctx context.Context) error              { return f.run(ctx) }
-func (f *fakeService) Once(context.Context) (refresh.View, error) { return f.view, f.onceErr }
-func (f *fakeService) Reload(context.Context) error               { f.reloads <- struct{}{}; return nil }
+func (f *fakeService) Run(ctx context.Context) error             { return f.run(ctx) }
+func (f *fakeService) Once(context.Context) (engine.View, error) { return f.view, f.onceErr }
+func (f *fakeService) Reload(context.Context) error              { f.reloads <- struct{}{}; return nil }
 
 // world is a program with a configuration and, perhaps, a daemon behind it.
 type world struct {
@@ -70,8 +70,8 @@ func newWorld(t testing.TB) *world {
 	}
 	w.check = func(opt daemon.Options) (*daemon.Checked, error) {
 		w.opened = opt
-		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &refresh.Plan{
-			Providers: make([]refresh.ProviderSpec, 1), Credentials: make([]refresh.CredentialSpec, 3),
+		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &engine.Plan{
+			Providers: make([]engine.ProviderSpec, 1), Credentials: make([]engine.CredentialSpec, 3),
 		}, Warnings: w.warnings}, w.openErr
 	}
 	w.harden = func() error { w.hardened++; return nil }
@@ -120,23 +120,23 @@ func serve(t testing.TB, ln net.Listener, backend control.Backend) {
 
 // fakeBackend answers with what it holds.
 type fakeBackend struct {
-	view       refresh.View
+	view       engine.View
 	err        error
 	lastError  string
-	ends       []refresh.RenewResult
+	ends       []engine.RenewResult
 	reloadErr  error
 	difference control.Difference
 	valueErr   error
 	asked      []string
 }
 
-func (f *fakeBackend) View(context.Context) (refresh.View, error) { return f.view, f.err }
+func (f *fakeBackend) View(context.Context) (engine.View, error) { return f.view, f.err }
 
 func (f *fakeBackend) ConfigStatus() (string, time.Time, string) {
 	return "0123456789abcdef", at.Add(-time.Hour), f.lastError
 }
 
-func (f *fakeBackend) Await(ctx context.Context, holds func(refresh.View) bool) error {
+func (f *fakeBackend) Await(ctx context.Context, holds func(engine.View) bool) error {
 	if holds(f.view) {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (f *fakeBackend) Await(ctx context.Context, holds func(refresh.View) bool) 
 	return ctx.Err()
 }
 
-func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(refresh.RenewResult)) error {
+func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
 	f.asked = names
 	for _, end := range f.ends {
 		tell(end)
@@ -172,11 +172,11 @@ func (f *fakeBackend) Sign(_ context.Context, name, method, url string, form map
 }
 
 // healthy is a fleet without a fault.
-func healthy() refresh.View {
-	return refresh.View{
+func healthy() engine.View {
+	return engine.View{
 		At: at,
-		Credentials: []refresh.CredentialView{{
-			Name: "loja", Provider: "tss", Type: "tss", State: refresh.Valid, Generation: 3,
+		Credentials: []engine.CredentialView{{
+			Name: "loja", Provider: "tss", Type: "tss", State: engine.Valid, Generation: 3,
 			IssuedAt: at.Add(-6 * time.Hour), ExpiresAt: at.Add(18 * time.Hour), LastUsefulAttemptAt: at.Add(18*time.Hour - 30*time.Second),
 			NextAttemptAt: at.Add(12 * time.Hour), NextReason: "a quarter of its life is left", NextRule: "renewal.renew_before",
 			History: []schedule.Attempt{
@@ -184,33 +184,33 @@ func healthy() refresh.View {
 				{At: at.Add(-6 * time.Hour), Took: 1234567 * time.Microsecond, Outcome: schedule.Renewed},
 			},
 		}},
-		Sinks: []refresh.SinkView{{
-			Name: "till", Type: "ini", Path: "/opt/appserver.ini", State: refresh.Delivered, Needs: []string{"loja"},
+		Sinks: []engine.SinkView{{
+			Name: "till", Type: "ini", Path: "/opt/appserver.ini", State: engine.Delivered, Needs: []string{"loja"},
 			Delivered: map[string]uint64{"loja": 3}, LastDeliveredAt: at.Add(-6 * time.Hour),
 		}},
-		Providers: []refresh.ProviderView{{Name: "tss", Type: "tss"}},
+		Providers: []engine.ProviderView{{Name: "tss", Type: "tss"}},
 	}
 }
 
 // troubled has something of everything.
-func troubled() refresh.View {
+func troubled() engine.View {
 	v := healthy()
 	v.StateError = "no space left on device"
 	v.Credentials = append(v.Credentials,
-		refresh.CredentialView{
-			Name: "cofre", Provider: "vault", Type: "senhasegura", State: refresh.Parked, Generation: 2, Failures: 1,
+		engine.CredentialView{
+			Name: "cofre", Provider: "vault", Type: "senhasegura", State: engine.Parked, Generation: 2, Failures: 1,
 			IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour), LastUsefulAttemptAt: at.Add(time.Hour - 30*time.Second), NextReason: "parked: a person is needed",
 			LastError: &schedule.Note{Reason: credential.ReasonRejected, Message: "the client secret was refused", At: at.Add(-time.Minute)},
 			Limits:    []credential.Limit{{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour), Person: true}, {Kind: "term", EndsAt: at}},
 		},
-		refresh.CredentialView{Name: "novo", Provider: "vault", Type: "senhasegura", State: refresh.Pending, Running: true, NextAttemptAt: at},
+		engine.CredentialView{Name: "novo", Provider: "vault", Type: "senhasegura", State: engine.Pending, Running: true, NextAttemptAt: at},
 	)
-	v.Sinks = append(v.Sinks, refresh.SinkView{
-		Name: "api", Type: "env", Path: "/etc/api.env", State: refresh.Failing, Needs: []string{"cofre", "loja"}, HasHook: true, HookOwed: true,
+	v.Sinks = append(v.Sinks, engine.SinkView{
+		Name: "api", Type: "env", Path: "/etc/api.env", State: engine.Failing, Needs: []string{"cofre", "loja"}, HasHook: true, HookOwed: true,
 		LastError: &schedule.Note{Reason: credential.ReasonInternal, Message: "the folder is not writable", At: at.Add(-2 * time.Minute)},
 		HookError: &schedule.Note{Reason: credential.ReasonTimeout, Message: "it ran for 30 s", At: at.Add(-time.Hour)},
 	})
-	v.Providers = append(v.Providers, refresh.ProviderView{Name: "vault", Type: "senhasegura", CooldownUntil: at.Add(90 * time.Second), Waiting: 2, Running: 1})
+	v.Providers = append(v.Providers, engine.ProviderView{Name: "vault", Type: "senhasegura", CooldownUntil: at.Add(90 * time.Second), Waiting: 2, Running: 1})
 	return v
 }
 

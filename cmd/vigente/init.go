@@ -17,9 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/internal/section"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -301,7 +299,7 @@ func absolute(text string) string {
 func (i *interview) judge(known answers, keys ...string) string {
 	faults := daemon.CheckText(daemon.Options{
 		ConfigPath: i.path, Getenv: i.Getenv, UID: i.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-		Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+		Providers: providerKinds(), Sinks: sinkKinds(),
 	}, known.text(), func(path string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -90,7 +90,7 @@ func asNamed(faults []string, file string) []string {
 var marks = map[control.Action]string{control.Added: "+", control.Removed: "-", control.Changed: "~", control.Kept: " "}
 
 var actionClasses = map[control.Action]string{
-	control.Added: status.ClassGood, control.Removed: status.ClassBad, control.Changed: status.ClassWarn,
+	control.Added: web.ClassGood, control.Removed: web.ClassBad, control.Changed: web.ClassWarn,
 }
 
 // writePlan shows a difference to a person.
@@ -105,10 +105,10 @@ func writePlan(w *printer, d control.Difference, p paint) {
 		if c.Refused {
 			text += "; a reload is refused until then"
 		}
-		s.entry("Restart", p.class(status.ClassBad, "!"), text)
+		s.entry("Restart", p.class(web.ClassBad, "!"), text)
 	}
 	for _, c := range d.Settings {
-		s.entry("Settings", p.class(status.ClassWarn, "~"), fmt.Sprintf("%s: %s → %s", c.Key, quoted(c.Was), quoted(c.Is)))
+		s.entry("Settings", p.class(web.ClassWarn, "~"), fmt.Sprintf("%s: %s → %s", c.Key, quoted(c.Was), quoted(c.Is)))
 	}
 	for _, c := range d.Providers {
 		s.object("Providers", c.Action, c.Name, c.Keys)
@@ -176,7 +176,7 @@ func credentialLines(c control.CredentialChange, now time.Time) []string {
 	case reason != "" && c.NextIs == nil:
 		return []string{"is renewed, since " + reason + ": " + c.Why}
 	case reason != "" && c.NextIs.After(now):
-		return []string{"is renewed " + status.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
+		return []string{"is renewed " + web.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
 	case reason != "":
 		return []string{"is renewed at once, since " + reason}
 	case c.Retimed():

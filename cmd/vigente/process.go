@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // defaultConfig is read when neither the flag nor $VIGENTE_CONFIG names a file.
@@ -35,7 +35,7 @@ type Process struct {
 // service is the daemon, as far as a command needs it.
 type service interface {
 	Run(ctx context.Context) error
-	Once(ctx context.Context) (refresh.View, error)
+	Once(ctx context.Context) (engine.View, error)
 	Reload(ctx context.Context) error
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 func (a *app) renewCommand() *cobra.Command {
@@ -65,7 +65,7 @@ func (p *progress) Begin(total int) {
 }
 
 // End is told each end.
-func (p *progress) End(end refresh.RenewResult) {
+func (p *progress) End(end engine.RenewResult) {
 	p.clear()
 	p.done++
 	switch {

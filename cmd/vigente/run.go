@@ -11,9 +11,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/status"
-	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -66,7 +64,7 @@ func (a *app) daemonOptions() daemon.Options {
 	opt := daemon.Options{
 		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: logger, LogLevel: level,
 		Version: build.version, Revision: build.revision,
-		Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+		Providers: providerKinds(), Sinks: sinkKinds(),
 	}
 	if a.Getenv("NOTIFY_SOCKET") != "" {
 		opt.Notify = func(state string) {
@@ -103,7 +101,7 @@ func (a *app) once(ctx context.Context, d service) error {
 	if err != nil {
 		return err
 	}
-	verdict := status.Judge(view)
+	verdict := web.Judge(view)
 	lines := reasonLines(verdict)
 	if view.StateError != "" { // What was obtained ends with this process.
 		lines = append(lines, "state: cannot be saved: "+view.StateError)
@@ -115,7 +113,7 @@ func (a *app) once(ctx context.Context, d service) error {
 }
 
 // reasonLines says each reason on a line.
-func reasonLines(verdict status.Readiness) []string {
+func reasonLines(verdict web.Readiness) []string {
 	lines := make([]string, 0, len(verdict.Reasons))
 	for _, reason := range verdict.Reasons {
 		lines = append(lines, reason.String())

@@ -25,7 +25,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/emulation"
 )
 
 func TestRunEndsWellOnSignals(t *testing.T) {
@@ -337,10 +337,10 @@ type recorder struct {
 	has, set []string
 }
 
-func (r *recorder) Faults() []kit.FaultSwitch {
-	var list []kit.FaultSwitch
+func (r *recorder) Faults() []emulation.FaultSwitch {
+	var list []emulation.FaultSwitch
 	for _, name := range r.has {
-		list = append(list, kit.FaultSwitch{Name: name})
+		list = append(list, emulation.FaultSwitch{Name: name})
 	}
 	return list
 }

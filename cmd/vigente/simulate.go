@@ -10,10 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/sinks"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -45,7 +43,7 @@ taken; --life sets another.`,
 			}
 			r, err := daemon.Simulate(command.Context(), daemon.Options{
 				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-				Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+				Providers: providerKinds(), Sinks: sinkKinds(),
 			}, scenario)
 			if _, ok := errors.AsType[*daemon.UnknownProviderError](err); ok {
 				return &exitError{exitUsage, []string{"vigente: " + err.Error()}}
@@ -121,18 +119,18 @@ func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
 }
 
 // readSpan reads START+LENGTH.
-func readSpan(text string, from time.Time) (refresh.Span, error) {
+func readSpan(text string, from time.Time) (engine.Span, error) {
 	start, length, err := readDistance(text, "+", from)
 	if err == nil && length <= 0 {
 		err = fmt.Errorf("no length in %q", text)
 	}
-	return refresh.Span{From: start, To: start.Add(length)}, err
+	return engine.Span{From: start, To: start.Add(length)}, err
 }
 
 // readStep reads START+LENGTH or START-LENGTH.
-func readStep(text string, from time.Time) (refresh.Step, error) {
+func readStep(text string, from time.Time) (engine.Step, error) {
 	at, by, err := readDistance(text, "+-", from)
-	return refresh.Step{At: at, By: by}, err
+	return engine.Step{At: at, By: by}, err
 }
 
 // readDistance reads an instant and a length that follows one of the signs.

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -47,7 +47,7 @@ value is still in force.`,
 			case !check:
 				writeStatus(a.out, snapshot, paint{a.colours(a.Stdout)})
 			}
-			if verdict := status.Judge(snapshot.View); check && !verdict.Good() {
+			if verdict := web.Judge(snapshot.View); check && !verdict.Good() {
 				return &exitError{exitUnmet, reasonLines(verdict)}
 			}
 			return nil
@@ -62,21 +62,21 @@ func writeReport(w io.Writer, s control.Snapshot) error {
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
-	return out.Encode(status.NewReport(s.View, s.Config))
+	return out.Encode(web.NewReport(s.View, s.Config))
 }
 
 // writeStatus shows a snapshot to a person.
 func writeStatus(w *printer, s control.Snapshot, p paint) {
 	v := s.View
 	if s.Config.LastError != "" {
-		w.printf("%s the one loaded %s runs on\n", p.class(status.ClassBad, "The last configuration was not accepted;"), status.Relative(s.Config.LoadedAt, v.At))
+		w.printf("%s the one loaded %s runs on\n", p.class(web.ClassBad, "The last configuration was not accepted;"), web.Relative(s.Config.LoadedAt, v.At))
 		for line := range strings.Lines(s.Config.LastError) {
 			w.printf("  %s\n", strings.TrimSuffix(line, "\n"))
 		}
 		w.line("")
 	}
 	if v.StateError != "" {
-		w.printf("%s %s\n\n", p.class(status.ClassBad, "The state cannot be saved:"), v.StateError)
+		w.printf("%s %s\n\n", p.class(web.ClassBad, "The state cannot be saved:"), v.StateError)
 	}
 	if len(v.Credentials) > 0 {
 		credentialTable(v, p).write(w, p)
@@ -96,46 +96,46 @@ func writeStatus(w *printer, s control.Snapshot, p paint) {
 	}
 }
 
-func credentialTable(v refresh.View, p paint) table {
+func credentialTable(v engine.View, p paint) table {
 	t := table{heads: []string{"CREDENTIAL", "STATE", "GEN", "EXPIRES", "NEXT ATTEMPT", "BECAUSE"}}
-	for _, c := range status.ByUrgency(v) {
-		next := status.Relative(c.NextAttemptAt, v.At)
+	for _, c := range web.ByUrgency(v) {
+		next := web.Relative(c.NextAttemptAt, v.At)
 		if c.Running {
 			next = "running"
 		}
 		r := row{cells: []cell{
 			{text: c.Name},
-			{string(c.State), status.Class(c.State)},
+			{string(c.State), web.Class(c.State)},
 			{text: strconv.FormatUint(c.Generation, 10)},
-			{text: orDash(status.Relative(c.ExpiresAt, v.At))},
+			{text: orDash(web.Relative(c.ExpiresAt, v.At))},
 			{text: orDash(next)},
 			{text: c.NextReason},
 		}}
-		r.notes = noteLines(c.LastError, refresh.Obtain, c.State, c.Name, v.At, p)
+		r.notes = noteLines(c.LastError, engine.Obtain, c.State, c.Name, v.At, p)
 		if c.LastError != nil && c.InForce(v.At) && c.LastUsefulAttemptAt.After(v.At) {
 			r.notes = append(r.notes, "service is lost unless it is renewed before "+instant(c.LastUsefulAttemptAt, v.At))
 		}
-		r.notes = append(r.notes, status.Limits(c.Limits, v.At)...)
+		r.notes = append(r.notes, web.Limits(c.Limits, v.At)...)
 		t.rows = append(t.rows, r)
 	}
 	return t
 }
 
-func sinkTable(v refresh.View, p paint) table {
+func sinkTable(v engine.View, p paint) table {
 	t := table{heads: []string{"SINK", "STATE", "HOLDS", "DELIVERED", "FILE"}}
-	for _, s := range status.SinksByUrgency(v) {
+	for _, s := range web.SinksByUrgency(v) {
 		holds := make([]string, 0, len(s.Needs))
 		for _, name := range s.Needs {
 			holds = append(holds, name+" "+strconv.FormatUint(s.Delivered[name], 10))
 		}
 		r := row{cells: []cell{
 			{text: s.Name},
-			{string(s.State), status.SinkClass(s.State)},
+			{string(s.State), web.SinkClass(s.State)},
 			{text: strings.Join(holds, ", ")},
-			{text: orDash(status.Relative(s.LastDeliveredAt, v.At))},
+			{text: orDash(web.Relative(s.LastDeliveredAt, v.At))},
 			{text: s.Path},
 		}}
-		r.notes = append(noteLines(s.LastError, refresh.Deliver, s.State, s.Name, v.At, p), noteLines(s.HookError, refresh.RunHook, s.State, s.Name, v.At, p)...)
+		r.notes = append(noteLines(s.LastError, engine.Deliver, s.State, s.Name, v.At, p), noteLines(s.HookError, engine.RunHook, s.State, s.Name, v.At, p)...)
 		switch {
 		case s.HookRunning:
 			r.notes = append(r.notes, "on_change is running")
@@ -148,7 +148,7 @@ func sinkTable(v refresh.View, p paint) table {
 }
 
 // providerTable shows the backends that something waits for.
-func providerTable(v refresh.View) table {
+func providerTable(v engine.View) table {
 	t := table{heads: []string{"PROVIDER", "RUNNING", "WAITING", "COOL-DOWN ENDS"}}
 	for _, p := range v.Providers {
 		if p.Waiting > 0 || !p.CooldownUntil.IsZero() {
@@ -156,7 +156,7 @@ func providerTable(v refresh.View) table {
 				{text: p.Name},
 				{text: strconv.Itoa(p.Running)},
 				{text: strconv.Itoa(p.Waiting)},
-				{text: orDash(status.Relative(p.CooldownUntil, v.At))},
+				{text: orDash(web.Relative(p.CooldownUntil, v.At))},
 			}})
 		}
 	}
@@ -164,17 +164,17 @@ func providerTable(v refresh.View) table {
 }
 
 // noteLines says a failure and what to do about it.
-func noteLines(n *schedule.Note, kind refresh.TaskKind, state refresh.State, name string, now time.Time, p paint) []string {
+func noteLines(n *schedule.Note, kind engine.TaskKind, state engine.State, name string, now time.Time, p paint) []string {
 	if n == nil {
 		return nil
 	}
 	what := string(n.Reason)
-	if kind == refresh.RunHook {
+	if kind == engine.RunHook {
 		what = "on_change: " + what
 	}
 	return []string{
-		p.class(status.ClassBad, what) + ", " + status.Relative(n.At, now) + ": " + n.Message,
-		p.dim(status.Cure(kind, state, n.Reason, name)),
+		p.class(web.ClassBad, what) + ", " + web.Relative(n.At, now) + ": " + n.Message,
+		p.dim(web.Cure(kind, state, n.Reason, name)),
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 func (a *app) waitCommand() *cobra.Command {
@@ -40,7 +40,7 @@ the daemon is not reachable.`,
 			if err != nil {
 				return err
 			}
-			verdict := status.Judge(snapshot.View)
+			verdict := web.Judge(snapshot.View)
 			if verdict.Ready {
 				return nil // just in time
 			}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // includes returns the files that the include key names, each once, pattern by

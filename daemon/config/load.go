@@ -14,7 +14,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // maxSource bounds one file of the configuration.

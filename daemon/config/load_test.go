@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // write puts files below a new folder, makes it the present one and returns it.

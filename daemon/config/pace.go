@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 // The keys of pace.

@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // UnreachableError says that no daemon answers at a socket.
@@ -114,7 +114,7 @@ func (c *Client) value(ctx context.Context, path string, request any) (credentia
 // end.
 type Progress interface {
 	Begin(total int)
-	End(refresh.RenewResult)
+	End(engine.RenewResult)
 }
 
 // Renew renews the named credentials, all of them when there is no name, and

@@ -18,9 +18,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 // ErrUnknown is wrapped by a Backend's error about something that was asked for
@@ -39,13 +39,13 @@ func (e *MisuseError) Unwrap() error { return e.Err }
 
 // Backend is the daemon, as far as the socket needs it.
 type Backend interface {
-	View(ctx context.Context) (refresh.View, error)
+	View(ctx context.Context) (engine.View, error)
 	ConfigStatus() (hash string, loadedAt time.Time, lastError string)
 	// Await returns when the condition holds for the state.
-	Await(ctx context.Context, holds func(refresh.View) bool) error
+	Await(ctx context.Context, holds func(engine.View) bool) error
 	// Renew renews the named credentials, which exist, waits for their delivery
 	// and tells each end, from one goroutine.
-	Renew(ctx context.Context, names []string, tell func(refresh.RenewResult)) error
+	Renew(ctx context.Context, names []string, tell func(engine.RenewResult)) error
 	// Reload returns an error with one reason a line when the configuration
 	// that runs was kept.
 	Reload(ctx context.Context) error
@@ -70,8 +70,8 @@ const (
 // Serve answers requests until ctx ends. It owns the listener, which comes from
 // Listen, and returns when nothing of it is left.
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
-	return status.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
-		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(status.Complaints(log)),
+	return web.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
+		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(web.Complaints(log)),
 	})
 }
 
@@ -103,18 +103,18 @@ func trusted(next http.HandlerFunc) http.HandlerFunc {
 
 // look returns what the request's names select; it has answered when it
 // reports false.
-func (h handler) look(w http.ResponseWriter, r *http.Request, names []string) (refresh.View, bool) {
+func (h handler) look(w http.ResponseWriter, r *http.Request, names []string) (engine.View, bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), viewTimeout)
 	defer cancel()
 	all, err := h.backend.View(ctx)
 	if err != nil {
 		refuse(w, Problem{Code: CodeSilent, Message: "the daemon does not answer; it is starting, stopping or stuck"})
-		return refresh.View{}, false
+		return engine.View{}, false
 	}
-	v, unknown := status.Select(all, names)
+	v, unknown := web.Select(all, names)
 	if len(unknown) > 0 {
 		refuse(w, unknownNames(unknown))
-		return refresh.View{}, false
+		return engine.View{}, false
 	}
 	return v, true
 }
@@ -129,13 +129,13 @@ func (h handler) view(w http.ResponseWriter, r *http.Request) {
 		v.Credentials = withoutHistory(v.Credentials)
 	}
 	hash, loadedAt, lastError := h.backend.ConfigStatus()
-	answer(w, Snapshot{View: v, Config: status.Config{Hash: hash, LoadedAt: loadedAt, LastError: lastError}})
+	answer(w, Snapshot{View: v, Config: web.Config{Hash: hash, LoadedAt: loadedAt, LastError: lastError}})
 }
 
 // withoutHistory keeps the answer for a large fleet small. The view is shared
 // and stays as it is.
-func withoutHistory(credentials []refresh.CredentialView) []refresh.CredentialView {
-	short := make([]refresh.CredentialView, len(credentials))
+func withoutHistory(credentials []engine.CredentialView) []engine.CredentialView {
+	short := make([]engine.CredentialView, len(credentials))
 	for i, c := range credentials {
 		c.History = nil
 		short[i] = c
@@ -154,10 +154,10 @@ func (h handler) wait(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var gone []string
-	err := h.backend.Await(r.Context(), func(v refresh.View) bool {
-		var kept refresh.View
-		kept, gone = status.Select(v, ask.Names)
-		return len(gone) > 0 || status.Judge(kept).Ready
+	err := h.backend.Await(r.Context(), func(v engine.View) bool {
+		var kept engine.View
+		kept, gone = web.Select(v, ask.Names)
+		return len(gone) > 0 || web.Judge(kept).Ready
 	})
 	switch {
 	case err != nil:

@@ -17,8 +17,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 func text(t testing.TB, v any) string {
@@ -131,14 +131,14 @@ func TestWait(t *testing.T) {
 	})
 	t.Run("later", func(t *testing.T) {
 		later := fleet()
-		later.Credentials[1].State = refresh.Valid
+		later.Credentials[1].State = engine.Valid
 		if err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), []string{"novo"}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("removed meanwhile", func(t *testing.T) {
 		later := fleet() // without novo, while loja is not ready
-		later.Credentials, later.Sinks[0].State = later.Credentials[:1], refresh.Behind
+		later.Credentials, later.Sinks[0].State = later.Credentials[:1], engine.Behind
 		err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), []string{"loja", "novo"})
 		if problem, ok := errors.AsType[*Problem](err); !ok || problem.Code != CodeUnknown {
 			t.Error(err)
@@ -182,14 +182,14 @@ func TestWait(t *testing.T) {
 // progress notes what it is told.
 type progress struct {
 	total int
-	ends  []refresh.RenewResult
+	ends  []engine.RenewResult
 }
 
-func (p *progress) Begin(total int)             { p.total = total }
-func (p *progress) End(end refresh.RenewResult) { p.ends = append(p.ends, end) }
+func (p *progress) Begin(total int)            { p.total = total }
+func (p *progress) End(end engine.RenewResult) { p.ends = append(p.ends, end) }
 
 func TestRenew(t *testing.T) {
-	ends := []refresh.RenewResult{{Name: "novo", Failure: "broken"}, {Name: "loja", Generation: 4}, {Name: "x", Failure: "full", Sink: "till"}}
+	ends := []engine.RenewResult{{Name: "novo", Failure: "broken"}, {Name: "loja", Generation: 4}, {Name: "x", Failure: "full", Sink: "till"}}
 	tests := []struct {
 		ask, want []string
 	}{
@@ -226,17 +226,17 @@ type steps struct {
 	first chan struct{}
 }
 
-func (s *steps) Renew(_ context.Context, names []string, tell func(refresh.RenewResult)) error {
-	tell(refresh.RenewResult{Name: names[0]})
+func (s *steps) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
+	tell(engine.RenewResult{Name: names[0]})
 	<-s.first
-	tell(refresh.RenewResult{Name: names[1]})
+	tell(engine.RenewResult{Name: names[1]})
 	return nil
 }
 
 type stepwise struct{ first chan struct{} }
 
 func (stepwise) Begin(int) {}
-func (s stepwise) End(end refresh.RenewResult) {
+func (s stepwise) End(end engine.RenewResult) {
 	if end.Name == "loja" {
 		close(s.first)
 	}
@@ -252,7 +252,7 @@ func TestRenewCutByTheEndOfTheDaemon(t *testing.T) {
 
 type stopping struct{ fakeBackend }
 
-func (*stopping) Renew(context.Context, []string, func(refresh.RenewResult)) error {
+func (*stopping) Renew(context.Context, []string, func(engine.RenewResult)) error {
 	return errors.New(canary)
 }
 

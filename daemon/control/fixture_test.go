@@ -11,8 +11,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -22,23 +22,23 @@ var at = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // fakeBackend answers with what it holds.
 type fakeBackend struct {
-	view      refresh.View
+	view      engine.View
 	err       error         // of View, Await and Renew
 	hangs     bool          // View does not answer
-	later     refresh.View  // the state that Await sees second
+	later     engine.View   // the state that Await sees second
 	entered   chan struct{} // closed when Await has to wait
 	renewed   []string
-	ends      []refresh.RenewResult
+	ends      []engine.RenewResult
 	reloadErr error
 	value     credential.Secret
 	valueErr  error
 	asked     string
 }
 
-func (f *fakeBackend) View(ctx context.Context) (refresh.View, error) {
+func (f *fakeBackend) View(ctx context.Context) (engine.View, error) {
 	if f.hangs {
 		<-ctx.Done()
-		return refresh.View{}, ctx.Err()
+		return engine.View{}, ctx.Err()
 	}
 	return f.view, f.err
 }
@@ -47,7 +47,7 @@ func (*fakeBackend) ConfigStatus() (string, time.Time, string) {
 	return "hash", at, "config.toml:1: a: b"
 }
 
-func (f *fakeBackend) Await(ctx context.Context, holds func(refresh.View) bool) error {
+func (f *fakeBackend) Await(ctx context.Context, holds func(engine.View) bool) error {
 	if holds(f.view) {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (f *fakeBackend) Await(ctx context.Context, holds func(refresh.View) bool) 
 	return nil
 }
 
-func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(refresh.RenewResult)) error {
+func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
 	f.renewed = slices.Clone(names)
 	for _, end := range f.ends {
 		tell(end)
@@ -87,24 +87,24 @@ func (f *fakeBackend) Sign(_ context.Context, name, method, url string, form map
 }
 
 // fleet is one healthy credential with its sink, and one that never worked.
-func fleet() refresh.View {
-	return refresh.View{
+func fleet() engine.View {
+	return engine.View{
 		At: at,
-		Credentials: []refresh.CredentialView{
+		Credentials: []engine.CredentialView{
 			{
-				Name: "loja", Provider: "tss", Type: "tss", State: refresh.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
+				Name: "loja", Provider: "tss", Type: "tss", State: engine.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
 				History: []schedule.Attempt{{At: at, Took: time.Second, Outcome: schedule.Renewed}},
 				Limits:  []credential.Limit{{Kind: "certificate", EndsAt: at.Add(time.Hour), Person: true}},
 			},
 			{
-				Name: "novo", Provider: "tss", Type: "tss", State: refresh.Pending, Failures: 1,
+				Name: "novo", Provider: "tss", Type: "tss", State: engine.Pending, Failures: 1,
 				LastError: &schedule.Note{Reason: credential.ReasonServer, Message: "broken", At: at},
 			},
 		},
-		Sinks: []refresh.SinkView{
-			{Name: "till", Type: "ini", Path: "/a", State: refresh.Delivered, Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 3}},
+		Sinks: []engine.SinkView{
+			{Name: "till", Type: "ini", Path: "/a", State: engine.Delivered, Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 3}},
 		},
-		Providers: []refresh.ProviderView{{Name: "tss", Type: "tss", CooldownUntil: at}},
+		Providers: []engine.ProviderView{{Name: "tss", Type: "tss", CooldownUntil: at}},
 	}
 }
 

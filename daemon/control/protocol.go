@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/refresh"
-	"github.com/vigented/vigente/daemon/status"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/web"
 )
 
 // The requests. They are spoken between one binary's daemon and commands; what
@@ -22,8 +22,8 @@ const (
 
 // Snapshot is the daemon's state at one instant.
 type Snapshot struct {
-	View   refresh.View
-	Config status.Config
+	View   engine.View
+	Config web.Config
 }
 
 type waitRequest struct {
@@ -65,10 +65,10 @@ type valueAnswer struct {
 // renewLine is one line of the answer to renew: the number of names first, then
 // each end, and at last that it is over, or the problem that ended it.
 type renewLine struct {
-	Total   *int                 `json:"total,omitempty"`
-	End     *refresh.RenewResult `json:"end,omitempty"`
-	Over    bool                 `json:"over,omitempty"`
-	Problem *Problem             `json:"problem,omitempty"`
+	Total   *int                `json:"total,omitempty"`
+	End     *engine.RenewResult `json:"end,omitempty"`
+	Over    bool                `json:"over,omitempty"`
+	Problem *Problem            `json:"problem,omitempty"`
 }
 
 // Code classifies a refusal.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // renew streams one line an end, so that a command can show how far it is.
@@ -37,7 +37,7 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	total := len(names)
 	lines.send(renewLine{Total: &total})
-	err := h.backend.Renew(r.Context(), names, func(end refresh.RenewResult) { lines.send(renewLine{End: &end}) })
+	err := h.backend.Renew(r.Context(), names, func(end engine.RenewResult) { lines.send(renewLine{End: &end}) })
 	if err != nil {
 		lines.send(renewLine{Problem: &Problem{Code: CodeSilent, Message: "the daemon stopped before every renewal had ended"}})
 		return
@@ -46,7 +46,7 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 }
 
 // notCredentials returns the names that are those of sinks only.
-func notCredentials(v refresh.View, names []string) []string {
+func notCredentials(v engine.View, names []string) []string {
 	known := map[string]bool{}
 	for _, c := range v.Credentials {
 		known[c.Name] = true

@@ -6,28 +6,28 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // BenchmarkScrape gathers every series of a fleet.
 func BenchmarkScrape(b *testing.B) {
 	for _, size := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			engine := &fakeEngine{view: refresh.View{At: at}}
-			fleet := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "tss"}}}
+			eng := &fakeEngine{view: engine.View{At: at}}
+			fleet := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "tss"}}}
 			for i := range size {
 				name := fmt.Sprintf("c%06d", i)
-				fleet.Credentials = append(fleet.Credentials, refresh.CredentialSpec{Name: name, Provider: "tss"})
-				fleet.Sinks = append(fleet.Sinks, refresh.SinkSpec{Name: name})
-				engine.view.Credentials = append(engine.view.Credentials, refresh.CredentialView{
-					Name: name, Provider: "tss", State: refresh.Valid, Generation: 1, IssuedAt: at, ExpiresAt: at, NextAttemptAt: at, LastUsefulAttemptAt: at,
+				fleet.Credentials = append(fleet.Credentials, engine.CredentialSpec{Name: name, Provider: "tss"})
+				fleet.Sinks = append(fleet.Sinks, engine.SinkSpec{Name: name})
+				eng.view.Credentials = append(eng.view.Credentials, engine.CredentialView{
+					Name: name, Provider: "tss", State: engine.Valid, Generation: 1, IssuedAt: at, ExpiresAt: at, NextAttemptAt: at, LastUsefulAttemptAt: at,
 				})
-				engine.view.Sinks = append(engine.view.Sinks, refresh.SinkView{
+				eng.view.Sinks = append(eng.view.Sinks, engine.SinkView{
 					Name: name, Needs: []string{name}, Delivered: map[string]uint64{name: 1}, LastDeliveredAt: at,
 				})
 			}
 			registry := prometheus.NewRegistry()
-			m, err := New(Options{Registerer: registry, Viewer: engine})
+			m, err := New(Options{Registerer: registry, Viewer: eng})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // viewTimeout bounds how long a scrape waits for the engine.
@@ -16,7 +16,7 @@ const viewTimeout = 2 * time.Second
 // gauges computes its series from one view of the engine at each scrape.
 type gauges struct {
 	viewer Viewer
-	last   atomic.Pointer[refresh.View] // the last good view; nil before the first
+	last   atomic.Pointer[engine.View] // the last good view; nil before the first
 
 	expiry, issued, next, lastUseful, state, generation, limit *prometheus.Desc
 	sinkGeneration, sinkSuccess, cooldown, stateSaved          *prometheus.Desc
@@ -86,13 +86,13 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	e.value(g.stateSaved, oneIf(view.StateError == ""))
 }
 
-func (g *gauges) credential(e emitter, c *refresh.CredentialView) {
+func (g *gauges) credential(e emitter, c *engine.CredentialView) {
 	e.instant(g.expiry, c.ExpiresAt, c.Name, c.Provider)
 	e.instant(g.issued, c.IssuedAt, c.Name, c.Provider)
 	e.instant(g.next, c.NextAttemptAt, c.Name, c.Provider)
 	e.instant(g.lastUseful, c.LastUsefulAttemptAt, c.Name, c.Provider)
 	e.value(g.generation, float64(c.Generation), c.Name, c.Provider)
-	for _, state := range refresh.CredentialStates {
+	for _, state := range engine.CredentialStates {
 		e.value(g.state, oneIf(c.State == state), c.Name, c.Provider, string(state))
 	}
 	ends := map[string]time.Time{} // the earliest of each kind: labels must not repeat
@@ -107,7 +107,7 @@ func (g *gauges) credential(e emitter, c *refresh.CredentialView) {
 }
 
 // view asks the engine, and falls back to what it said last.
-func (g *gauges) view() *refresh.View {
+func (g *gauges) view() *engine.View {
 	ctx, cancel := context.WithTimeout(context.Background(), viewTimeout)
 	defer cancel()
 	view, err := g.viewer.View(ctx)

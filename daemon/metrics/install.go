@@ -3,14 +3,14 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // Install makes the counters of every object of the plan exist at zero, keeps
 // those that count already, and deletes those of objects that are gone. A
 // credential that moved to another provider starts at zero there.
-func (c *outcomes) Install(plan *refresh.Plan) {
+func (c *outcomes) Install(plan *engine.Plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	providers, credentials, sinks := named(plan)
@@ -65,7 +65,7 @@ func (c *outcomes) bearLocked() {
 	}
 }
 
-func named(plan *refresh.Plan) (providers map[string]bool, credentials map[string]string, sinks map[string]bool) {
+func named(plan *engine.Plan) (providers map[string]bool, credentials map[string]string, sinks map[string]bool) {
 	providers, credentials, sinks = map[string]bool{}, map[string]string{}, map[string]bool{}
 	for _, p := range plan.Providers {
 		providers[p.Name] = true

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // namespace begins the name of every series of ours.
@@ -25,7 +25,7 @@ const namespace = "vigente"
 // Viewer shows the engine's state. It may fail or be late, at the start for
 // instance; the last good view is shown then.
 type Viewer interface {
-	View(ctx context.Context) (refresh.View, error)
+	View(ctx context.Context) (engine.View, error)
 }
 
 // Options are what New needs; all of them but the version are required.
@@ -35,14 +35,14 @@ type Options struct {
 	Version, Revision string
 }
 
-// Metrics holds every series of the daemon. It is a refresh.Observer. All its
+// Metrics holds every series of the daemon. It is a engine.Observer. All its
 // methods are safe for concurrent use and do not block.
 type Metrics struct {
 	*outcomes
 	*reload
 }
 
-var _ refresh.Observer = (*Metrics)(nil)
+var _ engine.Observer = (*Metrics)(nil)
 
 // New registers every series, those of the Go runtime and of the process
 // included.

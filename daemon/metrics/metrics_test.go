@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -19,49 +19,49 @@ var at = time.Date(2026, 11, 22, 12, 0, 0, 500e6, time.UTC)
 
 // fakeEngine answers View with what it was given.
 type fakeEngine struct {
-	view refresh.View
+	view engine.View
 	err  error
 }
 
-func (f *fakeEngine) View(context.Context) (refresh.View, error) { return f.view, f.err }
+func (f *fakeEngine) View(context.Context) (engine.View, error) { return f.view, f.err }
 
 type hook struct{}
 
 func (hook) Run(context.Context) error { return nil }
 
-func plan() *refresh.Plan {
-	return &refresh.Plan{
-		Providers:   []refresh.ProviderSpec{{Name: "tss"}, {Name: "vault"}},
-		Credentials: []refresh.CredentialSpec{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []refresh.SinkSpec{{Name: "till", Hook: hook{}}, {Name: "plain"}},
+func plan() *engine.Plan {
+	return &engine.Plan{
+		Providers:   []engine.ProviderSpec{{Name: "tss"}, {Name: "vault"}},
+		Credentials: []engine.CredentialSpec{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []engine.SinkSpec{{Name: "till", Hook: hook{}}, {Name: "plain"}},
 	}
 }
 
-func view() refresh.View {
-	return refresh.View{
+func view() engine.View {
+	return engine.View{
 		At: at,
-		Credentials: []refresh.CredentialView{
+		Credentials: []engine.CredentialView{
 			{
-				Name: "cofre", Provider: "vault", State: refresh.Parked,
+				Name: "cofre", Provider: "vault", State: engine.Parked,
 				Limits: []credential.Limit{{Kind: "certificate", EndsAt: at.Add(2 * time.Hour)}, {Kind: "certificate", EndsAt: at.Add(time.Hour)}},
 			},
 			{
-				Name: "loja", Provider: "tss", State: refresh.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(10 * time.Second),
+				Name: "loja", Provider: "tss", State: engine.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(10 * time.Second),
 				NextAttemptAt: at.Add(5 * time.Second), LastUsefulAttemptAt: at.Add(8 * time.Second),
 			},
 		},
-		Sinks: []refresh.SinkView{
+		Sinks: []engine.SinkView{
 			{Name: "plain", Needs: []string{"cofre", "loja"}},
 			{Name: "till", Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 2}, LastDeliveredAt: at},
 		},
-		Providers: []refresh.ProviderView{{Name: "tss", CooldownUntil: at}, {Name: "vault"}},
+		Providers: []engine.ProviderView{{Name: "tss", CooldownUntil: at}, {Name: "vault"}},
 	}
 }
 
-func newMetrics(t testing.TB, engine *fakeEngine) (*Metrics, *prometheus.Registry) {
+func newMetrics(t testing.TB, eng *fakeEngine) (*Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	m, err := New(Options{Registerer: registry, Viewer: engine, Version: "1.2.3", Revision: "abc"})
+	m, err := New(Options{Registerer: registry, Viewer: eng, Version: "1.2.3", Revision: "abc"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,21 +181,21 @@ func TestStateNotSavedIsShown(t *testing.T) {
 }
 
 func TestLastGoodViewStandsInForAnEngineThatDoesNotAnswer(t *testing.T) {
-	engine := &fakeEngine{err: errors.New("starting")}
-	_, registry := newMetrics(t, engine)
+	eng := &fakeEngine{err: errors.New("starting")}
+	_, registry := newMetrics(t, eng)
 	const key = "vigente_credential_generation{credential=loja,provider=tss}"
 	if _, ok := series(t, registry)[key]; ok {
 		t.Fatal("a gauge is there before any view")
 	}
-	engine.view, engine.err = view(), nil
+	eng.view, eng.err = view(), nil
 	if got := series(t, registry)[key]; got != 3 {
 		t.Fatalf("generation is %v", got)
 	}
-	engine.view, engine.err = refresh.View{}, errors.New("hangs")
+	eng.view, eng.err = engine.View{}, errors.New("hangs")
 	if got := series(t, registry)[key]; got != 3 {
 		t.Errorf("generation is %v while the engine hangs", got)
 	}
-	engine.err = nil
+	eng.err = nil
 	if _, ok := series(t, registry)[key]; ok {
 		t.Error("the series outlived its object")
 	}
@@ -203,10 +203,10 @@ func TestLastGoodViewStandsInForAnEngineThatDoesNotAnswer(t *testing.T) {
 
 func TestScrapeGivesTheEngineABoundedTime(t *testing.T) {
 	var left time.Duration
-	g := newGauges(viewerFunc(func(ctx context.Context) (refresh.View, error) {
+	g := newGauges(viewerFunc(func(ctx context.Context) (engine.View, error) {
 		deadline, _ := ctx.Deadline()
 		left = time.Until(deadline)
-		return refresh.View{}, nil
+		return engine.View{}, nil
 	}))
 	g.view()
 	if left <= 0 || left > 2*time.Second {
@@ -214,23 +214,23 @@ func TestScrapeGivesTheEngineABoundedTime(t *testing.T) {
 	}
 }
 
-type viewerFunc func(context.Context) (refresh.View, error)
+type viewerFunc func(context.Context) (engine.View, error)
 
-func (f viewerFunc) View(ctx context.Context) (refresh.View, error) { return f(ctx) }
+func (f viewerFunc) View(ctx context.Context) (engine.View, error) { return f(ctx) }
 
 // TestEveryOutcomeMovesItsSeries lists each outcome with all that it changes.
 func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 	fault := func(r credential.Reason) *credential.Fault { return &credential.Fault{Reason: r} }
-	obtain := func(r schedule.Outcome, f *credential.Fault) refresh.Outcome {
-		return refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: r, Fault: f}
+	obtain := func(r schedule.Outcome, f *credential.Fault) engine.Outcome {
+		return engine.Outcome{Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: r, Fault: f}
 	}
 	tests := []struct {
 		name    string
-		outcome refresh.Outcome
+		outcome engine.Outcome
 		moved   map[string]float64
 	}{
-		{"renewed", refresh.Outcome{
-			Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Renewed, Called: true,
+		{"renewed", engine.Outcome{
+			Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Renewed, Called: true,
 			DueAt: at, StartedAt: at.Add(250 * time.Millisecond), Took: 2 * time.Second,
 		}, map[string]float64{
 			"vigente_renewals_total{credential=loja,provider=tss,result=renewed}": 1,
@@ -239,8 +239,8 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 			"vigente_scheduler_lag_seconds{}count":                                1,
 			"vigente_scheduler_lag_seconds{}sum":                                  .25,
 		}},
-		{"started before it was due counts as no lag", refresh.Outcome{
-			Kind: refresh.Deliver, Name: "till", Result: schedule.Renewed, DueAt: at, StartedAt: at.Add(-time.Hour),
+		{"started before it was due counts as no lag", engine.Outcome{
+			Kind: engine.Deliver, Name: "till", Result: schedule.Renewed, DueAt: at, StartedAt: at.Add(-time.Hour),
 		}, map[string]float64{
 			"vigente_sink_writes_total{result=written,sink=till}": 1,
 			"vigente_scheduler_lag_seconds{}count":                1,
@@ -256,27 +256,27 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 			"vigente_renewals_total{credential=loja,provider=tss,result=failed}": 1,
 			"vigente_renewal_failures_total{provider=tss,reason=internal}":       1,
 		}},
-		{"panicked", refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Panicked: true}, map[string]float64{
+		{"panicked", engine.Outcome{Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Panicked: true}, map[string]float64{
 			"vigente_renewals_total{credential=loja,provider=tss,result=failed}": 1,
 			"vigente_renewal_failures_total{provider=tss,reason=internal}":       1,
 			"vigente_panics_total{}": 1,
 		}},
-		{"sink unchanged", refresh.Outcome{Kind: refresh.Deliver, Name: "plain", Result: schedule.Unchanged}, map[string]float64{
+		{"sink unchanged", engine.Outcome{Kind: engine.Deliver, Name: "plain", Result: schedule.Unchanged}, map[string]float64{
 			"vigente_sink_writes_total{result=unchanged,sink=plain}": 1,
 		}},
-		{"sink failed", refresh.Outcome{Kind: refresh.Deliver, Name: "plain", Result: schedule.Failed}, map[string]float64{
+		{"sink failed", engine.Outcome{Kind: engine.Deliver, Name: "plain", Result: schedule.Failed}, map[string]float64{
 			"vigente_sink_writes_total{result=failed,sink=plain}": 1,
 		}},
-		{"hook ran", refresh.Outcome{Kind: refresh.RunHook, Name: "till", Result: schedule.Renewed}, map[string]float64{
+		{"hook ran", engine.Outcome{Kind: engine.RunHook, Name: "till", Result: schedule.Renewed}, map[string]float64{
 			"vigente_hook_runs_total{result=ok,sink=till}": 1,
 		}},
-		{"hook failed", refresh.Outcome{Kind: refresh.RunHook, Name: "till", Result: schedule.Failed}, map[string]float64{
+		{"hook failed", engine.Outcome{Kind: engine.RunHook, Name: "till", Result: schedule.Failed}, map[string]float64{
 			"vigente_hook_runs_total{result=failed,sink=till}": 1,
 		}},
-		{"an unknown credential", refresh.Outcome{Kind: refresh.Obtain, Name: "gone", Provider: "tss", Result: schedule.Renewed, Called: true}, nil},
-		{"a credential that changed its provider", refresh.Outcome{Kind: refresh.Obtain, Name: "loja", Provider: "old", Result: schedule.Failed}, nil},
-		{"an unknown sink", refresh.Outcome{Kind: refresh.Deliver, Name: "gone", Result: schedule.Renewed}, nil},
-		{"a hook that is not configured", refresh.Outcome{Kind: refresh.RunHook, Name: "plain", Result: schedule.Renewed}, nil},
+		{"an unknown credential", engine.Outcome{Kind: engine.Obtain, Name: "gone", Provider: "tss", Result: schedule.Renewed, Called: true}, nil},
+		{"a credential that changed its provider", engine.Outcome{Kind: engine.Obtain, Name: "loja", Provider: "old", Result: schedule.Failed}, nil},
+		{"an unknown sink", engine.Outcome{Kind: engine.Deliver, Name: "gone", Result: schedule.Renewed}, nil},
+		{"a hook that is not configured", engine.Outcome{Kind: engine.RunHook, Name: "plain", Result: schedule.Renewed}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -314,8 +314,8 @@ func TestEveryReasonIsBornAndCounts(t *testing.T) {
 		if value, ok := series(t, registry)[key]; !ok || value != 0 {
 			t.Errorf("%s is %v (there: %v) at birth", key, value, ok)
 		}
-		m.Observe(refresh.Outcome{
-			Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Fault: &credential.Fault{Reason: reason},
+		m.Observe(engine.Outcome{
+			Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Fault: &credential.Fault{Reason: reason},
 		})
 		if value := series(t, registry)[key]; value != 1 {
 			t.Errorf("%s is %v", key, value)
@@ -340,19 +340,19 @@ func TestSeriesGoWithTheirObject(t *testing.T) {
 	m, registry := newMetrics(t, &fakeEngine{})
 	m.ObserveClock("tss", time.Second)
 	m.ObserveClock("vault", time.Second)
-	for _, o := range []refresh.Outcome{
-		{Kind: refresh.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Called: true},
-		{Kind: refresh.Obtain, Name: "cofre", Provider: "vault", Result: schedule.Renewed, Called: true},
-		{Kind: refresh.Deliver, Name: "till", Result: schedule.Renewed},
-		{Kind: refresh.RunHook, Name: "till", Result: schedule.Renewed},
-		{Kind: refresh.Deliver, Name: "plain", Result: schedule.Renewed},
+	for _, o := range []engine.Outcome{
+		{Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Called: true},
+		{Kind: engine.Obtain, Name: "cofre", Provider: "vault", Result: schedule.Renewed, Called: true},
+		{Kind: engine.Deliver, Name: "till", Result: schedule.Renewed},
+		{Kind: engine.RunHook, Name: "till", Result: schedule.Renewed},
+		{Kind: engine.Deliver, Name: "plain", Result: schedule.Renewed},
 	} {
 		m.Observe(o)
 	}
-	m.Install(&refresh.Plan{
-		Providers:   []refresh.ProviderSpec{{Name: "vault"}},
-		Credentials: []refresh.CredentialSpec{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []refresh.SinkSpec{{Name: "till"}},
+	m.Install(&engine.Plan{
+		Providers:   []engine.ProviderSpec{{Name: "vault"}},
+		Credentials: []engine.CredentialSpec{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []engine.SinkSpec{{Name: "till"}},
 	})
 	got := series(t, registry)
 	for key, value := range got {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -100,7 +100,7 @@ func (c *outcomes) Collect(ch chan<- prometheus.Metric) {
 }
 
 // Observe counts one outcome.
-func (c *outcomes) Observe(o refresh.Outcome) {
+func (c *outcomes) Observe(o engine.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.knownLocked(o) {
@@ -113,7 +113,7 @@ func (c *outcomes) Observe(o refresh.Outcome) {
 		c.panics.Inc()
 	}
 	switch o.Kind {
-	case refresh.Obtain:
+	case engine.Obtain:
 		c.renewals.WithLabelValues(o.Name, o.Provider, result(o.Result, resultRenewed, resultUnchanged)).Inc()
 		if o.Called {
 			c.duration.WithLabelValues(o.Provider).Observe(o.Took.Seconds())
@@ -121,21 +121,21 @@ func (c *outcomes) Observe(o refresh.Outcome) {
 		if o.Result == schedule.Failed {
 			c.failures.WithLabelValues(o.Provider, string(reason(o.Fault))).Inc()
 		}
-	case refresh.Deliver:
+	case engine.Deliver:
 		c.writes.WithLabelValues(o.Name, result(o.Result, resultWritten, resultUnchanged)).Inc()
-	case refresh.RunHook:
+	case engine.RunHook:
 		c.hooks.WithLabelValues(o.Name, result(o.Result, resultOK, resultOK)).Inc()
 	}
 }
 
 // knownLocked reports whether the installed plan names the object.
-func (c *outcomes) knownLocked(o refresh.Outcome) bool {
-	if o.Kind == refresh.Obtain {
+func (c *outcomes) knownLocked(o engine.Outcome) bool {
+	if o.Kind == engine.Obtain {
 		provider, ok := c.credentials[o.Name]
 		return ok && provider == o.Provider
 	}
 	hook, ok := c.sinks[o.Name]
-	return ok && (hook || o.Kind == refresh.Deliver)
+	return ok && (hook || o.Kind == engine.Deliver)
 }
 
 func result(r schedule.Outcome, changed, unchanged string) string {

@@ -3,7 +3,7 @@ package schedule
 import (
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Bounds of the pace after failures.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 func TestVet(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // TestCooldownOfAClockThatWasAheadKeepsItsLength: a clock that was two days

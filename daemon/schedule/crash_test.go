@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // crashes makes a daemon that dies in every call it makes, and returns how long

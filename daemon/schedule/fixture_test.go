@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // instant0 is where the tests' time begins: a Monday, off every round number.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Folded is what a fold changed beyond its own task.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Memory holds the records of an earlier life, by name.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 func TestSinkWaitsForEveryValueAndGetsEachChange(t *testing.T) {

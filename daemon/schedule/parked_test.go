@@ -3,7 +3,7 @@ package schedule
 import (
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // TestNoOtherFailureTakesARefusalBack: a refused secret stays refused when

@@ -3,7 +3,7 @@ package schedule
 import (
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Record is all that must survive a restart about one task: a credential that

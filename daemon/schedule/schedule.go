@@ -19,7 +19,7 @@ package schedule
 import (
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Board holds every task, its record and its place in time.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 

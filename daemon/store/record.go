@@ -5,7 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 

@@ -16,7 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,11 +28,14 @@ import (
 // place, so that it does not pile up. It is a module of its own, so that its
 // library is none of ours.
 var program = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module of faultfs: %w", err)
+	}
 	name := filepath.Join(os.TempDir(), "vigente-faultfs")
 	fresh := fmt.Sprintf("%s-%d", name, os.Getpid())
 	build := exec.Command("go", "build", "-mod=readonly", "-o", fresh, ".")
-	build.Dir = filepath.Join(filepath.Dir(here), "testdata", "faultfs")
+	build.Dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "internal", "disktest", "testdata", "faultfs")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build faultfs: %w\n%s", err, out)

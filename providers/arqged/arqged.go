@@ -18,8 +18,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // Fields of a credential.
@@ -35,7 +36,7 @@ const (
 const budget = "4/s, 240/min, 2400/h"
 
 // Kind is the catalogue's line for arqged.
-func Kind() kit.Kind { return kit.Kind{Name: "arqged", Open: open, Rate: budget} }
+func Kind() providers.Kind { return providers.Kind{Name: "arqged", Open: open, Rate: budget} }
 
 // identity names the user at the backend without showing a name that may be
 // kept as a secret.
@@ -106,7 +107,7 @@ func (s *source) call(ctx context.Context, req credential.Request, op operation,
 // spoilt reports whether the refresh token that was shown may be used up though
 // nothing usable came back: an answer of success, an answer that something on
 // the way has replaced, or a server that broke down in the middle.
-func spoilt(a *kit.Answer, f *credential.Fault) bool {
+func spoilt(a *exchange.Answer, f *credential.Fault) bool {
 	return f.Lost || f.SeedSpent || a.OK() || a.Status >= http.StatusInternalServerError
 }
 

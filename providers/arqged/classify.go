@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // classify returns the object of an answer with a token, or what the answer
@@ -17,7 +17,7 @@ import (
 // the end of its refresh token: SeedSpent, and a reason that is tried again.
 // Pages of something on the way park nothing, except under 401: whether an
 // account counts that as a failed login, only the server knows.
-func classify(a *kit.Answer, op operation) (object, *credential.Fault) {
+func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 	o, twice := parseObject(a.Body)
 	switch {
 	case keyRefused(a):
@@ -36,7 +36,7 @@ func classify(a *kit.Answer, op operation) (object, *credential.Fault) {
 			Message: "the gateway of ArqGED knows no such operation: check the prefix in url (newer manuals have none, those of 2024 have /v1)",
 		}
 	case a.HTML() && a.Status >= 400 && a.Status <= 499 && a.Status != http.StatusUnauthorized && a.Status != http.StatusTooManyRequests:
-		return nil, kit.HTMLFault(a)
+		return nil, exchange.HTMLFault(a)
 	case refusal(a.Status) && op == refreshing:
 		return nil, spent(a.Status)
 	case refusal(a.Status):
@@ -57,11 +57,11 @@ func refusal(status int) bool {
 }
 
 // success weighs an answer of status 2xx: with a token it is one.
-func success(a *kit.Answer, o object, twice bool, op operation) (object, *credential.Fault) {
+func success(a *exchange.Answer, o object, twice bool, op operation) (object, *credential.Fault) {
 	token := o.text("token")
 	switch {
 	case a.HTML():
-		return nil, kit.HTMLFault(a)
+		return nil, exchange.HTMLFault(a)
 	case o == nil && op == loggingIn && sentence(a.Body), op == loggingIn && !o.has("token") && complains(o):
 		// Trying the same password again is what locks an account.
 		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
@@ -71,7 +71,7 @@ func success(a *kit.Answer, o object, twice bool, op operation) (object, *creden
 		return nil, unusable("names a key twice")
 	case token == "":
 		return nil, unusable("holds no Token (is url right?)")
-	case !kit.HeaderText(token):
+	case !exchange.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
 		return nil, unusable("holds a Token with a blank, a control character or one beyond ASCII, which no header can carry")
 	}
@@ -88,7 +88,7 @@ func complains(o object) bool {
 // denied due to missing subscription key" or "… invalid subscription key"
 // (Microsoft Learn, "Subscriptions in Azure API Management"). The text decides:
 // the application answers 401 too, to a wrong password.
-func keyRefused(a *kit.Answer) bool {
+func keyRefused(a *exchange.Answer) bool {
 	if a.Status != http.StatusUnauthorized {
 		return false
 	}
@@ -101,7 +101,7 @@ func keyRefused(a *kit.Answer) bool {
 }
 
 // gatewayQuota recognises the 403 by which Azure API Management ends a quota.
-func gatewayQuota(a *kit.Answer, o object) bool {
+func gatewayQuota(a *exchange.Answer, o object) bool {
 	return a.Status == http.StatusForbidden && strings.Contains(o.words("message"), "out of call volume quota")
 }
 
@@ -139,8 +139,8 @@ func refusedLogin(status int, o object) string {
 }
 
 // statusFault is what the status says, with the words of this service.
-func statusFault(a *kit.Answer) *credential.Fault {
-	f := kit.StatusFault(a)
+func statusFault(a *exchange.Answer) *credential.Fault {
+	f := exchange.StatusFault(a)
 	switch {
 	case a.Status == http.StatusInternalServerError:
 		f.Message = "ArqGED answers 500: out of order, or it does not like the form of the request, which it answers with 500 too " +

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 func TestFaultsNameTheCure(t *testing.T) {

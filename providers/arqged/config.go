@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 
 // backend is one user of one ArqGED.
 type backend struct {
-	client    *kit.Client
+	client    *exchange.Client
 	base      *url.URL
 	username  credential.Secret
 	password  credential.Secret
@@ -35,7 +37,7 @@ type backend struct {
 }
 
 // open reads a provider's section.
-func open(s *section.Section, env kit.Env) kit.Backend {
+func open(s *section.Section, env providers.Env) providers.Backend {
 	b := &backend{
 		base:      readBase(s),
 		username:  readUsername(s),
@@ -49,7 +51,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 	if b.base != nil {
 		host = b.base.Host
 	}
-	config := kit.ReadTLS(s, host, env)
+	config := tlsconf.ReadTLS(s, host, env)
 	if s.Failed() {
 		return nil
 	}
@@ -61,7 +63,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 		b.keys.keys = keys[:1]
 	}
 	// A refresh token works once: no call may be sent twice.
-	b.client = kit.NewClient(env, kit.ClientOptions{TLS: config, OneShot: true})
+	b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, OneShot: true})
 	return b
 }
 
@@ -72,7 +74,7 @@ func readBase(s *section.Section) *url.URL {
 		_ = s.Text("url", "")
 		return u
 	}
-	base := kit.HTTPSURL(s, "url", kit.URLOptions{})
+	base := exchange.HTTPSURL(s, "url", exchange.URLOptions{})
 	if base == nil {
 		return nil
 	}
@@ -97,7 +99,7 @@ func readUsername(s *section.Section) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual slip,
 // and one refused login already counts against the account.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !kit.PlainText(v.Reveal()) {
+	if !exchange.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v
@@ -105,7 +107,7 @@ func oneLine(s *section.Section, key string, v credential.Secret) credential.Sec
 
 func readAplicacao(s *section.Section) string {
 	return section.Value(s, "aplicacao", "", "a string in quotes", func(text string) (string, error) {
-		if !kit.PlainText(text) {
+		if !exchange.PlainText(text) {
 			return "", errors.New("holds a control character (expected a name)")
 		}
 		return text, nil
@@ -117,7 +119,7 @@ func readKeys(s *section.Section) []credential.Secret {
 	const key = "subscription_keys"
 	keys := s.Secrets(key)
 	for _, k := range keys {
-		if !kit.HeaderText(k.Reveal()) {
+		if !exchange.HeaderText(k.Reveal()) {
 			s.Faultf(key, "holds a blank, a line break or a character beyond ASCII (expected the bare keys, each on one line)")
 			break
 		}
@@ -129,7 +131,7 @@ func readKeys(s *section.Section) []credential.Secret {
 }
 
 // Bind reads a credential's section.
-func (b *backend) Bind(s *section.Section) kit.Binding {
+func (b *backend) Bind(s *section.Section) providers.Binding {
 	src := &source{
 		backend:  b,
 		minutes:  s.Int("token_minutes", defaultMinutes),
@@ -141,14 +143,14 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 	}
 	fields := []string{fieldToken, fieldAuthorization, fieldUserID, fieldLogin}
 	if s.Failed() {
-		return kit.Binding{Fields: fields}
+		return providers.Binding{Fields: fields}
 	}
 	if src.single {
 		b.warn(s.Path() + ": single_use is on: what it ends, only Arquivar knows; a consumer may find the token dead after its first call (set single_use = false)")
 	}
-	return kit.Binding{
+	return providers.Binding{
 		Source:   src,
-		Identity: identity(kit.SameURL(b.base), b.username.Reveal()),
+		Identity: identity(exchange.SameURL(b.base), b.username.Reveal()),
 		Fields:   fields,
 	}
 }

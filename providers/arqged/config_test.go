@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers"
 )
 
 func TestConfiguration(t *testing.T) {
@@ -99,10 +99,10 @@ func TestIdentity(t *testing.T) {
 }
 
 func TestCallsAreNeverSentTwice(t *testing.T) {
-	var asked []kit.TransportOptions
+	var asked []providers.TransportOptions
 	e := env(good(), nil)
 	lend := e.Transport
-	e.Transport = func(opt kit.TransportOptions) http.RoundTripper {
+	e.Transport = func(opt providers.TransportOptions) http.RoundTripper {
 		asked = append(asked, opt)
 		return lend(opt)
 	}

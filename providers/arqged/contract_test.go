@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/providertest"
 )

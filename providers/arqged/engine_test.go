@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/providers/arqged/emulator"
 )
@@ -63,20 +63,20 @@ func (d *disk) token() string { return d.record().Token.Values[fieldToken].Revea
 // deaf observes nothing.
 type deaf struct{}
 
-func (deaf) Observe(refresh.Outcome) {}
+func (deaf) Observe(engine.Outcome) {}
 
 // run starts a daemon's engine over a disk, with everything opened anew.
 func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred string) (stop func()) {
 	t.Helper()
 	o := sound(t, e, provider, cred)
-	engine := refresh.New(refresh.Options{Keeper: d, Observer: deaf{}, Seed: 7})
+	eng := engine.New(engine.Options{Keeper: d, Observer: deaf{}, Seed: 7})
 	rates, err := schedule.ParseRates(Kind().Rate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := &refresh.Plan{
-		Providers: []refresh.ProviderSpec{{Name: "ged", Type: "arqged", Concurrency: 8, Rates: rates}},
-		Credentials: []refresh.CredentialSpec{{
+	plan := &engine.Plan{
+		Providers: []engine.ProviderSpec{{Name: "ged", Type: "arqged", Concurrency: 8, Rates: rates}},
+		Credentials: []engine.CredentialSpec{{
 			Name: "ged", Provider: "ged", Type: "arqged", Identity: o.binding.Identity, Inputs: inputs,
 			Fields: o.binding.Fields, Source: o.binding.Source,
 			Policy: schedule.Policy{
@@ -85,10 +85,10 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 			},
 		}},
 	}
-	engine.Install(plan, schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
+	eng.Install(plan, schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); engine.Run(ctx) }()
+	go func() { defer close(ended); eng.Run(ctx) }()
 	return func() { cancel(); <-ended }
 }
 

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // testAt is the instant at which the recorded answers were made.
@@ -36,7 +37,7 @@ func login(t testing.TB, e http.Handler) int {
 }
 
 // recorded reads one recorded answer.
-func recorded(t testing.TB, name string) *kit.Answer {
+func recorded(t testing.TB, name string) *exchange.Answer {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name+".http"))
 	if err != nil {
@@ -51,12 +52,12 @@ func recorded(t testing.TB, name string) *kit.Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &kit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
+	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
 }
 
 // answerOf is an answer of status 200 with headers in pairs.
-func answerOf(status int, body string, headers ...string) *kit.Answer {
-	a := &kit.Answer{Status: status, Header: http.Header{}, Body: []byte(body), ReceivedAt: testAt}
+func answerOf(status int, body string, headers ...string) *exchange.Answer {
+	a := &exchange.Answer{Status: status, Header: http.Header{}, Body: []byte(body), ReceivedAt: testAt}
 	for i := 0; i < len(headers); i += 2 {
 		a.Header.Set(headers[i], headers[i+1])
 	}
@@ -87,9 +88,9 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 }
 
 // env lends a transport that ends at h, and notes warnings.
-func env(h http.Handler, warnings *[]string) kit.Env {
-	return kit.Env{
-		Transport: func(kit.TransportOptions) http.RoundTripper { return direct{h} },
+func env(h http.Handler, warnings *[]string) providers.Env {
+	return providers.Env{
+		Transport: func(providers.TransportOptions) http.RoundTripper { return direct{h} },
 		Location:  time.UTC,
 		Warn: func(text string) {
 			if warnings != nil {
@@ -102,7 +103,7 @@ func env(h http.Handler, warnings *[]string) kit.Env {
 // opened is one configuration, opened.
 type opened struct {
 	source   *source
-	binding  kit.Binding
+	binding  providers.Binding
 	faults   []string
 	warnings []string
 }

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // keyring holds the subscription keys, two at most, and which of them to use.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/arqged/emulator"
-	"github.com/vigented/vigente/providers/kit"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
@@ -39,7 +39,7 @@ func TestReadmeBlocksShowEveryKey(t *testing.T) {
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
-		var b kit.Backend
+		var b providers.Backend
 		for _, s := range file.Objects("providers") {
 			s.Daemon().Text("type", "")
 			s.Daemon().Text("rate", "")

@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // skewLimit is how far the server's clock may differ from ours before its dates
@@ -19,7 +19,7 @@ type grant struct {
 }
 
 // read makes a credential of an answer with a token.
-func (s *source) read(o object, a *kit.Answer, req credential.Request) (grant, *credential.Fault) {
+func (s *source) read(o object, a *exchange.Answer, req credential.Request) (grant, *credential.Fault) {
 	token := o.text("token")
 	userID := plain(o, "idusuario")
 	if userID == "" {
@@ -52,7 +52,7 @@ func (s *source) read(o object, a *kit.Answer, req credential.Request) (grant, *
 // plain returns a text that a sink can take as it is.
 func plain(o object, name string) string {
 	text := o.text(name)
-	if !kit.PlainText(text) {
+	if !exchange.PlainText(text) {
 		return ""
 	}
 	return text
@@ -66,7 +66,7 @@ type lives struct {
 }
 
 // lives reads them, all on our own clock.
-func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
+func (s *source) lives(o object, a *exchange.Answer, at time.Time) lives {
 	shift := time.Duration(0)
 	date, compared := a.Date()
 	if compared && at.Sub(date).Abs() > skewLimit {
@@ -77,7 +77,7 @@ func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
 	// Whether a refresh keeps the life that was asked for, or gives the vendor's
 	// default, is not documented.
 	expected := []time.Time{asked, there.Add(defaultMinutes * time.Minute)}
-	claim, ok := kit.JWTExpiry(o.text("token"))
+	claim, ok := exchange.JWTExpiry(o.text("token"))
 	if !ok || claim.Sub(there) >= maxLife {
 		claim = time.Time{}
 	} else {
@@ -90,7 +90,7 @@ func (s *source) lives(o object, a *kit.Answer, at time.Time) lives {
 	}
 	end := deadline(there, claim, stated, asked)
 	l := lives{token: end.Add(shift), counted: compared || end.Equal(asked)}
-	end, ok = kit.JWTExpiry(o.text("refreshtoken"))
+	end, ok = exchange.JWTExpiry(o.text("refreshtoken"))
 	if !ok || !end.After(there) || end.Sub(there) >= maxLife {
 		end = refreshEnd(readings(o["expiracaorefreshtoken"], s.zones), there, like)
 	}

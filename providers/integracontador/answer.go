@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // asked is what an answer is read against.
@@ -28,7 +28,7 @@ func (q asked) known(token string) (time.Time, string) {
 
 // readApoiar reads any answer to a posted Termo. It is a pure function of the
 // answer and of what was asked.
-func readApoiar(a *kit.Answer, q asked) (credential.Credential, *credential.Fault) {
+func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential.Fault) {
 	if a.Status == http.StatusNotModified {
 		token, ok := etagToken(a.Header.Get("ETag"))
 		if !ok {
@@ -47,7 +47,7 @@ func readApoiar(a *kit.Answer, q asked) (credential.Credential, *credential.Faul
 		}
 		return credential.Credential{}, badResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
 	}
-	if !kit.HeaderText(token) || len(token) > 256 {
+	if !exchange.HeaderText(token) || len(token) > 256 {
 		return credential.Credential{}, badResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	end, ok := parseLocal(expiry)
@@ -84,7 +84,7 @@ const (
 // GMT. The documents leave open whether it is rather Brasília's wall clock
 // labelled GMT, three hours later: then a token that is over by the header is
 // repeated as living long after, and that very answer decides the question.
-func readRepeated(a *kit.Answer, q asked, token string) (credential.Credential, *credential.Fault) {
+func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credential, *credential.Fault) {
 	known, source := q.known(token)
 	if known.After(q.at) {
 		return q.credential(token, known, source), nil

@@ -6,10 +6,11 @@ import (
 	"encoding/base64"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/integracontador/internal/icpbrasil"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // certificate is one of ours with the key that named it. Its pair is nil when
@@ -21,7 +22,7 @@ type certificate struct {
 }
 
 // readCertificate reads the table at key and compares its holder with number.
-func readCertificate(s *section.Section, key, number string, env kit.Env) certificate {
+func readCertificate(s *section.Section, key, number string, env providers.Env) certificate {
 	t := s.Table(key)
 	if t == nil {
 		if !s.Has(key) {
@@ -32,7 +33,7 @@ func readCertificate(s *section.Section, key, number string, env kit.Env) certif
 	if !t.Has("file") && !t.Has("password") {
 		t.Required("file")
 	}
-	c := certificate{pair: kit.ReadCertificate(t), key: t.Path() + ".file", file: t.Text("file", "")}
+	c := certificate{pair: tlsconf.ReadCertificate(t), key: t.Path() + ".file", file: t.Text("file", "")}
 	if c.pair == nil || number == "" {
 		return c
 	}

@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // classifyApoiar returns what an answer to a posted Termo complains about, or
 // nil when it looks like a success. Codes of the service go before the status,
 // then codes of the gateway, then the status alone.
-func classifyApoiar(a *kit.Answer, q asked) *credential.Fault {
+func classifyApoiar(a *exchange.Answer, q asked) *credential.Fault {
 	if a.Status == http.StatusOK && !isPage(a) {
 		if token, _ := tokenOf(a.Body); token != "" {
 			return nil
@@ -36,7 +36,7 @@ func classifyApoiar(a *kit.Answer, q asked) *credential.Fault {
 
 // codeFault is the fault of one documented code; nil for a number that is not
 // documented and an answer whose status says more.
-func codeFault(c code, a *kit.Answer, q asked) *credential.Fault {
+func codeFault(c code, a *exchange.Answer, q asked) *credential.Fault {
 	v := c.verdict()
 	if v.remedy == unknown && c.module == moduleTermo && a.Status >= 400 && a.Status <= 499 {
 		v = verdict{signAgain, "the service refuses the Termo for a reason that is not documented"}
@@ -63,7 +63,7 @@ func codeFault(c code, a *kit.Answer, q asked) *credential.Fault {
 
 // refuse is for a Termo that was refused. A stored one is forgotten, and the
 // next attempt signs another; one that was signed just now parks.
-func refuse(f *credential.Fault, c code, a *kit.Answer, q asked) {
+func refuse(f *credential.Fault, c code, a *exchange.Answer, q asked) {
 	switch {
 	case q.signed.stored:
 		f.Reason, f.SeedSpent = credential.ReasonInvalidRequest, true
@@ -85,7 +85,7 @@ func refuse(f *credential.Fault, c code, a *kit.Answer, q asked) {
 }
 
 // serverDay is the service's day in Brasília, or nothing.
-func serverDay(a *kit.Answer) string {
+func serverDay(a *exchange.Answer) string {
 	date, ok := a.Date()
 	if !ok {
 		return ""
@@ -95,7 +95,7 @@ func serverDay(a *kit.Answer) string {
 
 // gatewayFault reads the codes of the gateway (WSO2), which answers in JSON of
 // its own or XML; nil when there is none.
-func gatewayFault(a *kit.Answer, q asked) *credential.Fault {
+func gatewayFault(a *exchange.Answer, q asked) *credential.Fault {
 	c := gatewayCode(a.Body)
 	f := &credential.Fault{Code: c}
 	switch {
@@ -144,8 +144,8 @@ func gatewayCode(body []byte) string {
 }
 
 // apoiarStatus is what the status says by itself.
-func apoiarStatus(a *kit.Answer, q asked) *credential.Fault {
-	f := kit.StatusFault(a)
+func apoiarStatus(a *exchange.Answer, q asked) *credential.Fault {
+	f := exchange.StatusFault(a)
 	switch {
 	case a.Status == http.StatusUnauthorized:
 		// Whatever the body: the documents say to log in again.
@@ -154,7 +154,7 @@ func apoiarStatus(a *kit.Answer, q asked) *credential.Fault {
 			Message: "the gateway does not accept the session any more (401; a new one is obtained)",
 		}
 	case isPage(a) && a.Status < 500 && a.Status != http.StatusTooManyRequests:
-		return kit.HTMLFault(a)
+		return exchange.HTMLFault(a)
 	case a.Status == http.StatusOK:
 		return nil
 	case f == nil:

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // classifyLogin returns what an answer to the login complains about, or nil
@@ -15,11 +15,11 @@ import (
 //
 // What the service refuses here only a person can change, so it parks; a page
 // may come from anything on the way, and never does.
-func classifyLogin(a *kit.Answer) *credential.Fault {
-	f := kit.StatusFault(a)
+func classifyLogin(a *exchange.Answer) *credential.Fault {
+	f := exchange.StatusFault(a)
 	switch {
 	case isPage(a) && a.Status < 500 && a.Status != http.StatusTooManyRequests:
-		return kit.HTMLFault(a)
+		return exchange.HTMLFault(a)
 	case f == nil:
 		if said := readLoginError(a.Body); said.Status >= 400 {
 			return &credential.Fault{Reason: credential.ReasonBadResponse, Message: "the login answers with an error in place of a session (is auth_url right?)"}
@@ -68,7 +68,7 @@ func (e loginError) aboutCertificate() bool {
 
 // isPage reports a page for people. The gateway also writes its faults as XML,
 // which is none.
-func isPage(a *kit.Answer) bool {
+func isPage(a *exchange.Answer) bool {
 	if !a.HTML() {
 		return false
 	}

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/integracontador/internal/termo"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/internal/brasil"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // party is a company or person as the envelope names it.
@@ -26,7 +29,7 @@ func (p party) tipo() int {
 func (p party) termo() termo.Party { return termo.Party{Number: p.number, Name: p.name} }
 
 func readAuthURL(s *section.Section) *url.URL {
-	u := kit.HTTPSURL(s, "auth_url", kit.URLOptions{})
+	u := exchange.HTTPSURL(s, "auth_url", exchange.URLOptions{})
 	if u != nil && !strings.HasSuffix(u.Path, "/authenticate") {
 		s.Faultf("auth_url", "does not end in /authenticate (expected the complete URL, such as https://autenticacao.sapi.serpro.gov.br/authenticate)")
 		return nil
@@ -35,7 +38,7 @@ func readAuthURL(s *section.Section) *url.URL {
 }
 
 func readAPIURL(s *section.Section) *url.URL {
-	u := kit.HTTPSURL(s, "api_url", kit.URLOptions{})
+	u := exchange.HTTPSURL(s, "api_url", exchange.URLOptions{})
 	if u == nil {
 		return nil
 	}
@@ -68,7 +71,7 @@ func readConsumerKey(s *section.Section) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual slip,
 // and the server would only say that the secret is wrong.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !kit.PlainText(v.Reveal()) {
+	if !exchange.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v
@@ -83,7 +86,7 @@ func readContratante(s *section.Section) party {
 		}
 		return party{}
 	}
-	return party{readNumber(t, kit.CNPJ), readName(t)}
+	return party{readNumber(t, brasil.CNPJ), readName(t)}
 }
 
 // readNumber reads the key numero.
@@ -104,9 +107,9 @@ func cpfOrCNPJ(text string) (string, error) {
 		}
 	}
 	if signs <= 11 {
-		return kit.CPF(text)
+		return brasil.CPF(text)
 	}
-	return kit.CNPJ(text)
+	return brasil.CNPJ(text)
 }
 
 // readName reads the key nome, which goes into a signed document.
@@ -121,12 +124,12 @@ func readName(t *section.Section) string {
 
 // readTLS reads whom to trust, and adds the contratante's certificate. It is
 // shown to whoever asks for one: the login must see it, and the gateway may.
-func readTLS(s *section.Section, b *backend, env kit.Env) *tls.Config {
+func readTLS(s *section.Section, b *backend, env providers.Env) *tls.Config {
 	host := "the service"
 	if b.authURL != nil {
 		host = b.authURL.Host
 	}
-	config := kit.ReadTLS(s, host, env)
+	config := tlsconf.ReadTLS(s, host, env)
 	if t := s.Table("tls"); t != nil {
 		if t.Has("certificate") {
 			t.Faultf("certificate", "belongs to another kind (expected the contratante's certificate in the provider's own key certificate)")

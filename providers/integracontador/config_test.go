@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
@@ -21,7 +21,7 @@ func jwtUntil(end time.Time) string {
 
 // opened reads both sections and returns the faults, the warnings and the
 // binding of the credential.
-func opened(t *testing.T, provider, cred string) (faults, warnings []string, b kit.Binding) {
+func opened(t *testing.T, provider, cred string) (faults, warnings []string, b providers.Binding) {
 	t.Helper()
 	dir := t.TempDir()
 	all := files(t)

@@ -3,7 +3,7 @@ package integracontador
 import (
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/integracontador/internal/termo"
 )
 

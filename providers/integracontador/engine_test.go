@@ -12,11 +12,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/internal/brasil"
 )
 
 // forgetful keeps nothing: these runs are not restarted.
@@ -31,16 +33,16 @@ func (forgetful) Delete(context.Context, schedule.Key) error { return nil }
 // outcomes remembers what happened.
 type outcomes struct {
 	mu  sync.Mutex
-	all []refresh.Outcome
+	all []engine.Outcome
 }
 
-func (o *outcomes) Observe(out refresh.Outcome) {
+func (o *outcomes) Observe(out engine.Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.all = append(o.all, out)
 }
 
-func (o *outcomes) since(at time.Time) (found []refresh.Outcome) {
+func (o *outcomes) since(at time.Time) (found []engine.Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, out := range o.all {
@@ -67,7 +69,7 @@ var policy = schedule.Policy{
 
 // office is a plan of one pair and many authors, who share a small key: it is
 // the resubmission that is looked at, not the signing.
-func office(t testing.TB, h http.Handler, authors int, rates string) *refresh.Plan {
+func office(t testing.TB, h http.Handler, authors int, rates string) *engine.Plan {
 	t.Helper()
 	small, err := ids().authority.Issue(emulator.Issue{Name: "X", Number: testAuthor, Bits: 1024})
 	if err != nil {
@@ -75,9 +77,9 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *refresh.Pl
 	}
 	auth, _ := url.Parse(authURL)
 	api, _ := url.Parse(apiURL)
-	env := kit.Env{Transport: func(kit.TransportOptions) http.RoundTripper { return inProcess{h} }}
+	env := providers.Env{Transport: func(providers.TransportOptions) http.RoundTripper { return inProcess{h} }}
 	b := &backend{
-		client: kit.NewClient(env, kit.ClientOptions{MaxBody: maxBody}), authURL: auth, apiURL: api,
+		client: exchange.NewClient(env, exchange.ClientOptions{MaxBody: maxBody}), authURL: auth, apiURL: api,
 		consumerKey: credential.NewSecret(testKey), secret: credential.NewSecret(testSecret),
 		contratante: party{testContratante, "ESCRITÓRIO"}, certificate: certificate{pair: tlsPair(ids().contratante)}, authors: authors,
 	}
@@ -85,9 +87,9 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *refresh.Pl
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
+	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
 	add := func(name string, needs []string, source credential.Provider) {
-		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
 			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: name, Inputs: "i", Needs: needs, Source: source,
 		})
 	}
@@ -107,7 +109,7 @@ func cpfOf(i int) string {
 	for a := range 10 {
 		for b := range 10 {
 			n := base + string(rune('0'+a)) + string(rune('0'+b))
-			if _, err := kit.CPF(n); err == nil {
+			if _, err := brasil.CPF(n); err == nil {
 				return n
 			}
 		}
@@ -126,11 +128,11 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 		set.AnyDocument, set.NoEcho, set.WithoutCertificate = true, true, true
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		engine := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
-		engine.Install(office(t, service, authors, fmt.Sprintf("%d/s", rate)), schedule.Memory{})
+		eng := engine.New(engine.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		eng.Install(office(t, service, authors, fmt.Sprintf("%d/s", rate)), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { engine.Run(ctx); close(done) }()
+		go func() { eng.Run(ctx); close(done) }()
 		midnight := nextMidnight(time.Now())
 		time.Sleep(time.Until(midnight.Add(-time.Minute)))
 		if c := service.Counts(); c.Tokens != authors || c.Repeated != 0 {
@@ -179,13 +181,13 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		set.AnyDocument, set.WithoutCertificate, set.Latency = true, true, 200*time.Millisecond
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		engine := refresh.New(refresh.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		eng := engine.New(engine.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
 		plan := office(t, service, authors, "")
 		plan.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
-		engine.Install(plan, schedule.Memory{})
+		eng.Install(plan, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { engine.Run(ctx); close(done) }()
+		go func() { eng.Run(ctx); close(done) }()
 		time.Sleep(5 * time.Minute)
 		service.EndSessions()
 		var names []string
@@ -193,7 +195,7 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 			names = append(names, c.Name)
 		}
 		before := service.Counts()
-		if err := engine.Renew(ctx, names, func(refresh.RenewResult) {}); err != nil {
+		if err := eng.Renew(ctx, names, func(engine.RenewResult) {}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Minute)

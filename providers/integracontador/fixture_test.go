@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
@@ -119,8 +119,8 @@ type world struct {
 	service *emulator.Server
 	at      time.Time
 	skew    time.Duration // of the service
-	pair    kit.Binding
-	author  kit.Binding
+	pair    providers.Binding
+	author  providers.Binding
 	session credential.Credential
 	token   credential.Credential
 	answer  http.HandlerFunc // in place of the service's, when set
@@ -151,7 +151,7 @@ func newWorld(t testing.TB, change func(*emulator.Settings)) *world {
 }
 
 // bind opens one provider with two credentials.
-func bind(t testing.TB, env kit.Env, provider, pair, author string) (kit.Binding, kit.Binding) {
+func bind(t testing.TB, env providers.Env, provider, pair, author string) (providers.Binding, providers.Binding) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files(t) {
@@ -159,7 +159,7 @@ func bind(t testing.TB, env kit.Env, provider, pair, author string) (kit.Binding
 			t.Fatal(err)
 		}
 	}
-	var backend kit.Backend
+	var backend providers.Backend
 	open := func(path, text string, read func(s sectionOf)) {
 		t.Helper()
 		s := parse(t, path, dir, text)
@@ -168,7 +168,7 @@ func bind(t testing.TB, env kit.Env, provider, pair, author string) (kit.Binding
 			t.Fatalf("configuration: %v", f)
 		}
 	}
-	var a, b kit.Binding
+	var a, b providers.Binding
 	open("providers.test", provider, func(s sectionOf) { backend = Kind().Open(s, env) })
 	open("credentials.sessao", pair, func(s sectionOf) { a = backend.Bind(s) })
 	open("credentials.cliente", author, func(s sectionOf) { b = backend.Bind(s) })

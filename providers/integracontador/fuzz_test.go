@@ -11,18 +11,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // recorded returns every recorded answer of a folder.
-func recorded(t testing.TB, folder string) map[string]*kit.Answer {
+func recorded(t testing.TB, folder string) map[string]*exchange.Answer {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("testdata", folder, "*.http"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no recorded answers in %s: %v", folder, err)
 	}
-	all := map[string]*kit.Answer{}
+	all := map[string]*exchange.Answer{}
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -34,7 +34,7 @@ func recorded(t testing.TB, folder string) map[string]*kit.Answer {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		all[name] = &kit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: noon}
+		all[name] = &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: noon}
 	}
 	return all
 }
@@ -59,7 +59,7 @@ func FuzzLogin(f *testing.F) {
 		f.Add(a.Status, a.Header.Get("Content-Type"), a.Body)
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		a := &kit.Answer{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: body, ReceivedAt: noon}
+		a := &exchange.Answer{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: body, ReceivedAt: noon}
 		if fault := classifyLogin(a); fault != nil {
 			checkFault(t, fault)
 			return
@@ -73,7 +73,7 @@ func FuzzLogin(f *testing.F) {
 			return
 		}
 		access, jwt := got.Values[fieldAccessToken].Reveal(), got.Values[fieldJWT].Reveal()
-		if access == "" || jwt == "" || !kit.HeaderText(access+jwt) || got.Values[fieldAuthorization].Reveal() != "Bearer "+access {
+		if access == "" || jwt == "" || !exchange.HeaderText(access+jwt) || got.Values[fieldAuthorization].Reveal() != "Bearer "+access {
 			t.Errorf("a pair that is none: %q %q", access, jwt)
 		}
 		if !got.ExpiresAt.IsZero() && !got.ExpiresAt.After(noon) {
@@ -91,7 +91,7 @@ func FuzzApoiar(f *testing.F) {
 	const uuid = "ab87df0b-6d08-3d78-13d2-d474b90b05f3"
 	f.Add(304, "", uuid, "Tue, 10 Mar 2026 14:00:00 GMT", []byte{}, true, true)
 	f.Fuzz(func(t *testing.T, status int, contentType, etag, expires string, body []byte, stored, known bool) {
-		a := &kit.Answer{Status: status, Header: http.Header{"Content-Type": {contentType}, "Etag": {etag}, "Expires": {expires}}, Body: body, ReceivedAt: noon}
+		a := &exchange.Answer{Status: status, Header: http.Header{"Content-Type": {contentType}, "Etag": {etag}, "Expires": {expires}}, Body: body, ReceivedAt: noon}
 		q := asked{at: noon, session: "sessao", signed: document{file: []byte("x"), content: "c", signedOn: "20260309", lastDay: "20270309", stored: stored}}
 		if known {
 			q.previous = q.credential(uuid, noon.Add(-1), source200)
@@ -107,7 +107,7 @@ func FuzzApoiar(f *testing.F) {
 		if status != 200 && status != 304 {
 			t.Fatalf("status %d is taken for a success", status)
 		}
-		if token := got.Values[fieldToken].Reveal(); token == "" || !kit.HeaderText(token) {
+		if token := got.Values[fieldToken].Reveal(); token == "" || !exchange.HeaderText(token) {
 			t.Errorf("token %q", token)
 		}
 		if !got.ExpiresAt.After(noon) || got.ExpiresAt.Year() > 9000 || got.Seed[seedFile].IsZero() {

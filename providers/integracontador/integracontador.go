@@ -19,9 +19,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // Fields of the two kinds of credential.
@@ -33,7 +34,7 @@ const (
 )
 
 // Kind is the catalogue's line for Integra Contador.
-func Kind() kit.Kind { return kit.Kind{Name: "integra-contador", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "integra-contador", Open: open} }
 
 // brasilia is the zone of the service. Brazil has had no daylight saving time
 // since 2019, and a zone that is fixed needs no database.
@@ -44,7 +45,7 @@ const maxBody = 256 << 10
 
 // backend is one contract with the service: a contratante and the keys bought.
 type backend struct {
-	client      *kit.Client
+	client      *exchange.Client
 	authURL     *url.URL
 	apiURL      *url.URL
 	consumerKey credential.Secret
@@ -56,7 +57,7 @@ type backend struct {
 	authors int
 }
 
-func open(s *section.Section, env kit.Env) kit.Backend {
+func open(s *section.Section, env providers.Env) providers.Backend {
 	b := &backend{
 		authURL:     readAuthURL(s),
 		apiURL:      readAPIURL(s),
@@ -68,22 +69,22 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 	b.certificate = readCertificate(s, "certificate", b.contratante.number, env)
 	config := readTLS(s, b, env)
 	if !s.Failed() {
-		b.client = kit.NewClient(env, kit.ClientOptions{TLS: config, MaxBody: maxBody})
+		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, MaxBody: maxBody})
 	}
 	return b
 }
 
 // Bind reads a credential: without keys it is the session pair, with session
 // and author a procurador token.
-func (b *backend) Bind(s *section.Section) kit.Binding {
+func (b *backend) Bind(s *section.Section) providers.Binding {
 	if s.Has("session") || s.Has("author") || s.Has("term_days") {
 		return b.bindProcurador(s)
 	}
 	id := ""
 	if b.authURL != nil {
-		id = identity("pair", kit.SameURL(b.authURL), b.consumerKey.Reveal())
+		id = identity("pair", exchange.SameURL(b.authURL), b.consumerKey.Reveal())
 	}
-	return kit.Binding{
+	return providers.Binding{
 		Source:   &pair{b},
 		Identity: id,
 		Fields:   []string{fieldAccessToken, fieldJWT, fieldAuthorization},
@@ -102,7 +103,7 @@ func identity(parts ...string) string {
 
 // reach asks for target without credentials: whatever the service says to
 // that shows name, TLS and a service behind them.
-func reach(ctx context.Context, client *kit.Client, target string) error {
+func reach(ctx context.Context, client *exchange.Client, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return brokenRequest(err)
@@ -113,9 +114,9 @@ func reach(ctx context.Context, client *kit.Client, target string) error {
 	}
 	switch {
 	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status >= 300 && a.Status <= 399:
-		return kit.StatusFault(a)
+		return exchange.StatusFault(a)
 	case a.OK() && isPage(a):
-		return kit.HTMLFault(a)
+		return exchange.HTMLFault(a)
 	}
 	return nil
 }

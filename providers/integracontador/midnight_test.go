@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
 )
 
 // The night of the benchmark: what the office is allowed, and how long after
@@ -65,7 +65,7 @@ func night(b *testing.B) {
 	service.Configure(func(s *emulator.Settings) { s.EndsAt, s.Life = end, emulator.TwelveHours })
 	seen := &nightWatch{b: b, end: end, filled: make(chan struct{}), renewed: make(chan struct{})}
 	seed := st.Seed()
-	engine := refresh.New(refresh.Options{Keeper: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
+	engine := engine.New(engine.Options{Keeper: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
 	engine.Install(plan, schedule.Memory{})
 	ctx, stop := context.WithCancel(b.Context())
 	done := make(chan struct{})
@@ -117,7 +117,7 @@ type nightWatch struct {
 	filled, renewed chan struct{}
 }
 
-func (w *nightWatch) Observe(o refresh.Outcome) {
+func (w *nightWatch) Observe(o engine.Outcome) {
 	if o.Fault != nil || o.SaveError != nil {
 		w.b.Errorf("%s: %v %v", o.Name, o.Fault, o.SaveError)
 	}
@@ -146,7 +146,7 @@ func (w *nightWatch) Observe(o refresh.Outcome) {
 
 // realOffice opens one pair and the authors from sections of a configuration,
 // each author with a certificate of its own.
-func realOffice(b *testing.B, base, ca string) *refresh.Plan {
+func realOffice(b *testing.B, base, ca string) *engine.Plan {
 	b.Helper()
 	dir := b.TempDir()
 	write := func(name, content string) {
@@ -176,7 +176,7 @@ func realOffice(b *testing.B, base, ca string) *refresh.Plan {
 		contratante = { numero = "`+testContratante+`", nome = "ESCRITÓRIO" }
 		tls = { ca_file = "`+ca+`" }
 		certificate = { file = "{dir}/contratante.pem" }`)
-	backend := Kind().Open(s, kit.Env{Warn: func(m string) { b.Error(m) }, Transport: func(opt kit.TransportOptions) http.RoundTripper {
+	backend := Kind().Open(s, providers.Env{Warn: func(m string) { b.Error(m) }, Transport: func(opt providers.TransportOptions) http.RoundTripper {
 		transport := &http.Transport{TLSClientConfig: opt.TLS, MaxIdleConnsPerHost: nightConcurrency}
 		b.Cleanup(transport.CloseIdleConnections)
 		return transport
@@ -184,14 +184,14 @@ func realOffice(b *testing.B, base, ca string) *refresh.Plan {
 	for _, f := range s.Finish() {
 		b.Fatal(f)
 	}
-	plan := &refresh.Plan{Providers: []refresh.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: nightConcurrency, Rates: limits}}}
+	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: nightConcurrency, Rates: limits}}}
 	add := func(name, text string) {
 		s := parse(b, "credentials."+name, dir, text)
 		bound := backend.Bind(s)
 		for _, f := range s.Finish() {
 			b.Fatal(f)
 		}
-		plan.Credentials = append(plan.Credentials, refresh.CredentialSpec{
+		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
 			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: bound.Identity, Inputs: "1",
 			Needs: bound.Needs, Fields: bound.Fields, Source: bound.Source,
 		})

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // pair obtains the session pair. Calling again before its end returns the same
@@ -74,7 +74,7 @@ func (p *pair) login(ctx context.Context) (*http.Request, error) {
 }
 
 // readPair reads a successful login. Both tokens are of this one answer.
-func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.Fault) {
+func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	var body struct {
 		AccessToken string          `json:"access_token"`
@@ -90,7 +90,7 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 		return none, badResponse("the login's answer holds no access_token (is auth_url right?)")
 	case body.JWT == "":
 		return none, badResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
-	case !kit.HeaderText(body.AccessToken) || !kit.HeaderText(body.JWT):
+	case !exchange.HeaderText(body.AccessToken) || !exchange.HeaderText(body.JWT):
 		// Such a token would break, or write, the header it is put into.
 		return none, badResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
 	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
@@ -104,7 +104,7 @@ func readPair(a *kit.Answer, at time.Time) (credential.Credential, *credential.F
 		},
 		IssuedAt: at,
 	}
-	life, counted, stated := kit.TokenLife(body.ExpiresIn, body.AccessToken, a, at)
+	life, counted, stated := exchange.TokenLife(body.ExpiresIn, body.AccessToken, a, at)
 	if !stated {
 		return got, nil
 	}

@@ -16,10 +16,11 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/needs"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
 )
 
 const p12Password = "senha ção"
@@ -42,9 +43,9 @@ func secure(t testing.TB) (*emulator.Server, string, string) {
 }
 
 // loginWith makes a login over real TLS with the keys for certificates.
-func loginWith(t testing.TB, base, ca, certificate string) (credential.Credential, kit.Binding, error) {
+func loginWith(t testing.TB, base, ca, certificate string) (credential.Credential, providers.Binding, error) {
 	t.Helper()
-	env := kit.Env{Warn: func(string) {}, Transport: func(opt kit.TransportOptions) http.RoundTripper {
+	env := providers.Env{Warn: func(string) {}, Transport: func(opt providers.TransportOptions) http.RoundTripper {
 		transport := &http.Transport{TLSClientConfig: opt.TLS}
 		t.Cleanup(transport.CloseIdleConnections)
 		return transport
@@ -174,6 +175,6 @@ func TestLoginWithoutACertificate(t *testing.T) {
 	if resp.StatusCode != 400 {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	f := classifyLogin(&kit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body})
+	f := classifyLogin(&exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body})
 	wantFault(t, f, credential.ReasonRejected, "e-CNPJ")
 }

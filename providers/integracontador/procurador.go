@@ -10,16 +10,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // maxTermDays bounds term_days: a certificate lives three years at most.
 const maxTermDays = 1100
 
 // bindProcurador reads the section of a procurador token.
-func (b *backend) bindProcurador(s *section.Section) kit.Binding {
+func (b *backend) bindProcurador(s *section.Section) providers.Binding {
 	p := &procurador{backend: b, session: s.Required("session")}
 	author := s.Table("author")
 	if author == nil {
@@ -28,7 +28,7 @@ func (b *backend) bindProcurador(s *section.Section) kit.Binding {
 		}
 	} else {
 		p.author = party{readNumber(author, cpfOrCNPJ), readName(author)}
-		p.certificate = readCertificate(author, "certificate", p.author.number, kit.Env{Warn: b.warn})
+		p.certificate = readCertificate(author, "certificate", p.author.number, providers.Env{Warn: b.warn})
 	}
 	p.days = s.Int("term_days", 365)
 	if p.days < 1 || p.days > maxTermDays {
@@ -42,7 +42,7 @@ func (b *backend) bindProcurador(s *section.Section) kit.Binding {
 			s.Faultf("author.certificate.file", "holds no RSA key (expected an ICP-Brasil certificate of type A1 with an RSA key, which the signature needs)")
 		}
 	}
-	made := kit.Binding{Fields: []string{fieldToken}}
+	made := providers.Binding{Fields: []string{fieldToken}}
 	if p.session != "" {
 		made.Needs, made.NeedsFields = []string{p.session}, []string{fieldAccessToken, fieldJWT}
 	}

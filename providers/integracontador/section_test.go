@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/internal/section"
 )
 
 type sectionOf = *section.Section

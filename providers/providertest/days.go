@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 )
 
 // day is one way in which any backend may fail.
@@ -133,8 +133,8 @@ func (s Suite) prefixes(t *testing.T) {
 func (s Suite) goodAnswer(t testing.TB) []byte {
 	t.Helper()
 	var body []byte
-	env := kit.Env{Location: time.UTC, Warn: func(string) {}}
-	env.Transport = func(kit.TransportOptions) http.RoundTripper {
+	env := providers.Env{Location: time.UTC, Warn: func(string) {}}
+	env.Transport = func(providers.TransportOptions) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			in := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body)
 			in.Header = r.Header

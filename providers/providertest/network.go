@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers"
 )
 
 // Network is a backend behind net/http's real client and server, joined by
@@ -34,7 +34,7 @@ type Network struct {
 	refuse  bool
 	calls   int
 	queries []string
-	asked   []kit.TransportOptions
+	asked   []providers.TransportOptions
 }
 
 // Serve starts a backend that ends with the test.
@@ -69,13 +69,13 @@ func read(r *http.Request) *http.Request {
 }
 
 // Env is an environment over this network, for a test of a kind.
-func (n *Network) Env() kit.Env {
-	return kit.Env{Transport: n.Transport, Location: time.UTC, Warn: func(string) {}}
+func (n *Network) Env() providers.Env {
+	return providers.Env{Transport: n.Transport, Location: time.UTC, Warn: func(string) {}}
 }
 
 // Transport is what a kind is lent. One that must not reuse connections does
 // not.
-func (n *Network) Transport(opt kit.TransportOptions) http.RoundTripper {
+func (n *Network) Transport(opt providers.TransportOptions) http.RoundTripper {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asked = append(n.asked, opt)
@@ -105,7 +105,7 @@ func (n *Network) Queries() []string {
 }
 
 // Asked returns the options of the transports that were asked for.
-func (n *Network) Asked() []kit.TransportOptions {
+func (n *Network) Asked() []providers.TransportOptions {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.asked)

@@ -21,9 +21,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // Canary is a text that no error may repeat. The suite hides it in every
@@ -32,7 +32,7 @@ const Canary = "CANARY"
 
 // Suite describes one kind to the contract.
 type Suite struct {
-	Kind kit.Kind
+	Kind providers.Kind
 	// Provider and Credential are the keys of the two sections in TOML. {dir}
 	// stands for the folder that holds Files.
 	Provider, Credential string
@@ -117,7 +117,7 @@ func (s Suite) success(t *testing.T) {
 }
 
 // Open reads the two sections and returns the binding. Faults end the test.
-func (s Suite) Open(t testing.TB, env kit.Env) kit.Binding {
+func (s Suite) Open(t testing.TB, env providers.Env) providers.Binding {
 	t.Helper()
 	provider := parse(t, "providers.test", s.Provider)
 	backend := s.Kind.Open(provider, env)
@@ -149,7 +149,7 @@ func finish(t testing.TB, s *section.Section) {
 
 // attempt makes one attempt and holds its outcome to the rules that hold on
 // any day.
-func (s Suite) attempt(t testing.TB, n *Network, b kit.Binding, ctx context.Context) (credential.Credential, error) {
+func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx context.Context) (credential.Credential, error) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(ctx, timeout)
 	defer stop()

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // recorder is a test that keeps its complaints to itself.
@@ -78,7 +78,7 @@ func TestRulesAreHeld(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := Serve(t, http.NotFoundHandler())
-				rt := n.Transport(kit.TransportOptions{})
+				rt := n.Transport(providers.TransportOptions{})
 				source := provider(func(ctx context.Context, _ credential.Request) (credential.Credential, error) {
 					for range c.calls {
 						req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://a.example/?"+c.query, nil)
@@ -93,7 +93,7 @@ func TestRulesAreHeld(t *testing.T) {
 				})
 				r := &recorder{TB: t}
 				s := Suite{Calls: 1, Secrets: []string{"hunter2", "p+/"}}
-				_, _ = s.attempt(r, n, kit.Binding{Source: source, Fields: []string{"token"}}, t.Context())
+				_, _ = s.attempt(r, n, providers.Binding{Source: source, Fields: []string{"token"}}, t.Context())
 				all := strings.Join(r.complaints, "\n")
 				if (c.complaint == "") != (all == "") || !strings.Contains(all, c.complaint) {
 					t.Errorf("complaints %q, expected %q", all, c.complaint)
@@ -129,8 +129,8 @@ func TestExpectations(t *testing.T) {
 // text of errors: what the suite is there to find.
 type naive struct{ client *http.Client }
 
-func (n naive) Bind(*section.Section) kit.Binding {
-	return kit.Binding{Source: n, Fields: []string{"token"}}
+func (n naive) Bind(*section.Section) providers.Binding {
+	return providers.Binding{Source: n, Fields: []string{"token"}}
 }
 
 func (n naive) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
@@ -151,8 +151,8 @@ func TestBadDaysFindANaiveClient(t *testing.T) {
 	survives := map[string]bool{"closed port": true}
 	s := Suite{
 		Calls: 1,
-		Kind: kit.Kind{Open: func(_ *section.Section, env kit.Env) kit.Backend {
-			return naive{&http.Client{Transport: env.Transport(kit.TransportOptions{})}}
+		Kind: providers.Kind{Open: func(_ *section.Section, env providers.Env) providers.Backend {
+			return naive{&http.Client{Transport: env.Transport(providers.TransportOptions{})}}
 		}},
 	}
 	for _, d := range badDays([]byte(`{"token":"abc"}`)) {

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 const checkAuthorization = "that the application and its authorization are enabled, that the authorization has not expired, " +
@@ -17,7 +17,7 @@ const checkAuthorization = "that the application and its authorization are enabl
 // Only `rejected` parks a credential, so it takes a refusal in a form of the
 // service itself: a page, or a 401 or 403 without a recognised body, may come
 // from anything on the way and is tried again.
-func classifyToken(a *kit.Answer) *credential.Fault {
+func classifyToken(a *exchange.Answer) *credential.Fault {
 	if f := pageFault(a); f != nil {
 		return f
 	}
@@ -60,13 +60,13 @@ func (c complaint) refusal() (credential.Reason, string) {
 }
 
 // statusOf classifies by status a body that says nothing of its own.
-func statusOf(a *kit.Answer, c complaint) *credential.Fault {
+func statusOf(a *exchange.Answer, c complaint) *credential.Fault {
 	status := a.Status
 	if a.OK() {
 		// The envelope calls a failure what the header calls a success.
 		status = c.status
 	}
-	f := statusFault(&kit.Answer{Status: status, Header: a.Header, ReceivedAt: a.ReceivedAt})
+	f := statusFault(&exchange.Answer{Status: status, Header: a.Header, ReceivedAt: a.ReceivedAt})
 	switch {
 	case f == nil || a.OK() && status < 300:
 		f = &credential.Fault{Reason: credential.ReasonInvalidRequest, Message: "the vault answers with an error in place of a token (is token_path the token endpoint?)"}
@@ -82,19 +82,19 @@ func statusOf(a *kit.Answer, c complaint) *credential.Fault {
 
 // pageFault is for a page in place of an answer. A broken or overloaded
 // backend shows pages as well, and its status is worth more.
-func pageFault(a *kit.Answer) *credential.Fault {
+func pageFault(a *exchange.Answer) *credential.Fault {
 	switch {
 	case !a.HTML():
 		return nil
 	case a.Status >= 500 || a.Status == http.StatusTooManyRequests:
 		return statusFault(a)
 	}
-	return kit.HTMLFault(a)
+	return exchange.HTMLFault(a)
 }
 
 // statusFault is what the status says, with the cures of this service.
-func statusFault(a *kit.Answer) *credential.Fault {
-	f := kit.StatusFault(a)
+func statusFault(a *exchange.Answer) *credential.Fault {
+	f := exchange.StatusFault(a)
 	switch {
 	case f == nil:
 		return nil

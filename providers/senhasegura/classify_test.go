@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // recorded reads one recorded answer.
-func recorded(t testing.TB, name string) *kit.Answer {
+func recorded(t testing.TB, name string) *exchange.Answer {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name+".http"))
 	if err != nil {
@@ -32,7 +32,7 @@ func recorded(t testing.TB, name string) *kit.Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &kit.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
+	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
 }
 
 func TestFaultsNameTheCure(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // Values of the key auth.
@@ -56,7 +56,7 @@ func readAuth(s *section.Section) string {
 
 // readBase reads the url.
 func readBase(s *section.Section) *url.URL {
-	base := kit.HTTPSURL(s, "url", kit.URLOptions{})
+	base := exchange.HTTPSURL(s, "url", exchange.URLOptions{})
 	if base != nil && strings.HasSuffix(strings.TrimRight(base.Path, "/"), "/oauth2/token") {
 		s.Faultf("url", "ends in the token path (expected the base only, such as https://vault.example; the rest is token_path)")
 		return nil
@@ -109,7 +109,7 @@ func readSecret(s *section.Section, key string) credential.Secret {
 // oneLine refuses control characters: a file with two lines is the usual
 // slip, and the server would only say that the secret is wrong.
 func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !kit.PlainText(v.Reveal()) {
+	if !exchange.PlainText(v.Reveal()) {
 		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
 	}
 	return v
@@ -118,7 +118,7 @@ func oneLine(s *section.Section, key string, v credential.Secret) credential.Sec
 // readReferer reads the referer, which goes into a header as it is.
 func readReferer(s *section.Section) string {
 	return section.Value(s, "referer", "", "a URL in quotes", func(text string) (string, error) {
-		if !kit.HeaderText(text) {
+		if !exchange.HeaderText(text) {
 			return "", errors.New("holds a blank or a character beyond ASCII (expected a URL as the authorization lists it)")
 		}
 		return text, nil

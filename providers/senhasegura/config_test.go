@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
@@ -199,4 +199,4 @@ func TestInsecureIsSaidLoudly(t *testing.T) {
 	}
 }
 
-var _ kit.Backend = (*oauth2)(nil)
+var _ providers.Backend = (*oauth2)(nil)

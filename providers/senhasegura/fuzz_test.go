@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // seedAnswers adds every recorded answer of a folder.
@@ -26,7 +26,7 @@ func seedAnswers(f *testing.F, folder string) {
 }
 
 // checkFault holds for every fault, whatever a server wrote.
-func checkFault(t *testing.T, f *credential.Fault, a *kit.Answer) {
+func checkFault(t *testing.T, f *credential.Fault, a *exchange.Answer) {
 	t.Helper()
 	if !slices.Contains(credential.Reasons[:], f.Reason) || f.Message == "" || strings.ContainsAny(f.Message, "\r\n") {
 		t.Errorf("fault %+v", f)

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/senhasegura/internal/oauth1"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // Fields of an OAuth 1.0 credential.
@@ -23,7 +25,7 @@ const (
 // oauth1Probe is an application with OAuth 1.0. Its four values never change,
 // so that a renewal is one signed call that shows whether they still work.
 type oauth1Probe struct {
-	client *kit.Client
+	client *exchange.Client
 	base   *url.URL
 	// signingBase is the base that the server believes in, when a proxy on the
 	// way changes it; nil for base.
@@ -34,41 +36,41 @@ type oauth1Probe struct {
 	limits      []credential.Limit
 }
 
-func openOAuth1(s *section.Section, env kit.Env) kit.Backend {
+func openOAuth1(s *section.Section, env providers.Env) providers.Backend {
 	b := &oauth1Probe{
 		base: readBase(s),
 		keys: oauth1.Keys{
 			ConsumerKey: readKey(s, "consumer_key"), ConsumerSecret: readSecret(s, "consumer_secret"),
 			TokenKey: readKey(s, "token_key"), TokenSecret: readSecret(s, "token_secret"),
 		},
-		signingBase: kit.HTTPSURL(s, "signing_base_url", kit.URLOptions{Optional: true, PlainHTTP: true}),
+		signingBase: exchange.HTTPSURL(s, "signing_base_url", exchange.URLOptions{Optional: true, PlainHTTP: true}),
 		referer:     readReferer(s),
 		limits:      readLimits(s, env.Location),
 	}
 	probePath := readPath(s, "probe_path", "/iso/pam/device")
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
-		kit.ReadTLS(s, "the vault", env)
+		tlsconf.ReadTLS(s, "the vault", env)
 		return b
 	}
 	b.probeURL = join(b.base, probePath)
 	if forbiddenProbe(b.base.Path + probePath) {
 		s.Faultf("probe_path", "reads a password or a secret, or takes custody of a credential (expected a call that only lists, such as /iso/pam/device)")
 	}
-	config := kit.ReadTLS(s, b.base.Host, env)
+	config := tlsconf.ReadTLS(s, b.base.Host, env)
 	if !s.Failed() {
 		// A signed request must never be sent twice, hence OneShot. The list of
 		// devices may be long; its beginning says enough.
-		b.client = kit.NewClient(headsOnly(env), kit.ClientOptions{TLS: config, OneShot: true})
+		b.client = exchange.NewClient(headsOnly(env), exchange.ClientOptions{TLS: config, OneShot: true})
 	}
 	return b
 }
 
 // Bind has no keys to read: the authorization is the credential.
-func (b *oauth1Probe) Bind(*section.Section) kit.Binding {
-	return kit.Binding{
+func (b *oauth1Probe) Bind(*section.Section) providers.Binding {
+	return providers.Binding{
 		Source:   b,
-		Identity: identity(authOAuth1, kit.SameURL(b.base), b.keys.ConsumerKey.Reveal(), b.keys.TokenKey.Reveal()),
+		Identity: identity(authOAuth1, exchange.SameURL(b.base), b.keys.ConsumerKey.Reveal(), b.keys.TokenKey.Reveal()),
 		Fields:   []string{fieldConsumerKey, fieldTokenKey},
 	}
 }
@@ -135,7 +137,7 @@ func (b *oauth1Probe) signedURL(target string) string {
 		end = len(target)
 	}
 	origin, err := url.Parse(target[:end])
-	if err != nil || kit.SameURL(origin) != kit.SameURL(&url.URL{Scheme: b.base.Scheme, Host: b.base.Host}) {
+	if err != nil || exchange.SameURL(origin) != exchange.SameURL(&url.URL{Scheme: b.base.Scheme, Host: b.base.Host}) {
 		return target
 	}
 	prefix := strings.TrimRight(b.base.EscapedPath(), "/")

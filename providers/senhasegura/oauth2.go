@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // Fields of an OAuth 2.0 credential.
@@ -22,7 +24,7 @@ const (
 
 // oauth2 is an application with OAuth 2.0.
 type oauth2 struct {
-	client    *kit.Client
+	client    *exchange.Client
 	base      *url.URL
 	tokenURL  string
 	id        credential.Secret
@@ -33,7 +35,7 @@ type oauth2 struct {
 	limits    []credential.Limit
 }
 
-func openOAuth2(s *section.Section, env kit.Env) kit.Backend {
+func openOAuth2(s *section.Section, env providers.Env) providers.Backend {
 	b := &oauth2{
 		base:      readBase(s),
 		id:        readKey(s, "client_id"),
@@ -49,23 +51,23 @@ func openOAuth2(s *section.Section, env kit.Env) kit.Backend {
 	}
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
-		kit.ReadTLS(s, "the vault", env)
+		tlsconf.ReadTLS(s, "the vault", env)
 		return b
 	}
 	b.tokenURL = join(b.base, tokenPath)
-	config := kit.ReadTLS(s, b.base.Host, env)
+	config := tlsconf.ReadTLS(s, b.base.Host, env)
 	if !s.Failed() {
-		b.client = kit.NewClient(env, kit.ClientOptions{TLS: config})
+		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config})
 	}
 	return b
 }
 
 // Bind reads the scope.
-func (b *oauth2) Bind(s *section.Section) kit.Binding {
+func (b *oauth2) Bind(s *section.Section) providers.Binding {
 	scope := readScope(s)
-	return kit.Binding{
+	return providers.Binding{
 		Source:   &accessToken{b, scope},
-		Identity: identity(authOAuth2, kit.SameURL(b.base), b.id.Reveal(), scope),
+		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.id.Reveal(), scope),
 		Fields:   []string{fieldAccessToken, fieldTokenType, fieldAuthorization},
 	}
 }

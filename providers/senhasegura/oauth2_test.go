@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
@@ -18,7 +18,7 @@ var testAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // openBinding reads a provider's and a credential's section and ends the test on
 // faults.
-func openBinding(t testing.TB, env kit.Env, provider, cred string) kit.Binding {
+func openBinding(t testing.TB, env providers.Env, provider, cred string) providers.Binding {
 	t.Helper()
 	return providertest.Suite{Kind: Kind(), Provider: provider, Credential: cred}.Open(t, env)
 }

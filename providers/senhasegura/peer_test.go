@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 )
 
 // startPeer runs a server that prints its address and ends with its input.
@@ -52,9 +52,9 @@ func (c peerCase) obtain(t *testing.T, address string) (life time.Duration, toke
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	env := kit.Env{
+	env := providers.Env{
 		Warn:      func(string) {},
-		Transport: func(kit.TransportOptions) http.RoundTripper { return transport },
+		Transport: func(providers.TransportOptions) http.RoundTripper { return transport },
 	}
 	text := strings.Replace(oauth2Provider(t, c.id, c.secret, c.more), "https://vault.example", address, 1)
 	if !strings.Contains(c.more, "token_path") {

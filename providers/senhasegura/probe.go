@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 const (
@@ -47,7 +48,7 @@ var permissionCodes = []int{1009, 1039}
 
 // classifyProbe returns why the answer to a signed call does not show that the
 // authorization works, or nil when it does. It is a pure function.
-func classifyProbe(a *kit.Answer, at time.Time) *credential.Fault {
+func classifyProbe(a *exchange.Answer, at time.Time) *credential.Fault {
 	if f := pageFault(a); f != nil {
 		return f
 	}
@@ -75,7 +76,7 @@ func classifyProbe(a *kit.Answer, at time.Time) *credential.Fault {
 
 // strange refuses a success that the service cannot have written: JSON of
 // someone else on the way, or none at all.
-func strange(a *kit.Answer) *credential.Fault {
+func strange(a *exchange.Answer) *credential.Fault {
 	o, whole := parseObject(a.Body)
 	if o != nil && (whole || len(a.Body) >= headSize) {
 		// Version 2 of the API marks every answer with this header.
@@ -97,7 +98,7 @@ var payloads = []string{
 }
 
 // refusedSignature names the clock when it is the likely cause.
-func refusedSignature(a *kit.Answer, at time.Time) string {
+func refusedSignature(a *exchange.Answer, at time.Time) string {
 	if date, ok := a.Date(); ok {
 		if off := at.Sub(date).Round(time.Second); off.Abs() > skewLimit {
 			direction := "ahead of"
@@ -113,7 +114,7 @@ func refusedSignature(a *kit.Answer, at time.Time) string {
 }
 
 // probeStatus classifies what is left by the status.
-func probeStatus(a *kit.Answer, c complaint) *credential.Fault {
+func probeStatus(a *exchange.Answer, c complaint) *credential.Fault {
 	f := statusOf(a, c)
 	switch {
 	case f.Reason == credential.ReasonRejected:
@@ -128,9 +129,9 @@ func probeStatus(a *kit.Answer, c complaint) *credential.Fault {
 }
 
 // headsOnly lends transports that show the beginning of each body as the whole.
-func headsOnly(env kit.Env) kit.Env {
+func headsOnly(env providers.Env) providers.Env {
 	lend := env.Transport
-	env.Transport = func(opt kit.TransportOptions) http.RoundTripper { return headTransport{lend(opt)} }
+	env.Transport = func(opt providers.TransportOptions) http.RoundTripper { return headTransport{lend(opt)} }
 	return env
 }
 

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/senhasegura/emulator"
 )
@@ -51,7 +51,7 @@ func TestReadmeBlocksLoad(t *testing.T) {
 			t.Fatal(faults)
 		}
 		env := providertest.Serve(t, vault()).Env()
-		var backend kit.Backend
+		var backend providers.Backend
 		for _, s := range file.Objects("providers") {
 			askDaemonKeys(s)
 			backend = open(s, env)

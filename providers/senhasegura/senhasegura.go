@@ -17,15 +17,16 @@ import (
 	"encoding/hex"
 	"net/http"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // Kind is the catalogue's line for senhasegura.
-func Kind() kit.Kind { return kit.Kind{Name: "senhasegura", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "senhasegura", Open: open} }
 
-func open(s *section.Section, env kit.Env) kit.Backend {
+func open(s *section.Section, env providers.Env) providers.Backend {
 	if readAuth(s) == authOAuth1 {
 		return openOAuth1(s, env)
 	}
@@ -45,7 +46,7 @@ func identity(parts ...string) string {
 
 // reach asks for target without credentials. The gateway answers 404 to that,
 // which shows all there is to show: name, TLS and a service behind them.
-func reach(ctx context.Context, client *kit.Client, target string) error {
+func reach(ctx context.Context, client *exchange.Client, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return brokenRequest(err)
@@ -61,12 +62,12 @@ func reach(ctx context.Context, client *kit.Client, target string) error {
 }
 
 // unreached returns why an answer to reach does not show the service.
-func unreached(a *kit.Answer) *credential.Fault {
+func unreached(a *exchange.Answer) *credential.Fault {
 	switch {
 	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status >= 300 && a.Status <= 399:
 		return statusFault(a)
 	case a.HTML() && (a.OK() || a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
-		return kit.HTMLFault(a)
+		return exchange.HTMLFault(a)
 	}
 	return nil
 }

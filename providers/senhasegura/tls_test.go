@@ -19,8 +19,8 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/senhasegura/emulator"
 )
 
@@ -61,9 +61,9 @@ func newAppliance(t testing.TB, shape emulator.Shape) *appliance {
 // call makes one attempt over a real connection.
 func (a *appliance) call(t testing.TB, settings string) error {
 	t.Helper()
-	env := kit.Env{
+	env := providers.Env{
 		Warn: func(string) {},
-		Transport: func(opt kit.TransportOptions) http.RoundTripper {
+		Transport: func(opt providers.TransportOptions) http.RoundTripper {
 			transport := &http.Transport{TLSClientConfig: opt.TLS, DisableKeepAlives: true}
 			t.Cleanup(transport.CloseIdleConnections)
 			return transport

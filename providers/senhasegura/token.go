@@ -4,13 +4,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // readToken reads a successful answer. It is lenient where versions differ and
 // strict where a mistake would reach a user of the token.
-func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.Fault) {
+func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	o, whole := parseObject(a.Body)
 	if !whole {
@@ -20,14 +20,14 @@ func readToken(a *kit.Answer, at time.Time) (credential.Credential, *credential.
 	switch {
 	case !ok || token == "":
 		return none, badResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
-	case !kit.HeaderText(token):
+	case !exchange.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
 		return none, badResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	if kind, ok := o.text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
 		return none, badResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
 	}
-	life, counted, stated := kit.TokenLife(o["expires_in"], token, a, at)
+	life, counted, stated := exchange.TokenLife(o["expires_in"], token, a, at)
 	got := credential.Credential{
 		Values: map[string]credential.Secret{
 			fieldAccessToken:   credential.NewSecret(token),

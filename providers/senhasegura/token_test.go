@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
-func answerOf(body string, headers ...string) *kit.Answer {
-	a := &kit.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), ReceivedAt: testAt}
+func answerOf(body string, headers ...string) *exchange.Answer {
+	a := &exchange.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), ReceivedAt: testAt}
 	for i := 0; i < len(headers); i += 2 {
 		a.Header.Set(headers[i], headers[i+1])
 	}

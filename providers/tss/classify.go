@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // invalidMessage is the one error text that the vendor documents, without the
@@ -22,16 +22,16 @@ const invalidMessage = "Mensagem JSON invalida"
 // than the status, because nobody documents the status of the negative form.
 //
 // Lost is set where the service may have made a token that we cannot read.
-func classify(a *kit.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
+func classify(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
 	if a.Status >= 300 && a.Status <= 399 {
-		return credential.Secret{}, kit.StatusFault(a)
+		return credential.Secret{}, exchange.StatusFault(a)
 	}
 	m, err := parse(a.Body)
 	switch {
 	case a.Truncated || err != nil && !a.OK():
 		return credential.Secret{}, statusFault(a)
 	case err != nil && a.HTML():
-		return credential.Secret{}, kit.HTMLFault(a)
+		return credential.Secret{}, exchange.HTMLFault(a)
 	case err != nil && len(trim(a.Body)) == 0:
 		return credential.Secret{}, unusable("is empty")
 	case err != nil:
@@ -42,8 +42,8 @@ func classify(a *kit.Answer, pattern *regexp.Regexp) (credential.Secret, *creden
 
 // statusFault is the verdict on an answer that is not in the service's own
 // form: the framework or something before it speaks.
-func statusFault(a *kit.Answer) *credential.Fault {
-	f := kit.StatusFault(a)
+func statusFault(a *exchange.Answer) *credential.Fault {
+	f := exchange.StatusFault(a)
 	switch {
 	case f == nil:
 		return unusable("is cut")
@@ -65,7 +65,7 @@ type message struct {
 }
 
 // verdict weighs a JSON object.
-func (m message) verdict(a *kit.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
+func (m message) verdict(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
 	token, isText := text(m.token)
 	complaint, _ := text(m.fault)
 	complains := m.fault != nil && !bytes.Equal(m.fault, []byte("null")) && (strings.TrimSpace(complaint) != "" || m.fault[0] != '"')
@@ -95,7 +95,7 @@ func (m message) verdict(a *kit.Answer, pattern *regexp.Regexp) (credential.Secr
 
 // frameworkFault is the verdict on an object without TOKEN and error. The
 // framework's own faults carry their status in errorCode or code too.
-func (m message) frameworkFault(a *kit.Answer) *credential.Fault {
+func (m message) frameworkFault(a *exchange.Answer) *credential.Fault {
 	if !a.OK() {
 		return statusFault(a)
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 func quote(t testing.TB, text string) string {
@@ -35,7 +35,7 @@ func TestDocumentedCode(t *testing.T) {
 		" Mensagem JSON inv\ufffdlida ":   "",
 		strings.Repeat("CANARY ", 10_000): "",
 	} {
-		_, f := classify(&kit.Answer{Status: 200, Body: []byte(`{"TOKEN":"","error":` + quote(t, complaint) + `}`)}, pattern)
+		_, f := classify(&exchange.Answer{Status: 200, Body: []byte(`{"TOKEN":"","error":` + quote(t, complaint) + `}`)}, pattern)
 		if f == nil || f.Reason != credential.ReasonInvalidRequest || f.Code != code || strings.Contains(f.Message, "CANARY") || len(f.Message) > 300 {
 			t.Errorf("%.40q: %+v", complaint, f)
 		}
@@ -46,7 +46,7 @@ func TestDocumentedCode(t *testing.T) {
 func TestTruncatedAnswers(t *testing.T) {
 	good := []byte(`{"TOKEN":"dcee357e34ba335b7d0264a32796f2ca7f5794dc"}`)
 	for status, want := range map[int]credential.Reason{500: credential.ReasonServer, 404: credential.ReasonInvalidRequest, 200: credential.ReasonBadResponse} {
-		token, f := classify(&kit.Answer{Status: status, Body: good, Truncated: true}, pattern)
+		token, f := classify(&exchange.Answer{Status: status, Body: good, Truncated: true}, pattern)
 		if f == nil || f.Reason != want || !token.IsZero() {
 			t.Errorf("%d: %+v", status, f)
 		}
@@ -70,7 +70,7 @@ func TestMessagesTellWhatItIs(t *testing.T) {
 		`{"errorCode":404,"errorMessage":"CANARY"}`: "RestNewToken",
 		`{"code":"401","message":"CANARY"}`:         "Security=0",
 	} {
-		_, f := classify(&kit.Answer{Status: 200, Body: []byte(body)}, pattern)
+		_, f := classify(&exchange.Answer{Status: 200, Body: []byte(body)}, pattern)
 		if f == nil || !strings.Contains(f.Message, words) || strings.Contains(f.Message, "CANARY") {
 			t.Errorf("%q: %v, expected the words %q", body, f, words)
 		}
@@ -100,7 +100,7 @@ func FuzzAnswer(f *testing.F) {
 		if status < 100 || status > 999 {
 			return
 		}
-		a := &kit.Answer{Status: status, Body: body}
+		a := &exchange.Answer{Status: status, Body: body}
 		token, fault := classify(a, pattern)
 		switch {
 		case fault == nil && !pattern.MatchString(token.Reveal()):

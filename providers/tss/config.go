@@ -11,9 +11,12 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/internal/brasil"
+	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // defaultPattern is the shape of both tokens that the vendor shows.
@@ -26,11 +29,11 @@ var states = [...]string{
 }
 
 // Kind returns the kind for the catalogue.
-func Kind() kit.Kind { return kit.Kind{Name: "tss", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "tss", Open: open} }
 
 // backend is one TSS Online.
 type backend struct {
-	client   *kit.Client
+	client   *exchange.Client
 	url      *url.URL
 	readURL  *url.URL // nil when RestGetToken is not to be used
 	username credential.Secret
@@ -39,10 +42,10 @@ type backend struct {
 }
 
 // open reads a provider's section.
-func open(s *section.Section, env kit.Env) kit.Backend {
+func open(s *section.Section, env providers.Env) providers.Backend {
 	b := &backend{
-		url:      kit.HTTPSURL(s, "url", kit.URLOptions{PlainHTTP: true}),
-		readURL:  kit.HTTPSURL(s, "read_url", kit.URLOptions{PlainHTTP: true, Optional: true}),
+		url:      exchange.HTTPSURL(s, "url", exchange.URLOptions{PlainHTTP: true}),
+		readURL:  exchange.HTTPSURL(s, "read_url", exchange.URLOptions{PlainHTTP: true, Optional: true}),
 		username: s.TextOrSecret("username"),
 		password: s.Secret("password"),
 	}
@@ -50,7 +53,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 	if b.url != nil {
 		host = b.url.Host
 	}
-	cfg := kit.ReadTLS(s, host, env)
+	cfg := tlsconf.ReadTLS(s, host, env)
 	b.readPattern(s)
 	b.checkURLs(s)
 	switch {
@@ -63,7 +66,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 		return b // good for reporting what is wrong with its credentials
 	}
 	for _, u := range []*url.URL{b.url, b.readURL} {
-		if u != nil && u.Scheme == "http" && !kit.Loopback(u.Hostname()) && !b.password.IsZero() {
+		if u != nil && u.Scheme == "http" && !exchange.Loopback(u.Hostname()) && !b.password.IsZero() {
 			env.Warn(s.Path() + ": the password travels to " + u.Host + " in clear (use https)")
 			break
 		}
@@ -71,7 +74,7 @@ func open(s *section.Section, env kit.Env) kit.Backend {
 	if cfg != nil && b.url.Scheme == "http" {
 		env.Warn(s.Path() + ": tls has no effect on " + b.url.Host + ", whose url is http (use https)")
 	}
-	b.client = kit.NewClient(env, kit.ClientOptions{TLS: cfg, OneShot: true})
+	b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: cfg, OneShot: true})
 	return b
 }
 
@@ -100,7 +103,7 @@ func (b *backend) checkURLs(s *section.Section) {
 	if b.readURL == nil {
 		return
 	}
-	if service(b.readURL) == "restnewtoken" || b.url != nil && kit.SameURL(b.readURL) == kit.SameURL(b.url) {
+	if service(b.readURL) == "restnewtoken" || b.url != nil && exchange.SameURL(b.readURL) == exchange.SameURL(b.url) {
 		s.Faultf("read_url", "is that of RestNewToken, which renews (expected RestGetToken)")
 	}
 }
@@ -132,7 +135,7 @@ type identity struct {
 }
 
 // Bind reads a credential's section.
-func (b *backend) Bind(s *section.Section) kit.Binding {
+func (b *backend) Bind(s *section.Section) providers.Binding {
 	c := identity{IE: s.Text("ie", "")}
 	c.readNumber(s)
 	c.UF = strings.ToUpper(strings.TrimSpace(s.Required("uf")))
@@ -144,11 +147,11 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 	}
 	fields := []string{FieldToken}
 	if s.Failed() {
-		return kit.Binding{Fields: fields}
+		return providers.Binding{Fields: fields}
 	}
-	return kit.Binding{
+	return providers.Binding{
 		Source:   &source{backend: b, payload: c.payload()},
-		Identity: strings.Join([]string{kit.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
+		Identity: strings.Join([]string{exchange.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
 		Fields:   fields,
 	}
 }
@@ -158,8 +161,8 @@ func (b *backend) Bind(s *section.Section) kit.Binding {
 // message has no other member.
 func (c *identity) readNumber(s *section.Section) {
 	text := s.Required("cnpj")
-	cpf, cpfErr := kit.CPF(text)
-	cnpj, cnpjErr := kit.CNPJ(text)
+	cpf, cpfErr := brasil.CPF(text)
+	cnpj, cnpjErr := brasil.CNPJ(text)
 	c.TipoPessoa = 2
 	if cpfErr == nil {
 		c.TipoPessoa = 1

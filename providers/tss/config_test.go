@@ -6,24 +6,25 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // opened is what a configuration gives.
 type opened struct {
-	binding  kit.Binding
+	binding  providers.Binding
 	faults   []string
 	warnings []string
-	asked    []kit.TransportOptions
+	asked    []providers.TransportOptions
 }
 
 // configure opens a provider and, when it opens, binds a credential.
 func configure(t testing.TB, provider, cred string) opened {
 	t.Helper()
 	var o opened
-	env := kit.Env{
-		Transport: func(opt kit.TransportOptions) http.RoundTripper {
+	env := providers.Env{
+		Transport: func(opt providers.TransportOptions) http.RoundTripper {
 			o.asked = append(o.asked, opt)
 			return http.DefaultTransport
 		},
@@ -217,7 +218,7 @@ func TestTokenPattern(t *testing.T) {
 			t.Fatal(o.faults)
 		}
 		body := `{"TOKEN":` + quote(t, c.token) + `}`
-		token, f := classify(&kit.Answer{Status: 200, Body: []byte(body)}, o.binding.Source.(*source).backend.pattern)
+		token, f := classify(&exchange.Answer{Status: 200, Body: []byte(body)}, o.binding.Source.(*source).backend.pattern)
 		if (f == nil) != c.good || c.good && token.Reveal() != c.token {
 			t.Errorf("%q with %q: %v", c.pattern, c.token, f)
 		}

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tss/emulator"
 )
@@ -36,8 +37,8 @@ func TestReadmeBlocksLoad(t *testing.T) {
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of configuration, expected the least and everything", len(blocks))
 	}
-	env := kit.Env{
-		Transport: func(kit.TransportOptions) http.RoundTripper { return http.DefaultTransport },
+	env := providers.Env{
+		Transport: func(providers.TransportOptions) http.RoundTripper { return http.DefaultTransport },
 		Warn:      func(m string) { t.Errorf("the README's configuration warns: %s", m) },
 	}
 	seen := map[string]bool{}
@@ -54,7 +55,7 @@ func TestReadmeBlocksLoad(t *testing.T) {
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
-		var backend kit.Backend
+		var backend providers.Backend
 		for _, s := range file.Objects("providers") {
 			s.Daemon().Text("type", "")
 			backend = Kind().Open(s, env)
@@ -86,7 +87,7 @@ func TestReadmeNamesEveryReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := slices.ContainsFunc(emulator.New(emulator.Options{}).Faults(), func(f kit.FaultSwitch) bool { return f.Name == "close-after" })
+	named := slices.ContainsFunc(emulator.New(emulator.Options{}).Faults(), func(f emulation.FaultSwitch) bool { return f.Name == "close-after" })
 	if !named || !strings.Contains(string(text), "`close-after`") {
 		t.Error("the README rehearses a fault that the emulator does not have")
 	}

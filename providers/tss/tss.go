@@ -14,7 +14,7 @@ import (
 	"net/url"
 	"sync/atomic"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // FieldToken is the one field of a credential of this kind.

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tss/emulator"
 )

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/sinks"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = kit.MaxSize
+const MaxSize = sinks.MaxSize
 
 // Style names the program that reads the file.
 type Style string

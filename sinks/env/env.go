@@ -14,31 +14,31 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Kind is the line of the catalogue.
-func Kind() kit.Kind { return kit.Kind{Name: "env", Open: open} }
+func Kind() sinks.Kind { return sinks.Kind{Name: "env", Open: open} }
 
-func open(s *section.Section) kit.Binding {
-	target, b := kit.Common(s)
+func open(s *section.Section) sinks.Binding {
+	target, b := sinks.Common(s)
 	k := &Sink{
-		target: target, texts: kit.ReadTexts(s, "values"),
+		target: target, texts: sinks.ReadTexts(s, "values"),
 		style: Style(s.Choice("style", string(Systemd), string(Systemd), string(Shell), string(Docker))),
 	}
 	b.Sink = k
-	b.Refs = kit.Refs(k.texts)
+	b.Refs = sinks.Refs(k.texts)
 	b.Claims = k.check(s)
 	return b
 }
 
 // check reports names and texts that the style cannot carry, and returns what
 // the sink claims of the file.
-func (k *Sink) check(s *section.Section) []kit.Claim {
-	var claims []kit.Claim
+func (k *Sink) check(s *section.Section) []sinks.Claim {
+	var claims []sinks.Claim
 	for _, t := range k.texts {
 		if !isName(t.Name) {
 			s.Faultf(t.At, "is no name of a variable (expected letters, digits and underscores, not starting with a digit)")
@@ -46,30 +46,30 @@ func (k *Sink) check(s *section.Section) []kit.Claim {
 		if _, err := k.style.dialect().quote(t.Name, t.Placeholder().Reveal()); err != nil {
 			s.Faultf(t.At, "%v", err)
 		}
-		claims = append(claims, kit.Claim{Part: t.Name, Key: t.At})
+		claims = append(claims, sinks.Claim{Part: t.Name, Key: t.At})
 	}
 	return claims
 }
 
 // Sink keeps variables in one file.
 type Sink struct {
-	target kit.Target
+	target sinks.Target
 	style  Style
-	texts  []kit.Text
+	texts  []sinks.Text
 }
 
 // Deliver implements credential.Sink.
 func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return false, err
 	}
 	return k.target.Deliver(ctx, k.edit(values))
 }
 
-// WouldChange implements kit.Forecaster.
+// WouldChange implements sinks.Forecaster.
 func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return false, err
 	}
@@ -87,7 +87,7 @@ func (k *Sink) Preflight(ctx context.Context) error {
 
 // edit sets the values. A file that is empty, or ends within a quote, may be in
 // the middle of a save by an editor.
-func (k *Sink) edit(values []credential.Secret) kit.Edit {
+func (k *Sink) edit(values []credential.Secret) sinks.Edit {
 	pairs := k.pairs(values)
 	return func(old []byte, exists, settled bool) ([]byte, error) {
 		if exists && len(old) == 0 && !settled {
@@ -109,56 +109,56 @@ func (k *Sink) pairs(values []credential.Secret) []Pair {
 	return pairs
 }
 
-// Values implements kit.Inspector.
+// Values implements sinks.Inspector.
 func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return nil, err
 	}
-	return kit.ByName(k.texts, values), nil
+	return sinks.ByName(k.texts, values), nil
 }
 
-// Inspect implements kit.Inspector. It sees the values as the reader does.
-func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, error) {
-	values, err := kit.Expand(k.texts, set)
+// Inspect implements sinks.Inspector. It sees the values as the reader does.
+func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
-		return kit.Finding{}, err
+		return sinks.Finding{}, err
 	}
-	want := kit.ByName(k.texts, values)
+	want := sinks.ByName(k.texts, values)
 	content, exists, err := k.target.Read(ctx)
 	if err != nil {
-		return kit.Finding{}, err
+		return sinks.Finding{}, err
 	}
 	if !exists {
-		return kit.Judge(want, nil), nil
+		return sinks.Judge(want, nil), nil
 	}
 	edited, err := Edit(content, k.style, k.pairs(values))
 	if err != nil {
-		return kit.Finding{}, kit.Faultf(err, "read %s: %v", k.target.Path, err)
+		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.target.Path, err)
 	}
 	if bytes.Equal(edited, content) {
-		return kit.Finding{}, nil
+		return sinks.Finding{}, nil
 	}
-	f := kit.Judge(want, read(content, k.style))
-	if f.State == kit.Same {
+	f := sinks.Judge(want, read(content, k.style))
+	if f.State == sinks.Same {
 		// Some version of the reader does not see a variable.
-		f.State = kit.Missing
+		f.State = sinks.Missing
 	}
 	return f, nil
 }
 
 // read returns the values in a file that is understood, as often as they stand
 // there. One that the reader computes is spoiled.
-func read(content []byte, style Style) []kit.Seen {
+func read(content []byte, style Style) []sinks.Seen {
 	readings, err := style.dialect().read(content)
 	if err != nil {
 		return nil
 	}
-	var seen []kit.Seen
+	var seen []sinks.Seen
 	for i, list := range readings {
 		for _, a := range list {
 			if i == 0 || !slices.Contains(readings[0], a) {
-				seen = append(seen, kit.Seen{Name: a.key, Value: credential.NewSecret(a.value), Spoiled: !a.literal})
+				seen = append(seen, sinks.Seen{Name: a.key, Value: credential.NewSecret(a.value), Spoiled: !a.literal})
 			}
 		}
 	}
@@ -167,6 +167,6 @@ func read(content []byte, style Style) []kit.Seen {
 
 var _ interface {
 	credential.Preflighter
-	kit.Inspector
-	kit.Forecaster
+	sinks.Inspector
+	sinks.Forecaster
 } = (*Sink)(nil)

@@ -9,13 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/env"
-	"github.com/vigented/vigente/sinks/kit"
 )
 
-func opened(t *testing.T, path, keys string) kit.Binding {
+func opened(t *testing.T, path, keys string) sinks.Binding {
 	t.Helper()
 	s, err := section.Parse("sinks.app", "path = '"+path+"'\n"+keys)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestEmptyStaysEmpty(t *testing.T) {
 
 func TestClaims(t *testing.T) {
 	b := opened(t, "/x", "values = { B = \"${c.token}\", a = \"x ${d.token}\" }")
-	if want := []kit.Claim{{Part: "B", Key: "values.B"}, {Part: "a", Key: "values.a"}}; !slices.Equal(b.Claims, want) {
+	if want := []sinks.Claim{{Part: "B", Key: "values.B"}, {Part: "a", Key: "values.a"}}; !slices.Equal(b.Claims, want) {
 		t.Errorf("got %+v", b.Claims)
 	}
 	if len(b.Refs) != 2 || b.Refs[1].String() != "${d.token}" || b.Refs[1].Key != "values.a" {
@@ -154,23 +154,23 @@ func TestConfigurationFaults(t *testing.T) {
 func TestInspect(t *testing.T) {
 	for _, c := range []struct {
 		name, style, in string
-		state           kit.State
+		state           sinks.State
 		found           string
 	}{
-		{"same, quoted", "systemd", "TOKEN='NEW'\n", kit.Same, ""},
-		{"same, escaped", "shell", "export TOKEN=N\\EW\n", kit.Same, ""},
-		{"quotes of another reader", "docker", "TOKEN='NEW'\n", kit.Other, "'NEW'"},
-		{"repeated", "systemd", "TOKEN=NEW\nTOKEN=\"a b\"\nTOKEN=c\n", kit.Other, "a b,c"},
-		{"computed", "shell", "TOKEN=NEW$X\n", kit.Other, "NEW$X"},
-		{"absent", "systemd", "#TOKEN=NEW\nA='\nTOKEN=NEW'\n", kit.Missing, ""},
-		{"absent for older readers", "systemd", "# \\\nTOKEN=NEW\n", kit.Missing, ""},
-		{"empty file", "shell", "", kit.Missing, ""},
-		{"empty", "shell", "TOKEN=\n", kit.Empty, ""},
-		{"from the environment", "docker", "TOKEN\n", kit.Empty, ""},
+		{"same, quoted", "systemd", "TOKEN='NEW'\n", sinks.Same, ""},
+		{"same, escaped", "shell", "export TOKEN=N\\EW\n", sinks.Same, ""},
+		{"quotes of another reader", "docker", "TOKEN='NEW'\n", sinks.Other, "'NEW'"},
+		{"repeated", "systemd", "TOKEN=NEW\nTOKEN=\"a b\"\nTOKEN=c\n", sinks.Other, "a b,c"},
+		{"computed", "shell", "TOKEN=NEW$X\n", sinks.Other, "NEW$X"},
+		{"absent", "systemd", "#TOKEN=NEW\nA='\nTOKEN=NEW'\n", sinks.Missing, ""},
+		{"absent for older readers", "systemd", "# \\\nTOKEN=NEW\n", sinks.Missing, ""},
+		{"empty file", "shell", "", sinks.Missing, ""},
+		{"empty", "shell", "TOKEN=\n", sinks.Empty, ""},
+		{"from the environment", "docker", "TOKEN\n", sinks.Empty, ""},
 	} {
 		path := filepath.Join(t.TempDir(), "app.env")
 		write(t, path, c.in)
-		f, err := opened(t, path, plainKeys+"style = '"+c.style+"'").Sink.(kit.Inspector).Inspect(t.Context(), tokens("NEW"))
+		f, err := opened(t, path, plainKeys+"style = '"+c.style+"'").Sink.(sinks.Inspector).Inspect(t.Context(), tokens("NEW"))
 		if err != nil || f.State != c.state {
 			t.Errorf("%s: %v, %v", c.name, f.State, err)
 		}

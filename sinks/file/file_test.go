@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/file"
-	"github.com/vigented/vigente/sinks/kit"
 	"github.com/vigented/vigente/sinks/sinktest"
 )
 
@@ -54,7 +54,7 @@ func TestContent(t *testing.T) {
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
 			t.Errorf("%s gives %q, %v", text, got, err)
 		}
-		if f, err := b.Sink.(kit.Inspector).Inspect(t.Context(), set); err != nil || f.State != kit.Same {
+		if f, err := b.Sink.(sinks.Inspector).Inspect(t.Context(), set); err != nil || f.State != sinks.Same {
 			t.Errorf("%s: %v, %v", text, f.State, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := file.Kind().Open(s)
-	if len(b.Claims) != 1 || b.Claims[0] != (kit.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
+	if len(b.Claims) != 1 || b.Claims[0] != (sinks.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
 		t.Errorf("got %+v", b)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // checkContent refuses what cannot be edited byte by byte.

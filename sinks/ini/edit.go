@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/sinks"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = kit.MaxSize
+const MaxSize = sinks.MaxSize
 
 // ErrNoSection means that the file has no section of the wanted name.
 var ErrNoSection = errors.New("section not found")

@@ -12,37 +12,37 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Kind is the line of the catalogue.
-func Kind() kit.Kind { return kit.Kind{Name: "ini", Open: open} }
+func Kind() sinks.Kind { return sinks.Kind{Name: "ini", Open: open} }
 
-func open(s *section.Section) kit.Binding {
-	target, b := kit.Common(s)
+func open(s *section.Section) sinks.Binding {
+	target, b := sinks.Common(s)
 	target.Options.Backup = s.Bool("backup", false)
 	k := &Sink{
-		target: target, section: s.Required("section"), texts: kit.ReadTexts(s, "values"),
+		target: target, section: s.Required("section"), texts: sinks.ReadTexts(s, "values"),
 		createSection: s.Bool("create_section", false), createFile: s.Bool("create_file", false),
 	}
 	b.Sink = k
-	b.Refs = kit.Refs(k.texts)
+	b.Refs = sinks.Refs(k.texts)
 	b.Claims = k.check(s)
 	return b
 }
 
 // check reports names and texts that an INI cannot hold, and returns what the
 // sink claims of the file.
-func (k *Sink) check(s *section.Section) []kit.Claim {
+func (k *Sink) check(s *section.Section) []sinks.Claim {
 	if k.section != "" {
 		if err := checkName(k.section); err != nil {
 			s.Faultf("section", "%v", err)
 		}
 	}
-	var claims []kit.Claim
+	var claims []sinks.Claim
 	first := map[string]string{}
 	for _, t := range k.texts {
 		if err := checkName(t.Name); err != nil {
@@ -56,31 +56,31 @@ func (k *Sink) check(s *section.Section) []kit.Claim {
 				s.Faultf(t.At, "%v", err)
 			}
 		}
-		claims = append(claims, kit.Claim{Part: fold(k.section + "/" + t.Name), Key: t.At})
+		claims = append(claims, sinks.Claim{Part: fold(k.section + "/" + t.Name), Key: t.At})
 	}
 	return claims
 }
 
 // Sink keeps the keys of one section.
 type Sink struct {
-	target                    kit.Target
+	target                    sinks.Target
 	section                   string
-	texts                     []kit.Text
+	texts                     []sinks.Text
 	createSection, createFile bool
 }
 
 // Deliver implements credential.Sink.
 func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return false, err
 	}
 	return k.target.Deliver(ctx, k.edit(values))
 }
 
-// WouldChange implements kit.Forecaster.
+// WouldChange implements sinks.Forecaster.
 func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return false, err
 	}
@@ -98,7 +98,7 @@ func (k *Sink) Preflight(ctx context.Context) error {
 
 // edit sets the values. A file that is gone, empty or without the section may
 // be in the middle of a save by the AppServer or an editor.
-func (k *Sink) edit(values []credential.Secret) kit.Edit {
+func (k *Sink) edit(values []credential.Secret) sinks.Edit {
 	pairs := make([]Pair, len(values))
 	for i, t := range k.texts {
 		pairs[i] = Pair{Key: t.Name, Value: values[i]}
@@ -110,7 +110,7 @@ func (k *Sink) edit(values []credential.Secret) kit.Edit {
 		opt := EditOptions{CreateSection: settled && k.createSection || !exists}
 		content, err := Edit(old, k.section, pairs, opt)
 		if errors.Is(err, ErrNoSection) {
-			return nil, maybe(settled, kit.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.target.Path))
+			return nil, maybe(settled, sinks.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.target.Path))
 		}
 		if r, ok := errors.AsType[*Refusal](err); ok && r.torn {
 			return nil, maybe(settled, r)
@@ -128,27 +128,27 @@ func maybe(settled bool, err error) error {
 	return fmt.Errorf("%w: %w", atomicfile.ErrUnready, err)
 }
 
-// Values implements kit.Inspector.
+// Values implements sinks.Inspector.
 func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
-	values, err := kit.Expand(k.texts, set)
+	values, err := sinks.Expand(k.texts, set)
 	if err != nil {
 		return nil, err
 	}
-	return kit.ByName(k.texts, values), nil
+	return sinks.ByName(k.texts, values), nil
 }
 
-// Inspect implements kit.Inspector.
-func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, error) {
+// Inspect implements sinks.Inspector.
+func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
 	want, err := k.Values(set)
 	if err != nil {
-		return kit.Finding{}, err
+		return sinks.Finding{}, err
 	}
 	content, exists, err := k.target.Read(ctx)
 	if err != nil {
-		return kit.Finding{}, err
+		return sinks.Finding{}, err
 	}
 	if !exists {
-		return kit.Judge(want, nil), nil
+		return sinks.Judge(want, nil), nil
 	}
 	keys := make([]string, len(k.texts))
 	for i, t := range k.texts {
@@ -156,13 +156,13 @@ func (k *Sink) Inspect(ctx context.Context, set credential.Set) (kit.Finding, er
 	}
 	seen, err := read(content, k.section, keys)
 	if err != nil {
-		return kit.Finding{}, kit.Faultf(err, "read %s: %v", k.target.Path, err)
+		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.target.Path, err)
 	}
-	return kit.Judge(want, seen), nil
+	return sinks.Judge(want, seen), nil
 }
 
 var _ interface {
 	credential.Preflighter
-	kit.Inspector
-	kit.Forecaster
+	sinks.Inspector
+	sinks.Forecaster
 } = (*Sink)(nil)

@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/ini"
-	"github.com/vigented/vigente/sinks/kit"
 	"github.com/vigented/vigente/sinks/sinktest"
 )
 
@@ -35,7 +35,7 @@ func TestContract(t *testing.T) {
 }
 
 // opened opens a sink of TOML keys, for the file at path.
-func opened(t *testing.T, path, keys string) kit.Binding {
+func opened(t *testing.T, path, keys string) sinks.Binding {
 	t.Helper()
 	s, err := section.Parse("sinks.till", "path = '"+path+"'\n"+keys)
 	if err != nil {
@@ -164,7 +164,7 @@ func TestBackup(t *testing.T) {
 
 func TestClaims(t *testing.T) {
 	b := opened(t, "/x", "section = \"TssOffline\"\nvalues = { Token = \"${a.token}\", \"Expira Em\" = \"${a.expires_at} ${b.token}\" }")
-	if want := []kit.Claim{{Part: "tssoffline/token", Key: "values.Token"}, {Part: "tssoffline/expira em", Key: "values.Expira Em"}}; !slices.Equal(b.Claims, want) {
+	if want := []sinks.Claim{{Part: "tssoffline/token", Key: "values.Token"}, {Part: "tssoffline/expira em", Key: "values.Expira Em"}}; !slices.Equal(b.Claims, want) {
 		t.Errorf("got %+v", b.Claims)
 	}
 	var refs []string
@@ -217,23 +217,23 @@ func TestConfigurationFaults(t *testing.T) {
 func TestInspect(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
-		state    kit.State
+		state    sinks.State
 		found    string
 	}{
-		{"same", "[tssoffline]\ntoken =\tNEW\r\n", kit.Same, ""},
-		{"same twice", "[TSSOFFLINE]\nTOKEN=NEW\n[A]\n[TSSOFFLINE]\nTOKEN=NEW", kit.Same, ""},
-		{"blank behind it", "[TSSOFFLINE]\nTOKEN=NEW \n", kit.Other, "NEW"},
-		{"one of two", "[TSSOFFLINE]\nTOKEN=NEW\nTOKEN=x y\n", kit.Other, "x y"},
-		{"tail", "[TSSOFFLINE]\nTOKEN=NEW ; x\n", kit.Other, "NEW ; x"},
-		{"no key", "[TSSOFFLINE]\n;TOKEN=NEW\n", kit.Missing, ""},
-		{"no section", "[A]\nTOKEN=NEW\n", kit.Missing, ""},
-		{"empty file", "", kit.Missing, ""},
-		{"empty", "[TSSOFFLINE]\nTOKEN= \t\n", kit.Empty, ""},
-		{"empty and other", "[TSSOFFLINE]\nTOKEN=\nTOKEN=x", kit.Other, "x"},
+		{"same", "[tssoffline]\ntoken =\tNEW\r\n", sinks.Same, ""},
+		{"same twice", "[TSSOFFLINE]\nTOKEN=NEW\n[A]\n[TSSOFFLINE]\nTOKEN=NEW", sinks.Same, ""},
+		{"blank behind it", "[TSSOFFLINE]\nTOKEN=NEW \n", sinks.Other, "NEW"},
+		{"one of two", "[TSSOFFLINE]\nTOKEN=NEW\nTOKEN=x y\n", sinks.Other, "x y"},
+		{"tail", "[TSSOFFLINE]\nTOKEN=NEW ; x\n", sinks.Other, "NEW ; x"},
+		{"no key", "[TSSOFFLINE]\n;TOKEN=NEW\n", sinks.Missing, ""},
+		{"no section", "[A]\nTOKEN=NEW\n", sinks.Missing, ""},
+		{"empty file", "", sinks.Missing, ""},
+		{"empty", "[TSSOFFLINE]\nTOKEN= \t\n", sinks.Empty, ""},
+		{"empty and other", "[TSSOFFLINE]\nTOKEN=\nTOKEN=x", sinks.Other, "x"},
 	} {
 		path := filepath.Join(t.TempDir(), "appserver.ini")
 		write(t, path, c.in)
-		f, err := opened(t, path, plainKeys).Sink.(kit.Inspector).Inspect(t.Context(), tokens("NEW"))
+		f, err := opened(t, path, plainKeys).Sink.(sinks.Inspector).Inspect(t.Context(), tokens("NEW"))
 		if err != nil || f.State != c.state {
 			t.Errorf("%s: %v, %v", c.name, f.State, err)
 		}

@@ -3,14 +3,14 @@ package ini
 import (
 	"bytes"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/sinks"
 )
 
 // read returns the values of keys of a section, as often as they stand there.
 // A value with blanks behind it is spoiled: a reader may take them for a part
 // of it.
-func read(content []byte, section string, keys []string) ([]kit.Seen, error) {
+func read(content []byte, section string, keys []string) ([]sinks.Seen, error) {
 	if err := checkContent(content); err != nil {
 		return nil, err
 	}
@@ -18,11 +18,11 @@ func read(content []byte, section string, keys []string) ([]kit.Seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]kit.Seen, len(s.hits))
+	seen := make([]sinks.Seen, len(s.hits))
 	for i, h := range s.hits {
 		raw := content[h.from:h.to]
 		value := bytes.Trim(raw, blanks)
-		seen[i] = kit.Seen{Name: keys[h.key], Value: credential.NewSecret(string(value)), Spoiled: len(value) != len(raw)}
+		seen[i] = sinks.Seen{Name: keys[h.key], Value: credential.NewSecret(string(value)), Spoiled: len(value) != len(raw)}
 	}
 	return seen, nil
 }

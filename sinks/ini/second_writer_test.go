@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/atomicfile"
+	"github.com/vigented/vigente/internal/atomicfile"
 )
 
 // TestSecondWriterLosesNoEdit: an AppServer rewrites the whole file again and

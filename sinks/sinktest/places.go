@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/sinks"
 )
 
 func creates(r *rig) {
@@ -185,7 +185,7 @@ func becomeNobody(r *rig) {
 
 // place puts a file of root, readable for all, into a folder, and becomes
 // nobody.
-func (r *rig) place(file, folder fs.FileMode, folderOwner int) kit.Binding {
+func (r *rig) place(file, folder fs.FileMode, folderOwner int) sinks.Binding {
 	r.Helper()
 	needRoot(r)
 	r.put(r.old(older), file)

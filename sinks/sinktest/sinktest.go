@@ -20,9 +20,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/daemon/section"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Canary is the value that is delivered. No error may repeat it.
@@ -33,7 +33,7 @@ const older = "1111111111111111111111111111111111111111"
 
 // Suite describes one kind to the contract.
 type Suite struct {
-	Kind kit.Kind
+	Kind sinks.Kind
 	// Config are the keys of the section in TOML, without path. The text shown
 	// is ${c.token}, at least once.
 	Config string
@@ -113,7 +113,7 @@ func (r *rig) section(extra string) *section.Section {
 }
 
 // open opens the sink with more keys of TOML.
-func (r *rig) open(extra string) kit.Binding {
+func (r *rig) open(extra string) sinks.Binding {
 	r.Helper()
 	s := r.section(extra)
 	b := r.Kind.Open(s)
@@ -174,7 +174,7 @@ func (r *rig) wantNames(names ...string) {
 }
 
 // deliver delivers and wants success.
-func (r *rig) deliver(b kit.Binding, value string, changed bool) {
+func (r *rig) deliver(b sinks.Binding, value string, changed bool) {
 	r.Helper()
 	r.forecast(b, value, changed)
 	got, err := b.Sink.Deliver(r.Context(), set(value))
@@ -185,9 +185,9 @@ func (r *rig) deliver(b kit.Binding, value string, changed bool) {
 }
 
 // forecast wants the sink to foretell a delivery, and to change nothing.
-func (r *rig) forecast(b kit.Binding, value string, want bool) {
+func (r *rig) forecast(b sinks.Binding, value string, want bool) {
 	r.Helper()
-	f, ok := b.Sink.(kit.Forecaster)
+	f, ok := b.Sink.(sinks.Forecaster)
 	if !ok {
 		r.Fatal("the sink foretells nothing")
 	}
@@ -202,7 +202,7 @@ func (r *rig) forecast(b kit.Binding, value string, want bool) {
 }
 
 // fails delivers and wants a fault.
-func (r *rig) fails(b kit.Binding, with credential.Set, says string) {
+func (r *rig) fails(b sinks.Binding, with credential.Set, says string) {
 	r.Helper()
 	changed, err := b.Sink.Deliver(r.Context(), with)
 	if err == nil || changed {
@@ -236,7 +236,7 @@ func (r *rig) fault(err error, says string) {
 
 // preflight wants the preflight to succeed or to say something, and to change
 // nothing.
-func (r *rig) preflight(b kit.Binding, says string) {
+func (r *rig) preflight(b sinks.Binding, says string) {
 	r.Helper()
 	p, ok := b.Sink.(credential.Preflighter)
 	if !ok {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/credential"
-	"github.com/vigented/vigente/sinks/kit"
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/sinks"
 )
 
 // past is an instant that no test writes at.
@@ -81,7 +81,7 @@ func refusesWrong(r *rig) {
 	r.fails(b, set(older), r.path)
 	r.wantHolds(r.Wrong + Canary)
 	r.preflight(b, r.last.Error())
-	if i, ok := b.Sink.(kit.Inspector); ok {
+	if i, ok := b.Sink.(sinks.Inspector); ok {
 		_, err := i.Inspect(r.Context(), set(older))
 		r.fault(err, r.path)
 	}
@@ -105,27 +105,27 @@ func ends(r *rig) {
 	r.wantHolds(r.old(older))
 }
 
-// inspects holds kit.Inspector to what it tells the drift watch.
+// inspects holds sinks.Inspector to what it tells the drift watch.
 func inspects(r *rig) {
 	b := r.open("")
-	i, ok := b.Sink.(kit.Inspector)
+	i, ok := b.Sink.(sinks.Inspector)
 	if !ok {
 		r.Fatal("the sink cannot be inspected")
 	}
-	look := func(want kit.State) kit.Finding {
+	look := func(want sinks.State) sinks.Finding {
 		r.Helper()
 		got, err := i.Inspect(r.Context(), set(Canary))
 		if err != nil || got.State != want {
 			r.Errorf("Inspect: %v, want %v, %v", got.State, want, err)
 		}
-		if (got.State == kit.Other) != (len(got.Found) > 0) {
+		if (got.State == sinks.Other) != (len(got.Found) > 0) {
 			r.Errorf("in the state %v %d values were found", got.State, len(got.Found))
 		}
 		return got
 	}
-	look(kit.Missing)
+	look(sinks.Missing)
 	r.put(r.old(older), 0o600)
-	found := look(kit.Other).Found
+	found := look(sinks.Other).Found
 	was, err := i.Values(set(older))
 	if err != nil {
 		r.Fatal(err)
@@ -138,9 +138,9 @@ func inspects(r *rig) {
 		}
 	}
 	r.put(r.old(Canary), 0o600)
-	look(kit.Same)
+	look(sinks.Same)
 	r.put(r.old(""), 0o600)
-	look(kit.Empty)
+	look(sinks.Empty)
 	if _, err := i.Inspect(r.Context(), credential.Set{}); err == nil {
 		r.Error("Inspect took a set that lacks the field")
 	} else {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/providers"
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -37,6 +37,9 @@ type Options struct {
 	UID     int
 	Logger  *zap.Logger
 	Version string
+	// Providers and Sinks are the catalogues.
+	Providers []providers.Kind
+	Sinks     []sinks.Kind
 }
 
 // preferred is where the page is expected; any other port does as well.
@@ -70,7 +73,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	config := filepath.Join(dir, "config.toml")
 	d, err := daemon.New(daemon.Options{
 		ConfigPath: config, Getenv: withoutUnit(opt.Getenv), UID: opt.UID, Logger: opt.Logger, LogLevel: zap.NewAtomicLevel(),
-		Version: opt.Version, Providers: providers.Catalogue(), Sinks: sinks.Catalogue(),
+		Version: opt.Version, Providers: opt.Providers, Sinks: opt.Sinks,
 	})
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func serve(stations []station) (_ []station, stop func(), err error) {
 			stop()
 			return nil, nil, fmt.Errorf("start the emulated %s: %w", stations[i].kind, err)
 		}
-		server := &http.Server{Handler: kit.Switchboard(stations[i].emulator), ReadHeaderTimeout: 10 * time.Second}
+		server := &http.Server{Handler: emulation.Switchboard(stations[i].emulator), ReadHeaderTimeout: 10 * time.Second}
 		stations[i].base = "http://" + listener.Addr().String()
 		servers = append(servers, server)
 		go func() { _ = server.Serve(listener) }()
@@ -169,7 +172,7 @@ func introduce(w io.Writer, dir, page string, stations []station) {
 	}
 	fmt.Fprintf(w, "\nTry, in another terminal:\n")
 	fmt.Fprintf(w, "  %s status -c %s/config.toml\n", command(), dir)
-	fmt.Fprintf(w, "  curl -d fault=%s -d times=5 %s"+kit.SwitchPath+"    (five bad answers; GET lists the faults)\n", stations[0].fault, stations[0].base)
+	fmt.Fprintf(w, "  curl -d fault=%s -d times=5 %s"+emulation.SwitchPath+"    (five bad answers; GET lists the faults)\n", stations[0].fault, stations[0].base)
 	fmt.Fprintf(w, "\nCtrl-C ends it and removes the folder.\n\n")
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // show tells what happens until ctx ends.
@@ -35,7 +35,7 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 
 // redraw writes the table over the one before and returns its height. What does
 // not fit beside each other is cut: a line that wraps would count as two.
-func redraw(w io.Writer, v refresh.View, before, width int) int {
+func redraw(w io.Writer, v engine.View, before, width int) int {
 	var b strings.Builder
 	if before > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", before)
@@ -74,7 +74,7 @@ func cut(line string, width int) string {
 }
 
 // bar draws the part of the life that is left.
-func bar(c refresh.CredentialView, at time.Time) string {
+func bar(c engine.CredentialView, at time.Time) string {
 	const width = 12
 	life, left := c.ExpiresAt.Sub(c.IssuedAt), c.ExpiresAt.Sub(at)
 	if c.Generation == 0 || life <= 0 {
@@ -91,7 +91,7 @@ func until(t, at time.Time) string {
 	return "in " + max(0, t.Sub(at)).Round(time.Second).String()
 }
 
-func newest(s refresh.SinkView) (g uint64) {
+func newest(s engine.SinkView) (g uint64) {
 	for _, n := range s.Delivered {
 		g = max(g, n)
 	}
@@ -99,7 +99,7 @@ func newest(s refresh.SinkView) (g uint64) {
 }
 
 // tell writes one line for each change since the last look.
-func tell(w io.Writer, v refresh.View, told map[string]string) {
+func tell(w io.Writer, v engine.View, told map[string]string) {
 	say := func(key, text string) {
 		if told[key] != text {
 			told[key] = text

@@ -7,17 +7,17 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/vigented/vigente/daemon/refresh"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 // The table is drawn over itself, so its height must be the number of lines
 // that the terminal makes of it, however narrow that is.
 func TestRedrawFitsTheTerminal(t *testing.T) {
 	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
-	v := refresh.View{
+	v := engine.View{
 		At:          at,
-		Credentials: []refresh.CredentialView{{Name: "loja", Generation: 7, IssuedAt: at, ExpiresAt: at.Add(time.Minute), NextAttemptAt: at.Add(time.Second)}},
-		Sinks:       []refresh.SinkView{{Name: "till", Path: "/var/lib/caminhão/" + strings.Repeat("x", 80)}},
+		Credentials: []engine.CredentialView{{Name: "loja", Generation: 7, IssuedAt: at, ExpiresAt: at.Add(time.Minute), NextAttemptAt: at.Add(time.Second)}},
+		Sinks:       []engine.SinkView{{Name: "till", Path: "/var/lib/caminhão/" + strings.Repeat("x", 80)}},
 	}
 	for _, width := range []int{0, 1, 42, 80, 400} {
 		var b strings.Builder

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	"github.com/vigented/vigente/providers/emulation"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
-	"github.com/vigented/vigente/providers/kit"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
@@ -15,7 +15,7 @@ import (
 type station struct {
 	kind     string
 	base     string
-	emulator kit.Emulator
+	emulator emulation.Emulator
 	config   string
 	files    map[string]string // by name below the folder
 	look     string            // what to look at

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/providers/emulation"
-	"github.com/vigented/vigente/providers/kit"
 )
 
 // fault is one way to go wrong, everywhere or at one operation. A fault
@@ -108,10 +107,10 @@ var documented = func() (all []fault) {
 func faults() []fault { return slices.Concat(general, ofLogin, ofApoiar, documented) }
 
 // Faults lists what can be made to go wrong.
-func (s *Server) Faults() []kit.FaultSwitch {
-	var out []kit.FaultSwitch
+func (s *Server) Faults() []emulation.FaultSwitch {
+	var out []emulation.FaultSwitch
 	for _, f := range faults() {
-		out = append(out, kit.FaultSwitch{Name: f.name, Help: f.help})
+		out = append(out, emulation.FaultSwitch{Name: f.name, Help: f.help})
 	}
 	return out
 }

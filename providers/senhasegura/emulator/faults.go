@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/providers/emulation"
-	"github.com/vigented/vigente/providers/kit"
 )
 
 // fault is one way to go wrong. A fault without an answer changes the ordinary
@@ -99,10 +98,10 @@ var faults = []fault{
 }
 
 // Faults lists what can be made to go wrong.
-func (s *Server) Faults() []kit.FaultSwitch {
-	out := make([]kit.FaultSwitch, len(faults))
+func (s *Server) Faults() []emulation.FaultSwitch {
+	out := make([]emulation.FaultSwitch, len(faults))
 	for i, f := range faults {
-		out[i] = kit.FaultSwitch{Name: f.name, Help: f.help}
+		out[i] = emulation.FaultSwitch{Name: f.name, Help: f.help}
 	}
 	return out
 }

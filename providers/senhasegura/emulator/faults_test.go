@@ -11,10 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers/emulation"
 )
 
-var _ kit.Emulator = (*Server)(nil)
+var _ emulation.Emulator = (*Server)(nil)
 
 func TestFaultAnswers(t *testing.T) {
 	tests := map[string]struct {

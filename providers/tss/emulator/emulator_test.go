@@ -15,12 +15,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vigented/vigente/providers/kit"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tss/emulator"
 )
 
-var _ kit.Emulator = (*emulator.Emulator)(nil)
+var _ emulation.Emulator = (*emulator.Emulator)(nil)
 
 var acme = emulator.Identity{CNPJ: "53113791000122", IE: "111010945111", UF: "SP"}
 
@@ -413,7 +414,7 @@ func TestConcurrentUse(t *testing.T) {
 	n := providertest.Serve(t, e)
 	// Without OneShot net/http would repeat what was cut, and the counts
 	// would show it.
-	client := &http.Client{Transport: n.Transport(kit.TransportOptions{OneShot: true})}
+	client := &http.Client{Transport: n.Transport(providers.TransportOptions{OneShot: true})}
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {

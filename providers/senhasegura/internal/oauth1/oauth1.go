@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vigented/vigente/daemon/credential"
+	"github.com/vigented/vigente/credential"
 )
 
 // Keys are the four values of one OAuth 1.0 authorization.

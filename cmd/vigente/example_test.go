@@ -1,0 +1,225 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"maps"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+)
+
+// commentedKey is a line of the example that becomes a key without its #.
+var commentedKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ *= )`)
+
+// openExample loads the example, or what became of it, with the real kinds and
+// a reader that has every secret and every certificate.
+func openExample(t testing.TB, text string) (*config.Config, *engine.Plan, []section.Fault) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.example.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := exampleCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, _ := config.Load(path, config.Options{
+		Getenv: func(name string) string {
+			return map[string]string{"HOME": "/home/u", "CREDENTIALS_DIRECTORY": "/run/credentials"}[name]
+		},
+		CheckWeb: func(string) error { return nil },
+		ReadFile: func(path string) ([]byte, error) {
+			switch filepath.Ext(path) {
+			case ".p12", ".pem":
+				return certificate, nil
+			}
+			return []byte(strings.Repeat("k", 32)), nil
+		},
+	})
+	plan, faults := daemon.Assemble(cfg, daemon.AssembleOptions{
+		Providers: providerKinds(),
+		Sinks:     sinkKinds(),
+		ProviderEnv: func(_ string, location *time.Location) providers.Env {
+			return providers.Env{
+				Transport: func(providers.TransportOptions) http.RoundTripper { return http.DefaultTransport },
+				Location:  location,
+				Warn:      func(string) {},
+			}
+		},
+		DigestKey: []byte("key"),
+	})
+	return cfg, plan, faults
+}
+
+// exampleCertificate is a certificate and its key in one PEM file.
+var exampleCertificate = sync.OnceValues(selfSigned)
+
+func selfSigned() ([]byte, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	), nil
+}
+
+func readExample(t testing.TB) string {
+	t.Helper()
+	data, err := os.ReadFile("../../config.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestExampleIsAConfiguration(t *testing.T) {
+	_, plan, faults := openExample(t, readExample(t))
+	for _, f := range faults {
+		t.Error(f)
+	}
+	if plan == nil || len(plan.Providers) < 3 || len(plan.Credentials) < 3 || len(plan.Sinks) < 3 {
+		t.Errorf("plan %+v", plan)
+	}
+}
+
+// TestExampleHoldsEveryKey takes the # off every key: all are known, and no key
+// that anybody asks for is missing. A key that all kinds ask for stands at one
+// of them, any other at each kind that has it.
+func TestExampleHoldsEveryKey(t *testing.T) {
+	text := commentedKey.ReplaceAllString(readExample(t), "$1")
+	cfg, _, faults := openExample(t, text)
+	for _, f := range faults {
+		t.Error(f)
+	}
+	byKind := map[string]map[string][]*section.Section{"providers": {}, "sinks": {}, "credentials": {}}
+	providerTypes := map[string]string{}
+	for _, p := range cfg.Providers {
+		byKind["providers"][p.Type] = append(byKind["providers"][p.Type], p.Section)
+		providerTypes[p.Name] = p.Type
+	}
+	for _, c := range cfg.Credentials {
+		kind := providerTypes[c.Provider]
+		byKind["credentials"][kind] = append(byKind["credentials"][kind], c.Section)
+	}
+	for _, s := range cfg.Sinks {
+		byKind["sinks"][s.Type] = append(byKind["sinks"][s.Type], s.Section)
+	}
+	for _, kind := range providerKinds() {
+		if len(byKind["providers"][kind.Name]) == 0 || len(byKind["credentials"][kind.Name]) == 0 {
+			t.Errorf("there is no provider or no credential of type %s", kind.Name)
+		}
+	}
+	for _, kind := range sinkKinds() {
+		if len(byKind["sinks"][kind.Name]) == 0 {
+			t.Errorf("there is no sink of type %s", kind.Name)
+		}
+	}
+	for _, key := range missingSettings(text, settingKeys(cfg)) {
+		t.Errorf("the key %s is not in the example", key)
+	}
+	for group, kinds := range byKind {
+		everywhere := slices.Concat(slices.Collect(maps.Values(kinds))...)
+		for kind, tables := range kinds {
+			for _, key := range askedOf(tables) {
+				where := tables
+				if askedByAll(kinds, key) {
+					where = everywhere
+				}
+				// The keys of pace stand in [renewal].
+				if !slices.Contains(settingKeys(cfg), "renewal."+key) && !present(where, key) {
+					t.Errorf("%s of type %s: the key %s is not in the example", group, kind, key)
+				}
+			}
+		}
+	}
+}
+
+func settingKeys(cfg *config.Config) (names []string) {
+	for _, key := range cfg.Settings() {
+		names = append(names, key.Name)
+	}
+	return names
+}
+
+// missingSettings returns those keys of the daemon's own tables ("log.level")
+// that the text does not set.
+func missingSettings(text string, keys []string) []string {
+	tables := map[string]string{}
+	table := ""
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "[") {
+			table = strings.Trim(strings.TrimSpace(line), "[]")
+		}
+		tables[table] += line
+	}
+	var missing []string
+	for _, path := range keys {
+		table, key, _ := strings.Cut(path, ".")
+		if !regexp.MustCompile(`(?m)^` + key + ` *= `).MatchString(tables[table]) {
+			missing = append(missing, path)
+		}
+	}
+	return missing
+}
+
+func askedOf(tables []*section.Section) []string {
+	var keys []string
+	for _, s := range tables {
+		keys = append(keys, s.Asked()...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// askedByAll reports whether all kinds have a key, or the table it lies in.
+func askedByAll(kinds map[string][]*section.Section, key string) bool {
+	key, _, _ = strings.Cut(key, ".")
+	for _, tables := range kinds {
+		if !slices.Contains(askedOf(tables), key) {
+			return false
+		}
+	}
+	return true
+}
+
+// present reports whether one of the tables holds a key, which may lie in a
+// table below it.
+func present(tables []*section.Section, key string) bool {
+	return slices.ContainsFunc(tables, func(s *section.Section) bool {
+		path := strings.Split(key, ".")
+		for _, name := range path[:len(path)-1] {
+			if s = s.Table(name); s == nil {
+				return false
+			}
+		}
+		return s.Has(path[len(path)-1])
+	})
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/arqged"
+	"github.com/vigented/vigente/providers/integracontador"
+	"github.com/vigented/vigente/providers/senhasegura"
+	"github.com/vigented/vigente/providers/tss"
+	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/sinks/env"
+	"github.com/vigented/vigente/sinks/file"
+	"github.com/vigented/vigente/sinks/ini"
+)
+
+// providerKinds returns every kind of provider, in the order of their names.
+func providerKinds() []providers.Kind {
+	return []providers.Kind{
+		arqged.Kind(),
+		integracontador.Kind(),
+		senhasegura.Kind(),
+		tss.Kind(),
+	}
+}
+
+// sinkKinds returns every kind of sink, in the order of their names.
+func sinkKinds() []sinks.Kind {
+	return []sinks.Kind{env.Kind(), file.Kind(), ini.Kind()}
+}

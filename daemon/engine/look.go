@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// View returns the state as the conductor knows it now. That it answers at all
+// is the sign that the conductor makes progress.
+func (e *Engine) View(ctx context.Context) (View, error) {
+	var v View
+	err := e.ask(ctx, func() { v = e.view() })
+	return v, err
+}
+
+// Credential returns a credential with its values, for showing and signing.
+func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec CredentialSpec, err error) {
+	found := false
+	askErr := e.ask(ctx, func() {
+		for i := range e.plan.Credentials {
+			if e.plan.Credentials[i].Name == name {
+				found, spec = true, e.plan.Credentials[i]
+				c, _ = e.board.Token(name)
+			}
+		}
+	})
+	switch {
+	case askErr != nil:
+		return c, spec, askErr
+	case !found:
+		return c, spec, fmt.Errorf("credential %q is not in the configuration", name)
+	}
+	return c, spec, nil
+}
+
+func (e *Engine) view() View {
+	now := e.now()
+	v := View{At: now, StateError: e.unsaved.failing}
+	for i := range e.plan.Credentials {
+		v.Credentials = append(v.Credentials, e.viewCredential(&e.plan.Credentials[i], now))
+	}
+	for i := range e.plan.Sinks {
+		v.Sinks = append(v.Sinks, e.viewSink(&e.plan.Sinks[i], now))
+	}
+	for _, p := range e.plan.Providers {
+		g, _ := e.board.LookGroup(p.Name)
+		pv := ProviderView{Name: p.Name, Type: p.Type, Waiting: g.Waiting, Running: g.Running}
+		if g.Record.CooldownUntil.After(now) {
+			pv.CooldownUntil = g.Record.CooldownUntil
+		}
+		v.Providers = append(v.Providers, pv)
+	}
+	slices.SortFunc(v.Credentials, func(a, b CredentialView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(v.Sinks, func(a, b SinkView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(v.Providers, func(a, b ProviderView) int { return cmp.Compare(a.Name, b.Name) })
+	return v
+}
+
+func (e *Engine) viewCredential(spec *CredentialSpec, now time.Time) CredentialView {
+	s, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: spec.Name})
+	r := s.Record
+	v := CredentialView{
+		Name: spec.Name, Provider: spec.Provider, Type: spec.Type,
+		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
+		Failures: r.Past.Failures, LastError: r.Past.Last, History: r.Past.History, Limits: r.Token.Limits,
+	}
+	if schedule.HasValue(r.Token) {
+		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt
+		v.LastUsefulAttemptAt = r.Token.ExpiresAt.Add(-spec.Policy.Timeout)
+	}
+	switch {
+	case r.Past.Parked:
+		v.State = Parked
+	case v.Generation == 0:
+		v.State = Pending
+	case !v.InForce(now):
+		v.State = Expired
+	case v.Failures > 0:
+		v.State = Failing
+	default:
+		v.State = Valid
+	}
+	return v
+}
+
+func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
+	key := schedule.Key{Kind: schedule.Delivering, Name: spec.Name}
+	s, _ := e.board.Look(now, key)
+	v := SinkView{
+		Name: spec.Name, Type: spec.Type, Path: spec.Path, Needs: spec.Needs,
+		Delivered: map[string]uint64{}, LastDeliveredAt: s.Record.DeliveredAt,
+		NextAttemptAt: s.At, LastError: s.Record.Past.Last, HasHook: spec.Hook != nil,
+	}
+	for name, mark := range s.Record.Delivered {
+		if slices.Contains(spec.Needs, name) {
+			v.Delivered[name] = mark.Generation
+		}
+	}
+	if note := e.refused[spec.Name]; note != nil && v.LastError == nil {
+		v.LastError = note
+	}
+	if f := e.running[key]; f != nil && e.read().awake-f.begun > hangingAfter && v.LastError == nil {
+		v.LastError = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + f.at.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
+	}
+	foreign := e.foreign[spec.Name]
+	switch {
+	case v.LastError != nil:
+		v.State = Failing
+	case foreign != nil:
+		v.State, v.LastError = Behind, foreign
+	case !s.Owed && len(v.Delivered) == len(spec.Needs):
+		v.State = Delivered
+	case len(v.Delivered) > 0:
+		v.State = Behind
+	default:
+		v.State = Pending
+	}
+	if spec.Hook != nil {
+		h, _ := e.board.Look(now, schedule.Key{Kind: schedule.Hooking, Name: spec.Name})
+		v.HookOwed, v.HookRunning, v.HookError = h.Owed, h.Running, h.Record.Past.Last
+	}
+	return v
+}
+
+// ruleKey returns the configuration key behind a rule.
+func ruleKey(spec *CredentialSpec, rule string) string {
+	if rule == "rate" || rule == "concurrency" {
+		return "providers." + spec.Provider + "." + rule
+	}
+	return spec.Policy.Key(rule)
+}

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Plan is the configuration as the engine runs it: everything is opened,
+// checked and complete. It is never changed after it was handed over; a reload
+// hands over another one.
+type Plan struct {
+	Providers   []ProviderSpec
+	Credentials []CredentialSpec
+	Sinks       []SinkSpec
+}
+
+// ProviderSpec is one backend and the budget all its credentials share.
+type ProviderSpec struct {
+	Name        string
+	Type        string
+	Rates       []schedule.Rate
+	Concurrency int
+}
+
+// CredentialSpec is one thing kept valid.
+type CredentialSpec struct {
+	Name     string
+	Provider string // name of its ProviderSpec
+	Type     string // kind of that provider
+	Policy   schedule.Policy
+	// Identity names the thing at the backend. Values obtained under another
+	// identity are not this credential's.
+	Identity string
+	// Inputs is a keyed digest of the secrets and keys used to obtain it. A
+	// change is tried at once and frees a parked credential.
+	Inputs string
+	// Places say where the secrets and files that it is obtained with stand.
+	Places []Place
+	// Needs names the credentials whose values it is made from.
+	Needs []string
+	// Fields are the kind's own fields, the one to show by default first.
+	Fields []string
+	Source credential.Provider
+}
+
+// SinkSpec is one place that receives values.
+type SinkSpec struct {
+	Name string
+	Type string
+	Path string
+	// Needs names the credentials it shows, sorted.
+	Needs []string
+	// Target is a digest of its configuration: another one is delivered anew.
+	Target string
+	Sink   credential.Sink
+	Hook   credential.Hook // nil when there is none
+	// Guard sees what others did to the target; nil when it cannot.
+	Guard Guard
+}
+
+// Guard compares a target with what it should hold. It changes nothing.
+type Guard interface {
+	// Values returns digests of what the sink shows for the set, by name, so
+	// that older values of ours are known again.
+	Values(set credential.Set) (map[string]string, error)
+	// Inspect says what the target holds in place of the set. Issued tells
+	// whether a digest under a name is one of ours.
+	Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (Drift, error)
+}
+
+// Drift is what a target holds.
+type Drift uint8
+
+// The drifts.
+const (
+	InPlace Drift = iota // what it should
+	Lost                 // nothing, something empty, or an older value of ours: to be repaired
+	Foreign              // a value that nobody here issued: to be left, and reported
+)

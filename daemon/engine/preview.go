@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Preview is what another plan would bring, in the order of that plan; what
+// would be gone comes last. It holds the tokens of the present, which are not
+// for showing.
+type Preview struct {
+	At          time.Time
+	Providers   []ProviderPreview
+	Credentials []CredentialPreview
+	Sinks       []SinkPreview
+}
+
+// ProviderPreview is one backend; Was or Is is nil where it is not there.
+type ProviderPreview struct{ Was, Is *ProviderSpec }
+
+// CredentialPreview is one credential; Was or Is is nil where it is not there.
+type CredentialPreview struct {
+	Was, Is *CredentialSpec
+	// Renewal says why the plan itself leads to a renewal; empty when it does
+	// not.
+	Renewal Cause
+	// NextWas and NextIs are the next attempts without and with the plan, zero
+	// when none is planned; Why says why the latter is when it is.
+	NextWas, NextIs time.Time
+	Why             string
+}
+
+// Cause is why a plan leads to a renewal.
+type Cause string
+
+// The causes.
+const (
+	CauseNone     Cause = ""
+	CauseNew      Cause = "new"      // the credential is
+	CauseIdentity Cause = "identity" // it is something else at the backend
+	CauseInputs   Cause = "inputs"   // its secrets or keys are others
+)
+
+// SinkPreview is one sink; Was or Is is nil where it is not there.
+type SinkPreview struct {
+	Was, Is *SinkSpec
+	// Owed says that the plan itself leads to a delivery of what is in hand.
+	Owed bool
+	// After names the credentials whose renewal, which the plan leads to, is
+	// followed by a delivery.
+	After []string
+	// Missing names the credentials that it waits for otherwise.
+	Missing []string
+	// Tokens is what it would be handed.
+	Tokens credential.Set
+}
+
+// Preview tells what Replace would do with the plan. It does what Replace
+// does, on a copy of the board, so that the two cannot disagree.
+func (e *Engine) Preview(ctx context.Context, plan *Plan) (Preview, error) {
+	var p Preview
+	err := e.ask(ctx, func() { p = e.preview(plan) })
+	return p, err
+}
+
+func (e *Engine) preview(plan *Plan) Preview {
+	now := e.now()
+	next := e.board.Copy()
+	groups, tasks := plan.tasks()
+	next.Install(now, groups, tasks, schedule.Memory{})
+	p := Preview{At: now}
+	pair(e.plan.Providers, plan.Providers, func(s *ProviderSpec) string { return s.Name }, func(was, is *ProviderSpec) {
+		p.Providers = append(p.Providers, ProviderPreview{was, is})
+	})
+	renewed := map[string]bool{}
+	pair(e.plan.Credentials, plan.Credentials, func(s *CredentialSpec) string { return s.Name }, func(was, is *CredentialSpec) {
+		c := CredentialPreview{Was: was, Is: is}
+		if was != nil {
+			c.NextWas = look(e.board, now, schedule.Obtaining, was.Name).At
+		}
+		if is != nil {
+			s := look(next, now, schedule.Obtaining, is.Name)
+			c.NextIs, c.Why = s.At, s.Why.Text
+			c.Renewal = causeOf(c, look(e.board, now, schedule.Obtaining, is.Name), s)
+			renewed[is.Name] = c.Renewal != CauseNone
+		}
+		p.Credentials = append(p.Credentials, c)
+	})
+	pair(e.plan.Sinks, plan.Sinks, func(s *SinkSpec) string { return s.Name }, func(was, is *SinkSpec) {
+		s := SinkPreview{Was: was, Is: is}
+		if is != nil {
+			s.expect(e.board, next, now, renewed)
+		}
+		p.Sinks = append(p.Sinks, s)
+	})
+	return p
+}
+
+// pair hands every object over with its predecessor of the same name, and then
+// those that have no successor.
+func pair[S any](was, is []S, name func(*S) string, take func(was, is *S)) {
+	old := make(map[string]*S, len(was))
+	for i := range was {
+		old[name(&was[i])] = &was[i]
+	}
+	for i := range is {
+		take(old[name(&is[i])], &is[i])
+		delete(old, name(&is[i]))
+	}
+	for i := range was {
+		if old[name(&was[i])] != nil {
+			take(&was[i], nil)
+		}
+	}
+}
+
+func look(b *schedule.Board, now time.Time, kind schedule.Kind, name string) schedule.Status {
+	s, _ := b.Look(now, schedule.Key{Kind: kind, Name: name})
+	return s
+}
+
+// causeOf says why the plan itself makes a credential due.
+func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
+	switch {
+	case c.Was == nil:
+		return CauseNew
+	case c.Was.Identity != c.Is.Identity:
+		return CauseIdentity
+	case is.Reopened && !was.Reopened:
+		return CauseInputs
+	}
+	return CauseNone
+}
+
+// expect fills in what a sink of the plan has to expect.
+func (s *SinkPreview) expect(board, next *schedule.Board, now time.Time, renewed map[string]bool) {
+	s.Tokens = credential.Set{}
+	for _, name := range s.Is.Needs {
+		token, _ := next.Token(name)
+		s.Tokens[name] = token
+		switch {
+		case renewed[name]:
+			s.After = append(s.After, name)
+		case !schedule.HasValue(token):
+			s.Missing = append(s.Missing, name)
+		}
+	}
+	after := look(next, now, schedule.Delivering, s.Is.Name)
+	before := look(board, now, schedule.Delivering, s.Is.Name)
+	s.Owed = after.Owed && !(before.Owed && slices.Equal(s.Is.Needs, s.Was.Needs) && s.Is.Target == s.Was.Target)
+}

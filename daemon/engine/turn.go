@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// turns keeps the rates of one backend at the call itself. The board hands
+// attempts out at these rates, but a slow disk or a preflight may hold some of
+// them up and let them arrive together. It counts by the time that really
+// passed, whatever the clock is set to.
+type turns struct {
+	rates []schedule.Rate
+	mu    sync.Mutex
+	pacer *schedule.Pacer
+	until time.Duration // the backend asked all its callers to wait until then
+}
+
+func newTurns(rates []schedule.Rate) *turns {
+	return &turns{rates: slices.Clone(rates), pacer: schedule.NewPacer(rates)}
+}
+
+// take takes the next turn and returns how long it is until then.
+func (t *turns) take(elapsed time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Time{}.Add(elapsed)
+	return t.pacer.Take(now).Sub(now)
+}
+
+// close lets nobody through until then; the next attempt that is handed out, for
+// which the board knows better, opens again.
+func (t *turns) close(until time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until = until
+}
+
+func (t *turns) closed(elapsed time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return elapsed < t.until
+}
+
+// stage tells how far an attempt has come: before its call, which it then may
+// make no more when it was held up for too long and others have taken its place.
+type stage struct {
+	at    atomic.Int32
+	begun atomic.Int64 // the call, by the time in which the machine was awake
+}
+
+const (
+	before int32 = iota
+	turning
+	calling
+	late
+)
+
+// overdue is by how much the flight is longer under way than it should be. What
+// waits for its turn does not hang; a call counts from when it is made.
+func (f *flight) overdue(awake time.Duration) time.Duration {
+	begun := f.begun
+	if f.stage != nil {
+		switch f.stage.at.Load() {
+		case turning:
+			return -f.limit
+		case calling:
+			begun = time.Duration(f.stage.begun.Load())
+		}
+	}
+	return awake - begun - f.limit
+}
+
+// hangs reports whether others may take its place, and sees to it that one whose
+// call is not made yet makes it no more.
+func (f *flight) hangs(awake time.Duration) bool {
+	if f.stage == nil {
+		return f.overdue(awake) > 0
+	}
+	was := f.stage.at.Load()
+	return f.overdue(awake) > 0 && (was != before || f.stage.at.CompareAndSwap(before, late))
+}
+
+// detach lets others take the place of what hangs.
+func (e *Engine) detach(now time.Time, awake time.Duration) {
+	for key, f := range e.running {
+		if f.hangs(awake) {
+			e.board.Detach(now, key)
+		}
+	}
+}
+
+// paceCalls gives every backend of the plan its turns. Those whose rates are
+// what they were go on.
+func (e *Engine) paceCalls(plan *Plan) {
+	old := e.turnsOf
+	e.turnsOf = make(map[string]*turns, len(plan.Providers))
+	for _, p := range plan.Providers {
+		t := old[p.Name]
+		if t == nil || !slices.Equal(t.rates, p.Rates) {
+			fresh := newTurns(p.Rates)
+			if t != nil {
+				fresh.until = t.until
+			}
+			t = fresh
+		}
+		e.turnsOf[p.Name] = t
+	}
+}
+
+// awaitTurn waits until the call may be made, or ctx ends, and reports whether it
+// still may: what was held up meanwhile must neither break into a pause that the
+// backend asked for, nor come on top of those that took its place.
+func (j *job) awaitTurn(ctx context.Context) bool {
+	if !j.stage.at.CompareAndSwap(before, turning) {
+		return false
+	}
+	if t := j.turns; t != nil {
+		if t.closed(j.read().elapsed()) {
+			return false
+		}
+		if wait := t.take(j.read().elapsed()); wait > 0 {
+			j.pause(ctx, wait)
+		}
+		if t.closed(j.read().elapsed()) {
+			return false
+		}
+	}
+	j.stage.begun.Store(int64(j.read().awake))
+	j.stage.at.Store(calling)
+	return true
+}
+
+// unmade ends an attempt whose call is not made: nothing of it is left.
+func (j *job) unmade(ctx context.Context) finished {
+	r := j.start.Record
+	return finished{start: &j.start, record: r, unmade: true, saveError: j.save(ctx, &r)}
+}
+
+// foldUnmade takes back what was not made. Nobody hears of it.
+func (e *Engine) foldUnmade(f *finished, now time.Time) {
+	key := f.start.Task.Key
+	switch {
+	case e.board.Return(now, *f.start):
+		e.unsaved.forget(key)
+	case f.saveError != nil:
+		e.unsaved.keep(key, f.record, now, f.saveError)
+	default:
+		e.unsaved.durable(key)
+	}
+}
+
+// pause lets time pass, not beyond the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

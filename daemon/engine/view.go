@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// View is the engine's state at one instant. It holds no secret, is complete
+// in itself and is never changed, so that it may be shared.
+type View struct {
+	At          time.Time
+	Credentials []CredentialView // in the order of their names
+	Sinks       []SinkView       // in the order of their names
+	Providers   []ProviderView   // in the order of their names
+	// StateError says why the state could not be saved; empty when it is.
+	StateError string
+}
+
+// State is what a credential or a sink is doing for its users.
+type State string
+
+// The states of a credential.
+const (
+	Pending State = "pending" // nothing obtained yet
+	Valid   State = "valid"   // in force
+	Failing State = "failing" // in force, but renewing it fails; for a sink: delivering fails
+	Expired State = "expired" // no longer in force
+	Parked  State = "parked"  // a person is needed
+)
+
+// The further states of a sink, beside Pending and Failing.
+const (
+	Delivered State = "delivered"
+	Behind    State = "behind"
+)
+
+// CredentialStates and SinkStates list every state once.
+var (
+	CredentialStates = [...]State{Pending, Valid, Failing, Expired, Parked}
+	SinkStates       = [...]State{Pending, Delivered, Behind, Failing}
+)
+
+// CredentialView is one credential.
+type CredentialView struct {
+	Name, Provider, Type string
+	State                State
+	Generation           uint64
+	IssuedAt, ExpiresAt  time.Time // zero when unknown
+	// NextAttemptAt is zero when none is planned (parked). NextReason says in a
+	// few words why it is at that second, NextRule names the configuration key
+	// that fixed it (such as "renewal.renew_before").
+	NextAttemptAt        time.Time
+	NextReason, NextRule string
+	// LastUsefulAttemptAt is the instant after which a renewal can no longer
+	// arrive before expiry; zero without an expiry.
+	LastUsefulAttemptAt time.Time
+	Running             bool
+	Failures            int
+	LastError           *schedule.Note // nil after a success
+	History             []schedule.Attempt
+	Limits              []credential.Limit
+}
+
+// InForce reports whether the values work at the instant of the view.
+func (c CredentialView) InForce(at time.Time) bool {
+	return c.Generation > 0 && (c.ExpiresAt.IsZero() || at.Before(c.ExpiresAt))
+}
+
+// SinkView is one sink.
+type SinkView struct {
+	Name, Type, Path string
+	State            State
+	// Needs names the credentials it shows; Delivered gives the generation of
+	// each that it holds.
+	Needs           []string
+	Delivered       map[string]uint64
+	LastDeliveredAt time.Time
+	NextAttemptAt   time.Time
+	LastError       *schedule.Note
+	HasHook         bool
+	HookOwed        bool
+	HookRunning     bool
+	HookError       *schedule.Note
+}
+
+// ProviderView is one backend.
+type ProviderView struct {
+	Name, Type    string
+	CooldownUntil time.Time // zero when there is none
+	Waiting       int       // due credentials that wait for rate, concurrency or cool-down
+	Running       int
+}

@@ -1,0 +1,284 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/failpoint"
+)
+
+// job is one attempt with all that it may know, taken by the conductor when it
+// starts: one consistent set of tokens, whatever is renewed meanwhile.
+type job struct {
+	start   schedule.Start
+	tokens  credential.Set
+	marks   map[string]schedule.Mark
+	sinks   []*SinkSpec // those that show the credential
+	changes uint64      // hooks: the sink's changes that this run acts on
+	after   <-chan struct{}
+	look    bool // sinks: nothing is owed, the target may have drifted
+	// left is what a panic leaves of the record, nil for what it was at the
+	// start. It is raised before a sink writes: how far that had come is not
+	// known then, and the hook is owed.
+	left   *schedule.Record
+	keeper Keeper
+	seed   uint64
+	clock  func() time.Time
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	// turns is where a call waits for its turn, by the clocks that read reads.
+	turns *turns
+	stage *stage
+	read  func() reading
+	pause func(context.Context, time.Duration)
+}
+
+// finished is the end of an attempt.
+type finished struct {
+	start     *schedule.Start
+	record    schedule.Record
+	result    schedule.Result
+	saveError error
+	// refused holds what preflights of sinks said; a nil note is a good word.
+	refused  map[string]*schedule.Note
+	panicked bool
+	stack    string
+	// quiet says that nothing was done but to look; foreign is what was seen,
+	// repair that the target is written for no other reason than its drift.
+	quiet   bool
+	foreign *schedule.Note
+	repair  bool
+	unmade  bool // the call was not made, see awaitTurn
+}
+
+// prepare gathers what the attempt needs from the conductor's state.
+func (e *Engine) prepare(s *schedule.Start) (j job) {
+	j = job{
+		start: *s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
+		within: e.within, pause: e.pause, after: e.unsaved.pending(s.Task.Key),
+	}
+	if len(s.Task.Needs) > 0 {
+		j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
+	}
+	for _, name := range s.Task.Needs {
+		j.tokens[name], j.marks[name] = e.board.Token(name)
+	}
+	switch s.Task.Kind {
+	case schedule.Obtaining:
+		j.sinks, j.turns = e.sinksOf[s.Task.Name], e.turnsOf[s.Task.Group]
+		j.stage = &stage{}
+		if j.turns != nil {
+			j.turns.close(0)
+		}
+	case schedule.Delivering:
+		status, _ := e.board.Look(e.now(), s.Task.Key)
+		j.look = e.looking[s.Task.Name] && !status.Owed
+	case schedule.Hooking:
+		sink, _ := e.board.Look(e.now(), schedule.Key{Kind: schedule.Delivering, Name: s.Task.Name})
+		j.changes = sink.Record.Changes
+	}
+	return j
+}
+
+// contain performs the attempt and turns a panic into its failure.
+func (e *Engine) contain(ctx context.Context, j *job) (end finished) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value of the panic may hold anything, a secret included: its
+			// type and the place are all that is told.
+			left := &j.start.Record
+			if j.left != nil {
+				left = j.left
+			}
+			// How far a call had come is not known either, hence Lost.
+			fault := &credential.Fault{Reason: credential.ReasonInternal, Lost: j.start.Task.Kind == schedule.Obtaining, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
+			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, *left)
+			end.panicked, end.stack = true, string(debug.Stack())
+		}
+	}()
+	if j.after != nil {
+		<-j.after
+	}
+	switch j.start.Task.Kind {
+	case schedule.Obtaining:
+		return j.obtain(ctx)
+	case schedule.Delivering:
+		return j.deliver(ctx)
+	default:
+		return j.hook(ctx)
+	}
+}
+
+// end advances the record and makes it durable. The end of the daemon does not
+// cancel that.
+func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (f finished) {
+	f.start, f.result = &j.start, res
+	f.record = schedule.Advance(j.start.Task, r, res, j.seed)
+	f.saveError = j.save(ctx, &f.record)
+	return f
+}
+
+func (j *job) save(ctx context.Context, r *schedule.Record) error {
+	if j.keeper == nil {
+		return nil
+	}
+	ctx, cancel := j.within(context.WithoutCancel(ctx), durableDeadline)
+	defer cancel()
+	return j.keeper.Save(ctx, j.start.Task.Key, *r)
+}
+
+// obtain calls the backend once.
+func (j *job) obtain(ctx context.Context) (f finished) {
+	spec := j.start.Task.Payload.(*CredentialSpec)
+	r, at := &j.start.Record, j.clock()
+	local := func(message string, err error) finished {
+		res := schedule.Result{At: at, End: j.clock(), Fault: &credential.Fault{Reason: credential.ReasonInternal, Message: message, Err: err}}
+		return j.end(ctx, res, *r)
+	}
+	revoker, _ := spec.Source.(credential.Revoker)
+	revokes := revoker != nil && revoker.Revokes()
+	var refused map[string]*schedule.Note
+	if revokes {
+		var message string
+		if refused, message = j.preflight(ctx); message != "" {
+			f = local(message, nil)
+			f.refused = refused
+			return f
+		}
+		at = j.clock()
+	}
+	spender, _ := spec.Source.(credential.Spender)
+	spends := spender != nil && spender.Spends(r.Token)
+	begun := schedule.Begin(*r, at)
+	failpoint.Hit("obtain begun")
+	if err := j.save(ctx, &begun); err != nil && (spends || revokes) {
+		// What cannot be remembered must not be spent.
+		f = local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
+		f.refused = refused
+		return f
+	}
+	if !j.awaitTurn(ctx) {
+		f := j.unmade(ctx)
+		f.refused = refused
+		return f
+	}
+	at = j.clock() // floor and life count from the call, however long the disk took
+	failpoint.Hit("obtain intent saved")
+	call, cancel := j.within(ctx, spec.Policy.Timeout)
+	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Token, Inputs: j.tokens, Lost: r.Past.Open})
+	cancel()
+	failpoint.Hit("obtain answered")
+	res := schedule.Result{At: at, End: j.clock(), Called: true, Token: token}
+	if err != nil {
+		res.Fault = located(credential.AsFault(err), spec.Places)
+	} else if res.Fault = schedule.Vet(token, res.End); res.Fault != nil {
+		// The backend acted all the same: a seed that works once is used up.
+		res.Fault.SeedSpent = spends
+	}
+	f = j.end(ctx, res, begun)
+	failpoint.Hit("obtain saved")
+	f.refused = refused
+	return f
+}
+
+// preflight asks every sink that shows the credential whether delivering would
+// work now: a renewal that kills the old values is worth nothing while its
+// successor cannot be delivered.
+func (j *job) preflight(ctx context.Context) (map[string]*schedule.Note, string) {
+	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
+	defer cancel()
+	notes, message := map[string]*schedule.Note{}, ""
+	for _, s := range j.sinks {
+		p, ok := s.Sink.(credential.Preflighter)
+		if !ok {
+			continue
+		}
+		notes[s.Name] = nil
+		if err := p.Preflight(ctx); err != nil {
+			fault := credential.AsFault(err)
+			notes[s.Name] = &schedule.Note{Reason: fault.Reason, Message: fault.Error(), At: j.clock()}
+			if message == "" {
+				message = fmt.Sprintf("not renewed, since sink %s could not take the new value: %s", s.Name, fault.Error())
+			}
+		}
+	}
+	return notes, message
+}
+
+// deliver hands the set to the sink.
+func (j *job) deliver(ctx context.Context) finished {
+	if j.look {
+		if end, write := j.inspect(ctx); !write {
+			return end
+		}
+	}
+	spec := j.start.Task.Payload.(*SinkSpec)
+	r, at := j.start.Record, j.clock()
+	raised := r
+	failpoint.Hit("deliver begun")
+	raised.Changes = 0 // without a hook nothing is owed, also to one that comes later
+	if spec.Hook != nil {
+		raised.Changes = r.Changes + 1
+		// Raised before the write: a crash in between leaves the hook owed. A
+		// failure to save costs at most that hook.
+		_ = j.save(ctx, &raised)
+		j.left = &raised
+	}
+	failpoint.Hit("deliver raised")
+	call, cancel := j.within(ctx, deliverTimeout)
+	changed, err := spec.Sink.Deliver(call, j.tokens)
+	cancel()
+	failpoint.Hit("deliver written")
+	if changed {
+		r = raised
+	}
+	res := schedule.Result{At: at, End: j.clock(), Called: true, Changed: changed}
+	if err != nil {
+		res.Fault = localFault(ctx, err)
+	} else {
+		res.Delivered = j.marks
+		r = j.issue(r)
+	}
+	f := j.end(ctx, res, r)
+	failpoint.Hit("deliver saved")
+	f.repair = j.look
+	return f
+}
+
+// hook runs what follows a change.
+func (j *job) hook(ctx context.Context) finished {
+	spec := j.start.Task.Payload.(*SinkSpec)
+	at := j.clock()
+	failpoint.Hit("hook begun")
+	err := spec.Hook.Run(ctx)
+	failpoint.Hit("hook ended")
+	res := schedule.Result{At: at, End: j.clock(), Called: true, Ran: j.changes}
+	if err != nil {
+		res.Fault = localFault(ctx, err)
+	}
+	f := j.end(ctx, res, j.start.Record)
+	failpoint.Hit("hook saved")
+	return f
+}
+
+// localFault is AsFault for a sink or a hook, which the end of the daemon may
+// have cut short.
+func localFault(ctx context.Context, err error) *credential.Fault {
+	fault := credential.AsFault(err)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return &credential.Fault{Reason: credential.ReasonCancelled, Message: "cut short, since the daemon is stopping", Err: err}
+	}
+	return fault
+}
+
+// saveCause is what people may read of a failed save.
+func saveCause(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the disk does not answer"
+	}
+	return err.Error()
+}

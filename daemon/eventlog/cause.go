@@ -1,0 +1,45 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+// maxTypes bounds how much of a chain of causes is shown.
+const maxTypes = 16
+
+// types lists the types of an error's chain, outermost first. Types are fixed
+// when the program is built, so no value can slip through; the system's error
+// number is the one value that is added, since it comes from a fixed set.
+func types(err error) []string {
+	var found []string
+	for queue := []error{err}; len(queue) > 0 && len(found) < maxTypes; {
+		err, queue = queue[0], queue[1:]
+		if err == nil {
+			continue
+		}
+		name := fmt.Sprintf("%T", err)
+		switch link := any(err).(type) { // this link alone, not its chain
+		case syscall.Errno:
+			name += "(" + link.Error() + ")"
+		case interface{ Unwrap() error }:
+			queue = append(queue, link.Unwrap())
+		case interface{ Unwrap() []error }:
+			queue = append(queue, link.Unwrap()...)
+		}
+		found = append(found, name)
+	}
+	return found
+}
+
+// safeText describes an error without repeating its text: by the system's
+// error number where there is one ("no space left on device"), else by its
+// types.
+func safeText(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	return strings.Join(types(err), " of ")
+}

@@ -1,0 +1,40 @@
+package eventlog
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// doubt counts the saves of the state that failed in a row.
+type doubt struct {
+	cause     string
+	count     int
+	writtenAt time.Time
+}
+
+// ObserveState writes that the state cannot be saved, as rarely as it writes of
+// any other cause that goes on, and once that it can be again.
+func (r *Reporter) ObserveState(at time.Time, cause string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := &r.doubt
+	switch {
+	case cause == "" && d.count > 0:
+		r.log.Info("state saved again", zap.Int("failures", d.count))
+		*d = doubt{}
+		return
+	case cause == "":
+		return
+	}
+	d.count++
+	if cause == d.cause && !powerOfTwo(d.count) && at.Sub(d.writtenAt) < reminder {
+		return
+	}
+	d.cause, d.writtenAt = cause, at
+	fields := []zap.Field{zap.String("detail", cause)}
+	if d.count > 1 {
+		fields = append(fields, zap.Int("repeats", d.count))
+	}
+	r.log.Error("state not saved", fields...)
+}

@@ -1,0 +1,172 @@
+package house_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/vigented/vigente/daemon/metrics"
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// series are the names and labels that dashboards and alerts may rely on.
+var series = map[string]string{
+	"vigente_build_info": "goversion revision version",
+
+	"vigente_credential_expiry_timestamp_seconds":              "credential provider",
+	"vigente_credential_issued_timestamp_seconds":              "credential provider",
+	"vigente_credential_next_attempt_timestamp_seconds":        "credential provider",
+	"vigente_credential_last_useful_attempt_timestamp_seconds": "credential provider",
+	"vigente_credential_limit_timestamp_seconds":               "credential kind provider",
+	"vigente_credential_state":                                 "credential provider state",
+	"vigente_credential_generation":                            "credential provider",
+
+	"vigente_renewals_total":           "credential provider result",
+	"vigente_renewal_failures_total":   "provider reason",
+	"vigente_renewal_duration_seconds": "provider",
+
+	"vigente_sink_generation":                     "credential sink",
+	"vigente_sink_writes_total":                   "result sink",
+	"vigente_sink_last_success_timestamp_seconds": "sink",
+	"vigente_hook_runs_total":                     "result sink",
+
+	"vigente_provider_cooldown_until_timestamp_seconds": "provider",
+	"vigente_scheduler_lag_seconds":                     "",
+	"vigente_clock_offset_seconds":                      "provider",
+
+	"vigente_config_last_reload_successful":                "",
+	"vigente_config_last_reload_success_timestamp_seconds": "",
+	"vigente_config_hash":                                  "",
+
+	"vigente_state_saved":  "",
+	"vigente_panics_total": "",
+}
+
+// TestSeriesAreThosePromised compares names and labels with the registered ones.
+func TestSeriesAreThosePromised(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	if _, err := metrics.New(metrics.Options{Registerer: registry, Version: "1", Revision: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	descs := make(chan *prometheus.Desc)
+	go func() { registry.Describe(descs); close(descs) }()
+	registered := map[string]string{}
+	form := regexp.MustCompile(`fqName: "(vigente_\w+)".*constLabels: \{(.*)\}, variableLabels: \{(.*)\}`)
+	for d := range descs {
+		m := form.FindStringSubmatch(d.String())
+		if m == nil {
+			continue // of the Go runtime or the process
+		}
+		constant := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(m[2], "") // without the values
+		labels := regexp.MustCompile(`[a-z]\w*`).FindAllString(constant+" "+m[3], -1)
+		slices.Sort(labels)
+		registered[m[1]] = strings.Join(labels, " ")
+	}
+	for name, labels := range series {
+		if got, ok := registered[name]; !ok {
+			t.Errorf("%s is promised and not registered", name)
+		} else if got != labels {
+			t.Errorf("%s has the labels %q, promised are %q", name, got, labels)
+		}
+	}
+	for name := range registered {
+		if _, ok := series[name]; !ok {
+			t.Errorf("%s is registered and promised nowhere; add it here and to the documentation", name)
+		}
+	}
+}
+
+// TestAlerts holds the rules to the metrics, their runbooks and their tests.
+func TestAlerts(t *testing.T) {
+	rules, tests, runbooks := text(t, "monitoring/alerts.yml"), text(t, "monitoring/alerts_test.yml"), text(t, "monitoring/runbooks.md")
+	for _, file := range []string{rules, tests, runbooks} {
+		for _, name := range regexp.MustCompile(`\bvigente_\w+`).FindAllString(file, -1) {
+			if _, ok := series[strings.TrimSuffix(name, "_bucket")]; !ok {
+				t.Errorf("the metric %s is used in monitoring/ and does not exist", name)
+			}
+		}
+	}
+	names := submatches(rules, `(?m)^ +- alert: (\w+)$`)
+	if len(names) < 8 {
+		t.Fatalf("found %d rules only", len(names))
+	}
+	for i, rule := range strings.Split(rules, "- alert: ")[1:] {
+		name := names[i]
+		if want := "blob/main/monitoring/runbooks.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rule, want) {
+			t.Errorf("%s: the runbook_url does not end in %q", name, want)
+		}
+		if !strings.Contains(rule, "severity: ") || !strings.Contains(rule, "summary: ") {
+			t.Errorf("%s: a severity and a summary are missing", name)
+		}
+		if !strings.Contains(runbooks, "\n## "+name+"\n") {
+			t.Errorf("%s: no section in the runbooks", name)
+		}
+		if !regexp.MustCompile(`alertname: ` + name + `\n +exp_alerts:\n`).MatchString(tests) {
+			t.Errorf("%s: no test sees it fire", name)
+		}
+	}
+	for _, section := range submatches(runbooks, `(?m)^## (\w+)$`) {
+		if !slices.Contains(names, section) {
+			t.Errorf("the runbook %s belongs to no rule", section)
+		}
+	}
+}
+
+// TestDashboardShowsEverySeries compares the names in the dashboard's queries
+// with the registered ones, both ways. That Prometheus answers them is shown by
+// a test of its own.
+func TestDashboardShowsEverySeries(t *testing.T) {
+	board := text(t, "monitoring/dashboard.json")
+	shown := map[string]bool{}
+	for _, name := range regexp.MustCompile(`\bvigente_\w+`).FindAllString(board, -1) {
+		name = strings.TrimSuffix(name, "_bucket")
+		shown[name] = true
+		if _, ok := series[name]; !ok {
+			t.Errorf("the dashboard asks for %s, which does not exist", name)
+		}
+	}
+	for name := range series {
+		if !shown[name] {
+			t.Errorf("the dashboard does not show %s", name)
+		}
+	}
+}
+
+// TestAlertRulesFire runs the rules' own tests with Prometheus' tool.
+func TestAlertRulesFire(t *testing.T) {
+	promtool := needs.Tool(t, "promtool")
+	for _, args := range [][]string{
+		{"check", "rules", "alerts.yml"},
+		{"test", "rules", "alerts_test.yml"},
+	} {
+		cmd := exec.CommandContext(t.Context(), promtool, args...)
+		cmd.Dir = "monitoring"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// text returns a file of the module as it stands.
+func text(t testing.TB, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// submatches returns the first group of every match.
+func submatches(s, pattern string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(s, -1) {
+		found = append(found, m[1])
+	}
+	return found
+}

@@ -1,0 +1,253 @@
+package section
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+)
+
+const referenceForm = `write { file = "…" }, { env = "…" } or { credential = "…" }`
+
+// unreadText stands for a secret that is out of reach in a check.
+const unreadText = "unread"
+
+// Secret returns the secret that a reference table names: { file = "…" } with
+// one trailing newline dropped, { env = "…" }, or { credential = "…" } for a
+// systemd credential, which is a file too. It is empty when the key is absent
+// or, after a fault, when the secret cannot be had. A plain string is refused.
+func (s *Section) Secret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret})
+	e := s.ask(key)
+	if e == nil {
+		return credential.Secret{}
+	}
+	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
+}
+
+// RawSecret is Secret with the newline kept: for keys that may be raw bytes.
+func (s *Section) RawSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret})
+	e := s.ask(key)
+	if e == nil {
+		return credential.Secret{}
+	}
+	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node, raw: true})
+}
+
+// RequiredSecret is Secret for a key that must be there.
+func (s *Section) RequiredSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormSecret})
+	if s.ask(key) == nil {
+		s.Faultf(key, "is missing (expected a reference to the secret: %s)", referenceForm)
+		return credential.Secret{}
+	}
+	return s.Secret(key)
+}
+
+// Secrets returns the secrets that an array of references names; nil when the
+// key is absent. After a fault the array is shorter than in the file.
+func (s *Section) Secrets(key string) []credential.Secret {
+	s.describe(key, Key{Form: FormSecrets})
+	n := s.take(key, kindArray, `an array of references such as [{ file = "…" }]`)
+	if n == nil {
+		return nil
+	}
+	secrets := make([]credential.Secret, 0, len(n.items))
+	for i, item := range n.items {
+		r := reference{key: key, part: key + "\x00" + strconv.Itoa(i), line: item.line, node: item}
+		if v := s.resolve(r); !v.IsZero() {
+			secrets = append(secrets, v)
+		}
+	}
+	return secrets
+}
+
+// TextOrSecret returns a plain string or the secret of a reference; empty when
+// the key is absent.
+func (s *Section) TextOrSecret(key string) credential.Secret {
+	s.describe(key, Key{Form: FormTextOrSecret})
+	e := s.ask(key)
+	if e == nil {
+		return credential.Secret{}
+	}
+	switch e.node.kind {
+	case kindString:
+		if e.node.text != "" {
+			s.note(key, e.node.text)
+			s.stands(key, fmt.Sprintf("%s:%d", s.file, e.line))
+		}
+		return credential.NewSecret(e.node.text)
+	case kindTable:
+		return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
+	default:
+	}
+	s.mismatch(e, s.child(key), `a string in quotes or a reference: `+referenceForm)
+	return credential.Secret{}
+}
+
+// Unread reports whether the secret at key stands for one that this check
+// could not reach: its value means nothing.
+func (s *Section) Unread(key string) bool { return s.unread[knownKey{s.table, key}] }
+
+// reference is one place in the file that names a secret.
+type reference struct {
+	key  string // of the section
+	part string // under which the value goes into the digest
+	line int
+	node *node
+	raw  bool // keep the newline at the end
+}
+
+// resolve checks the form of a reference and reads what it names.
+func (s *Section) resolve(r reference) credential.Secret {
+	e := s.place(r)
+	if e == nil {
+		return credential.Secret{}
+	}
+	v := s.fetch(r, e)
+	if !v.IsZero() {
+		s.note(r.part, v.Reveal())
+		s.stands(r.key, s.whereabouts(e))
+	}
+	return v
+}
+
+// place returns the one key of a reference, or nil after a fault.
+func (s *Section) place(r reference) *entry {
+	path := s.child(r.key)
+	switch {
+	case r.node.kind == kindString:
+		s.record(r.line, path, "is a plain string (expected a reference to the secret: %s)", referenceForm)
+		return nil
+	case r.node.kind != kindTable:
+		s.record(r.line, path, "is %s (expected a reference to the secret: %s)", r.node.kind, referenceForm)
+		return nil
+	case len(r.node.table.keys) == 0:
+		s.record(r.line, path, "is empty (expected a reference to the secret: %s)", referenceForm)
+		return nil
+	}
+	unknown := false
+	for _, e := range r.node.table.keys {
+		if !slices.Contains([]string{"file", "env", "credential"}, e.key) {
+			s.record(e.line, s.child(r.key, e.key), "unknown key (expected a reference to the secret: %s)", referenceForm)
+			unknown = true
+		}
+	}
+	if unknown {
+		return nil
+	}
+	if len(r.node.table.keys) > 1 {
+		s.record(r.line, path, "names more than one place (expected one of file, env, credential)")
+		return nil
+	}
+	e := r.node.table.keys[0]
+	if e.node.kind != kindString {
+		s.mismatch(e, s.child(r.key, e.key), "a string in quotes")
+		return nil
+	}
+	if strings.TrimSpace(e.node.text) == "" {
+		s.record(e.line, s.child(r.key, e.key), "is empty (expected where the secret is)")
+		return nil
+	}
+	return e
+}
+
+// variableName is what a variable of the environment is called (POSIX, 8.1).
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// fetch reads the secret that the one key of a reference names. What cannot be
+// a name is not repeated: it may be the secret itself.
+func (s *Section) fetch(r reference, e *entry) credential.Secret {
+	var path string
+	name, at := e.node.text, s.child(r.key, e.key)
+	switch e.key {
+	case "env":
+		if !variableName.MatchString(name) {
+			s.record(e.line, at, "is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)")
+			return credential.Secret{}
+		}
+		text := s.reader.opt.Getenv(name)
+		if text == "" {
+			s.record(e.line, at, "environment variable %s is not set or empty (expected the secret: set it where vigente is started)", quote(name))
+		}
+		return credential.NewSecret(text)
+	case "credential":
+		if !plainName.MatchString(name) || name == "." || name == ".." {
+			s.record(e.line, at, "is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)")
+			return credential.Secret{}
+		}
+		path = s.reader.credentialPath(name)
+		if path == "" && s.reader.opt.CredentialsMissingOK {
+			s.unread[knownKey{s.table, r.key}] = true
+			return credential.NewSecret(unreadText)
+		}
+		if path == "" {
+			s.record(e.line, at, "$CREDENTIALS_DIRECTORY is not set, so there is no credential %s (expected a start by systemd with LoadCredential=%s:…)", quote(name), name)
+			return credential.Secret{}
+		}
+	default:
+		path = s.absolute(name)
+	}
+	data, ok := s.slurp(e.line, at, path)
+	if !ok {
+		return credential.Secret{}
+	}
+	if !r.raw {
+		data = trimNewline(data)
+	}
+	if len(data) == 0 {
+		s.record(e.line, at, "file %q is empty (expected the secret in it)", path)
+	}
+	return credential.NewSecret(string(data))
+}
+
+func trimNewline(data []byte) []byte {
+	if rest, ok := bytes.CutSuffix(data, []byte("\n")); ok {
+		return bytes.TrimSuffix(rest, []byte("\r"))
+	}
+	return data
+}
+
+// slurp reads a file that a key refers to and remembers it.
+func (s *Section) slurp(line int, at []string, path string) ([]byte, bool) {
+	if !slices.Contains(s.read, path) {
+		s.read = append(s.read, path)
+	}
+	if strings.ContainsRune(path, 0) {
+		s.record(line, at, "holds a zero byte (expected a path)")
+		return nil, false
+	}
+	data, err := s.reader.file(path)
+	if err != nil {
+		s.record(line, at, "%s", unreadable(path, err))
+		return nil, false
+	}
+	return data, true
+}
+
+// File reads the file at FilePath(key), such as a CA or a certificate; nil when
+// the key is absent or empty or, after a fault, when it cannot be read.
+func (s *Section) File(key string) []byte {
+	path := s.filePath(key)
+	if path == "" {
+		return nil
+	}
+	data, ok := s.slurp(s.table.get(key).line, s.child(key), path)
+	if !ok {
+		return nil
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		s.Faultf(key, "file %q is empty (expected its content)", path)
+		return nil
+	}
+	// A part of the key, so that a kind that asks for the name as well does not
+	// put it in place of the content.
+	s.note(key+"\x000", string(data))
+	s.stands(key, path)
+	return slices.Clone(data)
+}

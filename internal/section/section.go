@@ -1,0 +1,342 @@
+// Package section reads one table of the configuration at a time.
+//
+// A Section knows the line of every key. Whoever owns a table asks for its keys
+// with typed getters; what is wrong is recorded as a Fault and not returned, so
+// that one pass reports everything. Keys that nobody asked for are faults too.
+// Secrets and certificates are read through a Reader at the moment they are
+// asked for. The package knows no kind of provider or sink, opens nothing but
+// the files that a section refers to, and never puts a secret into a fault.
+//
+// A Section is used by one goroutine at a time.
+package section
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// Section is one table of the configuration.
+type Section struct {
+	*object
+	table *table
+	line  int
+	path  []string // from the top of the document
+	below []string // from the object
+	quiet bool     // the daemon's own keys: not part of the digest
+}
+
+// object is what a table shares with the tables below it: they are checked and
+// finished together.
+type object struct {
+	file   string // as faults show it
+	folder string // absolute; relative paths start here
+	reader *Reader
+	top    *Section
+
+	faults []Fault                      // reported by the kind, or by the table's only owner
+	own    []Fault                      // reported through the daemon's view
+	tables []*Section                   // asked for, each once
+	known  map[knownKey]bool            // true when a getter asked, false when only Has did
+	asked  []string                     // below the object, in the order of asking
+	keys   map[string]Key               // what was asked for, by the same names
+	values map[string]credential.Secret // for the digest
+	unread map[knownKey]bool
+	read   []string // files
+	places []Place
+}
+
+type knownKey struct {
+	table *table
+	key   string
+}
+
+// ParseFile reads the TOML text of one file. The section is the whole
+// document; it is nil when the syntax is broken.
+func ParseFile(file string, data []byte, reader *Reader) (*Section, []Fault) {
+	root, faults := parseDocument(file, data)
+	if root == nil {
+		return nil, faults
+	}
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		folder = filepath.Dir(file)
+	}
+	return newObject(file, folder, reader, root, 1, nil), faults
+}
+
+// Parse reads one table from TOML text, for tests of kinds: the path is the
+// table's ("providers.loja") and the text its keys. Secrets come from the
+// process's environment and from files below the present folder.
+func Parse(path, text string) (*Section, error) {
+	const file = "config.toml"
+	root, faults := parseDocument(file, []byte(text))
+	if len(faults) > 0 {
+		return nil, faults[0]
+	}
+	folder, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	return newObject(file, folder, NewReader(ReaderOptions{}), root, 1, strings.Split(path, ".")), nil
+}
+
+// Empty returns a table without keys, for one that the file does not hold.
+func Empty(file, path string, reader *Reader) *Section {
+	s, _ := ParseFile(file, nil, reader)
+	s.path = strings.Split(path, ".")
+	return s
+}
+
+func newObject(file, folder string, reader *Reader, t *table, line int, path []string) *Section {
+	o := &object{
+		file: file, folder: folder, reader: reader,
+		known: map[knownKey]bool{}, keys: map[string]Key{}, values: map[string]credential.Secret{}, unread: map[knownKey]bool{},
+	}
+	o.top = &Section{object: o, table: t, line: line, path: path}
+	o.tables = []*Section{o.top}
+	return o.top
+}
+
+// Name returns the last element of the path: the object's name.
+func (s *Section) Name() string {
+	if len(s.path) == 0 {
+		return ""
+	}
+	return s.path[len(s.path)-1]
+}
+
+// Path returns the table's path ("providers.loja").
+func (s *Section) Path() string { return dotted(s.path) }
+
+// Place returns where the table begins, as FILE:LINE.
+func (s *Section) Place() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
+
+// Source returns the file that holds the table, as faults show it.
+func (s *Section) Source() string { return s.file }
+
+// Keys returns the keys that are there, in the order of the file.
+func (s *Section) Keys() []string {
+	keys := make([]string, len(s.table.keys))
+	for i, e := range s.table.keys {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// Daemon returns a view of the same table for keys that belong to the daemon
+// and not to the kind: they are known, but no part of the digest.
+func (s *Section) Daemon() *Section {
+	view := *s
+	view.quiet = true
+	return &view
+}
+
+// Objects takes the tables below key apart: each becomes an object of its own,
+// to be finished by itself. What is no table is a fault here.
+func (s *Section) Objects(key string) []*Section {
+	n := s.take(key, kindTable, "[%s.NAME] tables", dotted(s.child(key)))
+	if n == nil {
+		return nil
+	}
+	var objects []*Section
+	for _, e := range n.table.keys {
+		path := append(s.child(key), e.key)
+		if e.node.kind != kindTable {
+			s.record(e.line, path, "is %s (expected a table [%s])", e.node.kind, dotted(path))
+			continue
+		}
+		objects = append(objects, newObject(s.file, s.folder, s.reader, e.node.table, e.line, path))
+	}
+	return objects
+}
+
+// Object takes the table at key apart, as Objects does; nil when it is absent.
+func (s *Section) Object(key string) *Section {
+	n := s.take(key, kindTable, "a table [%s]", dotted(s.child(key)))
+	if n == nil {
+		return nil
+	}
+	return newObject(s.file, s.folder, s.reader, n.table, s.table.get(key).line, s.child(key))
+}
+
+// KeyOf returns the key whose value is this very string, or the empty key.
+func (s *Section) KeyOf(text string) string {
+	for _, e := range s.table.keys {
+		if e.node.kind == kindString && e.node.text == text {
+			return e.key
+		}
+	}
+	return ""
+}
+
+// Faultf records what is wrong with a key. The empty key stands for the table
+// itself, "a.b" for the key b of the sub-table a. A key that is not there is
+// reported at the line of the table it is missing from.
+func (s *Section) Faultf(key, format string, args ...any) {
+	line, path := s.locate(key)
+	s.record(line, path, format, args...)
+}
+
+// FaultAt is Faultf for a fault that is found when the section has been read
+// for good: it is returned and not recorded.
+func (s *Section) FaultAt(key, format string, args ...any) Fault {
+	line, path := s.locate(key)
+	return Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
+}
+
+// locate returns the line and the full path of a key, present or not.
+func (s *Section) locate(key string) (int, []string) {
+	if key == "" {
+		return s.line, s.path
+	}
+	if elements, e := s.table.find(key); e != nil {
+		return e.line, slices.Concat(s.path, elements)
+	}
+	for i := len(key) - 1; i > 0; i-- {
+		if key[i] != '.' {
+			continue
+		}
+		if elements, e := s.table.find(key[:i]); e != nil {
+			return e.line, append(slices.Concat(s.path, elements), key[i+1:])
+		}
+	}
+	return s.line, slices.Concat(s.path, strings.Split(key, "."))
+}
+
+func (s *Section) record(line int, path []string, format string, args ...any) {
+	f := Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
+	list := &s.faults
+	if s.quiet {
+		list = &s.own
+	}
+	*list = append(*list, f)
+}
+
+// Failed reports whether any fault has been recorded in the object so far.
+// Those of the daemon's own keys do not count: a kind can work without them.
+func (s *Section) Failed() bool { return len(s.faults) > 0 }
+
+// Faults returns all faults recorded so far in the order of the lines, those
+// of the daemon's own keys included.
+func (s *Section) Faults() []Fault {
+	return Sort(slices.Concat(s.faults, s.own), []string{s.file})
+}
+
+// Asked returns the keys that were asked for so far, below the object and in
+// the order of asking, those of the daemon included.
+func (s *Section) Asked() []string { return slices.Clone(s.asked) }
+
+// Files returns the absolute paths of the files that the object refers to, in
+// the order of asking; those that could not be read are among them.
+func (s *Section) Files() []string { return slices.Clone(s.read) }
+
+// Finish reports the keys of the object that nobody asked for and returns all
+// of its faults in the order of the lines.
+func (s *Section) Finish() []Fault {
+	for _, t := range s.tables {
+		t.reportUnknown()
+	}
+	return s.Faults()
+}
+
+func (s *Section) reportUnknown() {
+	var known []string
+	for k, asked := range s.known {
+		if k.table == s.table && asked {
+			known = append(known, k.key)
+		}
+	}
+	slices.Sort(known)
+	for _, e := range s.table.keys {
+		if _, ok := s.known[knownKey{s.table, e.key}]; ok {
+			continue
+		}
+		path := slices.Concat(s.path, []string{e.key})
+		if slices.ContainsFunc(s.Faults(), func(f Fault) bool { return f.Line == e.line && f.Key == dotted(path) }) {
+			continue
+		}
+		what := "unknown key"
+		if e.node.kind == kindTable && e.node.table.origin <= headed {
+			what = "unknown table"
+		}
+		s.record(e.line, path, "%s (%s)", what, expectation(e.key, known))
+	}
+}
+
+// expectation says which keys there are, or the one that was probably meant.
+func expectation(key string, known []string) string {
+	for _, k := range known {
+		if near(strings.ToLower(strings.ReplaceAll(key, "-", "_")), k) {
+			return "did you mean " + k + "?"
+		}
+	}
+	switch len(known) {
+	case 0:
+		return "expected no key here"
+	case 1:
+		return "expected " + known[0]
+	}
+	return "expected one of " + strings.Join(known, ", ")
+}
+
+// near reports whether two keys differ in at most one letter, or in two
+// neighbours swapped.
+func near(a, b string) bool {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}
+
+// child is the path of a key of this table, or of one below it.
+func (s *Section) child(keys ...string) []string { return slices.Concat(s.path, keys) }
+
+// ask marks a key as known and returns its entry, or nil.
+func (s *Section) ask(key string) *entry {
+	k := knownKey{s.table, key}
+	if !s.known[k] {
+		s.known[k] = true
+		s.asked = append(s.asked, dotted(slices.Concat(s.below, []string{key})))
+	}
+	return s.table.get(key)
+}
+
+// take asks for a key whose value must be of one kind. It returns nil when the
+// key is absent or, after a fault, of another kind.
+func (s *Section) take(key string, want kind, expected string, args ...any) *node {
+	e := s.ask(key)
+	if e == nil {
+		return nil
+	}
+	if e.node.kind != want {
+		s.mismatch(e, s.child(key), fmt.Sprintf(expected, args...))
+		return nil
+	}
+	return e.node
+}
+
+// mismatch reports a value of the wrong kind, once for all who ask.
+func (s *Section) mismatch(e *entry, path []string, expected string) {
+	what := fmt.Sprintf("is %s (", e.node.kind)
+	for _, f := range s.Faults() {
+		if f.Line == e.line && f.Key == dotted(path) && strings.HasPrefix(f.Message, what) {
+			return
+		}
+	}
+	s.record(e.line, path, "is %s (expected %s)", e.node.kind, expected)
+}
+
+// note puts a value into the digest, under the key and, for the members of an
+// array or a table, a part of it.
+func (s *Section) note(key, value string) {
+	if !s.quiet {
+		s.values[strings.Join(append(slices.Clone(s.below), key), "\x00")] = credential.NewSecret(value)
+	}
+}

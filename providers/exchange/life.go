@@ -1,0 +1,87 @@
+package exchange
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxLife bounds what is believed of a life.
+const maxLife = 100 * 365 * 24 * time.Hour
+
+// lastSecond is the end of the year 9999, the last that RFC 3339 can write.
+const lastSecond = 253402300799
+
+// ParseLife reads an expires_in, in seconds, as leniently as backends write
+// it: a number, with a fraction or an exponent, or the same in quotes. It
+// reports false for one that is absent, null, or no number at all. What is
+// beyond a hundred years is clamped to that; zero and less are returned as
+// they are, since they say that the life is already over.
+func ParseLife(raw json.RawMessage) (time.Duration, bool) {
+	seconds, ok := parseNumber(raw)
+	seconds = max(-maxLife.Seconds(), min(maxLife.Seconds(), seconds))
+	return time.Duration(seconds * float64(time.Second)), ok
+}
+
+// parseNumber reads a JSON number or a string that holds one. A number too
+// large for a float is infinite.
+func parseNumber(raw json.RawMessage) (float64, bool) {
+	text := strings.TrimSpace(string(raw))
+	if strings.HasPrefix(text, `"`) {
+		if json.Unmarshal(raw, &text) != nil {
+			return 0, false
+		}
+		text = strings.TrimSpace(text)
+	}
+	if text == "" || strings.Trim(text, "0123456789.eE+-") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil || math.IsInf(n, 0)
+}
+
+// JWTExpiry reads the exp claim of a token that is a JWT. It verifies nothing:
+// the result is a hint, for a backend that says nothing better.
+func JWTExpiry(token string) (time.Time, bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return time.Time{}, false
+	}
+	var claims struct {
+		Exp json.RawMessage `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return time.Time{}, false
+	}
+	seconds, ok := parseNumber(claims.Exp)
+	if !ok || !(seconds > 0) {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(min(seconds, lastSecond)), 0).UTC(), true
+}
+
+// TokenLife returns what is left of an access token's life at an instant:
+// expires_in of this very answer, which counts down where a server hands out a
+// token that lives; else the exp claim of a JWT, against the server's own clock;
+// else nothing is stated. Counted says that it does not rest on a date that was
+// compared with no clock but ours.
+func TokenLife(expiresIn json.RawMessage, token string, a *Answer, at time.Time) (life time.Duration, counted, stated bool) {
+	if life, ok := ParseLife(expiresIn); ok {
+		return life, true, true
+	}
+	end, ok := JWTExpiry(token)
+	if !ok {
+		return 0, false, false
+	}
+	if date, ok := a.Date(); ok {
+		return end.Sub(date), true, true
+	}
+	return end.Sub(at), false, true
+}

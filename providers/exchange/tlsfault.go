@@ -1,0 +1,102 @@
+package exchange
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/tlsconf"
+)
+
+// tlsFault returns the fault of a peer that could not be trusted, or did not
+// trust us, each with its cure; nil when err is something else. The caller
+// sets Lost.
+func (t *trail) tlsFault(err error) *credential.Fault {
+	what := tlsTrouble(err)
+	if what == "" {
+		return nil
+	}
+	return &credential.Fault{Reason: credential.ReasonTLS, Message: "trust " + t.target + ": " + what}
+}
+
+func tlsTrouble(err error) string {
+	if pin, ok := errors.AsType[*tlsconf.PinError](err); ok {
+		return pin.Error()
+	}
+	if text := err.Error(); strings.Contains(text, "keys are insecure") {
+		return "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"
+	}
+	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return certificateTrouble(v)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return alertTrouble(alertName(op.Err))
+	}
+	if rec, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		if string(rec.RecordHeader[:]) == "HTTP/" {
+			return "the server speaks plain http on this port (is it http:// or another port?)"
+		}
+		return "the server speaks no TLS on this port (is the port right?)"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "local error" || strings.HasPrefix(err.Error(), "tls: ") {
+		return "the TLS handshake failed (the server must offer TLS 1.2 or newer with a cipher that is still safe)"
+	}
+	return ""
+}
+
+func certificateTrouble(v *tls.CertificateVerificationError) string {
+	if name, ok := errors.AsType[x509.HostnameError](v.Err); ok {
+		if c := name.Certificate; c != nil && len(c.DNSNames)+len(c.IPAddresses) == 0 {
+			return "the server's certificate names it in the Common Name only, which no longer counts (let its owner issue one with a Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to " +
+				tlsconf.Pin(c) + ", after comparing it at the server)"
+		}
+		return "the server's certificate is for another name (set tls.server_name to the name in the certificate, or tls.pin_sha256)"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](v.Err); ok {
+		if invalid.Reason == x509.Expired {
+			return "the server's certificate has expired or is not valid yet (renew it there, or check the clock here)"
+		}
+		return "the server's certificate is not fit for a server (replace it there, or set tls.pin_sha256)"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); !ok {
+		return "the server's certificate could not be verified (set tls.ca_file to its authority, or tls.pin_sha256)"
+	}
+	cure := "set tls.ca_file to that authority, or tls.pin_sha256 to the server's key"
+	if len(v.UnverifiedCertificates) > 0 {
+		cure += "; the key shown has " + tlsconf.Pin(v.UnverifiedCertificates[0]) + ", compare it at the server before you trust it"
+	}
+	return "the server's certificate comes from an authority unknown here (" + cure + ")"
+}
+
+// certificateAlerts are crypto/tls's names of the alerts by which a server
+// refuses the certificate that it was shown, or was not shown.
+var certificateAlerts = [...]string{
+	"certificate required", "bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
+	"unknown certificate", "unknown certificate authority", "access denied",
+}
+
+// refusedCertificate reports such an alert.
+func refusedCertificate(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" && slices.Contains(certificateAlerts[:], alertName(op.Err))
+}
+
+func alertName(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
+
+// alertTrouble words the alert by which a peer ended the connection. Only
+// names of alerts are shown.
+func alertTrouble(alert string) string {
+	switch {
+	case slices.Contains(certificateAlerts[:], alert):
+		return "the server refused our certificate: " + alert + " (see tls.certificate)"
+	case alert == "protocol version not supported", alert == "handshake failure", alert == "insufficient security level":
+		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer; some servers say so when they want tls.certificate)"
+	case alert == "unrecognized name":
+		return "the server does not know the name it was called by (set tls.server_name)"
+	}
+	return "the server refused the TLS connection (is the url right? does it want tls.certificate?)"
+}

@@ -1,0 +1,186 @@
+package exchange
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"syscall"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/tlsconf"
+)
+
+// trail remembers how far one exchange got, to tell a request that never left
+// from one that may have taken effect. Hooks come from several goroutines of
+// net/http, some after the exchange has ended.
+type trail struct {
+	target string // host and port, the only part of a URL that messages show
+
+	mu        sync.Mutex
+	traced    bool // the transport tells of its connections at all
+	handshake bool // TLS has begun
+	connected bool // from here on bytes of the request may have left
+	answering bool // a first byte came back
+	interim   int  // answers of status 1xx so far
+}
+
+// maxInterim is how many answers of status 1xx may come before the real one;
+// net/http would read them for as long as there is time.
+const maxInterim = 16
+
+var errInterim = errors.New("too many answers of status 1xx")
+
+func (t *trail) trace() *httptrace.ClientTrace {
+	mark := func(what *bool) { t.mu.Lock(); *what = true; t.mu.Unlock() }
+	return &httptrace.ClientTrace{
+		GetConn:              func(string) { mark(&t.traced) },
+		TLSHandshakeStart:    func() { mark(&t.handshake) },
+		GotConn:              func(httptrace.GotConnInfo) { mark(&t.connected) },
+		GotFirstResponseByte: func() { mark(&t.answering) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if t.interim++; t.interim > maxInterim {
+				return errInterim
+			}
+			return nil
+		},
+	}
+}
+
+// requestFault classifies an exchange that ended before an answer's header.
+func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sent := t.connected || !t.traced && !neverSent(err)
+	if ctx.Err() != nil {
+		return t.interrupted(ctx, sent)
+	}
+	if f := t.tlsFault(err); f != nil {
+		// A peer that refuses our certificate reads no request, even when TLS
+		// 1.3 has let us write it already.
+		f.Lost = sent && !refusedCertificate(err)
+		return f
+	}
+	f := &credential.Fault{Reason: credential.ReasonNetwork, Lost: sent, Err: plainCause(err)}
+	switch {
+	case timedOut(err) && sent:
+		f.Reason = credential.ReasonTimeout
+		f.Message = "call " + t.target + ": no answer in time; the request may have taken effect"
+	case timedOut(err):
+		f.Reason = credential.ReasonTimeout
+		f.Message = "connect to " + t.target + ": no connection in time (is a firewall in the way?)"
+	case !sent:
+		f.Message = "connect to " + t.target + ": " + why(err)
+	case t.answering && !cut(err):
+		f.Reason = credential.ReasonBadResponse
+		f.Message = "call " + t.target + ": the answer is no HTTP, or broken (is it the right port?)"
+	default:
+		f.Message = "call " + t.target + ": the connection was cut before the answer; the request may have taken effect"
+	}
+	return f
+}
+
+// bodyFault classifies an answer of status 2xx whose body did not come whole.
+func (t *trail) bodyFault(ctx context.Context, err error) *credential.Fault {
+	f := &credential.Fault{Reason: credential.ReasonNetwork, Lost: true, Err: plainCause(err)}
+	switch {
+	case ctx.Err() != nil:
+		return t.interrupted(ctx, true)
+	case timedOut(err):
+		f.Reason = credential.ReasonTimeout
+		f.Message = "read the answer of " + t.target + ": not complete in time"
+	case cut(err):
+		f.Message = "read the answer of " + t.target + ": cut before its end"
+	default:
+		f.Reason = credential.ReasonBadResponse
+		f.Message = "read the answer of " + t.target + ": its encoding is broken"
+	}
+	return f
+}
+
+// interrupted is the fault of an exchange that ctx ended: its deadline is the
+// configured timeout, a cancel is the daemon stopping.
+func (t *trail) interrupted(ctx context.Context, sent bool) *credential.Fault {
+	f := &credential.Fault{Reason: credential.ReasonTimeout, Lost: sent, Err: ctx.Err()}
+	switch {
+	case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+		f.Reason = credential.ReasonCancelled
+		f.Message = "call " + t.target + ": stopped by the daemon"
+	case sent:
+		f.Message = "call " + t.target + ": no complete answer within the timeout; the request may have taken effect"
+	default:
+		f.Message = "connect to " + t.target + ": no connection within the timeout (is a firewall in the way?)"
+	}
+	return f
+}
+
+// neverSent reports, for a transport that tells nothing, an error that only
+// arises before the first byte of a request.
+func neverSent(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
+		return true
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*tlsconf.PinError](err)
+	return ok
+}
+
+func timedOut(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
+}
+
+// cut reports a connection that ended instead of speaking.
+func cut(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
+}
+
+// why says in our words what kept a connection from being made.
+func why(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "the name is not known (is the host in the url right?)"
+		}
+		return "the name could not be looked up (is name service working here?)"
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused (is the server up, and the port right?)"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "no route to the host (is the network up?)"
+	case errors.Is(err, syscall.ECONNRESET), cut(err):
+		return "the connection was closed at once (is it the right port, http or https?)"
+	}
+	return "no connection"
+}
+
+// plainCause keeps the causes that hold nothing a peer wrote.
+func plainCause(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	for _, known := range []error{io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package exchange
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/vigented/vigente/internal/section"
+)
+
+// URLOptions say what a URL of the configuration may be.
+type URLOptions struct {
+	// Optional lets the key be absent or empty.
+	Optional bool
+	// PlainHTTP allows http to any host. To a loopback address it always is.
+	PlainHTTP bool
+	// Query allows a query.
+	Query bool
+}
+
+// HTTPSURL reads a URL of a backend. It returns nil when the key is absent or
+// wrong, the latter reported. The value is never repeated in a report, since a
+// password may stand in it by mistake.
+func HTTPSURL(s *section.Section, key string, opt URLOptions) *url.URL {
+	var text string
+	if opt.Optional {
+		text = s.Text(key, "")
+	} else {
+		text = s.Required(key)
+	}
+	if text == "" {
+		return nil
+	}
+	u, problem := parseURL(text, opt)
+	if problem != "" {
+		s.Faultf(key, "%s", problem)
+		return nil
+	}
+	return u
+}
+
+func parseURL(text string, opt URLOptions) (u *url.URL, problem string) {
+	const expected = "(expected https://HOST[:PORT]/PATH)"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Opaque != "", u.Scheme != "" && u.Hostname() == "":
+		return nil, "is no URL " + expected
+	case u.Scheme == "":
+		return nil, "has no scheme " + expected
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, "has a scheme that is not http or https " + expected
+	case u.Scheme == "http" && !opt.PlainHTTP && !Loopback(u.Hostname()):
+		return nil, "is not encrypted (expected https; http is accepted for loopback addresses only)"
+	case u.User != nil:
+		return nil, "holds a user name (expected no user or password in a URL; there are keys for them)"
+	case strings.Contains(text, "#"):
+		return nil, "holds a fragment (expected nothing from # on)"
+	case !opt.Query && strings.Contains(text, "?"):
+		return nil, "holds a query (expected the URL up to and without the ?)"
+	}
+	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return nil, "has no valid port (expected 1 to 65535)"
+		}
+	}
+	return u, ""
+}
+
+// Loopback reports whether host, without a port, is this machine.
+func Loopback(host string) bool {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// SameURL returns the spelling of u under which two URLs that differ in the
+// case of the host, a default port or a final slash are one backend.
+func SameURL(u *url.URL) string {
+	if u == nil {
+		return "" // it was refused; the rest of the table is looked at all the same
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/")
+}

@@ -1,0 +1,95 @@
+package tlsconf
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+)
+
+// readCertificate reads the certificate that we show, and reports whether one
+// is set. It is shown whatever authorities the server asks for: some servers
+// name the wrong ones, and net/http would then silently show none.
+func readCertificate(c *section.Section, cfg *tls.Config) bool {
+	cert := ReadCertificate(c)
+	if cert == nil {
+		return c.Text("file", "") != ""
+	}
+	cfg.Certificates = []tls.Certificate{*cert}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+	return true
+}
+
+// ReadCertificate reads a table { file, password }: a certificate with its
+// private key, as PKCS#12 (old and new ciphers) or PEM. Leaf is set. It
+// returns nil when no file is named, something was reported, or the password
+// is out of reach of this check.
+func ReadCertificate(c *section.Section) *tls.Certificate {
+	name, password := c.Text("file", ""), c.Secret("password")
+	if name == "" {
+		if c.Has("password") {
+			c.Faultf("file", "is missing (expected the certificate that the password opens)")
+		}
+		return nil
+	}
+	data := c.File("file")
+	if data == nil || c.Unread("password") {
+		return nil
+	}
+	cert, err := parseCertificate(data, password)
+	if err != nil {
+		c.Faultf("file", "%v", err)
+		return nil
+	}
+	return cert
+}
+
+func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate, error) {
+	if bytes.Contains(data, []byte("-----BEGIN ")) {
+		return parsePEM(data)
+	}
+	key, leaf, chain, err := pkcs12.DecodeChain(data, password.Reveal())
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword) && password.IsZero():
+		return nil, errors.New("needs a password (expected password = { file = \"…\" } beside it)")
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+		return nil, errors.New("does not open with this password (expected the PKCS#12 file's own)")
+	case err != nil:
+		return nil, errors.New("is neither PKCS#12 nor PEM with a certificate and its key (if other programs open it: export it again with openssl pkcs12 -export)")
+	}
+	cert := &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
+	for _, ca := range chain {
+		cert.Certificate = append(cert.Certificate, ca.Raw)
+	}
+	if !matches(leaf, key) {
+		return nil, errors.New("holds a key that does not belong to its certificate (expected a pair)")
+	}
+	return cert, nil
+}
+
+func parsePEM(data []byte) (*tls.Certificate, error) {
+	if bytes.Contains(data, []byte("ENCRYPTED")) {
+		return nil, errors.New("holds an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
+	}
+	cert, err := tls.X509KeyPair(data, data)
+	if err != nil {
+		return nil, errors.New("holds no certificate with its own private key (expected both in one PEM file, the certificate first)")
+	}
+	return &cert, nil
+}
+
+// matches reports whether key is the private half of the certificate's key.
+func matches(cert *x509.Certificate, key any) bool {
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return false
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(cert.PublicKey)
+}

@@ -1,0 +1,128 @@
+// Package tlsconf reads the tls table of a configuration: whom to trust, and
+// which certificate to show.
+package tlsconf
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"strings"
+
+	"github.com/vigented/vigente/providers"
+
+	"github.com/vigented/vigente/internal/section"
+)
+
+// ReadTLS reads the tls table of s: whom to trust and what to show of
+// ourselves. It returns nil, for the system's defaults, when nothing is set.
+// Host names the backend in the warning about insecure_skip_verify.
+//
+// A pin alone replaces the chain and the name; together with ca_file both must
+// hold. It holds even with insecure_skip_verify.
+func ReadTLS(s *section.Section, host string, env providers.Env) *tls.Config {
+	t := s.Table("tls")
+	if t == nil {
+		return nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.Text("server_name", "")}
+	set := cfg.ServerName != ""
+	if t.Text("ca_file", "") != "" {
+		set = true
+		if data := t.File("ca_file"); data != nil {
+			cfg.RootCAs = readCAs(t, data)
+		}
+	}
+	if text := t.Text("pin_sha256", ""); text != "" {
+		set = true
+		if pin, err := parsePin(text); err != nil {
+			t.Faultf("pin_sha256", "%v", err)
+		} else {
+			cfg.VerifyConnection = verifyPin(pin)
+			cfg.InsecureSkipVerify = cfg.RootCAs == nil // VerifyConnection takes its place
+		}
+	}
+	if t.Bool("insecure_skip_verify", false) {
+		set = true
+		cfg.InsecureSkipVerify = true
+		if cfg.VerifyConnection == nil {
+			env.Warn(s.Path() + ": insecure_skip_verify is on: anyone between here and " + host +
+				" can read and answer for it (set tls.ca_file or tls.pin_sha256 instead)")
+		}
+	}
+	if c := t.Table("certificate"); c != nil && readCertificate(c, cfg) {
+		set = true
+	}
+	if !set {
+		return nil
+	}
+	return cfg
+}
+
+// readCAs reads the authorities of a PEM file.
+func readCAs(t *section.Section, data []byte) *x509.CertPool {
+	pool, found := x509.NewCertPool(), false
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Faultf("ca_file", "holds a certificate that cannot be read (expected PEM certificates)")
+			return pool
+		}
+		pool.AddCert(cert)
+		found = true
+	}
+	if !found {
+		t.Faultf("ca_file", "holds no certificate (expected PEM, -----BEGIN CERTIFICATE-----)")
+	}
+	return pool
+}
+
+// parsePin reads the SHA-256 of a SubjectPublicKeyInfo, in hex or base64, with
+// or without curl's prefix.
+func parsePin(text string) (pin [sha256.Size]byte, err error) {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "sha256//")
+	raw, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil {
+		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	}
+	if err != nil || len(raw) != len(pin) {
+		return pin, errors.New("is no SHA-256 (expected 64 hex digits, or base64 with or without sha256//)")
+	}
+	return [sha256.Size]byte(raw), nil
+}
+
+// verifyPin checks the leaf's key. It runs for resumed sessions as well.
+func verifyPin(pin [sha256.Size]byte) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return &PinError{}
+		}
+		leaf := state.PeerCertificates[0]
+		if sha256.Sum256(leaf.RawSubjectPublicKeyInfo) != pin {
+			return &PinError{shown: Pin(leaf)}
+		}
+		return nil
+	}
+}
+
+// PinError is a leaf whose key is not the pinned one.
+type PinError struct{ shown string }
+
+func (e *PinError) Error() string {
+	if e.shown == "" {
+		return "the server showed no certificate"
+	}
+	return "the server's key is not the one in tls.pin_sha256; it shows " + e.shown + " (if the key was replaced on purpose, compare it at the server and set the new pin)"
+}
+
+// Pin is a certificate's pin the way curl writes it.
+func Pin(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,331 @@
+package sinks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
+)
+
+// hook opens a sink with an on_change of TOML keys.
+func hook(t *testing.T, keys string) *sinks.Hook {
+	t.Helper()
+	s, err := section.Parse("sinks.till", "path = \"/x\"\n[on_change]\n"+keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, b := sinks.Common(s)
+	if faults := s.Finish(); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	h, ok := b.Hook.(*sinks.Hook)
+	if !ok {
+		t.Fatal("no hook")
+	}
+	return h
+}
+
+// shell returns the keys that run a script.
+func shell(script string) string {
+	return fmt.Sprintf("command = [\"/bin/sh\", \"-c\", '''%s''', \"first word\", \"--flag=a b\"]\n", script)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(text)
+}
+
+func wantFault(t *testing.T, err error, reason credential.Reason, says ...string) {
+	t.Helper()
+	f, ok := errors.AsType[*credential.Fault](err)
+	if !ok {
+		t.Fatalf("%v is no fault", err)
+	}
+	if f.Reason != reason {
+		t.Errorf("the reason of %q is %s", f, f.Reason)
+	}
+	for _, s := range says {
+		if !strings.Contains(f.Error(), s) {
+			t.Errorf("%q does not say %q", f, s)
+		}
+	}
+}
+
+func TestHookEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"PATH": "/usr/bin:/bin", "HOME": "/home/x", "LANG": "pt_BR.UTF-8", "TZ": "America/Sao_Paulo",
+		"SECRET": "canary", "CREDENTIALS_DIRECTORY": "/canary", "NOTIFY_SOCKET": "/canary", "LD_PRELOAD": "",
+	} {
+		t.Setenv(name, value)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	h := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out+"; pwd >>"+out+"; printf '<%s>' \"$0\" \"$@\" >>"+out))
+	if err := h.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(read(t, out), "\n")
+	// The shell itself adds PWD to what it starts.
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "PWD=") })
+	slices.Sort(lines[:len(lines)-2])
+	want := []string{"HOME=/home/x", "LANG=pt_BR.UTF-8", "PATH=/usr/bin:/bin", "TZ=America/Sao_Paulo", "VIGENTE_SINK=till", "/", "<first word><--flag=a b>"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestHookEnvironmentWithoutOurs(t *testing.T) {
+	for _, name := range []string{"PATH", "HOME", "LANG", "TZ"} {
+		t.Setenv(name, "")
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if err := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out)).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(read(t, out), "PATH=") {
+		t.Error("there is no PATH")
+	}
+	for line := range strings.Lines(read(t, out)) {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
+		case "VIGENTE_SINK", "PWD":
+		case "PATH":
+			if !strings.Contains(value, "/usr/bin") {
+				t.Errorf("PATH is %q", value)
+			}
+		default:
+			t.Errorf("got %q", line)
+		}
+	}
+}
+
+// TestHookStreams: input ends at once, output goes nowhere and holds nobody up.
+func TestHookStreams(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	h := hook(t, shell("cat; readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 >"+out+"; yes canary | head -c 1000000"))
+	if err := h.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(read(t, out))
+	// readlink's own output goes to the file.
+	if !slices.Equal(lines, []string{"/dev/null", out, "/dev/null"}) {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestHookFailures(t *testing.T) {
+	dir := t.TempDir()
+	script := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("command = [%q, \"canary\"]", path)
+	}
+	t.Setenv("PATH", "relative:"+dir+":/usr/bin:/bin")
+	script("denied", "#!/bin/sh\n", 0o600)
+	for _, c := range []struct {
+		name, keys string
+		says       string
+		resolves   bool
+		cause      error
+	}{
+		{name: "exit status", keys: shell("exit 3"), says: "hook /bin/sh: exit status 3", resolves: true},
+		{name: "signal", keys: shell("kill -9 $$"), says: "signal: killed", resolves: true},
+		{name: "not there", keys: `command = ["/no/such/hook"]`, says: "hook /no/such/hook: not found", cause: fs.ErrNotExist},
+		{name: "not in PATH", keys: `command = ["no-such-hook"]`, says: "hook no-such-hook: not found in PATH, which is relative:", cause: fs.ErrNotExist},
+		{name: "not executable", keys: script("plain", "#!/bin/sh\n", 0o600), says: "plain: not executable by uid", cause: fs.ErrPermission},
+		{name: "not executable in PATH", keys: `command = ["denied"]`, says: "denied: not executable by uid", cause: fs.ErrPermission},
+		{name: "a folder", keys: fmt.Sprintf("command = [%q]", dir), says: "not executable", cause: fs.ErrPermission},
+		{name: "no interpreter", keys: script("interpreter", "#!/no/such/sh\n", 0o700), says: "look at its first line", resolves: true, cause: fs.ErrNotExist},
+		{name: "no program", keys: script("program", "exit 0\n", 0o700), says: "#!/bin/sh", resolves: true, cause: syscall.ENOEXEC},
+		{name: "a file on the way", keys: `command = ["/dev/null/hook"]`, says: "hook /dev/null/hook: not a directory", cause: syscall.ENOTDIR},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := hook(t, c.keys)
+			err := h.Run(t.Context())
+			wantFault(t, err, credential.ReasonInternal, c.says)
+			if strings.Contains(err.Error(), "canary") {
+				t.Errorf("%q shows an argument", err)
+			}
+			if c.cause != nil && !errors.Is(err, c.cause) {
+				t.Errorf("%q does not wrap %v", err, c.cause)
+			}
+			resolved := h.Resolve()
+			if (resolved == nil) != c.resolves {
+				t.Errorf("Resolve: %v", resolved)
+			}
+			if resolved != nil && resolved.Error() != err.Error() {
+				t.Errorf("Resolve says %q, Run %q", resolved, err)
+			}
+		})
+	}
+}
+
+// TestHookIgnoresRelativePath: which program runs must not depend on where the
+// daemon was started.
+func TestHookIgnoresRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("bin", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("bin/planted", []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", "bin:.:/usr/bin")
+	h := hook(t, `command = ["planted"]`)
+	wantFault(t, h.Resolve(), credential.ReasonInternal, "not found in PATH")
+	wantFault(t, h.Run(t.Context()), credential.ReasonInternal, "not found in PATH")
+}
+
+// alive reports whether a process runs; a zombie does not.
+func alive(t *testing.T, pid string) bool {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// TestHookTimeout: the whole group ends, also what ignores the request.
+func TestHookTimeout(t *testing.T) {
+	for name, script := range map[string]string{
+		"obedient":            "sleep 60 & echo $! >OUT; wait",
+		"deaf child":          "sh -c 'trap \"\" TERM; echo $$ >OUT; sleep 60; sleep 60' & wait",
+		"deaf":                "trap '' TERM; echo $$ >OUT; sleep 60; sleep 60; sleep 60",
+		"stopped":             "echo $$ >OUT; kill -STOP $$",
+		"ends well when told": "trap 'echo told >OUT.told; exit 0' TERM; sleep 60 & echo $! >OUT; wait",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			start := time.Now()
+			err := hook(t, shell(strings.ReplaceAll(script, "OUT", out))+"timeout = \"500ms\"").Run(t.Context())
+			if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if name == "ends well when told" && read(t, out+".told") != "told\n" {
+				t.Error("it was not asked to end")
+			}
+			wantFault(t, err, credential.ReasonTimeout, "still running after 500ms", "on_change.timeout")
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v does not wrap the cause", err)
+			}
+			if pid := read(t, out); alive(t, pid) {
+				t.Errorf("process %s lives on", pid)
+			}
+		})
+	}
+}
+
+// TestHookStopsWithTheDaemon: within the time that a shutdown has.
+func TestHookStopsWithTheDaemon(t *testing.T) {
+	for name, script := range map[string]string{
+		"obedient": "echo $$ >OUT; sleep 60",
+		"deaf":     "trap '' TERM; echo $$ >OUT; sleep 60; sleep 60; sleep 60",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "out")
+			if err := syscall.Mkfifo(out, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h := hook(t, shell(strings.ReplaceAll(script, "OUT", out)))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			result := make(chan error)
+			go func() { result <- h.Run(ctx) }()
+			pid := read(t, out) // waits until the hook has come so far
+			start := time.Now()
+			cancel()
+			err := <-result
+			if took := time.Since(start); took > 4*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			wantFault(t, err, credential.ReasonCancelled, "stopped with the daemon")
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%v does not wrap the cause", err)
+			}
+			if alive(t, pid) {
+				t.Errorf("process %s lives on", pid)
+			}
+		})
+	}
+}
+
+func TestHookNotStartedWhenCancelled(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantFault(t, hook(t, shell(": >"+out)).Run(ctx), credential.ReasonCancelled)
+	if _, err := os.Stat(out); err == nil {
+		t.Error("it ran")
+	}
+}
+
+// TestHookLeavesChildren: what a hook starts in the background and leaves open
+// holds nobody up, and lives on.
+func TestHookLeavesChildren(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	start := time.Now()
+	if err := hook(t, shell("sleep 60 & echo $! >"+out)).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	var pid int
+	if _, err := fmt.Sscan(read(t, out), &pid); err != nil || !alive(t, fmt.Sprint(pid)) {
+		t.Fatalf("the child %d is gone, %v", pid, err)
+	}
+	if group, err := syscall.Getpgid(pid); err != nil || group == syscall.Getpgrp() {
+		t.Errorf("the child is in the group %d, we are in %d, %v", group, syscall.Getpgrp(), err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHookConfiguration(t *testing.T) {
+	for keys, says := range map[string]string{
+		"":                                  "sinks.till.on_change.command: is missing",
+		"command = []":                      "sinks.till.on_change.command: is empty",
+		"command = \"reload\"":              "sinks.till.on_change.command: is a string",
+		"command = [1]":                     "sinks.till.on_change.command: element 1 is an integer",
+		"command = [\"\"]":                  "sinks.till.on_change.command: is missing",
+		"command = [\"bin/x\"]":             "sinks.till.on_change.command: \"bin/x\" is a relative path",
+		"command = [\"./x\"]":               "sinks.till.on_change.command: \"./x\" is a relative path",
+		"command = [\"x\", \"a\\u0000\"]":   "sinks.till.on_change.command: holds a zero byte",
+		"command = [\"x\"]\ntimeout = 5":    "sinks.till.on_change.timeout: is an integer",
+		"command = [\"x\"]\nshell = true":   "sinks.till.on_change.shell: unknown key",
+		"command = [\"x\"]\ntimeout=\"0s\"": "sinks.till.on_change.timeout:",
+	} {
+		s, err := section.Parse("sinks.till", "path = \"/x\"\n[on_change]\n"+keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sinks.Common(s)
+		faults := s.Finish()
+		if len(faults) != 1 || !strings.Contains(faults[0].Error(), says) {
+			t.Errorf("%q gives %v", keys, faults)
+		}
+	}
+}

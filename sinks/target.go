@@ -1,0 +1,108 @@
+package sinks
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/section"
+)
+
+// Target is the file of one sink.
+type Target struct {
+	Path    string
+	Options atomicfile.Options
+}
+
+// Edit makes the new content of the file from the old one, without any other
+// effect: it may be called several times. Content that looks half written by
+// another program is answered with an error that wraps atomicfile.ErrUnready,
+// unless settled says that it has looked so for a while and will not become
+// better.
+type Edit func(old []byte, exists, settled bool) ([]byte, error)
+
+// Deliver replaces the file. It may report a change together with an error:
+// then the new content is in its place, but it is not sure to survive a power
+// cut.
+func (t Target) Deliver(ctx context.Context, edit Edit) (changed bool, err error) {
+	err = t.twice(edit, func(e atomicfile.Edit) error {
+		result, err := atomicfile.Replace(ctx, t.Path, t.Options, e)
+		changed = result.Changed || atomicfile.MayHaveChanged(err)
+		return err
+	})
+	return changed, t.fault(err)
+}
+
+// Preflight tells whether Deliver would work now. It changes nothing.
+func (t Target) Preflight(ctx context.Context, edit Edit) error {
+	return t.fault(t.twice(edit, func(e atomicfile.Edit) error {
+		return atomicfile.Check(ctx, t.Path, t.Options, e)
+	}))
+}
+
+// WouldChange tells whether Deliver would change the file. It changes nothing.
+func (t Target) WouldChange(ctx context.Context, edit Edit) (change bool, err error) {
+	err = t.twice(edit, func(e atomicfile.Edit) (err error) {
+		change, err = atomicfile.WouldChange(ctx, t.Path, t.Options, e)
+		return err
+	})
+	return change, t.fault(err)
+}
+
+// twice goes on with content that stays as it is although it looks half
+// written.
+func (t Target) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
+	bound := func(settled bool) atomicfile.Edit {
+		return func(old []byte, exists bool) ([]byte, error) { return edit(old, exists, settled) }
+	}
+	err := attempt(bound(false))
+	if errors.Is(err, atomicfile.ErrUnready) {
+		return attempt(bound(true))
+	}
+	return err
+}
+
+// Read returns the content of the file, and whether there is one.
+func (t Target) Read(ctx context.Context) (content []byte, exists bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, t.fault(err)
+	}
+	content, err = section.ReadBounded(t.Path, MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, false, nil
+	case err != nil:
+		if pe, ok := errors.AsType[*os.PathError](err); ok {
+			err = pe.Err
+		}
+		return nil, false, Faultf(err, "read %s: %v", t.Path, err)
+	}
+	return content, true, nil
+}
+
+// fault classifies what stopped a write. The errors of atomicfile name their
+// cure; those of an edit are the kind's own words.
+func (t Target) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if f, ok := errors.AsType[*credential.Fault](err); ok {
+		return f
+	}
+	if e, ok := errors.AsType[*atomicfile.Error](err); ok {
+		return Faultf(err, "%s", e)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &credential.Fault{Reason: credential.ReasonCancelled, Message: "write " + t.Path + ": cut short", Err: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &credential.Fault{
+			Reason: credential.ReasonTimeout, Err: err,
+			Message: "write " + t.Path + ": the disk did not answer in time (is it a network file system that hangs?)",
+		}
+	}
+	return Faultf(err, "edit %s: %v", t.Path, err)
+}
