@@ -3,7 +3,7 @@ package daemon
 import (
 	"slices"
 
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // apart splits the plan into parts that do not disturb each other. Credentials
@@ -11,31 +11,31 @@ import (
 // under the rate of their provider. Its concurrency makes nobody wait, since a
 // call takes no time on the virtual clock, and nothing that an actor answers
 // brings a cool-down.
-func apart(plan *engine.Plan) (parts []*engine.Plan) {
+func apart(specs *plan.Plan) (parts []*plan.Plan) {
 	tied := knots{}
-	specs := map[string]engine.ProviderSpec{}
-	for _, p := range plan.Providers {
-		specs[p.Name] = p
+	byName := map[string]plan.Provider{}
+	for _, p := range specs.Providers {
+		byName[p.Name] = p
 	}
-	for _, c := range plan.Credentials {
+	for _, c := range specs.Credentials {
 		for _, need := range c.Needs {
 			tied.tie("credential "+c.Name, "credential "+need)
 		}
-		if len(specs[c.Provider].Rates) > 0 {
+		if len(byName[c.Provider].Rates) > 0 {
 			tied.tie("credential "+c.Name, "provider "+c.Provider)
 		}
 	}
-	byKnot := map[string]*engine.Plan{}
-	for _, c := range plan.Credentials {
+	byKnot := map[string]*plan.Plan{}
+	for _, c := range specs.Credentials {
 		knot := tied.of("credential " + c.Name)
 		part := byKnot[knot]
 		if part == nil {
-			part = &engine.Plan{}
+			part = &plan.Plan{}
 			byKnot[knot] = part
 			parts = append(parts, part)
 		}
 		part.Credentials = append(part.Credentials, c)
-		if spec := specs[c.Provider]; !slices.ContainsFunc(part.Providers, func(p engine.ProviderSpec) bool { return p.Name == spec.Name }) {
+		if spec := byName[c.Provider]; !slices.ContainsFunc(part.Providers, func(p plan.Provider) bool { return p.Name == spec.Name }) {
 			part.Providers = append(part.Providers, spec)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
@@ -36,7 +36,7 @@ type AssembleOptions struct {
 //
 // It returns the plan, or nil and every fault there is, those of Load included,
 // so that a configuration that did not load well is worth assembling too.
-func Assemble(cfg *config.Config, opt AssembleOptions) (*engine.Plan, []section.Fault) {
+func Assemble(cfg *config.Config, opt AssembleOptions) (*plan.Plan, []section.Fault) {
 	a := &assembly{
 		cfg: cfg, opt: opt,
 		providers:   map[string]*openedProvider{},
@@ -200,20 +200,20 @@ func (a *assembly) finish() {
 }
 
 // plan puts together what was opened; there are no faults.
-func (a *assembly) plan() *engine.Plan {
-	plan := &engine.Plan{}
+func (a *assembly) plan() *plan.Plan {
+	specs := &plan.Plan{}
 	inputs := make(map[string]string, len(a.providers))
-	places := make(map[string][]engine.Place, len(a.providers))
+	places := make(map[string][]plan.Place, len(a.providers))
 	for _, p := range a.cfg.Providers {
 		inputs[p.Name] = p.Section.Digest(a.opt.DigestKey)
 		places[p.Name] = placesOf(p.Section)
-		plan.Providers = append(plan.Providers, engine.ProviderSpec{
+		specs.Providers = append(specs.Providers, plan.Provider{
 			Name: p.Name, Type: p.Type, Rates: a.providers[p.Name].rates, Concurrency: p.Concurrency,
 		})
 	}
 	for _, c := range a.cfg.Credentials {
 		o := a.credentials[c.Name]
-		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: c.Name, Provider: c.Provider, Type: o.provider.Type, Policy: c.Policy,
 			Identity: strings.TrimSpace(o.provider.Type + " " + o.binding.Identity),
 			Inputs:   inputs[c.Provider] + "." + c.Section.Digest(a.opt.DigestKey),
@@ -222,20 +222,20 @@ func (a *assembly) plan() *engine.Plan {
 		})
 	}
 	for _, o := range a.sinks {
-		plan.Sinks = append(plan.Sinks, engine.SinkSpec{
+		specs.Sinks = append(specs.Sinks, plan.Sink{
 			Name: o.Name, Type: o.Type, Path: o.binding.Path, Needs: shown(o.binding.Refs),
 			Target: o.Section.Digest(a.opt.DigestKey), Sink: o.binding.Sink, Hook: o.binding.Hook,
 			Guard: newGuard(o.binding),
 		})
 	}
-	return plan
+	return specs
 }
 
 // placesOf returns where the secrets and files of a table stand.
-func placesOf(s *section.Section) []engine.Place {
-	var places []engine.Place
+func placesOf(s *section.Section) []plan.Place {
+	var places []plan.Place
 	for _, p := range s.Places() {
-		places = append(places, engine.Place(p))
+		places = append(places, plan.Place(p))
 	}
 	return places
 }

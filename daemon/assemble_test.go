@@ -12,7 +12,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/internal/section"
@@ -137,18 +137,18 @@ func testEnv(name string) string {
 }
 
 // assembled loads and assembles the case text, which must be good.
-func assembled(t testing.TB, text string) (*config.Config, *engine.Plan) {
+func assembled(t testing.TB, text string) (*config.Config, *plan.Plan) {
 	t.Helper()
 	enter(t, text)
 	cfg, faults := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	plan, faults := Assemble(cfg, fakeOptions())
+	specs, faults := Assemble(cfg, fakeOptions())
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	return cfg, plan
+	return cfg, specs
 }
 
 const planText = `
@@ -186,12 +186,12 @@ values = { A = "${y.token}" }
 `
 
 func TestPlanHoldsEverythingInFileOrder(t *testing.T) {
-	cfg, plan := assembled(t, planText)
-	if got := plan.Providers; len(got) != 2 || got[0].Name != "b" || got[0].Type != "fake" || got[0].Concurrency != 3 ||
+	cfg, specs := assembled(t, planText)
+	if got := specs.Providers; len(got) != 2 || got[0].Name != "b" || got[0].Type != "fake" || got[0].Concurrency != 3 ||
 		!slices.Equal(got[0].Rates, []schedule.Rate{{Calls: 4, Per: time.Second}, {Calls: 240, Per: time.Minute}}) || got[1].Name != "a" || got[1].Concurrency != 8 {
 		t.Errorf("providers %+v", got)
 	}
-	z, y := plan.Credentials[0], plan.Credentials[1]
+	z, y := specs.Credentials[0], specs.Credentials[1]
 	if z.Name != "z" || z.Provider != "a" || z.Type != "other" || z.Identity != "other u 2" || !slices.Equal(z.Needs, []string{"y"}) ||
 		!slices.Equal(z.Fields, []string{"token", "extra"}) || z.Policy.MinInterval != time.Minute || z.Policy.MaxAge != 2*time.Hour || z.Policy.OwnRenewBefore {
 		t.Errorf("z is %+v", z)
@@ -202,7 +202,7 @@ func TestPlanHoldsEverythingInFileOrder(t *testing.T) {
 	if y.Identity != "fake u 1" || y.Policy.RenewBefore.Fixed != 10*time.Minute || !y.Policy.OwnRenewBefore || y.Source.(fakeSource).zone.String() != "UTC" {
 		t.Errorf("y is %+v", y)
 	}
-	s, r := plan.Sinks[0], plan.Sinks[1]
+	s, r := specs.Sinks[0], specs.Sinks[1]
 	if s.Name != "s" || s.Type != "text" || !strings.HasSuffix(s.Path, "/out") || !slices.Equal(s.Needs, []string{"y", "z"}) || s.Hook == nil || s.Sink == nil {
 		t.Errorf("s is %+v", s)
 	}

@@ -9,14 +9,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
 )
 
 // Checked is a configuration that can be used.
 type Checked struct {
 	Config *config.Config
-	Plan   *engine.Plan
+	Plan   *plan.Plan
 	// Warnings are about what is allowed and may yet go wrong, one a line.
 	Warnings []string
 }
@@ -25,12 +25,12 @@ type Checked struct {
 // returns it with what it amounts to.
 func Check(opt Options) (*Checked, error) {
 	d := &Daemon{opt: opt, log: zap.NewNop()}
-	cfg, plan, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
+	cfg, specs, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	c := &Checked{Config: cfg, Plan: plan}
+	c := &Checked{Config: cfg, Plan: specs}
 	for _, line := range w.warnings() {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("provider %s: %s", line.provider, line.message))
 	}

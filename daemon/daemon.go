@@ -25,6 +25,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/eventlog"
 	"github.com/vigented/vigente/daemon/metrics"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
@@ -87,7 +88,7 @@ type Daemon struct {
 	live      sync.RWMutex
 	cfg       *config.Config
 	refused   *config.Config // the last one that was rejected, nil after a good one
-	plan      *engine.Plan
+	plan      *plan.Plan
 	loadedAt  time.Time
 	lastError string
 	wires     *wires
@@ -100,7 +101,7 @@ type Daemon struct {
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
 	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger)}
-	cfg, plan, wires, err := d.load()
+	cfg, specs, wires, err := d.load()
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +121,9 @@ func New(opt Options) (*Daemon, error) {
 	d.engine = engine.New(engine.Options{
 		Keeper: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
-	d.adopt(cfg, plan, wires)
+	d.adopt(cfg, specs, wires)
 	d.watcher = watch.New(d.watched)
-	d.engine.Install(plan, memory(state))
+	d.engine.Install(specs, memory(state))
 	return d, nil
 }
 

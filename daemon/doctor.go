@@ -16,7 +16,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/atomicfile"
 )
 
@@ -80,7 +80,7 @@ func Probe(ctx context.Context, opt Options) ([]Finding, error) {
 type examination struct {
 	ctx    context.Context //nolint:containedctx // lives for one call
 	cfg    *config.Config
-	plan   *engine.Plan
+	plan   *plan.Plan
 	clocks *clockNotes
 	around sandbox
 
@@ -91,12 +91,12 @@ type examination struct {
 
 func examine(ctx context.Context, opt Options, work func(*examination)) ([]Finding, error) {
 	d := &Daemon{opt: opt, log: zap.NewNop(), clocks: &clockNotes{}}
-	cfg, plan, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID})
+	cfg, specs, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID})
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	e := &examination{ctx: ctx, cfg: cfg, plan: plan, clocks: d.clocks, around: readSandbox(), bound: make(chan struct{}, checksAtOnce)}
+	e := &examination{ctx: ctx, cfg: cfg, plan: specs, clocks: d.clocks, around: readSandbox(), bound: make(chan struct{}, checksAtOnce)}
 	work(e)
 	e.running.Wait()
 	out := make([]Finding, len(e.found))
@@ -183,7 +183,7 @@ func tryWriting(dir string) (err error) {
 	return nil
 }
 
-func (e *examination) sink(s engine.SinkSpec) {
+func (e *examination) sink(s plan.Sink) {
 	if p, ok := s.Sink.(credential.Preflighter); ok {
 		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
 			owner, group := e.ownerOf(s.Name)

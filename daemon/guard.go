@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -19,7 +19,7 @@ type guard struct {
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
-func newGuard(b sinks.Binding) engine.Guard {
+func newGuard(b sinks.Binding) plan.Guard {
 	kind, ok := b.Sink.(sinks.Inspector)
 	if !ok {
 		return nil
@@ -41,22 +41,22 @@ func (g *guard) Values(set credential.Set) (map[string]string, error) {
 }
 
 // Inspect implements engine.Guard.
-func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (engine.Drift, error) {
+func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (plan.Drift, error) {
 	finding, err := g.kind.Inspect(ctx, set)
 	if err != nil {
-		return engine.Lost, err
+		return plan.Lost, err
 	}
 	if finding.State == sinks.Same {
-		return engine.InPlace, nil
+		return plan.InPlace, nil
 	}
 	for name, values := range finding.Found {
 		for _, v := range values {
 			if !g.enforce && !issued(name, g.digest(v)) {
-				return engine.Foreign, nil
+				return plan.Foreign, nil
 			}
 		}
 	}
-	return engine.Lost, nil
+	return plan.Lost, nil
 }
 
 func (g *guard) digest(v credential.Secret) string {

@@ -10,25 +10,25 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 )
 
 // load reads the configuration and opens everything in it. Nothing that runs
 // is touched: all that can fail, fails here.
-func (d *Daemon) load() (*config.Config, *engine.Plan, *wires, error) {
+func (d *Daemon) load() (*config.Config, *plan.Plan, *wires, error) {
 	return d.loadWith(config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID})
 }
 
-func (d *Daemon) loadWith(opt config.Options) (*config.Config, *engine.Plan, *wires, error) {
+func (d *Daemon) loadWith(opt config.Options) (*config.Config, *plan.Plan, *wires, error) {
 	path := d.opt.ConfigPath
 	if len(opt.Given) > 0 {
 		path = opt.Given[0].Name
 	}
 	cfg, _ := config.Load(path, opt)
 	w := newWires(d)
-	plan, faults := Assemble(cfg, AssembleOptions{
+	specs, faults := Assemble(cfg, AssembleOptions{
 		Providers: d.opt.Providers,
 		Sinks:     d.opt.Sinks,
 		DigestKey: []byte("vigente"), // rekey makes it this host's own
@@ -40,34 +40,34 @@ func (d *Daemon) loadWith(opt config.Options) (*config.Config, *engine.Plan, *wi
 		w.close()
 		return cfg, nil, nil, &ConfigError{faults}
 	}
-	return cfg, plan, w, nil
+	return cfg, specs, w, nil
 }
 
 // rekey replaces the digests of secrets by ones that only this host's state
 // can make: a digest of a weak password under a known key could be guessed.
-func (d *Daemon) rekey(plan *engine.Plan) {
+func (d *Daemon) rekey(specs *plan.Plan) {
 	digest := func(text string) string {
 		mac := hmac.New(sha256.New, d.seed[:])
 		mac.Write([]byte(text))
 		return hex.EncodeToString(mac.Sum(nil))
 	}
-	for i := range plan.Credentials {
-		plan.Credentials[i].Inputs = digest(plan.Credentials[i].Inputs)
+	for i := range specs.Credentials {
+		specs.Credentials[i].Inputs = digest(specs.Credentials[i].Inputs)
 	}
-	for i := range plan.Sinks {
-		plan.Sinks[i].Target = digest(plan.Sinks[i].Target)
-		if g, ok := plan.Sinks[i].Guard.(*guard); ok {
+	for i := range specs.Sinks {
+		specs.Sinks[i].Target = digest(specs.Sinks[i].Target)
+		if g, ok := specs.Sinks[i].Guard.(*guard); ok {
 			g.key = d.seed[:]
 		}
 	}
 }
 
 // adopt makes a configuration the present one, for readers.
-func (d *Daemon) adopt(cfg *config.Config, plan *engine.Plan, w *wires) {
-	d.rekey(plan)
+func (d *Daemon) adopt(cfg *config.Config, specs *plan.Plan, w *wires) {
+	d.rekey(specs)
 	d.live.Lock()
 	old := d.wires
-	d.cfg, d.plan, d.wires = cfg, plan, w
+	d.cfg, d.plan, d.wires = cfg, specs, w
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
 	if old != nil {
@@ -76,8 +76,8 @@ func (d *Daemon) adopt(cfg *config.Config, plan *engine.Plan, w *wires) {
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
-	d.metrics.Install(plan)
-	d.report.Install(plan)
+	d.metrics.Install(specs)
+	d.report.Install(specs)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
 	for _, line := range w.warnings() {
 		d.log.Warn("dangerous setting", zap.String("provider", line.provider), zap.String("setting", line.message))
@@ -92,7 +92,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	defer d.reloading.Unlock()
 	d.notify(reloadingState())
 	defer d.notify("READY=1")
-	cfg, plan, w, err := d.load()
+	cfg, specs, w, err := d.load()
 	if err == nil {
 		err = d.unchangeable(cfg)
 	}
@@ -110,11 +110,11 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		d.log.Error("configuration rejected, the old one runs on", zap.String("reason", err.Error()))
 		return err
 	}
-	d.adopt(cfg, plan, w)
-	if err := d.engine.Replace(ctx, plan); err != nil {
+	d.adopt(cfg, specs, w)
+	if err := d.engine.Replace(ctx, specs); err != nil {
 		return err
 	}
-	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(plan.Credentials)), zap.Int("sinks", len(plan.Sinks)))
+	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(specs.Credentials)), zap.Int("sinks", len(specs.Sinks)))
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // Scenario is what happens to the machine and the backends of a simulation.
@@ -69,13 +70,13 @@ func (r Rehearsal) Lapsed() bool {
 // written: the simulation begins with every credential just obtained.
 func Simulate(ctx context.Context, opt Options, s Scenario) (Rehearsal, error) {
 	d := &Daemon{opt: opt, log: zap.NewNop()}
-	_, plan, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
+	_, specs, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
 	if err != nil {
 		return Rehearsal{}, err
 	}
 	defer w.close()
 	known := map[string]bool{}
-	for _, p := range plan.Providers {
+	for _, p := range specs.Providers {
 		known[p.Name] = true
 	}
 	for _, name := range s.providers() {
@@ -83,7 +84,7 @@ func Simulate(ctx context.Context, opt Options, s Scenario) (Rehearsal, error) {
 			return Rehearsal{}, &UnknownProviderError{name, slices.Sorted(maps.Keys(known))}
 		}
 	}
-	return rehearse(ctx, plan, s)
+	return rehearse(ctx, specs, s)
 }
 
 // UnknownProviderError says that a scenario names a provider that is not in the
@@ -116,19 +117,19 @@ const stretch = 30 * day
 // rehearse plays the plan. Parts of it that do not disturb each other are
 // played side by side, unless the machine sleeps or its clock is set: whoever
 // wakes up first sees that for all.
-func rehearse(ctx context.Context, plan *engine.Plan, s Scenario) (Rehearsal, error) {
+func rehearse(ctx context.Context, specs *plan.Plan, s Scenario) (Rehearsal, error) {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
-	parts, chunk := apart(plan), stretch
+	parts, chunk := apart(specs), stretch
 	if len(s.Suspended)+len(s.Steps) > 0 {
-		parts, chunk = []*engine.Plan{plan}, s.For
+		parts, chunk = []*plan.Plan{specs}, s.For
 	}
 	var stages []*stage
-	backends := s.backends(plan)
+	backends := s.backends(specs)
 	for _, part := range parts {
 		stages = append(stages, newStage(part, s, backends))
 	}
-	names := make([]string, 0, len(plan.Providers))
-	for _, p := range plan.Providers {
+	names := make([]string, 0, len(specs.Providers))
+	for _, p := range specs.Providers {
 		names = append(names, p.Name)
 	}
 	books := newLedgers(names, int((s.For+day-1)/day), stages)

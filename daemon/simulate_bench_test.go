@@ -5,15 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // thousand is a plan of a thousand credentials that live for an hour.
-func thousand() *engine.Plan {
-	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "p", Type: "test", Concurrency: 8}}}
+func thousand() *plan.Plan {
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "test", Concurrency: 8}}}
 	for i := range 1000 {
-		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: fmt.Sprintf("c%03d", i), Provider: "p", Type: "test",
 			Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
@@ -21,7 +21,7 @@ func thousand() *engine.Plan {
 			},
 		})
 	}
-	return plan
+	return specs
 }
 
 // BenchmarkSimulate rehearses a day of a thousand hourly credentials; a year

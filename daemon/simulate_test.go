@@ -12,17 +12,18 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // rehearseWhole plays the plan as the daemon runs it: one engine, one board and
 // one course from the beginning to the end. Its books are kept call by call.
-func rehearseWhole(ctx context.Context, plan *engine.Plan, s Scenario) Rehearsal {
+func rehearseWhole(ctx context.Context, specs *plan.Plan, s Scenario) Rehearsal {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
-	whole := newStage(plan, s, s.backends(plan))
+	whole := newStage(specs, s, s.backends(specs))
 	whole.play(ctx, s.From.Add(s.For))
 	var books []*ledger
-	for _, p := range plan.Providers {
+	for _, p := range specs.Providers {
 		var calls []time.Duration
 		for _, c := range whole.parts {
 			if c.Provider == p.Name {
@@ -46,7 +47,7 @@ func (k rehearsedKind) Rehearse(req credential.Request) credential.Credential {
 }
 
 // drawn is a plan and a scenario made from a seed.
-func drawn(seed uint64) (*engine.Plan, Scenario) {
+func drawn(seed uint64) (*plan.Plan, Scenario) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(r.Int64N(int64(d))) }
 	oneOf := func(all ...time.Duration) time.Duration { return all[r.IntN(len(all))] }
@@ -55,9 +56,9 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 	if r.IntN(16) == 0 {
 		s.For = stretch + day
 	}
-	plan := &engine.Plan{}
+	specs := &plan.Plan{}
 	for i := range 1 + r.IntN(3) {
-		p := engine.ProviderSpec{Name: fmt.Sprintf("p%d", i), Type: "test", Concurrency: 1 + r.IntN(3)}
+		p := plan.Provider{Name: fmt.Sprintf("p%d", i), Type: "test", Concurrency: 1 + r.IntN(3)}
 		if r.IntN(3) == 0 {
 			p.Rates = []schedule.Rate{{Calls: 1 + r.IntN(20), Per: time.Minute}}
 		}
@@ -68,12 +69,12 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 		if r.IntN(3) == 0 {
 			s.Lives[p.Name] = time.Minute + upTo(5*time.Hour)
 		}
-		plan.Providers = append(plan.Providers, p)
+		specs.Providers = append(specs.Providers, p)
 	}
 	least := 20 * time.Minute * (1 + 9*(s.For/stretch))
 	for i := range 1 + r.IntN(9) {
-		c := engine.CredentialSpec{
-			Name: fmt.Sprintf("c%d", i), Provider: plan.Providers[r.IntN(len(plan.Providers))].Name, Type: "test",
+		c := plan.Credential{
+			Name: fmt.Sprintf("c%d", i), Provider: specs.Providers[r.IntN(len(specs.Providers))].Name, Type: "test",
 			Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: r.Float64() / 2}, MaxAge: time.Hour + upTo(day), Jitter: schedule.Margin{Share: r.Float64() / 5},
 				MinInterval: oneOf(5*time.Second, 30*time.Second, 5*time.Minute), Timeout: 30 * time.Second,
@@ -83,7 +84,7 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 			c.Policy.Schedule, _ = schedule.ParseCron("17 3,15 * * *", "UTC")
 		}
 		if i > 0 && r.IntN(4) == 0 {
-			c.Needs = []string{plan.Credentials[r.IntN(i)].Name}
+			c.Needs = []string{specs.Credentials[r.IntN(i)].Name}
 		}
 		life, sort := least+upTo(10*time.Hour), r.IntN(6)
 		c.Source = rehearsedKind{answer: func(at time.Time) credential.Credential {
@@ -103,7 +104,7 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 			}
 			return credential.Credential{ExpiresAt: at.Add(life), CountedExpiry: true}
 		}}
-		plan.Credentials = append(plan.Credentials, c)
+		specs.Credentials = append(specs.Credentials, c)
 	}
 	for range r.IntN(4) {
 		at := from.Add(upTo(s.For))
@@ -120,7 +121,7 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 			s.Steps = append(s.Steps, engine.Step{At: at.Add(upTo(3 * time.Minute)), By: -by})
 		}
 	}
-	return plan, s
+	return specs, s
 }
 
 // TestPartsGiveWhatTheWholeGives compares a simulation of the parts of a plan
@@ -128,21 +129,21 @@ func drawn(seed uint64) (*engine.Plan, Scenario) {
 func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 	calls, lapses, several := 0, 0, 0
 	for seed := range uint64(100) {
-		plan, s := drawn(seed)
+		specs, s := drawn(seed)
 		s.Steps, s.Suspended = nil, nil // with them nothing is played apart
-		got, err := rehearse(t.Context(), plan, s)
+		got, err := rehearse(t.Context(), specs, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := rehearseWhole(t.Context(), plan, s)
+		want := rehearseWhole(t.Context(), specs, s)
 		for i := range want.Credentials {
 			if a, b := got.Credentials[i], want.Credentials[i]; !reflect.DeepEqual(a, b) {
-				t.Errorf("seed %d, %d parts: got %+v\nwant %+v", seed, len(apart(plan)), a, b)
+				t.Errorf("seed %d, %d parts: got %+v\nwant %+v", seed, len(apart(specs)), a, b)
 			}
 		}
 		for i := range want.Providers {
 			if a, b := got.Providers[i], want.Providers[i]; !reflect.DeepEqual(a, b) {
-				t.Errorf("seed %d, %d parts: got %+v\nwant %+v", seed, len(apart(plan)), a, b)
+				t.Errorf("seed %d, %d parts: got %+v\nwant %+v", seed, len(apart(specs)), a, b)
 			}
 		}
 		if t.Failed() {
@@ -154,7 +155,7 @@ func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 		for _, c := range got.Credentials {
 			lapses += len(c.Lapses)
 		}
-		if len(apart(plan)) > 1 {
+		if len(apart(specs)) > 1 {
 			several++
 		}
 	}
@@ -165,16 +166,16 @@ func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 }
 
 func TestWhatIsTiedStaysTogether(t *testing.T) {
-	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "free"}, {Name: "slow", Rates: []schedule.Rate{{Calls: 1, Per: time.Second}}}, {Name: "idle"}}}
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "free"}, {Name: "slow", Rates: []schedule.Rate{{Calls: 1, Per: time.Second}}}, {Name: "idle"}}}
 	for name, needs := range map[string][]string{"a": nil, "b": nil, "c": {"a"}, "x": nil, "y": nil, "z": {"b"}} {
-		c := engine.CredentialSpec{Name: name, Provider: "free", Needs: needs}
+		c := plan.Credential{Name: name, Provider: "free", Needs: needs}
 		if name == "x" || name == "y" {
 			c.Provider = "slow"
 		}
-		plan.Credentials = append(plan.Credentials, c)
+		specs.Credentials = append(specs.Credentials, c)
 	}
 	got := map[string][]string{}
-	for _, part := range apart(plan) {
+	for _, part := range apart(specs) {
 		var names []string
 		for _, c := range part.Credentials {
 			names = append(names, c.Name)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -37,9 +38,9 @@ type rehearsedBackend struct {
 const day = 24 * time.Hour
 
 // backends returns what the scenario says of each provider of the plan.
-func (s Scenario) backends(plan *engine.Plan) map[string]*rehearsedBackend {
-	all := make(map[string]*rehearsedBackend, len(plan.Providers))
-	for _, p := range plan.Providers {
+func (s Scenario) backends(specs *plan.Plan) map[string]*rehearsedBackend {
+	all := make(map[string]*rehearsedBackend, len(specs.Providers))
+	for _, p := range specs.Providers {
 		b := &rehearsedBackend{life: s.Lives[p.Name]}
 		for _, o := range s.Outages {
 			if o.Provider == p.Name {
@@ -52,10 +53,10 @@ func (s Scenario) backends(plan *engine.Plan) map[string]*rehearsedBackend {
 }
 
 // newStage sets the credentials of the plan on a stage.
-func newStage(plan *engine.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
-	st := &stage{from: s.From, parts: make(map[string]*part, len(plan.Credentials))}
-	acted := &engine.Plan{Providers: plan.Providers}
-	for _, c := range plan.Credentials {
+func newStage(specs *plan.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
+	st := &stage{from: s.From, parts: make(map[string]*part, len(specs.Credentials))}
+	acted := &plan.Plan{Providers: specs.Providers}
+	for _, c := range specs.Credentials {
 		p := &part{RehearsedCredential: RehearsedCredential{Name: c.Name, Provider: c.Provider}, expiry: s.From}
 		st.parts[c.Name] = p
 		rehearser, _ := c.Source.(credential.Rehearser)

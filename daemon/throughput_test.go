@@ -17,6 +17,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/internal/section"
@@ -151,11 +152,11 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 		b.Fatal(err)
 	}
 	defer st.Close(context.Background())
-	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "p", Type: "fetch", Concurrency: callers}}}
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "fetch", Concurrency: callers}}}
 	policy := schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: time.Minute, Timeout: time.Minute}
 	for n := range b.N {
 		name := fmt.Sprintf("c%d", n)
-		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: name, Provider: "p", Type: "fetch", Policy: policy, Identity: name, Inputs: "1", Fields: []string{"token"},
 			Source: fetcher{client, fmt.Sprintf("%s/?n=%d", url, n)},
 		})
@@ -164,13 +165,13 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 			b.Fatal(err)
 		}
 		sink := file.Kind().Open(s)
-		plan.Sinks = append(plan.Sinks, engine.SinkSpec{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	seed := st.Seed()
 	e := engine.New(engine.Options{Keeper: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
-	e.Install(plan, schedule.Memory{})
+	e.Install(specs, schedule.Memory{})
 	b.ResetTimer()
 	e.Run(ctx)
 }

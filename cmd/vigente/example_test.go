@@ -20,7 +20,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 )
@@ -30,7 +30,7 @@ var commentedKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ *= )`)
 
 // openExample loads the example, or what became of it, with the real kinds and
 // a reader that has every secret and every certificate.
-func openExample(t testing.TB, text string) (*config.Config, *engine.Plan, []section.Fault) {
+func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []section.Fault) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.example.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -53,7 +53,7 @@ func openExample(t testing.TB, text string) (*config.Config, *engine.Plan, []sec
 			return []byte(strings.Repeat("k", 32)), nil
 		},
 	})
-	plan, faults := daemon.Assemble(cfg, daemon.AssembleOptions{
+	specs, faults := daemon.Assemble(cfg, daemon.AssembleOptions{
 		Providers: providerKinds(),
 		Sinks:     sinkKinds(),
 		ProviderEnv: func(_ string, location *time.Location) providers.Env {
@@ -65,7 +65,7 @@ func openExample(t testing.TB, text string) (*config.Config, *engine.Plan, []sec
 		},
 		DigestKey: []byte("key"),
 	})
-	return cfg, plan, faults
+	return cfg, specs, faults
 }
 
 // exampleCertificate is a certificate and its key in one PEM file.
@@ -101,12 +101,12 @@ func readExample(t testing.TB) string {
 }
 
 func TestExampleIsAConfiguration(t *testing.T) {
-	_, plan, faults := openExample(t, readExample(t))
+	_, specs, faults := openExample(t, readExample(t))
 	for _, f := range faults {
 		t.Error(f)
 	}
-	if plan == nil || len(plan.Providers) < 3 || len(plan.Credentials) < 3 || len(plan.Sinks) < 3 {
-		t.Errorf("plan %+v", plan)
+	if specs == nil || len(specs.Providers) < 3 || len(specs.Credentials) < 3 || len(specs.Sinks) < 3 {
+		t.Errorf("plan %+v", specs)
 	}
 }
 

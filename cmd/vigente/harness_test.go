@@ -20,6 +20,7 @@ import (
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -70,8 +71,8 @@ func newWorld(t testing.TB) *world {
 	}
 	w.check = func(opt daemon.Options) (*daemon.Checked, error) {
 		w.opened = opt
-		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &engine.Plan{
-			Providers: make([]engine.ProviderSpec, 1), Credentials: make([]engine.CredentialSpec, 3),
+		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &plan.Plan{
+			Providers: make([]plan.Provider, 1), Credentials: make([]plan.Credential, 3),
 		}, Warnings: w.warnings}, w.openErr
 	}
 	w.harden = func() error { w.hardened++; return nil }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -73,13 +74,13 @@ func TestRenewTellsWhyNothingCanCome(t *testing.T) {
 		pair.answer = func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonRejected, Message: "wrong password"}
 		}
-		plan := planOf(map[string]*backend{"pair": pair, "child": child}, nil)
-		for i := range plan.Credentials {
-			if plan.Credentials[i].Name == "child" {
-				plan.Credentials[i].Needs = []string{"pair"}
+		specs := planOf(map[string]*backend{"pair": pair, "child": child}, nil)
+		for i := range specs.Credentials {
+			if specs.Credentials[i].Name == "child" {
+				specs.Credentials[i].Needs = []string{"pair"}
 			}
 		}
-		r := launch(t, plan, nil)
+		r := launch(t, specs, nil)
 		defer r.stop()
 		ends := map[string]string{}
 		err := r.Renew(t.Context(), []string{"pair", "child", "gone"}, func(e RenewResult) { ends[e.Name] = e.Failure })
@@ -93,7 +94,7 @@ func TestRenewTellsWhyNothingCanCome(t *testing.T) {
 }
 
 func TestRuleOfTheNextAttemptIsNamedByItsKey(t *testing.T) {
-	spec := &CredentialSpec{Provider: "p", Policy: schedule.Policy{Keys: map[string]string{"max_age": "credentials.a.max_age"}}}
+	spec := &plan.Credential{Provider: "p", Policy: schedule.Policy{Keys: map[string]string{"max_age": "credentials.a.max_age"}}}
 	for rule, want := range map[string]string{
 		"": "", "rate": "providers.p.rate", "concurrency": "providers.p.concurrency",
 		"max_age": "credentials.a.max_age", "renew_before": "renewal.renew_before",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -59,7 +60,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 			continue // looked at again when that has ended
 		}
 		delete(e.suspects, name)
-		spec, _ := s.Task.Payload.(*SinkSpec)
+		spec, _ := s.Task.Payload.(*plan.Sink)
 		if !known || spec.Guard == nil || s.Owed || len(s.Record.Delivered) < len(spec.Needs) {
 			continue // what is owed is written anyway, what was never written is not lost
 		}
@@ -72,7 +73,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 // inspect looks at the target instead of writing, and reports whether it must
 // be written.
 func (j *job) inspect(ctx context.Context) (end finished, write bool) {
-	spec, r := j.start.Task.Payload.(*SinkSpec), j.start.Record
+	spec, r := j.start.Task.Payload.(*plan.Sink), j.start.Record
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
 	at := j.clock()
@@ -83,9 +84,9 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	switch {
 	case err != nil:
 		return end, true // writing will say what is wrong, or put it right
-	case drift == Foreign:
+	case drift == plan.Foreign:
 		end.foreign = &schedule.Note{Reason: credential.ReasonInternal, Message: foreignMessage, At: j.clock()}
-	case drift == Lost:
+	case drift == plan.Lost:
 		return end, true
 	}
 	return end, false
@@ -93,7 +94,7 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 
 // issue remembers the values that were just written.
 func (j *job) issue(r schedule.Record) schedule.Record {
-	spec := j.start.Task.Payload.(*SinkSpec)
+	spec := j.start.Task.Payload.(*plan.Sink)
 	if spec.Guard == nil {
 		return r
 	}
@@ -134,7 +135,7 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	if f.repair {
 		e.repaired[name] = now
 	}
-	if spec, ok := f.start.Task.Payload.(*SinkSpec); ok && spec.Guard != nil && f.result.Changed {
+	if spec, ok := f.start.Task.Payload.(*plan.Sink); ok && spec.Guard != nil && f.result.Changed {
 		// Read back a little later: what came and went between two looks of the
 		// watcher would be missed otherwise.
 		e.suspects[name] = now.Add(repairEvery)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -20,26 +21,26 @@ func (w watched) Values(set credential.Set) (map[string]string, error) {
 	return map[string]string{"it": "a=" + v.Reveal() + "\n"}, nil
 }
 
-func (w watched) Inspect(_ context.Context, set credential.Set, issued func(name, digest string) bool) (Drift, error) {
+func (w watched) Inspect(_ context.Context, set credential.Set, issued func(name, digest string) bool) (plan.Drift, error) {
 	want, _ := w.Values(set)
 	switch held := w.holds(); {
 	case held == want["it"]:
-		return InPlace, nil
+		return plan.InPlace, nil
 	case held == "" || issued("it", held):
-		return Lost, nil
+		return plan.Lost, nil
 	case strings.HasPrefix(held, "unreadable"):
-		return Lost, errors.New("unreadable")
+		return plan.Lost, errors.New("unreadable")
 	}
-	return Foreign, nil
+	return plan.Foreign, nil
 }
 
 // guarded launches a plan with one credential and one guarded sink.
 func guarded(t *testing.T) (*rig, *backend, *place) {
 	t.Helper()
 	b, p := living(time.Hour), &place{}
-	plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
-	plan.Sinks[0].Guard = watched{p}
-	r := launch(t, plan, nil)
+	specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+	specs.Sinks[0].Guard = watched{p}
+	r := launch(t, specs, nil)
 	pass(time.Second)
 	return r, b, p
 }
@@ -151,11 +152,11 @@ func TestIssuedValuesAreRememberedOverARestartAndBounded(t *testing.T) {
 		if len(held) != rememberedValues || held[len(held)-1] != p.holds() {
 			t.Errorf("%d values remembered, the last %q", len(held), held[len(held)-1])
 		}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
-		plan.Sinks[0].Guard = watched{p}
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+		specs.Sinks[0].Guard = watched{p}
 		older := held[0]
 		want := p.holds()
-		r = launch(t, plan, r.keeper)
+		r = launch(t, specs, r.keeper)
 		defer r.stop()
 		p.set(func(p *place) { p.held = older })
 		r.mustSuspect(t)
@@ -180,10 +181,10 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 			r, b, p := guarded(t)
 			r.stop()
 			p.set(func(p *place) { p.held = held })
-			plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
-			plan.Sinks[0].Guard = watched{p}
+			specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+			specs.Sinks[0].Guard = watched{p}
 			e := New(Options{Keeper: r.keeper, Observer: r.witness, Seed: 7})
-			e.Install(plan, r.keeper.memory())
+			e.Install(specs, r.keeper.memory())
 			view := e.RunOnce(t.Context())
 			if got := view.Sinks[0].State; got != want.state || p.holds() != want.holds || b.count() != 1 {
 				t.Errorf("held %q: %s with %q and %d calls, want %s with %q", held, got, p.holds(), b.count(), want.state, want.holds)

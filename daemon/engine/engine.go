@@ -17,6 +17,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/failpoint"
 )
@@ -78,8 +79,8 @@ type Engine struct {
 
 	// Owned by the conductor.
 	board    *schedule.Board
-	plan     *Plan
-	sinksOf  map[string][]*SinkSpec
+	plan     *plan.Plan
+	sinksOf  map[string][]*plan.Sink
 	turnsOf  map[string]*turns // by provider
 	running  map[schedule.Key]*flight
 	ends     map[schedule.Key]uint64
@@ -120,7 +121,7 @@ func New(opt Options) *Engine {
 		within:  context.WithTimeout,
 		pause:   pause,
 		board:   schedule.New(opt.Seed),
-		plan:    &Plan{},
+		plan:    &plan.Plan{},
 		running: map[schedule.Key]*flight{},
 		ends:    map[schedule.Key]uint64{},
 		refused: map[string]*schedule.Note{}, suspects: map[string]time.Time{}, looking: map[string]bool{},
@@ -136,27 +137,27 @@ func New(opt Options) *Engine {
 
 // Install hands a plan over before Run; memory holds the records of an earlier
 // life.
-func (e *Engine) Install(plan *Plan, memory schedule.Memory) {
-	e.install(plan, memory)
+func (e *Engine) Install(specs *plan.Plan, memory schedule.Memory) {
+	e.install(specs, memory)
 }
 
 // Replace hands another plan over while the engine runs: what did not change
 // is neither renewed nor rewritten nor interrupted.
-func (e *Engine) Replace(ctx context.Context, plan *Plan) error {
-	return e.ask(ctx, func() { e.install(plan, schedule.Memory{}) })
+func (e *Engine) Replace(ctx context.Context, specs *plan.Plan) error {
+	return e.ask(ctx, func() { e.install(specs, schedule.Memory{}) })
 }
 
-func (e *Engine) install(plan *Plan, memory schedule.Memory) {
-	e.plan = plan
-	e.sinksOf = map[string][]*SinkSpec{}
-	for i := range plan.Sinks {
-		s := &plan.Sinks[i]
+func (e *Engine) install(specs *plan.Plan, memory schedule.Memory) {
+	e.plan = specs
+	e.sinksOf = map[string][]*plan.Sink{}
+	for i := range specs.Sinks {
+		s := &specs.Sinks[i]
 		for _, name := range s.Needs {
 			e.sinksOf[name] = append(e.sinksOf[name], s)
 		}
 	}
-	e.paceCalls(plan)
-	groups, tasks := plan.tasks()
+	e.paceCalls(specs)
+	groups, tasks := tasksOf(specs)
 	e.drop(tasks, memory)
 	for _, key := range e.board.Install(e.now(), groups, tasks, memory) {
 		e.unsaved.forget(key)
@@ -165,25 +166,25 @@ func (e *Engine) install(plan *Plan, memory schedule.Memory) {
 	e.keepMoved()
 }
 
-// tasks returns the plan as the board knows it.
-func (plan *Plan) tasks() ([]schedule.Group, []*schedule.Task) {
+// tasksOf returns the plan as the board knows it.
+func tasksOf(specs *plan.Plan) ([]schedule.Group, []*schedule.Task) {
 	groups := []schedule.Group{
 		{Name: schedule.SinkGroup, Concurrency: sinksAtOnce},
 		{Name: schedule.HookGroup, Concurrency: hooksAtOnce},
 	}
-	for _, p := range plan.Providers {
+	for _, p := range specs.Providers {
 		groups = append(groups, schedule.Group{Name: p.Name, Concurrency: max(1, p.Concurrency), Rates: p.Rates})
 	}
 	var tasks []*schedule.Task
-	for i := range plan.Credentials {
-		c := &plan.Credentials[i]
+	for i := range specs.Credentials {
+		c := &specs.Credentials[i]
 		tasks = append(tasks, &schedule.Task{
 			Key: schedule.Key{Kind: schedule.Obtaining, Name: c.Name}, Group: c.Provider, Policy: c.Policy,
 			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs, Payload: c,
 		})
 	}
-	for i := range plan.Sinks {
-		s := &plan.Sinks[i]
+	for i := range specs.Sinks {
+		s := &specs.Sinks[i]
 		tasks = append(tasks, &schedule.Task{
 			Key: schedule.Key{Kind: schedule.Delivering, Name: s.Name}, Group: schedule.SinkGroup,
 			Needs: s.Needs, Target: s.Target, Payload: s,

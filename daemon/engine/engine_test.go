@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -239,17 +240,17 @@ var testPolicy = schedule.Policy{
 
 // planOf makes a plan with one provider "p"; sinks show the credential of
 // their name, or all of needs.
-func planOf(backends map[string]*backend, sinks map[string]*place) *Plan {
-	plan := &Plan{Providers: []ProviderSpec{{Name: "p", Type: "fake", Concurrency: 8}}}
+func planOf(backends map[string]*backend, sinks map[string]*place) *plan.Plan {
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "fake", Concurrency: 8}}}
 	for name, b := range backends {
-		plan.Credentials = append(plan.Credentials, CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: name, Provider: "p", Type: "fake", Policy: testPolicy, Identity: name, Inputs: "1", Fields: []string{"token"}, Source: b,
 		})
 	}
 	for name, s := range sinks {
-		plan.Sinks = append(plan.Sinks, SinkSpec{Name: name, Type: "fake", Path: "/" + name, Needs: []string{name}, Target: "1", Sink: s})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name, Type: "fake", Path: "/" + name, Needs: []string{name}, Target: "1", Sink: s})
 	}
-	return plan
+	return specs
 }
 
 // rig is an engine under test in a bubble.
@@ -262,14 +263,14 @@ type rig struct {
 }
 
 // launch runs an engine until the test's bubble ends it by stop.
-func launch(t *testing.T, plan *Plan, k *keeper) *rig {
+func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 	t.Helper()
 	if k == nil {
 		k = newKeeper()
 	}
 	w := &witness{}
 	e := New(Options{Keeper: k, Observer: w, Seed: 7})
-	e.Install(plan, k.memory())
+	e.Install(specs, k.memory())
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rig{e, k, w, nil, make(chan struct{})}
 	go func() { defer close(r.ended); e.Run(ctx) }()
@@ -376,18 +377,18 @@ func TestThrottlingIsSharedAndKeptOverARestart(t *testing.T) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonThrottled, RetryAfter: req.At.Add(20 * time.Minute)}
 		}
 		a.answer = throttle
-		plan := planOf(map[string]*backend{"a": a, "b": b}, nil)
-		plan.Providers[0].Concurrency = 1
+		specs := planOf(map[string]*backend{"a": a, "b": b}, nil)
+		specs.Providers[0].Concurrency = 1
 		k := newKeeper()
 		start := time.Now()
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		pass(time.Minute)
 		if v := r.mustView(t); !v.Providers[0].CooldownUntil.Equal(start.Add(20 * time.Minute)) {
 			t.Fatalf("cool-down until %s, want 20 minutes after %s", v.Providers[0].CooldownUntil, start)
 		}
 		before := b.count() // b may have been first in the queue
 		r.stop()
-		r = launch(t, plan, k)
+		r = launch(t, specs, k)
 		defer r.stop()
 		pass(18 * time.Minute)
 		if a.count() != 1 || b.count() != before {
@@ -406,17 +407,17 @@ func TestThrottlingIsSharedAndKeptOverARestart(t *testing.T) {
 func TestHangingSinkHoldsNobodyBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
-		plan := planOf(map[string]*backend{"a": b}, nil)
+		specs := planOf(map[string]*backend{"a": b}, nil)
 		hang := make(chan struct{})
 		var stuck []*place
 		for i := range 200 {
 			p := &place{hang: hang}
 			stuck = append(stuck, p)
-			plan.Sinks = append(plan.Sinks, SinkSpec{Name: fmt.Sprintf("stuck-%03d", i), Needs: []string{"a"}, Target: "1", Sink: p})
+			specs.Sinks = append(specs.Sinks, plan.Sink{Name: fmt.Sprintf("stuck-%03d", i), Needs: []string{"a"}, Target: "1", Sink: p})
 		}
 		good := &place{}
-		plan.Sinks = append(plan.Sinks, SinkSpec{Name: "z-good", Needs: []string{"a"}, Target: "1", Sink: good})
-		r := launch(t, plan, nil)
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "z-good", Needs: []string{"a"}, Target: "1", Sink: good})
+		r := launch(t, specs, nil)
 		pass(2 * time.Minute)
 		if good.holds() != "a=value-1\n" {
 			t.Fatalf("the good sink holds %q beside hanging ones", good.holds())
@@ -625,9 +626,9 @@ func TestPreflightKeepsALiveTokenFromBeingKilled(t *testing.T) {
 func TestFailedDeliveryIsRetriedAloneWithTheStoredToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, bad, good := living(time.Hour), &place{fail: errors.New("full")}, &place{}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": bad})
-		plan.Sinks = append(plan.Sinks, SinkSpec{Name: "other", Needs: []string{"a"}, Target: "1", Sink: good})
-		r := launch(t, plan, nil)
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": bad})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "other", Needs: []string{"a"}, Target: "1", Sink: good})
+		r := launch(t, specs, nil)
 		defer r.stop()
 		pass(20 * time.Minute)
 		if b.count() != 1 || good.holds() != "a=value-1\n" {
@@ -684,14 +685,14 @@ func TestStateThatCannotBeSavedStopsSpendingButNotDelivering(t *testing.T) {
 func TestRestartDeliversWhatIsOwedWithoutACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s, h := living(time.Hour), &place{fail: errors.New("away")}, &reload{}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
-		plan.Sinks[0].Hook = h
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		specs.Sinks[0].Hook = h
 		k := newKeeper()
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		pass(time.Second)
 		r.stop()
 		s.set(func(p *place) { p.fail = nil })
-		r = launch(t, plan, k)
+		r = launch(t, specs, k)
 		defer r.stop()
 		pass(30 * time.Second)
 		if b.count() != 1 || s.holds() != "a=value-1\n" || h.count() != 1 {
@@ -703,12 +704,12 @@ func TestRestartDeliversWhatIsOwedWithoutACall(t *testing.T) {
 func TestHookIsOwedAcrossACrashBetweenWriteAndRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s, h := living(time.Hour), &place{}, &reload{}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
-		plan.Sinks[0].Hook = h
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		specs.Sinks[0].Hook = h
 		k := newKeeper()
 		// The machine dies when the sink has its bytes: nothing is saved any more.
 		s.onDeliver = func() { k.setFail(errors.New("dead")) }
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		h.mu.Lock()
 		h.run = func(context.Context) error { return errors.New("never got that far") }
 		h.mu.Unlock()
@@ -716,9 +717,9 @@ func TestHookIsOwedAcrossACrashBetweenWriteAndRecord(t *testing.T) {
 		s.set(func(p *place) { p.onDeliver = nil })
 		k.setFail(nil)
 		h = &reload{}
-		plan.Sinks[0].Hook = h
+		specs.Sinks[0].Hook = h
 		writes := s.writes
-		r = launch(t, plan, k)
+		r = launch(t, specs, k)
 		defer r.stop()
 		pass(time.Minute)
 		if s.writes != writes {
@@ -733,9 +734,9 @@ func TestHookIsOwedAcrossACrashBetweenWriteAndRecord(t *testing.T) {
 func TestHookIsOwedAfterAPanicBehindTheWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s, h := living(time.Hour), &place{}, &reload{}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
-		plan.Sinks[0].Sink, plan.Sinks[0].Hook = &breaking{place: s}, h
-		r := launch(t, plan, nil)
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		specs.Sinks[0].Sink, specs.Sinks[0].Hook = &breaking{place: s}, h
+		r := launch(t, specs, nil)
 		defer r.stop()
 		pass(time.Minute)
 		if s.writes != 1 || r.mustView(t).Sinks[0].State != Delivered {
@@ -773,9 +774,9 @@ func TestFailingHookDoesNotMakeTheSinkUndelivered(t *testing.T) {
 			}
 			return nil
 		}
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
-		plan.Sinks[0].Hook = h
-		r := launch(t, plan, nil)
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		specs.Sinks[0].Hook = h
+		r := launch(t, specs, nil)
 		defer r.stop()
 		pass(time.Second / 2)
 		if v := r.mustView(t).Sinks[0]; v.State != Delivered || v.HookError == nil || !v.HookOwed {
@@ -819,12 +820,12 @@ func TestRejectedParksUntilAnInputChanges(t *testing.T) {
 		b.answer = func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonRejected, Message: "wrong password"}
 		}
-		plan := planOf(map[string]*backend{"a": b}, nil)
+		specs := planOf(map[string]*backend{"a": b}, nil)
 		k := newKeeper()
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		pass(24 * time.Hour)
 		r.stop()
-		r = launch(t, plan, k)
+		r = launch(t, specs, k)
 		defer r.stop()
 		pass(24 * time.Hour)
 		if v := r.mustView(t).Credentials[0]; b.count() != 1 || v.State != Parked || !v.NextAttemptAt.IsZero() {
@@ -854,9 +855,9 @@ func TestSinkOfSeveralCredentialsGetsOneConsistentSet(t *testing.T) {
 			}
 			return token(n, req, time.Hour), nil
 		}
-		plan := planOf(map[string]*backend{"a": a, "b": b}, nil)
-		plan.Sinks = []SinkSpec{{Name: "both", Needs: []string{"a", "b"}, Target: "1", Sink: s}}
-		r := launch(t, plan, nil)
+		specs := planOf(map[string]*backend{"a": a, "b": b}, nil)
+		specs.Sinks = []plan.Sink{{Name: "both", Needs: []string{"a", "b"}, Target: "1", Sink: s}}
+		r := launch(t, specs, nil)
 		defer r.stop()
 		pass(10 * time.Second)
 		if s.writes != 0 || r.mustView(t).Sinks[0].State != Pending {
@@ -875,11 +876,11 @@ func TestRunOnceTriesEachDueThingOnce(t *testing.T) {
 		bad.answer = func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, errDown
 		}
-		plan := planOf(map[string]*backend{"good": good, "bad": bad}, map[string]*place{"good": s})
-		plan.Sinks = append(plan.Sinks, SinkSpec{Name: "broken", Needs: []string{"good"}, Target: "1", Sink: broken})
+		specs := planOf(map[string]*backend{"good": good, "bad": bad}, map[string]*place{"good": s})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "broken", Needs: []string{"good"}, Target: "1", Sink: broken})
 		w := &witness{}
 		e := New(Options{Keeper: newKeeper(), Observer: w})
-		e.Install(plan, schedule.Memory{})
+		e.Install(specs, schedule.Memory{})
 		begun := time.Now()
 		e.RunOnce(t.Context())
 		if took := time.Since(begun); took > 0 {
@@ -928,13 +929,13 @@ func TestDependentWaitsForItsInputAndRenewsAStaleOneOnce(t *testing.T) {
 			}
 			return token(n, req, 12*time.Hour), nil
 		}
-		plan := planOf(map[string]*backend{"pair": pair, "child": child}, nil)
-		for i := range plan.Credentials {
-			if plan.Credentials[i].Name == "child" {
-				plan.Credentials[i].Needs = []string{"pair"}
+		specs := planOf(map[string]*backend{"pair": pair, "child": child}, nil)
+		for i := range specs.Credentials {
+			if specs.Credentials[i].Name == "child" {
+				specs.Credentials[i].Needs = []string{"pair"}
 			}
 		}
-		r := launch(t, plan, nil)
+		r := launch(t, specs, nil)
 		defer r.stop()
 		pass(10 * time.Minute)
 		if pair.count() != 2 || child.count() != 2 {
@@ -983,9 +984,9 @@ func TestHookThatIsAddedWaitsForTheNextChange(t *testing.T) {
 		r := launch(t, planOf(map[string]*backend{"a": b}, map[string]*place{"a": s}), nil)
 		defer r.stop()
 		pass(time.Minute)
-		plan := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
-		plan.Sinks[0].Hook, plan.Sinks[0].Target = h, "with a hook"
-		if err := r.Replace(t.Context(), plan); err != nil {
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
+		specs.Sinks[0].Hook, specs.Sinks[0].Target = h, "with a hook"
+		if err := r.Replace(t.Context(), specs); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Minute)

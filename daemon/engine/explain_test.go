@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -42,7 +43,7 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer func(context.Context, int, credential.Request) (credential.Credential, error)
-		edit   func(*Plan)
+		edit   func(*plan.Plan)
 		after  time.Duration
 		state  State
 		next   time.Duration // from the beginning; below zero when none is planned
@@ -50,12 +51,12 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 		rule   string
 	}{
 		{"valid", nil, nil, time.Minute, Valid, 45 * time.Minute, "renewed ahead of expiry", "renewal.renew_before"},
-		{"its own key", nil, func(p *Plan) {
+		{"its own key", nil, func(p *plan.Plan) {
 			p.Credentials[0].Policy.Keys = map[string]string{"renew_before": "credentials.a.renew_before"}
 		}, time.Minute, Valid, 45 * time.Minute, "renewed ahead of expiry", "credentials.a.renew_before"},
 		{"by age", ageless, nil, time.Minute, Valid, 24*time.Hour - time.Minute, "renewed by age, since the server states no expiry", "renewal.max_age"},
 		{"hint", hint, nil, time.Minute, Valid, time.Hour + time.Second, "asking earlier brings the same values again", ""},
-		{"schedule", nil, func(p *Plan) { p.Credentials[0].Policy.Schedule = cron }, time.Minute, Valid, 10 * time.Minute, "the schedule names this instant", "renewal.schedule"},
+		{"schedule", nil, func(p *plan.Plan) { p.Credentials[0].Policy.Schedule = cron }, time.Minute, Valid, 10 * time.Minute, "the schedule names this instant", "renewal.schedule"},
 		{"failing", fails(credential.Fault{Reason: credential.ReasonServer}), nil, 45*time.Minute + time.Second, Failing, 45*time.Minute + 30*time.Second, "retry after a failure", "renewal.min_interval"},
 		{"the last one in time", fails(credential.Fault{Reason: credential.ReasonServer}), nil, 59 * time.Minute, Failing, 59*time.Minute + 30*time.Second, "the last attempt whose answer still arrives before expiry", "renewal.timeout"},
 		{"expired", fails(credential.Fault{Reason: credential.ReasonServer}), nil, time.Hour + time.Second, Expired, 59*time.Minute + 30*time.Second + 15*time.Minute/8, "retry after a failure", "renewal.min_interval"},
@@ -64,7 +65,7 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 		{"pending", func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, errDown
 		}, nil, time.Second, Pending, 30 * time.Second, "retry after a failure", "renewal.min_interval"},
-		{"needs another", nil, func(p *Plan) { p.Credentials[0].Needs = []string{"b"} }, time.Second, Pending, -1, "waits for a credential that it is made from", ""},
+		{"needs another", nil, func(p *plan.Plan) { p.Credentials[0].Needs = []string{"b"} }, time.Second, Pending, -1, "waits for a credential that it is made from", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -72,12 +73,12 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 				if c.answer != nil {
 					b.answer = c.answer
 				}
-				plan := planOf(map[string]*backend{"a": b}, nil)
+				specs := planOf(map[string]*backend{"a": b}, nil)
 				if c.edit != nil {
-					c.edit(plan)
+					c.edit(specs)
 				}
 				begun := wall()
-				r := launch(t, plan, nil)
+				r := launch(t, specs, nil)
 				defer r.stop()
 				pass(c.after)
 				v := r.mustView(t).Credentials[0]
@@ -99,9 +100,9 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 
 func TestWaitingForARateIsExplained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		plan := planOf(map[string]*backend{"a": living(time.Hour), "b": living(time.Hour)}, nil)
-		plan.Providers[0].Rates = []schedule.Rate{{Calls: 1, Per: time.Minute}}
-		r := launch(t, plan, nil)
+		specs := planOf(map[string]*backend{"a": living(time.Hour), "b": living(time.Hour)}, nil)
+		specs.Providers[0].Rates = []schedule.Rate{{Calls: 1, Per: time.Minute}}
+		r := launch(t, specs, nil)
 		defer r.stop()
 		waiting := 0
 		for _, v := range r.mustView(t).Credentials {

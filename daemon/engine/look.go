@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -20,7 +21,7 @@ func (e *Engine) View(ctx context.Context) (View, error) {
 }
 
 // Credential returns a credential with its values, for showing and signing.
-func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec CredentialSpec, err error) {
+func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec plan.Credential, err error) {
 	found := false
 	askErr := e.ask(ctx, func() {
 		for i := range e.plan.Credentials {
@@ -62,7 +63,7 @@ func (e *Engine) view() View {
 	return v
 }
 
-func (e *Engine) viewCredential(spec *CredentialSpec, now time.Time) CredentialView {
+func (e *Engine) viewCredential(spec *plan.Credential, now time.Time) CredentialView {
 	s, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: spec.Name})
 	r := s.Record
 	v := CredentialView{
@@ -89,7 +90,7 @@ func (e *Engine) viewCredential(spec *CredentialSpec, now time.Time) CredentialV
 	return v
 }
 
-func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
+func (e *Engine) viewSink(spec *plan.Sink, now time.Time) SinkView {
 	key := schedule.Key{Kind: schedule.Delivering, Name: spec.Name}
 	s, _ := e.board.Look(now, key)
 	v := SinkView{
@@ -129,7 +130,7 @@ func (e *Engine) viewSink(spec *SinkSpec, now time.Time) SinkView {
 }
 
 // ruleKey returns the configuration key behind a rule.
-func ruleKey(spec *CredentialSpec, rule string) string {
+func ruleKey(spec *plan.Credential, rule string) string {
 	if rule == "rate" || rule == "concurrency" {
 		return "providers." + spec.Provider + "." + rule
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // outage makes a backend fail between two instants.
@@ -32,13 +33,13 @@ func TestDaysOfOutageAreSpentAtTheSlowestPace(t *testing.T) {
 		end := begun.Add(5 * day)
 		b := living(time.Hour)
 		b.outage(begun.Add(time.Minute), end, credential.Fault{Reason: credential.ReasonServer, Message: "503"})
-		plan, k := planOf(map[string]*backend{"a": b}, nil), newKeeper()
+		specs, k := planOf(map[string]*backend{"a": b}, nil), newKeeper()
 		recovered := 0
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		for range 5 {
 			pass(day)
 			r.stop()
-			r = launch(t, plan, k)
+			r = launch(t, specs, k)
 		}
 		defer r.stop()
 		pass(5*time.Minute + time.Second)
@@ -91,19 +92,19 @@ func TestThrottledFleetCallsLittleTogether(t *testing.T) {
 		}
 		calm := living(time.Hour)
 		backends["calm"] = calm
-		plan := planOf(backends, nil)
-		for i := range plan.Credentials {
-			if plan.Credentials[i].Name == "calm" {
-				plan.Credentials[i].Provider = "q"
+		specs := planOf(backends, nil)
+		for i := range specs.Credentials {
+			if specs.Credentials[i].Name == "calm" {
+				specs.Credentials[i].Provider = "q"
 			}
 		}
-		plan.Providers = append(plan.Providers, ProviderSpec{Name: "q", Type: "fake", Concurrency: atOnce})
+		specs.Providers = append(specs.Providers, plan.Provider{Name: "q", Type: "fake", Concurrency: atOnce})
 		k := newKeeper()
-		r := launch(t, plan, k)
+		r := launch(t, specs, k)
 		for range 4 {
 			pass(length / 4)
 			r.stop()
-			r = launch(t, plan, k)
+			r = launch(t, specs, k)
 		}
 		defer r.stop()
 		pass(6 * time.Minute)

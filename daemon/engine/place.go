@@ -4,18 +4,12 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 )
-
-// Place says where the value of one configuration key stands.
-type Place struct {
-	Table string // "providers.vault"
-	Key   string // below the table: "client_secret", "author.certificate.file"
-	Where string // a file, FILE:LINE of the configuration, or what else holds it
-}
 
 // located returns the fault with the places of the keys that it names added to
 // its message, so that whoever reads it knows which file to change.
-func located(f *credential.Fault, places []Place) *credential.Fault {
+func located(f *credential.Fault, places []plan.Place) *credential.Fault {
 	var found []string
 	for _, key := range f.Keys {
 		for _, p := range places {

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 func TestFailureSaysWhereTheKeysStandThatItNames(t *testing.T) {
-	places := []Place{
-		{"providers.v", "client_id", "c.toml:7"},
-		{"providers.v", "client_secret", "/etc/v/secret"},
-		{"providers.v", "certificate.file", "/etc/v/own.p12"},
-		{"credentials.a", "author.certificate.file", "/etc/v/author.p12"},
+	places := []plan.Place{
+		{Table: "providers.v", Key: "client_id", Where: "c.toml:7"},
+		{Table: "providers.v", Key: "client_secret", Where: "/etc/v/secret"},
+		{Table: "providers.v", Key: "certificate.file", Where: "/etc/v/own.p12"},
+		{Table: "credentials.a", Key: "author.certificate.file", Where: "/etc/v/author.p12"},
 	}
 	for _, c := range []struct {
 		keys []string
@@ -45,9 +46,9 @@ func TestParkedCredentialShowsThePlaceOfItsSecret(t *testing.T) {
 		b.answer = func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonRejected, Message: "wrong", Keys: []string{"password"}}
 		}
-		plan := planOf(map[string]*backend{"a": b}, nil)
-		plan.Credentials[0].Places = []Place{{"providers.p", "password", "/etc/secret"}}
-		r := launch(t, plan, newKeeper())
+		specs := planOf(map[string]*backend{"a": b}, nil)
+		specs.Credentials[0].Places = []plan.Place{{Table: "providers.p", Key: "password", Where: "/etc/secret"}}
+		r := launch(t, specs, newKeeper())
 		defer r.stop()
 		pass(time.Second)
 		v := r.mustView(t).Credentials[0]

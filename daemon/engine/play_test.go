@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -26,7 +27,7 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 		}
 		return out
 	}
-	world := func() *Plan {
+	world := func() *plan.Plan {
 		start := time.Time{}
 		flaky := living(50 * time.Minute)
 		flaky.answer = func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {
@@ -63,13 +64,13 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 				sink.set(func(p *place) { p.fail = nil })
 			}
 		}
-		plan := planOf(map[string]*backend{"flaky": flaky, "other": other, "aged": aged}, map[string]*place{"flaky": sink})
-		plan.Sinks[0].Hook = &reload{}
-		for i := range plan.Credentials {
-			plan.Credentials[i].Policy.Jitter = schedule.Margin{Share: 0.05}
+		specs := planOf(map[string]*backend{"flaky": flaky, "other": other, "aged": aged}, map[string]*place{"flaky": sink})
+		specs.Sinks[0].Hook = &reload{}
+		for i := range specs.Credentials {
+			specs.Credentials[i].Policy.Jitter = schedule.Margin{Share: 0.05}
 		}
-		slices.SortFunc(plan.Credentials, func(a, b CredentialSpec) int { return cmp.Compare(a.Name, b.Name) })
-		return plan
+		slices.SortFunc(specs.Credentials, func(a, b plan.Credential) int { return cmp.Compare(a.Name, b.Name) })
+		return specs
 	}
 	trace := func(w *witness, from time.Time) (lines []string) {
 		for _, o := range w.all {

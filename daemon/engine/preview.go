@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -20,11 +21,11 @@ type Preview struct {
 }
 
 // ProviderPreview is one backend; Was or Is is nil where it is not there.
-type ProviderPreview struct{ Was, Is *ProviderSpec }
+type ProviderPreview struct{ Was, Is *plan.Provider }
 
 // CredentialPreview is one credential; Was or Is is nil where it is not there.
 type CredentialPreview struct {
-	Was, Is *CredentialSpec
+	Was, Is *plan.Credential
 	// Renewal says why the plan itself leads to a renewal; empty when it does
 	// not.
 	Renewal Cause
@@ -47,7 +48,7 @@ const (
 
 // SinkPreview is one sink; Was or Is is nil where it is not there.
 type SinkPreview struct {
-	Was, Is *SinkSpec
+	Was, Is *plan.Sink
 	// Owed says that the plan itself leads to a delivery of what is in hand.
 	Owed bool
 	// After names the credentials whose renewal, which the plan leads to, is
@@ -61,23 +62,23 @@ type SinkPreview struct {
 
 // Preview tells what Replace would do with the plan. It does what Replace
 // does, on a copy of the board, so that the two cannot disagree.
-func (e *Engine) Preview(ctx context.Context, plan *Plan) (Preview, error) {
+func (e *Engine) Preview(ctx context.Context, specs *plan.Plan) (Preview, error) {
 	var p Preview
-	err := e.ask(ctx, func() { p = e.preview(plan) })
+	err := e.ask(ctx, func() { p = e.preview(specs) })
 	return p, err
 }
 
-func (e *Engine) preview(plan *Plan) Preview {
+func (e *Engine) preview(specs *plan.Plan) Preview {
 	now := e.now()
 	next := e.board.Copy()
-	groups, tasks := plan.tasks()
+	groups, tasks := tasksOf(specs)
 	next.Install(now, groups, tasks, schedule.Memory{})
 	p := Preview{At: now}
-	pair(e.plan.Providers, plan.Providers, func(s *ProviderSpec) string { return s.Name }, func(was, is *ProviderSpec) {
+	pair(e.plan.Providers, specs.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
 		p.Providers = append(p.Providers, ProviderPreview{was, is})
 	})
 	renewed := map[string]bool{}
-	pair(e.plan.Credentials, plan.Credentials, func(s *CredentialSpec) string { return s.Name }, func(was, is *CredentialSpec) {
+	pair(e.plan.Credentials, specs.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
 		c := CredentialPreview{Was: was, Is: is}
 		if was != nil {
 			c.NextWas = look(e.board, now, schedule.Obtaining, was.Name).At
@@ -90,7 +91,7 @@ func (e *Engine) preview(plan *Plan) Preview {
 		}
 		p.Credentials = append(p.Credentials, c)
 	})
-	pair(e.plan.Sinks, plan.Sinks, func(s *SinkSpec) string { return s.Name }, func(was, is *SinkSpec) {
+	pair(e.plan.Sinks, specs.Sinks, func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
 		s := SinkPreview{Was: was, Is: is}
 		if is != nil {
 			s.expect(e.board, next, now, renewed)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -97,10 +98,10 @@ func (e *Engine) detach(now time.Time, awake time.Duration) {
 
 // paceCalls gives every backend of the plan its turns. Those whose rates are
 // what they were go on.
-func (e *Engine) paceCalls(plan *Plan) {
+func (e *Engine) paceCalls(specs *plan.Plan) {
 	old := e.turnsOf
-	e.turnsOf = make(map[string]*turns, len(plan.Providers))
-	for _, p := range plan.Providers {
+	e.turnsOf = make(map[string]*turns, len(specs.Providers))
+	for _, p := range specs.Providers {
 		t := old[p.Name]
 		if t == nil || !slices.Equal(t.rates, p.Rates) {
 			fresh := newTurns(p.Rates)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -29,7 +30,7 @@ func (s *stuck) Save(ctx context.Context, key schedule.Key, r schedule.Record) e
 }
 
 // crowd is a plan of so many credentials of one backend.
-func crowd(n int, b *backend) *Plan {
+func crowd(n int, b *backend) *plan.Plan {
 	backends := map[string]*backend{}
 	for i := range n {
 		backends[fmt.Sprintf("c%02d", i)] = b
@@ -42,11 +43,11 @@ func crowd(n int, b *backend) *Plan {
 func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
-		plan := crowd(40, b)
-		plan.Providers[0].Rates = []schedule.Rate{{Calls: 10, Per: time.Second}}
-		plan.Providers[0].Concurrency = 40
+		specs := crowd(40, b)
+		specs.Providers[0].Rates = []schedule.Rate{{Calls: 10, Per: time.Second}}
+		specs.Providers[0].Concurrency = 40
 		e := New(Options{Keeper: &stuck{newKeeper(), time.Now().Add(5 * time.Second), ""}, Observer: &witness{}})
-		e.Install(plan, schedule.Memory{})
+		e.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -71,8 +72,8 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
-		plan := crowd(60, b)
-		plan.Providers[0].Rates = []schedule.Rate{{Calls: 20, Per: time.Minute}}
+		specs := crowd(60, b)
+		specs.Providers[0].Rates = []schedule.Rate{{Calls: 20, Per: time.Minute}}
 		clock := &settable{}
 		e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
 		clock.give(e)
@@ -82,7 +83,7 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 			calls = append(calls, wall())
 			return answer(ctx, n, req)
 		}
-		e.Install(plan, schedule.Memory{})
+		e.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -150,11 +151,11 @@ func TestACallThatWasHeldUpComesNotOnTopOfOthers(t *testing.T) {
 			time.Sleep(25 * time.Second)
 			return answer(ctx, n, req)
 		}
-		plan := planOf(map[string]*backend{"a": b, "b": b, "c": b}, nil)
-		plan.Providers[0].Concurrency = 1
+		specs := planOf(map[string]*backend{"a": b, "b": b, "c": b}, nil)
+		specs.Providers[0].Concurrency = 1
 		k := &stuck{newKeeper(), wall().Add(time.Minute), "a"}
 		e := New(Options{Keeper: k, Observer: &witness{}})
-		e.Install(plan, schedule.Memory{})
+		e.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()

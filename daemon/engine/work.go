@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/failpoint"
 )
@@ -18,8 +19,8 @@ type job struct {
 	start   schedule.Start
 	tokens  credential.Set
 	marks   map[string]schedule.Mark
-	sinks   []*SinkSpec // those that show the credential
-	changes uint64      // hooks: the sink's changes that this run acts on
+	sinks   []*plan.Sink // those that show the credential
+	changes uint64       // hooks: the sink's changes that this run acts on
 	after   <-chan struct{}
 	look    bool // sinks: nothing is owed, the target may have drifted
 	// left is what a panic leaves of the record, nil for what it was at the
@@ -133,7 +134,7 @@ func (j *job) save(ctx context.Context, r *schedule.Record) error {
 
 // obtain calls the backend once.
 func (j *job) obtain(ctx context.Context) (f finished) {
-	spec := j.start.Task.Payload.(*CredentialSpec)
+	spec := j.start.Task.Payload.(*plan.Credential)
 	r, at := &j.start.Record, j.clock()
 	local := func(message string, err error) finished {
 		res := schedule.Result{At: at, End: j.clock(), Fault: &credential.Fault{Reason: credential.ReasonInternal, Message: message, Err: err}}
@@ -216,7 +217,7 @@ func (j *job) deliver(ctx context.Context) finished {
 			return end
 		}
 	}
-	spec := j.start.Task.Payload.(*SinkSpec)
+	spec := j.start.Task.Payload.(*plan.Sink)
 	r, at := j.start.Record, j.clock()
 	raised := r
 	failpoint.Hit("deliver begun")
@@ -251,7 +252,7 @@ func (j *job) deliver(ctx context.Context) finished {
 
 // hook runs what follows a change.
 func (j *job) hook(ctx context.Context) finished {
-	spec := j.start.Task.Payload.(*SinkSpec)
+	spec := j.start.Task.Payload.(*plan.Sink)
 	at := j.clock()
 	failpoint.Hit("hook begun")
 	err := spec.Hook.Run(ctx)

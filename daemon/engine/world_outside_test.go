@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -446,29 +447,29 @@ func (d drive) Delete(_ context.Context, key schedule.Key) error {
 }
 
 // plan makes the engine's plan of the configuration.
-func (w *world) plan() *Plan {
-	plan := &Plan{}
+func (w *world) plan() *plan.Plan {
+	specs := &plan.Plan{}
 	for i := range w.nature.providers {
 		p := &w.nature.providers[i]
-		plan.Providers = append(plan.Providers, ProviderSpec{Name: p.name, Type: "world", Rates: p.rates, Concurrency: p.concurrency})
+		specs.Providers = append(specs.Providers, plan.Provider{Name: p.name, Type: "world", Rates: p.rates, Concurrency: p.concurrency})
 	}
 	for i := range w.nature.plan.credentials {
 		n := w.nature.plan.credentials[i]
 		p := w.providerOf(&n)
-		plan.Credentials = append(plan.Credentials, CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: n.name, Provider: p.name, Type: "world", Policy: n.policy, Identity: n.identity, Inputs: strconv.Itoa(n.inputs),
 			Needs: n.needs, Fields: []string{"token"}, Source: &source{w, &n, p},
 		})
 	}
 	for _, n := range w.nature.plan.sinks {
 		slot, _ := strconv.Atoi(n.name[1:])
-		s := SinkSpec{Name: n.name, Type: "world", Path: "/" + n.name, Needs: slices.Clone(n.needs), Target: strconv.Itoa(n.target) + strings.Join(n.needs, " "), Sink: &door{w, n, slot}}
+		s := plan.Sink{Name: n.name, Type: "world", Path: "/" + n.name, Needs: slices.Clone(n.needs), Target: strconv.Itoa(n.target) + strings.Join(n.needs, " "), Sink: &door{w, n, slot}}
 		if n.hook {
 			s.Hook = &bell{w, n.name, slot}
 		}
-		plan.Sinks = append(plan.Sinks, s)
+		specs.Sinks = append(specs.Sinks, s)
 	}
-	return plan
+	return specs
 }
 
 func (w *world) providerOf(n *credentialNature) *providerNature {

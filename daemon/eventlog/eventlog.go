@@ -17,6 +17,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -78,12 +79,12 @@ func (r *Reporter) Observe(o engine.Outcome) {
 }
 
 // Install forgets the objects that the plan no longer names.
-func (r *Reporter) Install(plan *engine.Plan) {
+func (r *Reporter) Install(specs *plan.Plan) {
 	names := map[task]bool{}
-	for _, c := range plan.Credentials {
+	for _, c := range specs.Credentials {
 		names[task{engine.Obtain, c.Name}] = true
 	}
-	for _, s := range plan.Sinks {
+	for _, s := range specs.Sinks {
 		names[task{engine.Deliver, s.Name}] = true
 		names[task{engine.RunHook, s.Name}] = true
 	}

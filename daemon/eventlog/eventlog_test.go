@@ -20,6 +20,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -346,8 +347,8 @@ func TestInstallForgetsWhatIsGone(t *testing.T) {
 			reporter.Observe(failed(kind, name, credential.ReasonNetwork, 1, at))
 		}
 	}
-	reporter.Install(&engine.Plan{
-		Credentials: []engine.CredentialSpec{{Name: "stays"}}, Sinks: []engine.SinkSpec{{Name: "stays"}},
+	reporter.Install(&plan.Plan{
+		Credentials: []plan.Credential{{Name: "stays"}}, Sinks: []plan.Sink{{Name: "stays"}},
 	})
 	if got := len(reporter.series); got != 3 {
 		t.Errorf("%d causes are remembered, want 3", got)

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // BenchmarkScrape gathers every series of a fleet.
@@ -14,11 +15,11 @@ func BenchmarkScrape(b *testing.B) {
 	for _, size := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			eng := &fakeEngine{view: engine.View{At: at}}
-			fleet := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "tss"}}}
+			fleet := &plan.Plan{Providers: []plan.Provider{{Name: "tss"}}}
 			for i := range size {
 				name := fmt.Sprintf("c%06d", i)
-				fleet.Credentials = append(fleet.Credentials, engine.CredentialSpec{Name: name, Provider: "tss"})
-				fleet.Sinks = append(fleet.Sinks, engine.SinkSpec{Name: name})
+				fleet.Credentials = append(fleet.Credentials, plan.Credential{Name: name, Provider: "tss"})
+				fleet.Sinks = append(fleet.Sinks, plan.Sink{Name: name})
 				eng.view.Credentials = append(eng.view.Credentials, engine.CredentialView{
 					Name: name, Provider: "tss", State: engine.Valid, Generation: 1, IssuedAt: at, ExpiresAt: at, NextAttemptAt: at, LastUsefulAttemptAt: at,
 				})

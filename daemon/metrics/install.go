@@ -4,16 +4,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // Install makes the counters of every object of the plan exist at zero, keeps
 // those that count already, and deletes those of objects that are gone. A
 // credential that moved to another provider starts at zero there.
-func (c *outcomes) Install(plan *engine.Plan) {
+func (c *outcomes) Install(specs *plan.Plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	providers, credentials, sinks := named(plan)
+	providers, credentials, sinks := named(specs)
 	for name := range c.providers {
 		if !providers[name] {
 			c.failures.DeletePartialMatch(prometheus.Labels{"provider": name})
@@ -65,15 +65,15 @@ func (c *outcomes) bearLocked() {
 	}
 }
 
-func named(plan *engine.Plan) (providers map[string]bool, credentials map[string]string, sinks map[string]bool) {
+func named(specs *plan.Plan) (providers map[string]bool, credentials map[string]string, sinks map[string]bool) {
 	providers, credentials, sinks = map[string]bool{}, map[string]string{}, map[string]bool{}
-	for _, p := range plan.Providers {
+	for _, p := range specs.Providers {
 		providers[p.Name] = true
 	}
-	for _, c := range plan.Credentials {
+	for _, c := range specs.Credentials {
 		credentials[c.Name] = c.Provider
 	}
-	for _, s := range plan.Sinks {
+	for _, s := range specs.Sinks {
 		sinks[s.Name] = s.Hook != nil
 	}
 	return providers, credentials, sinks

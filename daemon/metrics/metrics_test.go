@@ -12,6 +12,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -29,11 +30,11 @@ type hook struct{}
 
 func (hook) Run(context.Context) error { return nil }
 
-func plan() *engine.Plan {
-	return &engine.Plan{
-		Providers:   []engine.ProviderSpec{{Name: "tss"}, {Name: "vault"}},
-		Credentials: []engine.CredentialSpec{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []engine.SinkSpec{{Name: "till", Hook: hook{}}, {Name: "plain"}},
+func planned() *plan.Plan {
+	return &plan.Plan{
+		Providers:   []plan.Provider{{Name: "tss"}, {Name: "vault"}},
+		Credentials: []plan.Credential{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []plan.Sink{{Name: "till", Hook: hook{}}, {Name: "plain"}},
 	}
 }
 
@@ -65,7 +66,7 @@ func newMetrics(t testing.TB, eng *fakeEngine) (*Metrics, *prometheus.Registry) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Install(plan())
+	m.Install(planned())
 	return m, registry
 }
 
@@ -349,10 +350,10 @@ func TestSeriesGoWithTheirObject(t *testing.T) {
 	} {
 		m.Observe(o)
 	}
-	m.Install(&engine.Plan{
-		Providers:   []engine.ProviderSpec{{Name: "vault"}},
-		Credentials: []engine.CredentialSpec{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []engine.SinkSpec{{Name: "till"}},
+	m.Install(&plan.Plan{
+		Providers:   []plan.Provider{{Name: "vault"}},
+		Credentials: []plan.Credential{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
+		Sinks:       []plan.Sink{{Name: "till"}},
 	})
 	got := series(t, registry)
 	for key, value := range got {

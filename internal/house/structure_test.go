@@ -97,9 +97,10 @@ var arrows = []arrow{
 		[]string{"credential"},
 		"the board only decides: what it does not import it cannot do",
 	},
+	{"daemon/plan", []string{"daemon/schedule", "credential"}, "a plan is values, whoever made it and whoever runs it"},
 	{
 		"daemon/engine",
-		[]string{"daemon/schedule", "credential", "internal/failpoint"},
+		[]string{"daemon/plan", "daemon/schedule", "credential", "internal/failpoint"},
 		"the engine runs any provider, sink and store through the roles",
 	},
 	{
@@ -116,22 +117,22 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/metrics",
-		[]string{"daemon/engine", "daemon/schedule", "credential"},
+		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"metrics are told outcomes and steer nothing",
 	},
 	{
 		"daemon/eventlog",
-		[]string{"daemon/engine", "daemon/schedule", "credential"},
+		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"the log is told outcomes and steers nothing",
 	},
 	{
 		"daemon/web",
-		[]string{"daemon/engine", "daemon/schedule", "credential"},
+		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"pages show the engine's view and change nothing",
 	},
 	{
 		"daemon/control",
-		[]string{"daemon/web", "daemon/engine", "daemon/schedule", "credential"},
+		[]string{"daemon/web", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"the socket passes requests on, it decides nothing",
 	},
 	{

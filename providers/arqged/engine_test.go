@@ -11,6 +11,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/providers/arqged/emulator"
 )
@@ -74,9 +75,9 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := &engine.Plan{
-		Providers: []engine.ProviderSpec{{Name: "ged", Type: "arqged", Concurrency: 8, Rates: rates}},
-		Credentials: []engine.CredentialSpec{{
+	specs := &plan.Plan{
+		Providers: []plan.Provider{{Name: "ged", Type: "arqged", Concurrency: 8, Rates: rates}},
+		Credentials: []plan.Credential{{
 			Name: "ged", Provider: "ged", Type: "arqged", Identity: o.binding.Identity, Inputs: inputs,
 			Fields: o.binding.Fields, Source: o.binding.Source,
 			Policy: schedule.Policy{
@@ -85,7 +86,7 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 			},
 		}},
 	}
-	eng.Install(plan, schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
+	eng.Install(specs, schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); eng.Run(ctx) }()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
@@ -69,7 +70,7 @@ var policy = schedule.Policy{
 
 // office is a plan of one pair and many authors, who share a small key: it is
 // the resubmission that is looked at, not the signing.
-func office(t testing.TB, h http.Handler, authors int, rates string) *engine.Plan {
+func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan {
 	t.Helper()
 	small, err := ids().authority.Issue(emulator.Issue{Name: "X", Number: testAuthor, Bits: 1024})
 	if err != nil {
@@ -87,9 +88,9 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *engine.Pla
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
 	add := func(name string, needs []string, source credential.Provider) {
-		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: name, Inputs: "i", Needs: needs, Source: source,
 		})
 	}
@@ -100,7 +101,7 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *engine.Pla
 			backend: b, session: "sessao", author: party{number, "CLIENTE"}, certificate: certificate{pair: tlsPair(small)}, days: 365,
 		})
 	}
-	return plan
+	return specs
 }
 
 // cpfOf is the CPF number i with its check digits.
@@ -182,16 +183,16 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
 		eng := engine.New(engine.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
-		plan := office(t, service, authors, "")
-		plan.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
-		eng.Install(plan, schedule.Memory{})
+		specs := office(t, service, authors, "")
+		specs.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
+		eng.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { eng.Run(ctx); close(done) }()
 		time.Sleep(5 * time.Minute)
 		service.EndSessions()
 		var names []string
-		for _, c := range plan.Credentials[1:] {
+		for _, c := range specs.Credentials[1:] {
 			names = append(names, c.Name)
 		}
 		before := service.Counts()

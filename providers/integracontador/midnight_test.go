@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/providers"
@@ -54,7 +55,7 @@ func BenchmarkFiveThousandAuthorsForReal(b *testing.B) {
 
 func night(b *testing.B) {
 	service, base, ca := secure(b)
-	plan := realOffice(b, base, ca)
+	specs := realOffice(b, base, ca)
 	st, err := store.Open(b.TempDir(), store.Options{Key: &[32]byte{1}})
 	if err != nil {
 		b.Fatal(err)
@@ -66,7 +67,7 @@ func night(b *testing.B) {
 	seen := &nightWatch{b: b, end: end, filled: make(chan struct{}), renewed: make(chan struct{})}
 	seed := st.Seed()
 	engine := engine.New(engine.Options{Keeper: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
-	engine.Install(plan, schedule.Memory{})
+	engine.Install(specs, schedule.Memory{})
 	ctx, stop := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	go func() { engine.Run(ctx); close(done) }()
@@ -146,7 +147,7 @@ func (w *nightWatch) Observe(o engine.Outcome) {
 
 // realOffice opens one pair and the authors from sections of a configuration,
 // each author with a certificate of its own.
-func realOffice(b *testing.B, base, ca string) *engine.Plan {
+func realOffice(b *testing.B, base, ca string) *plan.Plan {
 	b.Helper()
 	dir := b.TempDir()
 	write := func(name, content string) {
@@ -184,14 +185,14 @@ func realOffice(b *testing.B, base, ca string) *engine.Plan {
 	for _, f := range s.Finish() {
 		b.Fatal(f)
 	}
-	plan := &engine.Plan{Providers: []engine.ProviderSpec{{Name: "integra", Type: "integra-contador", Concurrency: nightConcurrency, Rates: limits}}}
+	specs := &plan.Plan{Providers: []plan.Provider{{Name: "integra", Type: "integra-contador", Concurrency: nightConcurrency, Rates: limits}}}
 	add := func(name, text string) {
 		s := parse(b, "credentials."+name, dir, text)
 		bound := backend.Bind(s)
 		for _, f := range s.Finish() {
 			b.Fatal(f)
 		}
-		plan.Credentials = append(plan.Credentials, engine.CredentialSpec{
+		specs.Credentials = append(specs.Credentials, plan.Credential{
 			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: bound.Identity, Inputs: "1",
 			Needs: bound.Needs, Fields: bound.Fields, Source: bound.Source,
 		})
@@ -208,5 +209,5 @@ func realOffice(b *testing.B, base, ca string) *engine.Plan {
 			session = "sessao"
 			author = { numero = "`+number+`", nome = "CLIENTE", certificate = { file = "{dir}/`+number+`.pem" } }`)
 	}
-	return plan
+	return specs
 }

@@ -1,4 +1,6 @@
-package engine
+// Package plan holds what a configuration amounts to, and how two of them
+// differ. It opens nothing, calls nothing and decides nothing.
+package plan
 
 import (
 	"context"
@@ -7,28 +9,33 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Plan is the configuration as the engine runs it: everything is opened,
-// checked and complete. It is never changed after it was handed over; a reload
-// hands over another one.
+// Plan is a configuration that was opened, checked and found complete. It is
+// never changed after it was handed over; a reload hands over a Change.
 type Plan struct {
-	Providers   []ProviderSpec
-	Credentials []CredentialSpec
-	Sinks       []SinkSpec
+	Providers   []Provider
+	Credentials []Credential
+	Sinks       []Sink
 }
 
-// ProviderSpec is one backend and the budget all its credentials share.
-type ProviderSpec struct {
+// Hash stands for the content of a spec. Specs of one name and one hash are
+// interchangeable; the zero hash equals no other, not even another zero.
+type Hash [16]byte
+
+// Provider is one backend and the budget all its credentials share.
+type Provider struct {
 	Name        string
 	Type        string
 	Rates       []schedule.Rate
 	Concurrency int
+	Hash        Hash
 }
 
-// CredentialSpec is one thing kept valid.
-type CredentialSpec struct {
+// Credential is one thing kept valid.
+type Credential struct {
 	Name     string
-	Provider string // name of its ProviderSpec
+	Provider string // name of its Provider
 	Type     string // kind of that provider
+	Fleet    string // empty for one that is written out
 	Policy   schedule.Policy
 	// Identity names the thing at the backend. Values obtained under another
 	// identity are not this credential's.
@@ -43,13 +50,15 @@ type CredentialSpec struct {
 	// Fields are the kind's own fields, the one to show by default first.
 	Fields []string
 	Source credential.Provider
+	Hash   Hash
 }
 
-// SinkSpec is one place that receives values.
-type SinkSpec struct {
-	Name string
-	Type string
-	Path string
+// Sink is one place that receives values.
+type Sink struct {
+	Name  string
+	Type  string
+	Fleet string // empty for one that is written out
+	Path  string
 	// Needs names the credentials it shows, sorted.
 	Needs []string
 	// Target is a digest of its configuration: another one is delivered anew.
@@ -58,6 +67,14 @@ type SinkSpec struct {
 	Hook   credential.Hook // nil when there is none
 	// Guard sees what others did to the target; nil when it cannot.
 	Guard Guard
+	Hash  Hash
+}
+
+// Place says where the value of one configuration key stands.
+type Place struct {
+	Table string // "providers.vault"
+	Key   string // below the table: "client_secret", "author.certificate.file"
+	Where string // a file, FILE:LINE of the configuration, or what else holds it
 }
 
 // Guard compares a target with what it should hold. It changes nothing.

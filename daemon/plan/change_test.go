@@ -1,0 +1,54 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestBetween walks from one plan to another and finds each spec where it
+// belongs; a spec without a hash is never taken for the same.
+func TestBetween(t *testing.T) {
+	was := &Plan{
+		Providers:   []Provider{{Name: "kept", Hash: Hash{1}}, {Name: "gone", Hash: Hash{2}}},
+		Credentials: []Credential{{Name: "b", Hash: Hash{1}}, {Name: "a", Hash: Hash{1}}, {Name: "same", Hash: Hash{1}}},
+		Sinks:       []Sink{{Name: "unhashed"}},
+	}
+	is := &Plan{
+		Providers:   []Provider{{Name: "new", Hash: Hash{2}}, {Name: "kept", Hash: Hash{1}}},
+		Credentials: []Credential{{Name: "b", Hash: Hash{2}}, {Name: "same", Hash: Hash{1}}, {Name: "a", Hash: Hash{3}}},
+		Sinks:       []Sink{{Name: "unhashed"}},
+	}
+	c := Between(was, is)
+	if got := names(c.Providers.Added, (*Provider).key); !slices.Equal(got, []string{"new"}) || !slices.Equal(c.Providers.Removed, []string{"gone"}) || len(c.Providers.Changed) > 0 {
+		t.Errorf("got providers %+v, want new added and gone removed", c.Providers)
+	}
+	if got := names(c.Credentials.Changed, (*Credential).key); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("got changed credentials %q, want a and b", got)
+	}
+	if got := names(c.Sinks.Changed, (*Sink).key); !slices.Equal(got, []string{"unhashed"}) {
+		t.Errorf("got changed sinks %q, want the one without a hash", got)
+	}
+	if c.Empty() {
+		t.Error("a change with content says that it is empty")
+	}
+}
+
+// TestBetweenNothing takes a start as the change from nothing, and the same
+// plan as no change.
+func TestBetweenNothing(t *testing.T) {
+	is := &Plan{Sinks: []Sink{{Name: "a", Hash: Hash{1}}, {Name: "b", Hash: Hash{2}}}}
+	if c := Between(&Plan{}, is); len(c.Sinks.Added) != 2 {
+		t.Errorf("got %d sinks added at a start, want 2", len(c.Sinks.Added))
+	}
+	if c := Between(is, is); !c.Empty() {
+		t.Errorf("got %+v between a plan and itself, want nothing", c)
+	}
+}
+
+func names[S any](specs []*S, key func(*S) (string, Hash)) (all []string) {
+	for _, s := range specs {
+		name, _ := key(s)
+		all = append(all, name)
+	}
+	return all
+}
