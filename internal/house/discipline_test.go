@@ -26,7 +26,7 @@ var clockReaders = map[string]string{
 	"cmd/vigente/signals.go":        "tells a second Ctrl-C from an echo of the first",
 	"cmd/vigente/simulate.go":       "a simulation begins now unless told otherwise",
 	"cmd/vigente/demo/show.go":      "redraws its table every second",
-	"providers/exchange/client.go":       "notes when the headers of an answer arrived, to compare them with the Date in it",
+	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
 }
 
 // starters may start goroutines. Each has an owner that waits for them.
