@@ -42,7 +42,9 @@ type Options struct {
 	UID    int
 	Logger *zap.Logger
 	// LogLevel is moved when a reload changes the level.
-	LogLevel          zap.AtomicLevel
+	LogLevel zap.AtomicLevel
+	// LogLinesDropped counts the lines that nobody read; nil for none.
+	LogLinesDropped   func() uint64
 	Version, Revision string
 	Providers         []providers.Kind
 	Sinks             []sinks.Kind
@@ -113,7 +115,7 @@ func New(opt Options) (*Daemon, error) {
 	d.seed = d.store.Seed()
 	registry := prometheus.NewRegistry()
 	d.gather = registry
-	d.metrics, err = metrics.New(metrics.Options{Registerer: registry, Viewer: d, Version: opt.Version, Revision: opt.Revision})
+	d.metrics, err = metrics.New(metrics.Options{Registerer: registry, Viewer: d, Version: opt.Version, Revision: opt.Revision, LogLinesDropped: opt.LogLinesDropped})
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -40,12 +40,15 @@ func TestJournalPriorities(t *testing.T) {
 			a := &app{Process: &Process{Getenv: func(name string) string {
 				return map[string]string{"JOURNAL_STREAM": stream}[name]
 			}}}
-			log, _ := a.newLogger(config.Log{Level: "debug"}, f)
-			log = log.With(zap.String("with", "a field")) // clones the encoder
+			logs := a.newLogger(config.Log{Level: "debug"}, f)
+			log := logs.With(zap.String("with", "a field")) // clones the encoder
 			log.Debug("a")
 			log.Info("b")
 			log.Warn("c")
 			log.Error("d")
+			if err := logs.Sync(); err != nil {
+				t.Fatal(err)
+			}
 			_, err = fmt.Fprint(a.errorsTo(f), "c.toml:1: bad\nc.toml:2: bad\n")
 			if err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/eventlog"
 )
 
 // Formats of the log.
@@ -16,10 +17,18 @@ const (
 	formatConsole = "console"
 )
 
-// newLogger returns the logger of the daemon and the level that a reload moves.
-// The format auto is for a person on a terminal, and JSON for everything else:
-// a file, a pipe, the journal.
-func (a *app) newLogger(log config.Log, w io.Writer) (*zap.Logger, zap.AtomicLevel) {
+// logging is the daemon's log: its logger, the level that a reload moves, and
+// the queue through which its lines go.
+type logging struct {
+	*zap.Logger
+
+	level zap.AtomicLevel
+	queue *eventlog.Queue
+}
+
+// newLogger returns the log of the daemon. The format auto is for a person on a
+// terminal, and JSON for everything else: a file, a pipe, the journal.
+func (a *app) newLogger(log config.Log, w io.Writer) logging {
 	level, err := zap.ParseAtomicLevel(log.Level)
 	if err != nil {
 		level = zap.NewAtomicLevel() // a fault of the configuration, which is reported as such
@@ -31,13 +40,16 @@ func (a *app) newLogger(log config.Log, w io.Writer) (*zap.Logger, zap.AtomicLev
 			format = formatConsole
 		}
 	}
-	sink := zapcore.Lock(zapcore.AddSync(w))
 	encoder := a.encoder(format, w)
 	if a.toJournal(w) {
 		encoder = prioritised{encoder}
 	}
-	core := zapcore.NewCore(encoder, sink, level)
-	return zap.New(core, zap.ErrorOutput(sink)), level
+	direct := zap.New(zapcore.NewCore(encoder, zapcore.AddSync(w), zap.WarnLevel))
+	queue := eventlog.NewQueue(w, func(dropped uint64) {
+		direct.Warn("log lines dropped", zap.Uint64("lines", dropped))
+	})
+	logger := zap.New(zapcore.NewCore(encoder.Clone(), queue, level), zap.ErrorOutput(queue))
+	return logging{logger, level, queue}
 }
 
 func (a *app) encoder(format string, w io.Writer) zapcore.Encoder {

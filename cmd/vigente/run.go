@@ -45,10 +45,11 @@ stderr.`,
 			if err != nil {
 				return err
 			}
+			defer func() { _ = opt.Logger.Sync() }()
 			if once {
 				return a.once(ctx, d)
 			}
-			return a.serve(ctx, d, hangups, opt.Logger)
+			return a.serve(ctx, d, hangups)
 		}),
 	}
 	command.Flags().BoolVar(&once, "once", false, "try each due thing once, deliver, and end")
@@ -59,17 +60,17 @@ stderr.`,
 // before the daemon can say what is wrong with the rest.
 func (a *app) daemonOptions() daemon.Options {
 	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
-	logger, level := a.newLogger(cfg.Log, a.Stderr)
+	log := a.newLogger(cfg.Log, a.Stderr)
 	build := buildOf()
 	opt := daemon.Options{
-		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: logger, LogLevel: level,
+		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: log.Logger, LogLevel: log.level, LogLinesDropped: log.queue.Dropped,
 		Version: build.version, Revision: build.revision,
 		Providers: providerKinds(), Sinks: sinkKinds(),
 	}
 	if a.Getenv("NOTIFY_SOCKET") != "" {
 		opt.Notify = func(state string) {
 			if _, err := sdnotify.SdNotify(false, state); err != nil {
-				logger.Warn("service manager not told", zap.Error(err))
+				log.Warn("service manager not told", zap.Error(err))
 			}
 		}
 		if every, err := sdnotify.SdWatchdogEnabled(false); err == nil {
@@ -81,11 +82,10 @@ func (a *app) daemonOptions() daemon.Options {
 
 // serve runs the daemon until ctx ends. A reload that fails is said by the
 // daemon: log, status and metrics.
-func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal, log *zap.Logger) error {
+func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) error {
 	done := onHangup(ctx, hangups, func() { _ = d.Reload(ctx) })
 	defer done()
 	err := d.Run(ctx)
-	_ = log.Sync() // a terminal cannot be synced
 	if interrupted(ctx, err) {
 		return nil
 	}

@@ -243,9 +243,12 @@ func TestLoggerFormats(t *testing.T) {
 	a := &app{Process: &Process{Getenv: func(string) string { return "" }}}
 	write := func(log config.Log) string {
 		var out bytes.Buffer
-		logger, _ := a.newLogger(log, &out)
+		logger := a.newLogger(log, &out)
 		logger.Info("credential renewed", zap.String("credential", "loja"), zap.Duration("took", 1500*time.Millisecond))
 		logger.Debug("quiet")
+		if err := logger.Sync(); err != nil {
+			t.Fatal(err)
+		}
 		return out.String()
 	}
 	for _, format := range []string{"auto", "json", ""} {

@@ -28,11 +28,13 @@ type Viewer interface {
 	View(ctx context.Context) (engine.View, error)
 }
 
-// Options are what New needs; all of them but the version are required.
+// Options are what New needs; Registerer and Viewer are required.
 type Options struct {
 	Registerer        prometheus.Registerer
 	Viewer            Viewer
 	Version, Revision string
+	// LogLinesDropped counts the lines of the log that nobody read; nil for none.
+	LogLinesDropped func() uint64
 }
 
 // Metrics holds every series of the daemon. It is a engine.Observer. All its
@@ -53,9 +55,18 @@ func New(opt Options) (*Metrics, error) {
 		ConstLabels: prometheus.Labels{"version": opt.Version, "revision": opt.Revision, "goversion": runtime.Version()},
 	})
 	build.Set(1)
+	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "log_lines_dropped_total",
+		Help: "Lines of the log that were dropped because its reader stalled.",
+	}, func() float64 {
+		if opt.LogLinesDropped == nil {
+			return 0
+		}
+		return float64(opt.LogLinesDropped())
+	})
 	m := &Metrics{outcomes: newOutcomes(), reload: newReload()}
 	parts := []prometheus.Collector{
-		build, newGauges(opt.Viewer), m.outcomes, m.reload,
+		build, dropped, newGauges(opt.Viewer), m.outcomes, m.reload,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, part := range parts {

@@ -45,6 +45,8 @@ var series = map[string]string{
 
 	"vigente_state_saved":  "",
 	"vigente_panics_total": "",
+
+	"vigente_log_lines_dropped_total": "",
 }
 
 // TestSeriesAreThosePromised compares names and labels with the registered ones.
