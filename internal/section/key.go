@@ -24,6 +24,8 @@ const (
 	FormSecret       Form = "secret"
 	FormSecrets      Form = "array of secrets"
 	FormTextOrSecret Form = "text or secret"
+	FormTextOrTexts  Form = "text or array of text"
+	FormMembers      Form = "table of text, numbers or secrets"
 )
 
 // Key describes one key that a getter asked for: the reference of the
