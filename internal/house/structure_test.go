@@ -193,7 +193,6 @@ var arrows = []arrow{
 	},
 	{"internal/house/papers", nil, "it reads Markdown for the tests"},
 	{"internal/needs", nil, "it is about tests, not about us"},
-	{"internal/bill", nil, "it looks at a finished binary from outside"},
 	{"internal/failpoint", nil, "it marks places and knows none of them"},
 	{"e2e", nil, "it drives the built binary from outside"},
 }
