@@ -14,6 +14,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/readfile"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -142,6 +143,11 @@ func (c *Config) Files() []string {
 	slices.Sort(files)
 	return slices.Compact(files)
 }
+
+// Versions returns what each file held when it was read, by its absolute path:
+// the sources and, once the kinds have read their sections, secrets, CAs and
+// certificates.
+func (c *Config) Versions() map[string]readfile.Version { return c.reader.Versions() }
 
 // SourceFiles returns the absolute paths of the configuration's own files.
 func (c *Config) SourceFiles() []string { return slices.Clone(c.files) }

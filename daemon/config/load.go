@@ -110,7 +110,7 @@ func (l *loader) readSource(path string) (data []byte, absolute, problem string)
 	if i := slices.IndexFunc(l.opt.Given, func(s Source) bool { return s.Name == path }); i >= 0 {
 		return l.opt.Given[i].Text, path, ""
 	}
-	data, absolute, problem = readSource(path)
+	data, absolute, problem = readSource(path, l.config.reader.Read)
 	if l.gather && problem == "" {
 		l.gathered = append(l.gathered, Source{absolute, data})
 	}
@@ -122,12 +122,12 @@ const absent = "does not exist (expected a configuration file; name it with --co
 
 // readSource reads one file of the configuration and says in our own words why
 // it cannot be used.
-func readSource(path string) (data []byte, absolute, problem string) {
+func readSource(path string, read func(path string, limit int64) ([]byte, error)) (data []byte, absolute, problem string) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		absolute = path
 	}
-	data, err = section.ReadBounded(path, maxSource)
+	data, err = read(absolute, maxSource)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, absolute, absent

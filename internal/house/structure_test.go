@@ -89,7 +89,7 @@ var arrows = []arrow{
 	{"credential", nil, "the nouns of the house depend on nothing"},
 	{
 		"internal/section",
-		[]string{"credential", "daemon/schedule"},
+		[]string{"internal/readfile", "credential", "daemon/schedule"},
 		"a section reads text, durations and secrets, it knows no kind",
 	},
 	{
@@ -112,7 +112,7 @@ var arrows = []arrow{
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
-		[]string{"internal/section", "daemon/schedule", "credential"},
+		[]string{"internal/readfile", "internal/section", "daemon/schedule", "credential"},
 		"the configuration knows no kind of provider or sink: it hands out sections",
 	},
 	{
@@ -191,6 +191,7 @@ var arrows = []arrow{
 		[]string{"sinks", "internal/atomicfile", "credential", "internal/section"},
 		"a sink is handed values; it never asks for one",
 	},
+	{"internal/readfile", nil, "reading a file and telling its version knows nothing of us"},
 	{"internal/house/papers", nil, "it reads Markdown for the tests"},
 	{"internal/needs", nil, "it is about tests, not about us"},
 	{"internal/failpoint", nil, "it marks places and knows none of them"},

@@ -3,12 +3,14 @@ package section
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/vigented/vigente/internal/readfile"
 )
 
 // maxFile bounds a secret and a certificate.
@@ -21,13 +23,15 @@ type Reader struct {
 	opt   ReaderOptions
 	cache map[string]fetched
 	files []string
+	seen  map[string]readfile.Version
 }
 
 // ReaderOptions says where secrets come from.
 type ReaderOptions struct {
 	// Getenv looks up the environment; os.Getenv when nil.
 	Getenv func(string) string
-	// ReadFile reads a file whole; ReadBounded with 1 MiB when nil.
+	// ReadFile reads a secret or a certificate whole; when nil, a regular file
+	// of at most 1 MiB is read.
 	ReadFile func(path string) ([]byte, error)
 	// CredentialsMissingOK leaves a { credential = … } reference unread when
 	// $CREDENTIALS_DIRECTORY is not set: a check outside the unit.
@@ -44,57 +48,55 @@ func NewReader(opt ReaderOptions) *Reader {
 	if opt.Getenv == nil {
 		opt.Getenv = os.Getenv
 	}
-	if opt.ReadFile == nil {
-		opt.ReadFile = func(path string) ([]byte, error) { return ReadBounded(path, maxFile) }
-	}
-	return &Reader{opt: opt, cache: map[string]fetched{}}
+	return &Reader{opt: opt, cache: map[string]fetched{}, seen: map[string]readfile.Version{}}
 }
 
 // Files returns the absolute paths of all files asked for so far, in that
 // order; those that could not be read are among them.
 func (r *Reader) Files() []string { return append([]string(nil), r.files...) }
 
+// Versions returns what each file held that was asked for, by its path; the
+// zero version for one that could not be read. A watcher that begins with these
+// misses no change that came since, not even one that came while other files
+// were read.
+func (r *Reader) Versions() map[string]readfile.Version { return maps.Clone(r.seen) }
+
+// Read reads a file of at most limit bytes anew, in place of the override for
+// secrets, and keeps its version. Files does not list it.
+func (r *Reader) Read(path string, limit int64) ([]byte, error) {
+	data, version, err := readfile.Bounded(path, limit)
+	r.seen[path] = version
+	return data, err
+}
+
 func (r *Reader) file(path string) ([]byte, error) {
 	got, ok := r.cache[path]
 	if !ok {
-		got.data, got.err = r.opt.ReadFile(path)
+		got.data, got.err = r.fetch(path)
 		r.cache[path] = got
 		r.files = append(r.files, path)
 	}
 	return got.data, got.err
 }
 
-var (
-	errTooLarge   = errors.New("is too large")
-	errNotRegular = errors.New("is not a regular file")
-)
+// fetch reads a secret or a certificate and keeps its version.
+func (r *Reader) fetch(path string) ([]byte, error) {
+	if r.opt.ReadFile == nil {
+		return r.Read(path, maxFile)
+	}
+	data, err := r.opt.ReadFile(path)
+	r.seen[path] = readfile.Version{}
+	if err == nil {
+		r.seen[path] = readfile.VersionOf(data)
+	}
+	return data, err
+}
 
 // ReadBounded reads a regular file of at most limit bytes. It never waits: a
 // named pipe is refused like any other thing that is no file.
 func ReadBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, errTooLarge
-	}
-	return data, nil
+	data, _, err := readfile.Bounded(path, limit)
+	return data, err
 }
 
 // unreadable says in our own words why a file could not be read, with the
@@ -108,9 +110,9 @@ func unreadable(path string, err error) string {
 		return fmt.Sprintf("file %s may not be read by uid %d (expected a readable file: change its owner, group or mode, or hand it over with { credential = \"…\" })", name, os.Geteuid())
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Sprintf("%s is a folder (expected a file)", name)
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, readfile.ErrTooLarge):
 		return fmt.Sprintf("file %s is larger than 1 MiB (expected a file of at most 1 MiB)", name)
-	case errors.Is(err, errNotRegular):
+	case errors.Is(err, readfile.ErrNotRegular):
 		return fmt.Sprintf("%s is a device, a pipe or a socket (expected a regular file)", name)
 	}
 	cause := err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/readfile"
 )
 
 const canary = "hunter2-canary"
@@ -137,7 +138,7 @@ func TestUnreadableFilesSayWhy(t *testing.T) {
 	}{
 		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, fmt.Sprintf(`file "x" may not be read by uid %d (expected a readable file: change its owner, group or mode, or hand it over with { credential = "…" })`, os.Geteuid())},
 		{&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}, `file "x": input/output error (expected a readable file)`},
-		{errTooLarge, `file "x" is larger than 1 MiB (expected a file of at most 1 MiB)`},
+		{readfile.ErrTooLarge, `file "x" is larger than 1 MiB (expected a file of at most 1 MiB)`},
 	} {
 		if got := unreadable("x", c.err); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)
@@ -145,27 +146,24 @@ func TestUnreadableFilesSayWhy(t *testing.T) {
 	}
 }
 
-// A named pipe must not stop the daemon in the middle of a reload.
-func TestPipesAreRefusedAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Skip(err)
+// What was read is told by its bytes and its identity, a file that could not
+// be read by none.
+func TestReaderTellsTheVersionsThatItRead(t *testing.T) {
+	s := world(t, "a = { file = \"f\" }\nb = { file = \"gone\" }\n", ReaderOptions{}, map[string]string{"f": "kept"})
+	s.Secret("a")
+	s.Secret("b")
+	var found, missing bool
+	for path, v := range s.reader.Versions() {
+		switch filepath.Base(path) {
+		case "f":
+			id, err := readfile.Look(path)
+			found = err == nil && v == readfile.Version{Identity: id, Sum: readfile.VersionOf([]byte("kept")).Sum, Read: true}
+		case "gone":
+			missing = v == readfile.Version{}
+		}
 	}
-	if _, err := ReadBounded(path, 10); err == nil {
-		t.Error("read a pipe")
-	}
-}
-
-func TestReadBounded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := ReadBounded(path, 5); err != nil || string(got) != "12345" {
-		t.Errorf("got %q, %v", got, err)
-	}
-	if _, err := ReadBounded(path, 4); err == nil {
-		t.Error("read more than the limit")
+	if !found || !missing {
+		t.Errorf("versions %+v", s.reader.Versions())
 	}
 }
 

@@ -1,0 +1,110 @@
+// Package readfile reads regular files whole and tells which version of a file
+// was read, so that a watcher can see a change that came while it was read.
+//
+// It never waits for another program: a named pipe in the place of a file is
+// refused.
+package readfile
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// Reasons why a file is not read, besides those of the system.
+var (
+	ErrTooLarge   = errors.New("is too large")
+	ErrNotRegular = errors.New("is not a regular file")
+)
+
+// Identity tells two versions of a file apart without reading them.
+type Identity struct {
+	Device, Inode     uint64
+	Size              int64
+	Modified, Changed int64 // nanoseconds
+}
+
+// Version is what one reading met. The zero value stands for a file that could
+// not be read.
+type Version struct {
+	// Identity was taken from the open descriptor before its first byte was
+	// read, so that a change during the reading gives the file another one.
+	Identity Identity
+	// Sum is the SHA-256 of the bytes.
+	Sum [sha256.Size]byte
+	// Read says that the file was read.
+	Read bool
+}
+
+// VersionOf is the version of bytes that came from somewhere else than a file.
+func VersionOf(data []byte) Version { return Version{Sum: sha256.Sum256(data), Read: true} }
+
+// Bounded reads a regular file of at most limit bytes.
+func Bounded(path string, limit int64) ([]byte, Version, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, Version{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Version{}, err
+	}
+	if info.IsDir() {
+		return nil, Version{}, &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, Version{}, ErrNotRegular
+	}
+	data, err := readAll(f, info.Size(), limit)
+	if err != nil {
+		return nil, Version{}, err
+	}
+	v := VersionOf(data)
+	v.Identity = identityOf(info)
+	return data, v, nil
+}
+
+// readAll reads what f holds into a buffer of its present size, so that small
+// files cost no more than they hold.
+func readAll(f io.Reader, size, limit int64) ([]byte, error) {
+	if size > limit {
+		return nil, ErrTooLarge
+	}
+	data := make([]byte, 0, size+1)
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, ErrTooLarge
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+// Look returns the identity of the file that path leads to.
+func Look(path string) (Identity, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Identity{}, err
+	}
+	return identityOf(info), nil
+}
+
+func identityOf(info fs.FileInfo) Identity {
+	id := Identity{Size: info.Size(), Modified: info.ModTime().UnixNano()}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		id.Device, id.Inode, id.Changed = uint64(sys.Dev), uint64(sys.Ino), sys.Ctim.Nano() //nolint:unconvert // other widths on other machines
+	}
+	return id
+}
