@@ -76,7 +76,7 @@ func TestExitCodes(t *testing.T) {
 		{"wait loja", silent, nil, 4, ""},
 		{"wait novo --timeout 10ms", bad, nil, 5, "credential novo: pending: nothing obtained yet\nvigente: not valid and delivered within 10ms\n"},
 		{"wait loja --timeout 0s", good, nil, 2, "expected more than 0"},
-		{"wait loja --timeout soon", good, nil, 2, "no duration"},
+		{"wait loja --timeout soon", good, nil, 2, "not a duration"},
 
 		{"renew loja", good, nil, 0, ""},
 		{"renew --all", good, nil, 0, ""},

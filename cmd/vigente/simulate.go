@@ -11,7 +11,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/engine"
-	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/duration"
 )
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -82,7 +82,7 @@ func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
 			return fmt.Errorf("--from %q is no instant (expected e.g. 2026-12-24T03:00:00-03:00)", f.begin)
 		}
 	}
-	if s.For, err = schedule.ParseDuration(f.length); err != nil || s.For <= 0 {
+	if s.For, err = duration.Parse(f.length); err != nil || s.For <= 0 {
 		return fmt.Errorf("--for %q is no length (expected e.g. 30d)", f.length)
 	}
 	for _, text := range f.outages {
@@ -109,7 +109,7 @@ func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
 	}
 	for _, text := range f.lives {
 		provider, life, ok := strings.Cut(text, "=")
-		d, err := schedule.ParseDuration(life)
+		d, err := duration.Parse(life)
 		if !ok || err != nil || d <= 0 {
 			return fmt.Errorf("--life %q: expected provider=LENGTH, e.g. vault=10m", text)
 		}
@@ -139,7 +139,7 @@ func readDistance(text, signs string, from time.Time) (start time.Time, length t
 	if i < 0 {
 		return start, 0, fmt.Errorf("no %s in %q", signs, text)
 	}
-	if length, err = schedule.ParseDuration(text[i+1:]); err != nil {
+	if length, err = duration.Parse(text[i+1:]); err != nil {
 		return start, 0, err
 	}
 	if text[i] == '-' {
@@ -147,7 +147,7 @@ func readDistance(text, signs string, from time.Time) (start time.Time, length t
 	}
 	if start, err = time.Parse(time.RFC3339, text[:i]); err != nil {
 		var distance time.Duration
-		distance, err = schedule.ParseDuration(text[:i])
+		distance, err = duration.Parse(text[:i])
 		if err == nil && distance < 0 {
 			err = fmt.Errorf("%q is before the beginning", text[:i])
 		}

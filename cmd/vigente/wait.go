@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/internal/duration"
 )
 
 func (a *app) waitCommand() *cobra.Command {
-	timeout := duration(time.Minute)
+	timeout := spanFlag(time.Minute)
 	command := &cobra.Command{
 		Use:   "wait NAME…",
 		Short: "Wait until credentials are valid and delivered",
@@ -53,24 +53,24 @@ the daemon is not reachable.`,
 
 var errWaitOver = errors.New("the time to wait is over")
 
-// duration is a flag with the configuration's durations.
-type duration time.Duration
+// spanFlag is a flag with the configuration's durations.
+type spanFlag time.Duration
 
 // String returns the duration as Go writes it.
-func (d *duration) String() string { return time.Duration(*d).String() }
+func (d *spanFlag) String() string { return time.Duration(*d).String() }
 
 // Type names the flag's values in help texts.
-func (*duration) Type() string { return "duration" }
+func (*spanFlag) Type() string { return "duration" }
 
 // Set reads a duration, which must be positive.
-func (d *duration) Set(text string) error {
-	parsed, err := schedule.ParseDuration(text)
+func (d *spanFlag) Set(text string) error {
+	parsed, err := duration.Parse(text)
 	if err != nil {
 		return err
 	}
 	if parsed <= 0 {
 		return errors.New("expected more than 0")
 	}
-	*d = duration(parsed)
+	*d = spanFlag(parsed)
 	return nil
 }

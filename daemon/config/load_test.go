@@ -286,7 +286,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 		`c.toml:3: sinks.a.type: is missing (expected a string)`,
 		`z.toml:2: daemon.x: unknown key (expected one of control_socket, listen, state_dir, state_key, web_config)`,
 		`z.toml:3: credentials.c.provider: is missing (expected a string)`,
-		`z.toml:4: credentials.c.timeout: "x" is no duration (expected e.g. "90s", "12h" or "5d")`,
+		`z.toml:4: credentials.c.timeout: "x" is not a duration (expected e.g. "90s", "12h" or "5d")`,
 		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,
 		`a/one.toml:3: log.level: is an integer (expected one of debug, info, warn, error)`,
 		`a/two.toml:3: sinks.b.x: array is incomplete (expected valid TOML; text, modes, durations and shares stand in quotes)`,

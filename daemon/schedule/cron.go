@@ -3,10 +3,14 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/vigented/vigente/internal/duration"
 )
 
 // Cron yields the fixed instants of one cron expression in one time zone.
@@ -38,14 +42,14 @@ func ParseCron(expr, zone string) (c *Cron, err error) {
 		return nil, cronError(expr, errors.New("the zone is set by the key timezone"))
 	}
 	if every, ok := strings.CutPrefix(expr, "@every "); ok {
-		d, err := ParseDuration(every)
+		d, err := duration.Parse(every)
 		if err != nil || d < time.Second || d%time.Second != 0 {
 			return nil, cronError(expr, errors.New("@every needs whole seconds, at least one"))
 		}
 		return &Cron{expr, cron.Every(d)}, nil
 	}
 	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
-	parsed, err := parser.Parse(expr)
+	parsed, err := parser.Parse(sundayAsZero(expr))
 	if err != nil {
 		return nil, cronError(expr, err)
 	}
@@ -61,6 +65,58 @@ func ParseCron(expr, zone string) (c *Cron, err error) {
 		return nil, cronError(expr, errors.New("that instant never comes"))
 	}
 	return c, nil
+}
+
+// sundayAsZero rewrites the field for the day of the week the way the parser
+// knows it: in crontab(5) 7 is Sunday as well as 0, and a range may end there.
+func sundayAsZero(expr string) string {
+	fields := strings.Fields(expr)
+	if n := len(fields); n != 5 && n != 6 {
+		return expr
+	}
+	last := &fields[len(fields)-1]
+	var parts []string
+	for part := range strings.SplitSeq(*last, ",") {
+		parts = append(parts, withoutSeven(part))
+	}
+	*last = strings.Join(parts, ",")
+	return strings.Join(fields, " ")
+}
+
+// withoutSeven returns one part of a list of weekdays; one that reaches 7 is
+// written out day by day. What is malformed is left for the parser to refuse.
+func withoutSeven(part string) string {
+	span, stepText, stepped := strings.Cut(part, "/")
+	step := 1
+	if stepped {
+		n, err := strconv.Atoi(stepText)
+		if err != nil || n < 1 {
+			return part
+		}
+		step = n
+	}
+	if span == "7" && !stepped {
+		return "0"
+	}
+	from, to, ranged := strings.Cut(span, "-")
+	first, ok := weekday(from)
+	if !ranged || !ok || to != "7" && !strings.EqualFold(to, "sun") {
+		return part
+	}
+	var days []string
+	for day := first; day <= 7; day += step {
+		days = append(days, strconv.Itoa(day%7))
+	}
+	return strings.Join(days, ",")
+}
+
+// weekday reads a number from 0 to 7 or the first three letters of a day.
+func weekday(text string) (day int, ok bool) {
+	if i := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, strings.ToLower(text)); i >= 0 {
+		return i, true
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 0 && n <= 7
 }
 
 // LoadLocation finds an IANA time zone by name and refuses the host's own

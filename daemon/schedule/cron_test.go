@@ -121,3 +121,44 @@ func TestCronIsWrittenAsItWasRead(t *testing.T) {
 		}
 	}
 }
+
+// TestSundayIsSevenAsWell holds the weekday to crontab(5).
+func TestSundayIsSevenAsWell(t *testing.T) {
+	for seven, zero := range map[string]string{
+		"0 4 * * 7":       "0 4 * * 0",
+		"0 4 * * 5-7":     "0 4 * * 5,6,0",
+		"0 4 * * 1,7":     "0 4 * * 1,0",
+		"0 4 * * 1-7/2":   "0 4 * * 1,3,5,0",
+		"0 4 * * 0-7":     "0 4 * * *",
+		"0 4 * * fri-7":   "0 4 * * 5,6,0",
+		"0 4 * * sat-SUN": "0 4 * * 6,0",
+		"30 0 4 * * 7":    "30 0 4 * * 0",
+		"0 4 * * 7-7":     "0 4 * * 0",
+	} {
+		a, err := ParseCron(seven, "UTC")
+		if err != nil {
+			t.Errorf("%q: %v", seven, err)
+			continue
+		}
+		b, err := ParseCron(zero, "UTC")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+		for range 20 {
+			want := b.Next(at)
+			if got := a.Next(at); !got.Equal(want) {
+				t.Errorf("%q after %v: got %v, want %v", seven, at, got, want)
+			}
+			at = want
+		}
+		if a.String() != seven {
+			t.Errorf("%q is shown as %q", seven, a)
+		}
+	}
+	for _, text := range []string{"0 4 * * 8", "0 4 * * 5-8", "0 4 * * 7/x", "7 7 7 7 7-", "0 4 7 13 7"} {
+		if _, err := ParseCron(text, "UTC"); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/vigented/vigente/internal/duration"
 )
 
 // Policy says when one task wants to run. Every duration is positive unless
@@ -97,47 +99,9 @@ func ParseMargin(text string) (Margin, error) {
 		}
 		return Margin{Share: share / 100}, nil
 	}
-	d, err := ParseDuration(text)
+	d, err := duration.Parse(text)
 	if err != nil || d < 0 {
 		return Margin{}, fmt.Errorf(`%q is neither a share nor a duration (expected "25%%" or "30m")`, text)
 	}
 	return Margin{Fixed: d}, nil
-}
-
-// ParseDuration reads Go's durations plus d for days of 24 hours ("5d",
-// "1d12h").
-func ParseDuration(text string) (time.Duration, error) {
-	text = strings.TrimSpace(text)
-	rest, negative := strings.CutPrefix(text, "-")
-	if !negative {
-		rest = strings.TrimPrefix(rest, "+")
-	}
-	days, tail, found := strings.Cut(rest, "d")
-	var total time.Duration
-	if found {
-		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || !(n >= 0 && n <= 36500) || strings.ContainsAny(days, "eExXpP_+-") {
-			return 0, durationError(text)
-		}
-		total = time.Duration(n * float64(24*time.Hour))
-		rest = tail
-	}
-	if rest != "" || !found {
-		if strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") {
-			return 0, durationError(text)
-		}
-		d, err := time.ParseDuration(rest)
-		if err != nil || total+d < total {
-			return 0, durationError(text)
-		}
-		total += d
-	}
-	if negative {
-		total = -total
-	}
-	return total, nil
-}
-
-func durationError(text string) error {
-	return fmt.Errorf(`%q is no duration (expected e.g. "90s", "12h" or "5d")`, text)
 }

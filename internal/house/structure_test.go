@@ -89,12 +89,12 @@ var arrows = []arrow{
 	{"credential", nil, "the nouns of the house depend on nothing"},
 	{
 		"internal/section",
-		[]string{"internal/readfile", "credential", "daemon/schedule"},
+		[]string{"internal/readfile", "credential", "internal/duration"},
 		"a section reads text, durations and secrets, it knows no kind",
 	},
 	{
 		"daemon/schedule",
-		[]string{"credential"},
+		[]string{"credential", "internal/duration"},
 		"the board only decides: what it does not import it cannot do",
 	},
 	{"daemon/plan", []string{"daemon/schedule", "credential"}, "a plan is values, whoever made it and whoever runs it"},
@@ -108,6 +108,7 @@ var arrows = []arrow{
 		[]string{"daemon/schedule", "credential", "internal/failpoint"},
 		"the store keeps records and decides nothing",
 	},
+	{"internal/duration", nil, "text to a span of time and nothing else"},
 	{"internal/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{

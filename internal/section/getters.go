@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/duration"
 )
 
 // Has reports whether the key is there, whatever its value. It makes the key
@@ -117,7 +117,7 @@ func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
 	if n == nil {
 		return fallback
 	}
-	d, err := schedule.ParseDuration(n.text)
+	d, err := duration.Parse(n.text)
 	switch {
 	case err != nil:
 		s.Faultf(key, "%v", err)

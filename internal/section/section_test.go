@@ -112,7 +112,7 @@ func TestWrongValues(t *testing.T) {
 	}{
 		{`k = "  "`, func(s *Section) { s.Required("k") }, `1: providers.loja.k: is empty (expected a string)`},
 		{``, func(s *Section) { s.Required("k") }, `1: providers.loja.k: is missing (expected a string)`},
-		{`k = "5x"`, func(s *Section) { s.Duration("k", 1) }, `1: providers.loja.k: "5x" is no duration (expected e.g. "90s", "12h" or "5d")`},
+		{`k = "5x"`, func(s *Section) { s.Duration("k", 1) }, `1: providers.loja.k: "5x" is not a duration (expected e.g. "90s", "12h" or "5d")`},
 		{`k = "0s"`, func(s *Section) { s.Duration("k", 1) }, `1: providers.loja.k: "0s" is not above zero (expected a duration such as "90s")`},
 		{`k = "-1d"`, func(s *Section) { s.Duration("k", 1) }, `1: providers.loja.k: "-1d" is not above zero (expected a duration such as "90s")`},
 		{`k = "z"`, func(s *Section) { s.Choice("k", "a", "a", "b", "c") }, `1: providers.loja.k: "z" is not known (expected one of a, b, c)`},
