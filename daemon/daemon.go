@@ -121,7 +121,7 @@ func New(opt Options) (*Daemon, error) {
 	}
 	d.report = eventlog.New(opt.Logger)
 	d.engine = engine.New(engine.Options{
-		Keeper: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
+		Ledger: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
 	d.adopt(cfg, specs, wires)
 	d.watcher = watch.New(d.watched)

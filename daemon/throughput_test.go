@@ -170,7 +170,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	seed := st.Seed()
-	e := engine.New(engine.Options{Keeper: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
+	e := engine.New(engine.Options{Ledger: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
 	e.Install(specs, schedule.Memory{})
 	b.ResetTimer()
 	e.Run(ctx)

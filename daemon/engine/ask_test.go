@@ -31,7 +31,7 @@ func TestCredentialIsShownWithItsValues(t *testing.T) {
 }
 
 func TestAskingEndsWithItsContext(t *testing.T) {
-	e := New(Options{Keeper: newKeeper(), Observer: &witness{}}) // nobody conducts it
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}}) // nobody conducts it
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
@@ -121,7 +121,7 @@ func TestStoredRecordsOfAnOlderConfigurationGo(t *testing.T) {
 
 func TestSuspendedPlaySleepsThroughAndWakesAfterwards(t *testing.T) {
 	b := living(time.Hour)
-	e := New(Options{Keeper: newKeeper(), Observer: &witness{}, Seed: 7})
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}, Seed: 7})
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	night := Span{From: from.Add(2 * time.Hour), To: from.Add(10 * time.Hour)}
 	course := &Course{From: from, Until: from.Add(12 * time.Hour), Suspended: []Span{night}}

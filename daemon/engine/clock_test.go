@@ -57,7 +57,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 					calls = append(calls, wall())
 					return answer(ctx, n, req)
 				}
-				e := New(Options{Keeper: k, Observer: &witness{}, Seed: 7})
+				e := New(Options{Ledger: onDisk{k}, Observer: &witness{}, Seed: 7})
 				clock.give(e)
 				e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
 				ctx, stop := context.WithCancel(t.Context())
@@ -94,7 +94,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	steady := time.Duration(0)
-	e := New(Options{Keeper: newKeeper(), Observer: &witness{}, Seed: 7})
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}, Seed: 7})
 	e.clock, e.steady = func() time.Time { return now }, func() time.Duration { return steady }
 	e.now()
 	e.running[schedule.Key{Name: "a"}] = &flight{at: now}
@@ -117,7 +117,7 @@ func TestSmallStepsAddUp(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	steady := time.Duration(0)
 	b := hourly()
-	e := New(Options{Keeper: newKeeper(), Observer: &witness{}, Seed: 7})
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}, Seed: 7})
 	course := &Course{From: now, Until: now}
 	e.Begin(course)
 	e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
@@ -139,7 +139,7 @@ func TestSmallStepsAddUp(t *testing.T) {
 func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 	for _, slept := range []time.Duration{time.Hour, 30 * time.Minute, 2 * time.Hour} {
 		now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
-		e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
+		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
 		e.clock = func() time.Time { return now }
 		e.steady = func() time.Duration { return awake }
 		e.slept = func() time.Duration { return asleep }
@@ -159,7 +159,7 @@ func TestASuspendDoesNotMakeACallLookAsIfItHung(t *testing.T) {
 	b := living(time.Hour)
 	plan := planOf(map[string]*backend{"a": b, "b": b}, nil)
 	plan.Providers[0].Concurrency = 1
-	e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
 	e.clock = func() time.Time { return now }
 	e.steady = func() time.Duration { return awake }
 	e.slept = func() time.Duration { return asleep }

@@ -183,7 +183,7 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 			p.set(func(p *place) { p.held = held })
 			specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
 			specs.Sinks[0].Guard = watched{p}
-			e := New(Options{Keeper: r.keeper, Observer: r.witness, Seed: 7})
+			e := New(Options{Ledger: onDisk{r.keeper}, Observer: r.witness, Seed: 7})
 			e.Install(specs, r.keeper.memory())
 			view := e.RunOnce(t.Context())
 			if got := view.Sinks[0].State; got != want.state || p.holds() != want.holds || b.count() != 1 {

@@ -25,17 +25,9 @@ import (
 // ErrEnded says that the engine no longer runs.
 var ErrEnded = errors.New("the daemon is stopping")
 
-// Keeper makes records durable. Its methods return when they are, are safe for
-// concurrent use, and keep the order of calls for one key.
-type Keeper interface {
-	Save(ctx context.Context, key schedule.Key, r schedule.Record) error
-	SaveProvider(ctx context.Context, name string, r schedule.ProviderRecord) error
-	Delete(ctx context.Context, key schedule.Key) error
-}
-
-// Options make an engine. Observer is required, Keeper for all but Play.
+// Options make an engine. Observer is required, Ledger for all but Play.
 type Options struct {
-	Keeper   Keeper
+	Ledger   Ledger
 	Observer Observer
 	// Seed spreads planned instants; the same seed gives the same plan.
 	Seed uint64
@@ -97,7 +89,7 @@ type Engine struct {
 
 	asks  chan func()
 	done  chan finished
-	saves chan []error
+	saves chan error
 	ended chan struct{}
 	flown crew
 }
@@ -128,7 +120,7 @@ func New(opt Options) *Engine {
 		repaired: map[string]time.Time{}, foreign: map[string]*schedule.Note{},
 		asks:  make(chan func()),
 		done:  make(chan finished),
-		saves: make(chan []error),
+		saves: make(chan error),
 		ended: make(chan struct{}),
 	}
 	e.reads.wall, e.reads.all = e.wall, e.read
@@ -204,7 +196,7 @@ func (e *Engine) drop(tasks []*schedule.Task, memory schedule.Memory) {
 	wanted := make(map[schedule.Key]bool, len(tasks))
 	for _, t := range tasks {
 		wanted[t.Key] = true
-		delete(e.unsaved.gone, t.Key)
+		e.unsaved.wanted(t.Key)
 	}
 	for key := range memory.Records {
 		if !wanted[key] {
@@ -269,8 +261,8 @@ func (e *Engine) run(ctx context.Context, once bool) {
 			ask()
 		case f := <-e.done:
 			e.fold(&f)
-		case errs := <-e.saves:
-			e.unsaved.saved(e.now(), errs)
+		case err := <-e.saves:
+			e.unsaved.saved(e.now(), err)
 		case <-timer.C:
 		}
 	}
@@ -278,7 +270,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 
 // idle reports whether nothing is under way and nothing could start now.
 func (e *Engine) idle() bool {
-	return len(e.running) == 0 && e.board.Idle(e.now()) && (e.unsaved.empty() || e.unsaved.failing != "") && !e.unsaved.busy
+	return len(e.running) == 0 && e.board.Idle(e.now()) && (e.unsaved.empty() || e.unsaved.failing != "" && e.unsaved.written == nil)
 }
 
 // start launches what is due and returns how long the conductor may sleep.
@@ -355,7 +347,11 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 	switch {
 	case out.Removed:
 		e.unsaved.forget(key)
-	case f.quiet:
+	case f.quiet, e.opt.Ledger == nil:
+	case f.owed:
+		// Nobody waits for deliveries and hooks: a start looks at every place
+		// anyway, and a hook is owed as long as its end is not known.
+		e.unsaved.owe(key, f.record)
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)
 	default:

@@ -269,7 +269,7 @@ func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 		k = newKeeper()
 	}
 	w := &witness{}
-	e := New(Options{Keeper: k, Observer: w, Seed: 7})
+	e := New(Options{Ledger: onDisk{k}, Observer: w, Seed: 7})
 	e.Install(specs, k.memory())
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rig{e, k, w, nil, make(chan struct{})}
@@ -573,7 +573,7 @@ func TestSuspendIsSeenWithinAMinuteAndCostsOneCall(t *testing.T) {
 		var offset time.Duration
 		b := living(time.Hour)
 		k, w := newKeeper(), &witness{}
-		e := New(Options{Keeper: k, Observer: w})
+		e := New(Options{Ledger: onDisk{k}, Observer: w})
 		e.clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return wall().Add(offset) }
 		e.slept = func() time.Duration { mu.Lock(); defer mu.Unlock(); return offset }
 		began := wall()
@@ -879,7 +879,7 @@ func TestRunOnceTriesEachDueThingOnce(t *testing.T) {
 		specs := planOf(map[string]*backend{"good": good, "bad": bad}, map[string]*place{"good": s})
 		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "broken", Needs: []string{"good"}, Target: "1", Sink: broken})
 		w := &witness{}
-		e := New(Options{Keeper: newKeeper(), Observer: w})
+		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: w})
 		e.Install(specs, schedule.Memory{})
 		begun := time.Now()
 		e.RunOnce(t.Context())

@@ -87,7 +87,7 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := wall()
 		clock, w := &settable{}, &witness{}
-		e := New(Options{Keeper: newKeeper(), Observer: w, Seed: 7})
+		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: w, Seed: 7})
 		clock.give(e)
 		e.Install(world(), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
@@ -103,7 +103,7 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 		run = trace(w, from)
 	})
 	w := &witness{}
-	e := New(Options{Keeper: newKeeper(), Observer: w, Seed: 7})
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: w, Seed: 7})
 	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where a bubble begins
 	course := &Course{From: from, Until: from.Add(span), Steps: stepsAt(from)}
 	e.Begin(course)

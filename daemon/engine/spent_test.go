@@ -66,7 +66,7 @@ func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 			return token(n, req, time.Hour), nil
 		}}
 		d := &slowDisk{newKeeper(), 12 * time.Second}
-		e := New(Options{Keeper: d, Observer: &witness{}, Seed: 7})
+		e := New(Options{Ledger: onDisk{d}, Observer: &witness{}, Seed: 7})
 		e.Install(planOf(map[string]*backend{"a": b}, nil), d.memory())
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})

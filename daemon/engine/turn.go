@@ -140,14 +140,14 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 // unmade ends an attempt whose call is not made: nothing of it is left.
 func (j *job) unmade(ctx context.Context) finished {
 	r := j.start.Record
-	return finished{start: &j.start, record: r, unmade: true, saveError: j.save(ctx, &r)}
+	return finished{start: &j.start, record: r, unmade: true, saveError: j.commit(ctx, &r)}
 }
 
 // foldUnmade takes back what was not made. Nobody hears of it.
 func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	key := f.start.Task.Key
 	switch {
-	case e.board.Return(now, *f.start):
+	case e.board.Return(now, *f.start, heldBy(f.refusal, now)):
 		e.unsaved.forget(key)
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)

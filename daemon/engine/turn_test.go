@@ -46,7 +46,7 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 		specs := crowd(40, b)
 		specs.Providers[0].Rates = []schedule.Rate{{Calls: 10, Per: time.Second}}
 		specs.Providers[0].Concurrency = 40
-		e := New(Options{Keeper: &stuck{newKeeper(), time.Now().Add(5 * time.Second), ""}, Observer: &witness{}})
+		e := New(Options{Ledger: onDisk{&stuck{newKeeper(), time.Now().Add(5 * time.Second), ""}}, Observer: &witness{}})
 		e.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -75,7 +75,7 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 		specs := crowd(60, b)
 		specs.Providers[0].Rates = []schedule.Rate{{Calls: 20, Per: time.Minute}}
 		clock := &settable{}
-		e := New(Options{Keeper: newKeeper(), Observer: &witness{}})
+		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
 		clock.give(e)
 		var calls []time.Time
 		answer := b.answer
@@ -117,7 +117,7 @@ func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonThrottled, RetryAfter: req.At.Add(10 * time.Minute)}
 		}}
 		k, w := &stuck{newKeeper(), from.Add(5 * time.Second), "held"}, &witness{}
-		e := New(Options{Keeper: k, Observer: w})
+		e := New(Options{Ledger: onDisk{k}, Observer: w})
 		e.Install(planOf(map[string]*backend{"held": b, "tired": tired}, nil), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -154,7 +154,7 @@ func TestACallThatWasHeldUpComesNotOnTopOfOthers(t *testing.T) {
 		specs := planOf(map[string]*backend{"a": b, "b": b, "c": b}, nil)
 		specs.Providers[0].Concurrency = 1
 		k := &stuck{newKeeper(), wall().Add(time.Minute), "a"}
-		e := New(Options{Keeper: k, Observer: &witness{}})
+		e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
 		e.Install(specs, schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -9,35 +9,42 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// unsaved is what should be durable and is not yet: records whose save failed,
-// records of providers, and deletions. The conductor owns it; one worker at a
-// time writes it out.
+// unsaved is what should be durable and is not yet: ends of deliveries and
+// hooks, records whose save failed, corrections, cool-downs, removals. The
+// conductor owns it; one worker at a time writes it out.
 type unsaved struct {
-	records   map[schedule.Key]schedule.Record
-	versions  map[schedule.Key]uint64 // of the records, counted over all of them
-	version   uint64
-	providers map[string]schedule.ProviderRecord
-	gone      map[schedule.Key]bool
+	next    pending
+	writing pending       // what the worker writes
+	written chan struct{} // closed when the batch under way has ended; nil when there is none
+	// replaced are keys of which something newer is known than what the worker
+	// writes: it must not be written again should the batch fail.
+	replaced map[schedule.Key]bool
 
-	busy     bool
-	writing  unsavedBatch
-	written  chan struct{} // closed when the batch under way has ended
 	failures int
 	failing  string // why the last save failed; empty after a good one
 	retryAt  time.Time
 }
 
-// unsavedBatch is what one worker writes.
-type unsavedBatch struct {
+// pending is one set of changes. A key is in one of records and gone.
+type pending struct {
 	records   map[schedule.Key]schedule.Record
-	versions  map[schedule.Key]uint64
 	providers map[string]schedule.ProviderRecord
 	gone      map[schedule.Key]bool
 }
 
-func (u *unsaved) empty() bool {
-	return len(u.records) == 0 && len(u.providers) == 0 && len(u.gone) == 0
+func newPending() pending {
+	return pending{map[schedule.Key]schedule.Record{}, map[string]schedule.ProviderRecord{}, map[schedule.Key]bool{}}
 }
+
+func (p *pending) empty() bool { return len(p.records)+len(p.providers)+len(p.gone) == 0 }
+
+// forget drops what the set says of a key.
+func (p *pending) forget(key schedule.Key) {
+	delete(p.records, key)
+	delete(p.gone, key)
+}
+
+func (u *unsaved) empty() bool { return u.next.empty() && u.written == nil }
 
 // keep notes a record whose save failed.
 func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err error) {
@@ -47,11 +54,19 @@ func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err e
 
 // owe notes a record that is to be stored, though nothing has failed.
 func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
-	if u.records == nil {
-		u.records, u.versions = map[schedule.Key]schedule.Record{}, map[schedule.Key]uint64{}
+	u.supersede(key)
+	u.next.records[key] = r
+}
+
+// supersede drops what is not stored yet of a key, for something newer.
+func (u *unsaved) supersede(key schedule.Key) {
+	if u.next.records == nil {
+		u.next = newPending()
 	}
-	u.version++
-	u.records[key], u.versions[key] = r, u.version
+	u.next.forget(key)
+	if u.written != nil {
+		u.replaced[key] = true
+	}
 }
 
 // fail notes that saving failed. A crowd of records that fail while the next
@@ -69,113 +84,107 @@ func (u *unsaved) fail(now time.Time, err error) {
 // durable notes that a newer record of the key was saved. What else is unsaved
 // need not wait any longer.
 func (u *unsaved) durable(key schedule.Key) {
-	delete(u.records, key)
+	u.supersede(key)
 	u.retryAt = time.Time{}
-	if u.empty() && !u.busy {
+	if u.empty() {
 		u.failing, u.failures = "", 0
 	}
 }
 
 func (u *unsaved) keepProvider(name string, r schedule.ProviderRecord) {
-	if u.providers == nil {
-		u.providers = map[string]schedule.ProviderRecord{}
+	if u.next.records == nil {
+		u.next = newPending()
 	}
-	u.providers[name] = r
+	u.next.providers[name] = r
 }
 
 // forget notes that the key's record is to be deleted.
 func (u *unsaved) forget(key schedule.Key) {
-	if u.gone == nil {
-		u.gone = map[schedule.Key]bool{}
-	}
-	u.gone[key] = true
-	delete(u.records, key)
+	u.supersede(key)
+	u.next.gone[key] = true
 }
 
-// pending returns what an attempt of the key must wait for before it saves
-// anything itself, nil when nothing: an older record is just being written.
-func (u *unsaved) pending(key schedule.Key) <-chan struct{} {
-	if _, found := u.writing.records[key]; u.busy && (found || u.writing.gone[key]) {
-		return u.written
+// wanted notes that the key's record is not to be deleted after all.
+func (u *unsaved) wanted(key schedule.Key) {
+	delete(u.next.gone, key)
+	if u.writing.gone[key] {
+		u.replaced[key] = true
 	}
-	return nil
 }
 
 // save starts a worker that writes out what is unsaved, when it is time. It
 // returns the instant to ask again, zero when something else will say so.
 func (e *Engine) save(work context.Context, now time.Time) time.Time {
 	u := &e.unsaved
-	if u.empty() || u.busy {
+	if u.next.empty() || u.written != nil {
 		return time.Time{}
 	}
 	if u.failing != "" && now.Before(u.retryAt) {
 		return u.retryAt
 	}
-	batch := unsavedBatch{maps.Clone(u.records), maps.Clone(u.versions), maps.Clone(u.providers), maps.Clone(u.gone)}
+	batch, rest := u.next, newPending()
 	for key := range e.running {
-		// The attempt under way saves a newer record itself when it ends.
-		delete(batch.records, key)
-		delete(batch.gone, key)
+		// The attempt under way saves a newer record when it ends, or owes it.
+		if r, found := batch.records[key]; found {
+			rest.records[key] = r
+		}
+		if batch.gone[key] {
+			rest.gone[key] = true
+		}
+		batch.forget(key)
 	}
-	if len(batch.records)+len(batch.providers)+len(batch.gone) == 0 {
+	if batch.empty() {
+		u.next = rest
 		return time.Time{}
 	}
-	u.busy, u.writing, u.written = true, batch, make(chan struct{})
+	u.next, u.writing, u.written, u.replaced = rest, batch, make(chan struct{}), map[schedule.Key]bool{}
 	written := u.written
+	out := Batch{batch.records, batch.providers, slices.SortedFunc(maps.Keys(batch.gone), schedule.Key.Compare)}
 	e.flown.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(work), durableDeadline)
 		defer cancel()
-		errs := batch.write(ctx, e.opt.Keeper)
+		err := e.opt.Ledger.Write(ctx, out)
 		close(written)
 		select {
-		case e.saves <- errs:
+		case e.saves <- err:
 		case <-e.ended:
 		}
 	})
 	return time.Time{}
 }
 
-func (b unsavedBatch) write(ctx context.Context, k Keeper) (errs []error) {
-	note := func(err error) {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(b.records), schedule.Key.Compare) {
-		note(k.Save(ctx, key, b.records[key]))
-	}
-	for _, name := range slices.Sorted(maps.Keys(b.providers)) {
-		note(k.SaveProvider(ctx, name, b.providers[name]))
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(b.gone), schedule.Key.Compare) {
-		note(k.Delete(ctx, key))
-	}
-	return errs
-}
-
-// saved folds the end of a batch in: all of it is durable, or all of it is
-// tried again.
-func (u *unsaved) saved(now time.Time, errs []error) {
-	u.busy = false
-	if len(errs) > 0 {
-		u.fail(now, errs[0])
+// saved folds the end of a batch in: all of it is durable, or what nothing newer
+// has replaced is written again.
+func (u *unsaved) saved(now time.Time, err error) {
+	batch, replaced := u.writing, u.replaced
+	u.writing, u.written, u.replaced = pending{}, nil, nil
+	if err == nil {
+		u.failing, u.failures = "", 0
 		return
 	}
-	for key := range u.writing.records {
-		if u.versions[key] == u.writing.versions[key] {
-			delete(u.records, key)
+	u.fail(now, err)
+	for key, r := range batch.records {
+		if !replaced[key] {
+			u.next.records[key] = r
 		}
 	}
-	for name, r := range u.writing.providers {
-		if u.providers[name] == r {
-			delete(u.providers, name)
+	for name, r := range batch.providers {
+		if _, newer := u.next.providers[name]; !newer {
+			u.next.providers[name] = r
 		}
 	}
-	for key := range u.writing.gone {
-		delete(u.gone, key)
+	for key := range batch.gone {
+		if !replaced[key] {
+			u.next.gone[key] = true
+		}
 	}
-	u.writing = unsavedBatch{}
-	if len(u.records) == 0 {
-		u.failing, u.failures = "", 0
+}
+
+// underWay returns what an attempt of the key must wait for before it saves
+// anything itself, nil when nothing: an older record is just being written.
+func (u *unsaved) underWay(key schedule.Key) <-chan struct{} {
+	if _, found := u.writing.records[key]; found || u.writing.gone[key] {
+		return u.written
 	}
+	return nil
 }

@@ -12,8 +12,8 @@ import (
 func TestARecordOwedDuringASaveIsSavedNext(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	k := newKeeper()
-	e := New(Options{Keeper: k, Observer: &witness{}})
-	e.saves = make(chan []error, 1)
+	e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
+	e.saves = make(chan error, 1)
 	var writes []func()
 	e.flown.instead = func(work func()) { writes = append(writes, work) }
 	key := schedule.Key{Name: "a"}

@@ -27,7 +27,8 @@ type job struct {
 	// start. It is raised before a sink writes: how far that had come is not
 	// known then, and the hook is owed.
 	left   *schedule.Record
-	keeper Keeper
+	ledger Ledger
+	ticket Ticket // of the call, once it may be made
 	seed   uint64
 	clock  func() time.Time
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
@@ -44,6 +45,8 @@ type finished struct {
 	record    schedule.Record
 	result    schedule.Result
 	saveError error
+	// owed says that the record was not handed to the ledger yet.
+	owed bool
 	// refused holds what preflights of sinks said; a nil note is a good word.
 	refused  map[string]*schedule.Note
 	panicked bool
@@ -53,14 +56,15 @@ type finished struct {
 	quiet   bool
 	foreign *schedule.Note
 	repair  bool
-	unmade  bool // the call was not made, see awaitTurn
+	unmade  bool  // the call was not made, see awaitTurn
+	refusal error // why the ledger did not grant it
 }
 
 // prepare gathers what the attempt needs from the conductor's state.
 func (e *Engine) prepare(s *schedule.Start) (j job) {
 	j = job{
-		start: *s, keeper: e.opt.Keeper, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
-		within: e.within, pause: e.pause, after: e.unsaved.pending(s.Task.Key),
+		start: *s, ledger: e.opt.Ledger, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
+		within: e.within, pause: e.pause, after: e.unsaved.underWay(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
 		j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
@@ -114,22 +118,39 @@ func (e *Engine) contain(ctx context.Context, j *job) (end finished) {
 	}
 }
 
-// end advances the record and makes it durable. The end of the daemon does not
-// cancel that.
+// end advances the record, and makes the end of a call durable. The end of the
+// daemon does not cancel that.
 func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (f finished) {
 	f.start, f.result = &j.start, res
 	f.record = schedule.Advance(j.start.Task, r, res, j.seed)
-	f.saveError = j.save(ctx, &f.record)
+	if f.owed = j.ticket == nil || j.start.Task.Kind != schedule.Obtaining; !f.owed {
+		f.saveError = j.commit(ctx, &f.record)
+	}
 	return f
 }
 
-func (j *job) save(ctx context.Context, r *schedule.Record) error {
-	if j.keeper == nil {
+// begin records an intent. See Ledger.Begin; without a ledger everything is
+// allowed.
+func (j *job) begin(ctx context.Context, intent *schedule.Record) (granted bool, err error) {
+	if j.ledger == nil {
+		return true, nil
+	}
+	ctx, cancel := j.within(context.WithoutCancel(ctx), durableDeadline)
+	defer cancel()
+	j.ticket, err = j.ledger.Begin(ctx, j.start.Task.Key, *intent)
+	return j.ticket != nil, err
+}
+
+// commit ends what begin began. An attempt that never came to that, because
+// something on this machine failed before, has its record written with the next
+// batch.
+func (j *job) commit(ctx context.Context, r *schedule.Record) error {
+	if j.ticket == nil {
 		return nil
 	}
 	ctx, cancel := j.within(context.WithoutCancel(ctx), durableDeadline)
 	defer cancel()
-	return j.keeper.Save(ctx, j.start.Task.Key, *r)
+	return j.ticket.Commit(ctx, *r)
 }
 
 // obtain calls the backend once.
@@ -156,7 +177,13 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 	spends := spender != nil && spender.Spends(r.Token)
 	begun := schedule.Begin(*r, at)
 	failpoint.Hit("obtain begun")
-	if err := j.save(ctx, &begun); err != nil && (spends || revokes) {
+	granted, err := j.begin(ctx, &begun)
+	if !granted {
+		f := j.unmade(ctx)
+		f.refused, f.refusal = refused, err
+		return f
+	}
+	if err != nil && (spends || revokes) {
 		// What cannot be remembered must not be spent.
 		f = local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
 		f.refused = refused
@@ -226,7 +253,7 @@ func (j *job) deliver(ctx context.Context) finished {
 		raised.Changes = r.Changes + 1
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
-		_ = j.save(ctx, &raised)
+		_, _ = j.begin(ctx, &raised)
 		j.left = &raised
 	}
 	failpoint.Hit("deliver raised")

@@ -111,7 +111,7 @@ func (w *world) Observe(o Outcome) {
 // boot starts a daemon from what is durable.
 func (w *world) boot() {
 	w.bootAt, w.threads, w.writing = -1, w.threads[:0], nil
-	w.e = New(Options{Keeper: drive{w}, Observer: w, Seed: w.nature.seed})
+	w.e = New(Options{Ledger: onDisk{drive{w}}, Observer: w, Seed: w.nature.seed})
 	w.e.clock = w.wall
 	begun := w.now - w.asleep
 	w.e.steady = func() time.Duration { return w.now - w.asleep - begun }
@@ -119,7 +119,7 @@ func (w *world) boot() {
 	w.e.pause = func(_ context.Context, d time.Duration) { w.pass(d) }
 	w.e.flown.instead = w.spawn
 	w.e.done = make(chan finished, 256)
-	w.e.saves = make(chan []error, 4)
+	w.e.saves = make(chan error, 4)
 	w.say("the daemon starts, the clock shows %s", w.wall().Format(time.DateTime))
 	w.laws.booted()
 	w.e.Install(w.plan(), w.disk.memory())
@@ -131,14 +131,14 @@ func (w *world) boot() {
 func (w *world) spawn(work func()) {
 	w.births++
 	t := &thread{id: w.births, at: w.now, begun: w.now, asleep: w.asleep}
-	if u := &w.e.unsaved; u.busy && u.written != w.writing {
+	if u := &w.e.unsaved; u.written != nil && u.written != w.writing {
 		w.writing = u.written
 	} else {
 		for key, f := range w.e.running {
 			if f.at.Equal(w.wall()) && !w.underway(key) {
 				// The engine starts them one by one: it is the only new one.
 				t.work, t.key, t.limit = true, key, f.limit
-				t.after = u.pending(key)
+				t.after = u.underWay(key)
 			}
 		}
 	}
@@ -264,7 +264,7 @@ func (w *world) leap() time.Duration {
 		}
 	}
 	until(wake)
-	if u := &e.unsaved; !u.empty() && !u.busy && u.failing != "" && u.retryAt.After(now) {
+	if u := &e.unsaved; !u.empty() && u.written == nil && u.failing != "" && u.retryAt.After(now) {
 		until(u.retryAt)
 	}
 	for _, at := range e.suspects {
@@ -306,8 +306,8 @@ func (w *world) goOn() bool {
 			w.e.fold(&f)
 			w.laws.folded(f)
 			w.wakeAt = w.now
-		case errs := <-w.e.saves:
-			w.e.unsaved.saved(w.wall(), errs)
+		case err := <-w.e.saves:
+			w.e.unsaved.saved(w.wall(), err)
 			w.wakeAt = w.now
 		default:
 			return true

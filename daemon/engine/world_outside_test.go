@@ -420,7 +420,7 @@ func (d drive) write(apply func()) error {
 	return err
 }
 
-// Save implements Keeper.
+// Save implements records.
 func (d drive) Save(_ context.Context, key schedule.Key, r schedule.Record) error {
 	w := d.w
 	err := d.write(func() {
@@ -436,12 +436,12 @@ func (d drive) Save(_ context.Context, key schedule.Key, r schedule.Record) erro
 	return err
 }
 
-// SaveProvider implements Keeper.
+// SaveProvider implements records.
 func (d drive) SaveProvider(_ context.Context, name string, r schedule.ProviderRecord) error {
 	return d.write(func() { d.w.disk.providers[name] = r })
 }
 
-// Delete implements Keeper.
+// Delete implements records.
 func (d drive) Delete(_ context.Context, key schedule.Key) error {
 	return d.write(func() { delete(d.w.disk.records, key) })
 }

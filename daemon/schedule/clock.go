@@ -84,7 +84,7 @@ func (b *Board) Moved() (out []Moved) {
 // goBack moves what the entry knows of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.rec.Past
-	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
+	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &e.hold.Until, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
 	}
 	if e.rec.counted() {

@@ -68,10 +68,16 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	return out
 }
 
+// Hold keeps a task from starting before an instant; Text says why, for people.
+type Hold struct {
+	Until time.Time
+	Text  string
+}
+
 // Return takes back an attempt that was not made: it is as due as it was before,
-// and waits for its turn anew. It reports that the configuration no longer has
-// the task.
-func (b *Board) Return(now time.Time, s Start) (removed bool) {
+// and waits for its turn anew, not before the hold has passed. It reports that
+// the configuration no longer has the task.
+func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 	now = b.see(now)
 	e := b.entries[s.Task.Key]
 	if e == nil || !e.running {
@@ -90,7 +96,7 @@ func (b *Board) Return(now time.Time, s Start) (removed bool) {
 		b.moved[s.Task.Key] = true
 	}
 	b.age(e, now)
-	e.asked = e.asked || s.asked
+	e.asked, e.hold = e.asked || s.asked, hold
 	b.replan(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)

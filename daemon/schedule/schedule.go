@@ -60,6 +60,7 @@ type entry struct {
 	// detached says that it runs without counting against the group any more.
 	detached bool
 	asked    bool
+	hold     Hold
 	// answers counts the good ends of the task's attempts.
 	answers uint64
 	// stale names the inputs whose values were refused: the task waits for
@@ -127,6 +128,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 		} else {
 			asked := e.asked
 			e.running, e.asked, e.detached = true, false, false
+			e.hold = Hold{}
 			e.startedAt, e.startedIn = now, b.installs
 			g.running++
 			for i := range g.buckets {
@@ -174,7 +176,11 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	}
 	switch e.task.Kind {
 	case Obtaining:
-		return b.nextObtain(e, now)
+		at, why := b.nextObtain(e, now)
+		if !at.IsZero() && e.hold.Until.After(later(at, now)) {
+			return e.hold.Until, Why{"", e.hold.Text}
+		}
+		return at, why
 	case Delivering:
 		switch why, owed := b.owes(e); {
 		case owed:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 var errClosed = errors.New("the state is closed")
@@ -16,26 +17,36 @@ type group struct {
 	err    error
 }
 
-// submit queues a write and returns when it is durable. One goroutine at a time
-// commits, started by whoever finds none at work, and takes all that is queued
-// at once: so a crowd shares one sync of the disk.
-//
-// The end of ctx ends the waiting; the write goes on. No caller is kept by a
-// disk that does not answer.
+// submit queues a write and returns when it is durable.
 func (s *Store) submit(ctx context.Context, e entry, value []byte) error {
-	if e.bucket == "" || e.name == "" {
-		return errors.New("save record: it has no kind or no name")
+	if err := s.submitAll(ctx, map[entry][]byte{e: value}); err != nil {
+		return fmt.Errorf("save record %s: %w", e.name, err)
+	}
+	return nil
+}
+
+// submitAll queues writes and returns when they are durable. One goroutine at a
+// time commits, started by whoever finds none at work, and takes all that is
+// queued at once: so a crowd shares one sync of the disk.
+//
+// The end of ctx ends the waiting; the writes go on. No caller is kept by a
+// disk that does not answer.
+func (s *Store) submitAll(ctx context.Context, writes map[entry][]byte) error {
+	for e := range writes {
+		if e.bucket == "" || e.name == "" {
+			return errors.New("a record has no kind or no name")
+		}
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return fmt.Errorf("save record %s: %w", e.name, errClosed)
+		return errClosed
 	}
 	if s.queue == nil {
 		s.queue = &group{writes: map[entry][]byte{}, done: make(chan struct{})}
 	}
 	g := s.queue
-	g.writes[e] = value
+	maps.Copy(g.writes, writes)
 	if s.idle == nil {
 		s.idle = make(chan struct{})
 		go s.work()
@@ -45,12 +56,9 @@ func (s *Store) submit(ctx context.Context, e entry, value []byte) error {
 	select {
 	case <-g.done:
 	case <-ctx.Done():
-		return fmt.Errorf("save record %s: %w", e.name, context.Cause(ctx))
+		return context.Cause(ctx)
 	}
-	if g.err != nil {
-		return fmt.Errorf("save record %s: %w", e.name, g.err)
-	}
-	return nil
+	return g.err
 }
 
 // work commits group after group until nothing is queued.

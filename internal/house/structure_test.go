@@ -105,8 +105,8 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/store",
-		[]string{"daemon/schedule", "credential", "internal/failpoint"},
-		"the store keeps records and decides nothing",
+		[]string{"daemon/engine", "daemon/schedule", "credential", "internal/failpoint"},
+		"the store keeps records and decides nothing; the engine names what a ledger is",
 	},
 	{"internal/duration", nil, "text to a span of time and nothing else"},
 	{"internal/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},

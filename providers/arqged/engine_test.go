@@ -27,23 +27,37 @@ func newDisk() *disk {
 	return &disk{records: map[schedule.Key]schedule.Record{}, cooled: map[string]schedule.ProviderRecord{}}
 }
 
-func (d *disk) do(f func()) error {
+func (d *disk) do(f func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f()
+}
+
+func (d *disk) Begin(_ context.Context, key schedule.Key, r schedule.Record) (engine.Ticket, error) {
+	d.do(func() { d.records[key] = r })
+	return diskTicket{d, key}, nil
+}
+
+func (d *disk) Write(_ context.Context, b engine.Batch) error {
+	d.do(func() {
+		maps.Copy(d.records, b.Records)
+		maps.Copy(d.cooled, b.Providers)
+		for _, key := range b.Dropped {
+			delete(d.records, key)
+		}
+	})
 	return nil
 }
 
-func (d *disk) Save(_ context.Context, key schedule.Key, r schedule.Record) error {
-	return d.do(func() { d.records[key] = r })
+// diskTicket is one attempt.
+type diskTicket struct {
+	d   *disk
+	key schedule.Key
 }
 
-func (d *disk) SaveProvider(_ context.Context, name string, r schedule.ProviderRecord) error {
-	return d.do(func() { d.cooled[name] = r })
-}
-
-func (d *disk) Delete(_ context.Context, key schedule.Key) error {
-	return d.do(func() { delete(d.records, key) })
+func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
+	t.d.do(func() { t.d.records[t.key] = r })
+	return nil
 }
 
 // copied is what a killed daemon leaves.
@@ -70,7 +84,7 @@ func (deaf) Observe(engine.Outcome) {}
 func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred string) (stop func()) {
 	t.Helper()
 	o := sound(t, e, provider, cred)
-	eng := engine.New(engine.Options{Keeper: d, Observer: deaf{}, Seed: 7})
+	eng := engine.New(engine.Options{Ledger: d, Observer: deaf{}, Seed: 7})
 	rates, err := schedule.ParseRates(Kind().Rate)
 	if err != nil {
 		t.Fatal(err)

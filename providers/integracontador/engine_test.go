@@ -25,11 +25,11 @@ import (
 // forgetful keeps nothing: these runs are not restarted.
 type forgetful struct{}
 
-func (forgetful) Save(context.Context, schedule.Key, schedule.Record) error { return nil }
-func (forgetful) SaveProvider(context.Context, string, schedule.ProviderRecord) error {
-	return nil
+func (f forgetful) Begin(context.Context, schedule.Key, schedule.Record) (engine.Ticket, error) {
+	return f, nil
 }
-func (forgetful) Delete(context.Context, schedule.Key) error { return nil }
+func (forgetful) Commit(context.Context, schedule.Record) error { return nil }
+func (forgetful) Write(context.Context, engine.Batch) error     { return nil }
 
 // outcomes remembers what happened.
 type outcomes struct {
@@ -129,7 +129,7 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 		set.AnyDocument, set.NoEcho, set.WithoutCertificate = true, true, true
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		eng := engine.New(engine.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
 		eng.Install(office(t, service, authors, fmt.Sprintf("%d/s", rate)), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -182,7 +182,7 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		set.AnyDocument, set.WithoutCertificate, set.Latency = true, true, 200*time.Millisecond
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		eng := engine.New(engine.Options{Keeper: forgetful{}, Observer: seen, Seed: 7})
+		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
 		specs := office(t, service, authors, "")
 		specs.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
 		eng.Install(specs, schedule.Memory{})

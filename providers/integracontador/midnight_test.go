@@ -66,7 +66,7 @@ func night(b *testing.B) {
 	service.Configure(func(s *emulator.Settings) { s.EndsAt, s.Life = end, emulator.TwelveHours })
 	seen := &nightWatch{b: b, end: end, filled: make(chan struct{}), renewed: make(chan struct{})}
 	seed := st.Seed()
-	engine := engine.New(engine.Options{Keeper: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
+	engine := engine.New(engine.Options{Ledger: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
 	engine.Install(specs, schedule.Memory{})
 	ctx, stop := context.WithCancel(b.Context())
 	done := make(chan struct{})
