@@ -10,11 +10,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,8 +93,8 @@ type Daemon struct {
 	loadedAt  time.Time
 	lastError string
 	wires     *wires
-	listener  net.Listener
-	serving   context.CancelFunc
+	listener  *web.Listener
+	epoch     atomic.Uint64 // what commands have reported
 }
 
 // New reads the configuration and opens the state. It returns a *ConfigError
@@ -150,18 +149,16 @@ func (o observers) ObserveState(at time.Time, cause string) {
 // Run works until ctx ends. Metrics, health and the control socket answer
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
-	defer d.Close()                               //nolint:contextcheck // the end has its own time
-	d.sweep()                                     //nolint:contextcheck // bounded by itself
-	if err := d.serve(d.cfg.Daemon); err != nil { //nolint:contextcheck // it is ended by stopListening
-		return err
-	}
+	defer d.Close() //nolint:contextcheck // the end has its own time
+	d.sweep()       //nolint:contextcheck // bounded by itself
+	d.listener.Serve(ctx, listening(d.cfg.Daemon))
+	defer d.listener.Close()
 	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
 	if err != nil {
 		return err
 	}
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	defer d.stopListening()
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	parts.Go(func() {
@@ -169,6 +166,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.log.Error("control socket failed", zap.Error(err))
 		}
 	})
+	parts.Go(func() { d.listener.Keep(serving) })
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
 	parts.Go(func() { d.watchSinks(ctx) })
@@ -199,77 +197,15 @@ func (d *Daemon) Close() error {
 // what was under way its time.
 const closeGrace = 300 * time.Millisecond
 
-// listen serves metrics, health and the status page as now says, in place of
-// what was served before; the empty address serves nothing. When it cannot,
-// what was served goes on.
-func (d *Daemon) listen(now, was config.Daemon) error {
-	address := now.Listen
-	if address == was.Listen && address != "" {
-		d.stopListening() // only its guard changes: the address must be free
-	}
-	err := d.serve(now)
-	if err != nil && address == was.Listen {
-		_ = d.serve(was)
-	}
-	return err
+// listening is what a configuration wants of the listener.
+func listening(c config.Daemon) web.Listening {
+	return web.Listening{Address: c.Listen, WebConfig: c.WebConfig, Hosts: c.Hosts}
 }
 
-func (d *Daemon) serve(now config.Daemon) error {
-	address := now.Listen
-	var listener net.Listener
-	if address != "" {
-		var err error
-		if listener, err = net.Listen("tcp", address); err != nil {
-			return listenFault(address, err)
-		}
-	}
-	d.stopListening()
-	if listener == nil {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	handler := web.New(web.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := web.Serve(ctx, listener, handler, now.WebConfig, d.log); err != nil {
-			d.log.Error("http listener failed", zap.Error(err))
-		}
-	}()
-	d.live.Lock()
-	defer d.live.Unlock()
-	d.listener = listener
-	d.serving = func() { cancel(); <-ended }
-	return nil
-}
-
-func (d *Daemon) stopListening() {
-	d.live.Lock()
-	stop := d.serving
-	d.serving, d.listener = nil, nil
-	d.live.Unlock()
-	if stop != nil {
-		stop()
-	}
+// pages makes what the listener serves.
+func (d *Daemon) pages(l web.Listening) http.Handler {
+	return web.New(web.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version, Listening: l, Epoch: d.epoch.Load})
 }
 
 // Address returns where HTTP is served, empty when it is not.
-func (d *Daemon) Address() string {
-	d.live.RLock()
-	defer d.live.RUnlock()
-	if d.listener == nil {
-		return ""
-	}
-	return d.listener.Addr().String()
-}
-
-// reasonOf drops what the message around it says already.
-func reasonOf(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		err = op.Err
-	}
-	if sys, ok := errors.AsType[*os.SyscallError](err); ok {
-		err = sys.Err
-	}
-	return err
-}
+func (d *Daemon) Address() string { return d.listener.Address() }

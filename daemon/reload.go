@@ -96,9 +96,6 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err == nil {
 		err = d.unchangeable(cfg)
 	}
-	if now, was := cfg.Daemon, d.cfg.Daemon; err == nil && (now.Listen != was.Listen || now.WebConfig != was.WebConfig) {
-		err = d.listen(now, was)
-	}
 	if err != nil {
 		if w != nil {
 			w.close()

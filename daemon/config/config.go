@@ -100,6 +100,8 @@ type Daemon struct {
 	SocketChosen bool
 	// Listen is a host and a port; empty for no HTTP.
 	Listen string
+	// Hosts are the names besides its own under which the listener may be asked.
+	Hosts []string
 	// WebConfig is the absolute path of a file in the form that Prometheus
 	// exporters share, for TLS and basic authentication on Listen; or empty.
 	WebConfig string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,7 +67,7 @@ func TestDefaults(t *testing.T) {
 	write(t, map[string]string{"c.toml": "# nothing\n"})
 	c := load(t, "c.toml", options())
 	want := Daemon{StateDir: "/var/lib/vigente", ControlSocket: "/var/lib/vigente/control.sock", Listen: "127.0.0.1:9847"}
-	if c.Daemon != want {
+	if !reflect.DeepEqual(c.Daemon, want) {
 		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
 	}
 	if want := (Log{"info", "auto"}); c.Log != want {
@@ -89,7 +90,7 @@ format = "json"
 `})
 	c := load(t, "sub/c.toml", options("STATE_DIRECTORY", "/s", "RUNTIME_DIRECTORY", "/r"))
 	want := Daemon{StateDir: dir + "/sub/state", ControlSocket: dir + "/run/sock", SocketChosen: true}
-	if c.Daemon != want {
+	if !reflect.DeepEqual(c.Daemon, want) {
 		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
 	}
 	if want := (Log{"debug", "json"}); c.Log != want {
@@ -284,7 +285,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 	expect(t, faults,
 		`c.toml:2: typo: unknown table (expected one of credentials, daemon, include, log, providers, renewal, sinks)`,
 		`c.toml:3: sinks.a.type: is missing (expected a string)`,
-		`z.toml:2: daemon.x: unknown key (expected one of control_socket, listen, state_dir, state_key, web_config)`,
+		`z.toml:2: daemon.x: unknown key (expected one of control_socket, hosts, listen, state_dir, state_key, web_config)`,
 		`z.toml:3: credentials.c.provider: is missing (expected a string)`,
 		`z.toml:4: credentials.c.timeout: "x" is not a duration (expected e.g. "90s", "12h" or "5d")`,
 		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,
@@ -344,7 +345,12 @@ func TestWebConfigIsCheckedWithTheConfiguration(t *testing.T) {
 	for name, tt := range map[string]struct{ listen, file, want string }{
 		"good":           {"127.0.0.1:0", "basic_auth_users:\n  p: $2y$10$YKkXXVHGJWvJvXnBzr9mUeoTvSJTZQqSaEXuRkZ9T2zYxHqCaSgDu\n", ""},
 		"an unknown key": {"127.0.0.1:0", "users: {}\n", "web.yml\" cannot be used"},
-		"no certificate": {"127.0.0.1:0", "tls_server_config: {cert_file: none.crt, key_file: none.key}\n", "web.yml\" cannot be used"},
+		"no certificate": {"127.0.0.1:0", "tls_server_config: {cert_file: none.crt, key_file: none.key}\n", "web.yml\" cannot be used: the file that tls_server_config.cert_file names: no such file or directory ("},
+		"no pair":        {"127.0.0.1:0", "tls_server_config: {cert_file: web.yml, key_file: web.yml}\n", "web.yml\" cannot be used: tls_server_config is incomplete, or "},
+		"a password":     {"127.0.0.1:0", "hunter2\n", "web.yml\" cannot be used: line 1 is not understood ("},
+		"a bad header":   {"127.0.0.1:0", "http_server_config: {headers: {X-Frame-Options: hunter2}}\n", "web.yml\" cannot be used: http_server_config or "},
+		"a bad user":     {"127.0.0.1:0", "basic_auth_users: {hunter2: [hunter2]}\n", "web.yml\" cannot be used: "},
+		"a secret key":   {"127.0.0.1:0", "tls_server_config: {cert_file: hunter2}\n", "web.yml\" cannot be used: "},
 		"empty":          {"127.0.0.1:0", " \n", "is empty"},
 		"no listener":    {"", "basic_auth_users: {}\n", `guards nothing, since listen is ""`},
 	} {
@@ -364,6 +370,9 @@ func TestWebConfigIsCheckedWithTheConfiguration(t *testing.T) {
 					t.Errorf("%q, faults %s", c.Daemon.WebConfig, text)
 				}
 				return
+			}
+			if strings.Contains(text, "hunter2") {
+				t.Errorf("what stands in the file is repeated: %s", text)
 			}
 			if len(all) != 1 || !strings.HasPrefix(text, filepath.Join(dir, "c.toml")+":3: daemon.web_config: ") || !strings.Contains(text, tt.want) {
 				t.Errorf("faults %s", text)

@@ -11,8 +11,6 @@ import (
 	// The default time zone must be there on machines without zone files too.
 	_ "time/tzdata"
 
-	"github.com/prometheus/exporter-toolkit/web"
-
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/section"
@@ -103,29 +101,10 @@ func (l *loader) settleDaemon(s *section.Section) {
 		d.ControlSocket = DefaultSocket(d.StateDir, l.opt)
 	}
 	d.Listen = section.Value(s, "listen", defaultListen, `host and port in quotes, such as "127.0.0.1:9847", or "" for none`, parseListen)
+	l.hosts(s)
 	l.webConfig(s)
 	l.stateKey(s)
 	l.settled(s)
-}
-
-// webConfig checks the file that guards the listener together with the
-// certificates it names, so that a bad one is refused before anybody connects.
-func (l *loader) webConfig(s *section.Section) {
-	const key = "web_config"
-	d, check := &l.config.Daemon, l.opt.CheckWeb
-	if check == nil {
-		check = web.Validate
-	}
-	if s.File(key) == nil {
-		return
-	}
-	d.WebConfig = s.FilePath(key)
-	if err := check(d.WebConfig); err != nil {
-		s.Faultf(key, "%q cannot be used: %s (expected the web configuration of Prometheus exporters: tls_server_config, basic_auth_users)", d.WebConfig, strings.TrimSpace(err.Error()))
-	}
-	if d.Listen == "" {
-		s.Faultf(key, "guards nothing, since listen is \"\" (expected one of both to go)")
-	}
 }
 
 func (l *loader) stateKey(s *section.Section) {

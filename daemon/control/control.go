@@ -64,7 +64,7 @@ type Backend interface {
 // Bounds of one request.
 const (
 	viewTimeout = 5 * time.Second
-	maxBody     = 256 << 20 // the configuration of a large fleet
+	maxPlan     = 64 << 20 // the configuration of a large fleet; of trusted peers only
 )
 
 // Serve answers requests until ctx ends. It owns the listener, which comes from
@@ -72,7 +72,7 @@ const (
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
 	return web.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
 		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(web.Complaints(log)),
-	})
+	}, bounds())
 }
 
 type handler struct{ backend Backend }
@@ -179,7 +179,7 @@ func (h handler) reload(w http.ResponseWriter, r *http.Request) {
 
 func (h handler) plan(w http.ResponseWriter, r *http.Request) {
 	var ask planRequest
-	if !decode(w, r, &ask) {
+	if !decodeUpTo(maxPlan, w, r, &ask) {
 		return
 	}
 	if len(ask.Sources) == 0 {
@@ -237,7 +237,14 @@ func answerValue(w http.ResponseWriter, value credential.Secret, err error) {
 
 // decode reads the request's document; it has answered when it reports false.
 func decode(w http.ResponseWriter, r *http.Request, document any) bool {
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(document)
+	return decodeUpTo(web.MaxBody, w, r, document)
+}
+
+func decodeUpTo(limit int64, w http.ResponseWriter, r *http.Request, document any) bool {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(document)
+	// The time within which a request must have arrived is over for this one;
+	// what follows may take long.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if err != nil {
 		refuse(w, Problem{Code: CodeBadRequest, Message: "the request cannot be read"})
 		return false

@@ -8,10 +8,17 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/vigented/vigente/daemon/web"
 )
 
 // peer is who is at the other end of a connection.
-type peer struct{ trusted bool }
+type peer struct {
+	trusted bool
+	known   bool // uid and pid are
+	uid     uint32
+	pid     int32
+}
 
 type peerKey struct{}
 
@@ -19,7 +26,7 @@ type peerKey struct{}
 // is the file at path.
 func peers(path string) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, peerKey{}, peer{trusted: identify(conn, path)})
+		return context.WithValue(ctx, peerKey{}, identify(conn, path))
 	}
 }
 
@@ -28,29 +35,68 @@ func peerOf(ctx context.Context) peer {
 	return p
 }
 
-// identify reports whether the peer may do more than look. What cannot be
-// found out counts against it.
-func identify(conn net.Conn, path string) bool {
+// identify finds out who the peer is, and whether it may do more than look.
+// What cannot be found out counts against it.
+func identify(conn net.Conn, path string) peer {
+	who, ok := ucred(conn)
+	if !ok {
+		return peer{}
+	}
+	found := peer{known: true, uid: who.Uid, pid: who.Pid}
+	var socket, folder syscall.Stat_t
+	if syscall.Lstat(path, &socket) == nil && syscall.Stat(filepath.Dir(path), &folder) == nil {
+		found.trusted = admit(who, &socket, &folder)
+	}
+	return found
+}
+
+// ucred returns what the kernel says of the peer.
+func ucred(conn net.Conn) (syscall.Ucred, bool) {
+	if inner, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = inner.NetConn()
+	}
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
-		return false
+		return syscall.Ucred{}, false
 	}
 	raw, err := unix.SyscallConn()
 	if err != nil {
-		return false
+		return syscall.Ucred{}, false
 	}
 	var who *syscall.Ucred
 	control := raw.Control(func(fd uintptr) {
 		who, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	if control != nil || err != nil {
-		return false
+		return syscall.Ucred{}, false
 	}
-	var socket, folder syscall.Stat_t
-	if syscall.Lstat(path, &socket) != nil || syscall.Stat(filepath.Dir(path), &folder) != nil {
-		return false
+	return *who, true
+}
+
+// The classes of connections, which are limited apart from each other, so that
+// the owner is served whatever others hold.
+const (
+	classOwner  = "owner"
+	classOthers = "others"
+	mostOthers  = 64
+)
+
+// bounds limits the connections of each class.
+func bounds() web.Bounds {
+	return web.Bounds{
+		Class: func(conn net.Conn) string {
+			if who, ok := ucred(conn); ok && vouched(who, os.Geteuid()) {
+				return classOwner
+			}
+			return classOthers
+		},
+		Limit: func(class string) int {
+			if class == classOwner {
+				return web.ConnectionLimit()
+			}
+			return min(mostOthers, web.ConnectionLimit())
+		},
 	}
-	return admit(*who, &socket, &folder)
 }
 
 // admit decides about a peer at a socket in a folder.

@@ -81,20 +81,20 @@ func TestIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !identify(conn, path) {
+	if !identify(conn, path).trusted {
 		t.Error("we are not trusted by ourselves")
 	}
-	if identify(conn, path+"-gone") {
+	if identify(conn, path+"-gone").trusted {
 		t.Error("trusted though the socket cannot be looked at")
 	}
 	_ = conn.Close()
-	if identify(conn, path) {
+	if identify(conn, path).trusted {
 		t.Error("trusted though the connection is gone")
 	}
 	pipe, other := net.Pipe()
 	defer pipe.Close()
 	defer other.Close()
-	if identify(pipe, path) {
+	if identify(pipe, path).trusted {
 		t.Error("trusted without credentials")
 	}
 }

@@ -12,13 +12,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// Bounds of one request. A scrape of a large fleet is the longest answer.
+// Bounds of one request.
 const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = 10 * time.Second
-	writeTimeout  = 60 * time.Second
+	readTimeout   = 30 * time.Second // until it has arrived whole
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
+	MaxBody       = 1 << 20
 	shutdownGrace = 2 * time.Second
 )
 
@@ -29,27 +28,35 @@ const (
 // or empty for plain HTTP. What it names (users, certificates) is read again
 // for every connection.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, webConfig string, log *zap.Logger) error {
-	server := &http.Server{
-		Handler: handler, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, ErrorLog: zap.NewStdLog(Complaints(log)),
-	}
-	return run(ctx, ln, server, func() error {
+	server := &http.Server{Handler: handler, ErrorLog: zap.NewStdLog(Complaints(log))} //nolint:gosec // run bounds the time for headers
+	bounds := Bounds{Limit: func(string) int { return ConnectionLimit() }}
+	return run(ctx, ln, server, bounds, func(ln net.Listener) error {
 		return web.Serve(ln, server, &web.FlagConfig{WebConfigFile: &webConfig}, slog.New(slog.DiscardHandler))
 	})
 }
 
 // Run is Serve for a server that was made elsewhere. Requests see the end of
 // ctx in their own context.
-func Run(ctx context.Context, ln net.Listener, server *http.Server) error {
-	return run(ctx, ln, server, func() error { return server.Serve(ln) })
+func Run(ctx context.Context, ln net.Listener, server *http.Server, bounds Bounds) error {
+	return run(ctx, ln, server, bounds, server.Serve)
 }
 
-func run(ctx context.Context, ln net.Listener, server *http.Server, serve func() error) error {
-	server.ReadHeaderTimeout = headerTimeout
+func run(ctx context.Context, ln net.Listener, server *http.Server, bounds Bounds, serve func(net.Listener) error) error {
+	server.ReadTimeout = readTimeout
 	server.IdleTimeout = idleTimeout
 	server.MaxHeaderBytes = maxHeader
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	connContext := server.ConnContext
+	server.ConnContext = func(ctx context.Context, raw net.Conn) context.Context {
+		ctx = withConn(ctx, raw)
+		if connContext != nil {
+			ctx = connContext(ctx, raw)
+		}
+		return ctx
+	}
+	server.Handler = attended(server.Handler)
 	ended := make(chan error, 1)
-	go func() { ended <- serve() }()
+	go func() { ended <- serve(newBounded(ln, bounds)) }()
 	select {
 	case err := <-ended:
 		return err

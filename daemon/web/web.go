@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/vigented/vigente/daemon/engine"
 )
@@ -22,9 +21,6 @@ import (
 // viewTimeout bounds how long a request waits for the engine. An engine that is
 // silent for longer counts as dead.
 const viewTimeout = 5 * time.Second
-
-// scrapesAtOnce bounds the requests that gather metrics at the same time.
-const scrapesAtOnce = 8
 
 // Backend is what the pages are made from.
 type Backend interface {
@@ -37,20 +33,27 @@ type Options struct {
 	Backend  Backend
 	Gatherer prometheus.Gatherer
 	Version  string
+	// Listening is where and how the handler is served; empty in tests.
+	Listening Listening
+	// Epoch counts what commands have reported. Answers that several readers
+	// share are made anew when it changes. Nil for a constant.
+	Epoch func() uint64
 }
 
 // New returns the handler of every path. It is safe for concurrent use.
 func New(opt Options) http.Handler {
 	p := &pages{backend: opt.Backend, version: opt.Version}
+	epoch := opt.Epoch
+	if epoch == nil {
+		epoch = func() uint64 { return 0 }
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(opt.Gatherer, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapesAtOnce,
-	}))
+	mux.Handle("GET /metrics", newScrapes(opt.Gatherer, epoch))
 	mux.HandleFunc("GET /livez", p.live)
 	mux.HandleFunc("GET /readyz", p.ready)
 	mux.HandleFunc("GET /readyz/{name}", p.readyOne)
 	mux.HandleFunc("GET /{$}", p.overview)
-	return guarded(mux)
+	return guarded(hostsOf(opt.Listening).guard(http.MaxBytesHandler(mux, MaxBody)))
 }
 
 // guarded adds what every answer carries.

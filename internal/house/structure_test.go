@@ -266,6 +266,7 @@ var foreign = []room{
 	{"github.com/pelletier/go-toml/v2", []string{"internal/section"}, "one reader gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/web", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
 	{"github.com/prometheus/exporter-toolkit", []string{"daemon/web", "daemon/config"}, "one listener; its file is checked with the configuration"},
+	{"go.yaml.in/yaml/v2", []string{"daemon/web", "daemon/config"}, "the listener's file is YAML; its library's texts repeat what is in it"},
 	{"go.uber.org/zap", []string{"daemon", "daemon/control", "daemon/eventlog", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},

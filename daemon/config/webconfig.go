@@ -1,0 +1,110 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v2"
+
+	"github.com/vigented/vigente/internal/section"
+)
+
+const expectedWeb = "expected the web configuration of Prometheus exporters: tls_server_config, basic_auth_users"
+
+// webConfig checks the file that guards the listener together with the
+// certificates it names, so that a bad one is refused before anybody connects.
+func (l *loader) webConfig(s *section.Section) {
+	const key = "web_config"
+	d, check := &l.config.Daemon, l.opt.CheckWeb
+	if check == nil {
+		check = checkWeb
+	}
+	if s.File(key) == nil {
+		return
+	}
+	d.WebConfig = s.FilePath(key)
+	if err := check(d.WebConfig); err != nil {
+		s.Faultf(key, "%q cannot be used: %v (%s)", d.WebConfig, err, expectedWeb)
+	}
+	if d.Listen == "" {
+		s.Faultf(key, "guards nothing, since listen is \"\" (expected one of both to go)")
+	}
+}
+
+// checkWeb says in words of our own what is wrong with a web configuration. The
+// texts of the libraries are not shown: they repeat what they could not read,
+// and where a person named the wrong file that is a password.
+func checkWeb(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return errors.New(systemWords(err))
+	}
+	var c web.Config
+	if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		return errors.New(lineOf(err) + " is not understood")
+	}
+	t := &c.TLSConfig
+	for _, named := range []struct{ key, file string }{
+		{"cert_file", t.TLSCertPath}, {"key_file", t.TLSKeyPath}, {"client_ca_file", t.ClientCAs},
+	} {
+		if named.file == "" {
+			continue
+		}
+		if !filepath.IsAbs(named.file) {
+			named.file = filepath.Join(filepath.Dir(file), named.file)
+		}
+		if _, err := os.ReadFile(named.file); err != nil {
+			return fmt.Errorf("the file that tls_server_config.%s names: %s", named.key, systemWords(err))
+		}
+	}
+	switch err := web.Validate(file); {
+	case err == nil:
+		return nil
+	case !t.IsEnabled():
+		return errors.New("http_server_config or basic_auth_users holds something that is not allowed there")
+	}
+	return errors.New("tls_server_config is incomplete, or its certificate and key are not PEM or do not belong together")
+}
+
+var yamlLine = regexp.MustCompile(`line \d+`)
+
+// lineOf returns the place that a fault of YAML names, and nothing else of it.
+func lineOf(err error) string {
+	if line := yamlLine.FindString(err.Error()); line != "" {
+		return line
+	}
+	return "it"
+}
+
+// systemWords is the system's reason alone, without the path.
+func systemWords(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	return "it cannot be read"
+}
+
+// hosts reads the names under which the listener may be asked.
+func (l *loader) hosts(s *section.Section) {
+	const key = "hosts"
+	for _, name := range s.Texts(key) {
+		if !hostName.MatchString(name) {
+			s.Faultf(key, "%q is not a host name (expected a name without port, such as \"tokens.example.com\")", name)
+			continue
+		}
+		if _, err := netip.ParseAddr(name); err == nil {
+			s.Faultf(key, "%q is an address (expected a name: addresses are always allowed)", name)
+			continue
+		}
+		l.config.Daemon.Hosts = append(l.config.Daemon.Hosts, strings.ToLower(name))
+	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$`)

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Bounds of what others may hold of this process.
+const (
+	// takenWithin is how long a peer may leave a part of an answer untaken.
+	takenWithin = 30 * time.Second
+	writePart   = 64 << 10
+	// Of the descriptors that the process may have, one listener uses at most
+	// one in so many; the others are for sinks, the state and backends.
+	shareOfDescriptors = 8
+	mostConnections    = 256
+	leastConnections   = 4
+	unknownDescriptors = 1024
+)
+
+// ConnectionLimit returns how many connections one listener may hold.
+func ConnectionLimit() int {
+	var limit syscall.Rlimit
+	descriptors := uint64(unknownDescriptors)
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		descriptors = limit.Cur
+	}
+	return int(min(mostConnections, max(leastConnections, descriptors/shareOfDescriptors)))
+}
+
+// Bounds limit the connections of a listener. Class sorts connections into
+// classes that are limited apart from each other; nil for a single one.
+type Bounds struct {
+	Class func(net.Conn) string
+	Limit func(class string) int
+}
+
+// bounded is a listener with a limited number of connections. A connection that
+// comes at the limit closes an older one of its class: the one that has been
+// longest without a request, else the one whose answer takes longest. So
+// whoever asks and goes is served, however many connections others hold.
+type bounded struct {
+	net.Listener
+	bounds Bounds
+
+	mu   sync.Mutex
+	step uint64 // counts what happens to connections, to tell older from newer
+	open map[*conn]bool
+}
+
+func newBounded(ln net.Listener, b Bounds) *bounded {
+	return &bounded{Listener: ln, bounds: b, open: map[*conn]bool{}}
+}
+
+// conn is one connection. Its fields are guarded by its listener.
+type conn struct {
+	net.Conn
+	of      *bounded
+	class   string
+	since   uint64 // the step of its last change
+	serving int    // requests that are being answered
+}
+
+// Accept implements net.Listener.
+func (b *bounded) Accept() (net.Conn, error) {
+	raw, err := b.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: raw, of: b}
+	if b.bounds.Class != nil {
+		c.class = b.bounds.Class(raw)
+	}
+	b.mu.Lock()
+	victim := b.victimLocked(c.class)
+	delete(b.open, victim)
+	b.open[c] = true
+	b.touchLocked(c)
+	b.mu.Unlock()
+	if victim != nil {
+		_ = victim.Conn.Close()
+	}
+	return c, nil
+}
+
+// victimLocked returns the connection that has to make room, nil below the
+// limit.
+func (b *bounded) victimLocked(class string) *conn {
+	var oldest *conn
+	count := 0
+	for c := range b.open {
+		if c.class != class {
+			continue
+		}
+		count++
+		if oldest == nil || c.before(oldest) {
+			oldest = c
+		}
+	}
+	if count < b.bounds.Limit(class) {
+		return nil
+	}
+	return oldest
+}
+
+// before reports whether c makes room before o.
+func (c *conn) before(o *conn) bool {
+	if busy, other := c.serving > 0, o.serving > 0; busy != other {
+		return other
+	}
+	return c.since < o.since
+}
+
+func (b *bounded) touchLocked(c *conn) {
+	b.step++
+	c.since = b.step
+}
+
+// NetConn returns the connection itself, as tls.Conn does.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Write implements net.Conn. A peer that takes nothing for some time ends the
+// connection.
+func (c *conn) Write(text []byte) (written int, err error) {
+	for len(text) > 0 && err == nil {
+		if err = c.SetWriteDeadline(time.Now().Add(takenWithin)); err != nil {
+			break
+		}
+		var n int
+		n, err = c.Conn.Write(text[:min(writePart, len(text))])
+		written, text = written+n, text[n:]
+	}
+	return written, err
+}
+
+type connKey struct{}
+
+// withConn notes on a request's context over which connection it came.
+func withConn(ctx context.Context, raw net.Conn) context.Context {
+	if secured, ok := raw.(*tls.Conn); ok {
+		raw = secured.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, raw)
+}
+
+// attended tells the listener which connections are being served.
+func attended(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(connKey{}).(*conn)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		serve := func(change int) {
+			c.of.mu.Lock()
+			defer c.of.mu.Unlock()
+			c.serving += change
+			c.of.touchLocked(c)
+		}
+		serve(1)
+		defer serve(-1)
+		next.ServeHTTP(w, r)
+	})
+}

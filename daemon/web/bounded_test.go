@@ -1,0 +1,143 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// serveBounded serves a handler with at most so many connections.
+func serveBounded(t *testing.T, most int, h http.HandlerFunc) string {
+	t.Helper()
+	ln := listen(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	bounds := Bounds{Limit: func(string) int { return most }}
+	go func() { ended <- Run(ctx, ln, &http.Server{Handler: h}, bounds) }() //nolint:gosec // Run bounds the times
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln.Addr().String()
+}
+
+func dial(t *testing.T, address, send string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := io.WriteString(c, send); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+func answered(c net.Conn) error {
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	return r.Body.Close()
+}
+
+// TestHeldConnectionsMakeRoom holds many more connections than are allowed:
+// who asks is served all the same, and an answer that is being made is kept for
+// longer than a request that does not come.
+func TestHeldConnectionsMakeRoom(t *testing.T) {
+	const most = 8
+	busy, release := make(chan struct{}), make(chan struct{})
+	address := serveBounded(t, most, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/long" {
+			close(busy)
+			<-release
+		}
+		_, _ = io.WriteString(w, "ok")
+	})
+	long := dial(t, address, strings.Replace(request, "/", "/long", 1))
+	<-busy
+	for i := range 5 * most {
+		dial(t, address, "GET / HTTP/1.1\r\nX-Held: ")
+		if i%most != 0 {
+			continue
+		}
+		if err := answered(dial(t, address, request)); err != nil {
+			t.Fatalf("with %d connections held: %v", i+1, err)
+		}
+	}
+	close(release)
+	if err := answered(long); err != nil {
+		t.Errorf("the long answer was given up for connections without a request: %v", err)
+	}
+}
+
+// TestUnreadAnswersMakeRoom lets peers ask for much and read nothing.
+func TestUnreadAnswersMakeRoom(t *testing.T) {
+	const most = 4
+	big := strings.Repeat("x", 32<<20)
+	address := serveBounded(t, most, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/big" {
+			_, _ = io.WriteString(w, big)
+		}
+	})
+	for range 3 * most {
+		dial(t, address, strings.Repeat(strings.Replace(request, "/", "/big", 1), 4))
+		if err := answered(dial(t, address, request)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPeerThatTakesNothingIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		b := newBounded(nil, Bounds{})
+		c := &conn{Conn: ours, of: b}
+		ended := make(chan error, 1)
+		begun := time.Now()
+		go func() {
+			_, err := c.Write(make([]byte, 3*writePart))
+			ended <- err
+		}()
+		time.Sleep(takenWithin - time.Second) // a slow reader is no stalled one
+		if _, err := io.ReadFull(theirs, make([]byte, writePart)); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the write ended with %v", err)
+		}
+		if took := time.Since(begun); took != 2*takenWithin-time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestClassesAreLimitedApart(t *testing.T) {
+	b := newBounded(nil, Bounds{Limit: func(class string) int { return map[string]int{"a": 1, "b": 2}[class] }})
+	for i, class := range []string{"b", "a", "b"} {
+		if v := b.victimLocked(class); v != nil {
+			t.Errorf("connection %d of class %s: one has to go", i, class)
+		}
+		c := &conn{of: b, class: class}
+		b.open[c] = true
+		b.touchLocked(c)
+	}
+	if v := b.victimLocked("b"); v == nil || v.class != "b" || fmt.Sprint(v.since) != "1" {
+		t.Errorf("%+v has to go, want the oldest of class b", v)
+	}
+}
