@@ -7,7 +7,7 @@ test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
 reference: ; go test ./cmd/vigente -run TestReference -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
-kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e
+kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e/kill
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/engine
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente
 package: ; systemd/package $(or $(VERSION),0.0.0)

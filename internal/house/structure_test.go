@@ -196,7 +196,7 @@ var arrows = []arrow{
 	{"internal/house/papers", nil, "it reads Markdown for the tests"},
 	{"internal/needs", nil, "it is about tests, not about us"},
 	{"internal/failpoint", nil, "it marks places and knows none of them"},
-	{"e2e", nil, "it drives the built binary from outside"},
+	{"e2e/*", nil, "it drives the built binary from outside"},
 }
 
 // TestArrows holds the imports of everything but tests against the plan.

@@ -1,0 +1,500 @@
+package canary
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/e2e/e2etest"
+	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
+	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
+	tss "github.com/vigented/vigente/providers/tss/emulator"
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// talk is an installation with every kind of provider and of sink, in which
+// every secret is a canary and every backend a gossip.
+type talk struct {
+	*e2etest.World
+	hoard    *hoard
+	backends []*gossip
+	inEnv    []string // secrets that the daemon's own environment has to hold
+}
+
+const talkative = `
+[renewal]
+min_interval = "1s"
+timeout = "3s"
+[providers.tss]
+type = "tss"
+url = "{tss}/rest/RestNewToken"
+read_url = "{tss}/rest/RestGetToken"
+username = { file = "{dir}/secrets/tss-user" }
+password = { file = "{dir}/secrets/tss-password" }
+[credentials.loja]
+provider = "tss"
+cnpj = "53.113.791/0001-22"
+tipopessoa = 2
+ie = "111010945111"
+uf = "SP"
+max_age = "1h"
+[providers.guarded]
+type = "tss"
+url = "{guarded}/rest/RestNewToken"
+username = { env = "VIG_GUARDED_USER" }
+password = { env = "VIG_GUARDED_PASSWORD" }
+[providers.guarded.tls]
+ca_file = "{dir}/guarded.pem"
+server_name = "guarded.example"
+certificate = { file = "{dir}/secrets/client.p12", password = { file = "{dir}/secrets/client-password" } }
+[credentials.guarded]
+provider = "guarded"
+cnpj = "53.113.791/0001-22"
+uf = "SP"
+[providers.vault]
+type = "senhasegura"
+url = "{vault}"
+client_id = { env = "VIG_CLIENT_ID" }
+client_secret = { credential = "client-secret" }
+[credentials.vault]
+provider = "vault"
+[providers.old]
+type = "senhasegura"
+auth = "oauth1"
+url = "{vault}"
+consumer_key = { file = "{dir}/secrets/consumer-key" }
+consumer_secret = { env = "VIG_CONSUMER_SECRET" }
+token_key = { credential = "token-key" }
+token_secret = { file = "{dir}/secrets/token-secret" }
+[credentials.old]
+provider = "old"
+[providers.ged]
+type = "arqged"
+url = "{ged}"
+username = { file = "{dir}/secrets/ged-user" }
+password = { credential = "ged-password" }
+subscription_keys = [{ file = "{dir}/secrets/key1" }, { env = "VIG_KEY2" }]
+[credentials.ged]
+provider = "ged"
+[providers.integra]
+type = "integra-contador"
+auth_url = "{integra}/authenticate"
+api_url = "{integra}/integra-contador/v1"
+consumer_key = { file = "{dir}/secrets/integra-key" }
+consumer_secret = { file = "{dir}/secrets/integra-secret" }
+certificate = { file = "{dir}/secrets/contratante.p12", password = { credential = "contratante-password" } }
+contratante = { numero = "12345678000195", nome = "EMPRESA CONTRATANTE" }
+[credentials.sessao]
+provider = "integra"
+[credentials.cliente]
+provider = "integra"
+session = "sessao"
+author = { numero = "52998224725", nome = "FULANO", certificate = { file = "{dir}/secrets/author.p12", password = { file = "{dir}/secrets/author-password" } } }
+[sinks.till]
+type = "ini"
+path = "{dir}/out/appserver.ini"
+section = "TSSOFFLINE"
+values = { TOKEN = "${loja.token}" }
+[sinks.env]
+type = "env"
+path = "{dir}/out/all.env"
+values = { V = "${vault.authorization}", G = "${ged.authorization}", U = "${ged.user_id}", S = "${sessao.access_token}", J = "${sessao.jwt_token}", C = "${cliente.token}", K = "${old.consumer_key}" }
+on_change = { command = ["{dir}/hook"], timeout = "5s" }
+[sinks.file]
+type = "file"
+path = "{dir}/out/token"
+content = "Bearer ${vault.access_token} ${loja.token}"
+on_change = { command = ["{dir}/hook", "fails"], timeout = "5s" }
+[sinks.wrong]
+type = "file"
+path = "{dir}/folder/token"
+content = "${vault.access_token}"
+[sinks.unfit]
+type = "ini"
+path = "{dir}/out/other.ini"
+section = "NOT THERE"
+values = { NO = "${vault.access_token}" }
+`
+
+// nosy prints all that a hook can get hold of.
+const nosy = `#!/bin/sh
+{ env; echo "$@"; cat /proc/self/environ /proc/self/cmdline /proc/$PPID/cmdline; ls -l /proc/self/fd; pwd; } >>{dir}/hook.out 2>&1
+env; env >&2
+[ "$1" != fails ]
+`
+
+func newTalk(t *testing.T) *talk {
+	t.Helper()
+	h := newHoard()
+	k := &talk{hoard: h}
+	serve := func(backend http.Handler) string {
+		g := &gossip{backend: backend, hoard: h}
+		k.backends = append(k.backends, g)
+		return e2etest.Serve(t, g)
+	}
+	files := map[string]string{}
+	secret := func(name string, raw string) string { files[name] = raw + "\n"; return raw }
+	env := func(name, raw string) string {
+		k.inEnv = append(k.inEnv, raw)
+		files["="+name] = raw
+		return raw
+	}
+	user, password := h.canary("a user"), h.canary("a password")
+	tills := tss.New(tss.Options{Username: secret("secrets/tss-user", user), Password: secret("secrets/tss-password", password)})
+	vault := senhasegura.New(senhasegura.Settings{Applications: []senhasegura.Application{{
+		ClientID: env("VIG_CLIENT_ID", h.word("a client_id")), ClientSecret: secret("creds/client-secret", h.canary("a client_secret")),
+		ConsumerKey: secret("secrets/consumer-key", h.word("a consumer_key")), ConsumerSecret: env("VIG_CONSUMER_SECRET", h.word("a consumer_secret")),
+		TokenKey: secret("creds/token-key", h.word("a token_key")), TokenSecret: secret("secrets/token-secret", h.canary("a token_secret")),
+	}}}, nil)
+	ged := arqged.New(arqged.Settings{
+		Users: []arqged.User{{Name: secret("secrets/ged-user", h.word("a username")), Password: secret("creds/ged-password", h.canary("a password"))}},
+		Keys:  []string{secret("secrets/key1", h.word("a subscription key")), env("VIG_KEY2", h.word("a subscription key"))}, Unlimited: true,
+	}, nil)
+	integra := integracontador.New(integracontador.Settings{Keys: []integracontador.Key{{
+		ConsumerKey: secret("secrets/integra-key", h.word("a consumer_key")), ConsumerSecret: secret("secrets/integra-secret", h.word("a consumer_secret")),
+		Contratante: "12345678000195",
+	}}, AlwaysNew: true}, nil)
+	identify(t, h, files)
+	env("VIG_GUARDED_USER", h.canary("a user"))
+	env("VIG_GUARDED_PASSWORD", h.canary("a password"))
+	state := h.stateKey(t)
+	secret("secrets/state-key", state)
+	text := strings.NewReplacer("{tss}", serve(tills), "{vault}", serve(vault), "{ged}", serve(ged), "{integra}", serve(integra),
+		"{guarded}", guarded(t, h, files)).Replace(talkative)
+	k.World = e2etest.NewWorld(t, text)
+	k.Environ = []string{"CREDENTIALS_DIRECTORY=" + k.Path("creds")}
+	files["out/appserver.ini"], files["folder/token/x"], files["out/other.ini"], files["hook"] = e2etest.IniBefore, "", "[A]\nx=1\n", strings.ReplaceAll(nosy, "{dir}", k.Dir)
+	for name, raw := range files {
+		if variable, ok := strings.CutPrefix(name, "="); ok {
+			k.Environ = append(k.Environ, variable+"="+raw)
+			continue
+		}
+		k.Write(name, raw)
+	}
+	if err := os.Chmod(k.Path("hook"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	k.Write("config.toml", strings.Replace(k.Read("config.toml"), "[daemon]\n", "[daemon]\nstate_key = { file = \""+k.Path("secrets/state-key")+"\" }\n", 1))
+	return k
+}
+
+// stateKey makes the key of the state, whose bytes are a canary too.
+func (h *hoard) stateKey(t *testing.T) string {
+	t.Helper()
+	key := e2etest.Random(32)
+	raw, err := hex.DecodeString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.add("the state key", key)
+	h.add("the bytes of the state key", string(raw))
+	return key
+}
+
+// identify makes the certificates of Integra Contador.
+func identify(t *testing.T, h *hoard, files map[string]string) {
+	t.Helper()
+	authority, err := integracontador.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, of := range map[string]integracontador.Issue{
+		"contratante": {Name: "EMPRESA CONTRATANTE", Number: "12345678000195"}, "author": {Name: "FULANO", Number: "52998224725"},
+	} {
+		id, err := authority.Issue(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		password := h.word("the password of a certificate")
+		files[map[string]string{"contratante": "creds/contratante-password", "author": "secrets/author-password"}[name]] = password
+		p12, err := pkcs12.Modern.Encode(id.Key, id.Certificate, nil, password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["secrets/"+name+".p12"] = string(p12)
+		for what, n := range map[string]*big.Int{"exponent": id.Key.D, "first prime": id.Key.Primes[0], "second prime": id.Key.Primes[1]} {
+			h.add("the "+what+" of a private key", string(n.Bytes()))
+			h.add("the "+what+" of a private key", n.String())
+		}
+	}
+}
+
+// guarded is a backend over TLS whose certificate is for a name that is a
+// canary, and not for its address.
+func guarded(t *testing.T, h *hoard, files map[string]string) string {
+	t.Helper()
+	issue := func(cn string, names ...string) (*ecdsa.PrivateKey, *x509.Certificate) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: cn, Organization: []string{cn}}, DNSNames: names,
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key, cert
+	}
+	name := h.word("a name in the server's certificate")
+	key, cert := issue(name, name+".example")
+	ours, shown := issue("client")
+	password := h.canary("the password of a certificate")
+	p12, err := pkcs12.Modern.Encode(ours, shown, nil, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := ours.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.add("a private key", string(raw))
+	files["secrets/client.p12"], files["secrets/client-password"] = string(p12), password
+	files["guarded.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = quiet()
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}, ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// call runs one command and searches what it prints. It returns both outputs.
+func (k *talk) call(t testing.TB, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	code, stdout, stderr = k.Run(args...)
+	k.hoard.search(t, "stdout of "+strings.Join(args, " "), stdout)
+	k.hoard.search(t, "stderr of "+strings.Join(args, " "), stderr)
+	return code, stdout, stderr
+}
+
+// inspect searches everything that a running daemon shows.
+func (k *talk) inspect(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"/", "/metrics", "/livez", "/readyz", "/readyz/vault", "/readyz/nothing", "/nothing", "/debug/pprof/", "/debug/vars"} {
+		_, body := k.Get(path)
+		k.hoard.search(t, path, body)
+	}
+	for _, path := range []string{"/v1/view?history=1", "/v1/view?name=vault&history", "/v1/wait", "/v1/renew", "/v1/reload", "/v1/show", "/v1/sign", "/v1/nothing"} {
+		k.hoard.search(t, "the socket's "+path, k.ask(t, path))
+	}
+	proc := fmt.Sprintf("/proc/%d/", k.Daemon.Cmd.Process.Pid)
+	for _, name := range []string{"cmdline", "comm", "status", "limits"} {
+		data, err := os.ReadFile(proc + name)
+		if err != nil {
+			t.Error(err)
+		}
+		k.hoard.search(t, name+" of the daemon", string(data))
+	}
+	if environ, err := os.ReadFile(proc + "environ"); err == nil { // root may
+		// What is configured by env stands there; nothing else does.
+		k.hoard.search(t, "the environment of the daemon", string(environ), k.inEnv...)
+	}
+}
+
+// ask sends the socket a request that it should refuse, or answer for anybody.
+func (k *talk) ask(t *testing.T, path string) string {
+	t.Helper()
+	client := &http.Client{Timeout: e2etest.Patience, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", k.Path("c.sock"))
+	}}}
+	defer client.CloseIdleConnections()
+	method, body := http.MethodPost, `{"names":["nobody"],"name":"vault","field":"nothing","method":"\u0000","url":"::"}`
+	if strings.Contains(path, "view") {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://x"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	data, _ := io.ReadAll(resp.Body)
+	return fmt.Sprint(resp.Header, string(data))
+}
+
+// leavings searches every file of the installation that is neither a secret's
+// own, nor a sink.
+func (k *talk) leavings(t *testing.T) {
+	t.Helper()
+	ours := []string{"secrets", "creds", "guarded.pem", "out/appserver.ini", "out/all.env", "out/token"}
+	met := map[string]bool{}
+	err := filepath.WalkDir(k.Dir, func(path string, entry fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(k.Dir, path)
+		switch {
+		case err != nil:
+			return err
+		case slices.Contains(ours, name) && entry.IsDir():
+			return filepath.SkipDir
+		case slices.Contains(ours, name) || !entry.Type().IsRegular():
+			return nil
+		}
+		met[name] = true
+		data, err := os.ReadFile(path)
+		k.hoard.search(t, "the file "+name, string(data))
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if !met["state/state.db"] || !met["hook.out"] {
+		t.Errorf("neither state nor hook have left anything: %v", met)
+	}
+}
+
+// TestSecretsAreFoundNowhere runs every command and every failure of a backend
+// at debug level, and looks for what nobody may see.
+func TestSecretsAreFoundNowhere(t *testing.T) {
+	t.Parallel()
+	k := newTalk(t)
+	k.Start()
+	k.Eventually("everything is tried", func() bool {
+		s := k.Status().States()
+		return s["env"] == "delivered" && s["file"] == "delivered" && s["till"] == "delivered" && s["wrong"] == "failing" && s["unfit"] == "failing" && s["old"] == "valid"
+	})
+	for name, fields := range map[string][]string{
+		"loja": {"token"}, "vault": {"access_token", "authorization"}, "ged": {"token"}, "sessao": {"access_token", "jwt_token"}, "cliente": {"token"},
+	} {
+		for _, field := range fields {
+			code, value, errs := k.Run("show", name, "--field", field)
+			if code != 0 || len(value) < 16 {
+				t.Fatalf("show %s %s exits %d: %s", name, field, code, errs)
+			}
+			k.hoard.add("the "+field+" of "+name, strings.TrimSpace(strings.TrimPrefix(value, "Bearer ")))
+		}
+	}
+	if n := len(k.hoard.all()); n < 40 {
+		t.Errorf("only %d secrets are known; do the backends still speak as they did?", n)
+	}
+	k.commands(t)
+	// Each way of slandering meets half of the backends; the last one asks for
+	// a rest, which is kept, so that not all may.
+	ways := slanders()
+	last := len(ways) - 1
+	for round := range last/2 + 2 {
+		for i, g := range k.backends {
+			if way := (2*round + i) % last; round <= last/2 {
+				g.turn(ways[way])
+			} else if i%2 == 1 {
+				g.turn(ways[last])
+			}
+		}
+		if code, _, _ := k.call(t, "renew", "--all"); code != 1 {
+			t.Errorf("round %d: renew exits %d", round, code)
+		}
+		k.call(t, "status")
+	}
+	k.call(t, "status", "--json")
+	for _, name := range []string{"loja", "vault", "old", "ged", "sessao", "cliente", "guarded"} {
+		k.call(t, "explain", name)
+	}
+	k.call(t, "doctor")
+	k.call(t, "check", "--probe")
+	k.inspect(t)
+	t.Logf("%d secrets in the hoard", len(k.hoard.all()))
+	k.ending(t)
+}
+
+// ending stops the daemon in every way: asked to, with a dump of its stacks,
+// with a state that is gone.
+func (k *talk) ending(t *testing.T) {
+	t.Helper()
+	log := func(what string) {
+		text := k.Daemon.Log.String()
+		if len(text) < 100 {
+			t.Errorf("%s: nothing in the log", what)
+		}
+		k.hoard.search(t, "the log, "+what, text)
+	}
+	if code, _ := k.Stop(); code != 0 {
+		t.Errorf("SIGTERM ends it with %d", code)
+	}
+	log("ended by SIGTERM")
+	for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
+		k.Start()
+		k.Eventually("it holds its tokens", func() bool { return k.Status().States()["vault"] != "pending" })
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", k.Daemon.Cmd.Process.Pid))
+		if off := strings.Fields(line(string(limits), "Max core file size")); err != nil || len(off) < 6 || off[4] != "0" || off[5] != "0" {
+			t.Errorf("core files are not off: %v, %v", off, err)
+		}
+		k.Signal(s)
+		<-k.Daemon.Ended
+		if !strings.Contains(k.Daemon.Log.String(), "goroutine ") {
+			t.Errorf("%s: no stacks in the log", s)
+		}
+		if status, ok := k.Daemon.Cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.CoreDump() {
+			t.Errorf("%s: a core file was written", s)
+		}
+		log(s.String())
+	}
+	for _, g := range k.backends {
+		g.turn(nil)
+	}
+	k.Start()
+	if err := os.Rename(k.Path("state/state.db"), k.Path("secrets/state.db")); err != nil {
+		t.Fatal(err)
+	}
+	k.Write("state/state.db", "another program's")
+	k.call(t, "renew", "ged")
+	if !strings.Contains(k.Daemon.Log.String(), "save_error") {
+		t.Error("nothing is said of a state that cannot be saved")
+	}
+	k.call(t, "status")
+	k.inspect(t)
+	if err := os.Rename(k.Path("secrets/state.db"), k.Path("state/state.db")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := k.Stop(); code != 0 {
+		t.Logf("with its state gone it ends with %d", code)
+	}
+	log("without its state")
+	k.leavings(t)
+	for _, dir := range []string{k.Dir, k.Path("state"), "/"} {
+		for _, pattern := range []string{"core", "core.[0-9]*", "*.core"} {
+			if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
+				t.Errorf("core files: %v", found)
+			}
+		}
+	}
+}
+
+// line returns the line of a text that starts with a word.
+func line(text, start string) string {
+	for l := range strings.Lines(text) {
+		if strings.HasPrefix(l, start) {
+			return l
+		}
+	}
+	return ""
+}

@@ -1,0 +1,130 @@
+package canary
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// gossip is a backend that learns every secret that passes through it and,
+// once it turns bad, repeats all of them in every place of an answer.
+type gossip struct {
+	backend http.Handler
+	hoard   *hoard
+
+	mu   sync.Mutex
+	play slander
+}
+
+// slander is one way of repeating what was told in confidence.
+type slander func(w http.ResponseWriter, r *http.Request, told []string)
+
+func (g *gossip) turn(play slander) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.play = play
+}
+
+// ServeHTTP implements http.Handler.
+func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for _, name := range []string{"Authorization", "jwt_token", "autenticar_procurador_token", "Ocp-Apim-Subscription-Key"} {
+		g.hoard.shown(r.Header.Get(name))
+	}
+	g.mu.Lock()
+	play := g.play
+	g.mu.Unlock()
+	if play != nil {
+		play(w, r, g.hoard.all())
+		return
+	}
+	answer := httptest.NewRecorder()
+	g.backend.ServeHTTP(answer, r)
+	g.hoard.answered(answer.Body.String(), answer.Header().Get("Etag"))
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
+}
+
+// slanders are the ways, the one that asks for a rest last.
+func slanders() []slander {
+	return []slander{
+		inJSON(401, `{"error":"invalid_client","error_description":%q,"message":%[1]q,"errorCode":%[1]q,"title":%[1]q,"detail":%[1]q}`),
+		inJSON(400, `{"code":%q,"message":%[1]q,"fault":{"code":%[1]q,"message":%[1]q},"mensagens":[{"codigo":%[1]q,"texto":%[1]q}]}`),
+		inJSON(200, `{"access_token":{"x":%q},"Token":[%[1]q],"TOKEN":%[1]q,"dados":%[1]q,"expires_in":%[1]q}`),
+		inJSON(200, "\x00%s"),
+		inJSON(500, "%s"),
+		func(w http.ResponseWriter, _ *http.Request, told []string) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, "<html><title>%s</title>%s</html>", told, told)
+		},
+		func(w http.ResponseWriter, _ *http.Request, told []string) {
+			line := []byte(strings.Join(told, " "))
+			for n := 0; n < 12<<20; n += len(line) {
+				if _, err := w.Write(line); err != nil {
+					return
+				}
+			}
+		},
+		func(w http.ResponseWriter, _ *http.Request, told []string) {
+			w.Header().Set("Location", "http://127.0.0.1:1/"+url.PathEscape(strings.Join(told[:min(9, len(told))], "/"))+"?token="+url.QueryEscape(told[0]))
+			w.WriteHeader(http.StatusFound)
+		},
+		onTheWire(func(secret string) string { return "HTTP/1.1 200 OK\r\n" + secret + " is no header\r\n\r\n" }),
+		onTheWire(func(secret string) string { return "HTTP/1.1 2x0 " + secret + "\r\n\r\n" }),
+		onTheWire(func(secret string) string { return "HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n" }),
+		onTheWire(func(secret string) string {
+			return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n" + secret + "\r\n"
+		}),
+		onTheWire(func(secret string) string { return secret + "\r\n\r\n" }),
+		func(w http.ResponseWriter, _ *http.Request, told []string) {
+			w.Header().Set("Date", told[0])
+			w.Header().Set("Retry-After", told[0])
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprint(w, told)
+		},
+	}
+}
+
+// inJSON answers with everything in a body, in headers and in cookies.
+func inJSON(code int, form string) slander {
+	return func(w http.ResponseWriter, _ *http.Request, told []string) {
+		w.Header().Set("Content-Type", "application/json")
+		for i, secret := range told {
+			clean := strings.Map(func(r rune) rune {
+				if r < ' ' || r > '~' {
+					return -1
+				}
+				return r
+			}, secret)
+			w.Header().Add("X-Gossip", clean)
+			w.Header().Add("Set-Cookie", fmt.Sprintf("s%d=%s", i, url.QueryEscape(secret)))
+			w.Header().Set("WWW-Authenticate", "Basic realm="+clean)
+		}
+		w.WriteHeader(code)
+		fmt.Fprintf(w, form, strings.Join(told, " "))
+	}
+}
+
+// onTheWire writes what no server of ours would, one secret after the other.
+func onTheWire(form func(secret string) string) slander {
+	var mu sync.Mutex
+	turn := 0
+	return func(w http.ResponseWriter, _ *http.Request, told []string) {
+		mu.Lock()
+		secret := told[turn%len(told)]
+		turn++
+		mu.Unlock()
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, form(secret))
+	}
+}

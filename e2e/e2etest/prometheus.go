@@ -1,0 +1,20 @@
+package e2etest
+
+// Generation is the credential's, delivered the one that a sink holds.
+func (s snapshot) Generation(credential string) int {
+	for _, c := range s.Credentials {
+		if c.Name == credential {
+			return c.Generation
+		}
+	}
+	return 0
+}
+
+func (s snapshot) Delivered(sink, credential string) int {
+	for _, k := range s.Sinks {
+		if k.Name == sink {
+			return k.Delivered[credential]
+		}
+	}
+	return 0
+}

@@ -1,0 +1,24 @@
+package e2etest
+
+func (w *World) AllAre(state string, list []*Subject) bool {
+	w.T.Helper()
+	states := w.Status().States()
+	for _, s := range list {
+		if states[s.Name] != state {
+			return false
+		}
+	}
+	return true
+}
+
+// Failure returns what status says of one credential's failure.
+func (w *World) Failure(name string) string {
+	w.T.Helper()
+	for _, c := range w.Status().Credentials {
+		if c.Name == name {
+			return c.LastError.Message
+		}
+	}
+	w.T.Fatalf("no credential %s", name)
+	return ""
+}

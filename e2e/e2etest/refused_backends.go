@@ -1,0 +1,63 @@
+package e2etest
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Refuser is a backend that knows one good secret and counts every one that it
+// is shown.
+type Refuser struct {
+	// shown finds the secret in a request; empty for a request that shows none.
+	Shown func(r *http.Request) string
+	Grant http.HandlerFunc
+	Deny  http.HandlerFunc
+
+	mu   sync.Mutex
+	Good string
+	seen map[string][]time.Time
+}
+
+// ServeHTTP implements http.Handler.
+func (b *Refuser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secret := b.Shown(r)
+	b.mu.Lock()
+	if b.seen == nil {
+		b.seen = map[string][]time.Time{}
+	}
+	b.seen[secret] = append(b.seen[secret], time.Now())
+	good := secret == b.Good
+	b.mu.Unlock()
+	if good {
+		b.Grant(w, r)
+		return
+	}
+	b.Deny(w, r)
+}
+
+// Times returns when a secret was shown.
+func (b *Refuser) Times(secret string) []time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]time.Time(nil), b.seen[secret]...)
+}
+
+// Subject is one kind with a secret that its backend refuses at first.
+type Subject struct {
+	Name    string // of the credential
+	File    string // where its secret is
+	Backend *Refuser
+	// wrong, other and right are what the file holds one after the other.
+	Wrong, Other, Right string
+}
+
+// SecretOf is what the backend sees of a file's content.
+func (s *Subject) SecretOf(content string) string {
+	if block, _ := pem.Decode([]byte(content)); block != nil {
+		return base64.StdEncoding.EncodeToString(block.Bytes)
+	}
+	return content
+}

@@ -1,0 +1,329 @@
+package kill
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/e2e/e2etest"
+)
+
+// Of the crowd that keeps the daemon busy.
+const (
+	crowdSize = 80
+	crowdLife = 3 * time.Second
+	crowdKeys = 6 // that share an INI
+	crowdHook = 8 // whose sinks have a hook
+)
+
+// crowd is an installation of many credentials with short lives.
+type crowd struct {
+	*life
+	kills  int
+	doubts map[string]int // by user: the crashes that left an answer in doubt
+	struck int            // the crashes that did so at all
+}
+
+func user(i int) string { return fmt.Sprintf("u%02d", i) }
+
+func newCrowd(t testing.TB) *crowd {
+	c := &crowd{doubts: map[string]int{}}
+	c.life = &life{World: &e2etest.World{T: t, Dir: t.TempDir()}, backend: newRegistry(t, crowdLife, killFloor)}
+	c.client = control.NewClient(c.Path("c.sock"))
+	text := fmt.Sprintf("[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killFloor)
+	for i := range crowdSize {
+		name := user(i)
+		c.present = append(c.present, name)
+		c.Write("password."+name, passwordOf(name))
+		hook := ""
+		if i < crowdHook {
+			hook = "on_change = " + c.hook(name)
+		}
+		text += fmt.Sprintf(`[providers.%[1]s]
+type = "arqged"
+url = %[2]q
+username = %[1]q
+password = { file = "{dir}/password.%[1]s" }
+[credentials.%[1]s]
+provider = %[1]q
+token_minutes = 1
+[sinks.%[1]s]
+type = "file"
+path = "{dir}/out/%[1]s"
+content = "${%[1]s.token}"
+%[3]s
+`, name, c.backend.url, hook)
+	}
+	text += "[sinks.till]\ntype = \"ini\"\npath = \"{dir}/till/appserver.ini\"\nsection = \"KEYS\"\nbackup = true\n[sinks.till.values]\n"
+	for i := range crowdKeys {
+		text += fmt.Sprintf("KEY%d = \"${%s.token}\"\n", i, user(i))
+	}
+	c.Write("till/appserver.ini", crowdINI())
+	c.Write("hooks/.keep", "")
+	if err := os.Mkdir(c.Path("out"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.Configure(text)
+	t.Cleanup(func() {
+		if c.Daemon != nil {
+			c.Kill()
+		}
+	})
+	return c
+}
+
+func crowdINI() string {
+	text := "; n\xe3o mexer\r\n[KEYS] \r\n"
+	for i := range crowdKeys {
+		text += fmt.Sprintf("\tKey%d = \r\n", i)
+	}
+	return text + "[LAST]\r\nx=1"
+}
+
+var crowdKey = regexp.MustCompile(`Key(\d+) =([^\r]*)`)
+
+// TestKilledAtRandomInstants kills a busy daemon again and again, at instants
+// that a seed decides.
+func TestKilledAtRandomInstants(t *testing.T) {
+	t.Parallel()
+	kills, worlds := 15, 1
+	if many := os.Getenv(manyLives); many != "" {
+		n, err := strconv.Atoi(many)
+		if err != nil {
+			t.Fatal(err)
+		}
+		worlds = 3
+		kills = (n + worlds - 1) / worlds
+	}
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("VIGENTE_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed = n
+	}
+	var all sync.WaitGroup
+	for i := range worlds {
+		all.Go(func() {
+			t.Run(fmt.Sprint("world", i), func(t *testing.T) {
+				t.Logf("VIGENTE_SEED=%d, world %d", seed, i)
+				c := newCrowd(t)
+				random := rand.New(rand.NewPCG(seed, uint64(i)))
+				for c.kills < kills && !t.Failed() {
+					c.Launch()
+					if c.kills%6 == 5 {
+						// Attempts whose end is not known slow down: without a calm
+						// in between there would soon be none to kill.
+						c.calm()
+					}
+					c.killedWithin(time.Duration(random.Int64N(int64(killFloor))))
+				}
+				c.comeToRest()
+				t.Logf("%d kills, %d of them left an answer in doubt, %d calls", c.kills, c.struck, c.callsOfAll())
+			})
+		})
+	}
+	all.Wait()
+}
+
+// killedWithin lets the daemon run for some time more, kills it and looks at
+// what it left.
+func (c *crowd) killedWithin(d time.Duration) {
+	c.T.Helper()
+	select {
+	case <-c.Daemon.Ended:
+		c.T.Fatalf("the daemon ended by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
+	case <-time.After(d):
+	}
+	c.Kill()
+	c.kills++
+	c.Eventually("the backend has answered", c.backend.quiet)
+	c.whole()
+	struck := false
+	records := c.records()
+	for _, user := range c.present {
+		r := records[schedule.Key{Kind: schedule.Obtaining, Name: user}]
+		token, seed, live := r.Token.Values["token"].Reveal(), r.Token.Seed["refresh_token"].Reveal(), c.backend.live(user)
+		if held := c.Read("out/" + user); held == live && token != live {
+			c.T.Errorf("%s was delivered before it was durable: the state holds %q", user, token)
+		}
+		if r.Past.Open {
+			c.doubts[user]++
+			struck = true
+			continue
+		}
+		if token != live || c.backend.wasShown(user, seed) {
+			c.T.Errorf("%s: the state holds %q, the backend gave %q, and no doubt is recorded", user, token, live)
+		}
+	}
+	if struck {
+		c.struck++
+	}
+}
+
+// calm waits until every credential is in force, however long the attempts in
+// doubt have made their distance.
+func (c *crowd) calm() {
+	c.T.Helper()
+	ctx, cancel := context.WithTimeout(c.T.Context(), 5*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		s, err := c.client.View(ctx)
+		if err == nil && !slices.ContainsFunc(s.View.Credentials, func(v engine.CredentialView) bool { return v.State != engine.Valid }) {
+			return
+		}
+		select {
+		case <-c.Daemon.Ended:
+			c.T.Fatalf("the daemon ended by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	c.T.Fatal("not every credential is in force after minutes without a crash")
+}
+
+// whole checks that no sink is torn.
+func (c *crowd) whole() {
+	c.T.Helper()
+	for _, user := range c.present {
+		info, err := os.Stat(c.Path("out/" + user))
+		if err != nil {
+			continue
+		}
+		if held := c.Read("out/" + user); info.Size() == 0 || !c.backend.wasIssued(user, held) {
+			c.T.Errorf("torn: the file of %s holds %q", user, held)
+		}
+	}
+	for _, name := range []string{"till/appserver.ini", "till/appserver.ini.bak"} {
+		text := c.Read(name)
+		if text == "" && name != "till/appserver.ini" {
+			continue
+		}
+		if crowdKey.ReplaceAllString(text, "Key$1 = ") != crowdINI() {
+			c.T.Errorf("torn: %s holds %q", name, text)
+		}
+		for _, key := range crowdKey.FindAllStringSubmatch(text, -1) {
+			i, _ := strconv.Atoi(key[1])
+			if token := strings.TrimSpace(key[2]); token != "" && !c.backend.wasIssued(user(i), token) {
+				c.T.Errorf("torn: key %d of %s holds %q", i, name, token)
+			}
+		}
+	}
+}
+
+// comeToRest lets the tokens live long, starts once more and checks what must
+// hold in the end.
+func (c *crowd) comeToRest() {
+	c.T.Helper()
+	c.backend.mu.Lock()
+	c.backend.life = time.Hour
+	c.backend.mu.Unlock()
+	c.Launch()
+	c.calm()
+	c.Eventually("everything has settled", func() bool {
+		s, err := c.client.View(c.T.Context())
+		if err != nil {
+			return false
+		}
+		for _, v := range s.View.Credentials {
+			if v.State != engine.Valid || v.Running || v.ExpiresAt.Sub(v.IssuedAt) < time.Minute/2 {
+				return false
+			}
+		}
+		for _, k := range s.View.Sinks {
+			if k.State != engine.Delivered || k.HookOwed || k.HookRunning {
+				return false
+			}
+		}
+		return true
+	})
+	if code, _ := c.Stop(); code != 0 {
+		c.T.Errorf("it stops with %d", code)
+	}
+	c.whole()
+	for i, user := range c.present {
+		held := c.Read("out/" + user)
+		if held != c.backend.live(user) {
+			c.T.Errorf("%s: the file holds %q, which no longer works", user, held)
+		}
+		if i < crowdKeys && !strings.Contains(c.Read("till/appserver.ini"), fmt.Sprintf("Key%d =%s\r\n", i, held)) {
+			c.T.Errorf("%s: the INI does not hold the token that works", user)
+		}
+		if i < crowdHook {
+			c.hookedFor(user, held)
+		}
+		if n := c.backend.shortSteps(user); n > c.doubts[user] {
+			c.T.Errorf("%s: %d needless calls, but %d crashes with a doubt", user, n, c.doubts[user])
+		}
+	}
+	c.noneLeft()
+	for _, v := range c.backend.complaints() {
+		c.T.Errorf("the backend complains: %s", v)
+	}
+}
+
+// hookedFor checks that the hook of a user's sink ran for what it holds.
+func (c *crowd) hookedFor(user, held string) {
+	c.T.Helper()
+	runs, needless, last := map[string]int{}, 0, ""
+	for line := range strings.Lines(c.Read("hooks/" + user)) {
+		last = strings.TrimSuffix(line, "\n")
+		if runs[last]++; runs[last] > 1 || last == "" {
+			needless++
+		}
+	}
+	if last != held || needless > c.kills {
+		c.T.Errorf("the hook of %s ran last for %q, but the file holds %q; %d runs were needless", user, last, held, needless)
+	}
+}
+
+// noneLeft checks that nothing of ours lies about.
+func (c *crowd) noneLeft() {
+	c.T.Helper()
+	for _, folder := range []string{"out", "till", "state"} {
+		entries, err := os.ReadDir(c.Path(folder))
+		if err != nil {
+			c.T.Fatal(err)
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".") || e.Name() == "state.db.new" {
+				c.T.Errorf("left over: %s/%s", folder, e.Name())
+			}
+		}
+	}
+}
+
+func (c *crowd) callsOfAll() (n int) {
+	for _, user := range c.present {
+		n += len(c.backend.calls(user))
+	}
+	return n
+}
+
+// shortSteps counts the calls that came long before the last token was due to
+// be renewed.
+func (r *registry) shortSteps(user string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := r.accountLocked(user).calls
+	for i := 1; i < len(calls); i++ {
+		if calls[i].at.Sub(calls[i-1].at) < crowdLife/2 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,189 @@
+package kill
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// registry is a backend written from the manual of the ArqGED API: Login with
+// the password, RefreshToken with a refresh token that works once. It is as
+// strict as a backend can be: a new token ends the old one, and a refresh token
+// that is shown twice is written down as a violation.
+type registry struct {
+	life  time.Duration
+	floor time.Duration // that the daemon was told to keep
+	url   string
+
+	mu         sync.Mutex
+	accounts   map[string]*account
+	open       map[net.Conn]bool
+	violations []string
+}
+
+// account is one user of the registry.
+type account struct {
+	access, refresh string
+	issued          map[string]bool // access tokens, all there ever were
+	spent           map[string]bool // refresh tokens that were shown
+	calls           []call
+}
+
+type call struct {
+	op string
+	at time.Time
+}
+
+// tokenLength is the length of every access token.
+const tokenLength = 40
+
+func newRegistry(t testing.TB, life, floor time.Duration) *registry {
+	r := &registry{life: life, floor: floor, accounts: map[string]*account{}, open: map[net.Conn]bool{}}
+	server := httptest.NewUnstartedServer(r)
+	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.open[c] = true
+		if s == http.StateClosed {
+			delete(r.open, c)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	return r
+}
+
+// quiet reports whether every request of a process that was killed has come to
+// its end here.
+func (r *registry) quiet() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open) == 0
+}
+
+func (r *registry) accountLocked(user string) *account {
+	a := r.accounts[user]
+	if a == nil {
+		a = &account{issued: map[string]bool{}, spent: map[string]bool{}}
+		r.accounts[user] = a
+	}
+	return a
+}
+
+func (r *registry) violateLocked(format string, args ...any) {
+	r.violations = append(r.violations, fmt.Sprintf(format, args...))
+}
+
+func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	var q struct{ IDUsuario, Username, Password, RefreshToken string }
+	if err := json.NewDecoder(req.Body).Decode(&q); err != nil {
+		http.Error(w, "no JSON", http.StatusBadRequest)
+		return
+	}
+	op := path.Base(req.URL.Path)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.accountLocked(q.Username)
+	now := time.Now()
+	// Much of the floor is left for what happens between the daemon's clock and
+	// ours on a busy machine.
+	if n := len(a.calls); n > 0 && now.Sub(a.calls[n-1].at) < r.floor/5 {
+		r.violateLocked("%s: %s %s after the last call, within the floor", q.Username, op, now.Sub(a.calls[n-1].at))
+	}
+	a.calls = append(a.calls, call{op, now})
+	var refused bool
+	switch op {
+	case "Login":
+		refused = q.Password != passwordOf(q.Username)
+	case "RefreshToken":
+		if a.spent[q.RefreshToken] {
+			r.violateLocked("%s: a spent refresh token was shown", q.Username)
+		}
+		a.spent[q.RefreshToken] = true
+		refused = q.RefreshToken != a.refresh
+	default:
+		refused = true
+	}
+	if refused {
+		r.violateLocked("%s: %s was refused", q.Username, op)
+		http.Error(w, `{"Mensagem":"Usuário ou senha inválidos"}`, http.StatusUnauthorized)
+		return
+	}
+	a.access, a.refresh = newToken(tokenLength), newToken(tokenLength)
+	a.issued[a.access] = true
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(map[string]string{
+		"IdUsuario": "id-" + q.Username, "Login": q.Username, "Token": a.access, "RefreshToken": a.refresh,
+		"ExpiracaoToken":        now.Add(r.life).UTC().Format(time.RFC3339Nano),
+		"ExpiracaoRefreshToken": now.Add(24 * time.Hour).UTC().Format(time.RFC3339Nano),
+	})
+}
+
+func newToken(length int) string {
+	b := make([]byte, length/2)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+func passwordOf(user string) string { return "password of " + user }
+
+// live is the one access token of a user that works.
+func (r *registry) live(user string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accountLocked(user).access
+}
+
+// wasIssued reports whether a token was ever this user's.
+func (r *registry) wasIssued(user, token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accountLocked(user).issued[token]
+}
+
+// wasShown reports whether a refresh token is used up.
+func (r *registry) wasShown(user, token string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accountLocked(user).spent[token]
+}
+
+// calls returns the operations that a user was asked for, in their order.
+func (r *registry) calls(user string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var ops []string
+	for _, c := range r.accountLocked(user).calls {
+		ops = append(ops, c.op)
+	}
+	return ops
+}
+
+// callBefore is the instant of the last call of a user but one, zero when there
+// was none.
+func (r *registry) callBefore(user string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if calls := r.accountLocked(user).calls; len(calls) > 1 {
+		return calls[len(calls)-2].at
+	}
+	return time.Time{}
+}
+
+// complaints returns what must never have happened.
+func (r *registry) complaints() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
+}
