@@ -31,6 +31,10 @@ var clockReaders = map[string]string{
 	"cmd/vigente/simulate.go":       "a simulation begins now unless told otherwise",
 	"cmd/vigente/demo/show.go":      "redraws its table every second",
 	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
+
+	"internal/devices/devices.go": "does not wait for a disk that hangs",
+	"internal/devices/device.go":  "tells a disk that hangs by how long a call has been under way",
+	"internal/devices/mounts.go":  "compares the mounts with the kernel's once a second",
 }
 
 // starters may start goroutines. Each has an owner that waits for them.
@@ -52,6 +56,8 @@ var starters = map[string]string{
 	"cmd/vigente/emulate.go":   "a server for each emulator; the command waits for them",
 	"cmd/vigente/demo/demo.go": "the daemon beside its display; the command waits for it",
 	"daemon/web/serve.go":      "the HTTP server; its caller waits for it",
+
+	"internal/devices/devices.go": "one a call; its caller waits for it, but not for a disk that hangs",
 }
 
 // TestClock finds the readers of the clock. An entry of the list that is no

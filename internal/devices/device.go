@@ -1,0 +1,82 @@
+package devices
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// device is the budget of one device.
+type device struct {
+	mu      sync.Mutex
+	running map[*visit]bool
+	changed chan struct{} // closed when a call comes back
+}
+
+// visit is one call under way.
+type visit struct {
+	work  Work
+	begun time.Time
+	probe bool
+}
+
+// enter waits until the call may be made. It returns nil when the device hangs.
+func (d *device) enter(ctx context.Context, w Work) (*visit, error) {
+	for {
+		v, changed, wait := d.admit(time.Now(), w)
+		switch {
+		case v != nil || wait <= 0:
+			return v, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+		timer.Stop()
+	}
+}
+
+// admit lets a call in, or says what to wait for and for how long. A wait of
+// zero means that waiting is of no use: the device hangs.
+func (d *device) admit(now time.Time, w Work) (v *visit, changed <-chan struct{}, wait time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	age := d.oldest(now)
+	hangs := age >= HangsAfter
+	if !hangs && len(d.running) < threads {
+		v = &visit{work: w, begun: now}
+		d.running[v] = true
+		return v, nil, 0
+	}
+	if !hangs {
+		return nil, d.changed, HangsAfter - age
+	}
+	for other := range d.running {
+		if other.probe && other.work == w {
+			return nil, d.changed, probeTime - now.Sub(other.begun)
+		}
+	}
+	v = &visit{work: w, begun: now, probe: true}
+	d.running[v] = true
+	return v, nil, 0
+}
+
+// oldest returns for how long the oldest call has been under way.
+func (d *device) oldest(now time.Time) (age time.Duration) {
+	for v := range d.running {
+		age = max(age, now.Sub(v.begun))
+	}
+	return age
+}
+
+func (d *device) leave(v *visit) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.running, v)
+	close(d.changed)
+	d.changed = make(chan struct{})
+}

@@ -1,0 +1,223 @@
+package devices
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// twoDevices are the root and a file server at /away.
+const twoDevices = `20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+21 20 0:50 / /away rw,relatime shared:2 - nfs4 server:/x rw
+22 20 8:1 /sub /bound rw - ext4 /dev/sda1 rw
+`
+
+func fixed(text string) *Pool {
+	t := NewTable(text)
+	return newPool(func() *Table { return t })
+}
+
+// hang starts n calls on path that come back when release is closed.
+func hang(ctx context.Context, p *Pool, n int, path string, release <-chan struct{}) *atomic.Int32 {
+	var at atomic.Int32
+	for range n {
+		go func() {
+			_, _ = call(ctx, p, p.mounts().Of(path), Deliver, func(context.Context) (int, error) {
+				at.Add(1)
+				<-release
+				at.Add(-1)
+				return 0, nil
+			})
+		}()
+	}
+	return &at
+}
+
+func ask(p *Pool, w Work, path string) error {
+	_, err := call(context.Background(), p, p.mounts().Of(path), w, func(context.Context) (int, error) { return 0, nil })
+	return err
+}
+
+func isHanging(err error) bool {
+	_, ok := errors.AsType[*HangingError](err)
+	return ok
+}
+
+// However many calls meet a device that hangs, eight threads are lost, and one
+// more for each kind of work; the other device is not held up.
+func TestThreadsOfADeviceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, release := fixed(twoDevices), make(chan struct{})
+		stuck := hang(t.Context(), p, 300, "/away/x", release)
+		synctest.Wait()
+		if got := stuck.Load(); got != threads {
+			t.Errorf("%d threads, want %d", got, threads)
+		}
+		begun := time.Now()
+		if err := ask(p, Deliver, "/here"); err != nil || time.Since(begun) > 0 {
+			t.Errorf("the other device: %v after %s", err, time.Since(begun))
+		}
+		time.Sleep(HangsAfter)
+		for range 20 { // reloads and looks go on
+			hang(t.Context(), p, 50, "/away/x", release)
+			time.Sleep(time.Minute)
+		}
+		if got := stuck.Load(); got != threads+1 {
+			t.Errorf("%d threads of those that came first, want the budget and a probe", got)
+		}
+		d := p.device(p.mounts().Of("/away/x"))
+		d.mu.Lock()
+		if got := len(d.running); got > threads+1 {
+			t.Errorf("%d threads", got)
+		}
+		d.mu.Unlock()
+		if err := ask(p, Look, "/away/x"); err != nil {
+			t.Errorf("the probe of another kind that is answered: %v", err)
+		}
+		begun = time.Now()
+		if err := ask(p, Deliver, "/away/x"); !isHanging(err) || time.Since(begun) > 0 {
+			t.Errorf("while the probe is out: %v after %s", err, time.Since(begun))
+		}
+		close(release)
+		synctest.Wait()
+		if err := ask(p, Deliver, "/away/x"); err != nil {
+			t.Errorf("after it answered: %v", err)
+		}
+	})
+}
+
+// Those that wait for a thread are told as soon as the device is known to hang.
+func TestWaitersLearnThatTheDeviceHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, release := fixed(twoDevices), make(chan struct{})
+		hang(t.Context(), p, threads, "/away/x", release)
+		synctest.Wait()
+		begun := time.Now()
+		for range 3 {
+			go func() { _, _ = ask(p, Preflight, "/away/x"), 0 }()
+		}
+		time.Sleep(HangsAfter + time.Millisecond)
+		if err := ask(p, Preflight, "/away/x"); err != nil { // a probe that comes back
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+		close(release)
+		synctest.Wait()
+	})
+}
+
+// The end of the caller's context ends the wait, not the call.
+func TestEndDoesNotJoinWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, release := fixed(twoDevices), make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		begun := time.Now()
+		_, err := call(ctx, p, Mount{Device: "9:9"}, Look, func(context.Context) (int, error) { <-release; return 1, nil })
+		if !errors.Is(err, context.Canceled) || time.Since(begun) != time.Second {
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+		close(release)
+		synctest.Wait()
+	})
+}
+
+func TestPanicReachesTheCaller(t *testing.T) {
+	defer func() {
+		if recover() != "boom" {
+			t.Error("the panic is lost")
+		}
+	}()
+	_, _ = Run(t.Context(), New(), Look, "/", func(context.Context) (int, error) { panic("boom") })
+}
+
+func TestTable(t *testing.T) {
+	table := NewTable(twoDevices + "23 20 0:51 / /with\\040blank ro,nosuid - tmpfs none rw\n" + "torn line\n")
+	for path, want := range map[string]Mount{
+		"/":              {Device: "8:1", Root: "/", Point: "/", Type: "ext4"},
+		"/awayfrom":      {Device: "8:1", Root: "/", Point: "/", Type: "ext4"},
+		"/away/a/b":      {Device: "0:50", Root: "/", Point: "/away", Type: "nfs4"},
+		"/bound":         {Device: "8:1", Root: "/sub", Point: "/bound", Type: "ext4"},
+		"/with blank/of": {Device: "0:51", Root: "/", Point: "/with blank", Type: "tmpfs", ReadOnly: true},
+	} {
+		if got := table.Of(path); got != want {
+			t.Errorf("%s: got %+v, want %+v", path, got, want)
+		}
+	}
+	if got := NewTable("").Of("/x"); got != (Mount{Point: "/"}) {
+		t.Errorf("without a table: %+v", got)
+	}
+}
+
+// The own table is read, and changes of it are seen.
+func TestSourceReadsTheTable(t *testing.T) {
+	if _, ok := (&source{}).table().At("/"); !ok {
+		t.Error("no root among the mounts")
+	}
+}
+
+func TestResolve(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b/c"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"a/up": "../b", "abs": dir + "/b/c", "turn": "a/up/../a", "loop": "loop", "dangling": "none/x"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]string{
+		"a/up/c/file": "b/c/file",
+		"abs/file":    "b/c/file",
+		"turn/file":   "a/file", // .. counts from where the link leads
+		"dangling/f":  "none/x/f",
+		"none/up/f":   "none/up/f",
+	} {
+		at, err := Resolve(t.Context(), New(), Look, filepath.Join(dir, path))
+		if err != nil || at.Path != filepath.Join(dir, want) {
+			t.Errorf("%s: %s, %v", path, at.Path, err)
+		}
+	}
+	at, _ := Resolve(t.Context(), New(), Look, dir+"/abs/file")
+	for _, e := range []Entry{{"/", split(dir)[0]}, {dir, "abs"}, {dir, "b"}, {dir + "/b/c", "file"}} {
+		if !slices.Contains(at.Entries, e) {
+			t.Errorf("%v is not among the entries %v", e, at.Entries)
+		}
+	}
+	if _, err := Resolve(t.Context(), New(), Look, dir+"/loop/x"); !errors.Is(err, errLinks) {
+		t.Errorf("a loop: %v", err)
+	}
+}
+
+// A way that leads through several devices is walked on the budget of each: a
+// link on one that answers to another that hangs costs none of the first.
+func TestLinkIsPaidByTheDeviceThatItLeadsTo(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := filepath.Join(dir, "away")
+	if err := errors.Join(os.Mkdir(away, 0o700), os.Symlink(away, dir+"/link")); err != nil {
+		t.Fatal(err)
+	}
+	p := fixed("1 0 8:1 / / rw - ext4 x rw\n2 1 0:9 / " + away + " rw - nfs x rw\n")
+	at, err := Run(t.Context(), p, Look, dir+"/link/file", func(context.Context) (int, error) {
+		d := p.device(Mount{Device: "0:9", Point: away})
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return len(d.running), nil
+	})
+	if err != nil || at != 1 {
+		t.Errorf("%d threads on the device that the link leads to, %v", at, err)
+	}
+}
