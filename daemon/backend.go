@@ -17,7 +17,7 @@ func (d *Daemon) View(ctx context.Context) (engine.View, error) { return d.engin
 
 // Await returns when the condition holds for the state.
 func (d *Daemon) Await(ctx context.Context, holds func(engine.View) bool) error {
-	return d.engine.Await(ctx, holds)
+	return d.engine.Await(ctx, engine.Query{History: true}, holds)
 }
 
 // Renew renews the named credentials and tells each end.

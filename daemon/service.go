@@ -47,7 +47,7 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 	ready := make(chan struct{})
 	go func() {
 		defer close(ready)
-		_ = d.engine.Await(settled, func(v engine.View) bool { return settledSince(v, started) })
+		_ = d.engine.Await(settled, engine.Query{History: true}, func(v engine.View) bool { return settledSince(v, started) })
 	}()
 	defer func() { <-ready }()
 	defer cancel()

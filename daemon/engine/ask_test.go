@@ -54,7 +54,7 @@ func TestAwaitReturnsWhenTheConditionHolds(t *testing.T) {
 		defer r.stop()
 		begun := time.Now()
 		valid := func(v View) bool { return v.Credentials[0].State == Valid }
-		if err := r.Await(t.Context(), valid); err != nil || b.count() != 3 {
+		if err := r.Await(t.Context(), Query{}, valid); err != nil || b.count() != 3 {
 			t.Errorf("returned after %d calls with %v", b.count(), err)
 		}
 		if took := time.Since(begun); took < 90*time.Second || took > 91*time.Second {
@@ -62,7 +62,7 @@ func TestAwaitReturnsWhenTheConditionHolds(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := r.Await(ctx, func(View) bool { return false }); !errors.Is(err, context.DeadlineExceeded) {
+		if err := r.Await(ctx, Query{}, func(View) bool { return false }); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a condition that never holds ends with %v", err)
 		}
 	})

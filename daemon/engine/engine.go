@@ -92,6 +92,7 @@ type Engine struct {
 	saves chan error
 	ended chan struct{}
 	flown crew
+	beat  heartbeat
 }
 
 // flight is one running attempt.
@@ -124,6 +125,7 @@ func New(opt Options) *Engine {
 		ended: make(chan struct{}),
 	}
 	e.reads.wall, e.reads.all = e.wall, e.read
+	e.beat.since = e.made
 	return e
 }
 
@@ -227,6 +229,7 @@ func (e *Engine) RunOnce(ctx context.Context) View {
 
 func (e *Engine) run(ctx context.Context, once bool) {
 	defer close(e.ended)
+	defer e.beat.stop()
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	timer := time.NewTimer(0)
@@ -252,6 +255,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 			}
 		}
 		timer.Reset(max(0, wake))
+		e.beat.sleep(wake)
 		select {
 		case <-stop:
 			stop, stopAt, e.stopping = nil, time.Now(), true

@@ -12,8 +12,41 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// View returns the state as the conductor knows it now. That it answers at all
-// is the sign that the conductor makes progress.
+// Get returns a credential with the sinks that show it, or a sink; false when
+// nothing has the name. Like Select and Summary it never waits for the engine's
+// loop and does not slow it down: what it tells is at most 250 ms old, and holds
+// all that a command (renew, reload, pause and the like) has reported before.
+func (e *Engine) Get(name string) (View, bool) {
+	v := e.Select(Query{Names: []string{name}, History: true})
+	return v, len(v.Unknown) == 0
+}
+
+// Select returns what the query selects. See Get.
+func (e *Engine) Select(q Query) View {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	all, err := e.View(ctx)
+	if err != nil {
+		return View{Totals: newTotals(), Unknown: q.Names}
+	}
+	return q.Of(all)
+}
+
+// Summary counts everything that there is. See Get.
+func (e *Engine) Summary() Summary {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	all, err := e.View(ctx)
+	if err != nil {
+		return Summary{Totals: newTotals()}
+	}
+	return Summarize(all)
+}
+
+const answerTime = 5 * time.Second
+
+// View returns the state as the loop knows it now: it waits for the loop. Use
+// Get, Select or Summary, and Alive to learn whether the loop makes progress.
 func (e *Engine) View(ctx context.Context) (View, error) {
 	var v View
 	err := e.ask(ctx, func() { v = e.view() })
@@ -69,7 +102,7 @@ func (e *Engine) viewCredential(spec *plan.Credential, now time.Time) Credential
 	v := CredentialView{
 		Name: spec.Name, Provider: spec.Provider, Type: spec.Type,
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
-		Failures: r.Past.Failures, LastError: r.Past.Last, History: r.Past.History, Limits: r.Token.Limits,
+		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.Past.Last, History: r.Past.History, Limits: r.Token.Limits,
 	}
 	if schedule.HasValue(r.Token) {
 		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt

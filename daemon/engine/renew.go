@@ -113,16 +113,16 @@ func paceNews(ctx context.Context, news <-chan struct{}, distance time.Duration)
 	return context.Cause(ctx)
 }
 
-// Await returns when the condition holds for the state, looking again after
-// every end of an attempt.
-func (e *Engine) Await(ctx context.Context, holds func(View) bool) error {
+// Await returns when the condition holds for what the query selects, looking
+// again after every change.
+func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) error {
 	for {
 		var v View
 		var news <-chan struct{}
 		if err := e.ask(ctx, func() { v, news = e.view(), e.news() }); err != nil {
 			return err
 		}
-		if holds(v) {
+		if holds(q.Of(v)) {
 			return nil
 		}
 		if err := paceNews(ctx, news, 50*time.Millisecond); err != nil {

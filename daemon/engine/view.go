@@ -7,13 +7,17 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// View is the engine's state at one instant. It holds no secret, is complete
+// View is what a Query selected, at one instant. It holds no secret, is complete
 // in itself and is never changed, so that it may be shared.
 type View struct {
 	At          time.Time
-	Credentials []CredentialView // in the order of their names
-	Sinks       []SinkView       // in the order of their names
-	Providers   []ProviderView   // in the order of their names
+	Credentials []CredentialView // in the order that was asked for
+	Sinks       []SinkView       // likewise
+	Providers   []ProviderView   // all of them, in the order of their names
+	// Totals count what was selected, before a limit cut it.
+	Totals Totals
+	// Unknown are the names and patterns of the query that fit nothing.
+	Unknown []string
 	// StateError says why the state could not be saved; empty when it is.
 	StateError string
 }
@@ -36,10 +40,10 @@ const (
 	Behind    State = "behind"
 )
 
-// CredentialStates and SinkStates list every state once.
+// CredentialStates and SinkStates list every state once, the worst first.
 var (
-	CredentialStates = [...]State{Pending, Valid, Failing, Expired, Parked}
-	SinkStates       = [...]State{Pending, Delivered, Behind, Failing}
+	CredentialStates = [...]State{Parked, Pending, Expired, Failing, Valid}
+	SinkStates       = [...]State{Failing, Behind, Pending, Delivered}
 )
 
 // CredentialView is one credential.
@@ -58,6 +62,7 @@ type CredentialView struct {
 	LastUsefulAttemptAt time.Time
 	Running             bool
 	Failures            int
+	FailingSince        time.Time      // the first failure since the last success; zero without any
 	LastError           *schedule.Note // nil after a success
 	History             []schedule.Attempt
 	Limits              []credential.Limit

@@ -13,6 +13,7 @@ import (
 var clockReaders = map[string]string{
 	"daemon/engine/engine.go":       "the conductor: every instant that decides something is taken here",
 	"daemon/engine/turn.go":         "a call waits for its turn, and a stream of news for its pace",
+	"daemon/engine/heartbeat.go":    "signs of life count by the monotonic clock",
 	"daemon/backend.go":             "the timestamp in a signature that was asked for now",
 	"daemon/reload.go":              "when the configuration was loaded, for people",
 	"daemon/service.go":             "signs of life to the service manager come at a steady pace",
