@@ -28,8 +28,11 @@ type document struct {
 // of meaning, such as a key given twice, leave a tree with the first of them.
 func parseDocument(file string, data []byte) (*table, []Fault) {
 	data, line, problem := decodeText(data)
+	if problem == "" {
+		line, problem = bounded(data)
+	}
 	if problem != "" {
-		return nil, []Fault{{file, line, "toml", problem}}
+		return nil, []Fault{{File: file, Line: line, Key: "toml", Message: problem}}
 	}
 	d := &document{file: file, data: data, root: newTable(headed)}
 	d.current = d.root
@@ -96,7 +99,7 @@ func (d *document) syntaxFault(err error) Fault {
 	if strings.Contains(err.Error(), "UTF-8") {
 		cure = " (expected UTF-8: save the file as UTF-8)"
 	}
-	return Fault{d.file, line, d.guessKey(line), oneLine(err.Error()) + cure}
+	return Fault{File: d.file, Line: line, Key: d.guessKey(line), Message: oneLine(err.Error()) + cure}
 }
 
 // guessKey names the key that a broken line seems to set.
@@ -126,7 +129,7 @@ func (d *document) lineAt(offset int) int {
 }
 
 func (d *document) faultf(line int, path []string, format string, args ...any) {
-	d.faults = append(d.faults, Fault{d.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))})
+	d.faults = append(d.faults, Fault{File: d.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...))})
 }
 
 // expression takes one top-level expression into the tree.

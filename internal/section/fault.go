@@ -14,7 +14,15 @@ type Fault struct {
 	Line    int // from 1
 	Key     string
 	Message string
+	// Path names what the key refers to where that is at fault and not the
+	// configuration: a file, or a variable of the environment with a dollar sign
+	// before its name. Such a fault harms only what uses the key.
+	Path string
 }
+
+// Missing reports whether the configuration is right and what it refers to
+// cannot be used.
+func (f Fault) Missing() bool { return f.Path != "" }
 
 // Error returns the fault as one line: FILE:LINE: KEY: MESSAGE.
 func (f Fault) Error() string {

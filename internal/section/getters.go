@@ -262,8 +262,8 @@ func (s *Section) filePath(key string) string {
 	if n == nil || n.text == "" {
 		return ""
 	}
-	if strings.ContainsRune(n.text, 0) {
-		s.Faultf(key, "holds a zero byte (expected a path)")
+	if problem := pathProblem(n.text); problem != "" {
+		s.Faultf(key, "%s", problem)
 		return ""
 	}
 	return s.absolute(n.text)

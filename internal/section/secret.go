@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/vigented/vigente/credential"
 )
@@ -90,8 +92,8 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 	return credential.Secret{}
 }
 
-// Unread reports whether the secret at key stands for one that this check
-// could not reach: its value means nothing.
+// Unread reports whether the secret or the file at key is one that is missing,
+// or that this check could not reach: its value means nothing.
 func (s *Section) Unread(key string) bool { return s.unread[knownKey{s.table, key}] }
 
 // reference is one place in the file that names a secret.
@@ -109,13 +111,62 @@ func (s *Section) resolve(r reference) credential.Secret {
 	if e == nil {
 		return credential.Secret{}
 	}
-	v := s.fetch(r, e)
-	if !v.IsZero() {
+	v, from, problem := s.fetch(r, e)
+	switch {
+	case problem != "" && from == "":
+		s.record(e.line, s.child(r.key, e.key), "%s", problem)
+		return credential.Secret{}
+	case problem != "":
+		s.miss(e.line, s.child(r.key, e.key), from, "%s", problem)
+		v = credential.NewSecret(unreadText)
+	case from == "":
+		v = credential.NewSecret(unreadText)
+	default:
 		s.note(r.part, v.Reveal())
 		s.stands(r.key, s.whereabouts(e))
+		s.lookAt(r, e, v, from)
+		return v
 	}
+	s.unread[knownKey{s.table, r.key}] = true
 	return v
 }
+
+// lookAt notes where a secret came from, and what in it looks like a slip: an
+// editor or a form put it there, and the server would only say that the secret
+// is wrong.
+func (s *Section) lookAt(r reference, e *entry, v credential.Secret, from string) {
+	if own := s.table.get(r.key); own != nil && own.node == r.node {
+		s.referred[own] = from
+	}
+	if what := slip(v.Reveal()); what != "" && !r.raw {
+		s.slips = append(s.slips, Fault{
+			File: s.file, Line: e.line, Key: dotted(s.child(r.key, e.key)), Path: from,
+			Message: fmt.Sprintf("%s %s (expected the bare secret: it is sent as it is)", from, what),
+		})
+	}
+}
+
+// slip says what in a secret is hardly meant to be there.
+func slip(text string) string {
+	switch first, last := firstRune(text), lastRune(text); {
+	case unicode.IsSpace(first) && unicode.IsSpace(last):
+		return "begins and ends with a blank"
+	case unicode.IsSpace(first):
+		return "begins with a blank"
+	case unicode.IsSpace(last):
+		return "ends with a blank or an empty line"
+	}
+	invisible := func(r rune) bool {
+		return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.Is(unicode.Zs, r) || r == '\u2028' || r == '\u2029'
+	}
+	if strings.IndexFunc(text, invisible) >= 0 {
+		return "holds an invisible character"
+	}
+	return ""
+}
+
+func firstRune(text string) rune { r, _ := utf8.DecodeRuneInString(text); return r }
+func lastRune(text string) rune  { r, _ := utf8.DecodeLastRuneInString(text); return r }
 
 // place returns the one key of a reference, or nil after a fault.
 func (s *Section) place(r reference) *entry {
@@ -160,51 +211,63 @@ func (s *Section) place(r reference) *entry {
 // variableName is what a variable of the environment is called (POSIX, 8.1).
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// fetch reads the secret that the one key of a reference names. What cannot be
-// a name is not repeated: it may be the secret itself.
-func (s *Section) fetch(r reference, e *entry) credential.Secret {
-	var path string
-	name, at := e.node.text, s.child(r.key, e.key)
+// fetch reads the secret that the one key of a reference names, and tells where
+// it is; with a problem and without a place, the reference itself is wrong.
+// Without either this check cannot reach it. What cannot be a name is not
+// repeated: it may be the secret itself.
+func (s *Section) fetch(r reference, e *entry) (v credential.Secret, from, problem string) {
+	name, none := e.node.text, credential.Secret{}
 	switch e.key {
 	case "env":
 		if !variableName.MatchString(name) {
-			s.record(e.line, at, "is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)")
-			return credential.Secret{}
+			return none, "", "is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)"
 		}
 		text := s.reader.opt.Getenv(name)
 		if text == "" {
-			s.record(e.line, at, "environment variable %s is not set or empty (expected the secret: set it where vigente is started)", quote(name))
+			return none, "$" + name, fmt.Sprintf("environment variable %s is not set or empty (expected the secret: set it where vigente is started)", quote(name))
 		}
-		return credential.NewSecret(text)
+		return credential.NewSecret(text), "$" + name, ""
 	case "credential":
 		if !plainName.MatchString(name) || name == "." || name == ".." {
-			s.record(e.line, at, "is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)")
-			return credential.Secret{}
+			return none, "", "is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)"
 		}
-		path = s.reader.credentialPath(name)
+		path := s.reader.credentialPath(name)
 		if path == "" && s.reader.opt.CredentialsMissingOK {
-			s.unread[knownKey{s.table, r.key}] = true
-			return credential.NewSecret(unreadText)
+			return none, "", ""
 		}
 		if path == "" {
-			s.record(e.line, at, "$CREDENTIALS_DIRECTORY is not set, so there is no credential %s (expected a start by systemd with LoadCredential=%s:…)", quote(name), name)
-			return credential.Secret{}
+			return none, "$CREDENTIALS_DIRECTORY", fmt.Sprintf("$CREDENTIALS_DIRECTORY is not set, so there is no credential %s (expected a start by systemd with LoadCredential=%s:…)", quote(name), name)
 		}
-	default:
-		path = s.absolute(name)
+		v, problem = s.readSecret(path, r.raw)
+		return v, path, problem
 	}
-	data, ok := s.slurp(e.line, at, path)
-	if !ok {
-		return credential.Secret{}
+	if problem = pathProblem(name); problem != "" {
+		return none, "", problem
 	}
-	if !r.raw {
-		data = trimNewline(data)
-	}
-	if len(data) == 0 {
-		s.record(e.line, at, "file %q is empty (expected the secret in it)", path)
-	}
-	return credential.NewSecret(string(data))
+	path := s.absolute(name)
+	v, problem = s.readSecret(path, r.raw)
+	return v, path, problem
 }
+
+// readSecret reads a file that holds a secret.
+func (s *Section) readSecret(path string, raw bool) (v credential.Secret, problem string) {
+	data, problem := s.slurp(path)
+	if problem != "" {
+		return v, problem
+	}
+	if !raw {
+		data = trimNewline(bytes.TrimPrefix(data, byteOrderMark))
+	}
+	switch {
+	case len(data) == 0:
+		return v, fmt.Sprintf("file %q is empty (expected the secret in it)", path)
+	case !raw && (bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))):
+		return v, fmt.Sprintf("file %q is UTF-16 (expected UTF-8: save it as UTF-8)", path)
+	}
+	return credential.NewSecret(string(data)), ""
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func trimNewline(data []byte) []byte {
 	if rest, ok := bytes.CutSuffix(data, []byte("\n")); ok {
@@ -214,40 +277,39 @@ func trimNewline(data []byte) []byte {
 }
 
 // slurp reads a file that a key refers to and remembers it.
-func (s *Section) slurp(line int, at []string, path string) ([]byte, bool) {
+func (s *Section) slurp(path string) (data []byte, problem string) {
 	if !slices.Contains(s.read, path) {
 		s.read = append(s.read, path)
 	}
-	if strings.ContainsRune(path, 0) {
-		s.record(line, at, "holds a zero byte (expected a path)")
-		return nil, false
-	}
 	data, err := s.reader.file(path)
 	if err != nil {
-		s.record(line, at, "%s", unreadable(path, err))
-		return nil, false
+		return nil, unreadable(path, err)
 	}
-	return data, true
+	return data, ""
 }
 
 // File reads the file at FilePath(key), such as a CA or a certificate; nil when
-// the key is absent or empty or, after a fault, when it cannot be read.
+// the key is absent or empty or, after a fault, when it cannot be read. A byte
+// order mark is dropped: what is not binary has no use for it.
 func (s *Section) File(key string) []byte {
 	path := s.filePath(key)
 	if path == "" {
 		return nil
 	}
-	data, ok := s.slurp(s.table.get(key).line, s.child(key), path)
-	if !ok {
+	e := s.table.get(key)
+	data, problem := s.slurp(path)
+	if problem == "" && len(bytes.TrimSpace(data)) == 0 {
+		problem = fmt.Sprintf("file %q is empty (expected its content)", path)
+	}
+	if problem != "" {
+		s.miss(e.line, s.child(key), path, "%s", problem)
+		s.unread[knownKey{s.table, key}] = true
 		return nil
 	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		s.Faultf(key, "file %q is empty (expected its content)", path)
-		return nil
-	}
+	s.referred[e] = path
 	// A part of the key, so that a kind that asks for the name as well does not
 	// put it in place of the content.
 	s.note(key+"\x000", string(data))
 	s.stands(key, path)
-	return slices.Clone(data)
+	return slices.Clone(bytes.TrimPrefix(data, byteOrderMark))
 }

@@ -116,10 +116,15 @@ func TestSecretFaultsNameTheCure(t *testing.T) {
 			s := world(t, "k = "+c.text, ReaderOptions{}, map[string]string{
 				"empty": "", "newline": "\r\n", "big": strings.Repeat("x", maxFile+1),
 			})
-			if got := s.RequiredSecret("k"); !got.IsZero() {
-				t.Errorf("a secret of %d bytes beside a fault", len(got.Reveal()))
-			}
+			got := s.RequiredSecret("k")
 			faults := relative(s)
+			if s.Failed() {
+				if !got.IsZero() {
+					t.Errorf("got a secret of %d bytes beside a fault, want none", len(got.Reveal()))
+				}
+			} else if !faults[0].Missing() || !s.Unread("k") || got.Reveal() != unreadText {
+				t.Errorf("got %q for a secret that is missing, want a stand-in", got.Reveal())
+			}
 			expect(t, faults, c.want)
 			if strings.Contains(fmt.Sprint(faults), canary) {
 				t.Error("the plain secret is in a fault")

@@ -37,8 +37,11 @@ type object struct {
 	reader *Reader
 	top    *Section
 
-	faults []Fault                      // reported by the kind, or by the table's only owner
-	own    []Fault                      // reported through the daemon's view
+	faults  []Fault // reported by the kind, or by the table's only owner
+	own     []Fault // reported through the daemon's view
+	missing []Fault // of what keys refer to
+	slips   []Fault // in secrets that are used as they are
+
 	tables []*Section                   // asked for, each once
 	known  map[knownKey]bool            // true when a getter asked, false when only Has did
 	asked  []string                     // below the object, in the order of asking
@@ -47,6 +50,8 @@ type object struct {
 	unread map[knownKey]bool
 	read   []string // files
 	places []Place
+	// referred holds where the value of an entry was read from.
+	referred map[*entry]string
 }
 
 type knownKey struct {
@@ -95,6 +100,7 @@ func newObject(file, folder string, reader *Reader, t *table, line int, path []s
 	o := &object{
 		file: file, folder: folder, reader: reader,
 		known: map[knownKey]bool{}, keys: map[string]Key{}, values: map[string]credential.Secret{}, unread: map[knownKey]bool{},
+		referred: map[*entry]string{},
 	}
 	o.top = &Section{object: o, table: t, line: line, path: path}
 	o.tables = []*Section{o.top}
@@ -175,17 +181,40 @@ func (s *Section) KeyOf(text string) string {
 
 // Faultf records what is wrong with a key. The empty key stands for the table
 // itself, "a.b" for the key b of the sub-table a. A key that is not there is
-// reported at the line of the table it is missing from.
+// reported at the line of the table it is missing from. A fault of a key whose
+// value was read from elsewhere, a secret or a certificate, is one of that file.
 func (s *Section) Faultf(key, format string, args ...any) {
 	line, path := s.locate(key)
+	if from := s.source(key); from != "" {
+		s.miss(line, path, from, format, args...)
+		return
+	}
 	s.record(line, path, format, args...)
+}
+
+// source returns where the value of a key was read from; empty when it stands
+// in the configuration itself, or was never read.
+func (s *Section) source(key string) string {
+	_, e := s.table.find(key)
+	if e == nil {
+		return ""
+	}
+	return s.referred[e]
+}
+
+// miss records that what a key refers to cannot be used.
+func (s *Section) miss(line int, path []string, from, format string, args ...any) {
+	f := Fault{File: s.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...)), Path: from}
+	if !slices.Contains(s.missing, f) {
+		s.missing = append(s.missing, f)
+	}
 }
 
 // FaultAt is Faultf for a fault that is found when the section has been read
 // for good: it is returned and not recorded.
 func (s *Section) FaultAt(key, format string, args ...any) Fault {
 	line, path := s.locate(key)
-	return Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
+	return Fault{File: s.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...))}
 }
 
 // locate returns the line and the full path of a key, present or not.
@@ -208,7 +237,7 @@ func (s *Section) locate(key string) (int, []string) {
 }
 
 func (s *Section) record(line int, path []string, format string, args ...any) {
-	f := Fault{s.file, line, dotted(path), oneLine(fmt.Sprintf(format, args...))}
+	f := Fault{File: s.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...))}
 	list := &s.faults
 	if s.quiet {
 		list = &s.own
@@ -218,13 +247,19 @@ func (s *Section) record(line int, path []string, format string, args ...any) {
 
 // Failed reports whether any fault has been recorded in the object so far.
 // Those of the daemon's own keys do not count: a kind can work without them.
+// Neither does what is missing: a getter gives something in its place, so that
+// the rest of the table is read, and nobody uses what the kind opens then.
 func (s *Section) Failed() bool { return len(s.faults) > 0 }
 
 // Faults returns all faults recorded so far in the order of the lines, those
-// of the daemon's own keys included.
+// of the daemon's own keys and of what is missing included.
 func (s *Section) Faults() []Fault {
-	return Sort(slices.Concat(s.faults, s.own), []string{s.file})
+	return Sort(slices.Concat(s.faults, s.own, s.missing), []string{s.file})
 }
+
+// Slips returns what looks like an accident in the secrets of the object, such
+// as a blank at the end. They are used as they are.
+func (s *Section) Slips() []Fault { return Sort(s.slips, []string{s.file}) }
 
 // Asked returns the keys that were asked for so far, below the object and in
 // the order of asking, those of the daemon included.
@@ -251,12 +286,20 @@ func (s *Section) reportUnknown() {
 		}
 	}
 	slices.Sort(known)
+	type place struct {
+		line int
+		key  string
+	}
+	reported := map[place]bool{}
+	for _, f := range slices.Concat(s.faults, s.own) {
+		reported[place{f.Line, f.Key}] = true
+	}
 	for _, e := range s.table.keys {
 		if _, ok := s.known[knownKey{s.table, e.key}]; ok {
 			continue
 		}
 		path := slices.Concat(s.path, []string{e.key})
-		if slices.ContainsFunc(s.Faults(), func(f Fault) bool { return f.Line == e.line && f.Key == dotted(path) }) {
+		if reported[place{e.line, dotted(path)}] {
 			continue
 		}
 		what := "unknown key"
@@ -324,11 +367,10 @@ func (s *Section) take(key string, want kind, expected string, args ...any) *nod
 
 // mismatch reports a value of the wrong kind, once for all who ask.
 func (s *Section) mismatch(e *entry, path []string, expected string) {
-	what := fmt.Sprintf("is %s (", e.node.kind)
-	for _, f := range s.Faults() {
-		if f.Line == e.line && f.Key == dotted(path) && strings.HasPrefix(f.Message, what) {
-			return
-		}
+	what, key := fmt.Sprintf("is %s (", e.node.kind), dotted(path)
+	same := func(f Fault) bool { return f.Line == e.line && f.Key == key && strings.HasPrefix(f.Message, what) }
+	if slices.ContainsFunc(s.faults, same) || slices.ContainsFunc(s.own, same) {
+		return
 	}
 	s.record(e.line, path, "is %s (expected %s)", e.node.kind, expected)
 }

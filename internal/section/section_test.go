@@ -283,7 +283,9 @@ func TestTheSameTableTwiceIsOneTable(t *testing.T) {
 }
 
 func TestSortFollowsFilesAndLines(t *testing.T) {
-	f := func(file string, line int, key string) Fault { return Fault{file, line, key, "m"} }
+	f := func(file string, line int, key string) Fault {
+		return Fault{File: file, Line: line, Key: key, Message: "m"}
+	}
 	got := Sort([]Fault{f("b", 1, "k"), f("z", 1, "k"), f("a", 9, "k"), f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("y", 1, "k")}, []string{"a", "b"})
 	want := []Fault{f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("b", 1, "k"), f("y", 1, "k"), f("z", 1, "k")}
 	if !slices.Equal(got, want) {
