@@ -25,6 +25,8 @@ type AssembleOptions struct {
 	// ProviderEnv makes what one provider is lent; the location is the one of
 	// its dates without a zone.
 	ProviderEnv func(provider string, location *time.Location) providers.Env
+	// SinkEnv is what every sink is lent.
+	SinkEnv sinks.Env
 	// DigestKey keys the digests of inputs and targets. It must stay the same
 	// over restarts, or everything looks changed.
 	DigestKey []byte
@@ -172,7 +174,7 @@ func (a *assembly) openSink(s config.Sink) {
 		s.Section.Faultf("type", "%q is not known (expected %s)", s.Type, names(a.opt.Sinks, func(k sinks.Kind) string { return k.Name }))
 		return
 	}
-	stack := contain(func() { o.binding = a.opt.Sinks[i].Open(s.Section) })
+	stack := contain(func() { o.binding = a.opt.Sinks[i].Open(s.Section, a.opt.SinkEnv) })
 	o.complete = stack == ""
 	if !s.Section.Failed() && (stack != "" || o.binding.Sink == nil) {
 		reportBroken(s.Section, "sink", s.Type, stack)

@@ -78,7 +78,7 @@ func (fakeSource) Refresh(context.Context, credential.Request) (credential.Crede
 // fakeSink is a kind that manages the whole of a file (content), or parts of it
 // (values, folded to lower case).
 func fakeSink() sinks.Kind {
-	return sinks.Kind{Name: "text", Open: func(s *section.Section) sinks.Binding {
+	return sinks.Kind{Name: "text", Open: func(s *section.Section, _ sinks.Env) sinks.Binding {
 		var b sinks.Binding
 		s.Required("path")
 		b.Path = s.FilePath("path")

@@ -28,6 +28,7 @@ import (
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
@@ -47,6 +48,8 @@ type Options struct {
 	Version, Revision string
 	Providers         []providers.Kind
 	Sinks             []sinks.Kind
+	// Processes runs hooks and other programs; nil works.
+	Processes *process.Runner
 	// Transport makes the base of every HTTP call; nil for the network.
 	Transport func(providers.TransportOptions) http.RoundTripper
 	// Notify sends one message to the service manager; nil for none.

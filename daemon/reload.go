@@ -13,6 +13,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
 )
 
 // load reads the configuration and opens everything in it. Nothing that runs
@@ -31,9 +32,13 @@ func (d *Daemon) loadWith(opt config.Options) (*config.Config, *plan.Plan, *wire
 	specs, faults := Assemble(cfg, AssembleOptions{
 		Providers: d.opt.Providers,
 		Sinks:     d.opt.Sinks,
+		SinkEnv:   sinks.Env{Processes: d.opt.Processes},
 		DigestKey: []byte("vigente"), // rekey makes it this host's own
 		ProviderEnv: func(provider string, loc *time.Location) providers.Env {
-			return providers.Env{Transport: w.transport(provider), Location: loc, Warn: func(message string) { w.warn(provider, message) }}
+			return providers.Env{
+				Transport: w.transport(provider), Location: loc, Processes: d.opt.Processes,
+				Warn: func(message string) { w.warn(provider, message) },
+			}
 		},
 	})
 	if len(faults) > 0 {

@@ -21,6 +21,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/file"
 )
 
@@ -164,7 +165,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		sink := file.Kind().Open(s)
+		sink := file.Kind().Open(s, sinks.Env{})
 		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
 	}
 	ctx, cancel := context.WithCancel(b.Context())

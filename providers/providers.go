@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -57,6 +58,9 @@ type Env struct {
 	Transport func(TransportOptions) http.RoundTripper
 	// Location is the zone for dates without one.
 	Location *time.Location
+	// Processes runs programs. Nil works, with the limits that the daemon has
+	// itself.
+	Processes *process.Runner
 	// Warn tells the operator once, at every start, about a setting that is
 	// allowed but dangerous.
 	Warn func(message string)

@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -12,7 +13,14 @@ type Kind struct {
 	// Open reads the sink's section. It reports what is wrong through the
 	// section and touches no target; its result is ignored when it reported
 	// something.
-	Open func(s *section.Section) Binding
+	Open func(s *section.Section, env Env) Binding
+}
+
+// Env is what the daemon lends to a kind.
+type Env struct {
+	// Processes runs programs. Nil works, with the limits that the daemon has
+	// itself.
+	Processes *process.Runner
 }
 
 // Binding is one sink, ready to be delivered to.

@@ -28,18 +28,18 @@ func parse(t *testing.T, text string) *section.Section {
 
 func TestCommon(t *testing.T) {
 	s := parse(t, "path = \"/a/../b\"\nmode = \"0640\"\nowner = \"o\"\ngroup = \"7\"\nenforce = true")
-	target, b := sinks.Common(s)
+	target, b := sinks.Common(s, sinks.Env{})
 	want := sinks.Target{Path: "/b", Options: atomicfile.Options{Mode: 0o640, Owner: "o", Group: "7", Create: true, MaxSize: sinks.MaxSize}}
 	if target != want || b.Path != "/b" || !b.Enforce || b.Hook != nil || len(s.Finish()) > 0 {
 		t.Errorf("got %+v, %+v, %v", target, b, s.Finish())
 	}
-	target, b = sinks.Common(parse(t, "path = \"/x\""))
+	target, b = sinks.Common(parse(t, "path = \"/x\""), sinks.Env{})
 	if target.Options.Mode != 0o600 || b.Enforce {
 		t.Errorf("the defaults are %+v, %+v", target, b)
 	}
 	for _, keys := range []string{"", "path = \"\""} {
 		s := parse(t, keys)
-		sinks.Common(s)
+		sinks.Common(s, sinks.Env{})
 		if faults := s.Finish(); len(faults) != 1 || faults[0].Key != "sinks.x.path" {
 			t.Errorf("%q gives %v", keys, faults)
 		}

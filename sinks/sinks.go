@@ -20,10 +20,10 @@ const defaultMode = 0o600
 // Common reads the keys that every kind of sink has: path, mode, owner, group,
 // on_change and enforce. It returns the file to write and the binding to
 // complete with what the kind knows.
-func Common(s *section.Section) (Target, Binding) {
+func Common(s *section.Section, env Env) (Target, Binding) {
 	s.Required("path")
 	b := Binding{Path: s.FilePath("path"), Enforce: s.Bool("enforce", false)}
-	if h := readHook(s); h != nil {
+	if h := readHook(s, env); h != nil {
 		b.Hook = h
 	}
 	return Target{Path: b.Path, Options: atomicfile.Options{

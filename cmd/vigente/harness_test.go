@@ -22,6 +22,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/process"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -75,7 +76,7 @@ func newWorld(t testing.TB) *world {
 			Providers: make([]plan.Provider, 1), Credentials: make([]plan.Credential, 3),
 		}, Warnings: w.warnings}, w.openErr
 	}
-	w.harden = func() error { w.hardened++; return nil }
+	w.harden = func() (*process.Runner, error) { w.hardened++; return nil, nil }
 	return w
 }
 

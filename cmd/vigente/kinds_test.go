@@ -70,7 +70,7 @@ func keysOf(t *testing.T, kind sinks.Kind, block string) []string {
 	if got := s.Daemon().Text("type", ""); got != kind.Name {
 		t.Errorf("the type is %q", got)
 	}
-	b := kind.Open(s)
+	b := kind.Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
 		t.Error(f)
 	}
@@ -87,7 +87,7 @@ func askedBy(t *testing.T, kind sinks.Kind) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kind.Open(s)
+	kind.Open(s, sinks.Env{})
 	return slices.DeleteFunc(s.Asked(), func(key string) bool { return strings.Contains(key, ".") })
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/internal/process"
 )
 
 func main() {
@@ -16,6 +17,6 @@ func main() {
 		early: early,
 		Args:  os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		open: openDaemon, check: daemon.Check, harden: harden,
+		open: openDaemon, check: daemon.Check, harden: process.Harden,
 	}))
 }

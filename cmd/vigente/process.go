@@ -12,6 +12,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/internal/process"
 )
 
 // defaultConfig is read when neither the flag nor $VIGENTE_CONFIG names a file.
@@ -29,7 +30,7 @@ type Process struct {
 	early  chan os.Signal // a signal that came before the command did
 	open   func(daemon.Options) (service, error)
 	check  func(daemon.Options) (*daemon.Checked, error)
-	harden func() error
+	harden func() (*process.Runner, error)
 }
 
 // service is the daemon, as far as a command needs it.

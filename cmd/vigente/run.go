@@ -31,16 +31,18 @@ stderr.`,
   vigente run --once -c /etc/vigente/config.toml`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
-			if err := a.harden(); err != nil {
+			processes, err := a.harden()
+			if err != nil {
 				return err
 			}
 			// Before anything else: a signal must not meet its default action
 			// while the state is open.
 			ctx, stop := endingOnSignals(command.Context(), a.early)
 			defer stop()
-			ignoreBrokenPipes()
+			defer catchInherited(ctx)()
 			hangups := listenForHangups()
 			opt := a.daemonOptions()
+			opt.Processes = processes
 			d, err := a.open(opt)
 			if err != nil {
 				return err

@@ -21,10 +21,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/providers/emulation"
 )
 
@@ -82,7 +82,7 @@ func TestMain(m *testing.M) {
 	os.Exit(Main(ctx, &Process{
 		Args: []string{"run", "-c", "/nonexistent"}, Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr,
 		open:   func(daemon.Options) (service, error) { return d, nil },
-		harden: func() error { return nil },
+		harden: func() (*process.Runner, error) { return nil, nil },
 	}))
 }
 
@@ -152,7 +152,7 @@ func TestRunThatBreaksFails(t *testing.T) {
 
 func TestRunNeedsTheProcessHardened(t *testing.T) {
 	w := newWorld(t)
-	w.harden = func() error { return errors.New("not allowed") }
+	w.harden = func() (*process.Runner, error) { return nil, errors.New("not allowed") }
 	if got := w.do(t.Context(), "run"); got.code != 1 || w.opened.ConfigPath != "" {
 		t.Errorf("%+v", got)
 	}
@@ -272,27 +272,6 @@ func TestLoggerFormats(t *testing.T) {
 	}
 	if text := write(config.Log{Level: "nonsense"}); strings.Count(text, "\n") != 1 {
 		t.Errorf("an unknown level: %q", text)
-	}
-}
-
-func TestHarden(t *testing.T) {
-	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_CORE, &before); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = unix.Setrlimit(unix.RLIMIT_CORE, &before)
-		_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
-	})
-	if err := harden(); err != nil {
-		t.Fatal(err)
-	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil || limit.Cur != 0 || limit.Max != 0 {
-		t.Errorf("core files: %+v %v", limit, err)
-	}
-	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
-		t.Errorf("dumpable is %d, %v", dumpable, err)
 	}
 }
 

@@ -19,7 +19,7 @@ members of the group of its control socket.`,
 		Args:              exactly("NAME"),
 		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
-			if err := a.harden(); err != nil {
+			if _, err := a.harden(); err != nil {
 				return err
 			}
 			value, err := a.client().Show(command.Context(), args[0], field)

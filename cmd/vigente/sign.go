@@ -29,7 +29,7 @@ one request, soon. The fields of a form body are signed too and must be given.`,
 		},
 		ValidArgsFunction: a.completeOneCredential,
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
-			if err := a.harden(); err != nil {
+			if _, err := a.harden(); err != nil {
 				return err
 			}
 			fields, err := parseForm(form)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/vigented/vigente/internal/process"
 )
 
 // sameSignal is how long a further signal counts as the first one: a terminal
@@ -85,6 +87,52 @@ func onHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) (wai
 	return func() { end(); listening.Wait() }
 }
 
-// ignoreBrokenPipes keeps the daemon alive when whoever reads its log goes away.
-// Commands keep the default: they end with their reader.
-func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
+// catchInherited deals with what children inherit, or leave. The returned
+// function ends it.
+//
+// SIGPIPE is caught and dropped, so that the daemon outlives whoever reads its
+// log: one that is ignored would be ignored by every hook as well, and a pipe in
+// it whose reader ends first would never end. Commands keep the default: they
+// end with their reader.
+func catchInherited(ctx context.Context) (end func()) {
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	if os.Getpid() != 1 {
+		return func() {}
+	}
+	return reapOrphans(ctx)
+}
+
+// orphanAge is how long an ended child is left to whoever waits for it.
+const orphanAge = time.Second
+
+// reapOrphans reaps what this process inherits as process 1 of a container,
+// where nobody else would.
+func reapOrphans(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	var reaping sync.WaitGroup
+	reaping.Go(func() {
+		defer signal.Stop(ended)
+		var orphans process.Orphans
+		look := time.NewTimer(0)
+		looking := true // two looks are never closer than orphanAge
+		for {
+			select {
+			case <-ended:
+				if !looking {
+					look.Reset(orphanAge)
+					looking = true
+				}
+			case <-look.C:
+				if looking = orphans.Reap(); looking {
+					look.Reset(orphanAge)
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { stop(); reaping.Wait() }
+}

@@ -138,12 +138,12 @@ var arrows = []arrow{
 	},
 	{
 		"daemon",
-		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile"},
+		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process"},
 		"the daemon knows the kinds it is handed, never one by name",
 	},
 	{
 		"providers",
-		[]string{"credential", "internal/section"},
+		[]string{"credential", "internal/section", "internal/process"},
 		"what a provider is handed must not know who hands it",
 	},
 	{
@@ -179,7 +179,7 @@ var arrows = []arrow{
 	},
 	{
 		"sinks",
-		[]string{"internal/atomicfile", "credential", "internal/section"},
+		[]string{"internal/atomicfile", "internal/process", "credential", "internal/section"},
 		"what a sink is handed must not know who hands it",
 	},
 	{
@@ -196,6 +196,7 @@ var arrows = []arrow{
 	{"internal/readfile", nil, "reading a file and telling its version knows nothing of us"},
 	{"internal/house/papers", nil, "it reads Markdown for the tests"},
 	{"internal/needs", nil, "it is about tests, not about us"},
+	{"internal/process", []string{"credential"}, "a child is handed secrets, and prints them"},
 	{"internal/failpoint", nil, "it marks places and knows none of them"},
 	{"e2e/*", nil, "it drives the built binary from outside"},
 }
@@ -274,7 +275,7 @@ var foreign = []room{
 	{"golang.org/x/text", []string{"daemon/web"}, "only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
-	{"golang.org/x/sys", []string{"daemon", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "sinks", "cmd/vigente"}, "system calls stand behind a name of ours"},
+	{"golang.org/x/sys", []string{"daemon", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"providers/tlsconf"}, "certificates are opened once, for every kind"},
@@ -282,7 +283,7 @@ var foreign = []room{
 
 // standard are the packages of Go that let the world in.
 var standard = []room{
-	{"os/exec", []string{"sinks", "internal/needs", "cmd/vigente"}, "a hook is run in one way, without a shell; the doctor asks systemctl, as root would by hand"},
+	{"os/exec", []string{"internal/process", "internal/needs", "cmd/vigente"}, "a program is run in one way, without a shell; the doctor asks systemctl, as root would by hand"},
 	{"os/signal", []string{"cmd/vigente"}, "signals are translated into calls before anything of ours runs"},
 	{"math/rand", nil, "jitter is a hash, so that a plan can be explained and repeated"},
 	{"math/rand/v2", nil, "jitter is a hash, so that a plan can be explained and repeated"},

@@ -23,8 +23,8 @@ import (
 // Kind is the line of the catalogue.
 func Kind() sinks.Kind { return sinks.Kind{Name: "env", Open: open} }
 
-func open(s *section.Section) sinks.Binding {
-	target, b := sinks.Common(s)
+func open(s *section.Section, env sinks.Env) sinks.Binding {
+	target, b := sinks.Common(s, env)
 	k := &Sink{
 		target: target, texts: sinks.ReadTexts(s, "values"),
 		style: Style(s.Choice("style", string(Systemd), string(Systemd), string(Shell), string(Docker))),

@@ -21,7 +21,7 @@ func opened(t *testing.T, path, keys string) sinks.Binding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := env.Kind().Open(s)
+	b := env.Kind().Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
 		t.Fatal(f)
 	}
@@ -56,7 +56,7 @@ func TestStyleIsUsed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			env.Kind().Open(s)
+			env.Kind().Open(s, sinks.Env{})
 			if len(s.Finish()) == 0 {
 				t.Errorf("%s is taken, though the file is always created", keys)
 			}
@@ -142,7 +142,7 @@ func TestConfigurationFaults(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, c.keys)
 		}
-		env.Kind().Open(s)
+		env.Kind().Open(s, sinks.Env{})
 		faults := s.Finish()
 		if len(faults) != 1 || faults[0].Key != c.at || !strings.Contains(faults[0].Message, c.says) {
 			t.Errorf("%s\ngives %v", c.keys, faults)

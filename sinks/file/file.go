@@ -15,8 +15,8 @@ import (
 // Kind is the line of the catalogue.
 func Kind() sinks.Kind { return sinks.Kind{Name: "file", Open: open} }
 
-func open(s *section.Section) sinks.Binding {
-	target, b := sinks.Common(s)
+func open(s *section.Section, env sinks.Env) sinks.Binding {
+	target, b := sinks.Common(s, env)
 	texts := []sinks.Text{sinks.ReadText(s, "content")}
 	b.Sink = &Sink{target: target, texts: texts}
 	b.Refs = sinks.Refs(texts)

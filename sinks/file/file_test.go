@@ -47,7 +47,7 @@ func TestContent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := file.Kind().Open(s)
+		b := file.Kind().Open(s, sinks.Env{})
 		if changed, err := b.Sink.Deliver(t.Context(), set); err != nil || !changed {
 			t.Errorf("%s: %v, %v", text, changed, err)
 		}
@@ -73,7 +73,7 @@ func TestConfigurationFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.Kind().Open(s)
+		file.Kind().Open(s, sinks.Env{})
 		if faults := s.Finish(); len(faults) != 1 || !strings.Contains(faults[0].Error(), "sinks.t."+says) {
 			t.Errorf("%s\ngives %v", keys, faults)
 		}
@@ -86,7 +86,7 @@ func TestClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := file.Kind().Open(s)
+	b := file.Kind().Open(s, sinks.Env{})
 	if len(b.Claims) != 1 || b.Claims[0] != (sinks.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
 		t.Errorf("got %+v", b)
 	}

@@ -21,8 +21,8 @@ import (
 // Kind is the line of the catalogue.
 func Kind() sinks.Kind { return sinks.Kind{Name: "ini", Open: open} }
 
-func open(s *section.Section) sinks.Binding {
-	target, b := sinks.Common(s)
+func open(s *section.Section, env sinks.Env) sinks.Binding {
+	target, b := sinks.Common(s, env)
 	target.Options.Backup = s.Bool("backup", false)
 	k := &Sink{
 		target: target, section: s.Required("section"), texts: sinks.ReadTexts(s, "values"),

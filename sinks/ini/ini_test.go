@@ -41,7 +41,7 @@ func opened(t *testing.T, path, keys string) sinks.Binding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := ini.Kind().Open(s)
+	b := ini.Kind().Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
 		t.Fatal(f)
 	}
@@ -202,7 +202,7 @@ func TestConfigurationFaults(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, c.keys)
 		}
-		ini.Kind().Open(s)
+		ini.Kind().Open(s, sinks.Env{})
 		faults := s.Finish()
 		if !slices.ContainsFunc(faults, func(f section.Fault) bool { return f.Key == c.at && strings.Contains(f.Message, c.says) }) {
 			t.Errorf("%s\ngives %v", c.keys, faults)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // readsKeys holds a kind to the keys that all sinks share.
@@ -53,7 +54,7 @@ func wantFault(r *rig, text, key string) {
 	if err != nil {
 		r.Fatalf("%v in\n%s", err, text)
 	}
-	r.Kind.Open(s)
+	r.Kind.Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
 		if f.Key == key {
 			return

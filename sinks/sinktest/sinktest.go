@@ -116,7 +116,7 @@ func (r *rig) section(extra string) *section.Section {
 func (r *rig) open(extra string) sinks.Binding {
 	r.Helper()
 	s := r.section(extra)
-	b := r.Kind.Open(s)
+	b := r.Kind.Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
 		r.Fatal(f)
 	}

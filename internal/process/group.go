@@ -1,0 +1,33 @@
+package process
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// endGroup asks a process group to end, and after the grace kills it.
+func endGroup(ctx context.Context, group int, grace time.Duration) {
+	_ = unix.Kill(-group, unix.SIGTERM)
+	if !gone(ctx, group, grace) {
+		_ = unix.Kill(-group, unix.SIGKILL)
+		gone(ctx, group, killWait)
+	}
+}
+
+// gone waits until nothing is left of a process group, and reports whether
+// that came true in time.
+func gone(ctx context.Context, group int, patience time.Duration) bool {
+	over, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for unix.Kill(-group, 0) != unix.ESRCH { //nolint:errorlint // a number
+		if over.Err() != nil {
+			return false
+		}
+		pause, cancel := context.WithTimeout(over, pollEvery)
+		<-pause.Done()
+		cancel()
+	}
+	return true
+}
