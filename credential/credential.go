@@ -46,6 +46,10 @@ type Credential struct {
 	// PolicyExpiry says that ExpiresAt is IssuedAt plus the configured max_age
 	// and no fact of the server.
 	PolicyExpiry bool `json:"policy_expiry,omitempty"`
+	// UnreadEnd says, in our words, that the answer states an end which cannot
+	// be read; empty when it does not. The values are used all the same, and
+	// counted as short-lived.
+	UnreadEnd string `json:"unread_end,omitempty"`
 	// CountedExpiry says that ExpiresAt and UsefulAfter were placed on the clock
 	// of this machine, by counting from Request.At (an expires_in) or by
 	// comparing clocks (the Date of the answer). They move with the clock when
@@ -70,6 +74,19 @@ type Limit struct {
 	// Person says that a person has to act before that instant, because the
 	// daemon cannot renew it alone.
 	Person bool `json:"person,omitempty"`
+}
+
+// MaxUnreadAge is the longest life that values with an end that cannot be read
+// are given: a life that is not understood is not taken for a long one.
+const MaxUnreadAge = time.Hour
+
+// MaxAge is the life to count with where the server's word is missing, of the
+// one that the configuration sets.
+func (c Credential) MaxAge(configured time.Duration) time.Duration {
+	if c.UnreadEnd != "" {
+		return min(configured, MaxUnreadAge)
+	}
+	return configured
 }
 
 // IsZero reports whether nothing has been obtained.

@@ -49,6 +49,8 @@ type Fault struct {
 	// RetryAfter is the instant before which the backend asked not to be
 	// called again, for any of its credentials. Zero when it did not.
 	RetryAfter time.Time
+	// RetryAlone says that RetryAfter holds for this credential only.
+	RetryAlone bool
 	// Lost says that the request may have taken effect though no usable answer
 	// arrived.
 	Lost bool

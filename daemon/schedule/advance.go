@@ -238,12 +238,13 @@ func obtained(t *Task, r *Record, res *Result) (fresh bool) {
 		now.ExpiresAt = old.ExpiresAt
 	default:
 		now.PolicyExpiry = true
-		if !now.IssuedAt.Add(t.Policy.MaxAge).After(res.End) {
+		age := now.MaxAge(t.Policy.MaxAge)
+		if !now.IssuedAt.Add(age).After(res.End) {
 			// A policy is no reason to call values dead that the server hands out
 			// now: their age counts from here.
 			now.IssuedAt = res.At
 		}
-		now.ExpiresAt = now.IssuedAt.Add(t.Policy.MaxAge)
+		now.ExpiresAt = now.IssuedAt.Add(age)
 	}
 	now.Generation = old.Generation
 	switch {

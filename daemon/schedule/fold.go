@@ -190,7 +190,7 @@ func (b *Board) cool(g *group, res Result) bool {
 	case !res.Called:
 	case res.Fault == nil:
 		g.rec.Throttles = 0
-	case res.Fault.RetryAfter.After(res.End) || res.Fault.Reason == credential.ReasonThrottled:
+	case res.Fault.RetryAfter.After(res.End) && !res.Fault.RetryAlone || res.Fault.Reason == credential.ReasonThrottled:
 		until := res.Fault.RetryAfter
 		// Nothing starts during a cool-down: what is refused then was under way
 		// together with the call that began it, and is the same refusal.

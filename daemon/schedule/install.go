@@ -124,7 +124,7 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 // would end it at once. It is stored, for sinks hold it by its revision.
 func (b *Board) age(e *entry, now time.Time) {
 	r := &e.rec
-	if expires := r.Token.IssuedAt.Add(e.task.Policy.MaxAge); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
+	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
 		r.Token.ExpiresAt = expires
 		r.Revision++
 		b.moved[e.task.Key] = true

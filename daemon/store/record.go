@@ -25,6 +25,7 @@ type wireToken struct {
 	IssuedAt      time.Time          `json:"issued_at,omitzero"`
 	ExpiresAt     time.Time          `json:"expires_at,omitzero"`
 	PolicyExpiry  bool               `json:"policy_expiry,omitempty"`
+	UnreadEnd     string             `json:"unread_end,omitempty"`
 	CountedExpiry bool               `json:"counted_expiry,omitempty"`
 	UsefulAfter   time.Time          `json:"useful_after,omitzero"`
 	Limits        []credential.Limit `json:"limits,omitempty"`
@@ -35,7 +36,7 @@ func encodeRecord(r schedule.Record) ([]byte, error) {
 	t := r.Token
 	w := wireToken{
 		Generation: t.Generation, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
-		PolicyExpiry: t.PolicyExpiry, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
+		PolicyExpiry: t.PolicyExpiry, UnreadEnd: t.UnreadEnd, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	w.Values, w.ValuesBytes = reveal(t.Values)
 	w.Seed, w.SeedBytes = reveal(t.Seed)
@@ -52,7 +53,7 @@ func decodeRecord(plain []byte) (schedule.Record, error) {
 	r, t := w.Record, w.Token
 	r.Token = credential.Credential{
 		Generation: t.Generation, Values: hide(t.Values, t.ValuesBytes), Seed: hide(t.Seed, t.SeedBytes), IssuedAt: t.IssuedAt,
-		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
+		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UnreadEnd: t.UnreadEnd, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	return r, nil
 }

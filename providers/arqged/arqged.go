@@ -12,8 +12,6 @@ package arqged
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -41,8 +39,7 @@ func Kind() providers.Kind { return providers.Kind{Name: "arqged", Open: open, R
 // identity names the user at the backend without showing a name that may be
 // kept as a secret.
 func identity(base, username string) string {
-	sum := sha256.Sum256([]byte(base + "\x00" + strings.ToLower(strings.TrimSpace(username))))
-	return "arqged:" + hex.EncodeToString(sum[:])
+	return exchange.Identity("arqged:", base, strings.ToLower(strings.TrimSpace(username)))
 }
 
 // source obtains the token of one user.
@@ -82,23 +79,21 @@ func (s *source) call(ctx context.Context, req credential.Request, op operation,
 	if !secret.IsZero() {
 		out.Header.Set("SubscriptionKey", secret.Reveal())
 	}
-	a, err := s.client.Do(ctx, out)
+	var granted object
+	var got grant
+	a, err := s.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+		if keyRefused(a) {
+			return s.keys.refused(key)
+		}
+		if granted, f = classify(a, op); f == nil {
+			s.keys.accepted(key)
+			got, f = s.read(granted, a, req)
+		}
+		return f
+	})
 	if err != nil {
 		f := credential.AsFault(err)
-		return none, op.settle(f, req.Previous, f.Lost)
-	}
-	if keyRefused(a) {
-		// The gateway asked no one about the password or the refresh token.
-		return none, op.settle(s.keys.refused(key), req.Previous, false)
-	}
-	granted, f := classify(a, op)
-	if f != nil {
 		return none, op.settle(f, req.Previous, spoilt(a, f))
-	}
-	s.keys.accepted(key)
-	got, f := s.read(granted, a, req)
-	if f != nil {
-		return none, op.settle(f, req.Previous, true)
 	}
 	s.keep(&got, granted, op, req, key)
 	return got.Credential, nil
@@ -106,9 +101,10 @@ func (s *source) call(ctx context.Context, req credential.Request, op operation,
 
 // spoilt reports whether the refresh token that was shown may be used up though
 // nothing usable came back: an answer of success, an answer that something on
-// the way has replaced, or a server that broke down in the middle.
+// the way has replaced, or a server that broke down in the middle. A gateway
+// that refuses a subscription key shows the refresh token to nobody.
 func spoilt(a *exchange.Answer, f *credential.Fault) bool {
-	return f.Lost || f.SeedSpent || a.OK() || a.Status >= http.StatusInternalServerError
+	return f.Lost || f.SeedSpent || a != nil && (a.OK() || a.Status >= http.StatusInternalServerError)
 }
 
 // settle decides what becomes of the refresh token after a failure. A Login is
@@ -125,7 +121,7 @@ func (op operation) settle(f *credential.Fault, previous credential.Credential, 
 func (s *source) Probe(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.String(), nil)
 	if err != nil {
-		return brokenRequest(err)
+		return exchange.BrokenRequest(err)
 	}
 	_, err = s.client.Do(ctx, req)
 	return err

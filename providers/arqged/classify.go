@@ -15,8 +15,7 @@ import (
 //
 // A refusal of the application parks a Login. One of a refresh is no more than
 // the end of its refresh token: SeedSpent, and a reason that is tried again.
-// Pages of something on the way park nothing, except under 401: whether an
-// account counts that as a failed login, only the server knows.
+// Pages of something on the way park nothing.
 func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 	o, twice := parseObject(a.Body)
 	switch {
@@ -26,16 +25,15 @@ func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 		return success(a, o, twice, op)
 	case gatewayQuota(a, o):
 		return nil, &credential.Fault{
-			Reason:     credential.ReasonThrottled,
-			Message:    "the customer's quota of calls is used up at the gateway of ArqGED (4 a second, 240 a minute, 2400 an hour, all integrations together): lower rate, or look for another caller",
-			RetryAfter: a.RetryAfter(a.ReceivedAt),
+			Reason:  credential.ReasonThrottled,
+			Message: "the customer's quota of calls is used up at the gateway of ArqGED (4 a second, 240 a minute, 2400 an hour, all integrations together): lower rate, or look for another caller",
 		}
 	case a.Status == http.StatusNotFound && o.has("statuscode"):
 		return nil, &credential.Fault{
 			Reason:  credential.ReasonInvalidRequest,
 			Message: "the gateway of ArqGED knows no such operation: check the prefix in url (newer manuals have none, those of 2024 have /v1)",
 		}
-	case a.HTML() && a.Status >= 400 && a.Status <= 499 && a.Status != http.StatusUnauthorized && a.Status != http.StatusTooManyRequests:
+	case a.HTML() && a.Status >= 400 && a.Status <= 499 && a.Status != http.StatusTooManyRequests:
 		return nil, exchange.HTMLFault(a)
 	case refusal(a.Status) && op == refreshing:
 		return nil, spent(a.Status)
@@ -144,7 +142,7 @@ func statusFault(a *exchange.Answer) *credential.Fault {
 	switch {
 	case a.Status == http.StatusInternalServerError:
 		f.Message = "ArqGED answers 500: out of order, or it does not like the form of the request, which it answers with 500 too " +
-			"(tried again by itself; if it stays, check aplicacao, token_minutes and single_use_as)"
+			"(retried automatically; if it stays, check aplicacao, token_minutes and single_use_as)"
 	case f.Reason == credential.ReasonThrottled:
 		f.Message = "the gateway of ArqGED asks for fewer calls (4 a second, 240 a minute, 2400 an hour, all integrations of the customer together)"
 	}

@@ -41,7 +41,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	b := &backend{
 		base:      readBase(s),
 		username:  readUsername(s),
-		password:  oneLine(s, "password", s.RequiredSecret("password")),
+		password:  exchange.OneLine(s, "password", s.RequiredSecret("password")),
 		aplicacao: readAplicacao(s),
 		keys:      &keyring{keys: readKeys(s)},
 		zones:     zonesOf(env.Location),
@@ -93,16 +93,7 @@ func readUsername(s *section.Section) credential.Secret {
 	if strings.TrimSpace(v.Reveal()) == "" && len(s.Faults()) == before {
 		s.Faultf("username", "is missing (expected the login of an ArqGED user)")
 	}
-	return oneLine(s, "username", v)
-}
-
-// oneLine refuses control characters: a file with two lines is the usual slip,
-// and one refused login already counts against the account.
-func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !exchange.PlainText(v.Reveal()) {
-		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
-	}
-	return v
+	return exchange.OneLine(s, "username", v)
 }
 
 func readAplicacao(s *section.Section) string {

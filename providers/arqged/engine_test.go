@@ -453,6 +453,9 @@ func TestEveryFormOfDates(t *testing.T) {
 					innocent(t, e, 0)
 					life := d.record().Token.ExpiresAt.Sub(d.record().Token.IssuedAt)
 					want, err := time.ParseDuration(minutes + "m")
+					if form == "nonsense" {
+						want = min(want, time.Hour) // what cannot be read is not taken for a long life
+					}
 					if err != nil || (life-want).Abs() > time.Second {
 						t.Errorf("%s %s %s: a life of %v was read", form, zone, minutes, life)
 					}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // operation is one of the two calls.
@@ -54,20 +55,14 @@ func (s *source) refreshRequest(seed seed) map[string]any {
 func (s *source) request(ctx context.Context, op operation, body map[string]any) (*http.Request, *credential.Fault) {
 	data, err := json.Marshal(body)
 	if err != nil {
-		return nil, brokenRequest(err)
+		return nil, exchange.BrokenRequest(err)
 	}
 	target := strings.TrimRight(s.base.String(), "/") + "/api/Autenticacao/" + string(op)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(data))
 	if err != nil {
-		return nil, brokenRequest(err)
+		return nil, exchange.BrokenRequest(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	return req, nil
-}
-
-// brokenRequest is for a request that the standard library refuses to make,
-// which the checks of the configuration exclude.
-func brokenRequest(err error) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the url is not usable", Err: err}
 }

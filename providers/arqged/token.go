@@ -1,7 +1,9 @@
 package arqged
 
 import (
+	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -43,6 +45,9 @@ func (s *source) read(o object, a *exchange.Answer, req credential.Request) (gra
 		ExpiresAt:     lives.token,
 		CountedExpiry: lives.counted,
 	}
+	if lives.unread {
+		got.ExpiresAt, got.UnreadEnd = time.Time{}, exchange.UnreadEnd("ExpiracaoToken")
+	}
 	if userID != "" {
 		got.Values[fieldUserID] = credential.NewSecret(userID)
 	}
@@ -63,6 +68,7 @@ func plain(o object, name string) string {
 type lives struct {
 	token, refresh time.Time
 	counted        bool
+	unread         bool // an end of the token is stated that cannot be read
 }
 
 // lives reads them, all on our own clock.
@@ -90,6 +96,7 @@ func (s *source) lives(o object, a *exchange.Answer, at time.Time) lives {
 	}
 	end := deadline(there, claim, stated, asked)
 	l := lives{token: end.Add(shift), counted: compared || end.Equal(asked)}
+	l.unread = claim.IsZero() && stated.IsZero() && states(o["expiracaotoken"])
 	end, ok = exchange.JWTExpiry(o.text("refreshtoken"))
 	if !ok || !end.After(there) || end.Sub(there) >= maxLife {
 		end = refreshEnd(readings(o["expiracaorefreshtoken"], s.zones), there, like)
@@ -98,6 +105,13 @@ func (s *source) lives(o object, a *exchange.Answer, at time.Time) lives {
 		l.refresh = end.Add(shift)
 	}
 	return l
+}
+
+// states reports whether a date says anything: null, no text, and .NET's date
+// that was never set do not.
+func states(raw json.RawMessage) bool {
+	text := strings.Trim(string(raw), "\" \t\r\n")
+	return text != "" && text != "null" && !strings.HasPrefix(text, "0001-01-01") && !strings.HasPrefix(text, "01/01/0001") && !strings.HasPrefix(text, "1/1/0001")
 }
 
 // keep stores what renews. An answer of RefreshToken without a refresh token

@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"bytes"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,18 +26,9 @@ type Answer struct {
 // OK reports whether the status is 2xx.
 func (a *Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
 
-// HTML reports whether the body is, or claims to be, a page for people: a
-// login page, a proxy's complaint, a captive portal.
-func (a *Answer) HTML() bool {
-	body := bytes.TrimLeft(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
-	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
-		return false // whatever the label says
-	}
-	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
-	if media == "text/html" || media == "application/xhtml+xml" {
-		return true
-	}
-	return bytes.HasPrefix(body, []byte("<"))
+// Redirect reports a status that sends the caller elsewhere.
+func (a *Answer) Redirect() bool {
+	return a.Status >= 300 && a.Status <= 399 && a.Status != http.StatusNotModified
 }
 
 // Date returns the server's clock as the answer states it.

@@ -19,13 +19,12 @@ func StatusFault(a *Answer) *credential.Fault {
 	switch {
 	case a.OK():
 		return nil
-	case a.Status >= 300 && a.Status <= 399:
+	case a.Status >= 300 && a.Status <= 399: // a 304 that the kind does not know as well
 		f.Reason = credential.ReasonBadResponse
 		f.Message = said + "redirects are not followed (set the url to where the service really is)"
 	case a.Status == http.StatusTooManyRequests:
 		f.Reason = credential.ReasonThrottled
 		f.Message = said + "it asks for fewer calls (lower rate, or look for another caller with the same account)"
-		f.RetryAfter = a.RetryAfter(a.ReceivedAt)
 	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
 		f.Reason = credential.ReasonRejected
 		f.Message = said + "it does not accept our credentials"
@@ -43,14 +42,24 @@ func StatusFault(a *Answer) *credential.Fault {
 		f.Message = said + "it does not accept the request"
 	case a.Status >= 500 && a.Status <= 599:
 		f.Reason = credential.ReasonServer
-		f.Message = said + "it is out of order (tried again by itself)"
-		f.RetryAfter = a.RetryAfter(a.ReceivedAt)
+		f.Message = said + "it is out of order (retried automatically)"
 		f.Lost = a.Status == http.StatusBadGateway || a.Status == http.StatusGatewayTimeout
 	default:
 		f.Reason = credential.ReasonBadResponse
 		f.Message = said + "no status of an answer"
 	}
 	return f
+}
+
+// BadResponse is the fault of an answer that cannot be used.
+func BadResponse(message string) *credential.Fault {
+	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
+}
+
+// BrokenRequest is the fault of a request that the standard library refuses to
+// make, which the checks of the configuration exclude.
+func BrokenRequest(err error) *credential.Fault {
+	return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the url cannot be used", Err: err}
 }
 
 // HTMLFault is the fault of a page for people where a machine's answer was

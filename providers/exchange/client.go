@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -20,7 +19,7 @@ const defaultMaxBody = 64 << 10
 // Client makes exchanges with one backend. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
-	maxBody   int64
+	opt       ClientOptions
 }
 
 // ClientOptions say how a Client talks.
@@ -32,18 +31,18 @@ type ClientOptions struct {
 	OneShot bool
 	// MaxBody is the most that is read of a body; 64 KiB when zero.
 	MaxBody int64
+	// Beginning takes the first MaxBody bytes of a longer body for the whole.
+	Beginning bool
+	// OwnThrottling leaves it to the kind what an answer of status 429 means.
+	OwnThrottling bool
 }
 
 // NewClient returns a client over the environment's transport.
 func NewClient(env providers.Env, opt ClientOptions) *Client {
-	c := &Client{
-		transport: env.Transport(providers.TransportOptions{TLS: opt.TLS, OneShot: opt.OneShot}),
-		maxBody:   opt.MaxBody,
+	if opt.MaxBody <= 0 {
+		opt.MaxBody = defaultMaxBody
 	}
-	if c.maxBody <= 0 {
-		c.maxBody = defaultMaxBody
-	}
-	return c
+	return &Client{env.Transport(providers.TransportOptions{TLS: opt.TLS, OneShot: opt.OneShot}), opt}
 }
 
 // Do makes one exchange and reads the whole answer, within ctx. It follows no
@@ -64,6 +63,9 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 	}
 	out.Header.Set("Cache-Control", "no-cache")
 	out.Header.Set("User-Agent", "vigente")
+	// Without it a server may choose any coding (RFC 9110, 12.5.3), and net/http
+	// would ask for gzip by itself.
+	out.Header.Set("Accept-Encoding", "identity")
 	// RoundTrip instead of http.Client: no redirects, no cookies, no userinfo
 	// turned into a header, and no error that repeats the URL.
 	resp, err := c.transport.RoundTrip(out)
@@ -71,12 +73,20 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 		return nil, t.requestFault(ctx, err)
 	}
 	defer resp.Body.Close()
+	return c.read(ctx, t, resp)
+}
+
+// read reads a response to its end.
+func (c *Client) read(ctx context.Context, t *trail, resp *http.Response) (*Answer, error) {
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header, ReceivedAt: time.Now()}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
-	large := int64(len(body)) > c.maxBody
-	a.Body = body[:min(int64(len(body)), c.maxBody)]
-	a.Truncated = large || err != nil
+	body, err := readBody(resp, c.opt.MaxBody)
+	large := int64(len(body)) > c.opt.MaxBody
+	a.Body = body[:min(int64(len(body)), c.opt.MaxBody)]
+	a.Truncated = err != nil || large
 	switch {
+	case large && c.opt.Beginning:
+		a.Truncated = false
+		return a, nil
 	case !a.Truncated, !a.OK():
 		// A whole answer counts even when ctx has ended meanwhile: it may hold
 		// the only token that works.

@@ -66,22 +66,3 @@ func JWTExpiry(token string) (time.Time, bool) {
 	}
 	return time.Unix(int64(min(seconds, lastSecond)), 0).UTC(), true
 }
-
-// TokenLife returns what is left of an access token's life at an instant:
-// expires_in of this very answer, which counts down where a server hands out a
-// token that lives; else the exp claim of a JWT, against the server's own clock;
-// else nothing is stated. Counted says that it does not rest on a date that was
-// compared with no clock but ours.
-func TokenLife(expiresIn json.RawMessage, token string, a *Answer, at time.Time) (life time.Duration, counted, stated bool) {
-	if life, ok := ParseLife(expiresIn); ok {
-		return life, true, true
-	}
-	end, ok := JWTExpiry(token)
-	if !ok {
-		return 0, false, false
-	}
-	if date, ok := a.Date(); ok {
-		return end.Sub(date), true, true
-	}
-	return end.Sub(at), false, true
-}

@@ -99,7 +99,7 @@ func (t *trail) bodyFault(ctx context.Context, err error) *credential.Fault {
 		f.Message = "read the answer of " + t.target + ": cut before its end"
 	default:
 		f.Reason = credential.ReasonBadResponse
-		f.Message = "read the answer of " + t.target + ": its encoding is broken"
+		f.Message = "read the answer of " + t.target + ": " + unreadable(err)
 	}
 	return f
 }

@@ -32,7 +32,7 @@ func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential
 	if a.Status == http.StatusNotModified {
 		token, ok := etagToken(a.Header.Get("ETag"))
 		if !ok {
-			return credential.Credential{}, badResponse("the service says that the Termo is known (304) and names no token in its etag (is a cache in the way?)")
+			return credential.Credential{}, exchange.BadResponse("the service says that the Termo is known (304) and names no token in its etag (is a cache in the way?)")
 		}
 		return readRepeated(a, q, token)
 	}
@@ -45,10 +45,10 @@ func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential
 		if fromHeader, ok := etagToken(a.Header.Get("ETag")); ok && a.Status == http.StatusOK {
 			return readRepeated(a, q, fromHeader)
 		}
-		return credential.Credential{}, badResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
+		return credential.Credential{}, exchange.BadResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
 	}
 	if !exchange.HeaderText(token) || len(token) > 256 {
-		return credential.Credential{}, badResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return credential.Credential{}, exchange.BadResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	end, ok := parseLocal(expiry)
 	if !ok {
@@ -106,7 +106,7 @@ func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credent
 // service goes on like that, a Termo of another day is tried, since the same
 // bytes bring the same answer.
 func stale(q asked, token string) *credential.Fault {
-	f := badResponse("the service still repeats a procurador token that is over (tried again by itself; if it stays, compare the clock here with Brasília's)")
+	f := exchange.BadResponse("the service still repeats a procurador token that is over (retried automatically; if it stays, compare the clock here with Brasília's)")
 	known, _ := q.known(token)
 	f.SeedSpent = q.signed.stored && q.signed.signedOn < q.at.In(brasilia).Format(dayForm) && q.at.Sub(known) > obstinate
 	return f

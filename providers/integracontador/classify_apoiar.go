@@ -13,7 +13,7 @@ import (
 // nil when it looks like a success. Codes of the service go before the status,
 // then codes of the gateway, then the status alone.
 func classifyApoiar(a *exchange.Answer, q asked) *credential.Fault {
-	if a.Status == http.StatusOK && !isPage(a) {
+	if a.Status == http.StatusOK && !a.HTML() {
 		if token, _ := tokenOf(a.Body); token != "" {
 			return nil
 		}
@@ -38,15 +38,18 @@ func classifyApoiar(a *exchange.Answer, q asked) *credential.Fault {
 // documented and an answer whose status says more.
 func codeFault(c code, a *exchange.Answer, q asked) *credential.Fault {
 	v := c.verdict()
-	if v.remedy == unknown && c.module == moduleTermo && a.Status >= 400 && a.Status <= 499 {
-		v = verdict{signAgain, "the service refuses the Termo for a reason that is not documented"}
+	if c.module == moduleTermo && a.Status >= 400 && a.Status <= 499 {
+		// With such a status the Termo is at fault, whatever the number meant once.
+		v.remedy = signAgain
+		if v.cure == "" {
+			v.cure = "the service refuses the Termo for a reason that is not documented"
+		}
 	}
 	f := &credential.Fault{Code: c.String(), Message: c.String() + ": " + v.cure}
 	switch v.remedy {
 	case retry:
 		f.Reason = credential.ReasonServer
 		f.Lost = a.Status == http.StatusGatewayTimeout
-		f.RetryAfter = a.RetryAfter(a.ReceivedAt)
 	case renewPair:
 		f.Reason, f.StaleInput = credential.ReasonInvalidRequest, q.session
 	case configure, person:
@@ -75,7 +78,7 @@ func refuse(f *credential.Fault, c code, a *exchange.Answer, q asked) {
 		// Just after midnight a clock that is a little ahead is enough; by the
 		// next attempt the service's day has begun as well.
 		f.Reason = credential.ReasonInvalidRequest
-		f.Message = c.String() + ": the clock here is ahead of the service's, where the day of signing has not begun (tried again by itself; set the clock)"
+		f.Message = c.String() + ": the clock here is ahead of the service's, where the day of signing has not begun (retried automatically; set the clock)"
 	default:
 		f.Reason = credential.ReasonRejected
 		if key := "author.certificate"; strings.Contains(f.Message, key) {
@@ -109,7 +112,7 @@ func gatewayFault(a *exchange.Answer, q asked) *credential.Fault {
 		f.Reason, f.Keys = credential.ReasonRejected, []string{"consumer_key"}
 		f.Message = "the gateway says that consumer_key is not subscribed to this API (900908: check api_url, and the contract in Serpro's client area)"
 	case strings.HasPrefix(c, "9008"):
-		f.Reason, f.RetryAfter = credential.ReasonThrottled, a.RetryAfter(a.ReceivedAt)
+		f.Reason = credential.ReasonThrottled
 		f.Message = "the gateway asks for fewer calls (" + c + ": lower rate)"
 	default:
 		return nil
@@ -153,15 +156,12 @@ func apoiarStatus(a *exchange.Answer, q asked) *credential.Fault {
 			Reason: credential.ReasonInvalidRequest, StaleInput: q.session,
 			Message: "the gateway does not accept the session any more (401; a new one is obtained)",
 		}
-	case isPage(a) && a.Status < 500 && a.Status != http.StatusTooManyRequests:
+	case a.HTML() && a.Status < 500 && a.Status != http.StatusTooManyRequests:
 		return exchange.HTMLFault(a)
 	case a.Status == http.StatusOK:
 		return nil
 	case f == nil:
-		return badResponse("the service answers with a success that this operation does not have (is api_url right?)")
-	case a.Status == http.StatusForbidden || a.Status == http.StatusProxyAuthRequired:
-		// Only a word of the service itself parks.
-		return badResponse("the answer is a refusal without a word of the service: something on the way may have refused the call (tried again by itself)")
+		return exchange.BadResponse("the service answers with a success that this operation does not have (is api_url right?)")
 	case a.Status == http.StatusNotFound:
 		f.Message = "the gateway knows no such path (expected api_url such as https://gateway.apiserpro.serpro.gov.br/integra-contador/v1)"
 	}

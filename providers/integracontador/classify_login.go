@@ -18,7 +18,7 @@ import (
 func classifyLogin(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {
-	case isPage(a) && a.Status < 500 && a.Status != http.StatusTooManyRequests:
+	case a.HTML() && a.Status < 500 && a.Status != http.StatusTooManyRequests:
 		return exchange.HTMLFault(a)
 	case f == nil:
 		if said := readLoginError(a.Body); said.Status >= 400 {
@@ -42,8 +42,6 @@ func classifyLogin(a *exchange.Answer) *credential.Fault {
 		f.Keys = []string{"certificate", "consumer_key"}
 	case http.StatusUnsupportedMediaType:
 		f.Message = "the login does not take a form (is auth_url that of /authenticate, and no proxy changes the Content-Type?)"
-	case http.StatusProxyAuthRequired:
-		f.Reason = credential.ReasonBadResponse
 	}
 	return f
 }
@@ -64,18 +62,6 @@ func readLoginError(body []byte) loginError {
 
 func (e loginError) aboutCertificate() bool {
 	return strings.Contains(strings.ToLower(e.Message), "certificad")
-}
-
-// isPage reports a page for people. The gateway also writes its faults as XML,
-// which is none.
-func isPage(a *exchange.Answer) bool {
-	if !a.HTML() {
-		return false
-	}
-	body := bytes.TrimLeft(trimBOM(a.Body), " \t\r\n")
-	media := a.Header.Get("Content-Type")
-	xml := bytes.HasPrefix(body, []byte("<?xml")) || bytes.Contains(body[:min(len(body), 64)], []byte("fault"))
-	return !xml || strings.Contains(media, "html")
 }
 
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }

@@ -65,16 +65,7 @@ func readConsumerKey(s *section.Section) credential.Secret {
 	case strings.Contains(v.Reveal(), ":"):
 		s.Faultf(key, "holds a colon, where the key ends in a Basic header (expected the Consumer Key alone)")
 	}
-	return oneLine(s, key, v)
-}
-
-// oneLine refuses control characters: a file with two lines is the usual slip,
-// and the server would only say that the secret is wrong.
-func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !exchange.PlainText(v.Reveal()) {
-		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
-	}
-	return v
+	return exchange.OneLine(s, key, v)
 }
 
 func readContratante(s *section.Section) party {

@@ -12,10 +12,6 @@
 package integracontador
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -62,7 +58,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 		authURL:     readAuthURL(s),
 		apiURL:      readAPIURL(s),
 		consumerKey: readConsumerKey(s),
-		secret:      oneLine(s, "consumer_secret", s.RequiredSecret("consumer_secret")),
+		secret:      exchange.OneLine(s, "consumer_secret", s.RequiredSecret("consumer_secret")),
 		contratante: readContratante(s),
 		warn:        env.Warn,
 	}
@@ -94,39 +90,5 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 // identity names the thing at the backend without showing a key that may be
 // kept as a secret.
 func identity(parts ...string) string {
-	sum := sha256.New()
-	for _, part := range parts {
-		sum.Write([]byte(part + "\x00"))
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// reach asks for target without credentials: whatever the service says to
-// that shows name, TLS and a service behind them.
-func reach(ctx context.Context, client *exchange.Client, target string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return brokenRequest(err)
-	}
-	a, err := client.Do(ctx, req)
-	if err != nil {
-		return err
-	}
-	switch {
-	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status >= 300 && a.Status <= 399:
-		return exchange.StatusFault(a)
-	case a.OK() && isPage(a):
-		return exchange.HTMLFault(a)
-	}
-	return nil
-}
-
-// brokenRequest is for a request that the standard library refuses to make,
-// which the checks of the configuration exclude.
-func brokenRequest(err error) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the URL is not usable", Err: err}
-}
-
-func badResponse(message string) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
+	return exchange.Identity("", append(parts, "")...)
 }

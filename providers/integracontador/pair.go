@@ -23,18 +23,17 @@ func (p *pair) Refresh(ctx context.Context, req credential.Request) (credential.
 	}
 	out, err := p.login(ctx)
 	if err != nil {
-		return credential.Credential{}, brokenRequest(err)
+		return credential.Credential{}, exchange.BrokenRequest(err)
 	}
-	a, err := p.client.Do(ctx, out)
+	var got credential.Credential
+	_, err = p.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+		if f = classifyLogin(a); f == nil {
+			got, f = readPair(a, req.At)
+		}
+		return f
+	})
 	if err != nil {
 		return credential.Credential{}, err
-	}
-	if f := classifyLogin(a); f != nil {
-		return credential.Credential{}, f
-	}
-	got, f := readPair(a, req.At)
-	if f != nil {
-		return credential.Credential{}, f
 	}
 	got.Limits = p.certificate.limits()
 	if repeats(got, req.Previous) {
@@ -56,7 +55,7 @@ func repeats(got, previous credential.Credential) bool {
 }
 
 // Probe tells whether the service can be reached, without a login.
-func (p *pair) Probe(ctx context.Context) error { return reach(ctx, p.client, p.authURL.String()) }
+func (p *pair) Probe(ctx context.Context) error { return p.client.Reach(ctx, p.authURL.String()) }
 
 // login is the one request of the documents. The sample there encodes a line
 // break at the end of the Basic header; this one does not.
@@ -77,42 +76,39 @@ func (p *pair) login(ctx context.Context) (*http.Request, error) {
 func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	var body struct {
-		AccessToken string          `json:"access_token"`
-		JWT         string          `json:"jwt_token"`
-		TokenType   string          `json:"token_type"`
-		ExpiresIn   json.RawMessage `json:"expires_in"`
+		AccessToken string `json:"access_token"`
+		JWT         string `json:"jwt_token"`
+		TokenType   string `json:"token_type"`
 	}
-	if json.Unmarshal(trimBOM(a.Body), &body) != nil {
-		return none, badResponse("the login's answer is no JSON object with two tokens (is auth_url right? is a proxy in the way?)")
+	var members map[string]json.RawMessage
+	if json.Unmarshal(trimBOM(a.Body), &body) != nil || json.Unmarshal(trimBOM(a.Body), &members) != nil {
+		return none, exchange.BadResponse("the login's answer is no JSON object with two tokens (is auth_url right? is a proxy in the way?)")
 	}
 	switch {
 	case body.AccessToken == "":
-		return none, badResponse("the login's answer holds no access_token (is auth_url right?)")
+		return none, exchange.BadResponse("the login's answer holds no access_token (is auth_url right?)")
 	case body.JWT == "":
-		return none, badResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
+		return none, exchange.BadResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
 	case !exchange.HeaderText(body.AccessToken) || !exchange.HeaderText(body.JWT):
 		// Such a token would break, or write, the header it is put into.
-		return none, badResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return none, exchange.BadResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
 	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
-		return none, badResponse("the login's token_type is not Bearer (is auth_url right?)")
+		return none, exchange.BadResponse("the login's token_type is not Bearer (is auth_url right?)")
 	}
-	got := credential.Credential{
+	end := exchange.TokenEnd(members, body.AccessToken, a, at)
+	// The service states what is left of a session: zero is a life that is over.
+	left, counted := exchange.ParseLife(members["expires_in"])
+	if counted && left <= 0 || !end.At.IsZero() && !end.At.After(at) {
+		return none, exchange.BadResponse("the session is already over when it arrives (its stated end is past)")
+	}
+	return credential.Credential{
 		Values: map[string]credential.Secret{
 			fieldAccessToken:   credential.NewSecret(body.AccessToken),
 			fieldJWT:           credential.NewSecret(body.JWT),
 			fieldAuthorization: credential.NewSecret("Bearer " + body.AccessToken),
 		},
-		IssuedAt: at,
-	}
-	life, counted, stated := exchange.TokenLife(body.ExpiresIn, body.AccessToken, a, at)
-	if !stated {
-		return got, nil
-	}
-	if life <= 0 {
-		return none, badResponse("the session is already over when it arrives (its stated life is zero or less)")
-	}
-	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
-	return got, nil
+		IssuedAt: at, ExpiresAt: end.At, CountedExpiry: end.Counted, UnreadEnd: end.Unread,
+	}, nil
 }
 
 // documentedLife is the longest that the vendor states; the real one is in

@@ -13,6 +13,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // maxTermDays bounds term_days: a certificate lives three years at most.
@@ -81,15 +82,15 @@ func (p *procurador) Refresh(ctx context.Context, req credential.Request) (crede
 	}
 	out, err := p.apoiar(ctx, pair, signed.file)
 	if err != nil {
-		return none, brokenRequest(err)
+		return none, exchange.BrokenRequest(err)
 	}
-	a, err := p.client.Do(ctx, out)
+	var got credential.Credential
+	_, err = p.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+		got, f = readApoiar(a, asked{at: req.At, previous: req.Previous, signed: signed, session: p.session})
+		return f
+	})
 	if err != nil {
 		return none, err
-	}
-	got, f := readApoiar(a, asked{at: req.At, previous: req.Previous, signed: signed, session: p.session})
-	if f != nil {
-		return none, f
 	}
 	got.UsefulAfter = got.ExpiresAt.Add(p.offset())
 	got.Limits = p.limits(signed.lastDay)
@@ -110,7 +111,7 @@ func (p *procurador) Rehearse(req credential.Request) credential.Credential {
 }
 
 // Probe tells whether the service can be reached, without posting anything.
-func (p *procurador) Probe(ctx context.Context) error { return reach(ctx, p.client, p.target()) }
+func (p *procurador) Probe(ctx context.Context) error { return p.client.Reach(ctx, p.target()) }
 
 // Bounds of the spreading: a few seconds past the expiry for a few authors,
 // most of a minute for thousands, all of which expire in the same second.

@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"net/http"
@@ -25,6 +26,8 @@ type day struct {
 	long    bool                // a good answer, but for its length
 	want    []credential.Reason // any of them
 	lost    *bool               // what Lost must be; nil for the kind to decide
+	wait    time.Duration       // what the backend asks to wait for
+	alone   bool                // and for this credential only
 }
 
 var (
@@ -40,7 +43,11 @@ func badDays(whole []byte) []day {
 		server      = credential.ReasonServer
 		timeout     = credential.ReasonTimeout
 		cancelled   = credential.ReasonCancelled
+		// An error in the form of every kind: none of them may make an end of
+		// what the status and the headers say.
+		refusals = `{"error":"invalid_client","TOKEN":"","Mensagem":"` + Canary + `","codigo":"900901"}`
 	)
+	useless := []credential.Reason{badResponse, credential.ReasonInvalidRequest}
 	page := "<!DOCTYPE html><html><title>" + Canary + "</title><body>Please log in</body></html>"
 	return []day{
 		{name: "page with status 200", backend: answer(200, "text/html; charset=utf-8", page), want: []credential.Reason{badResponse}},
@@ -65,6 +72,22 @@ func badDays(whole []byte) []day {
 		{name: "closed port", backend: hang, refuse: true, want: []credential.Reason{network}, lost: &no},
 		{name: "cut before the answer", backend: abort, want: []credential.Reason{network}, lost: &yes},
 		{name: "not HTTP", backend: raw([]byte("220 " + Canary + " ESMTP\r\n")), want: []credential.Reason{badResponse}, lost: &yes},
+		{name: "page with status 400", backend: answer(400, "text/html", page), want: useless},
+		{name: "page with status 401", backend: answer(401, "text/html", page), want: useless},
+		{name: "page with status 403", backend: answer(403, "text/html", page), want: useless},
+		{name: "page with status 404", backend: answer(404, "text/html", page), want: useless},
+		{name: "page with status 423", backend: answer(423, "text/html", page), want: useless},
+		{name: "page with status 401 that names no type", backend: answer(401, "", page), want: useless},
+		{name: "page that asks to wait", backend: waiting(404, page), want: useless, wait: minute, alone: true},
+		{name: "unusable answer that asks to wait", backend: waiting(200, "null"), want: []credential.Reason{badResponse}, wait: minute, alone: true},
+		{name: "redirect that asks to wait", backend: waiting(302, ""), want: []credential.Reason{badResponse}, wait: minute, alone: true},
+		{name: "429 with a refusal in its body", backend: waiting(429, refusals), want: []credential.Reason{credential.ReasonThrottled}, wait: minute},
+		{name: "429 with a page", backend: waiting(429, page), want: []credential.Reason{credential.ReasonThrottled}, wait: minute},
+		{name: "503 with a refusal in its body", backend: waiting(503, refusals), wait: minute},
+		{name: "503 that asks to wait", backend: waiting(503, ""), want: []credential.Reason{server}, wait: minute},
+		{name: "proxy that wants a login", backend: answer(407, "text/html", page), want: []credential.Reason{network}},
+		{name: "compressed in a form that is not understood", backend: brotli, want: []credential.Reason{badResponse}, lost: &yes},
+		{name: "gzip that breaks off", backend: brokenGzip, want: []credential.Reason{network, badResponse}, lost: &yes},
 		{name: "429", backend: answer(429, "application/json", `{"`+Canary+`":1}`), want: []credential.Reason{credential.ReasonThrottled}},
 		{name: "503", backend: answer(503, "text/plain", Canary), want: []credential.Reason{server}},
 	}
@@ -88,6 +111,12 @@ func (s Suite) day(t *testing.T, c day) {
 		began := time.Now()
 		_, err := s.attempt(t, n, b, ctx)
 		s.expect(t, err, c.want, c.lost)
+		if c.wait > 0 && err != nil {
+			f := credential.AsFault(err)
+			if until := began.Add(c.wait); f.RetryAfter.Before(until) || f.RetryAlone != c.alone {
+				t.Errorf("asked to wait until %v, RetryAfter is %v, for this credential alone: %v", until, f.RetryAfter, f.RetryAlone)
+			}
+		}
 		if took := time.Since(began); took > timeout {
 			t.Errorf("the attempt took %v, longer than its %v", took, timeout)
 		}
@@ -102,7 +131,7 @@ func (s Suite) expect(t testing.TB, err error, want []credential.Reason, lost *b
 		return
 	}
 	f := credential.AsFault(err)
-	if !slices.Contains(want, f.Reason) {
+	if want != nil && !slices.Contains(want, f.Reason) {
 		t.Errorf("reason %q (%s), expected one of %q", f.Reason, f.Message, want)
 	}
 	if s.Request.Lost {
@@ -169,6 +198,44 @@ func answer(status int, contentType, body string) http.HandlerFunc {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	}
+}
+
+// minute is what waiting asks for.
+const minute = time.Minute
+
+// waiting is a backend that asks to be left alone for a while.
+func waiting(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "60")
+		answer(status, "", body)(w, r)
+	}
+}
+
+// compressed answers like next, but with gzip, whatever was asked for.
+func compressed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, r)
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Del("Content-Length")
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(rec.Code)
+		zip := gzip.NewWriter(w)
+		_, _ = zip.Write(rec.Body.Bytes())
+		_ = zip.Close()
+	})
+}
+
+func brotli(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Encoding", "br")
+	answer(200, "application/json", "\x0b\x02\x80"+Canary)(w, r)
+}
+
+func brokenGzip(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	answer(200, "application/json", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xaa\x56")(w, r)
 }
 
 func cutBody(whole []byte) http.HandlerFunc {

@@ -74,6 +74,7 @@ func Run(t *testing.T, s Suite) {
 	s.Provider = strings.ReplaceAll(s.Provider, "{dir}", dir)
 	s.Credential = strings.ReplaceAll(s.Credential, "{dir}", dir)
 	t.Run("success", s.success)
+	t.Run("compressed unasked", s.compressed)
 	for _, c := range badDays(s.goodAnswer(t)) {
 		if c.long && s.HeadOnly {
 			continue
@@ -112,6 +113,24 @@ func (s Suite) success(t *testing.T) {
 			if opt.OneShot != s.OneShot {
 				t.Errorf("asked for a transport with OneShot = %v, the kind needs %v", opt.OneShot, s.OneShot)
 			}
+		}
+	})
+}
+
+// compressed is the sunny day behind a server that compresses whatever the
+// request says.
+func (s Suite) compressed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		coding := ""
+		n := Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			coding = r.Header.Get("Accept-Encoding")
+			compressed(s.Backend()).ServeHTTP(w, r)
+		}))
+		if _, err := s.attempt(t, n, s.Open(t, n.Env()), t.Context()); err != nil {
+			t.Errorf("a good answer in gzip: %v", err)
+		}
+		if coding != "identity" {
+			t.Errorf("Accept-Encoding is %q, so that the server may choose", coding)
 		}
 	})
 }

@@ -121,12 +121,6 @@ func or(text string, _ bool) string { return text }
 // says reports whether one of the texts holds a phrase.
 func (c complaint) says(phrase string) bool { return strings.Contains(c.texts, phrase) }
 
-// known reports whether the body is a failure in a form of the service: an
-// error of RFC 6749, the envelope, or the gateway's message.
-func (c complaint) known() bool {
-	return c.oauth != "" || c.envelope || strings.TrimSpace(c.texts) != ""
-}
-
 // code is the documented code, if any.
 func (c complaint) code() string {
 	switch {

@@ -14,9 +14,9 @@ const checkAuthorization = "that the application and its authorization are enabl
 // classifyToken returns what an answer of the token endpoint complains about,
 // or nil when it looks like a success. It is a pure function of the answer.
 //
-// Only `rejected` parks a credential, so it takes a refusal in a form of the
-// service itself: a page, or a 401 or 403 without a recognised body, may come
-// from anything on the way and is tried again.
+// Only `rejected` parks a credential: a refusal of the service in any of its
+// forms, or a 401 or 403. A page may come from anything on the way and parks
+// nothing.
 func classifyToken(a *exchange.Answer) *credential.Fault {
 	if f := pageFault(a); f != nil {
 		return f
@@ -54,7 +54,7 @@ func (c complaint) refusal() (credential.Reason, string) {
 	case c.oauth == "invalid_request":
 		return credential.ReasonInvalidRequest, "the vault misses something in the request: try the other auth_style, and check that client_id and client_secret are complete"
 	case c.oauth == "server_error" || c.oauth == "temporarily_unavailable":
-		return credential.ReasonServer, "the vault says that it is out of order (tried again by itself)"
+		return credential.ReasonServer, "the vault says that it is out of order (retried automatically)"
 	}
 	return "", ""
 }
@@ -70,8 +70,6 @@ func statusOf(a *exchange.Answer, c complaint) *credential.Fault {
 	switch {
 	case f == nil || a.OK() && status < 300:
 		f = &credential.Fault{Reason: credential.ReasonInvalidRequest, Message: "the vault answers with an error in place of a token (is token_path the token endpoint?)"}
-	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && !c.known():
-		f = badResponse("the answer is " + strconv.Itoa(status) + " without a word of the service: something on the way may have refused the call (tried again by itself; if it stays, check client_id, client_secret, " + checkAuthorization + ")")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		f.Message = "the vault refuses the call (" + strconv.Itoa(status) + "): check client_id and client_secret, " + checkAuthorization
 		f.Keys = oauth2Secrets
@@ -95,16 +93,8 @@ func pageFault(a *exchange.Answer) *credential.Fault {
 // statusFault is what the status says, with the cures of this service.
 func statusFault(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
-	switch {
-	case f == nil:
-		return nil
-	case a.Status == http.StatusNotFound:
+	if a.Status == http.StatusNotFound {
 		f.Message = "the vault's gateway knows no such path: check url and the path below it (the token endpoint is /iso/oauth2/token, on newer versions also /api/oauth2/token)"
-	case a.Status == http.StatusProxyAuthRequired:
-		// Nothing of this credential was refused.
-		f.Reason = credential.ReasonBadResponse
-	case f.Reason == credential.ReasonThrottled && f.RetryAfter.IsZero():
-		f.RetryAfter = a.RateLimitReset(a.ReceivedAt)
 	}
 	return f
 }

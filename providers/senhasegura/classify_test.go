@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/exchange"
@@ -53,10 +52,10 @@ func TestFaultsNameTheCure(t *testing.T) {
 		{"invalid_request--gateway-404", "", "/api/oauth2/token"},
 		{"invalid_request--envelope-error-200", "1039", "token_path"},
 		{"invalid_request--unknown-code", "", "does not accept the request"},
-		{"bad_response--empty-401", "", "without a word of the service"},
-		{"bad_response--proxy-407", "", "proxy"},
+		{"rejected--empty-401", "", "(401)"},
+		{"network--proxy-407", "", "proxy"},
 		{"bad_response--firewall-page-403", "", "HTML page"},
-		{"server--server-error", "server_error", "by itself"},
+		{"server--server-error", "server_error", "automatically"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.answer, func(t *testing.T) {
@@ -71,28 +70,9 @@ func TestFaultsNameTheCure(t *testing.T) {
 	}
 }
 
-func TestWaitsAsLongAsTheVaultAsks(t *testing.T) {
-	for answer, want := range map[string]time.Duration{
-		"throttled--reset":       30 * time.Second,
-		"throttled--retry-after": 30 * time.Second,
-		"throttled--page-429":    30 * time.Second,
-		"throttled--bare":        0,
-		"server--gateway-503":    30 * time.Second,
-	} {
-		f := classifyToken(recorded(t, "answers/"+answer))
-		wait := time.Duration(0)
-		if !f.RetryAfter.IsZero() {
-			wait = f.RetryAfter.Sub(testAt)
-		}
-		if wait != want {
-			t.Errorf("%s: wait %v, want %v", answer, wait, want)
-		}
-	}
-}
-
-// TestOnlyTheServiceParks goes over every page and every unknown body under
-// every status: none of them may park a credential.
-func TestOnlyTheServiceParks(t *testing.T) {
+// TestOnlyARefusalParks goes over every page and every unknown body under every
+// status: without a page a 401 and a 403 park, and nothing else.
+func TestOnlyARefusalParks(t *testing.T) {
 	bodies := map[string]string{
 		"page":         "<html><body>You are not authorized to access this resource. Client authentication failed</body></html>",
 		"empty":        "",
@@ -108,8 +88,10 @@ func TestOnlyTheServiceParks(t *testing.T) {
 			for _, kind := range []string{"text/html", "application/json", ""} {
 				a := answerOf(body, "Content-Type", kind)
 				a.Status = status
-				if f := classifyToken(a); f != nil && f.Reason == credential.ReasonRejected {
-					t.Errorf("%d with %s as %q parks: %s", status, name, kind, f.Message)
+				f := classifyToken(a)
+				parks := f != nil && f.Reason == credential.ReasonRejected
+				if want := (status == 401 || status == 403) && !a.HTML(); parks != want {
+					t.Errorf("%d with %s as %q: parks %v, want %v", status, name, kind, parks, want)
 				}
 			}
 		}

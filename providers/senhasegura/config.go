@@ -98,21 +98,12 @@ func readKey(s *section.Section, key string) credential.Secret {
 	default:
 		s.Faultf(key, "is missing (expected the value that the authorization shows, or a reference to it)")
 	}
-	return oneLine(s, key, v)
+	return exchange.OneLine(s, key, v)
 }
 
 // readSecret reads a required secret.
 func readSecret(s *section.Section, key string) credential.Secret {
-	return oneLine(s, key, s.RequiredSecret(key))
-}
-
-// oneLine refuses control characters: a file with two lines is the usual
-// slip, and the server would only say that the secret is wrong.
-func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !exchange.PlainText(v.Reveal()) {
-		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
-	}
-	return v
+	return exchange.OneLine(s, key, s.RequiredSecret(key))
 }
 
 // readReferer reads the referer, which goes into a header as it is.

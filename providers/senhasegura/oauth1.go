@@ -61,7 +61,7 @@ func openOAuth1(s *section.Section, env providers.Env) providers.Backend {
 	if !s.Failed() {
 		// A signed request must never be sent twice, hence OneShot. The list of
 		// devices may be long; its beginning says enough.
-		b.client = exchange.NewClient(headsOnly(env), exchange.ClientOptions{TLS: config, OneShot: true})
+		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, OneShot: true, MaxBody: headSize, Beginning: true})
 	}
 	return b
 }
@@ -81,23 +81,19 @@ func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (cred
 	none := credential.Credential{}
 	header, err := b.Sign(http.MethodGet, b.probeURL, nil, req.At)
 	if err != nil {
-		return none, brokenRequest(err)
+		return none, exchange.BrokenRequest(err)
 	}
 	out, err := http.NewRequestWithContext(ctx, http.MethodGet, b.probeURL, nil)
 	if err != nil {
-		return none, brokenRequest(err)
+		return none, exchange.BrokenRequest(err)
 	}
 	out.Header.Set("Authorization", header.Reveal())
 	out.Header.Set("Accept", "application/json")
 	if b.referer != "" {
 		out.Header.Set("Referer", b.referer)
 	}
-	a, err := b.client.Do(ctx, out)
-	if err != nil {
+	if _, err := b.client.Ask(ctx, out, func(a *exchange.Answer) *credential.Fault { return classifyProbe(a, req.At) }); err != nil {
 		return none, err
-	}
-	if f := classifyProbe(a, req.At); f != nil {
-		return none, f
 	}
 	return credential.Credential{
 		Values: map[string]credential.Secret{
@@ -110,7 +106,7 @@ func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (cred
 }
 
 // Probe tells whether the service can be reached, without a signature.
-func (b *oauth1Probe) Probe(ctx context.Context) error { return reach(ctx, b.client, b.probeURL) }
+func (b *oauth1Probe) Probe(ctx context.Context) error { return b.client.Reach(ctx, b.probeURL) }
 
 // Sign signs one request for whoever sends it. A URL below url is signed as
 // one below signing_base_url; any other is signed as it is.

@@ -83,25 +83,24 @@ type accessToken struct {
 func (t *accessToken) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	out, err := t.tokenRequest(ctx)
 	if err != nil {
-		return credential.Credential{}, brokenRequest(err)
+		return credential.Credential{}, exchange.BrokenRequest(err)
 	}
-	a, err := t.client.Do(ctx, out)
+	var got credential.Credential
+	_, err = t.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+		if f = classifyToken(a); f == nil {
+			got, f = readToken(a, req.At)
+		}
+		return f
+	})
 	if err != nil {
 		return credential.Credential{}, err
-	}
-	if f := classifyToken(a); f != nil {
-		return credential.Credential{}, f
-	}
-	got, f := readToken(a, req.At)
-	if f != nil {
-		return credential.Credential{}, f
 	}
 	got.Limits = t.limits
 	return got, nil
 }
 
 // Probe tells whether the service can be reached, without a token request.
-func (t *accessToken) Probe(ctx context.Context) error { return reach(ctx, t.client, t.tokenURL) }
+func (t *accessToken) Probe(ctx context.Context) error { return t.client.Reach(ctx, t.tokenURL) }
 
 // tokenRequest is RFC 6749, 4.4.2. Id and secret go one way only, and never
 // into the URI (2.3.1).

@@ -1,14 +1,12 @@
 package senhasegura
 
 import (
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 )
 
@@ -89,7 +87,7 @@ func strange(a *exchange.Answer) *credential.Fault {
 			}
 		}
 	}
-	return badResponse("the answer to the probe is none of senhasegura's (is probe_path right? is a proxy in the way?)")
+	return exchange.BadResponse("the answer to the probe is none of senhasegura's (is probe_path right? is a proxy in the way?)")
 }
 
 // payloads are the members that answers of version 1 are known to have.
@@ -126,27 +124,4 @@ func probeStatus(a *exchange.Answer, c complaint) *credential.Fault {
 		f.Message = "the vault does not accept the probe's request: check probe_path"
 	}
 	return f
-}
-
-// headsOnly lends transports that show the beginning of each body as the whole.
-func headsOnly(env providers.Env) providers.Env {
-	lend := env.Transport
-	env.Transport = func(opt providers.TransportOptions) http.RoundTripper { return headTransport{lend(opt)} }
-	return env
-}
-
-type headTransport struct{ next http.RoundTripper }
-
-func (t headTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = &headBody{io.LimitReader(resp.Body, headSize), resp.Body}
-	return resp, nil
-}
-
-type headBody struct {
-	io.Reader
-	io.Closer
 }

@@ -80,7 +80,7 @@ func TestProbeFaultsNameTheCure(t *testing.T) {
 		"rejected--clock-skew-401":               "clock skew",
 		"rejected--empty-401":                    "",
 		"bad_response--text-200":                 "proxy",
-		"bad_response--text-403":                 "without a word of the service",
+		"rejected--text-403":                     "refuses the probe",
 		"invalid_request--protocol-400":          "probe_path",
 	} {
 		f := classifyProbe(recorded(t, "probe-answers/"+answer), testAt)

@@ -12,12 +12,6 @@
 package senhasegura
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
-
-	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
@@ -36,44 +30,5 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 // identity names the thing at the backend without showing a client id that
 // may be kept as a secret.
 func identity(parts ...string) string {
-	sum := sha256.New()
-	for _, part := range parts {
-		// A zero byte is in no URL, and in no id or scope that was accepted.
-		sum.Write([]byte(part + "\x00"))
-	}
-	return "senhasegura:" + hex.EncodeToString(sum.Sum(nil))
-}
-
-// reach asks for target without credentials. The gateway answers 404 to that,
-// which shows all there is to show: name, TLS and a service behind them.
-func reach(ctx context.Context, client *exchange.Client, target string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return brokenRequest(err)
-	}
-	a, err := client.Do(ctx, req)
-	if err != nil {
-		return err
-	}
-	if f := unreached(a); f != nil {
-		return f
-	}
-	return nil
-}
-
-// unreached returns why an answer to reach does not show the service.
-func unreached(a *exchange.Answer) *credential.Fault {
-	switch {
-	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status >= 300 && a.Status <= 399:
-		return statusFault(a)
-	case a.HTML() && (a.OK() || a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
-		return exchange.HTMLFault(a)
-	}
-	return nil
-}
-
-// brokenRequest is for a request that the standard library refuses to make,
-// which the checks of the configuration exclude.
-func brokenRequest(err error) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the URL is not usable", Err: err}
+	return exchange.Identity("senhasegura:", append(parts, "")...)
 }

@@ -14,38 +14,29 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 	none := credential.Credential{}
 	o, whole := parseObject(a.Body)
 	if !whole {
-		return none, badResponse("the vault's answer is no JSON object (is token_path the token endpoint? is a proxy in the way?)")
+		return none, exchange.BadResponse("the vault's answer is no JSON object (is token_path the token endpoint? is a proxy in the way?)")
 	}
 	token, ok := o.text("access_token")
 	switch {
 	case !ok || token == "":
-		return none, badResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
+		return none, exchange.BadResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
 	case !exchange.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
-		return none, badResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return none, exchange.BadResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	if kind, ok := o.text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
-		return none, badResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
+		return none, exchange.BadResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
 	}
-	life, counted, stated := exchange.TokenLife(o["expires_in"], token, a, at)
-	got := credential.Credential{
+	end := exchange.TokenEnd(o, token, a, at)
+	if !end.At.IsZero() && !end.At.After(at) {
+		return none, exchange.BadResponse("the token is already over when it arrives (its stated end is past; is the vault's clock right?)")
+	}
+	return credential.Credential{
 		Values: map[string]credential.Secret{
 			fieldAccessToken:   credential.NewSecret(token),
 			fieldTokenType:     credential.NewSecret("Bearer"),
 			fieldAuthorization: credential.NewSecret("Bearer " + token),
 		},
-		IssuedAt: at,
-	}
-	if !stated {
-		return got, nil
-	}
-	if life <= 0 {
-		return none, badResponse("the token is already over when it arrives (its stated life is zero or less; is the vault's clock right?)")
-	}
-	got.ExpiresAt, got.CountedExpiry = at.Add(life), counted
-	return got, nil
-}
-
-func badResponse(message string) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
+		IssuedAt: at, ExpiresAt: end.At, CountedExpiry: end.Counted, UnreadEnd: end.Unread,
+	}, nil
 }

@@ -79,6 +79,8 @@ func (m message) verdict(a *exchange.Answer, pattern *regexp.Regexp) (credential
 		return credential.Secret{}, unusable("holds a token and an error")
 	case complains && refused:
 		return credential.Secret{}, statusFault(a)
+	case complains && a.Status >= 500:
+		return credential.Secret{}, statusFault(a)
 	case complains:
 		return credential.Secret{}, negative(complaint)
 	case !isText:

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // FieldToken is the one field of a credential of this kind.
@@ -44,28 +45,30 @@ func (s *source) Refresh(ctx context.Context, req credential.Request) (credentia
 }
 
 func (s *source) renew(ctx context.Context, req credential.Request) (credential.Credential, error) {
-	answer, err := s.backend.client.Do(ctx, s.request(s.backend.url))
+	token, err := s.call(ctx, s.backend.url)
 	if err != nil {
 		return credential.Credential{}, err
-	}
-	token, fault := classify(answer, s.backend.pattern)
-	if fault != nil {
-		return credential.Credential{}, fault
 	}
 	s.badReads.Store(0)
 	return issued(token, req), nil
 }
 
+// call asks one of the services for its token.
+func (s *source) call(ctx context.Context, service *url.URL) (token credential.Secret, err error) {
+	_, err = s.backend.client.Ask(ctx, s.request(service), func(a *exchange.Answer) (f *credential.Fault) {
+		token, f = classify(a, s.backend.pattern)
+		return f
+	})
+	return token, err
+}
+
 // recover asks for the token that a lost answer may have brought. It never
 // renews in the same attempt.
 func (s *source) recover(ctx context.Context, req credential.Request) (credential.Credential, error) {
-	answer, err := s.backend.client.Do(ctx, s.request(s.backend.readURL))
-	if err != nil {
-		return credential.Credential{}, s.unread(credential.AsFault(err), false)
-	}
-	token, fault := classify(answer, s.backend.pattern)
+	token, err := s.call(ctx, s.backend.readURL)
 	switch {
-	case fault != nil:
+	case err != nil:
+		fault := credential.AsFault(err)
 		return credential.Credential{}, s.unread(fault, s.final(fault))
 	case token.Equal(req.Previous.Values[FieldToken]):
 		s.badReads.Store(0)
