@@ -126,6 +126,7 @@ func New(opt Options) (*Daemon, error) {
 		Ledger: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
 	d.adopt(cfg, specs, wires)
+	d.listener = web.NewListener(d.pages, d.log)
 	d.watcher = watch.New(d.watched)
 	d.engine.Install(specs, memory(state))
 	return d, nil
