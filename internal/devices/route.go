@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -126,23 +127,29 @@ func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
 			folders[filepath.Dir(clean)] = append(folders[filepath.Dir(clean)], path)
 		}
 	}
+	Each(p, slices.Collect(maps.Keys(folders)), func(folder string) { b.folder(ctx, folder, folders[folder]) })
+	return b.out
+}
+
+// Each calls f for every path, those of one device on as many goroutines as the
+// device has threads, and waits for all calls. Each of them uses Run.
+func Each(p *Pool, paths []string, f func(path string)) {
 	byDevice := map[string][]string{}
-	for folder := range folders {
-		on := p.mounts().Of(folder).Device
-		byDevice[on] = append(byDevice[on], folder)
+	for _, path := range paths {
+		on := p.mounts().Of(path).Device
+		byDevice[on] = append(byDevice[on], path)
 	}
 	var all sync.WaitGroup
 	for _, list := range byDevice {
 		for i := range min(threads, len(list)) {
 			all.Go(func() {
 				for ; i < len(list); i += threads {
-					b.folder(ctx, list[i], folders[list[i]])
+					f(list[i])
 				}
 			})
 		}
 	}
 	all.Wait()
-	return b.out
 }
 
 // batch is one ResolveAll.

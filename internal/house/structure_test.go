@@ -110,6 +110,11 @@ var arrows = []arrow{
 	},
 	{"internal/duration", nil, "text to a span of time and nothing else"},
 	{"internal/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},
+	{
+		"daemon/disk",
+		[]string{"internal/devices", "sinks", "credential"},
+		"it bounds any sink that is a file and knows no kind",
+	},
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
@@ -138,7 +143,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon",
-		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process"},
+		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process", "internal/devices"},
 		"the daemon knows the kinds it is handed, never one by name",
 	},
 	{
