@@ -109,12 +109,13 @@ var arrows = []arrow{
 		"the store keeps records and decides nothing; the engine names what a ledger is",
 	},
 	{"internal/duration", nil, "text to a span of time and nothing else"},
-	{"internal/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},
 	{
 		"daemon/disk",
 		[]string{"internal/devices", "sinks", "credential"},
 		"it bounds any sink that is a file and knows no kind",
 	},
+	{"internal/getent", []string{"credential", "internal/process"}, "it asks the system for names and knows nothing of us"},
+	{"internal/atomicfile", []string{"internal/failpoint", "internal/getent"}, "replacing a file has nothing to do with credentials"},
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
@@ -143,7 +144,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon",
-		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process", "internal/devices"},
+		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process", "internal/devices", "internal/getent"},
 		"the daemon knows the kinds it is handed, never one by name",
 	},
 	{
@@ -153,7 +154,7 @@ var arrows = []arrow{
 	},
 	{
 		"providers/exchange",
-		[]string{"providers", "providers/tlsconf", "credential", "internal/section"},
+		[]string{"providers", "providers/tlsconf", "credential", "internal/section", "internal/getent"},
 		"one HTTP call and its faults know no kind",
 	},
 	{
