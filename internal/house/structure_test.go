@@ -162,6 +162,11 @@ var arrows = []arrow{
 		[]string{"providers", "credential", "internal/section"},
 		"whom to trust and what to show know no kind",
 	},
+	{
+		"providers/tokens",
+		[]string{"providers/exchange", "credential"},
+		"one request for a token and its answer know no kind",
+	},
 	{"providers/internal/*", nil, "numbers of persons and companies are arithmetic"},
 	{
 		"providers/providertest",
@@ -175,7 +180,7 @@ var arrows = []arrow{
 	},
 	{
 		"providers/*",
-		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/internal/*", "credential", "internal/section"},
+		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/tokens", "providers/internal/*", "credential", "internal/section"},
 		"a kind knows neither the engine nor another kind",
 	},
 	{
@@ -284,6 +289,7 @@ var foreign = []room{
 	{"golang.org/x/sys", []string{"daemon", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
+	{"github.com/golang-jwt/jwt/v5", []string{"providers/oauth2"}, "assertions are signed in one place; no token is verified here"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"providers/tlsconf"}, "certificates are opened once, for every kind"},
 }
 
