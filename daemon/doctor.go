@@ -17,6 +17,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/internal/atomicfile"
 )
 
@@ -156,6 +157,9 @@ func (e *examination) state() {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w (expected a folder of the daemon's user; under systemd StateDirectory=vigente makes it)", dir, reasonOfPath(err))
 		}
+		if err := exposed(dir); err != nil {
+			return err
+		}
 		if err := tryWriting(dir); err != nil {
 			return cured(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
 		}
@@ -163,8 +167,25 @@ func (e *examination) state() {
 	})
 }
 
-// roomForState is what the doctor asks of the disk: a few pages of the state.
-const roomForState = 64 << 10
+// exposed reports what others own or can reach of the state.
+func exposed(dir string) error {
+	found, err := store.Exposed(dir)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", dir, reasonOfPath(err))
+	}
+	var problems []error
+	for _, f := range found {
+		if f.Foreign {
+			problems = append(problems, f.Err())
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s: %s (expected to be closed to them, which the daemon does when it starts)", f.Path, f))
+	}
+	return errors.Join(problems...)
+}
+
+// roomForState is what the doctor asks of the disk: what the state asks of it.
+const roomForState = store.Headroom
 
 // tryWriting writes to a folder, syncs, and leaves no trace. An empty file alone
 // says nothing: a full disk allows it.

@@ -20,7 +20,10 @@ func memory(s store.State) schedule.Memory {
 // let every token lapse until somebody comes: it is set aside, untouched, and
 // the daemon begins afresh, which renews every credential once.
 func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, error) {
-	dir, opt := cfg.Daemon.StateDir, store.Options{Key: stateKey(cfg)}
+	dir := cfg.Daemon.StateDir
+	opt := store.Options{Key: stateKey(cfg), Warn: func(path, message string) {
+		log.Warn("state closed to other users", zap.String("file", path), zap.String("detail", message))
+	}}
 	s, state, err := load(dir, opt)
 	broken, ok := errors.AsType[*store.DamagedError](err)
 	if !ok {

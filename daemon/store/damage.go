@@ -9,25 +9,64 @@ import (
 	"syscall"
 )
 
+// Why a file is not used.
+var (
+	errForeign    = errors.New("it is not a state of vigente")
+	errShort      = errors.New("it is cut short")
+	errDamaged    = errors.New("it is damaged")
+	errIncomplete = errors.New("it is damaged: records are missing or set back")
+	// errNotReadable stands for every way in which a stored value is not a
+	// record: the causes of decoders repeat what they read.
+	errNotReadable = errors.New("its content is not readable")
+)
+
+// newerError says that a file was written by a later version.
+type newerError struct{ format uint64 }
+
+// Error says what to do.
+func (e *newerError) Error() string {
+	return fmt.Sprintf("it was written by a newer vigente (format %d, this one knows %d): install that version again", e.format, format)
+}
+
 // DamagedError says that the state file is there and can be read, and that its
-// content is no state, or not all of one.
+// content is not a state, or not all of one.
 type DamagedError struct{ Err error }
 
 // Error says what is wrong, and what a person may do where nobody else does.
 func (e *DamagedError) Error() string { return e.Err.Error() + startAfresh }
 
-const startAfresh = " (restore a copy of it, or move the file away to start afresh: every credential is then renewed)"
-
 // Unwrap returns the cause.
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// damaged marks an error of the content. What the system reports may pass, and
-// says nothing about the content.
-func damaged(err, cause error) error {
-	if _, passing := errors.AsType[syscall.Errno](cause); passing {
-		return fmt.Errorf("%w%s", err, startAfresh)
+// What a person may do about a state that is not used.
+const (
+	startAfresh = " (restore a copy of it, or move the file away to start afresh: every credential is then renewed)"
+	waysOut     = " (bring the right one back; or run vigente seal, which takes what is there and seals it; or move it and " + markName + " away: every credential is then renewed once)"
+)
+
+// refuse is the error of a state that is not used and that a person has to
+// decide about.
+func (s *Store) refuse(path, why string) error {
+	return fmt.Errorf("open state %s: %s%s", path, why, waysOut)
+}
+
+// unusable turns an error of opening into one that says what to do.
+func (s *Store) unusable(err error) error {
+	newer, isNewer := errors.AsType[*newerError](err)
+	_, passing := errors.AsType[syscall.Errno](err)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("open state %s: %w (expected to be readable and writable for the daemon's user)", s.path(), err)
+	case isNewer:
+		return fmt.Errorf("open state %s: %w", s.path(), newer)
+	case errors.Is(err, errWrongKey):
+		return fmt.Errorf("open state %s: %w (give that key, or move the file away to start afresh: every credential is then renewed)", s.path(), err)
+	case passing: // What the system reports may pass, and says nothing about the content.
+		return fmt.Errorf("open state %s: %w%s", s.path(), err, startAfresh)
+	case s.key != nil:
+		return fmt.Errorf("open state %s: it fails authentication: %w%s", s.path(), err, waysOut)
 	}
-	return &DamagedError{err}
+	return &DamagedError{fmt.Errorf("open state %s: %w", s.path(), err)}
 }
 
 // mostAside is how many damaged files are kept; more of them are a disk to be

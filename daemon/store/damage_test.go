@@ -2,6 +2,9 @@ package store
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,309 +13,262 @@ import (
 	"strings"
 	"testing"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// wantRefusedOrSame opens a file with the content data: it either holds
-// exactly what is wanted, or is refused with an error that names it; it is
-// never changed, and nothing panics.
-func wantRefusedOrSame(t *testing.T, name string, data []byte, key *[32]byte, want State) (refused bool) {
+// wantRefusal checks the error of a file that was not opened, and that the file
+// was left alone.
+func wantRefusal(t *testing.T, name, dir string, data []byte, err error) {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "vigente-test-")
-	if err != nil {
-		dir = t.TempDir()
-	}
-	defer os.RemoveAll(dir)
-	write(t, dir, data)
-	s, err := Open(dir, Options{Key: key})
-	var got State
-	if err == nil {
-		got, err = s.Load()
-		shut(t, s)
-	}
 	if !bytes.Equal(read(t, dir), data) {
 		t.Errorf("%s: the file was changed", name)
 	}
 	if err == nil {
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: loads something else, %d of %d records", name, len(got.Records), len(want.Records))
-		}
-		return false
+		return
 	}
 	text := err.Error()
-	if !strings.Contains(text, filepath.Join(dir, fileName)) || !strings.Contains(text, "move the file away") && !strings.Contains(text, "newer") {
-		t.Errorf("%s: the error does not name the file and the cure: %v", name, err)
+	cure := strings.Contains(text, "move") || strings.Contains(text, "newer") || strings.Contains(text, "give that key")
+	if !strings.Contains(text, filepath.Join(dir, "state.")) || !cure {
+		t.Errorf("%s: the error does not name the file and what to do: %v", name, err)
 	}
 	if strings.Contains(text, canary) || strings.Contains(text, "\n") {
 		t.Errorf("%s: the error repeats what is stored: %q", name, text)
 	}
-	return true
 }
 
-// sample is a state that was written to more than once, with a tree of more
-// than one level.
-func sample(t *testing.T, key *[32]byte) ([]byte, State) {
+// layout is where the frames of a file stand.
+func layout(t *testing.T, data []byte, key *[32]byte) (starts []int64, end chain) {
 	t.Helper()
-	dir := t.TempDir()
-	s := open(t, dir, key)
-	save(t, s, records(36))
-	save(t, s, records(18))
-	for i := range 10 {
-		if err := s.SaveProvider(t.Context(), fmt.Sprint("provider-", i), schedule.ProviderRecord{Throttles: i}); err != nil {
+	h, err := decodeHeader(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := codec{header: h}
+	if key != nil {
+		if c.box, err = newBox(key, h.salt[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Delete(t.Context(), schedule.Key{Name: "task-0003"}); err != nil {
+	end, err = c.scan(bytes.NewReader(data), chain{at: firstFrame}, int64(len(data)), func(at int64, _ uint32, _ []byte) error {
+		starts = append(starts, at)
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := load(t, s)
+	return starts, end
+}
+
+// sample is a state that was written to more than once, and the states that it
+// went through, oldest first.
+func sample(t *testing.T, key *[32]byte) (data []byte, states []State) {
+	t.Helper()
+	dir := t.TempDir()
+	s := open(t, dir, key)
+	states = append(states, load(t, s))
+	note := func() { states = append(states, load(t, s)) }
+	for i := range 12 {
+		r := fullRecord()
+		r.Revision = uint64(i)
+		save(t, s, map[schedule.Key]schedule.Record{{Kind: schedule.Kind(i % 3), Name: fmt.Sprint("task-", i%8)}: r})
+		note()
+	}
+	if err := s.SaveProvider(t.Context(), "provider", schedule.ProviderRecord{Throttles: 3}); err != nil {
+		t.Fatal(err)
+	}
+	note()
+	if err := s.Delete(t.Context(), schedule.Key{Kind: 1, Name: "task-1"}); err != nil {
+		t.Fatal(err)
+	}
+	note()
 	shut(t, s)
-	return read(t, dir), want
+	return read(t, dir), states
+}
+
+// opened opens a file with that content; the mark, if any, is made new.
+func opened(t *testing.T, data []byte, key *[32]byte) (dir string, got State, err error) {
+	t.Helper()
+	dir, err = os.MkdirTemp("/dev/shm", "vigente-test-")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	write(t, dir, data)
+	s, err := Open(dir, Options{Key: key})
+	if err != nil {
+		return dir, State{}, err
+	}
+	got, err = s.Load()
+	_ = s.Close(context.Background())
+	return dir, got, err
+}
+
+// A file that was cut anywhere is one that a crash cut: it holds what was
+// complete by then.
+func TestATornTailIsCut(t *testing.T) {
+	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
+		data, states := sample(t, key)
+		starts, _ := layout(t, data, key)
+		starts = append(starts, int64(len(data)))
+		for size := len(data); size >= int(starts[1]); size -= 97 {
+			for _, rest := range []string{"", "zeros", "rubbish"} {
+				torn := bytes.Clone(data[:size])
+				switch rest {
+				case "zeros":
+					torn = append(torn, make([]byte, 5000)...)
+				case "rubbish":
+					torn = append(torn, bytes.Repeat([]byte("\x9dq7"), 900)...)
+				}
+				whole := 0
+				for i, start := range starts {
+					if int(start) <= size {
+						whole = i
+					}
+				}
+				// The first two frames are the seed and the end of a new file.
+				want := states[min(max(0, whole-2), len(states)-1)]
+				dir, got, err := opened(t, torn, key)
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Fatalf("%s, cut to %d of %d with %q behind it: %d of %d records, %v", name, size, len(data), rest, len(got.Records), len(want.Records), err)
+				}
+				if now := read(t, dir); len(now) < int(starts[whole]) || !bytes.Equal(now[:starts[whole]], data[:starts[whole]]) {
+					t.Fatalf("%s, cut to %d: what was whole was changed", name, size)
+				}
+			}
+		}
+	}
+}
+
+// Whatever is changed inside of a file, it is refused, or holds the same.
+func TestFlippedBytes(t *testing.T) {
+	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
+		good, states := sample(t, key)
+		want := states[len(states)-1]
+		starts, _ := layout(t, good, key)
+		last := int(starts[len(starts)-1]) // The end frame: without it the same is there.
+		rng := rand.New(rand.NewPCG(1, 2))
+		refused := 0
+		flip := func(many, at int) {
+			data := bytes.Clone(good)
+			data[at] ^= byte(1 + rng.IntN(255))
+			for range many {
+				data[rng.IntN(last)] ^= byte(1 + rng.IntN(255))
+			}
+			dir, got, err := opened(t, data, key)
+			if err == nil {
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s, byte %d flipped: loads something else", name, at)
+				}
+				if at < last {
+					t.Errorf("%s, byte %d flipped: it opens", name, at)
+				}
+				return
+			}
+			refused++
+			wantRefusal(t, name, dir, data, err)
+			if _, damaged := errors.AsType[*DamagedError](err); damaged != (key == nil) {
+				t.Errorf("%s, byte %d flipped: set aside: %v: %v", name, at, damaged, err)
+			}
+		}
+		for at := preludeLength; at < len(good); at += 1 + rng.IntN(40) {
+			flip(0, at)
+		}
+		for range 200 {
+			flip(0, rng.IntN(preludeLength))
+			flip(1+rng.IntN(20), rng.IntN(last))
+		}
+		t.Logf("%s: %d files refused", name, refused)
+	}
 }
 
 func TestDamagedFiles(t *testing.T) {
-	good, want := sample(t, nil)
-	if wantRefusedOrSame(t, "good", good, nil, want) {
-		t.Fatal("the good file is refused")
-	}
-	page := os.Getpagesize()
-	for name, data := range map[string][]byte{
-		"empty":            {},
-		"one byte":         good[:1],
-		"ten bytes":        good[:10],
-		"header only":      good[:pageHeader+10],
-		"first meta":       good[:pageHeader+metaLength],
-		"one page":         good[:page],
-		"one page and one": good[:page+1],
-		"two pages":        good[:2*page],
-		"three pages":      good[:3*page],
-		"half":             good[:len(good)/2],
-		"text":             []byte(strings.Repeat("not a database\n", 2000)),
-		"zeros":            make([]byte, len(good)),
-		"zeros at the end": append(bytes.Clone(good[:2*page]), make([]byte, len(good)-2*page)...),
-		"first page gone":  append(make([]byte, page), good[page:]...),
-		"second page gone": append(append(bytes.Clone(good[:page]), make([]byte, page)...), good[2*page:]...),
-		"pages swapped":    append(append(bytes.Clone(good[:3*page]), good[4*page:5*page]...), append(bytes.Clone(good[3*page:4*page]), good[5*page:]...)...),
-	} {
-		// Half of a file may be all of it that is in use, and so may be the
-		// pages that were left in place.
-		if !wantRefusedOrSame(t, name, data, nil, want) && name != "half" && name != "pages swapped" {
-			t.Errorf("%s: loads", name)
-		}
-	}
-	for size := len(good); size > 0; size -= page/2 + 7 {
-		wantRefusedOrSame(t, fmt.Sprint("cut to ", size), good[:size], nil, want)
-	}
-}
-
-func TestFlippedBytes(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
-		good, want := sample(t, key)
-		rng := rand.New(rand.NewPCG(1, 2))
-		refused := 0
-		flip := func(at int) {
-			data := bytes.Clone(good)
-			data[at] ^= byte(1 + rng.IntN(255))
-			if wantRefusedOrSame(t, fmt.Sprintf("%s, byte %d flipped", name, at), data, key, want) {
-				refused++
+		good, _ := sample(t, key)
+		starts, _ := layout(t, good, key)
+		middle := starts[len(starts)/2]
+		after := starts[len(starts)/2+1]
+		for what, data := range map[string][]byte{
+			"empty":              {},
+			"one byte":           good[:1],
+			"prelude":            good[:preludeLength],
+			"half a header":      good[:preludeLength+20],
+			"header only":        good[:firstFrame],
+			"no seed":            append(bytes.Clone(good[:firstFrame]), good[starts[1]:]...),
+			"text":               []byte(strings.Repeat("not a database\n", 2000)),
+			"zeros":              make([]byte, len(good)),
+			"prelude gone":       append(make([]byte, preludeLength), good[preludeLength:]...),
+			"header gone":        append(append(bytes.Clone(good[:preludeLength]), make([]byte, headerLength)...), good[firstFrame:]...),
+			"one frame left out": append(bytes.Clone(good[:middle]), good[after:]...),
+			"one frame zeroed":   append(append(bytes.Clone(good[:middle]), make([]byte, after-middle)...), good[after:]...),
+		} {
+			dir, _, err := opened(t, data, key)
+			if err == nil {
+				t.Errorf("%s, %s: opens", name, what)
 			}
+			wantRefusal(t, name+", "+what, dir, data, err)
 		}
-		// Much of what steers, and a share of the rest.
-		for at := 0; at < len(good); at += os.Getpagesize() {
-			for range 4 {
-				flip(at + rng.IntN(2*elementSize))
-			}
-		}
-		for i := range pageHeader + metaLength {
-			flip(i%2*os.Getpagesize() + i)
-		}
-		for range 250 {
-			flip(rng.IntN(len(good)))
-		}
-		if refused < 100 {
-			t.Errorf("%s: only %d files were refused: the flips meet nothing", name, refused)
-		}
-		t.Logf("%s: %d files refused, the others loaded the same", name, refused)
 	}
 }
 
-// Several bytes at a time, in pages that are in use.
-func TestManyFlippedBytes(t *testing.T) {
-	good, want := sample(t, nil)
-	for seed := range uint64(200) {
-		rng := rand.New(rand.NewPCG(seed, 3))
-		data := bytes.Clone(good)
-		for range 1 + rng.IntN(20) {
-			data[rng.IntN(len(data))] ^= byte(1 + rng.IntN(255))
-		}
-		wantRefusedOrSame(t, fmt.Sprint("seed ", seed), data, nil, want)
-	}
-}
-
-// A name that runs into the value after it, or lies in it, is not shown.
-func TestADamagedNameIsNotShown(t *testing.T) {
+// A single record that is not readable is named, and not shown.
+func TestADamagedRecordIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
-	save(t, s, map[schedule.Key]schedule.Record{loja: fullRecord()})
-	e := entry{"credentials", "loja"}
-	value := s.content.values[e]
-	stored := append([]byte(e.name), value...)
-	at := bytes.Index(value, []byte(canary)) + len(e.name)
-	for name, part := range map[string]int{"too long": 0, "moved": at} {
-		damaged := entry{e.bucket, string(stored[part : part+len(canary)])}
-		if part == 0 {
-			damaged.name = string(stored[:at+len(canary)])
-		}
-		s.content = newContent()
-		s.content.values[damaged] = stored[part+len(damaged.name):]
-		if _, err := s.Load(); err == nil || strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "name is damaged") {
+	e := entry{uint8(schedule.Delivering), "till"}
+	if err := s.put(t.Context(), ordinary, e, true, []byte(`{"revision":"`+canary+`"}`)); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, s)
+	_, err := open(t, dir, nil).Load()
+	if err == nil || !strings.Contains(err.Error(), `sinks "till"`) || !strings.Contains(err.Error(), s.path()) || strings.Contains(err.Error(), canary) {
+		t.Error(err)
+	}
+}
+
+// A payload that is whole and makes no sense.
+func TestEntriesThatMakeNoSense(t *testing.T) {
+	for name, payload := range map[string]string{
+		"unknown kind":     "\x09\x01a\x01",
+		"no name":          "\x01",
+		"name too long":    "\x01\x09ab",
+		"no value":         "\x01\x01a",
+		"value too long":   "\x01\x01a\x09b",
+		"length too long":  "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xffa",
+		"length of 2^64-1": "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
+	} {
+		if err := eachEntry([]byte(payload), func(rawEntry) error { return nil }); !errors.Is(err, errDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// A single record that is damaged is named.
-func TestADamagedRecordIsNamed(t *testing.T) {
-	for _, what := range []string{"bytes", "content"} {
-		dir := t.TempDir()
-		s := open(t, dir, nil)
-		save(t, s, map[schedule.Key]schedule.Record{loja: fullRecord(), {Kind: schedule.Delivering, Name: "till"}: {}})
-		if what == "content" { // stored well, but no record
-			e := entry{"sinks", "till"}
-			value, err := s.seal.close(e, []byte(`{"revision":"`+canary+`"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.submit(t.Context(), e, value); err != nil {
-				t.Fatal(err)
-			}
-		}
-		shut(t, s)
-		data := read(t, dir)
-		if what == "bytes" {
-			data = bytes.Replace(data, []byte(canary), []byte("CANARY-SECRET-"), -1)
-			write(t, dir, data)
-		}
-		s = open(t, dir, nil)
-		_, err := s.Load()
-		want := map[string]string{"bytes": `credentials "loja"`, "content": `sinks "till"`}[what]
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), s.path()) || strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
-// A damaged value beside the records is not passed over: with it goes the proof
-// that the records are complete.
-func TestADamagedMetaValue(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, nil)
-	if err := s.submit(t.Context(), entry{metaBucket, "later"}, []byte("neither place nor checksum")); err != nil {
-		t.Fatal(err)
-	}
-	shut(t, s)
-	if !wantRefusedOrSame(t, "damaged meta value", read(t, dir), nil, State{}) {
-		t.Error("it opens")
-	}
-}
-
-func TestForeignDatabases(t *testing.T) {
-	for name, fill := range map[string]func(tx *bolt.Tx) error{
-		"empty":         func(*bolt.Tx) error { return nil },
-		"other bucket":  func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("theirs")); return err },
-		"other meta":    func(tx *bolt.Tx) error { return putOne(tx, entry{metaBucket, "version"}, []byte("1")) },
-		"nested bucket": func(tx *bolt.Tx) error { return nest(tx) },
-		"no number":     func(tx *bolt.Tx) error { return putOne(tx, metaFormat, []byte("one")) },
-		"zero":          func(tx *bolt.Tx) error { return putOne(tx, metaFormat, []byte("0")) },
-		"no seed":       func(tx *bolt.Tx) error { return putOne(tx, metaFormat, []byte("1")) },
-	} {
-		dir := t.TempDir()
-		db, err := bolt.Open(filepath.Join(dir, fileName), 0o600, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Update(fill); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for _, key := range []*[32]byte{nil, {1}} {
-			if !wantRefusedOrSame(t, name, read(t, dir), key, State{}) {
-				t.Errorf("%s: opens", name)
-			}
-			want := "no state of vigente"
-			if name == "no seed" {
-				want = "damaged"
-			}
-			if _, err := Open(dir, Options{Key: key}); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: told %v, want %q", name, err, want)
-			}
-		}
-	}
-}
-
-func nest(tx *bolt.Tx) error {
-	b, err := tx.CreateBucket([]byte("outer"))
-	if err != nil {
-		return err
-	}
-	_, err = b.CreateBucket([]byte("inner"))
-	return err
-}
-
-// A value directly under the root is none of ours either; the library cannot
-// write such a thing, so that the walker is asked.
-func TestElementsThatMakeNoSense(t *testing.T) {
-	w := &walker{}
-	leaf := func(flags uint32, key, value string) []byte {
-		p := make([]byte, pageHeader+elementSize)
-		p[8], p[10] = flagLeaf, 1
-		e := p[pageHeader:]
-		e[0], e[4], e[8], e[12] = byte(flags), elementSize, byte(len(key)), byte(len(value))
-		return append(append(p, key...), value...)
-	}
-	for name, tt := range map[string]struct {
-		page, bucket []byte
-		want         error
-	}{
-		"value under the root":   {leaf(0, "k", "v"), nil, errForeign},
-		"bucket in a bucket":     {leaf(1, "k", "v"), []byte("b"), errForeign},
-		"unknown flag":           {leaf(2, "k", "v"), []byte("b"), errDamaged},
-		"short bucket":           {leaf(1, "k", "v"), nil, errDamaged},
-		"inline branch":          {leaf(1, "k", string(make([]byte, bucketHeader+pageHeader))), nil, errDamaged},
-		"empty key":              {leaf(0, "", "v"), []byte("b"), errDamaged},
-		"cut value":              {leaf(0, "k", "v")[:pageHeader+elementSize+1], []byte("b"), errDamaged},
-		"more elements than fit": {append([]byte{8: flagLeaf, 10: 200, 15: 0}, make([]byte, 40)...), []byte("b"), errDamaged},
-		"no kind of page":        {append([]byte{8: 8, 15: 0}, make([]byte, 40)...), []byte("b"), errDamaged},
-		"branch of nothing":      {append([]byte{8: flagBranch, 15: 0}, make([]byte, 40)...), []byte("b"), errDamaged},
-	} {
-		if err := w.elements(tt.page, tt.bucket, nil, nil); err != tt.want {
-			t.Errorf("%s: %v, want %v", name, err, tt.want)
-		}
-	}
-	if err := w.elements(leaf(0, "k", "v"), []byte("b"), []byte("l"), nil); err != errDamaged {
-		t.Errorf("a key below its page: %v", err)
-	}
-	if err := w.elements(leaf(0, "k", "v"), []byte("b"), nil, []byte("k")); err != errDamaged {
-		t.Errorf("a key beyond its page: %v", err)
-	}
-}
-
 func TestANewerFormatIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, nil)
-	if err := s.submit(t.Context(), metaFormat, []byte("2")); err != nil {
-		t.Fatal(err)
+	for _, key := range []*[32]byte{nil, {1}} {
+		dir := t.TempDir()
+		shut(t, open(t, dir, key))
+		data := read(t, dir)
+		own := data[preludeLength:firstFrame]
+		binary.LittleEndian.PutUint32(own[8:], 3)
+		binary.LittleEndian.PutUint32(own[headerLength-4:], crc(own[:headerLength-4]))
+		write(t, dir, data)
+		_, err := Open(dir, Options{Key: key})
+		if _, damaged := errors.AsType[*DamagedError](err); err == nil || damaged || !strings.Contains(err.Error(), "newer vigente (format 3, this one knows 2)") {
+			t.Errorf("a newer format opens with %v", err)
+		}
+		wantRefusal(t, "newer", dir, data, err)
 	}
-	shut(t, s)
-	data := read(t, dir)
-	if _, err := Open(dir, Options{Key: &[32]byte{1}}); err == nil || !strings.Contains(err.Error(), "newer vigente (format 2, this one knows 1)") {
-		t.Errorf("a newer format opens with %v", err)
-	}
-	if !bytes.Equal(read(t, dir), data) {
-		t.Error("the file was changed")
-	}
+}
+
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	s := open(f, dir, nil)
+	save(f, s, records(3))
+	shut(f, s)
+	f.Add(read(f, dir))
+	f.Add(prelude())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, _, err := opened(t, data, nil); err != nil && strings.Contains(err.Error(), canary) {
+			t.Fatal("the error repeats what was read")
+		}
+	})
 }

@@ -77,7 +77,7 @@ func records(n int) map[schedule.Key]schedule.Record {
 	for i := range n {
 		r := fullRecord()
 		r.Revision = uint64(i)
-		all[schedule.Key{Kind: schedule.Kind(i % len(buckets)), Name: fmt.Sprintf("task-%04d", i)}] = r
+		all[schedule.Key{Kind: schedule.Kind(i % providerKind), Name: fmt.Sprintf("task-%04d", i)}] = r
 	}
 	return all
 }

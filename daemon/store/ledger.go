@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
@@ -10,40 +11,54 @@ import (
 
 // Begin implements engine.Ledger: on one machine every intent is granted.
 func (s *Store) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (engine.Ticket, error) {
-	return ticket{s, key}, s.Save(ctx, key, intent)
+	err := s.Save(ctx, key, intent)
+	if err != nil {
+		return ticket{s, key, ordinary}, err
+	}
+	return ticket{s, key, reserved}, nil
 }
 
 // ticket is an attempt of this machine.
 type ticket struct {
 	store *Store
 	key   schedule.Key
+	class int
 }
 
 // Commit implements engine.Ticket.
 func (t ticket) Commit(ctx context.Context, r schedule.Record) error {
-	return t.store.Save(ctx, t.key, r)
+	return t.store.save(ctx, t.class, t.key, r)
 }
 
 // Write implements engine.Ledger.
 func (s *Store) Write(ctx context.Context, batch engine.Batch) error {
-	writes := make(map[entry][]byte, len(batch.Records)+len(batch.Providers)+len(batch.Dropped))
-	put := func(e entry, plain []byte, err error) error {
-		if err == nil {
-			writes[e], err = s.seal.close(e, plain)
-		}
-		return err
-	}
+	var payload []byte
 	var errs []error
+	put := func(e entry, valid bool, plain []byte, err error) {
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("save record %s: %w", e.name, err))
+		case !valid:
+			errs = append(errs, errNameless)
+		default:
+			payload = appendEntry(payload, e, plain)
+		}
+	}
 	for key, r := range batch.Records {
 		plain, err := encodeRecord(r)
-		errs = append(errs, put(entryOf(key), plain, err))
+		e, valid := entryOf(key)
+		put(e, valid, plain, err)
 	}
 	for name, r := range batch.Providers {
 		plain, err := encodeProvider(r)
-		errs = append(errs, put(entry{providerBucket, name}, plain, err))
+		put(entry{providerKind, name}, name != "", plain, err)
 	}
 	for _, key := range batch.Dropped {
-		writes[entryOf(key)] = nil
+		e, valid := entryOf(key)
+		put(e, valid, nil, nil)
 	}
-	return errors.Join(errors.Join(errs...), s.submitAll(ctx, writes))
+	if err := errors.Join(errs...); err != nil || len(payload) == 0 {
+		return err
+	}
+	return s.submit(ctx, ordinary, payload)
 }

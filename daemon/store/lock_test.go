@@ -36,6 +36,7 @@ func lockOfTheDead(t *testing.T) (dir string, lock *os.File, pid int) {
 }
 
 func TestLockOfADeadProcessIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	dir, lock, _ := lockOfTheDead(t)
 	free := time.AfterFunc(50*time.Millisecond, func() { _ = lock.Close() })
 	defer free.Stop()
@@ -51,6 +52,7 @@ func TestLockOfADeadProcessIsWaitedFor(t *testing.T) {
 // TestLockOfADyingProcessIsWaitedFor: it was killed, and is there until its disk
 // has answered.
 func TestLockOfADyingProcessIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	dir, lock, _ := lockOfTheDead(t)
 	if _, err := lock.WriteAt([]byte(fmt.Sprintln(os.Getpid())), 0); err != nil {
 		t.Fatal(err)
@@ -67,6 +69,7 @@ func TestLockOfADyingProcessIsWaitedFor(t *testing.T) {
 }
 
 func TestLockOfADeadProcessIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
 	dir, _, pid := lockOfTheDead(t)
 	begun := time.Now()
 	_, err := Open(dir, Options{})

@@ -1,256 +1,245 @@
 package store
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
 
-	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
 
-// format is the version of the content. A newer one is refused.
-const format = 1
-
-// checkText is what metaCheck seals.
-const checkText = "vigente"
-
-// takeLock keeps other processes out of the directory. Its content, the
-// process that holds it, is for people.
-func takeLock(dir string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+// open finds what lies in the directory and takes it into use.
+func (s *Store) open() error {
+	for _, rest := range []string{filepath.Join(s.dir, freshName), s.markPath() + ".new"} {
+		if err := remove(rest); err != nil {
+			return fmt.Errorf("open state: %w", err)
+		}
+	}
+	marked, err := s.marked()
 	if err != nil {
-		return nil, fmt.Errorf("lock the state directory: %w (expected to be writable for the daemon's user)", err)
+		return s.unusable(err)
 	}
-	if err := flock(lock); err != nil {
-		pid, known := holder(lock)
-		_ = lock.Close()
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock the state directory %s: %w", dir, err)
-		}
-		who := "another vigente"
-		if known {
-			who += fmt.Sprintf(" (pid %d)", pid)
-		}
-		return nil, fmt.Errorf("state directory %s is in use by %s (stop that one first, or give this one another daemon.state_dir)", dir, who)
+	f, err := s.openFile()
+	switch {
+	case err != nil:
+		return err
+	case f == nil && marked:
+		return s.refuse(s.markPath(), "it says that a sealed state belongs here, and there is none")
+	case f == nil:
+		return s.create(nil)
 	}
-	// The lock is what counts; a full disk must not keep the daemon from it.
-	if lock.Truncate(0) == nil {
-		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	found, err := s.recognise(f)
+	if _, damaged := errors.AsType[*DamagedError](err); marked && s.key == nil && (err == nil || damaged) {
+		err = s.refuse(s.markPath(), "it says that the state is sealed, and daemon.state_key is not set")
 	}
-	return lock, nil
+	if err == nil && found.legacy != nil {
+		err = s.takeOver(found.legacy, marked)
+		return errors.Join(err, f.Close())
+	}
+	if err == nil {
+		err = s.use(found.log)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return nil
 }
 
-// Patience with a lock that is held, and how often it is tried.
-const (
-	lockPatience = time.Second
-	lockEvery    = 10 * time.Millisecond
-)
-
-// flock locks the file, and waits a moment for it. A daemon that was killed holds
-// its lock until its last write to the disk has ended, and one that was killed in
-// the instant in which it started a hook leaves a child that shares the lock
-// until it becomes the hook.
-func flock(lock *os.File) error {
-	over, cancel := context.WithTimeout(context.Background(), lockPatience)
-	defer cancel()
-	for {
-		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) || over.Err() != nil {
-			return err
-		}
-		pause, cancel := context.WithTimeout(over, lockEvery)
-		<-pause.Done()
-		cancel()
-	}
-}
-
-// holder returns the process that took the lock last.
-func holder(lock *os.File) (pid int, known bool) {
-	text := make([]byte, 32)
-	n, _ := lock.ReadAt(text, 0)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
-	return pid, err == nil && pid > 0
-}
-
-// open reads the whole file with our own eyes before the library maps it and
-// may write to it.
-func (s *Store) open(key *[32]byte) error {
-	if err := remove(filepath.Join(s.dir, freshName)); err != nil {
-		return fmt.Errorf("open state: %w", err)
-	}
+// openFile opens the state file; nil when there is none.
+func (s *Store) openFile() (*os.File, error) {
 	info, err := os.Lstat(s.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return s.create(key)
+		return nil, nil
 	case err != nil:
-		return s.unusable(err)
+		return nil, s.unusable(err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("open state %s: it is no regular file (move it away)", s.path())
+		return nil, fmt.Errorf("open state %s: it is not a regular file (move it away)", s.path())
 	}
-	s.file = info
-	if err := s.read(); err != nil {
-		return s.unusable(err)
-	}
-	clear, err := s.unlock(key)
+	f, err := os.OpenFile(s.path(), os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return err
+		return nil, s.unusable(err)
 	}
-	_, err = guard(func() (err error) {
-		s.db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: lockPatience, FreelistType: bolt.FreelistMapType})
-		return err
-	})
+	return f, nil
+}
+
+// found is what lies in the state file: one of them is set.
+type found struct {
+	legacy *legacyState
+	log    *logFile
+}
+
+// recognise reads the beginning of a state file, and all of one of format 1.
+// The errors say what to do.
+func (s *Store) recognise(f *os.File) (found, error) {
+	begin := make([]byte, firstFrame)
+	n, err := f.ReadAt(begin, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return found{}, s.unusable(err)
+	}
+	h, err := decodeHeader(begin[:n])
+	if errors.Is(err, errForeign) {
+		legacy, err := readLegacy(f, s.key)
+		if err != nil {
+			return found{}, s.unusable(err)
+		}
+		return found{legacy: legacy}, s.fits(legacy.sealed)
+	}
+	switch {
+	case err == nil && h.format > format:
+		err = &newerError{uint64(h.format)}
+	case err == nil && h.format < format:
+		err = errDamaged
+	}
 	if err != nil {
-		return s.unusable(err)
+		return found{}, s.unusable(err)
 	}
-	if clear && key != nil {
-		return s.sealAll(key)
+	l, err := s.unlock(f, h)
+	return found{log: l}, err
+}
+
+// fits compares how the state is kept with how it is to be kept.
+func (s *Store) fits(sealed bool) error {
+	switch {
+	case sealed && s.key == nil:
+		return fmt.Errorf("open state %s: it is sealed, and daemon.state_key is not set (set it to the key it was sealed with, or move the file away, and %s with it, to start afresh: every credential is then renewed)", s.path(), markName)
+	case !sealed && s.key != nil && !s.sealing:
+		return s.refuse(s.path(), "it is in clear, and daemon.state_key is set")
 	}
 	return nil
+}
+
+// unlock checks the key of a file.
+func (s *Store) unlock(f *os.File, h header) (*logFile, error) {
+	if err := s.fits(h.sealed); err != nil {
+		return nil, err
+	}
+	l := &logFile{codec: codec{header: h}, file: f}
+	if !h.sealed {
+		return l, nil
+	}
+	check, err := keyCheck(s.key, h.salt[:])
+	if err == nil && check != h.check {
+		err = errWrongKey
+	}
+	if err == nil {
+		l.box, err = newBox(s.key, h.salt[:])
+	}
+	if err != nil {
+		return nil, s.unusable(err)
+	}
+	return l, nil
+}
+
+// use reads a state file from end to end and makes it the open one.
+func (s *Store) use(l *logFile) error {
+	size, err := s.check(l)
+	if err != nil {
+		return err
+	}
+	if s.key != nil {
+		if s.markAt, err = s.readMark(); err != nil {
+			return s.refuse(s.markPath(), err.Error())
+		}
+		if l.end.counter < s.markAt {
+			return s.refuse(s.path(), fmt.Sprintf("it is older than %s says (at %d, expected %d at least)", markName, l.end.counter, s.markAt))
+		}
+	}
+	if l.end.at < size { // What a crash left of an append.
+		if err := errors.Join(l.file.Truncate(l.end.at), l.file.Sync()); err != nil {
+			return s.unusable(err)
+		}
+	}
+	s.log = l
+	if s.key == nil || s.markAt > 0 {
+		return nil
+	}
+	err = s.firstMark()
+	if err != nil {
+		s.log = nil
+	}
+	return err
+}
+
+// firstMark makes the mark of a state that has none.
+func (s *Store) firstMark() error {
+	if err := s.writeMark(s.log.end.counter); err != nil {
+		return fmt.Errorf("write %s: %w", s.markPath(), err)
+	}
+	s.markAt = s.log.end.counter
+	return nil
+}
+
+// check reads a state file and finds its end.
+func (s *Store) check(l *logFile) (size int64, err error) {
+	if l.info, err = l.file.Stat(); err != nil {
+		return 0, s.unusable(err)
+	}
+	size = l.info.Size()
+	var ix *index
+	ix, l.end, err = l.read(l.file, size)
+	if errors.Is(err, errTorn) {
+		var more bool
+		more, err = l.wholeAfter(l.file, l.end.at, size)
+		if err == nil && more {
+			err = errDamaged
+		}
+	}
+	if err == nil && len(ix.seed) != len(s.seed) {
+		err = errDamaged
+	}
+	if err != nil {
+		return 0, s.unusable(err)
+	}
+	copy(s.seed[:], ix.seed)
+	s.found, l.live = ix, ix.live
+	return size, nil
+}
+
+// takeOver makes a state of this format from one of format 1.
+func (s *Store) takeOver(old *legacyState, marked bool) error {
+	if marked && !s.sealing {
+		return s.refuse(s.path(), "it is older than "+markName+" says (of an earlier format)")
+	}
+	s.seed = old.seed
+	return s.create(old.values)
 }
 
 // create makes a new state. It gets its name when it is complete, so that a
-// crash leaves none or a whole one.
-func (s *Store) create(key *[32]byte) error {
-	_, _ = rand.Read(s.seed[:]) // never fails
-	if err := s.enclose(key, newContent()); err != nil {
-		return err
+// crash leaves the old one, none or a whole one, and its mark after that: a mark
+// without its state would be refused.
+func (s *Store) create(values map[entry][]byte) error {
+	if s.seed == [32]byte{} {
+		_, _ = rand.Read(s.seed[:]) // never fails
 	}
-	return s.renew()
-}
-
-// enclose makes the content of a state with this key from what was, or will
-// be, there in clear.
-func (s *Store) enclose(key *[32]byte, plain content) error {
-	var err error
-	if s.seal, err = newSealer(key); err != nil {
-		return fmt.Errorf("use daemon.state_key: %w", err)
-	}
-	plain.set(metaSeed, s.seed[:])
-	if key != nil {
-		plain.set(metaCheck, []byte(checkText))
-	}
-	s.content = newContent()
-	s.content.set(metaFormat, []byte(strconv.Itoa(format)))
-	for e, text := range plain.values {
-		value, err := s.seal.close(e, text)
-		if err != nil {
-			return fmt.Errorf("seal the state: %w", err)
-		}
-		s.content.set(e, value)
-	}
-	return nil
-}
-
-// read reads all values of the file.
-func (s *Store) read() error {
-	f, err := os.OpenFile(s.path(), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	b, err := build(filepath.Join(s.dir, freshName), s.key, s.seed, s.markAt)
 	if err != nil {
-		return err
+		return s.cannotMake(err)
 	}
-	defer f.Close()
-	s.content = newContent()
-	return walkFile(f, func(bucket, name, value []byte) {
-		s.content.values[entry{string(bucket), string(name)}] = bytes.Clone(value)
-	})
-}
-
-// unlock checks that the content is ours, complete, and that the key fits. It
-// reports whether the state is in clear.
-func (s *Store) unlock(key *[32]byte) (clear bool, err error) {
-	values := s.content.values
-	version, err := strconv.Atoi(string(values[metaFormat]))
-	switch {
-	case err != nil || version < 1:
-		return false, s.corrupt(errForeign)
-	case version > format:
-		return false, fmt.Errorf("open state %s: it was written by a newer vigente (format %d, this one knows %d): install that version again", s.path(), version, format)
-	}
-	check, sealed := values[metaCheck]
-	switch {
-	case sealed && key == nil:
-		return false, fmt.Errorf("open state %s: it is sealed, and daemon.state_key is not set (set it to the key it was sealed with, or move the file away to start afresh: every credential is then renewed)", s.path())
-	case sealed:
-		if s.seal, err = newSealer(key); err != nil {
-			return false, fmt.Errorf("use daemon.state_key: %w", err)
-		}
-		if !intact(metaCheck, check) {
-			return false, s.corrupt(errDamaged)
-		}
-		if text, err := s.seal.open(metaCheck, check); err != nil || string(text) != checkText {
-			return false, fmt.Errorf("open state %s: daemon.state_key is not the key it was sealed with (give that key, or move the file away to start afresh: every credential is then renewed)", s.path())
-		}
-	}
-	seed, err := s.seal.open(metaSeed, values[metaSeed])
-	if err != nil || len(seed) != len(s.seed) {
-		return false, s.corrupt(errDamaged)
-	}
-	copy(s.seed[:], seed)
-	return !sealed, s.whole()
-}
-
-// whole checks that what was read is all there was. A value that is damaged in
-// itself is left for Load, which can name it.
-func (s *Store) whole() error {
-	values := s.content.values
-	want, err := s.seal.open(metaDigest, values[metaDigest])
-	delete(values, metaDigest)
-	s.content.digest = digest{}
 	for e, value := range values {
-		switch {
-		case e == metaFormat, intact(e, value):
-		case e.bucket == metaBucket:
-			return s.corrupt(errDamaged)
-		default:
-			return nil
+		if err = b.add(e, value); err != nil {
+			break
 		}
-		s.content.digest.flip(e, value)
 	}
-	if err != nil || !bytes.Equal(want, s.content.digest[:]) {
-		return s.corrupt(errIncomplete)
+	if err == nil {
+		err = b.finish()
+	}
+	if err != nil {
+		return s.cannotMake(b.discard(err))
+	}
+	if err := s.replace(b); err != nil {
+		return s.cannotMake(err)
+	}
+	if s.key != nil {
+		return s.firstMark()
 	}
 	return nil
 }
 
-// sealAll seals a state that was in clear. The new file takes the place of the
-// old one in one step, and no page of it ever held anything in clear.
-func (s *Store) sealAll(key *[32]byte) error {
-	plain := newContent()
-	for e, value := range s.content.values {
-		if e.bucket == metaBucket {
-			continue
-		}
-		text, err := s.seal.open(e, value)
-		if err != nil {
-			return s.corruptRecord(e, value, err)
-		}
-		plain.set(e, text)
-	}
-	if err := s.enclose(key, plain); err != nil {
-		return err
-	}
-	if err := s.renew(); err != nil {
-		return fmt.Errorf("seal the state with daemon.state_key: %w", err)
-	}
-	return nil
-}
-
-// unusable turns an error of opening into one that says what to do.
-func (s *Store) unusable(err error) error {
-	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
-		return fmt.Errorf("open state %s: %w (expected to be readable and writable for the daemon's user)", s.path(), err)
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("open state %s: it is in use by another program", s.path())
-	}
-	return s.corrupt(err)
+func (s *Store) cannotMake(err error) error {
+	return fmt.Errorf("make state %s: %w", s.path(), err)
 }

@@ -35,18 +35,22 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 		life.save(s, fmt.Sprintf("task-%d", i), 1)
 	}
 	life.remove(s, "filial")
-	for i, n := range []uint64{4, 6} { // the sync of the pages fails, and the one of the meta page after it
-		disk.FailAfter(i, "sync", unix.EIO, "state.db")
+	for i, op := range []string{"sync", "write"} {
+		n := uint64(4 + 2*i)
+		disk.Fail(op, unix.EIO, "state.db")
 		if err := s.Save(t.Context(), schedule.Key{Name: "loja"}, revision(n)); err == nil {
-			t.Fatal("a failed sync is not reported")
+			t.Fatalf("a failed %s is not reported", op)
 		}
 		disk.Heal()
-		life.save(s, "loja", n+1) // written anew
+		life.save(s, "loja", n+1) // after a failed sync written anew
 	}
 	life.save(s, "task-3", 2)
 	shut(t, s)
-	s = open(t, dir, key) // sealed: written anew once more
+	if _, err := Seal(dir, key); err != nil { // written anew once more
+		t.Fatal(err)
+	}
 	disk.Mark("sealed")
+	s = open(t, dir, key)
 	life.save(s, "loja", 8)
 	shut(t, s)
 
@@ -136,7 +140,8 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 	}
 	s, err := Open(dir, Options{Key: use})
 	if err != nil && use == nil && strings.Contains(err.Error(), "state_key is not set") {
-		s, err = Open(dir, Options{Key: key}) // the rename had arrived already
+		use = key
+		s, err = Open(dir, Options{Key: use}) // the rename had arrived already
 	}
 	if err != nil {
 		t.Errorf("cut after %d (%s): %v", c.After, c.Why, err)
@@ -164,7 +169,11 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 			t.Errorf("cut after %d (%s): %s is gone", c.After, c.Why, name)
 		}
 	}
-	if names := names(t, dir); len(names) != 2 {
+	want := 2
+	if use != nil {
+		want = 3
+	}
+	if names := names(t, dir); len(names) != want {
 		t.Errorf("cut after %d (%s): the directory holds %v", c.After, c.Why, names)
 	}
 }

@@ -1,18 +1,20 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 
-	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -20,7 +22,7 @@ func TestACrowdSharesCommits(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
 	const crowd, each = 32, 20
-	before, commits := s.db.Stats(), s.commits
+	commits := s.commits
 	var all sync.WaitGroup
 	for i := range crowd {
 		all.Go(func() {
@@ -33,9 +35,7 @@ func TestACrowdSharesCommits(t *testing.T) {
 		})
 	}
 	all.Wait()
-	after := s.db.Stats()
-	writes := after.Sub(&before)
-	t.Logf("%d saves in %d commits, %d pages written", crowd*each, s.commits-commits, writes.TxStats.GetWrite())
+	t.Logf("%d saves in %d commits", crowd*each, s.commits-commits)
 	if n := s.commits - commits; n > crowd*each/4 || n < each {
 		t.Errorf("%d commits for %d saves", n, crowd*each)
 	}
@@ -52,19 +52,10 @@ func TestACrowdSharesCommits(t *testing.T) {
 	}
 }
 
-// held is a store whose disk is slow: the next commit waits for a transaction
-// of the test's.
-func held(t *testing.T, s *Store) (release func()) {
-	t.Helper()
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(); err != nil {
-			t.Error(err)
-		}
-	}
+// held is a store whose disk is slow: the next commit waits.
+func held(s *Store) (release func()) {
+	s.disk.Lock()
+	return s.disk.Unlock
 }
 
 // The end of a context ends the waiting, not the save; even when nobody of a
@@ -72,7 +63,7 @@ func held(t *testing.T, s *Store) (release func()) {
 func TestCallersThatGiveUp(t *testing.T) {
 	for _, staying := range []int{0, 1} {
 		s := open(t, t.TempDir(), nil)
-		release := held(t, s)
+		release := held(s)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		enough := errors.New("enough")
 		var leavers, stayers sync.WaitGroup
@@ -83,8 +74,6 @@ func TestCallersThatGiveUp(t *testing.T) {
 				}
 			})
 		}
-		begin(&leavers, ctx, "first", enough) // also whose save is under way
-		waitFor(func() bool { return committing(s) })
 		for i := range 3 {
 			begin(&leavers, ctx, fmt.Sprint("leaver-", i), enough)
 		}
@@ -96,32 +85,22 @@ func TestCallersThatGiveUp(t *testing.T) {
 		leavers.Wait()
 		release()
 		stayers.Wait()
-		if got := load(t, s).Records; len(got) != 4+staying && staying > 0 {
-			t.Errorf("%d records are known", len(got))
-		}
 		dir := s.dir
 		shut(t, s)
-		if got := load(t, open(t, dir, nil)).Records; len(got) != 4+staying {
-			t.Errorf("%d records were written, want %d", len(got), 4+staying)
+		if got := load(t, open(t, dir, nil)).Records; len(got) != 3+staying {
+			t.Errorf("%d records were written, want %d", len(got), 3+staying)
 		}
 	}
 }
 
-// committing reports whether a commit is under way with nothing behind it.
-func committing(s *Store) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.idle != nil && s.queue == nil
-}
-
-// queued counts the records that wait for the next commit.
+// queued counts the writes that wait for the next commit.
 func queued(s *Store) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.queue == nil {
 		return 0
 	}
-	return len(s.queue.writes)
+	return s.queue.writes
 }
 
 // waitFor lets others run until a condition holds.
@@ -131,54 +110,36 @@ func waitFor(condition func() bool) {
 	}
 }
 
-// Of two saves of one record the later call wins, whether they share a commit
-// or not.
+// Of two saves of one record the later call wins, also within one commit.
 func TestTheLaterSaveWins(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
-	release := held(t, s)
+	release := held(s)
+	commits := s.commits
 	var wg sync.WaitGroup
-	var last []byte
 	for i := range 10 {
 		wg.Go(func() {
 			if err := s.Save(t.Context(), loja, schedule.Record{Revision: uint64(i + 1)}); err != nil {
 				t.Error(err)
 			}
 		})
-		// The first is under way, the others take one place, one after the other.
-		waitFor(func() bool {
-			if i == 0 {
-				return committing(s)
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if s.queue == nil {
-				return false
-			}
-			now := s.queue.writes[entry{"credentials", loja.Name}]
-			if now == nil || bytes.Equal(now, last) {
-				return false
-			}
-			last = now
-			return true
-		})
+		waitFor(func() bool { return queued(s) == i+1 })
 	}
-	commits := s.commits
 	release()
 	wg.Wait()
 	if got := load(t, s).Records[loja].Revision; got != 10 {
 		t.Errorf("revision %d, want 10", got)
 	}
-	if n := s.commits - commits; n != 2 {
-		t.Errorf("%d commits, want the one under way and one for all others", n)
+	if n := s.commits - commits; n != 1 {
+		t.Errorf("%d commits, want one", n)
 	}
 }
 
-// Close waits for the saves under way, queued ones included.
+// Close waits for the saves under way.
 func TestCloseWaits(t *testing.T) {
 	for range 20 { // without the wait it is a matter of luck
 		dir := t.TempDir()
 		s := open(t, dir, nil)
-		release := held(t, s)
+		release := held(s)
 		var wg sync.WaitGroup
 		for i := range 3 {
 			wg.Go(func() {
@@ -186,7 +147,7 @@ func TestCloseWaits(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			waitFor(func() bool { return i == 0 && committing(s) || i > 0 && queued(s) == i })
+			waitFor(func() bool { return queued(s) == i+1 })
 		}
 		wg.Go(func() {
 			if err := s.Close(context.Background()); err != nil {
@@ -202,40 +163,29 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
-// A group gets the error of its commit; what failed is part of the next one.
+// A write that fails is reported, and harms nothing that was durable.
 func TestAFailedCommit(t *testing.T) {
-	for name, breakIt := range map[string]func(t *testing.T, s *Store){
-		"closed": func(t *testing.T, s *Store) {
-			if err := s.db.Close(); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"read-only": func(t *testing.T, s *Store) {
-			db, err := bolt.Open(s.path(), 0o600, &bolt.Options{ReadOnly: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.db = db
-		},
-	} {
+	for name, broken := range map[string]int{"closed": -1, "read-only": os.O_RDONLY} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir, nil)
 			want := records(30)
 			save(t, s, want)
-			if name == "read-only" {
-				if err := s.db.Close(); err != nil {
+			good := s.log.file
+			bad, err := os.OpenFile(s.path(), max(0, broken), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if broken < 0 {
+				if err := bad.Close(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			breakIt(t, s)
-			want[loja] = schedule.Record{Revision: 77}
-			if err := s.Save(t.Context(), loja, want[loja]); err == nil {
+			s.log.file = bad
+			if err := s.Save(t.Context(), loja, schedule.Record{Revision: 77}); err == nil {
 				t.Fatal("a save that cannot be written succeeds")
 			}
-			if !s.doubt {
-				t.Error("the failed commit left no doubt")
-			}
+			s.log.file = good
 			next := schedule.Key{Kind: schedule.Hooking, Name: "next"}
 			want[next] = schedule.Record{Revision: 78}
 			if err := s.Save(t.Context(), next, want[next]); err != nil {
@@ -259,7 +209,7 @@ func TestAFailedCommit(t *testing.T) {
 func TestADiskThatHangsKeepsNobody(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
-	release := held(t, s)
+	release := held(s)
 	over, cancel := context.WithCancel(t.Context())
 	var caller sync.WaitGroup
 	caller.Go(func() {
@@ -267,7 +217,7 @@ func TestADiskThatHangsKeepsNobody(t *testing.T) {
 			t.Errorf("the caller got %v", err)
 		}
 	})
-	waitFor(func() bool { return committing(s) })
+	waitFor(func() bool { return queued(s) == 1 })
 	cancel()
 	caller.Wait()
 	if err := s.Close(over); err == nil || !strings.Contains(err.Error(), "the disk does not answer") {
@@ -277,8 +227,47 @@ func TestADiskThatHangsKeepsNobody(t *testing.T) {
 		t.Errorf("a save after the end gave %v", err)
 	}
 	release()
-	shut(t, s)
+	waitFor(func() bool { s.disk.Lock(); defer s.disk.Unlock(); return s.shutting })
 	if got := load(t, open(t, dir, nil)).Records[loja].Revision; got != 1 {
 		t.Errorf("revision %d, want what was under way", got)
+	}
+}
+
+// An attempt begins only while its end finds room, too.
+func TestAnEndFindsRoom(t *testing.T) {
+	if !privateMounts(t) {
+		return
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	s := open(t, dir, nil)
+	defer shut(t, s)
+	attempt, err := s.Begin(t.Context(), loja, schedule.Record{Revision: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, _ := free(dir)
+	if err := os.WriteFile(filepath.Join(dir, "filler"), make([]byte, have-Headroom/2), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	late, err := s.Begin(t.Context(), schedule.Key{Name: "late"}, schedule.Record{Revision: 1})
+	if !errors.Is(err, unix.ENOSPC) || late == nil {
+		t.Errorf("another one begins with %v, %v", late, err)
+	}
+	if err := late.Commit(t.Context(), schedule.Record{}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("it ends with %v", err)
+	}
+	if err := s.Write(t.Context(), engine.Batch{Dropped: []schedule.Key{{Name: "gone"}}}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("a batch is written with %v", err)
+	}
+	if err := attempt.Commit(t.Context(), fullRecord()); err != nil {
+		t.Errorf("the end of an attempt that had begun: %v", err)
 	}
 }

@@ -1,97 +1,63 @@
 package store
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"hash/crc32"
+	"fmt"
+	"os"
 )
 
-// errNotReadable stands for every way in which a stored value is no record:
-// the causes of decoders repeat what they read.
-var errNotReadable = errors.New("its content is not readable")
-
-// sealer turns values into what is stored: checksums, so that a flipped bit is
-// never taken for a token, then the value, sealed or, with a nil sealer, in
-// clear. All of it is bound to the place of the value.
-type sealer struct{ aead cipher.AEAD }
-
-func newSealer(key *[32]byte) (*sealer, error) {
-	if key == nil {
-		return nil, nil
+// Seal seals the state in dir with a key, by a person's decision: whatever is
+// there is taken, in clear, of an earlier format, or older than its mark says,
+// and gets a new mark. What does not open with the key is refused. It returns
+// how many records there are; the daemon must not be running.
+func Seal(dir string, key *[32]byte) (records int, err error) {
+	if _, err := os.Stat(dir); err != nil {
+		return 0, fmt.Errorf("seal the state: %w", err)
 	}
-	block, err := aes.NewCipher(key[:])
+	s, err := begin(dir, Options{Key: key})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	aead, err := cipher.NewGCM(block)
+	s.sealing = true
+	defer func() { err = errors.Join(err, s.shut()) }()
+	f, err := s.openFile()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return &sealer{aead}, nil
-}
-
-// checksumLength is what stands in front of every stored value: a checksum of
-// its place, and one of its place and body. In a damaged page a name may run
-// into the value after it; the first one tells whether it can be shown.
-const checksumLength = 8
-
-// close makes the stored form. A value that is moved to another place does not
-// open there. The nonce is random; a state sees far fewer than the 2^32 writes
-// up to which that is sound.
-func (s *sealer) close(e entry, plain []byte) ([]byte, error) {
-	value := make([]byte, checksumLength, checksumLength+len(plain)+64)
-	if s == nil {
-		value = append(value, plain...)
-	} else {
-		nonce := make([]byte, s.aead.NonceSize())
-		if _, err := rand.Read(nonce); err != nil {
-			return nil, err
-		}
-		value = s.aead.Seal(append(value, nonce...), nonce, plain, place(e))
+	if f == nil {
+		return 0, fmt.Errorf("seal the state: there is none in %s (the daemon begins a sealed one when it starts; a %s that is left over must be moved away first)", dir, markName)
 	}
-	binary.LittleEndian.PutUint32(value, checksum(e, nil))
-	binary.LittleEndian.PutUint32(value[4:], checksum(e, value[checksumLength:]))
-	return value, nil
-}
-
-func (s *sealer) open(e entry, value []byte) ([]byte, error) {
-	if !intact(e, value) {
-		return nil, errNotReadable
+	defer f.Close()
+	values, counter, err := s.contentOf(f)
+	if err != nil {
+		return 0, err
 	}
-	body := value[checksumLength:]
-	if s == nil {
-		return body, nil
+	// A mark of another key has no say; ours is followed by the new state.
+	s.markAt, _ = s.readMark()
+	s.markAt = max(s.markAt, counter)
+	return len(values), s.create(values)
+}
+
+// contentOf returns all that a state file holds, and its counter.
+func (s *Store) contentOf(f *os.File) (values map[entry][]byte, counter uint64, err error) {
+	found, err := s.recognise(f)
+	if err != nil {
+		return nil, 0, err
 	}
-	if n := s.aead.NonceSize(); len(body) >= n {
-		if plain, err := s.aead.Open(nil, body[:n], body[n:], place(e)); err == nil {
-			return plain, nil
-		}
+	if old := found.legacy; old != nil {
+		s.seed = old.seed
+		return old.values, 0, nil
 	}
-	return nil, errNotReadable
-}
-
-// intact reports whether a stored value is what was stored in that place. It
-// says nothing about who stored it.
-func intact(e entry, value []byte) bool {
-	return named(e, value) && binary.LittleEndian.Uint32(value[4:]) == checksum(e, value[checksumLength:])
-}
-
-// named reports whether a stored value belongs to that name, whatever became
-// of the value.
-func named(e entry, value []byte) bool {
-	return len(value) >= checksumLength && binary.LittleEndian.Uint32(value) == checksum(e, nil)
-}
-
-// place is what a value is bound to: format, bucket and name.
-func place(e entry) []byte {
-	return bytes.Join([][]byte{[]byte("vigente 1"), []byte(e.bucket), []byte(e.name)}, []byte{0})
-}
-
-func checksum(e entry, body []byte) uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
-	return crc32.Update(crc32.Checksum(place(e), table), table, body)
+	if _, err := s.check(found.log); err != nil {
+		return nil, 0, err
+	}
+	values = map[entry][]byte{}
+	err = found.log.newestOf(f, s.found, found.log.end.at, func(e rawEntry) error {
+		values[entry{e.kind, string(e.name)}] = append([]byte{}, e.value...)
+		return nil
+	})
+	if err != nil {
+		return nil, 0, s.unusable(err)
+	}
+	return values, found.log.end.counter, nil
 }

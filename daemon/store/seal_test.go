@@ -2,16 +2,22 @@ package store
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-func TestASealedStateShowsNoSecret(t *testing.T) {
+func TestASealedStateShowsNothing(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {7}} {
 		dir := t.TempDir()
 		s := open(t, dir, key)
@@ -21,20 +27,15 @@ func TestASealedStateShowsNoSecret(t *testing.T) {
 		seed := s.Seed()
 		shut(t, s)
 		data := read(t, dir)
-		if shown := bytes.Contains(data, []byte(canary)); shown != (key == nil) {
-			t.Errorf("%s: secrets show: %v", name, shown)
-		}
-		if shown := bytes.Contains(data, seed[:]); shown != (key == nil) {
-			t.Errorf("%s: the seed shows: %v", name, shown)
-		}
-		if !bytes.Contains(data, []byte("task-0000")) {
-			t.Errorf("%s: names are expected to show", name)
+		for what, text := range map[string][]byte{"secrets": []byte(canary), "the seed": seed[:], "names": []byte("task-0000")} {
+			if shown := bytes.Contains(data, text); shown != (key == nil) {
+				t.Errorf("%s: %s show: %v", name, what, shown)
+			}
 		}
 	}
 }
 
-// A state in clear is sealed when a key is set, and no page of the file keeps
-// what was in clear.
+// A state in clear is sealed by a person's decision, and by nothing else.
 func TestAStateInClearIsSealed(t *testing.T) {
 	dir := t.TempDir()
 	right := &[32]byte{1}
@@ -43,146 +44,314 @@ func TestAStateInClearIsSealed(t *testing.T) {
 	save(t, s, want)
 	seed := s.Seed()
 	shut(t, s)
+	clear := read(t, dir)
+	_, err := Open(dir, Options{Key: right})
+	if err == nil || !strings.Contains(err.Error(), "it is in clear") || !strings.Contains(err.Error(), "vigente seal") {
+		t.Errorf("a state in clear opens with %v", err)
+	}
+	wantRefusal(t, "in clear", dir, clear, err)
+	if n, err := Seal(dir, right); err != nil || n != len(want) {
+		t.Fatalf("sealed %d records, %v", n, err)
+	}
 	s = open(t, dir, right)
 	if got := load(t, s).Records; !reflect.DeepEqual(got, want) || s.Seed() != seed {
 		t.Errorf("%d of %d records are left, the seed is kept: %v", len(got), len(want), s.Seed() == seed)
 	}
 	save(t, s, map[schedule.Key]schedule.Record{loja: fullRecord()})
 	shut(t, s)
-	if bytes.Contains(read(t, dir), []byte(canary)) {
+	before := read(t, dir)
+	if bytes.Contains(before, []byte(canary)) {
 		t.Error("the file still shows secrets")
 	}
-	before := read(t, dir)
 	for want, key := range map[string]*[32]byte{"daemon.state_key is not set": nil, "daemon.state_key is not the key": {2}} {
 		_, err := Open(dir, Options{Key: key})
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, fileName)) {
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("told %v, want %q", err, want)
 		}
+		wantRefusal(t, want, dir, before, err)
 	}
-	if !bytes.Equal(read(t, dir), before) {
-		t.Error("a refused key changed the file")
+	// The state in clear in place of the sealed one.
+	write(t, dir, clear)
+	for _, key := range []*[32]byte{right, nil} {
+		_, err = Open(dir, Options{Key: key})
+		if err == nil {
+			t.Error("the state in clear is taken in place of the sealed one")
+		}
+		wantRefusal(t, "in clear again", dir, clear, err)
 	}
+	write(t, dir, before)
 	want[loja] = fullRecord()
 	if got := load(t, open(t, dir, right)).Records; !reflect.DeepEqual(got, want) {
 		t.Error("the records are not what they were")
 	}
 }
 
-// A damaged record is not made good by sealing it.
-func TestADamagedStateIsNotSealed(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, nil)
-	save(t, s, map[schedule.Key]schedule.Record{loja: fullRecord()})
-	shut(t, s)
-	data := bytes.Replace(read(t, dir), []byte(canary), []byte("CANARY-SECRET-"), -1)
-	write(t, dir, data)
-	if _, err := Open(dir, Options{Key: &[32]byte{1}}); err == nil || !strings.Contains(err.Error(), `credentials "loja"`) {
-		t.Errorf("a damaged record is sealed: %v", err)
-	}
-	if !bytes.Equal(read(t, dir), data) {
-		t.Error("the file was changed")
-	}
-}
-
-// Records cannot change places, nor be put back to what they were before.
-func TestSealedRecordsCannotBeMovedOrSetBack(t *testing.T) {
-	key := &[32]byte{1}
-	forge := map[string]func(old, now content) map[entry][]byte{
-		"moved": func(_, now content) map[entry][]byte {
-			return map[entry][]byte{{"credentials", "outra"}: now.values[entry{"credentials", "loja"}]}
-		},
-		"moved to another kind": func(_, now content) map[entry][]byte {
-			return map[entry][]byte{{"sinks", "outra"}: now.values[entry{"credentials", "loja"}]}
-		},
-		"set back": func(old, _ content) map[entry][]byte {
-			return map[entry][]byte{{"credentials", "loja"}: old.values[entry{"credentials", "loja"}]}
-		},
-		"deleted": func(_, _ content) map[entry][]byte {
-			return map[entry][]byte{{"credentials", "loja"}: nil}
-		},
-	}
-	for name, make := range forge {
-		dir := t.TempDir()
-		s := open(t, dir, key)
-		save(t, s, map[schedule.Key]schedule.Record{loja: {Revision: 1}, {Name: "outra"}: {Revision: 2}})
-		old := content{values: map[entry][]byte{}}
-		for e, v := range s.content.values {
-			old.values[e] = v
-		}
-		save(t, s, map[schedule.Key]schedule.Record{loja: {Revision: 3}})
-		// The forger can write the file, with checksums, but has no key: the
-		// digest stays what it was.
-		writes := make(old, s.content)
-		for e, v := range writes {
-			if v != nil {
-				body := bytes.Clone(v)
-				copy(body, checksumOf(e, v[checksumLength:]))
-				writes[e] = body
-			}
-		}
-		digest := s.content.digest
-		if err := put(s.db, writes, s.seal, digest); err != nil {
-			t.Fatal(err)
-		}
-		shut(t, s)
-		before := read(t, dir)
-		s, err := Open(dir, Options{Key: key})
-		if err == nil {
-			_, err = s.Load()
-			shut(t, s)
-		}
-		if err == nil || strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: loads with %v", name, err)
-		}
-		if !bytes.Equal(read(t, dir), before) {
-			t.Errorf("%s: the file was changed", name)
-		}
-	}
-}
-
-func checksumOf(e entry, body []byte) []byte {
-	place, sum := checksum(e, nil), checksum(e, body)
-	return []byte{
-		byte(place), byte(place >> 8), byte(place >> 16), byte(place >> 24),
-		byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24),
-	}
-}
-
-// The key check tells a wrong key from a damaged file.
-func TestADamagedKeyCheck(t *testing.T) {
-	dir := t.TempDir()
-	key := &[32]byte{1}
+// A forger without the key, who has the present file and an older copy of it,
+// cannot set a record back: not with single frames, nor with any mixture of
+// them, however the checksums are made to fit.
+func TestAForgerSetsNothingBack(t *testing.T) {
+	key, dir := &[32]byte{1}, t.TempDir()
 	s := open(t, dir, key)
-	check := bytes.Clone(s.content.values[metaCheck])
+	all := func(revision uint64) map[schedule.Key]schedule.Record {
+		m := map[schedule.Key]schedule.Record{loja: {Revision: revision}}
+		for i := range 30 {
+			m[schedule.Key{Name: fmt.Sprintf("other-%03d", i)}] = schedule.Record{Revision: revision}
+		}
+		return m
+	}
+	save(t, s, all(1)) // yesterday
 	shut(t, s)
-	data := read(t, dir)
-	at := bytes.LastIndex(data, check)
-	data[at+10] ^= 1
-	write(t, dir, data)
-	if _, err := Open(dir, Options{Key: key}); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("a damaged key check: %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, freshName)); err == nil {
-		t.Error("a new file was begun")
-	}
-}
-
-func TestNoncesAreNeverTheSame(t *testing.T) {
-	s, err := newSealer(&[32]byte{1})
+	old := read(t, dir)
+	s = open(t, dir, key)
+	save(t, s, all(2)) // today
+	shut(t, s)
+	now := read(t, dir)
+	mark, err := os.ReadFile(filepath.Join(dir, markName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{}
-	for range 1000 {
-		value, err := s.close(entry{"b", "n"}, []byte("x"))
-		if err != nil || seen[string(value)] {
-			t.Fatalf("sealed twice alike, %v", err)
+	starts, _ := layout(t, now, key)
+	starts = append(starts, int64(len(now)))
+	oldStarts, _ := layout(t, old, key)
+	oldStarts = append(oldStarts, int64(len(old)))
+	h, _ := decodeHeader(now)
+	c := codec{header: h}
+	// The forger's own file: frames in any order, with counters, chain sums and
+	// checksums that fit.
+	forge := func(frames ...[]byte) []byte {
+		data := bytes.Clone(now[:firstFrame])
+		before := chain{at: firstFrame}
+		for _, f := range frames {
+			f = bytes.Clone(f)
+			before.counter++
+			binary.LittleEndian.PutUint64(f[8:], before.counter)
+			binary.LittleEndian.PutUint32(f[20:], before.sum)
+			before.sum = c.headSum(f)
+			binary.LittleEndian.PutUint32(f[28:], before.sum)
+			before.at += int64(len(f))
+			data = append(data, f...)
 		}
-		seen[string(value)] = true
+		return data
 	}
-	for _, short := range [][]byte{nil, {1}, checksumOf(entry{"b", "n"}, nil), append(checksumOf(entry{"b", "n"}, []byte("abc")), "abc"...)} {
-		if _, err := s.open(entry{"b", "n"}, short); err == nil {
-			t.Errorf("%x opens", short)
+	var of [][]byte
+	for i := range len(starts) - 1 {
+		of = append(of, now[starts[i]:starts[i+1]])
+	}
+	older := old[oldStarts[3]:oldStarts[4]]
+	swapped := append([][]byte{}, of...)
+	swapped[5], swapped[6] = swapped[6], swapped[5]
+	for name, data := range map[string][]byte{
+		"the older file":              old,
+		"an older frame at the end":   append(bytes.Clone(now), older...),
+		"an older frame, made to fit": forge(append(append([][]byte{}, of...), older)...),
+		"a frame left out":            forge(append(append([][]byte{}, of[:5]...), of[6:]...)...),
+		"frames swapped":              forge(swapped...),
+		"a frame twice":               forge(append(append([][]byte{}, of[:6]...), of[5:]...)...),
+		"without the newest":          now[:starts[len(starts)-3]],
+	} {
+		write(t, dir, data)
+		_, err := Open(dir, Options{Key: key})
+		if _, damaged := errors.AsType[*DamagedError](err); err == nil || damaged {
+			t.Fatalf("%s: opens with %v", name, err)
 		}
+		wantRefusal(t, name, dir, data, err)
+		if after, err := os.ReadFile(filepath.Join(dir, markName)); err != nil || !bytes.Equal(after, mark) {
+			t.Errorf("%s: the mark was changed, %v", name, err)
+		}
+	}
+	// By a person's decision the older file is taken, and it counts from then on.
+	write(t, dir, old)
+	if n, err := Seal(dir, key); err != nil || n != 31 {
+		t.Fatalf("sealed %d records, %v", n, err)
+	}
+	write(t, dir, read(t, dir))
+	if got := load(t, open(t, dir, key)).Records[loja].Revision; got != 1 {
+		t.Errorf("revision %d, want what the person brought back", got)
+	}
+	if after, _ := os.ReadFile(filepath.Join(dir, markName)); bytes.Equal(after, mark) {
+		t.Error("the mark is the old one")
+	}
+	shutAll := t.TempDir()
+	write(t, shutAll, now)
+	if err := os.WriteFile(filepath.Join(shutAll, markName), mark, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(shutAll, Options{Key: key}); err != nil {
+		t.Errorf("the right one: %v", err)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	key := &[32]byte{1}
+	dir := t.TempDir()
+	s := open(t, dir, key)
+	save(t, s, records(3))
+	shut(t, s)
+	state := read(t, dir)
+	path := filepath.Join(dir, markName)
+	mark, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{
+		"empty": "", "text": "hello\n", "another number": strings.Replace(string(mark), markVersion+" ", markVersion+" 1", 1), "no sum": markVersion + " 3\n",
+		"another key": func() string {
+			other := t.TempDir()
+			shut(t, open(t, other, &[32]byte{2}))
+			b, _ := os.ReadFile(filepath.Join(other, markName))
+			return string(b)
+		}(),
+	} {
+		put(text)
+		_, err := Open(dir, Options{Key: key})
+		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "vigente seal") {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantRefusal(t, name, dir, state, err)
+	}
+	put(string(mark))
+	shut(t, open(t, dir, key))
+	// Gone with the older file, which is what the docs say of it.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, open(t, dir, key))
+	if again, err := os.ReadFile(path); err != nil || string(again) == "" {
+		t.Errorf("the mark is made again: %q, %v", again, err)
+	}
+	// A mark whose state is gone.
+	if err := os.Remove(filepath.Join(dir, fileName)); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []*[32]byte{key, nil} {
+		if _, err := Open(dir, Options{Key: key}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it") {
+			t.Errorf("a mark alone: %v", err)
+		}
+	}
+	if _, err := Seal(dir, key); err == nil || !strings.Contains(err.Error(), "there is none") {
+		t.Errorf("sealed nothing: %v", err)
+	}
+}
+
+// The mark follows the state within a minute, and at the end; while nothing
+// is saved nothing is written.
+func TestTheMarkIsBroughtUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := open(t, dir, &[32]byte{1})
+		defer s.Close(context.Background())
+		text := func() string {
+			b, err := os.ReadFile(s.markPath())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		last, changes := text(), 0
+		look := func() {
+			if now := text(); now != last {
+				last = now
+				changes++
+			}
+		}
+		for range 600 { // a save a second for ten minutes
+			save(t, s, map[schedule.Key]schedule.Record{loja: {}})
+			look()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			look()
+		}
+		if changes < 9 || changes > 11 {
+			t.Errorf("written %d times in ten minutes", changes)
+		}
+		time.Sleep(markEvery)
+		synctest.Wait()
+		if look(); s.markAt != s.log.end.counter {
+			t.Errorf("the mark says %d, the state is at %d", s.markAt, s.log.end.counter)
+		}
+		changes, before := 0, read(t, dir)
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if look(); changes > 0 || !bytes.Equal(read(t, dir), before) {
+			t.Error("something was written while nothing happened")
+		}
+		save(t, s, map[schedule.Key]schedule.Record{loja: {}})
+		save(t, s, map[schedule.Key]schedule.Record{loja: {}})
+		shut(t, s)
+		if look(); changes != 1 && s.markAt != s.log.end.counter {
+			t.Errorf("at the end the mark says %d, the state is at %d", s.markAt, s.log.end.counter)
+		}
+	})
+}
+
+// Sealing again what is sealed changes nothing that is held.
+func TestSealTakesWhatIsThere(t *testing.T) {
+	key := &[32]byte{1}
+	for name, prepare := range map[string]func(dir string) int{
+		"sealed": func(dir string) int {
+			s := open(t, dir, key)
+			save(t, s, records(4))
+			shut(t, s)
+			return 4
+		},
+		"format 1 in clear": func(dir string) int {
+			data, want := legacySample(t, nil)
+			write(t, dir, data)
+			return len(want.Records) + len(want.Providers)
+		},
+		"format 1 sealed, with a mark": func(dir string) int {
+			data, want := legacySample(t, key)
+			write(t, dir, data)
+			if err := (&Store{dir: dir, key: key}).writeMark(99); err != nil {
+				t.Fatal(err)
+			}
+			return len(want.Records) + len(want.Providers)
+		},
+	} {
+		dir := t.TempDir()
+		want := prepare(dir)
+		if n, err := Seal(dir, key); err != nil || n != want {
+			t.Errorf("%s: %d records, %v", name, n, err)
+		}
+		s := open(t, dir, key)
+		got := load(t, s)
+		if n := len(got.Records) + len(got.Providers); n != want {
+			t.Errorf("%s: %d records afterwards", name, n)
+		}
+		if name == "format 1 sealed, with a mark" && s.log.end.counter <= 99 {
+			t.Errorf("%s: the counter went back to %d", name, s.log.end.counter)
+		}
+		shut(t, s)
+	}
+	// What is damaged, or of another key, is not sealed.
+	dir := t.TempDir()
+	prepared := func() []byte {
+		s := open(t, dir, nil)
+		save(t, s, records(4))
+		shut(t, s)
+		data := read(t, dir)
+		data[len(data)/2] ^= 1
+		write(t, dir, data)
+		return data
+	}()
+	_, err := Seal(dir, key)
+	if err == nil {
+		t.Error("a damaged state is sealed")
+	}
+	wantRefusal(t, "damaged", dir, prepared, err)
+	other := t.TempDir()
+	shut(t, open(t, other, &[32]byte{2}))
+	data := read(t, other)
+	if _, err = Seal(other, key); err == nil || !strings.Contains(err.Error(), "is not the key") {
+		t.Errorf("a state of another key: %v", err)
+	}
+	wantRefusal(t, "another key", other, data, err)
+	if _, err := Seal(filepath.Join(other, "nothing"), key); err == nil {
+		t.Error("a folder that is not there is sealed")
 	}
 }

@@ -1,23 +1,24 @@
 // Package store keeps what must survive a restart: one record a task, in one
-// bbolt file.
+// file that is only appended to.
 //
 // A save that has returned is on the disk. Saves that come at the same time
-// share one commit, since the disk's sync is what costs. Records are sealed
-// with AES-256-GCM when a key is set. A file that is corrupt, foreign, newer,
-// or sealed with another key is refused with one clear error and left exactly
-// as it is; SetAside makes room for a new one. One process at a time has a state directory open.
+// share one append and one sync, since the disk's sync is what costs. With a
+// key the appends are sealed with AES-256-GCM and chained, each to the one
+// before, and a mark beside the file says how far it had come: a state in clear,
+// one that was changed, and one that is older than its mark are refused. Without
+// a key checksums tell a damaged file, and SetAside makes room for a new one.
+// One process at a time has a state directory open. No record is held in memory.
 package store
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-
-	bolt "go.etcd.io/bbolt"
+	"sync/atomic"
+	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
 )
@@ -33,9 +34,10 @@ const (
 // Options say how the state is kept.
 type Options struct {
 	// Key seals the records; nil keeps them readable for whoever can read the
-	// file. A state that was kept in clear is sealed when a key is set; the
-	// reverse is refused.
+	// file. A state that is kept otherwise is refused; Seal changes that.
 	Key *[32]byte
+	// Warn is told of files that were closed to other users; nil tells nobody.
+	Warn func(path, message string)
 }
 
 // State is everything that was stored.
@@ -46,24 +48,34 @@ type State struct {
 
 // Store is the open state. Its methods are safe for concurrent use.
 type Store struct {
-	dir  string
-	lock *os.File
-	seal *sealer // nil when the state is in clear
-	seed [32]byte
+	dir     string
+	lock    *os.File
+	key     *[32]byte // nil when the state is in clear
+	seed    [32]byte
+	slack   int64
+	sealing bool // whatever is there is taken, since a person said so
 
-	mu      sync.Mutex
-	closed  bool
-	idle    chan struct{} // closed when nobody commits any more; nil then
-	queue   *group        // what comes next; nil when nothing waits
-	content content
+	mu     sync.Mutex
+	closed bool
+	idle   chan struct{} // closed when nobody commits any more; nil then
+	queue  *group        // what comes next; nil when nothing waits
 
-	// What follows belongs to the goroutine that commits, and to Open and Close.
-	db   *bolt.DB
-	file fs.FileInfo // of the file that db has open
-	// doubt says that a commit failed: what the file holds is not known, and
-	// the next commit makes a new one.
-	doubt   bool
-	commits int
+	stop atomic.Bool // ends the rewriting
+
+	// disk guards what follows and is held by whoever writes to it.
+	disk sync.Mutex
+	log  *logFile
+	// found is what Open found, for the first Load.
+	found *index
+	// doubt says that a sync failed: what the file holds is not known, and the
+	// next commit makes a new one.
+	doubt        bool
+	commits      int
+	rewriting    chan struct{} // closed when the rewriting has ended; nil when there is none
+	rewriteAfter int64         // size of the file below which it is not tried again
+	markAt       uint64        // what the mark says
+	markWait     *time.Timer   // runs while the mark is not to be written
+	shutting     bool
 }
 
 // Open opens the state in dir, which is made if need be, and keeps other
@@ -72,15 +84,26 @@ func Open(dir string, opt Options) (*Store, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w (make it for the daemon's user, or give another daemon.state_dir)", err)
 	}
+	s, err := begin(dir, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.shut())
+	}
+	return s, nil
+}
+
+// begin locks the directory and closes it to others.
+func begin(dir string, opt Options) (*Store, error) {
+	if err := guard(dir, opt.Warn); err != nil {
+		return nil, err
+	}
 	lock, err := takeLock(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, lock: lock}
-	if err := s.open(opt.Key); err != nil {
-		return nil, errors.Join(err, s.shut())
-	}
-	return s, nil
+	return &Store{dir: dir, lock: lock, key: opt.Key, slack: slack}, nil
 }
 
 func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
@@ -97,21 +120,48 @@ func (s *Store) Close(ctx context.Context) error {
 	s.closed = true
 	idle := s.idle
 	s.mu.Unlock()
-	if idle != nil {
-		select {
-		case <-idle:
-		case <-ctx.Done():
-			return errors.New("close the state: the disk does not answer; what was to be saved last may be lost")
+	s.stop.Store(true)
+	ended := make(chan error, 1)
+	go func() {
+		if idle != nil {
+			<-idle
 		}
+		ended <- s.finish()
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return errors.New("close the state: the disk does not answer; what was to be saved last may be lost")
+	}
+}
+
+// finish writes the end of the file and the mark, and closes everything.
+func (s *Store) finish() error {
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	if s.shutting {
+		return nil
+	}
+	s.shutting = true
+	s.stopRewriting()
+	if s.log.open && !s.doubt {
+		// Without it the start only has to look at the last append.
+		_ = s.log.append(frameEnd, nil)
+	}
+	if s.markWait != nil {
+		s.markWait.Stop()
+	}
+	if s.key != nil && s.log.end.counter != s.markAt {
+		s.raiseMark()
 	}
 	return s.shut()
 }
 
 func (s *Store) shut() error {
 	var err error
-	if s.db != nil {
-		err = s.db.Close()
-		s.db = nil
+	if s.log != nil {
+		err = s.log.file.Close()
 	}
 	return errors.Join(err, s.lock.Close())
 }
@@ -119,45 +169,48 @@ func (s *Store) shut() error {
 // Load returns everything that is stored. A record that cannot be read makes
 // it fail and is named: a state that is only half known is none.
 func (s *Store) Load() (State, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	state := State{map[schedule.Key]schedule.Record{}, map[string]schedule.ProviderRecord{}}
-	for e, value := range s.content.values {
-		if e.bucket == metaBucket {
-			continue
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	ix := s.found
+	if s.found = nil; ix == nil {
+		var err error
+		if ix, _, err = s.log.read(s.log.file, s.log.end.at); err != nil {
+			return State{}, s.unusable(err)
 		}
-		if err := s.decode(e, value, &state); err != nil {
-			return State{}, s.corruptRecord(e, value, err)
+	}
+	state := State{make(map[schedule.Key]schedule.Record, len(ix.newest)), map[string]schedule.ProviderRecord{}}
+	err := s.log.newestOf(s.log.file, ix, s.log.end.at, func(e rawEntry) error {
+		name := string(e.name)
+		var err error
+		if e.kind == providerKind {
+			state.Providers[name], err = decodeProvider(e.value)
+		} else {
+			state.Records[schedule.Key{Kind: schedule.Kind(e.kind), Name: name}], err = decodeRecord(e.value)
 		}
+		if err != nil {
+			return fmt.Errorf("%s %q: %w", buckets[e.kind], name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return State{}, s.unusable(err)
 	}
 	return state, nil
-}
-
-func (s *Store) decode(e entry, value []byte, state *State) error {
-	plain, err := s.seal.open(e, value)
-	if err != nil {
-		return err
-	}
-	if e.bucket == providerBucket {
-		state.Providers[e.name], err = decodeProvider(plain)
-		return err
-	}
-	kind, ok := kindOf(e.bucket)
-	if !ok {
-		return errors.New("unknown kind of record")
-	}
-	state.Records[schedule.Key{Kind: kind, Name: e.name}], err = decodeRecord(plain)
-	return err
 }
 
 // Save stores the record of a task and returns when it is durable. The end of
 // ctx ends the waiting for others who commit, not the save.
 func (s *Store) Save(ctx context.Context, key schedule.Key, r schedule.Record) error {
+	return s.save(ctx, ordinary, key, r)
+}
+
+func (s *Store) save(ctx context.Context, class int, key schedule.Key, r schedule.Record) error {
 	plain, err := encodeRecord(r)
 	if err != nil {
 		return fmt.Errorf("save record %s: %w", key.Name, err)
 	}
-	return s.put(ctx, entryOf(key), plain)
+	e, valid := entryOf(key)
+	return s.put(ctx, class, e, valid, plain)
 }
 
 // SaveProvider is Save for what the callers of one backend share.
@@ -166,32 +219,23 @@ func (s *Store) SaveProvider(ctx context.Context, name string, r schedule.Provid
 	if err != nil {
 		return fmt.Errorf("save record %s: %w", name, err)
 	}
-	return s.put(ctx, entry{providerBucket, name}, plain)
+	return s.put(ctx, ordinary, entry{providerKind, name}, name != "", plain)
 }
 
 // Delete forgets the record of a task, in the way of Save.
 func (s *Store) Delete(ctx context.Context, key schedule.Key) error {
-	return s.submit(ctx, entryOf(key), nil)
+	e, valid := entryOf(key)
+	return s.put(ctx, ordinary, e, valid, nil)
 }
 
-func (s *Store) put(ctx context.Context, e entry, plain []byte) error {
-	value, err := s.seal.close(e, plain)
-	if err != nil {
+var errNameless = errors.New("save record: it has no kind or no name")
+
+func (s *Store) put(ctx context.Context, class int, e entry, valid bool, plain []byte) error {
+	if !valid {
+		return errNameless
+	}
+	if err := s.submit(ctx, class, appendEntry(nil, e, plain)); err != nil {
 		return fmt.Errorf("save record %s: %w", e.name, err)
 	}
-	return s.submit(ctx, e, value)
-}
-
-// corruptRecord is the error of one record. It names the record unless the
-// name is damaged too and may show anything.
-func (s *Store) corruptRecord(e entry, value []byte, err error) error {
-	if !named(e, value) {
-		return s.corrupt(fmt.Errorf("a record whose name is damaged: %w", err))
-	}
-	return s.corrupt(fmt.Errorf("%s %q: %w", e.bucket, e.name, err))
-}
-
-// corrupt is the error of a state that cannot be used, with what to do.
-func (s *Store) corrupt(err error) error {
-	return damaged(fmt.Errorf("open state %s: %w", s.path(), err), err)
+	return nil
 }

@@ -196,7 +196,7 @@ func TestDirectoryThatCannotBeUsed(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(base, "dir", fileName), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(filepath.Join(base, "dir"), Options{}); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := Open(filepath.Join(base, "dir"), Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a state that is a directory: %v", err)
 	}
 }

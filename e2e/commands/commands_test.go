@@ -46,6 +46,22 @@ func TestDoctorFindsWhatWouldFailAndTouchesNothing(t *testing.T) {
 	}
 }
 
+// The doctor only tells; the daemon closes it.
+func TestTheDoctorSeesAnExposedState(t *testing.T) {
+	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
+	e2etest.Must(t, os.MkdirAll(w.Path("state"), 0o700), os.Chmod(w.Path("state"), 0o755))
+	code, out, _ := w.Run("doctor")
+	if code != 1 || !strings.Contains(out, w.Path("state")+": other users could reach it (mode 0755)") {
+		t.Errorf("exits %d with\n%s", code, out)
+	}
+	if code, _, errs := w.Run("run", "--once"); code != 0 || !strings.Contains(errs, "state closed to other users") {
+		t.Errorf("the daemon exits %d with %s", code, errs)
+	}
+	if code, out, _ := w.Run("doctor"); code != 0 {
+		t.Errorf("afterwards the doctor exits %d with\n%s", code, out)
+	}
+}
+
 func TestSimulateShowsLapsesOfTheUsersOwnConfiguration(t *testing.T) {
 	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
 	code, out, errs := w.Run("simulate", "--from", "2026-01-01T00:00:00Z", "--for", "10d", "--outage", "vault=2d+6h", "--suspend", "5d+9h")

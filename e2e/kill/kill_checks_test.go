@@ -178,7 +178,7 @@ func (l *life) paced() {
 func (l *life) tidy() {
 	l.T.Helper()
 	for folder, known := range map[string][]string{
-		"out": {"ana", "bia.env", "both", "linked"}, "till": {"appserver.ini", "appserver.ini.bak"}, "state": {"lock", "state.db"},
+		"out": {"ana", "bia.env", "both", "linked"}, "till": {"appserver.ini", "appserver.ini.bak"}, "state": {"lock", "state.db", "state.sealed"},
 	} {
 		entries, err := os.ReadDir(l.Path(folder))
 		if err != nil {

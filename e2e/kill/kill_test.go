@@ -381,8 +381,8 @@ func (l *life) hooksInDoubt() int {
 	return 1
 }
 
-// TestKilledWhileSealing ends the daemon while it replaces a state in clear by
-// a sealed one. Before that has happened the key may also be taken back.
+// TestKilledWhileSealing ends the command that replaces a state in clear by a
+// sealed one. Before that has happened the key may also be taken back.
 func TestKilledWhileSealing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -400,11 +400,16 @@ func TestKilledWhileSealing(t *testing.T) {
 				t.Errorf("it stops with %d", code)
 			}
 			l.Configure(sealed)
-			l.launchAs(armed, "VIGENTE_FAILPOINT="+c.point)
-			l.Eventually("it is killed", l.gone)
+			l.Program, l.Environ = armed, []string{"VIGENTE_FAILPOINT=" + c.point}
+			if code, _, errs := l.Run("seal"); code != -1 {
+				t.Errorf("it is not killed, it exits %d: %s", code, errs)
+			}
+			l.Program, l.Environ = e2etest.Binary, nil
 			if c.back {
 				l.key = nil
 				l.Configure(clear)
+			} else if code, out, errs := l.Run("seal"); code != 0 || !strings.Contains(out, "sealed ") {
+				t.Errorf("it seals with %d: %s%s", code, out, errs)
 			}
 			before := l.counts()
 			l.launchAs(e2etest.Binary)
