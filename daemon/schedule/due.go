@@ -14,6 +14,7 @@ var (
 	whyInputs      = Why{"", "its secrets or keys were changed"}
 	whyAsked       = Why{"", "somebody asked for it"}
 	whyRenewBefore = Why{"renew_before", "renewed ahead of expiry"}
+	whyHalfLife    = Why{"renew_before", "renewed at half of its life: renew_before would leave less than min_interval of it"}
 	whyMaxAge      = Why{"max_age", "renewed by age, since the server states no expiry"}
 	whyEndless     = Why{"max_age", "renewed by age, since the stated expiry is years away"}
 	whySchedule    = Why{"schedule", "the schedule names this instant"}
@@ -122,7 +123,7 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 	p, tok := &t.Policy, &r.Token
 	from := r.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
-	margin, why := ahead(p.RenewBefore, life), whyRenewBefore
+	margin, why := ahead(p, life)
 	if tok.PolicyExpiry {
 		why = whyMaxAge
 		if !p.OwnRenewBefore {
@@ -170,15 +171,15 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 	return at, why
 }
 
-// ahead is the margin for one life. A fixed margin that is longer than the
-// life, or leaves less than a tenth of it, was not meant for such a life and
-// would ask again at once, for ever: half of the life is used instead.
-func ahead(m Margin, life time.Duration) time.Duration {
-	margin := m.Of(life)
-	if m.Fixed > 0 && life > 0 && margin > life-life/10 {
-		return life / 2
+// ahead is how long before the end of one life it is renewed, and why. A margin
+// that leaves less than the minimum interval would ask again as fast as the
+// interval allows, for ever: half of the life is used instead.
+func ahead(p *Policy, life time.Duration) (time.Duration, Why) {
+	margin := p.RenewBefore.Of(life)
+	if life > 0 && life-margin < p.MinInterval {
+		return life / 2, whyHalfLife
 	}
-	return margin
+	return margin, whyRenewBefore
 }
 
 // part returns up to the margin's part of span, by a chance of 0 to below 1.
