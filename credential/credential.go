@@ -66,8 +66,9 @@ type Credential struct {
 
 // Limit is the known end of something a credential depends on.
 type Limit struct {
-	// Kind names it, from a fixed set: "refresh_token", "term", "certificate",
-	// "authorization".
+	// Kind names it, from a fixed set: "certificate" (ours), "authority" (of a
+	// ca_file), "term", "authorization", "refresh_token", "client_secret",
+	// "consent".
 	Kind string `json:"kind"`
 	// EndsAt is the instant after which it no longer works.
 	EndsAt time.Time `json:"ends_at"`
@@ -87,6 +88,18 @@ func (c Credential) MaxAge(configured time.Duration) time.Duration {
 		return min(configured, MaxUnreadAge)
 	}
 	return configured
+}
+
+// JoinLimits returns the limits of the configuration, and those of an answer
+// whose kinds the configuration says nothing about.
+func JoinLimits(configured, answered []Limit) []Limit {
+	out := slices.Clone(configured)
+	for _, l := range answered {
+		if !slices.ContainsFunc(configured, func(c Limit) bool { return c.Kind == l.Kind }) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // IsZero reports whether nothing has been obtained.

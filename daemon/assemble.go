@@ -220,7 +220,7 @@ func (a *assembly) plan() *plan.Plan {
 			Identity: strings.TrimSpace(o.provider.Type + " " + o.binding.Identity),
 			Inputs:   inputs[c.Provider] + "." + c.Section.Digest(a.opt.DigestKey),
 			Places:   slices.Concat(places[c.Provider], placesOf(c.Section)),
-			Needs:    o.binding.Needs, Fields: o.binding.Fields, Source: o.binding.Source,
+			Needs:    o.binding.Needs, Fields: o.binding.Fields, Limits: o.binding.Limits, Source: o.binding.Source,
 		})
 	}
 	for _, o := range a.sinks {

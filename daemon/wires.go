@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -30,14 +32,15 @@ func (w *wires) transport(provider string) func(providers.TransportOptions) http
 			return clockWatch{w.daemon.opt.Transport(opt), w.daemon, provider}
 		}
 		t := &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       opt.TLS,
-			TLSHandshakeTimeout:   10 * time.Second,
-			DisableKeepAlives:     opt.OneShot,
-			MaxIdleConnsPerHost:   32,
-			IdleConnTimeout:       90 * time.Second,
-			ExpectContinueTimeout: time.Second,
+			Proxy:                  opt.Proxy,
+			OnProxyConnectResponse: proxyConnected,
+			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:        opt.TLS,
+			TLSHandshakeTimeout:    10 * time.Second,
+			DisableKeepAlives:      opt.OneShot,
+			MaxIdleConnsPerHost:    32,
+			IdleConnTimeout:        90 * time.Second,
+			ExpectContinueTimeout:  time.Second,
 			// Bodies are small; a decompressor is one more thing a hostile
 			// answer could feed.
 			DisableCompression: true,
@@ -49,6 +52,15 @@ func (w *wires) transport(provider string) func(providers.TransportOptions) http
 		w.open = append(w.open, t)
 		return clockWatch{t, w.daemon, provider}
 	}
+}
+
+// proxyConnected keeps the status of a proxy that does not connect us, of which
+// net/http keeps the proxy's own text.
+func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &providers.ProxyError{Status: resp.StatusCode}
+	}
+	return nil
 }
 
 func (w *wires) warn(provider, message string) {

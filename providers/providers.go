@@ -5,6 +5,8 @@ package providers
 import (
 	"crypto/tls"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -43,6 +45,9 @@ type Binding struct {
 	Identity string
 	// Fields are the kind's own fields, the one to show by default first.
 	Fields []string
+	// Limits are the ends of what the configuration makes it rest on, such as a
+	// certificate; those that an answer tells are the credential's.
+	Limits []credential.Limit
 	// Needs names the credentials it is made from.
 	Needs []string
 	// NeedsFields, unless empty, says that each of them must be of the same
@@ -73,4 +78,15 @@ type TransportOptions struct {
 	// twice, since net/http silently repeats a bodyless request whose reused
 	// connection died.
 	OneShot bool
+	// Proxy returns the proxy of a request, nil for none; the environment's
+	// HTTP_PROXY, HTTPS_PROXY and NO_PROXY decide where it is not set.
+	Proxy func(*http.Request) (*url.URL, error)
+}
+
+// ProxyError is a proxy's refusal to connect to the backend, as a transport
+// returns it.
+type ProxyError struct{ Status int }
+
+func (e *ProxyError) Error() string {
+	return "the proxy refuses to connect: " + strconv.Itoa(e.Status)
 }

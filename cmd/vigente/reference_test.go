@@ -86,7 +86,7 @@ func gather(t testing.TB) reference {
 			}
 		}
 	}
-	r.share("providers", "type", "rate", "concurrency", "tls")
+	r.share("providers", "type", "rate", "concurrency", "tls", "proxy")
 	r.share("credentials", "provider")
 	r.share("sinks", "type", "path", "mode", "owner", "group", "enforce", "on_change")
 	return r

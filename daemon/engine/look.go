@@ -102,7 +102,7 @@ func (e *Engine) viewCredential(spec *plan.Credential, now time.Time) Credential
 	v := CredentialView{
 		Name: spec.Name, Provider: spec.Provider, Type: spec.Type,
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
-		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.Past.Last, History: r.Past.History, Limits: r.Token.Limits,
+		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: credential.JoinLimits(spec.Limits, r.Token.Limits),
 	}
 	if schedule.HasValue(r.Token) {
 		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt

@@ -39,6 +39,7 @@ type Outcome struct {
 	Parked              bool
 	Generation          uint64
 	ExpiresAt           time.Time
+	UnreadEnd           string // what is said of a stated end that cannot be read
 	NextAttemptAt       time.Time
 	SaveError           error // the record could not be made durable
 }

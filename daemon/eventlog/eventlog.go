@@ -72,6 +72,9 @@ func (r *Reporter) Observe(o engine.Outcome) {
 	if o.Result == schedule.Failed {
 		fields = append(fields, r.failure(o)...)
 	}
+	if o.Result != schedule.Failed && o.UnreadEnd != "" {
+		fields = append(fields, zap.String("reason", string(credential.ReasonBadResponse)), zap.String("detail", o.UnreadEnd))
+	}
 	if count > 1 {
 		fields = append(fields, zap.Int("repeats", count))
 	}
@@ -130,6 +133,8 @@ func level(o engine.Outcome) zapcore.Level {
 	case o.Result == schedule.Failed && o.Kind == engine.Obtain && outOfService(o):
 		return zapcore.ErrorLevel
 	case o.Result == schedule.Failed:
+		return zapcore.WarnLevel
+	case o.UnreadEnd != "":
 		return zapcore.WarnLevel
 	case o.Kind == engine.Deliver && o.Result == schedule.Unchanged && o.Recovered == 0:
 		return zapcore.DebugLevel

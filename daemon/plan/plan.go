@@ -49,6 +49,8 @@ type Credential struct {
 	Needs []string
 	// Fields are the kind's own fields, the one to show by default first.
 	Fields []string
+	// Limits are the ends of what the configuration makes it rest on.
+	Limits []credential.Limit
 	Source credential.Provider
 	Hash   Hash
 }

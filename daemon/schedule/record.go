@@ -123,3 +123,12 @@ type ProviderRecord struct {
 	// Throttles counts the refusals since the last success.
 	Throttles int `json:"throttles,omitempty"`
 }
+
+// LastError is what is told as the last error of a task: nothing after a success,
+// unless the answer states an end that cannot be read.
+func (r *Record) LastError() *Note {
+	if r.Past.Last == nil && r.Token.UnreadEnd != "" {
+		return &Note{Reason: credential.ReasonBadResponse, Message: r.Token.UnreadEnd, At: r.ObtainedAt}
+	}
+	return r.Past.Last
+}

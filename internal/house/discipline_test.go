@@ -33,6 +33,7 @@ var clockReaders = map[string]string{
 	"cmd/vigente/simulate.go":       "a simulation begins now unless told otherwise",
 	"cmd/vigente/demo/show.go":      "redraws its table every second",
 	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
+	"providers/tlsconf/ends.go":     "compares the end of a certificate with today, to refuse or warn of it as it is read",
 
 	"internal/devices/devices.go": "does not wait for a disk that hangs",
 	"internal/devices/device.go":  "tells a disk that hangs by how long a call has been under way",

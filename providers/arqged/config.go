@@ -9,7 +9,6 @@ import (
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
-	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 const (
@@ -34,6 +33,7 @@ type backend struct {
 	keys      *keyring
 	zones     []zone
 	warn      func(string)
+	limits    []credential.Limit
 }
 
 // open reads a provider's section.
@@ -51,7 +51,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	if b.base != nil {
 		host = b.base.Host
 	}
-	config := tlsconf.ReadTLS(s, host, env)
+	conn := exchange.ReadConnection(s, host, env)
 	if s.Failed() {
 		return nil
 	}
@@ -62,8 +62,9 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 		env.Warn(s.Path() + ": subscription_keys holds the same key twice, so there is no other one to go on with (set both keys of the pair)")
 		b.keys.keys = keys[:1]
 	}
+	b.limits = conn.Limits
 	// A refresh token works once: no call may be sent twice.
-	b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, OneShot: true})
+	b.client = conn.Client(exchange.ClientOptions{OneShot: true})
 	return b
 }
 
@@ -143,5 +144,6 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Source:   src,
 		Identity: identity(exchange.SameURL(b.base), b.username.Reveal()),
 		Fields:   fields,
+		Limits:   b.limits,
 	}
 }

@@ -21,6 +21,9 @@ type Answer struct {
 	Truncated bool
 	// ReceivedAt is when the headers had arrived.
 	ReceivedAt time.Time
+	// Proxy is the host and port of the proxy that the answer came through;
+	// empty without one.
+	Proxy string
 }
 
 // OK reports whether the status is 2xx.

@@ -30,7 +30,7 @@ func StatusFault(a *Answer) *credential.Fault {
 		f.Message = said + "it does not accept our credentials"
 	case a.Status == http.StatusProxyAuthRequired:
 		f.Reason = credential.ReasonNetwork
-		f.Message = said + "a proxy on the way wants a login"
+		f.Message = said + "the proxy" + a.through() + " wants a login (put it into the URL of HTTP_PROXY, or of the key proxy)"
 	case a.Status == http.StatusRequestTimeout:
 		f.Reason = credential.ReasonTimeout
 		f.Message = said + "it did not get the request in time"
@@ -42,7 +42,7 @@ func StatusFault(a *Answer) *credential.Fault {
 		f.Message = said + "it does not accept the request"
 	case a.Status >= 500 && a.Status <= 599:
 		f.Reason = credential.ReasonServer
-		f.Message = said + "it is out of order (retried automatically)"
+		f.Message = said + "it is out of order" + a.orProxy() + " (retried automatically)"
 		f.Lost = a.Status == http.StatusBadGateway || a.Status == http.StatusGatewayTimeout
 	default:
 		f.Reason = credential.ReasonBadResponse
@@ -71,6 +71,22 @@ func HTMLFault(a *Answer) *credential.Fault {
 		Message: "the answer (" + statusName(a.Status) + ") is an HTML page: something else than the backend answers there (is the url right? is a proxy or a portal in the way?)",
 		Lost:    a.OK(),
 	}
+}
+
+// through names the proxy that an answer came through.
+func (a *Answer) through() string {
+	if a.Proxy == "" {
+		return " on the way"
+	}
+	return " " + a.Proxy
+}
+
+// orProxy says that an answer about a broken backend may be the proxy's own.
+func (a *Answer) orProxy() string {
+	if a.Proxy == "" || a.Status == http.StatusInternalServerError {
+		return ""
+	}
+	return ", or the proxy " + a.Proxy + " does not reach it"
 }
 
 // statusName is the number with its registered name; a number alone when it

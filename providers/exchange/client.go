@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"time"
 
 	"github.com/vigented/vigente/providers"
@@ -26,6 +27,9 @@ type Client struct {
 type ClientOptions struct {
 	// TLS is the identity of the connection; nil for the system's defaults.
 	TLS *tls.Config
+	// Proxy returns the proxy of a request, nil for none; the environment decides
+	// where it is not set.
+	Proxy func(*http.Request) (*url.URL, error)
 	// OneShot switches connection reuse off, and with it the silent repetition
 	// of net/http: for calls that must never be sent twice.
 	OneShot bool
@@ -42,7 +46,10 @@ func NewClient(env providers.Env, opt ClientOptions) *Client {
 	if opt.MaxBody <= 0 {
 		opt.MaxBody = defaultMaxBody
 	}
-	return &Client{env.Transport(providers.TransportOptions{TLS: opt.TLS, OneShot: opt.OneShot}), opt}
+	if opt.Proxy == nil {
+		opt.Proxy = http.ProxyFromEnvironment
+	}
+	return &Client{env.Transport(providers.TransportOptions{TLS: opt.TLS, OneShot: opt.OneShot, Proxy: opt.Proxy}), opt}
 }
 
 // Do makes one exchange and reads the whole answer, within ctx. It follows no
@@ -54,6 +61,17 @@ func NewClient(env providers.Env, opt ClientOptions) *Client {
 // the status says enough.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 	t := &trail{target: req.URL.Host}
+	proxy, err := c.opt.Proxy(req)
+	if err != nil {
+		return nil, &credential.Fault{
+			Reason:  credential.ReasonInternal, // the error repeats the value, which may hold a password
+			Message: "connect to " + t.target + ": HTTP_PROXY or HTTPS_PROXY in the environment is not a valid URL (expected http://HOST:PORT)",
+		}
+	}
+	if proxy != nil {
+		t.proxy = proxy.Host
+		t.target += " through the proxy " + proxy.Host
+	}
 	if ctx.Err() != nil {
 		return nil, t.interrupted(ctx, false)
 	}
@@ -78,7 +96,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 
 // read reads a response to its end.
 func (c *Client) read(ctx context.Context, t *trail, resp *http.Response) (*Answer, error) {
-	a := &Answer{Status: resp.StatusCode, Header: resp.Header, ReceivedAt: time.Now()}
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, ReceivedAt: time.Now(), Proxy: t.proxy}
 	body, err := readBody(resp, c.opt.MaxBody)
 	large := int64(len(body)) > c.opt.MaxBody
 	a.Body = body[:min(int64(len(body)), c.opt.MaxBody)]

@@ -73,7 +73,7 @@ func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "CANARY"},
 		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
+		NotAfter:              time.Now().Add(100 * 24 * time.Hour),
 		DNSNames:              []string{"tss.example"},
 		IsCA:                  by == nil,
 		BasicConstraintsValid: true,
@@ -86,6 +86,28 @@ func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 		parent, signer = by.cert, by.key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair{cert, key}
+}
+
+// issueRSA makes a certificate with an RSA key.
+func issueRSA(t testing.TB, by *pair) pair {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "CANARY"}, DNSNames: []string{"tss.example"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +135,7 @@ func readTLS(t testing.TB, text string) (cfg *tls.Config, faults, warnings []str
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg = tlsconf.ReadTLS(s, "tss.example", providers.Env{Warn: func(m string) { warnings = append(warnings, m) }})
+	cfg, _ = tlsconf.ReadTLS(s, "tss.example", providers.Env{Warn: func(m string) { warnings = append(warnings, m) }})
 	for _, f := range s.Finish() {
 		faults = append(faults, f.Key+": "+f.Message)
 	}
@@ -153,6 +175,7 @@ func call(t testing.TB, server *httptest.Server, url, table string) error {
 func TestTLS(t *testing.T) {
 	ca, otherCA := issue(t, nil, nil), issue(t, nil, nil)
 	leaf := issue(t, &ca, nil)
+	rsaLeaf := issueRSA(t, &ca)
 	expired := issue(t, &ca, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	early := issue(t, &ca, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })
 	notServer := issue(t, &ca, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })
@@ -184,6 +207,10 @@ func TestTLS(t *testing.T) {
 		{"only a Common Name", show(oldStyle), "https://tss.example/", caFile, "Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to sha256//"},
 		{"name given", show(leaf), "https://10.1.2.3/", caFile + "\n" + `server_name = "tss.example"`, ""},
 		{"wrong name given", show(leaf), "https://tss.example/", caFile + "\n" + `server_name = "a.example"`, "tls.server_name"},
+		{"no forward secrecy", with(show(rsaLeaf), func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+		}), "https://tss.example/", caFile, "GODEBUG=tlsrsakex=1"},
+		{"old protocol only", with(show(leaf), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "https://tss.example/", caFile, "must offer TLS 1.2"},
 		{"expired", show(expired), "https://tss.example/", caFile, "expired"},
 		{"not valid yet", show(early), "https://tss.example/", caFile, "expired or is not valid yet"},
 		{"not for servers", show(notServer), "https://tss.example/", caFile, "not fit for a server"},

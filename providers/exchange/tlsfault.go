@@ -27,9 +27,6 @@ func tlsTrouble(err error) string {
 	if pin, ok := errors.AsType[*tlsconf.PinError](err); ok {
 		return pin.Error()
 	}
-	if text := err.Error(); strings.Contains(text, "keys are insecure") {
-		return "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"
-	}
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return certificateTrouble(v)
 	}
@@ -42,10 +39,34 @@ func tlsTrouble(err error) string {
 		}
 		return "the server speaks no TLS on this port (is the port right?)"
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "local error" || strings.HasPrefix(err.Error(), "tls: ") {
-		return "the TLS handshake failed (the server must offer TLS 1.2 or newer with a cipher that is still safe)"
+	local, ok := errors.AsType[*net.OpError](err)
+	if ok = ok && local.Op == "local error"; ok || strings.HasPrefix(err.Error(), "tls: ") {
+		return handshakeTrouble(err.Error())
 	}
 	return ""
+}
+
+// handshakeTroubles are parts of crypto/tls's own errors, of which nothing is
+// repeated, with what they mean. The first that fits counts.
+var handshakeTroubles = [...]struct{ part, trouble string }{
+	{"keys are insecure", "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"},
+	{"no renegotiation", "the server asks for a second handshake within the connection, mostly to ask for our certificate (set tls.renegotiation = true, beside tls.certificate)"},
+	{"negative serial number", "the server's certificate cannot be read: its serial number is negative (replace it there; until then start vigente with GODEBUG=x509negativeserial=1)"},
+	{"failed to parse certificate", "the server's certificate cannot be read: it is not a well-formed X.509 certificate (replace it there)"},
+	{"unsupported protocol version", "the server speaks only TLS 1.1 or older (it must offer TLS 1.2 or newer)"},
+	{"unconfigured cipher suite", "the server chose a cipher that was not offered (it must offer TLS 1.2 or newer with a cipher of ECDHE)"},
+	{"unsupported certificate", "the server's certificate has a key of a kind that TLS does not use (it needs an RSA or ECDSA key)"},
+	{"unsupported signature algorithm", "the server signs the handshake in a way that is no longer safe, such as SHA-1 (update the server)"},
+	{"server sent certificate containing RSA key larger", "the server's RSA key has more than 8192 bits, which Go refuses (give the server a smaller key)"},
+}
+
+func handshakeTrouble(text string) string {
+	for _, t := range handshakeTroubles {
+		if strings.Contains(text, t.part) {
+			return t.trouble
+		}
+	}
+	return "the TLS handshake failed: the server does not keep to the protocol (is a proxy or a firewall in the way that opens TLS?)"
 }
 
 func certificateTrouble(v *tls.CertificateVerificationError) string {
@@ -61,6 +82,9 @@ func certificateTrouble(v *tls.CertificateVerificationError) string {
 			return "the server's certificate has expired or is not valid yet (renew it there, or check the clock here)"
 		}
 		return "the server's certificate is not fit for a server (replace it there, or set tls.pin_sha256)"
+	}
+	if _, ok := errors.AsType[x509.InsecureAlgorithmError](v.Err); ok {
+		return "the server's certificate is signed with MD5 or SHA-1, which no longer counts (replace it there; until then set tls.pin_sha256)"
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); !ok {
 		return "the server's certificate could not be verified (set tls.ca_file to its authority, or tls.pin_sha256)"
@@ -93,8 +117,11 @@ func alertTrouble(alert string) string {
 	switch {
 	case slices.Contains(certificateAlerts[:], alert):
 		return "the server refused our certificate: " + alert + " (see tls.certificate)"
-	case alert == "protocol version not supported", alert == "handshake failure", alert == "insufficient security level":
-		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer; some servers say so when they want tls.certificate)"
+	case alert == "protocol version not supported":
+		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer)"
+	case alert == "handshake failure", alert == "insufficient security level":
+		return "the server refused the handshake: " + alert + " (it may know no cipher with forward secrecy: let its owner allow ECDHE, until then start vigente with " +
+			"GODEBUG=tlsrsakex=1; or it wants tls.certificate)"
 	case alert == "unrecognized name":
 		return "the server does not know the name it was called by (set tls.server_name)"
 	}

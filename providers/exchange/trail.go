@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"sync"
 	"syscall"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
@@ -19,7 +21,8 @@ import (
 // from one that may have taken effect. Hooks come from several goroutines of
 // net/http, some after the exchange has ended.
 type trail struct {
-	target string // host and port, the only part of a URL that messages show
+	target string // host and port, the only part of a URL that messages show, and the proxy
+	proxy  string // its host and port; empty without one
 
 	mu        sync.Mutex
 	traced    bool // the transport tells of its connections at all
@@ -68,18 +71,23 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		return f
 	}
 	f := &credential.Fault{Reason: credential.ReasonNetwork, Lost: sent, Err: plainCause(err)}
+	refused, ok := errors.AsType[*providers.ProxyError](err)
 	switch {
+	case ok:
+		f.Message = "connect to " + t.target + ": " + proxyTrouble(refused.Status)
 	case timedOut(err) && sent:
 		f.Reason = credential.ReasonTimeout
 		f.Message = "call " + t.target + ": no answer in time; the request may have taken effect"
 	case timedOut(err):
 		f.Reason = credential.ReasonTimeout
 		f.Message = "connect to " + t.target + ": no connection in time (is a firewall in the way?)"
+	case !sent && t.proxy != "":
+		f.Message = "connect to " + t.target + ": " + why(err) + "; the proxy comes from the key proxy, or from HTTPS_PROXY and HTTP_PROXY in the environment"
 	case !sent:
 		f.Message = "connect to " + t.target + ": " + why(err)
 	case t.answering && !cut(err):
 		f.Reason = credential.ReasonBadResponse
-		f.Message = "call " + t.target + ": the answer is no HTTP, or broken (is it the right port?)"
+		f.Message = "call " + t.target + ": the answer is no HTTP, or broken (is it the right port, and http right in place of https?)"
 	default:
 		f.Message = "call " + t.target + ": the connection was cut before the answer; the request may have taken effect"
 	}
@@ -120,6 +128,20 @@ func (t *trail) interrupted(ctx context.Context, sent bool) *credential.Fault {
 	return f
 }
 
+// proxyTrouble says why a proxy does not connect us.
+func proxyTrouble(status int) string {
+	said := "the proxy answers " + statusName(status) + ": "
+	switch status {
+	case http.StatusProxyAuthRequired:
+		return said + "it wants a login (put it into the URL of HTTPS_PROXY, or of the key proxy)"
+	case http.StatusForbidden, http.StatusUnauthorized, http.StatusMethodNotAllowed:
+		return said + "it does not let us connect to this host and port (let its owner allow it, or set proxy = \"none\" where the way is open without it)"
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return said + "it does not reach the backend (is the host in the url right? does the proxy know its name?)"
+	}
+	return said + "it does not connect us (is it a proxy, and its port right?)"
+}
+
 // neverSent reports, for a transport that tells nothing, an error that only
 // arises before the first byte of a request.
 func neverSent(err error) bool {
@@ -127,6 +149,9 @@ func neverSent(err error) bool {
 		return true
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*providers.ProxyError](err); ok {
 		return true
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

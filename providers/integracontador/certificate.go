@@ -19,6 +19,8 @@ type certificate struct {
 	pair *tls.Certificate
 	key  string // the configuration's, for messages: "author.certificate.file"
 	file string
+	// limits is its end, which takes a person to move.
+	limits []credential.Limit
 }
 
 // readCertificate reads the table at key and compares its holder with number.
@@ -33,7 +35,8 @@ func readCertificate(s *section.Section, key, number string, env providers.Env) 
 	if !t.Has("file") && !t.Has("password") {
 		t.Required("file")
 	}
-	c := certificate{pair: tlsconf.ReadCertificate(t), key: t.Path() + ".file", file: t.Text("file", "")}
+	c := certificate{key: t.Path() + ".file", file: t.Text("file", "")}
+	c.pair, c.limits = tlsconf.ReadCertificate(t, env)
 	if c.pair == nil || number == "" {
 		return c
 	}
@@ -63,14 +66,6 @@ func (c certificate) ready(at time.Time) *credential.Fault {
 		}
 	}
 	return nil
-}
-
-// limits is the certificate's end, which takes a person to move.
-func (c certificate) limits() []credential.Limit {
-	if c.pair == nil {
-		return nil
-	}
-	return []credential.Limit{{Kind: "certificate", EndsAt: c.pair.Leaf.NotAfter.UTC(), Person: true}}
 }
 
 // signingKey returns the key for a Termo; the profile knows RSA only.

@@ -12,7 +12,6 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/integracontador/internal/termo"
 	"github.com/vigented/vigente/providers/internal/brasil"
-	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // party is a company or person as the envelope names it.
@@ -113,14 +112,14 @@ func readName(t *section.Section) string {
 	return name
 }
 
-// readTLS reads whom to trust, and adds the contratante's certificate. It is
+// readConnection reads whom to trust, and adds the contratante's certificate. It is
 // shown to whoever asks for one: the login must see it, and the gateway may.
-func readTLS(s *section.Section, b *backend, env providers.Env) *tls.Config {
+func readConnection(s *section.Section, b *backend, env providers.Env) exchange.Connection {
 	host := "the service"
 	if b.authURL != nil {
 		host = b.authURL.Host
 	}
-	config := tlsconf.ReadTLS(s, host, env)
+	conn := exchange.ReadConnection(s, host, env)
 	if t := s.Table("tls"); t != nil {
 		if t.Has("certificate") {
 			t.Faultf("certificate", "belongs to another kind (expected the contratante's certificate in the provider's own key certificate)")
@@ -134,14 +133,14 @@ func readTLS(s *section.Section, b *backend, env providers.Env) *tls.Config {
 	}
 	own := b.certificate.pair
 	if own == nil {
-		return config
+		return conn
 	}
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	if conn.TLS == nil {
+		conn.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	config.Certificates = []tls.Certificate{*own}
+	conn.TLS.Certificates = []tls.Certificate{*own}
 	// Shown whatever authorities the server names: left to itself, crypto/tls
 	// may show none, which the service answers with a 400.
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
-	return config
+	conn.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	return conn
 }

@@ -188,9 +188,6 @@ func TestPasswordOutOfReach(t *testing.T) {
 	if f := c.ready(noon); f == nil || f.Reason.Parks() {
 		t.Errorf("%v", f)
 	}
-	if c.limits() != nil {
-		t.Error("limits of nothing")
-	}
 }
 
 // What refers to a credential with faults, and what it refers to, is checked in

@@ -48,6 +48,7 @@ type backend struct {
 	secret      credential.Secret
 	certificate certificate
 	contratante party
+	limits      []credential.Limit
 	warn        func(string)
 	// authors counts the procurador credentials, to spread their resubmission.
 	authors int
@@ -63,9 +64,10 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 		warn:        env.Warn,
 	}
 	b.certificate = readCertificate(s, "certificate", b.contratante.number, env)
-	config := readTLS(s, b, env)
+	conn := readConnection(s, b, env)
+	b.limits = append(conn.Limits, b.certificate.limits...)
 	if !s.Failed() {
-		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, MaxBody: maxBody})
+		b.client = conn.Client(exchange.ClientOptions{MaxBody: maxBody})
 	}
 	return b
 }
@@ -84,6 +86,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Source:   &pair{b},
 		Identity: id,
 		Fields:   []string{fieldAccessToken, fieldJWT, fieldAuthorization},
+		Limits:   b.limits,
 	}
 }
 

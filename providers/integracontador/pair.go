@@ -35,7 +35,6 @@ func (p *pair) Refresh(ctx context.Context, req credential.Request) (credential.
 	if err != nil {
 		return credential.Credential{}, err
 	}
-	got.Limits = p.certificate.limits()
 	if repeats(got, req.Previous) {
 		got.UsefulAfter = got.ExpiresAt.Add(afterEnd)
 	}
@@ -117,5 +116,5 @@ const documentedLife = time.Hour
 
 // Rehearse tells what a good answer would be, without asking.
 func (p *pair) Rehearse(req credential.Request) credential.Credential {
-	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true, Limits: p.certificate.limits()}
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true}
 }

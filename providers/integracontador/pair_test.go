@@ -49,8 +49,8 @@ func TestLifeCountsDown(t *testing.T) {
 	if !first.ExpiresAt.Equal(w.at.Add(time.Hour)) || !first.IssuedAt.Equal(w.at) || !first.CountedExpiry {
 		t.Errorf("issued %v, expires %v", first.IssuedAt, first.ExpiresAt)
 	}
-	if len(first.Limits) != 1 || first.Limits[0].Kind != "certificate" || !first.Limits[0].Person || !first.Limits[0].EndsAt.Equal(ids().contratante.Certificate.NotAfter) {
-		t.Errorf("limits %v", first.Limits)
+	if l := w.pair.Limits; len(l) != 1 || l[0].Kind != "certificate" || !l[0].Person || !l[0].EndsAt.Equal(ids().contratante.Certificate.NotAfter) {
+		t.Errorf("got the limits %v, want the end of the certificate", l)
 	}
 	w.at = w.at.Add(40 * time.Minute)
 	if err := w.login(); err != nil {

@@ -51,6 +51,7 @@ func (b *backend) bindProcurador(s *section.Section) providers.Binding {
 		return made
 	}
 	b.authors++
+	made.Limits = p.certificate.limits
 	made.Source, made.Identity = p, b.contratante.number+" "+p.author.number
 	return made
 }
@@ -97,10 +98,9 @@ func (p *procurador) Refresh(ctx context.Context, req credential.Request) (crede
 	return got, nil
 }
 
-// limits are the end of the Termo, after which another is signed, and that of
-// the author's certificate.
-func (p *procurador) limits(lastDay string) []credential.Limit {
-	return append([]credential.Limit{{Kind: "term", EndsAt: endOfDay(lastDay).UTC()}}, p.certificate.limits()...)
+// limits is the end of the Termo, after which another is signed.
+func (*procurador) limits(lastDay string) []credential.Limit {
+	return []credential.Limit{{Kind: "term", EndsAt: endOfDay(lastDay).UTC()}}
 }
 
 // Rehearse tells what a good answer would be, without asking.

@@ -13,7 +13,6 @@ import (
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/senhasegura/internal/oauth1"
-	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // Fields of an OAuth 1.0 credential.
@@ -50,18 +49,19 @@ func openOAuth1(s *section.Section, env providers.Env) providers.Backend {
 	probePath := readPath(s, "probe_path", "/iso/pam/device")
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
-		tlsconf.ReadTLS(s, "the vault", env)
+		exchange.ReadConnection(s, "the vault", env)
 		return b
 	}
 	b.probeURL = join(b.base, probePath)
 	if forbiddenProbe(b.base.Path + probePath) {
 		s.Faultf("probe_path", "reads a password or a secret, or takes custody of a credential (expected a call that only lists, such as /iso/pam/device)")
 	}
-	config := tlsconf.ReadTLS(s, b.base.Host, env)
+	conn := exchange.ReadConnection(s, b.base.Host, env)
+	b.limits = append(b.limits, conn.Limits...)
 	if !s.Failed() {
 		// A signed request must never be sent twice, hence OneShot. The list of
 		// devices may be long; its beginning says enough.
-		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config, OneShot: true, MaxBody: headSize, Beginning: true})
+		b.client = conn.Client(exchange.ClientOptions{OneShot: true, MaxBody: headSize, Beginning: true})
 	}
 	return b
 }
@@ -72,6 +72,7 @@ func (b *oauth1Probe) Bind(*section.Section) providers.Binding {
 		Source:   b,
 		Identity: identity(authOAuth1, exchange.SameURL(b.base), b.keys.ConsumerKey.Reveal(), b.keys.TokenKey.Reveal()),
 		Fields:   []string{fieldConsumerKey, fieldTokenKey},
+		Limits:   b.limits,
 	}
 }
 
@@ -101,7 +102,6 @@ func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (cred
 			fieldTokenKey:    b.keys.TokenKey,
 		},
 		IssuedAt: req.At,
-		Limits:   b.limits,
 	}, nil
 }
 

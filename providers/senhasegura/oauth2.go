@@ -12,7 +12,6 @@ import (
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
-	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // Fields of an OAuth 2.0 credential.
@@ -51,13 +50,14 @@ func openOAuth2(s *section.Section, env providers.Env) providers.Backend {
 	}
 	if b.base == nil {
 		// The table is read all the same, for its own faults.
-		tlsconf.ReadTLS(s, "the vault", env)
+		exchange.ReadConnection(s, "the vault", env)
 		return b
 	}
 	b.tokenURL = join(b.base, tokenPath)
-	config := tlsconf.ReadTLS(s, b.base.Host, env)
+	conn := exchange.ReadConnection(s, b.base.Host, env)
+	b.limits = append(b.limits, conn.Limits...)
 	if !s.Failed() {
-		b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: config})
+		b.client = conn.Client(exchange.ClientOptions{})
 	}
 	return b
 }
@@ -69,6 +69,7 @@ func (b *oauth2) Bind(s *section.Section) providers.Binding {
 		Source:   &accessToken{b, scope},
 		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.id.Reveal(), scope),
 		Fields:   []string{fieldAccessToken, fieldTokenType, fieldAuthorization},
+		Limits:   b.limits,
 	}
 }
 
@@ -95,7 +96,6 @@ func (t *accessToken) Refresh(ctx context.Context, req credential.Request) (cred
 	if err != nil {
 		return credential.Credential{}, err
 	}
-	got.Limits = t.limits
 	return got, nil
 }
 
@@ -145,5 +145,5 @@ const documentedLife = time.Hour
 
 // Rehearse implements credential.Rehearser.
 func (t *accessToken) Rehearse(req credential.Request) credential.Credential {
-	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true, Limits: t.limits}
+	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true}
 }

@@ -147,9 +147,12 @@ func TestCredentialOfAToken(t *testing.T) {
 	if !c.IssuedAt.Equal(testAt) || !c.ExpiresAt.Equal(testAt.Add(time.Hour)) {
 		t.Errorf("issued %v, expires %v, want them to count from the request", c.IssuedAt, c.ExpiresAt)
 	}
-	if len(c.Limits) != 1 || c.Limits[0].Kind != "authorization" || !c.Limits[0].Person ||
-		!c.Limits[0].EndsAt.Equal(time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC)) {
-		t.Errorf("limits %+v", c.Limits)
+	end := time.Date(2027, 1, 31, 18, 0, 0, 0, time.UTC)
+	for _, provider := range []string{oauth2Provider(t, "a", "b", more), oauth1Provider(t, more)} {
+		l := openBinding(t, providertest.Serve(t, http.NotFoundHandler()).Env(), provider, "").Limits
+		if len(l) != 1 || l[0].Kind != "authorization" || !l[0].Person || !l[0].EndsAt.Equal(end) {
+			t.Errorf("got the limits %+v, want the end of the authorization", l)
+		}
 	}
 }
 

@@ -11,43 +11,39 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
-// readCertificate reads the certificate that we show, and reports whether one
-// is set. It is shown whatever authorities the server asks for: some servers
-// name the wrong ones, and net/http would then silently show none.
-func readCertificate(c *section.Section, cfg *tls.Config) bool {
-	cert := ReadCertificate(c)
-	if cert == nil {
-		return c.Text("file", "") != ""
-	}
+// show makes a connection show a certificate, whatever authorities the server
+// asks for: some servers name the wrong ones, and crypto/tls would then silently
+// show none.
+func show(cfg *tls.Config, cert *tls.Certificate) {
 	cfg.Certificates = []tls.Certificate{*cert}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
-	return true
 }
 
 // ReadCertificate reads a table { file, password }: a certificate with its
-// private key, as PKCS#12 (old and new ciphers) or PEM. Leaf is set. It
-// returns nil when no file is named, something was reported, or the password
-// is out of reach of this check.
-func ReadCertificate(c *section.Section) *tls.Certificate {
+// private key, as PKCS#12 (old and new ciphers) or PEM, and the end of its life.
+// Leaf is set. It returns nil when no file is named, something was reported, or
+// the password is out of reach of this check.
+func ReadCertificate(c *section.Section, env providers.Env) (*tls.Certificate, []credential.Limit) {
 	name, password := c.Text("file", ""), c.Secret("password")
 	if name == "" {
 		if c.Has("password") {
 			c.Faultf("file", "is missing (expected the certificate that the password opens)")
 		}
-		return nil
+		return nil, nil
 	}
 	data := c.File("file")
 	if data == nil || c.Unread("password") {
-		return nil
+		return nil, nil
 	}
 	cert, err := parseCertificate(data, password)
 	if err != nil {
 		c.Faultf("file", "%v", err)
-		return nil
+		return nil, nil
 	}
-	return cert
+	return cert, ends(c, "file", KindCertificate, cert.Leaf.NotAfter, env)
 }
 
 func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate, error) {

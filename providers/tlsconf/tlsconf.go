@@ -11,29 +11,34 @@ import (
 	"encoding/pem"
 	"errors"
 	"strings"
+	"time"
 
-	"github.com/vigented/vigente/providers"
-
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // ReadTLS reads the tls table of s: whom to trust and what to show of
-// ourselves. It returns nil, for the system's defaults, when nothing is set.
-// Host names the backend in the warning about insecure_skip_verify.
+// ourselves. It returns nil, for the system's defaults, when nothing is set, and
+// the ends of the files that it names. Host names the backend in the warning
+// about insecure_skip_verify.
 //
 // A pin alone replaces the chain and the name; together with ca_file both must
 // hold. It holds even with insecure_skip_verify.
-func ReadTLS(s *section.Section, host string, env providers.Env) *tls.Config {
+func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, []credential.Limit) {
 	t := s.Table("tls")
 	if t == nil {
-		return nil
+		return nil, nil
 	}
+	var limits []credential.Limit
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.Text("server_name", "")}
 	set := cfg.ServerName != ""
 	if t.Text("ca_file", "") != "" {
 		set = true
 		if data := t.File("ca_file"); data != nil {
-			cfg.RootCAs = readCAs(t, data)
+			var end time.Time
+			cfg.RootCAs, end = readCAs(t, data)
+			limits = append(limits, ends(t, "ca_file", KindAuthority, end, env)...)
 		}
 	}
 	if text := t.Text("pin_sha256", ""); text != "" {
@@ -53,17 +58,28 @@ func ReadTLS(s *section.Section, host string, env providers.Env) *tls.Config {
 				" can read and answer for it (set tls.ca_file or tls.pin_sha256 instead)")
 		}
 	}
-	if c := t.Table("certificate"); c != nil && readCertificate(c, cfg) {
+	if t.Bool("renegotiation", false) {
 		set = true
+		// Once, for a server that asks for our certificate only after the request.
+		cfg.Renegotiation = tls.RenegotiateOnceAsClient
+	}
+	if c := t.Table("certificate"); c != nil {
+		cert, ending := ReadCertificate(c, env)
+		if cert != nil {
+			show(cfg, cert)
+		}
+		limits = append(limits, ending...)
+		set = set || cert != nil || c.Text("file", "") != ""
 	}
 	if !set {
-		return nil
+		return nil, limits
 	}
-	return cfg
+	return cfg, limits
 }
 
-// readCAs reads the authorities of a PEM file.
-func readCAs(t *section.Section, data []byte) *x509.CertPool {
+// readCAs reads the authorities of a PEM file, and the end of the one that
+// lasts longest: which of them the server's certificate comes from is not known.
+func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Time) {
 	pool, found := x509.NewCertPool(), false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -72,15 +88,17 @@ func readCAs(t *section.Section, data []byte) *x509.CertPool {
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			t.Faultf("ca_file", "holds a certificate that cannot be read (expected PEM certificates)")
-			return pool
+			return pool, time.Time{}
 		}
 		pool.AddCert(cert)
-		found = true
+		if found = true; cert.NotAfter.After(end) {
+			end = cert.NotAfter
+		}
 	}
 	if !found {
 		t.Faultf("ca_file", "holds no certificate (expected PEM, -----BEGIN CERTIFICATE-----)")
 	}
-	return pool
+	return pool, end
 }
 
 // parsePin reads the SHA-256 of a SubjectPublicKeyInfo, in hex or base64, with

@@ -16,7 +16,6 @@ import (
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/internal/brasil"
-	"github.com/vigented/vigente/providers/tlsconf"
 )
 
 // defaultPattern is the shape of both tokens that the vendor shows.
@@ -39,6 +38,7 @@ type backend struct {
 	username credential.Secret
 	password credential.Secret
 	pattern  *regexp.Regexp
+	limits   []credential.Limit
 }
 
 // open reads a provider's section.
@@ -53,7 +53,8 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	if b.url != nil {
 		host = b.url.Host
 	}
-	cfg := tlsconf.ReadTLS(s, host, env)
+	conn := exchange.ReadConnection(s, host, env)
+	b.limits = conn.Limits
 	b.readPattern(s)
 	b.checkURLs(s)
 	switch {
@@ -71,10 +72,10 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 			break
 		}
 	}
-	if cfg != nil && b.url.Scheme == "http" {
+	if conn.TLS != nil && b.url.Scheme == "http" {
 		env.Warn(s.Path() + ": tls has no effect on " + b.url.Host + ", whose url is http (use https)")
 	}
-	b.client = exchange.NewClient(env, exchange.ClientOptions{TLS: cfg, OneShot: true})
+	b.client = conn.Client(exchange.ClientOptions{OneShot: true})
 	return b
 }
 
@@ -153,6 +154,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Source:   &source{backend: b, payload: c.payload()},
 		Identity: strings.Join([]string{exchange.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
 		Fields:   fields,
+		Limits:   b.limits,
 	}
 }
 

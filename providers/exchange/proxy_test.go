@@ -1,0 +1,108 @@
+package exchange_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+)
+
+// throughProxy lends real transports that keep a proxy's status, as the
+// daemon's do.
+func throughProxy() providers.Env {
+	return providers.Env{Warn: func(string) {}, Transport: func(o providers.TransportOptions) http.RoundTripper {
+		return &http.Transport{Proxy: o.Proxy, DisableKeepAlives: true, OnProxyConnectResponse: connected}
+	}}
+}
+
+// TestProxyIsNamed: its host and port, and never its password.
+func TestProxyIsNamed(t *testing.T) {
+	status := http.StatusProxyAuthRequired
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+	defer proxy.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := closed.Addr().String()
+	_ = closed.Close()
+	alive := strings.TrimPrefix(proxy.URL, "http://")
+	for _, c := range []struct {
+		address, target string
+		status          int
+		words           string
+	}{
+		{alive, "https://vault.example/", 407, "it wants a login"},
+		{alive, "https://vault.example/", 403, "does not let us connect"},
+		{alive, "https://vault.example/", 502, "does not reach the backend"},
+		{alive, "https://vault.example/", 404, "is it a proxy"},
+		{alive, "http://vault.example/", 407, "wants a login"},
+		{alive, "http://vault.example/", 503, "or the proxy"},
+		{dead, "https://vault.example/", 0, "connection refused"},
+		{dead, "http://vault.example/", 0, "connection refused"},
+	} {
+		status = c.status
+		s, err := section.Parse("providers.x", `proxy = "http://erp:geheim@`+c.address+`"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := exchange.ReadConnection(s, "", throughProxy()).Client(exchange.ClientOptions{})
+		_, err = client.Ask(t.Context(), get(t, c.target), func(a *exchange.Answer) *credential.Fault { return exchange.StatusFault(a) })
+		f := credential.AsFault(err)
+		if c.status != 503 && f.Reason != credential.ReasonNetwork || f.Lost {
+			t.Errorf("%s: %q, Lost %v, want network", c.target, f.Reason, f.Lost)
+		}
+		if !strings.Contains(f.Message, "proxy "+c.address) || !strings.Contains(f.Message, c.words) || strings.Contains(f.Message, "geheim") {
+			t.Errorf("%d: %s, want the proxy and %q in it, and no password", c.status, f.Message, c.words)
+		}
+	}
+}
+
+func TestProxyKey(t *testing.T) {
+	for text, want := range map[string]string{
+		"none":                 "none",
+		"proxy.example:3128":   "http://proxy.example:3128",
+		"http://p.example":     "http://p.example",
+		"socks5://p.example:1": "socks5://p.example:1",
+		"ftp://p.example":      "fault",
+		"http://":              "fault",
+		"http://p/path":        "fault",
+		"geheim@:":             "fault",
+	} {
+		s, err := section.Parse("providers.x", `proxy = "`+text+`"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := exchange.ReadConnection(s, "", throughProxy())
+		got := "fault"
+		if !s.Failed() {
+			got = "none"
+			if u, err := conn.Proxy(get(t, "https://vault.example/")); err == nil && u != nil {
+				got = u.String()
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+		for _, f := range s.Finish() {
+			if strings.Contains(f.Message, "geheim") {
+				t.Errorf("the fault repeats the value, which may hold a password: %s", f.Message)
+			}
+		}
+	}
+}
+
+func connected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &providers.ProxyError{Status: resp.StatusCode}
+	}
+	return nil
+}
