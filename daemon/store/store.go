@@ -178,21 +178,10 @@ func (s *Store) Load() (State, error) {
 			return State{}, s.unusable(err)
 		}
 	}
-	state := State{make(map[schedule.Key]schedule.Record, len(ix.newest)), map[string]schedule.ProviderRecord{}}
-	err := s.log.newestOf(s.log.file, ix, s.log.end.at, func(e rawEntry) error {
-		name := string(e.name)
-		var err error
-		if e.kind == providerKind {
-			state.Providers[name], err = decodeProvider(e.value)
-		} else {
-			state.Records[schedule.Key{Kind: schedule.Kind(e.kind), Name: name}], err = decodeRecord(e.value)
-		}
-		if err != nil {
-			return fmt.Errorf("%s %q: %w", buckets[e.kind], name, err)
-		}
-		return nil
-	})
-	if err != nil {
+	d := newDecoder(len(ix.newest))
+	err := s.log.newestOf(s.log.file, ix, s.log.end.at, d.take)
+	state, unreadable := d.finish()
+	if err = errors.Join(err, unreadable); err != nil {
 		return State{}, s.unusable(err)
 	}
 	return state, nil

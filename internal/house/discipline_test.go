@@ -50,6 +50,7 @@ var starters = map[string]string{
 	"daemon/eventlog/queue.go": "writes the log while there is something to write; the end does not wait for a reader that stalls",
 	"daemon/doctor.go":         "the checks of one examination; its caller waits for them",
 	"daemon/store/queue.go":    "the one that commits, so that a disk that hangs keeps no caller; Close waits for it",
+	"daemon/store/decode.go":   "decodes on all processors; its caller waits for it",
 	"daemon/store/rewrite.go":  "rewrites the state beside the saves; Close waits for it",
 	"daemon/store/mark.go":     "the timer of the mark; Close stops it",
 	"daemon/store/store.go":    "the end, which a disk that hangs must not keep",

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// decoder turns entries into records, on all processors: that is what a start
+// spends its time on.
+type decoder struct {
+	state State
+	batch []rawEntry
+	work  chan []rawEntry
+	all   sync.WaitGroup
+
+	mu  sync.Mutex
+	err error // the first
+}
+
+// decodeBatch is how many entries are handed over at once.
+const decodeBatch = 512
+
+func newDecoder(entries int) *decoder {
+	d := &decoder{
+		state: State{make(map[schedule.Key]schedule.Record, entries), map[string]schedule.ProviderRecord{}},
+		work:  make(chan []rawEntry, 1),
+	}
+	for range min(runtime.GOMAXPROCS(0), 1+entries/decodeBatch) {
+		d.all.Go(func() {
+			for batch := range d.work {
+				d.decode(batch)
+			}
+		})
+	}
+	return d
+}
+
+// take hands over one entry, whose bytes are only lent.
+func (d *decoder) take(e rawEntry) error {
+	lent := append(append(make([]byte, 0, len(e.name)+len(e.value)), e.name...), e.value...)
+	e.name, e.value = lent[:len(e.name)], lent[len(e.name):]
+	if d.batch = append(d.batch, e); len(d.batch) == decodeBatch {
+		d.work <- d.batch
+		d.batch = nil
+	}
+	return nil
+}
+
+// finish waits for the rest.
+func (d *decoder) finish() (State, error) {
+	d.work <- d.batch
+	close(d.work)
+	d.all.Wait()
+	return d.state, d.err
+}
+
+func (d *decoder) decode(batch []rawEntry) {
+	records, providers := make([]schedule.Record, len(batch)), make([]schedule.ProviderRecord, len(batch))
+	var failed error
+	for i, e := range batch {
+		var err error
+		if e.kind == providerKind {
+			providers[i], err = decodeProvider(e.value)
+		} else {
+			records[i], err = decodeRecord(e.value)
+		}
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("%s %q: %w", buckets[e.kind], e.name, err)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.err = failed
+	}
+	for i, e := range batch {
+		if e.kind == providerKind {
+			d.state.Providers[string(e.name)] = providers[i]
+		} else {
+			d.state.Records[schedule.Key{Kind: schedule.Kind(e.kind), Name: string(e.name)}] = records[i]
+		}
+	}
+}
