@@ -5,7 +5,7 @@
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test ./internal/house
 test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
-reference: ; go test ./cmd/vigente -run TestReference -update
+reference: ; go test ./cmd/vigente -run 'TestReference|TestPresetPages' -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e/kill
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/engine

@@ -10,8 +10,10 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/disk"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
@@ -30,6 +32,9 @@ type AssembleOptions struct {
 	// DigestKey keys the digests of inputs and targets. It must stay the same
 	// over restarts, or everything looks changed.
 	DigestKey []byte
+	// Disks bounds the work on file systems that may hang; a pool of its own
+	// when nil.
+	Disks *devices.Pool
 }
 
 // Assemble opens every table of a configuration through its kind and makes the
@@ -39,6 +44,9 @@ type AssembleOptions struct {
 // It returns the plan, or nil and every fault there is, those of Load included,
 // so that a configuration that did not load well is worth assembling too.
 func Assemble(cfg *config.Config, opt AssembleOptions) (*plan.Plan, []section.Fault) {
+	if opt.Disks == nil {
+		opt.Disks = devices.New()
+	}
 	a := &assembly{
 		cfg: cfg, opt: opt,
 		providers:   map[string]*openedProvider{},
@@ -73,6 +81,7 @@ type assembly struct {
 	providers   map[string]*openedProvider
 	credentials map[string]*openedCredential
 	sinks       []*openedSink
+	targets     map[string]devices.Place // by path
 	faults      []section.Fault
 }
 
@@ -224,11 +233,16 @@ func (a *assembly) plan() *plan.Plan {
 		})
 	}
 	for _, o := range a.sinks {
-		specs.Sinks = append(specs.Sinks, plan.Sink{
+		spec := plan.Sink{
 			Name: o.Name, Type: o.Type, Path: o.binding.Path, Needs: shown(o.binding.Refs),
 			Target: o.Section.Digest(a.opt.DigestKey), Sink: o.binding.Sink, Hook: o.binding.Hook,
-			Guard: newGuard(o.binding),
-		})
+			Guard: newGuard(o.binding, a.opt.Disks),
+		}
+		if spec.Path != "" {
+			spec.Device = a.targets[spec.Path].Mount.Device
+			spec.Sink = disk.New(a.opt.Disks, spec.Path, spec.Sink)
+		}
+		specs.Sinks = append(specs.Sinks, spec)
 	}
 	return specs
 }

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -85,6 +88,10 @@ func (a *assembly) credentialNames() string {
 	return names(a.cfg.Credentials, func(c config.Credential) string { return c.Name })
 }
 
+// resolveTime bounds how long a load waits for the links of all paths. A path
+// whose disk hangs stays as it is.
+const resolveTime = 2 * time.Second
+
 // checkSinks reports references to nothing, sinks that show nothing, and sinks
 // that would write over each other or over what is the daemon's.
 func (a *assembly) checkSinks() {
@@ -96,14 +103,16 @@ func (a *assembly) checkSinks() {
 			paths = append(paths, o.binding.Path)
 		}
 	}
-	real := resolveAll(paths)
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+	defer cancel()
+	a.targets = devices.ResolveAll(ctx, a.opt.Disks, paths)
 	for _, o := range a.sinks {
 		read := o.good() // a wrong reference leaves the file's name right
 		a.checkRefs(o)
 		if !read || o.binding.Path == "" {
 			continue
 		}
-		path := real[o.binding.Path]
+		path := a.targets[o.binding.Path].Path
 		if what := own[path]; what != "" {
 			o.section.Faultf("path", "is %s (expected a file of its own)", what)
 			continue

@@ -1,15 +1,15 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os/user"
-	"strconv"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/getent"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -34,8 +34,9 @@ func Check(opt Options) (*Checked, error) {
 	for _, line := range w.warnings() {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("provider %s: %s", line.provider, line.message))
 	}
+	known := ownerNames{} // a directory server that is away is waited for once a name
 	for _, s := range cfg.Sinks {
-		for _, f := range ownersUnknown(s.Section) {
+		for _, f := range known.ownersUnknown(s.Section) {
 			c.Warnings = append(c.Warnings, f.Error())
 		}
 	}
@@ -56,18 +57,29 @@ func CheckText(opt Options, text string, read func(path string) ([]byte, error))
 	return nil
 }
 
+// ownerNames remembers which users and groups this machine knows.
+type ownerNames map[[2]string]bool
+
 // ownersUnknown reports an owner and a group that this machine does not know.
 // The file may be meant for another machine, so it is no fault.
-func ownersUnknown(s *section.Section) []section.Fault {
+func (n ownerNames) ownersUnknown(s *section.Section) []section.Fault {
 	var faults []section.Fault
-	look := func(key, what string, find func(string) error) {
+	look := func(key, what string, find func(context.Context, string) (int, error)) {
 		name := s.Text(key, "")
-		if _, err := strconv.ParseUint(name, 10, 31); name == "" || err == nil || find(name) == nil {
+		if name == "" {
 			return
 		}
-		faults = append(faults, s.FaultAt(key, "there is no %s %q on this machine (expected one that is there when the file is written: create it, or give its number)", what, name))
+		known, asked := n[[2]string{what, name}]
+		if !asked {
+			_, err := find(context.Background(), name)
+			known = err == nil
+			n[[2]string{what, name}] = known
+		}
+		if !known {
+			faults = append(faults, s.FaultAt(key, "there is no %s %q on this machine (expected one that is there when the file is written: create it, or give its number)", what, name))
+		}
 	}
-	look("owner", "user", func(name string) error { _, err := user.Lookup(name); return err })
-	look("group", "group", func(name string) error { _, err := user.LookupGroup(name); return err })
+	look("owner", "user", getent.UserID)
+	look("group", "group", getent.GroupID)
 	return faults
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
@@ -85,6 +86,7 @@ type Daemon struct {
 	clocks  *clockNotes // of an examination; nil in a daemon
 	warner  *clockWarner
 	seed    [32]byte
+	disks   *devices.Pool
 
 	// reloading serialises configurations; live guards what readers see of the
 	// present one.
@@ -104,7 +106,7 @@ type Daemon struct {
 // when the configuration cannot be used. It makes no call to any backend and
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
-	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger)}
+	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger), disks: devices.New()}
 	cfg, specs, wires, err := d.load()
 	if err != nil {
 		return nil, err
@@ -154,7 +156,7 @@ func (o observers) ObserveState(at time.Time, cause string) {
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.Close() //nolint:contextcheck // the end has its own time
-	d.sweep()       //nolint:contextcheck // bounded by itself
+	d.sweep(ctx)
 	d.listener.Serve(ctx, listening(d.cfg.Daemon))
 	defer d.listener.Close()
 	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
@@ -185,7 +187,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // Once tries each due thing once, delivers, and returns the state it led to.
 func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	defer d.Close() //nolint:contextcheck // the end has its own time
-	d.sweep()       //nolint:contextcheck // bounded by itself
+	d.sweep(ctx)
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)
 }

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/disk"
 	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -19,9 +21,9 @@ type guard struct {
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
-func newGuard(b sinks.Binding) plan.Guard {
-	kind, ok := b.Sink.(sinks.Inspector)
-	if !ok {
+func newGuard(b sinks.Binding, disks *devices.Pool) plan.Guard {
+	kind := disk.Inspector(disks, b.Path, b.Sink)
+	if kind == nil {
 		return nil
 	}
 	return &guard{kind: kind, enforce: b.Enforce}

@@ -30,6 +30,7 @@ func (d *Daemon) loadWith(opt config.Options) (*config.Config, *plan.Plan, *wire
 	cfg, _ := config.Load(path, opt)
 	w := newWires(d)
 	specs, faults := Assemble(cfg, AssembleOptions{
+		Disks:     d.disks,
 		Providers: d.opt.Providers,
 		Sinks:     d.opt.Sinks,
 		SinkEnv:   sinks.Env{Processes: d.opt.Processes},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/user"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/getent"
 )
 
 // sandbox is what confines this process, as far as a drop-in of its unit can
@@ -160,10 +162,8 @@ func (s sandbox) mayOwn(owner string) bool {
 	if owner == "" || s.can(unix.CAP_CHOWN) {
 		return true
 	}
-	if u, err := user.Lookup(owner); err == nil {
-		owner = u.Uid
-	}
-	return owner == strconv.Itoa(s.euid)
+	uid, err := getent.UserID(context.Background(), owner)
+	return err == nil && uid == s.euid
 }
 
 // admission returns the line that lets the service into a folder through its
@@ -184,10 +184,7 @@ func (s sandbox) admission(st *unix.Stat_t, want uint32) string {
 
 // lookUpGroup returns the number of a group, -1 when there is none.
 func lookUpGroup(name string) int {
-	if g, err := user.LookupGroup(name); err == nil {
-		name = g.Gid
-	}
-	gid, err := strconv.Atoi(name)
+	gid, err := getent.GroupID(context.Background(), name)
 	if err != nil {
 		return -1
 	}

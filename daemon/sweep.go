@@ -1,67 +1,54 @@
 package daemon
 
 import (
+	"context"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/devices"
 )
 
 // sweepTime bounds how long the start waits for left-overs to be removed: a
 // file server that hangs must not keep the rest from working.
 const sweepTime = 2 * time.Second
 
-// sweep removes what a crash left beside the sinks, folder by folder.
-func (d *Daemon) sweep() {
-	folders := map[string]string{} // folder to one path in it
-	paths := make([]string, 0, len(d.plan.Sinks))
-	for _, s := range d.plan.Sinks {
-		paths = append(paths, s.Path)
-	}
-	for path, target := range resolveAll(paths) {
-		folders[filepath.Dir(path)] = path
-		folders[filepath.Dir(target)] = target
-	}
-	var all sync.WaitGroup
-	for folder, path := range folders {
-		all.Go(func() {
-			if err := atomicfile.Sweep(path); err != nil {
-				d.log.Debug("left-overs not removed", zap.String("folder", folder), zap.Error(err))
-			}
-		})
-	}
+// sweep removes what a crash left beside the sinks. It goes on behind the rest
+// of the start when it takes long, until ctx ends.
+func (d *Daemon) sweep(ctx context.Context) {
 	swept := make(chan struct{})
-	go func() { all.Wait(); close(swept) }()
+	go func() { defer close(swept); d.sweepFolders(ctx) }()
 	select {
 	case <-swept:
+	case <-ctx.Done():
 	case <-time.After(sweepTime):
 	}
 }
 
-// resolveAll follows the links of every path, with one patience for all of
-// them: a path whose disk hangs stays as it is.
-func resolveAll(paths []string) map[string]string {
-	type answer struct{ path, target string }
-	out := make(map[string]string, len(paths))
-	answers := make(chan answer, len(paths))
-	for _, path := range paths {
-		if _, asked := out[path]; asked {
-			continue
-		}
-		out[path] = filepath.Clean(path)
-		go func() { answers <- answer{path, resolve(path)} }()
-	}
-	over := time.After(sweepTime)
-	for range out {
-		select {
-		case a := <-answers:
-			out[a.path] = a.target
-		case <-over:
-			return out
+func (d *Daemon) sweepFolders(ctx context.Context) {
+	var paths []string
+	for _, s := range d.plan.Sinks {
+		if s.Path != "" {
+			paths = append(paths, s.Path)
 		}
 	}
-	return out
+	folders := map[string]string{} // folder to one path in it
+	for path, at := range devices.ResolveAll(ctx, d.disks, paths) {
+		folders[filepath.Dir(path)] = path
+		folders[filepath.Dir(at.Path)] = at.Path
+	}
+	paths = paths[:0]
+	for _, path := range folders {
+		paths = append(paths, path)
+	}
+	devices.Each(d.disks, paths, func(path string) {
+		_, err := devices.Run(ctx, d.disks, devices.Deliver, path, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, atomicfile.Sweep(ctx, path)
+		})
+		if err != nil {
+			d.log.Debug("left-overs not removed", zap.String("folder", filepath.Dir(path)), zap.Error(err))
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/emulation"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
+	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
@@ -50,6 +51,20 @@ func emulations() []emulated {
 				"auth_url         BASE/authenticate", "api_url          BASE/integra-contador/v1",
 				"consumer_key     " + emulatedClient, "consumer_secret  " + emulatedSecret,
 				"for any contratante, and any author whose certificate is not self-signed",
+			},
+		},
+		{
+			"oauth2",
+			func() emulation.Emulator {
+				return oauth2.New(oauth2.Settings{
+					Clients: []oauth2.Client{{ID: emulatedClient, Secret: emulatedSecret}},
+					Users:   []oauth2.User{{Name: emulatedUser, Password: emulatedSecret}},
+				}, nil)
+			},
+			[]string{
+				"token_url      BASE/token", "authorize_url  BASE/authorize", "device_url     BASE/device",
+				"client_id      " + emulatedClient, "client_secret  " + emulatedSecret,
+				"username       " + emulatedUser, "password       " + emulatedSecret,
 			},
 		},
 		{

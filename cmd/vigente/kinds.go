@@ -4,6 +4,7 @@ import (
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/arqged"
 	"github.com/vigented/vigente/providers/integracontador"
+	"github.com/vigented/vigente/providers/oauth2"
 	"github.com/vigented/vigente/providers/senhasegura"
 	"github.com/vigented/vigente/providers/tss"
 	"github.com/vigented/vigente/sinks"
@@ -17,6 +18,7 @@ func providerKinds() []providers.Kind {
 	return []providers.Kind{
 		arqged.Kind(),
 		integracontador.Kind(),
+		oauth2.Kind(),
 		senhasegura.Kind(),
 		tss.Kind(),
 	}

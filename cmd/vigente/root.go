@@ -34,7 +34,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.showCommand(),
 		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
-		a.sealCommand(), a.versionCommand(), a.manCommand(),
+		a.presetsCommand(), a.sealCommand(), a.loginCommand(), a.versionCommand(), a.manCommand(),
 	)
 	return root
 }

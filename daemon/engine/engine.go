@@ -36,7 +36,8 @@ type Options struct {
 // Bounds of the work on this machine.
 const (
 	deliverTimeout  = 30 * time.Second
-	sinksAtOnce     = 64
+	sinksAtOnce     = 64 // of those that lie on no device
+	sinksOnADevice  = 8  // more would only wait for its threads
 	hooksAtOnce     = 32
 	hangingAfter    = 15 * time.Second // beyond its time-out a task no longer holds others back
 	longestSleep    = time.Minute      // Go's timers stand still while the machine is suspended
@@ -163,8 +164,18 @@ func (e *Engine) install(specs *plan.Plan, memory schedule.Memory) {
 // tasksOf returns the plan as the board knows it.
 func tasksOf(specs *plan.Plan) ([]schedule.Group, []*schedule.Task) {
 	groups := []schedule.Group{
-		{Name: schedule.SinkGroup, Concurrency: sinksAtOnce},
 		{Name: schedule.HookGroup, Concurrency: hooksAtOnce},
+	}
+	seen := map[string]bool{}
+	for i := range specs.Sinks {
+		device, most := specs.Sinks[i].Device, sinksOnADevice
+		if device == "" {
+			most = sinksAtOnce
+		}
+		if !seen[device] {
+			seen[device] = true
+			groups = append(groups, schedule.Group{Name: schedule.SinkGroup + device, Concurrency: most})
+		}
 	}
 	for _, p := range specs.Providers {
 		groups = append(groups, schedule.Group{Name: p.Name, Concurrency: max(1, p.Concurrency), Rates: p.Rates})
@@ -180,7 +191,7 @@ func tasksOf(specs *plan.Plan) ([]schedule.Group, []*schedule.Task) {
 	for i := range specs.Sinks {
 		s := &specs.Sinks[i]
 		tasks = append(tasks, &schedule.Task{
-			Key: schedule.Key{Kind: schedule.Delivering, Name: s.Name}, Group: schedule.SinkGroup,
+			Key: schedule.Key{Kind: schedule.Delivering, Name: s.Name}, Group: schedule.SinkGroup + s.Device,
 			Needs: s.Needs, Target: s.Target, Payload: s,
 		})
 		if s.Hook != nil {

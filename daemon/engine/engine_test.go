@@ -442,6 +442,28 @@ func TestHangingSinkHoldsNobodyBack(t *testing.T) {
 	})
 }
 
+// Sinks of one device wait for its threads; those of another for none of them.
+func TestSinksOfADeviceShareABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		specs, hang := planOf(map[string]*backend{"a": living(time.Hour)}, nil), make(chan struct{})
+		for i := range 20 {
+			specs.Sinks = append(specs.Sinks, plan.Sink{Name: fmt.Sprintf("stuck-%02d", i), Device: "0:50", Needs: []string{"a"}, Target: "1", Sink: &place{hang: hang}})
+		}
+		good := &place{}
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "z-good", Device: "8:1", Needs: []string{"a"}, Target: "1", Sink: good})
+		r := launch(t, specs, nil)
+		pass(time.Second)
+		if good.holds() != "a=value-1\n" {
+			t.Errorf("the good sink holds %q beside another device", good.holds())
+		}
+		if got := len(r.running); got != sinksOnADevice {
+			t.Errorf("%d deliveries under way on the device, want %d", got, sinksOnADevice)
+		}
+		close(hang)
+		r.stop()
+	})
+}
+
 func TestPanicsAreContained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad, good := living(time.Hour), living(time.Hour)

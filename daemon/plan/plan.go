@@ -61,6 +61,9 @@ type Sink struct {
 	Type  string
 	Fleet string // empty for one that is written out
 	Path  string
+	// Device is what Path lies on. Sinks of one device share a bound, and wait
+	// for none of another.
+	Device string
 	// Needs names the credentials it shows, sorted.
 	Needs []string
 	// Target is a digest of its configuration: another one is delivered anew.

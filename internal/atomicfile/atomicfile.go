@@ -98,7 +98,7 @@ type job struct {
 func (s system) newJob(ctx context.Context, path string, opt Options, edit Edit) (*job, error) {
 	j := &job{sys: s, path: path, opt: opt, edit: edit}
 	var err error
-	if j.want, err = lookUpOwner(path, opt); err != nil {
+	if j.want, err = lookUpOwner(ctx, path, opt); err != nil {
 		return nil, err
 	}
 	j.at, err = s.resolve(ctx, path)

@@ -332,7 +332,7 @@ func TestOwnerThatDoesNotExist(t *testing.T) {
 	_, err = Replace(t.Context(), path, Options{Group: "no-such-group"}, to("new"))
 	wantError(t, err, Unwritable, "no-such-group", "create the group")
 	wantHolds(t, path, "old")
-	o, err := lookUpOwner(path, Options{Owner: "root", Group: "root"})
+	o, err := lookUpOwner(t.Context(), path, Options{Owner: "root", Group: "root"})
 	if err != nil || o != (owner{0, 0}) {
 		t.Errorf("root is %v, %v", o, err)
 	}

@@ -1,57 +1,32 @@
 package atomicfile
 
 import (
+	"context"
 	"fmt"
-	"os/user"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/getent"
 )
 
 // owner is who a file shall belong to; -1 keeps what it has.
 type owner struct{ uid, gid int }
 
 // lookUpOwner turns the configured names into ids.
-func lookUpOwner(path string, opt Options) (owner, error) {
+func lookUpOwner(ctx context.Context, path string, opt Options) (owner, error) {
 	o := owner{-1, -1}
 	var err error
 	if opt.Owner != "" {
-		o.uid, err = lookUp(opt.Owner, func(name string) (string, error) {
-			u, err := user.Lookup(name)
-			if err != nil {
-				return "", err
-			}
-			return u.Uid, nil
-		})
-		if err != nil {
+		if o.uid, err = getent.UserID(ctx, opt.Owner); err != nil {
 			return owner{}, &Error{Op: "find the owner of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the user, or give its number)", err)}
 		}
 	}
 	if opt.Group != "" {
-		o.gid, err = lookUp(opt.Group, func(name string) (string, error) {
-			g, err := user.LookupGroup(name)
-			if err != nil {
-				return "", err
-			}
-			return g.Gid, nil
-		})
-		if err != nil {
+		if o.gid, err = getent.GroupID(ctx, opt.Group); err != nil {
 			return owner{}, &Error{Op: "find the group of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the group, or give its number)", err)}
 		}
 	}
 	return o, nil
-}
-
-func lookUp(name string, find func(string) (string, error)) (int, error) {
-	if id, err := strconv.ParseUint(name, 10, 31); err == nil {
-		return int(id), nil
-	}
-	text, err := find(name)
-	if err != nil {
-		return 0, err
-	}
-	id, err := strconv.ParseUint(text, 10, 31)
-	return int(id), err
 }
 
 // differs reports whether a file belongs to somebody else than it shall.

@@ -265,7 +265,7 @@ func TestFolderThatCannotBeRead(t *testing.T) {
 		if _, err := Replace(t.Context(), path+".new", Options{Create: true}, to("new")); err != nil {
 			t.Error(err)
 		}
-		wantError(t, Sweep(path), Unwritable, "list the folder", dir)
+		wantError(t, Sweep(t.Context(), path), Unwritable, "list the folder", dir)
 	})
 	wantHolds(t, path, "new")
 	chmod(t, dir, 0o600)

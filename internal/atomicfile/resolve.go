@@ -24,7 +24,6 @@ type place struct {
 	folder string // for messages
 	name   string
 	st     unix.Stat_t // of the folder
-	linked bool        // a link was followed
 }
 
 func (p place) path() string { return filepath.Join(p.folder, p.name) }
@@ -40,10 +39,11 @@ type walk struct {
 	exposed string // the first folder that another local user could change
 }
 
-// resolve walks path component by component. It refuses a path with a link
-// when any folder in which something was looked up could be changed by another
-// local user, since that user could turn the write elsewhere. Without links
-// every folder is fine: the owner of a folder decides what lies in it.
+// resolve walks path component by component. It refuses a link when the folder
+// that holds it, or one that was walked on the way to it, could be changed by
+// another local user, since that user could turn the write elsewhere. Behind
+// the last link, and without one, every folder is fine: the owner of a folder
+// decides what lies in it.
 func (s system) resolve(ctx context.Context, path string) (place, error) {
 	if path == "" {
 		return place{}, refuse("open", `""`, "the path is empty")
@@ -74,7 +74,7 @@ func (s system) resolve(ctx context.Context, path string) (place, error) {
 			return place{}, err
 		}
 		if final {
-			return w.finish(path, name)
+			return w.finish(name)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (w *walk) step(name string) (final bool, err error) {
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFLNK:
-		return false, w.follow(fd, path, st)
+		return false, w.follow(fd, path, &st)
 	case unix.S_IFDIR:
 		if !last {
 			w.judge(&st)
@@ -132,8 +132,10 @@ func (w *walk) step(name string) (final bool, err error) {
 }
 
 // follow continues at the target of a link.
-func (w *walk) follow(fd int, path string, st unix.Stat_t) error {
-	w.judge(&st)
+func (w *walk) follow(fd int, path string, st *unix.Stat_t) error {
+	if w.judge(st); w.exposed != "" {
+		return exposedFault(path, w.exposed)
+	}
 	if w.links++; w.links > maxLinks {
 		return refuse("open", path, "too many symbolic links, perhaps in a circle")
 	}
@@ -173,11 +175,8 @@ func (w *walk) judge(entry *unix.Stat_t) {
 	}
 }
 
-func (w *walk) finish(path, name string) (place, error) {
-	if w.links > 0 && w.exposed != "" {
-		return place{}, exposedFault(path, w.exposed)
-	}
-	p := place{dir: w.dir, folder: w.folder, name: name, st: w.st, linked: w.links > 0}
+func (w *walk) finish(name string) (place, error) {
+	p := place{dir: w.dir, folder: w.folder, name: name, st: w.st}
 	// fsync and flock want a folder opened for reading; where that is not
 	// allowed the other one does for all the rest.
 	fd, err := w.sys.open(w.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -211,7 +210,7 @@ func (w *walk) openFault(path string, err error) *Error {
 }
 
 func exposedFault(path, folder string) *Error {
-	return refuse("follow the symbolic link on the way to", path, fmt.Sprintf(
+	return refuse("follow the symbolic link", path, fmt.Sprintf(
 		"the folder %s could be changed by another local user, who could turn the link elsewhere"+
 			" (give the real path, or let only root and %s write in that folder)", folder, whoWeAre()))
 }

@@ -85,8 +85,8 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 	wantError(t, err, Refused, "too many")
 }
 
-// A link is refused when any folder on the way could be changed by another
-// local user; the same folders are fine without a link.
+// A link is refused when its folder, or one above it, could be changed by
+// another local user; the same folders are fine without a link, and behind it.
 func TestExposedFolders(t *testing.T) {
 	needRoot(t)
 	other := func(path string, mode os.FileMode, uid, gid int) func(testing.TB) {
@@ -100,13 +100,14 @@ func TestExposedFolders(t *testing.T) {
 	}{
 		{"all ours", func(tr tree) func(testing.TB) { return func(testing.TB) {} }, true},
 		{"links in a folder of another", func(tr tree) func(testing.TB) { return other(tr.links, 0o755, nobody, 0) }, false},
-		{"file in a folder of another", func(tr tree) func(testing.TB) { return other(tr.files, 0o755, nobody, 0) }, false},
+		{"file in a folder of another", func(tr tree) func(testing.TB) { return other(tr.files, 0o755, nobody, 0) }, true},
 		{"parent of another", func(tr tree) func(testing.TB) { return other(filepath.Dir(tr.files), 0o755, nobody, 0) }, false},
 		{"sticky parent of another", func(tr tree) func(testing.TB) {
 			return other(filepath.Dir(tr.files), 0o755|os.ModeSticky, nobody, 0)
 		}, false},
 		{"links writable by all", func(tr tree) func(testing.TB) { return other(tr.links, 0o777, 0, 0) }, false},
-		{"file writable by all", func(tr tree) func(testing.TB) { return other(tr.files, 0o777, 0, 0) }, false},
+		{"file writable by all", func(tr tree) func(testing.TB) { return other(tr.files, 0o777, 0, 0) }, true},
+		{"file writable by its group", func(tr tree) func(testing.TB) { return other(tr.files, 0o775|os.ModeSetgid, 0, 100) }, true},
 		{"links writable by a group", func(tr tree) func(testing.TB) { return other(tr.links, 0o775, 0, 100) }, false},
 		{"links of a group that reads", func(tr tree) func(testing.TB) { return other(tr.links, 0o755, 0, 100) }, true},
 		{"links writable by root's group", func(tr tree) func(testing.TB) { return other(tr.links, 0o775, 0, 0) }, true},
@@ -128,7 +129,7 @@ func TestExposedFolders(t *testing.T) {
 				other(tr.files, 0o777|os.ModeSticky, 0, 0)(t)
 				own(t, tr.file, nobody, nobody)
 			}
-		}, false},
+		}, true},
 		{"access list of another user", func(tr tree) func(testing.TB) {
 			return func(t testing.TB) { chmod(t, tr.links, 0o770); setACL(t, tr.links, accessList(7)) }
 		}, false},
@@ -185,23 +186,25 @@ func TestExposedFolderIsNamed(t *testing.T) {
 	chmod(t, tr.links, 0o777)
 	_, err := Replace(t.Context(), tr.link, Options{}, to("x"))
 	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
-	// The same for a file that is not there yet, at the far end.
-	chmod(t, tr.links, 0o755)
-	chmod(t, tr.files, 0o777)
-	if err := os.Remove(tr.file); err != nil {
+	wantHolds(t, tr.file, "old")
+}
+
+// TestLinkBehindASharedFolder: a second link counts like the first one.
+func TestLinkBehindASharedFolder(t *testing.T) {
+	needRoot(t)
+	tr := newTree(t)
+	safe := filepath.Join(filepath.Dir(tr.files), "safe")
+	if err := errors.Join(os.Mkdir(safe, 0o755), os.Symlink(tr.links, filepath.Join(safe, "to"))); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Replace(t.Context(), tr.link, Options{Create: true}, to("x"))
-	wantError(t, err, Refused, "the folder "+tr.files+" could be changed")
-	if names := list(t, tr.files); len(names) > 0 {
-		t.Errorf("folder holds %v", names)
-	}
-	// In a sticky folder nobody can turn what we create.
-	chmod(t, tr.files, 0o777|os.ModeSticky)
-	if _, err := Replace(t.Context(), tr.link, Options{Create: true}, to("x")); err != nil {
+	chmod(t, tr.links, 0o777)
+	_, err := Replace(t.Context(), filepath.Join(safe, "to", "f"), Options{}, to("x"))
+	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
+	// A file that is not there yet is made in the shared folder behind the link.
+	if _, err := Replace(t.Context(), filepath.Join(safe, "to", "new"), Options{Create: true}, to("x")); err != nil {
 		t.Error(err)
 	}
-	wantHolds(t, tr.file, "x")
+	wantHolds(t, filepath.Join(tr.links, "new"), "x")
 }
 
 // A hard link planted in a folder of others must not have a file from

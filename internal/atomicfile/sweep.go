@@ -19,7 +19,7 @@ const settle = 20 * time.Millisecond
 // path. It touches only regular files with names of our pattern that no live
 // writer holds. It reads the whole folder: one call a folder is enough. A
 // folder that does not exist holds no left-overs.
-func Sweep(path string) error { return system{}.sweep(context.Background(), path) }
+func Sweep(ctx context.Context, path string) error { return system{}.sweep(ctx, path) }
 
 func (s system) sweep(ctx context.Context, path string) error {
 	at, err := s.resolve(ctx, path)

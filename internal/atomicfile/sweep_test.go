@@ -34,7 +34,7 @@ func TestSweep(t *testing.T) {
 	}
 	keep = append(keep, ".vigente-00000000000000aa.tmp", ".vigente-00000000000000bb.tmp", ".vigente-00000000000000cc.tmp")
 	slices.Sort(keep)
-	if err := Sweep(path); err != nil {
+	if err := Sweep(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
 	if got := list(t, dir); !slices.Equal(got, keep) {
@@ -125,10 +125,10 @@ func TestSweepLooksTwice(t *testing.T) {
 func TestSweepFaults(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	if err := Sweep(filepath.Join(dir, "none", "f")); err != nil {
+	if err := Sweep(t.Context(), filepath.Join(dir, "none", "f")); err != nil {
 		t.Error(err)
 	}
-	wantError(t, Sweep(""), Refused)
+	wantError(t, Sweep(t.Context(), ""), Refused)
 	for _, op := range []string{"open", "stat", "remove"} {
 		put(t, filepath.Join(dir, leftOver), "x", 0o600)
 		s := quick()

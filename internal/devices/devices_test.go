@@ -221,3 +221,45 @@ func TestLinkIsPaidByTheDeviceThatItLeadsTo(t *testing.T) {
 		t.Errorf("%d threads on the device that the link leads to, %v", at, err)
 	}
 }
+
+func TestResolveAll(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(os.Mkdir(dir+"/real", 0o700), os.Symlink("real", dir+"/link"), os.WriteFile(dir+"/real/a", nil, 0o600), os.Symlink("a", dir+"/real/b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ResolveAll(t.Context(), New(), []string{dir + "/link/a", dir + "/real/b", dir + "/real/./a", dir + "/none/x", dir + "/link/a"})
+	for path, want := range map[string]string{"/link/a": "/real/a", "/real/b": "/real/a", "/real/./a": "/real/a", "/none/x": "/none/x"} {
+		if got[dir+path].Path != dir+want {
+			t.Errorf("%s leads to %s, want %s", path, got[dir+path].Path, want)
+		}
+	}
+	if len(got) != 4 {
+		t.Errorf("%d answers", len(got))
+	}
+}
+
+// Folders on a device that hangs keep nobody from the others, and no more
+// goroutines than threads are started.
+func TestResolveAllLeavesWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, release := fixed(twoDevices), make(chan struct{})
+		hang(t.Context(), p, threads, "/away/x", release)
+		synctest.Wait()
+		time.Sleep(HangsAfter)
+		go func() { // the probe
+			_, _ = call(context.Background(), p, p.mounts().Of("/away"), Configure, func(context.Context) (int, error) { <-release; return 0, nil })
+		}()
+		time.Sleep(probeTime)
+		begun := time.Now()
+		got := ResolveAll(t.Context(), p, []string{"/away/a/x", "/away/b/x", "/none/x"})
+		if len(got) != 3 || got["/away/b/x"].Mount.Device != "0:50" || time.Since(begun) > 0 {
+			t.Errorf("%+v after %s", got, time.Since(begun))
+		}
+		close(release)
+		synctest.Wait()
+	})
+}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -109,4 +112,83 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// ResolveAll follows the links of many paths, folder by folder, and returns
+// where each leads. A path whose device hangs, or which is not reached before
+// ctx ends, stays as it is.
+func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
+	b := &batch{pool: p, out: make(map[string]Place, len(paths))}
+	folders := map[string][]string{} // the names in each
+	for _, path := range paths {
+		clean := filepath.Clean(path)
+		if _, known := b.out[path]; !known {
+			b.out[path] = Place{Path: clean, Mount: p.mounts().Of(clean)}
+			folders[filepath.Dir(clean)] = append(folders[filepath.Dir(clean)], path)
+		}
+	}
+	Each(p, slices.Collect(maps.Keys(folders)), func(folder string) { b.folder(ctx, folder, folders[folder]) })
+	return b.out
+}
+
+// Each calls f for every path, those of one device on as many goroutines as the
+// device has threads, and waits for all calls. Each of them uses Run.
+func Each(p *Pool, paths []string, f func(path string)) {
+	byDevice := map[string][]string{}
+	for _, path := range paths {
+		on := p.mounts().Of(path).Device
+		byDevice[on] = append(byDevice[on], path)
+	}
+	var all sync.WaitGroup
+	for _, list := range byDevice {
+		for i := range min(threads, len(list)) {
+			all.Go(func() {
+				for ; i < len(list); i += threads {
+					f(list[i])
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// batch is one ResolveAll.
+type batch struct {
+	pool *Pool
+	mu   sync.Mutex
+	out  map[string]Place
+}
+
+// folder follows the links of the paths in one folder.
+func (b *batch) folder(ctx context.Context, folder string, paths []string) {
+	links, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), folder, false), func(_ context.Context, at Place) (links []string, _ error) {
+		found := make(map[string]Place, len(paths))
+		for _, path := range paths {
+			name := filepath.Join(at.Path, filepath.Base(path))
+			m, mounted := b.pool.mounts().At(name)
+			if !mounted {
+				m = at.Mount
+				if _, err := os.Readlink(name); err == nil {
+					links = append(links, path)
+					continue
+				}
+			}
+			found[path] = Place{Path: name, Mount: m}
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		maps.Copy(b.out, found)
+		return links, nil
+	})
+	if err != nil {
+		return
+	}
+	for _, path := range links {
+		at, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), filepath.Clean(path), false), func(_ context.Context, at Place) (Place, error) { return at, nil })
+		if err == nil {
+			b.mu.Lock()
+			b.out[path] = at
+			b.mu.Unlock()
+		}
+	}
 }

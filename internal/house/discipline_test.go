@@ -24,7 +24,6 @@ var clockReaders = map[string]string{
 	"daemon/web/listener.go":        "an address that is taken is tried again",
 	"daemon/web/scrape.go":          "an answer is shared for a moment",
 	"daemon/limits.go":              "looks at what ends every few minutes",
-	"daemon/sweep.go":               "does not wait for a file server that hangs",
 	"daemon/wires.go":               "compares the Date of a server with our clock",
 	"internal/atomicfile/system.go": "waits a moment for a second writer to finish",
 	"daemon/watch/watch.go":         "looks for itself where no events reach",
@@ -35,6 +34,7 @@ var clockReaders = map[string]string{
 	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
 	"providers/tlsconf/ends.go":     "compares the end of a certificate with today, to refuse or warn of it as it is read",
 
+	"daemon/sweep.go":             "does not keep the start waiting",
 	"internal/devices/devices.go": "does not wait for a disk that hangs",
 	"internal/devices/device.go":  "tells a disk that hangs by how long a call has been under way",
 	"internal/devices/mounts.go":  "compares the mounts with the kernel's once a second",
@@ -54,7 +54,6 @@ var starters = map[string]string{
 	"daemon/store/rewrite.go":  "rewrites the state beside the saves; Close waits for it",
 	"daemon/store/mark.go":     "the timer of the mark; Close stops it",
 	"daemon/store/store.go":    "the end, which a disk that hangs must not keep",
-	"daemon/sweep.go":          "one a folder; Run waits for them, but not for one that hangs",
 	"daemon/service.go":        "waits for readiness; its caller waits for it",
 	"daemon/simulate.go":       "plays parts of a plan that have nothing in common; its caller waits for them",
 	"daemon/watch/watch.go":    "the watcher; Close waits for it",
@@ -64,7 +63,9 @@ var starters = map[string]string{
 	"cmd/vigente/demo/demo.go": "the daemon beside its display; the command waits for it",
 	"daemon/web/serve.go":      "the HTTP server; its caller waits for it",
 
+	"daemon/sweep.go":             "goes on behind the start; it ends with Run",
 	"internal/devices/devices.go": "one a call; its caller waits for it, but not for a disk that hangs",
+	"internal/devices/route.go":   "as many as a device has threads; their caller waits for them",
 }
 
 // TestClock finds the readers of the clock. An entry of the list that is no

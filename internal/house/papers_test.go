@@ -137,7 +137,7 @@ func TestCataloguesAreComplete(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if e.IsDir() && !slices.Contains([]string{"exchange", "tlsconf", "internal", "emulation", "filesink", role.test}, e.Name()) {
+			if e.IsDir() && !slices.Contains([]string{"exchange", "tlsconf", "tokens", "internal", "emulation", "filesink", role.test}, e.Name()) {
 				folders = append(folders, e.Name())
 			}
 		}

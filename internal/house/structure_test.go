@@ -109,7 +109,13 @@ var arrows = []arrow{
 		"the store keeps records and decides nothing; the engine names what a ledger is",
 	},
 	{"internal/duration", nil, "text to a span of time and nothing else"},
-	{"internal/atomicfile", []string{"internal/failpoint"}, "replacing a file has nothing to do with credentials"},
+	{
+		"daemon/disk",
+		[]string{"internal/devices", "sinks", "credential"},
+		"it bounds any sink that is a file and knows no kind",
+	},
+	{"internal/getent", []string{"credential", "internal/process"}, "it asks the system for names and knows nothing of us"},
+	{"internal/atomicfile", []string{"internal/failpoint", "internal/getent"}, "replacing a file has nothing to do with credentials"},
 	{"daemon/watch", nil, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
@@ -138,7 +144,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon",
-		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process"},
+		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process", "internal/devices", "internal/getent"},
 		"the daemon knows the kinds it is handed, never one by name",
 	},
 	{
@@ -148,13 +154,18 @@ var arrows = []arrow{
 	},
 	{
 		"providers/exchange",
-		[]string{"providers", "providers/tlsconf", "credential", "internal/section"},
+		[]string{"providers", "providers/tlsconf", "credential", "internal/section", "internal/getent"},
 		"one HTTP call and its faults know no kind",
 	},
 	{
 		"providers/tlsconf",
 		[]string{"providers", "credential", "internal/section"},
 		"whom to trust and what to show know no kind",
+	},
+	{
+		"providers/tokens",
+		[]string{"providers/exchange", "credential"},
+		"one request for a token and its answer know no kind",
 	},
 	{"providers/internal/*", nil, "numbers of persons and companies are arithmetic"},
 	{
@@ -169,7 +180,7 @@ var arrows = []arrow{
 	},
 	{
 		"providers/*",
-		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/internal/*", "credential", "internal/section"},
+		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/tokens", "providers/internal/*", "credential", "internal/section"},
 		"a kind knows neither the engine nor another kind",
 	},
 	{
@@ -278,6 +289,7 @@ var foreign = []room{
 	{"golang.org/x/sys", []string{"daemon", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
+	{"github.com/golang-jwt/jwt/v5", []string{"providers/oauth2"}, "assertions are signed in one place; no token is verified here"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"providers/tlsconf"}, "certificates are opened once, for every kind"},
 }
 

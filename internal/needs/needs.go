@@ -16,6 +16,14 @@ import (
 // RequireEnv is the environment variable that turns a skip into a failure.
 const RequireEnv = "VIGENTE_REQUIRE_TOOLS"
 
+// LongEnv is the environment variable that asks for the whole of each long
+// search; without it a test takes a sample, so that everybody has an answer in
+// minutes.
+const LongEnv = "VIGENTE_LONG"
+
+// Long reports whether long searches are wanted.
+func Long() bool { return os.Getenv(LongEnv) == "1" }
+
 // Tool returns the path of an executable, or ends the test: skipped, or failed
 // where tools are required.
 func Tool(t testing.TB, name string) string {

@@ -64,6 +64,9 @@ func (s *Section) describe(key string, k Key) {
 func written(fallback any) string {
 	switch v := fallback.(type) {
 	case time.Duration:
+		if v == 0 {
+			return ""
+		}
 		return trimZeros(v.String())
 	case time.Time:
 		if v.IsZero() {

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/providers/oauth2"
+)
+
+// TestPresetPages compares the pages of the presets in both languages with the
+// data; with -update they are written.
+func TestPresetPages(t *testing.T) {
+	list, err := oauth2.Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, file := range []string{"presets.md", "presets.pt-BR.md"} {
+		text := presetPage(list, i)
+		if *update {
+			if err := os.WriteFile("../../docs/"+file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		have, err := os.ReadFile("../../docs/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(have) != text {
+			t.Errorf("docs/%s is not what the presets say: run make reference", file)
+		}
+	}
+}
+
+func presetPage(list []oauth2.Preset, tongue int) string {
+	say := func(en, pt string) string { return []string{en, pt}[tongue] }
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("<!-- Made by: make reference. Change providers/oauth2/presets instead. -->")
+	line("# %s\n", say("Services that are known by name", "Serviços conhecidos pelo nome"))
+	line("%s\n", say(
+		"Sets of keys for the provider kind `oauth2`, each with the page that it was read from and the day of it. `preset = \"NAME\"` takes one; any key can be set beside it. `vigente presets` prints the same list.",
+		"Conjuntos de chaves para o tipo de provedor `oauth2`, cada um com a página de onde foi lido e o dia em que foi. `preset = \"NOME\"` usa um; qualquer chave pode ser definida junto. `vigente presets` imprime a mesma lista."))
+	for _, p := range list {
+		line("## %s: `%s`\n", p.Title, p.Name)
+		line("%s\n", p.Notes[tongue])
+		line("- %s: `%s`", say("to be set", "a definir"), strings.Join(p.Needs, "`, `"))
+		if p.Login {
+			line("- %s: `vigente login %s`", say("a person logs in once", "uma pessoa faz login uma vez"), say("NAME", "NOME"))
+		}
+		line("- %s: <%s>, %s\n", say("source", "fonte"), p.Source, p.Date)
+		line("```text\n[providers.NAME]\n%s\n", strings.Join(p.Keys("provider"), "\n"))
+		line("[credentials.NAME]\n%s\n```\n", strings.Join(p.Keys("credential"), "\n"))
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}

@@ -1,0 +1,165 @@
+// Package disk hands the work of sinks that are files to the budget of the
+// device that each file lies on, so that one that hangs holds up no other sink,
+// no renewal and no end of the daemon.
+package disk
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/devices"
+	"github.com/vigented/vigente/sinks"
+)
+
+// Sink is a sink whose work is bounded.
+type Sink struct {
+	pool *devices.Pool
+	path string
+	sink credential.Sink
+
+	mu sync.Mutex
+	// writing is set while a delivery is under way, which may be one that nobody
+	// waits for any more; late is set when such a one has written after all.
+	writing, late bool
+}
+
+// New bounds the work of a sink on the file at path.
+func New(pool *devices.Pool, path string, sink credential.Sink) *Sink {
+	return &Sink{pool: pool, path: path, sink: sink}
+}
+
+// Deliver implements credential.Sink. It returns when the device hangs, though
+// the write may come to its end later. Until then no other write of the sink
+// begins, since the one that hangs holds an older value; and if it changed the
+// file after all, that counts as a change of the next delivery, so that the
+// hook runs.
+func (s *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
+	if !s.begin() {
+		return false, s.fault("write", &devices.HangingError{Point: s.pool.Mounts().Of(s.path).Point})
+	}
+	w := &write{sink: s}
+	changed, err := devices.Run(ctx, s.pool, devices.Deliver, s.path, func(ctx context.Context) (changed bool, err error) {
+		if !w.start() {
+			return false, context.Cause(ctx)
+		}
+		defer func() { w.end(changed) }()
+		return s.sink.Deliver(ctx, set)
+	})
+	w.leave()
+	return s.alsoLate(changed, err), s.fault("write", err)
+}
+
+func (s *Sink) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writing {
+		return false
+	}
+	s.writing = true
+	return true
+}
+
+// alsoLate adds what an earlier write changed to a delivery that succeeded.
+func (s *Sink) alsoLate(changed bool, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.late {
+		s.late, changed = false, true
+	}
+	return changed
+}
+
+// write is one delivery, whose caller may leave before it ends. All of it is
+// guarded by the lock of the sink.
+type write struct {
+	sink                *Sink
+	started, ended, off bool
+}
+
+// start reports whether somebody still waits for the write.
+func (w *write) start() bool {
+	w.sink.mu.Lock()
+	defer w.sink.mu.Unlock()
+	w.started = !w.off
+	return w.started
+}
+
+func (w *write) end(changed bool) {
+	w.sink.mu.Lock()
+	defer w.sink.mu.Unlock()
+	w.ended = true
+	if w.off {
+		w.sink.writing = false
+		w.sink.late = w.sink.late || changed
+	}
+}
+
+// leave says that the caller waits no more.
+func (w *write) leave() {
+	w.sink.mu.Lock()
+	defer w.sink.mu.Unlock()
+	w.off = true
+	if w.ended || !w.started {
+		w.sink.writing = false
+	}
+}
+
+// Preflight implements credential.Preflighter. A sink that cannot tell is taken
+// for one that would succeed.
+func (s *Sink) Preflight(ctx context.Context) error {
+	p, ok := s.sink.(credential.Preflighter)
+	if !ok {
+		return nil
+	}
+	_, err := devices.Run(ctx, s.pool, devices.Preflight, s.path, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, p.Preflight(ctx)
+	})
+	return s.fault("write", err)
+}
+
+// WouldChange implements sinks.Forecaster. A sink that cannot tell is expected
+// to write.
+func (s *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
+	f, ok := s.sink.(sinks.Forecaster)
+	if !ok {
+		return true, nil
+	}
+	change, err := devices.Run(ctx, s.pool, devices.Preflight, s.path, func(ctx context.Context) (bool, error) {
+		return f.WouldChange(ctx, set)
+	})
+	return change, s.fault("read", err)
+}
+
+// Inspector returns what looks at the file of a sink, nil for a sink that
+// cannot say what its target holds.
+func Inspector(pool *devices.Pool, path string, sink credential.Sink) sinks.Inspector {
+	kind, ok := sink.(sinks.Inspector)
+	if !ok {
+		return nil
+	}
+	return &inspector{kind, New(pool, path, sink)}
+}
+
+type inspector struct {
+	sinks.Inspector
+	sink *Sink
+}
+
+// Inspect implements sinks.Inspector.
+func (i *inspector) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
+	f, err := devices.Run(ctx, i.sink.pool, devices.Look, i.sink.path, func(ctx context.Context) (sinks.Finding, error) {
+		return i.Inspector.Inspect(ctx, set)
+	})
+	return f, i.sink.fault("read", err)
+}
+
+// fault classifies what keeps the work from being done.
+func (s *Sink) fault(verb string, err error) error {
+	hangs, ok := errors.AsType[*devices.HangingError](err)
+	if !ok {
+		return err
+	}
+	return &credential.Fault{Reason: credential.ReasonTimeout, Err: err, Message: verb + " " + s.path + ": " + hangs.Error()}
+}

@@ -1,0 +1,109 @@
+package emulator
+
+import (
+	"crypto"
+	"time"
+)
+
+// Settings say how the server behaves. The zero value with one client is a
+// strict one that rotates its refresh tokens.
+type Settings struct {
+	Clients []Client
+	Users   []User
+
+	// Lifetime of an access token; 0 means an hour. RefreshLifetime is that of a
+	// refresh token; 0 means that it has no end, and none is told.
+	Lifetime, RefreshLifetime time.Duration
+	// Rotation is what a refresh does to the refresh token.
+	Rotation Rotation
+	// Grace lets a spent refresh token work once more for so long, and gives
+	// the same successor again.
+	Grace time.Duration
+
+	// Send is where parameters are looked for: "" or "form", "json", "query",
+	// "headers". Elsewhere they do not count.
+	Send string
+	// Names are what the server calls parameters and members, by the names of
+	// the standards.
+	Names map[string]string
+	// Headers must come with every token request.
+	Headers map[string]string
+	// Scopes, unless empty, are those that can be granted.
+	Scopes []string
+	// WithoutScope leaves the scope out of answers.
+	WithoutScope bool
+
+	// AutoApprove logs a person in without asking, on the page and for devices.
+	AutoApprove bool
+	// Interval is the pace of a device's questions; 0 means 5 s.
+	Interval time.Duration
+
+	Latency, ClockOffset time.Duration
+}
+
+// Rotation is a rule for refresh tokens.
+type Rotation string
+
+// The rules. The zero value gives a new one each time.
+const (
+	Rotate Rotation = ""
+	Keep   Rotation = "keep"  // the old one stays, and the answer holds none
+	Again  Rotation = "again" // the answer holds the old one
+)
+
+// Client is one client with the one way in which it authenticates.
+type Client struct {
+	ID, Secret string
+	// Auth is "basic", "body", "none", "private_key_jwt" or "client_secret_jwt";
+	// empty accepts basic and body.
+	Auth string
+	// RawBasic takes id and secret of the Basic header as they are; else they
+	// are form-decoded as RFC 6749 wants it.
+	RawBasic bool
+	// Key verifies assertions, the client's and those that are the grant.
+	Key crypto.PublicKey
+	// Audience is what an assertion must be made for; empty accepts the URL of
+	// the token endpoint.
+	Audience string
+	// Certificate, unless empty, is the SHA-256 (hex) of the certificate that
+	// the client must show, or "any" for any one.
+	Certificate string
+	// Grants, unless empty, are those that the client may use.
+	Grants []string
+	// Redirects, unless empty, are the registered addresses; a loopback address
+	// fits with any port (RFC 8252).
+	Redirects []string
+}
+
+// User is a person who can log in by name and password.
+type User struct{ Name, Password string }
+
+func (s Settings) name(standard string) string {
+	if own := s.Names[standard]; own != "" {
+		return own
+	}
+	return standard
+}
+
+func (s Settings) lifetime() time.Duration {
+	if s.Lifetime == 0 {
+		return time.Hour
+	}
+	return s.Lifetime
+}
+
+func (s Settings) interval() time.Duration {
+	if s.Interval == 0 {
+		return 5 * time.Second
+	}
+	return s.Interval
+}
+
+func (s Settings) client(id string) (Client, bool) {
+	for _, c := range s.Clients {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Client{}, false
+}

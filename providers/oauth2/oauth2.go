@@ -1,0 +1,222 @@
+// Package oauth2 keeps the tokens of any OAuth 2.0 server valid: every grant,
+// every authentication of the client, and refresh tokens that work once.
+//
+// It makes one call an attempt, and a second one only where a refused refresh
+// leaves a password to log in with. A refresh token that may be spent is never
+// shown by itself again: the engine holds it back until the access token is
+// about to end. It believes each answer's own word on the life of a token,
+// treats the token as opaque, and repeats no text of a server. What services of
+// one name have in common is data: see the folder presets.
+package oauth2
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/tokens"
+)
+
+// Kind is the catalogue's line for oauth2.
+func Kind() providers.Kind { return providers.Kind{Name: "oauth2", Open: open} }
+
+func open(s *section.Section, env providers.Env) providers.Backend { return openProvider(s, env) }
+
+// source obtains the tokens of one credential.
+type source struct {
+	*provider
+	name   string // of the credential
+	client *exchange.Client
+	grant  string
+	fixed  []template // parameters of the grant, in the order of sending
+	params []template
+	extra  []template // headers
+	scope  string     // as it was asked for
+	signs  bool       // the grant is an assertion of our own
+	names  map[string]string
+	limits []credential.Limit
+}
+
+// Revokes reports whether a renewal kills the old values.
+func (s *source) Revokes() bool { return s.revokes }
+
+// Spends reports whether the next call may show a refresh token that then no
+// longer works.
+func (s *source) Spends(previous credential.Credential) bool {
+	return s.rotation != rotationNone && s.keepsSeed() && !seedOf(previous).IsZero()
+}
+
+// keepsSeed reports whether the grant lives on a refresh token.
+func (s *source) keepsSeed() bool { return s.grant == grantRefresh || s.grant == grantPassword }
+
+// Refresh makes the call of one attempt.
+func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
+	seed := seedOf(req.Previous)
+	switch {
+	case s.grant == grantRefresh && seed.IsZero():
+		return credential.Credential{}, s.awaitsLogin()
+	case s.grant == grantRefresh:
+		return s.refresh(ctx, req, seed)
+	case s.grant == grantPassword && !seed.IsZero() && (!req.Lost || s.rotation == rotationNone):
+		got, err := s.refresh(ctx, req, seed)
+		if err == nil || !refreshRefused(credential.AsFault(err)) {
+			return got, err
+		}
+	}
+	return s.begin(ctx, req)
+}
+
+// refreshRefused reports whether a refusal concerns the refresh token alone, so
+// that a login may still succeed.
+func refreshRefused(f *credential.Fault) bool {
+	return f.SeedSpent || f.Reason == credential.ReasonInvalidRequest
+}
+
+// refresh shows the refresh token.
+func (s *source) refresh(ctx context.Context, req credential.Request, seed credential.Secret) (credential.Credential, error) {
+	params := []tokens.Param{
+		tokens.Text(tokens.GrantType, grantRefresh),
+		{Name: tokens.RefreshToken, Value: seed},
+	}
+	got, f := s.call(ctx, req, s.refreshing, params, refreshing)
+	if f == nil {
+		return got, nil
+	}
+	if f.Lost && s.rotation != rotationNone {
+		f.SeedSpent = s.grant == grantPassword // the password is the way in
+		if s.grant == grantRefresh {
+			f.Message += heldBack(s)
+		}
+	}
+	return credential.Credential{}, f
+}
+
+// heldBack says what becomes of a refresh token whose answer was lost.
+func heldBack(s *source) string {
+	if s.rotation == rotationGrace {
+		return "; the refresh token may be used up: it is shown again within " + s.grace.String() + " of the call, and then not before the access token is about to end"
+	}
+	return "; the refresh token may be used up: it is not shown again before the access token is about to end (vigente renew " + s.name + " --force shows it now)"
+}
+
+// begin asks without a refresh token.
+func (s *source) begin(ctx context.Context, req credential.Request) (credential.Credential, error) {
+	params, f := expand(s.fixed, req)
+	if f != nil {
+		return credential.Credential{}, f
+	}
+	if s.signs {
+		assertion, err := s.signer.grant(s.clientID.Reveal(), req.At)
+		if err != nil {
+			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonInternal, Message: "sign the assertion: the key cannot be used", Err: err}
+		}
+		params = append(params, tokens.Param{Name: tokens.Assertion, Value: assertion})
+	}
+	got, f := s.call(ctx, req, s.endpoint, params, s.beginning())
+	if f != nil {
+		// The doubt about an old refresh token would end with this failure.
+		f.SeedSpent = f.SeedSpent || s.grant == grantPassword && !seedOf(req.Previous).IsZero()
+		return credential.Credential{}, f
+	}
+	return got, nil
+}
+
+func (s *source) beginning() operation {
+	if s.grant == grantPassword {
+		return loggingIn
+	}
+	return asking
+}
+
+// call makes one exchange and reads its answer.
+func (s *source) call(ctx context.Context, req credential.Request, to *tokens.Endpoint, params []tokens.Param, op operation) (credential.Credential, *credential.Fault) {
+	none := credential.Credential{}
+	more, f := expand(s.params, req)
+	if f != nil {
+		return none, f
+	}
+	headers, f := expand(s.extra, req)
+	if f != nil {
+		return none, f
+	}
+	endpoint := *to
+	endpoint.Names = s.names
+	a, err := endpoint.Call(ctx, s.client, req.At, override(params, more), headers)
+	if err != nil {
+		return none, credential.AsFault(err)
+	}
+	if f := s.classify(a, &endpoint, op); f != nil {
+		return none, f
+	}
+	g, f := endpoint.Read(a, req.At, s.zone)
+	if f != nil {
+		return none, f
+	}
+	return s.keep(g, req), nil
+}
+
+// override lets the parameters of the configuration replace those of the grant.
+func override(params, more []tokens.Param) []tokens.Param {
+	replaced := map[string]bool{}
+	for _, p := range more {
+		replaced[p.Name] = true
+	}
+	var all []tokens.Param
+	for _, p := range params {
+		if !replaced[p.Name] {
+			all = append(all, p)
+		}
+	}
+	return append(all, more...)
+}
+
+// Probe tells whether the server can be reached: any answer to a call without a
+// client shows name, TLS and a server behind them.
+func (s *source) Probe(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint.URL.String(), nil)
+	if err != nil {
+		return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the URL is not usable", Err: err}
+	}
+	_, err = s.client.Do(ctx, req)
+	return err
+}
+
+// Rehearse implements credential.Rehearser.
+func (s *source) Rehearse(req credential.Request) credential.Credential {
+	c := s.keep(tokens.Grant{Token: "rehearsed", Type: "Bearer", ExpiresAt: req.At.Add(s.life), Counted: true, Refresh: s.rehearsedSeed()}, req)
+	c.Values = nil
+	return c
+}
+
+func (s *source) rehearsedSeed() credential.Secret {
+	if s.keepsSeed() {
+		return credential.NewSecret("rehearsed")
+	}
+	return credential.Secret{}
+}
+
+// awaitsLogin parks a credential that nobody has logged in for yet.
+func (s *source) awaitsLogin() *credential.Fault {
+	return &credential.Fault{
+		Reason:  credential.ReasonRejected,
+		Message: "it waits for a person to log in: run vigente login " + s.name,
+	}
+}
+
+// identity names the thing at the backend without showing what may be a secret.
+func identity(parts ...string) string {
+	sum := sha256.New()
+	for _, part := range parts {
+		sum.Write([]byte(part + "\x00"))
+	}
+	return "oauth2:" + hex.EncodeToString(sum.Sum(nil))
+}
+
+// defaultLife is how long a rehearsed token lives.
+const defaultLife = time.Hour

@@ -1,0 +1,77 @@
+package oauth2
+
+import (
+	"maps"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/tokens"
+)
+
+// Names in credential.Credential.Seed.
+const (
+	seedToken  = "refresh_token"
+	seedEndsAt = "refresh_token_expires_at"
+)
+
+// The rules for a refresh token after an answer that was lost.
+const (
+	rotationStrict = "strict"
+	rotationGrace  = "grace"
+	rotationNone   = "none"
+)
+
+func seedOf(c credential.Credential) credential.Secret { return c.Seed[seedToken] }
+
+// keep makes a credential of a grant. An answer without a refresh token leaves
+// the old one in force, with its end.
+func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credential {
+	if g.Scope == "" {
+		g.Scope = s.scope
+	}
+	c := credential.Credential{
+		Values: g.Values(), IssuedAt: req.At, ExpiresAt: g.ExpiresAt, CountedExpiry: g.Counted,
+		Limits: s.limits,
+	}
+	unreadableExpiry(&c, g)
+	if !s.keepsSeed() {
+		return c
+	}
+	end := g.RefreshEnds
+	if end.IsZero() && !g.Refresh.IsZero() && s.refreshLifetime > 0 {
+		end = req.At.Add(s.refreshLifetime).UTC()
+	}
+	before, _ := time.Parse(time.RFC3339, req.Previous.Seed[seedEndsAt].Reveal())
+	if g.Refresh.IsZero() {
+		g.Refresh, end = seedOf(req.Previous), before
+	}
+	if g.Refresh.IsZero() {
+		return c
+	}
+	c.Seed = map[string]credential.Secret{seedToken: g.Refresh}
+	if end.IsZero() {
+		return c
+	}
+	c.Seed[seedEndsAt] = credential.NewSecret(end.Format(time.RFC3339))
+	c.Limits = append(append([]credential.Limit{}, s.limits...), credential.Limit{
+		Kind: "refresh_token", EndsAt: end, Person: s.grant == grantRefresh && s.fixedEnd(before, end),
+	})
+	return c
+}
+
+// fixedEnd reports whether the end of the refresh token does not move with a
+// renewal, so that only a person can begin anew.
+func (s *source) fixedEnd(before, end time.Time) bool {
+	return s.rotation == rotationNone || !before.IsZero() && !end.After(before.Add(time.Second))
+}
+
+// Adopt makes a credential of a login: what a person brought takes the place of
+// everything that was there.
+func (s *source) adopt(g tokens.Grant, at time.Time) credential.Credential {
+	c := s.keep(g, credential.Request{At: at})
+	c.Seed = maps.Clone(c.Seed)
+	return c
+}
+
+// unreadableExpiry marks a token whose stated end cannot be read.
+func unreadableExpiry(*credential.Credential, tokens.Grant) {}

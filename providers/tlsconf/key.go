@@ -1,0 +1,111 @@
+package tlsconf
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+)
+
+// Key is a private key that signs, with its certificate where the file holds
+// one.
+type Key struct {
+	crypto.Signer
+	Leaf *x509.Certificate
+}
+
+// ReadKey reads a table { file, password }: a private key as PEM (PKCS#8,
+// PKCS#1 or SEC 1), or PKCS#12 with its certificate. It returns nil when
+// something was reported, or the password is out of reach of this check.
+func ReadKey(c *section.Section) *Key {
+	password := c.Secret("password")
+	if c.Text("file", "") == "" {
+		c.Faultf("file", "is missing (expected the private key: PEM, or PKCS#12)")
+		return nil
+	}
+	data := c.File("file")
+	if data == nil || c.Unread("password") {
+		return nil
+	}
+	key, err := parseKey(data, password)
+	if err != nil {
+		c.Faultf("file", "%v", err)
+		return nil
+	}
+	return key
+}
+
+func parseKey(data []byte, password credential.Secret) (*Key, error) {
+	if !bytes.Contains(data, []byte("-----BEGIN ")) {
+		cert, err := parseCertificate(data, password)
+		if err != nil {
+			return nil, err
+		}
+		signer, ok := cert.PrivateKey.(crypto.Signer)
+		if !ok {
+			return nil, errors.New("holds a key that cannot sign (expected RSA, EC or Ed25519)")
+		}
+		return &Key{signer, cert.Leaf}, nil
+	}
+	key := &Key{}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if err := key.add(block); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case key.Signer == nil:
+		return nil, errors.New("holds no private key (expected PEM with -----BEGIN PRIVATE KEY-----, or PKCS#12)")
+	case key.Leaf != nil && !matches(key.Leaf, key.Signer):
+		return nil, errors.New("holds a key that does not belong to its certificate (expected a pair)")
+	}
+	return key, nil
+}
+
+// add takes what one PEM block holds; the first key and the first certificate
+// count.
+func (k *Key) add(block *pem.Block) error {
+	var parsed any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		if block.Headers["DEK-Info"] != "" {
+			return errEncryptedKey
+		}
+		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		if block.Headers["DEK-Info"] != "" {
+			return errEncryptedKey
+		}
+		parsed, err = x509.ParseECPrivateKey(block.Bytes)
+	case "ENCRYPTED PRIVATE KEY":
+		return errEncryptedKey
+	case "CERTIFICATE":
+		if k.Leaf == nil {
+			k.Leaf, err = x509.ParseCertificate(block.Bytes)
+		}
+	}
+	if err != nil {
+		return errors.New("holds a " + pemName(block.Type) + " that cannot be read (expected PKCS#8, PKCS#1 or SEC 1 in PEM)")
+	}
+	if signer, ok := parsed.(crypto.Signer); ok && k.Signer == nil {
+		k.Signer = signer
+	}
+	return nil
+}
+
+var errEncryptedKey = errors.New("holds an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
+
+// pemName is what a block is called; only names of ours are repeated.
+func pemName(kind string) string {
+	if kind == "CERTIFICATE" {
+		return "certificate"
+	}
+	return "private key"
+}

@@ -1,0 +1,57 @@
+package tokens
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// Object is a JSON object, its keys in lower case: servers spell some of them
+// in two ways.
+type Object map[string]json.RawMessage
+
+// ParseObject reads a JSON object. One that was cut off gives the members that
+// came whole, and the name alone of the one that did not; whole says that
+// nothing is missing and nothing follows.
+func ParseObject(body []byte) (o Object, whole bool) {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, false
+	}
+	o = Object{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return o, false
+		}
+		var value json.RawMessage
+		err = dec.Decode(&value)
+		o[strings.ToLower(name.(string))] = value // In an object this token is a string.
+		if err != nil {
+			return o, false
+		}
+	}
+	return o, json.Valid(body)
+}
+
+// Text returns a member that is a string.
+func (o Object) Text(key string) (string, bool) {
+	var s *string
+	if json.Unmarshal(o[key], &s) != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}
+
+// Member returns a member that is an object; nil when it is none.
+func (o Object) Member(key string) Object {
+	m, _ := ParseObject(o[key])
+	return m
+}
+
+// Has reports whether a member is there and not null.
+func (o Object) Has(key string) bool {
+	raw, ok := o[key]
+	return ok && !bytes.Equal(bytes.TrimSpace(raw), []byte("null"))
+}
