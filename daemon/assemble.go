@@ -234,13 +234,13 @@ func (a *assembly) plan() *plan.Plan {
 	}
 	for _, o := range a.sinks {
 		spec := plan.Sink{
-			Name: o.Name, Type: o.Type, Path: o.binding.Path, Needs: shown(o.binding.Refs),
+			Name: o.Name, Type: o.Type, Path: o.binding.Target, File: o.binding.File, Needs: shown(o.binding.Refs),
 			Target: o.Section.Digest(a.opt.DigestKey), Sink: o.binding.Sink, Hook: o.binding.Hook,
 			Guard: newGuard(o.binding, a.opt.Disks),
 		}
-		if spec.Path != "" {
-			spec.Device = a.targets[spec.Path].Mount.Device
-			spec.Sink = disk.New(a.opt.Disks, spec.Path, spec.Sink)
+		if spec.File != "" {
+			spec.Device = a.targets[spec.File].Mount.Device
+			spec.Sink = disk.New(a.opt.Disks, spec.File, spec.Sink)
 		}
 		specs.Sinks = append(specs.Sinks, spec)
 	}

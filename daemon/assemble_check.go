@@ -99,8 +99,8 @@ func (a *assembly) checkSinks() {
 	own := a.ownFiles()
 	var paths []string
 	for _, o := range a.sinks {
-		if o.binding.Path != "" {
-			paths = append(paths, o.binding.Path)
+		if o.binding.File != "" {
+			paths = append(paths, o.binding.File)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
@@ -109,10 +109,13 @@ func (a *assembly) checkSinks() {
 	for _, o := range a.sinks {
 		read := o.good() // a wrong reference leaves the file's name right
 		a.checkRefs(o)
-		if !read || o.binding.Path == "" {
+		if !read || o.binding.Target == "" {
 			continue
 		}
-		path := a.targets[o.binding.Path].Path
+		path := o.binding.Target
+		if o.binding.File != "" {
+			path = a.targets[o.binding.File].Path
+		}
 		if what := own[path]; what != "" {
 			o.section.Faultf("path", "is %s (expected a file of its own)", what)
 			continue

@@ -81,7 +81,8 @@ func fakeSink() sinks.Kind {
 	return sinks.Kind{Name: "text", Open: func(s *section.Section, _ sinks.Env) sinks.Binding {
 		var b sinks.Binding
 		s.Required("path")
-		b.Path = s.FilePath("path")
+		b.File = s.FilePath("path")
+		b.Target = b.File
 		read := func(key, text string) {
 			tmpl, faults := credential.ParseTemplate(text)
 			for _, err := range faults {

@@ -130,7 +130,7 @@ func New(opt Options) (*Daemon, error) {
 	d.adopt(cfg, specs, wires)
 	d.listener = web.NewListener(d.pages, d.log)
 	d.watcher = watch.New(d.watched)
-	d.engine.Install(specs, memory(state))
+	d.engine.Install(specs, memory(specs, state))
 	return d, nil
 }
 

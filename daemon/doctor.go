@@ -212,6 +212,8 @@ func (e *examination) sink(s plan.Sink) {
 			switch {
 			case err != nil:
 				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
+			case s.File == "":
+				return nil
 			case e.around.private(resolve(s.Path)):
 				return cured(fmt.Errorf("write %s: nobody but this service would see it, which has %s of its own (expected another folder, or no PrivateTmp=)",
 					s.Path, e.around.at(resolve(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))

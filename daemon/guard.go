@@ -22,9 +22,12 @@ type guard struct {
 
 // newGuard returns nil for a sink that cannot say what its target holds.
 func newGuard(b sinks.Binding, disks *devices.Pool) plan.Guard {
-	kind := disk.Inspector(disks, b.Path, b.Sink)
-	if kind == nil {
+	kind, ok := b.Sink.(sinks.Inspector)
+	if !ok {
 		return nil
+	}
+	if b.File != "" {
+		kind = disk.Inspector(disks, b.File, b.Sink)
 	}
 	return &guard{kind: kind, enforce: b.Enforce}
 }

@@ -7,12 +7,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/sinks"
 )
 
-// memory hands a stored state to the board.
-func memory(s store.State) schedule.Memory {
+// memory hands a stored state to the board. What was delivered to a place that
+// ended with the last process is not there any more.
+func memory(specs *plan.Plan, s store.State) schedule.Memory {
+	for _, sink := range specs.Sinks {
+		if v, ok := sink.Sink.(sinks.Volatile); ok && v.Volatile() {
+			delete(s.Records, schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
+		}
+	}
 	return schedule.Memory{Records: s.Records, Providers: s.Providers}
 }
 

@@ -30,8 +30,8 @@ func (d *Daemon) sweep(ctx context.Context) {
 func (d *Daemon) sweepFolders(ctx context.Context) {
 	var paths []string
 	for _, s := range d.plan.Sinks {
-		if s.Path != "" {
-			paths = append(paths, s.Path)
+		if s.File != "" {
+			paths = append(paths, s.File)
 		}
 	}
 	folders := map[string]string{} // folder to one path in it

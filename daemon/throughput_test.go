@@ -166,7 +166,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 			b.Fatal(err)
 		}
 		sink := file.Kind().Open(s, sinks.Env{})
-		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name, Type: "file", Path: sink.Path, Needs: []string{name}, Target: "1", Sink: sink.Sink})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name, Type: "file", Path: sink.Target, Needs: []string{name}, Target: "1", Sink: sink.Sink})
 	}
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()

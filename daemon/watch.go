@@ -75,8 +75,8 @@ func (d *Daemon) sinksByPath() map[string][]string {
 	defer d.live.RUnlock()
 	byPath := map[string][]string{}
 	for _, s := range d.plan.Sinks {
-		if s.Guard != nil {
-			byPath[s.Path] = append(byPath[s.Path], s.Name)
+		if s.Guard != nil && s.File != "" {
+			byPath[s.File] = append(byPath[s.File], s.Name)
 		}
 	}
 	return byPath

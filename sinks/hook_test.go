@@ -21,11 +21,11 @@ import (
 // hook opens a sink with an on_change of TOML keys.
 func hook(t *testing.T, keys string) *sinks.Hook {
 	t.Helper()
-	s, err := section.Parse("sinks.till", "path = \"/x\"\n[on_change]\n"+keys)
+	s, err := section.Parse("sinks.till", "[on_change]\n"+keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, b := sinks.Common(s, sinks.Env{})
+	b := sinks.Common(s, sinks.Env{})
 	if faults := s.Finish(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -324,7 +324,7 @@ func TestHookConfiguration(t *testing.T) {
 		"command = [\"x\"]\nshell = true":   "sinks.till.on_change.shell: unknown key",
 		"command = [\"x\"]\ntimeout=\"0s\"": "sinks.till.on_change.timeout:",
 	} {
-		s, err := section.Parse("sinks.till", "path = \"/x\"\n[on_change]\n"+keys)
+		s, err := section.Parse("sinks.till", "[on_change]\n"+keys)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,6 +53,10 @@ type Forecaster interface {
 	WouldChange(ctx context.Context, set credential.Set) (bool, error)
 }
 
+// Volatile is a sink whose place ends with this process, so that at a start it
+// holds nothing whatever was delivered before.
+type Volatile interface{ Volatile() bool }
+
 // Seen is one value that an inspection came across.
 type Seen struct {
 	Name  string

@@ -27,16 +27,20 @@ type Env struct {
 type Binding struct {
 	Sink credential.Sink
 	Hook credential.Hook // nil when there is none
-	// Path is the file it manages, absolute.
-	Path string
+	// Target is the place it delivers to, in a form for people: the path of a
+	// file. What has the same target is the same place.
+	Target string
+	// File is the path of the file it keeps, absolute; empty for a sink that is
+	// no file.
+	File string
 	// Refs are the fields it shows, each with the configuration key that names
 	// it, so that a wrong one is reported at its line.
 	Refs []RefAt
-	// Claims are the parts of Path that it manages. Two sinks must not claim
-	// the same part; the whole-file claim clashes with every other.
+	// Claims are the parts of Target that it manages. Two sinks must not claim
+	// the same part; the claim on the whole clashes with every other.
 	Claims []Claim
 	// Enforce says that a value which nobody here issued is replaced when it
-	// is found in Path; otherwise it is reported and left.
+	// is found there; otherwise it is reported and left.
 	Enforce bool
 }
 
@@ -46,7 +50,7 @@ type RefAt struct {
 	Key string
 }
 
-// Claim is one managed part of a file. The zero claim is the whole file.
+// Claim is one managed part of a target. The zero claim is the whole of it.
 type Claim struct {
 	// Part is the managed key in its folded form ("tssoffline/token").
 	Part string

@@ -60,7 +60,8 @@ type Sink struct {
 	Name  string
 	Type  string
 	Fleet string // empty for one that is written out
-	Path  string
+	Path  string // where it delivers to, for people: the path of a file
+	File  string // the file it keeps; empty for a sink that is no file
 	// Device is what Path lies on. Sinks of one device share a bound, and wait
 	// for none of another.
 	Device string

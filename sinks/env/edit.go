@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/sinks/filesink"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = sinks.MaxSize
+const MaxSize = filesink.MaxSize
 
 // Style names the program that reads the file.
 type Style string

@@ -9,7 +9,6 @@ package env
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,26 +17,33 @@ import (
 	"github.com/vigented/vigente/internal/atomicfile"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/sinks/filesink"
 )
 
 // Kind is the line of the catalogue.
 func Kind() sinks.Kind { return sinks.Kind{Name: "env", Open: open} }
 
 func open(s *section.Section, env sinks.Env) sinks.Binding {
-	target, b := sinks.Common(s, env)
-	k := &Sink{
-		target: target, texts: sinks.ReadTexts(s, "values"),
+	f, b := filesink.Common(s, env)
+	k := &variables{
+		texts: sinks.ReadTexts(s, "values"),
 		style: Style(s.Choice("style", string(Systemd), string(Systemd), string(Shell), string(Docker))),
 	}
-	b.Sink = k
+	b.Sink = &filesink.Sink{File: f, Texts: k.texts, Format: k}
 	b.Refs = sinks.Refs(k.texts)
 	b.Claims = k.check(s)
 	return b
 }
 
+// variables is the format that keeps variables for one reader.
+type variables struct {
+	style Style
+	texts []sinks.Text
+}
+
 // check reports names and texts that the style cannot carry, and returns what
 // the sink claims of the file.
-func (k *Sink) check(s *section.Section) []sinks.Claim {
+func (k *variables) check(s *section.Section) []sinks.Claim {
 	var claims []sinks.Claim
 	for _, t := range k.texts {
 		if !isName(t.Name) {
@@ -51,43 +57,9 @@ func (k *Sink) check(s *section.Section) []sinks.Claim {
 	return claims
 }
 
-// Sink keeps variables in one file.
-type Sink struct {
-	target sinks.Target
-	style  Style
-	texts  []sinks.Text
-}
-
-// Deliver implements credential.Sink.
-func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return false, err
-	}
-	return k.target.Deliver(ctx, k.edit(values))
-}
-
-// WouldChange implements sinks.Forecaster.
-func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return false, err
-	}
-	return k.target.WouldChange(ctx, k.edit(values))
-}
-
-// Preflight implements credential.Preflighter.
-func (k *Sink) Preflight(ctx context.Context) error {
-	values := make([]credential.Secret, len(k.texts))
-	for i, t := range k.texts {
-		values[i] = t.Placeholder()
-	}
-	return k.target.Preflight(ctx, k.edit(values))
-}
-
-// edit sets the values. A file that is empty, or ends within a quote, may be in
+// Edit implements filesink.Format. A file that is empty, or ends within a quote, may be in
 // the middle of a save by an editor.
-func (k *Sink) edit(values []credential.Secret) sinks.Edit {
+func (k *variables) Edit(values []credential.Secret) filesink.Edit {
 	pairs := k.pairs(values)
 	return func(old []byte, exists, settled bool) ([]byte, error) {
 		if exists && len(old) == 0 && !settled {
@@ -101,7 +73,7 @@ func (k *Sink) edit(values []credential.Secret) sinks.Edit {
 	}
 }
 
-func (k *Sink) pairs(values []credential.Secret) []Pair {
+func (k *variables) pairs(values []credential.Secret) []Pair {
 	pairs := make([]Pair, len(values))
 	for i, t := range k.texts {
 		pairs[i] = Pair{Key: t.Name, Value: values[i]}
@@ -109,37 +81,16 @@ func (k *Sink) pairs(values []credential.Secret) []Pair {
 	return pairs
 }
 
-// Values implements sinks.Inspector.
-func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return nil, err
-	}
-	return sinks.ByName(k.texts, values), nil
-}
-
-// Inspect implements sinks.Inspector. It sees the values as the reader does.
-func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return sinks.Finding{}, err
-	}
-	want := sinks.ByName(k.texts, values)
-	content, exists, err := k.target.Read(ctx)
-	if err != nil {
-		return sinks.Finding{}, err
-	}
-	if !exists {
-		return sinks.Judge(want, nil), nil
-	}
+// Inspect implements filesink.Format. It sees the values as the reader does.
+func (k *variables) Inspect(content []byte, values []credential.Secret) (sinks.Finding, error) {
 	edited, err := Edit(content, k.style, k.pairs(values))
 	if err != nil {
-		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.target.Path, err)
+		return sinks.Finding{}, err
 	}
 	if bytes.Equal(edited, content) {
 		return sinks.Finding{}, nil
 	}
-	f := sinks.Judge(want, read(content, k.style))
+	f := sinks.Judge(sinks.ByName(k.texts, values), read(content, k.style))
 	if f.State == sinks.Same {
 		// Some version of the reader does not see a variable.
 		f.State = sinks.Missing
@@ -164,9 +115,3 @@ func read(content []byte, style Style) []sinks.Seen {
 	}
 	return seen
 }
-
-var _ interface {
-	credential.Preflighter
-	sinks.Inspector
-	sinks.Forecaster
-} = (*Sink)(nil)

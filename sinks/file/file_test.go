@@ -15,12 +15,12 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	for name, s := range map[string]sinktest.Suite{
+	for name, s := range map[string]sinktest.Files{
 		"bare": {Config: `content = "${c.token}"`, Old: "OLD"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.Kind = file.Kind()
-			sinktest.Run(t, s)
+			sinktest.RunFiles(t, s)
 		})
 	}
 }

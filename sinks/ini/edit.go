@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/sinks/filesink"
 )
 
 // MaxSize is the largest file that is edited.
-const MaxSize = sinks.MaxSize
+const MaxSize = filesink.MaxSize
 
 // ErrNoSection means that the file has no section of the wanted name.
 var ErrNoSection = errors.New("section not found")

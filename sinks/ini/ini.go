@@ -8,7 +8,6 @@
 package ini
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -16,27 +15,35 @@ import (
 	"github.com/vigented/vigente/internal/atomicfile"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
+	"github.com/vigented/vigente/sinks/filesink"
 )
 
 // Kind is the line of the catalogue.
 func Kind() sinks.Kind { return sinks.Kind{Name: "ini", Open: open} }
 
 func open(s *section.Section, env sinks.Env) sinks.Binding {
-	target, b := sinks.Common(s, env)
-	target.Options.Backup = s.Bool("backup", false)
-	k := &Sink{
-		target: target, section: s.Required("section"), texts: sinks.ReadTexts(s, "values"),
+	f, b := filesink.Common(s, env)
+	f.Options.Backup = s.Bool("backup", false)
+	k := &keys{
+		path: f.Path, section: s.Required("section"), texts: sinks.ReadTexts(s, "values"),
 		createSection: s.Bool("create_section", false), createFile: s.Bool("create_file", false),
 	}
-	b.Sink = k
+	b.Sink = &filesink.Sink{File: f, Texts: k.texts, Format: k}
 	b.Refs = sinks.Refs(k.texts)
 	b.Claims = k.check(s)
 	return b
 }
 
+// keys is the format that keeps the keys of one section.
+type keys struct {
+	path, section             string
+	texts                     []sinks.Text
+	createSection, createFile bool
+}
+
 // check reports names and texts that an INI cannot hold, and returns what the
 // sink claims of the file.
-func (k *Sink) check(s *section.Section) []sinks.Claim {
+func (k *keys) check(s *section.Section) []sinks.Claim {
 	if k.section != "" {
 		if err := checkName(k.section); err != nil {
 			s.Faultf("section", "%v", err)
@@ -61,44 +68,9 @@ func (k *Sink) check(s *section.Section) []sinks.Claim {
 	return claims
 }
 
-// Sink keeps the keys of one section.
-type Sink struct {
-	target                    sinks.Target
-	section                   string
-	texts                     []sinks.Text
-	createSection, createFile bool
-}
-
-// Deliver implements credential.Sink.
-func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return false, err
-	}
-	return k.target.Deliver(ctx, k.edit(values))
-}
-
-// WouldChange implements sinks.Forecaster.
-func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return false, err
-	}
-	return k.target.WouldChange(ctx, k.edit(values))
-}
-
-// Preflight implements credential.Preflighter.
-func (k *Sink) Preflight(ctx context.Context) error {
-	values := make([]credential.Secret, len(k.texts))
-	for i, t := range k.texts {
-		values[i] = t.Placeholder()
-	}
-	return k.target.Preflight(ctx, k.edit(values))
-}
-
-// edit sets the values. A file that is gone, empty or without the section may
+// Edit implements filesink.Format. A file that is gone, empty or without the section may
 // be in the middle of a save by the AppServer or an editor.
-func (k *Sink) edit(values []credential.Secret) sinks.Edit {
+func (k *keys) Edit(values []credential.Secret) filesink.Edit {
 	pairs := make([]Pair, len(values))
 	for i, t := range k.texts {
 		pairs[i] = Pair{Key: t.Name, Value: values[i]}
@@ -110,7 +82,7 @@ func (k *Sink) edit(values []credential.Secret) sinks.Edit {
 		opt := EditOptions{CreateSection: settled && k.createSection || !exists}
 		content, err := Edit(old, k.section, pairs, opt)
 		if errors.Is(err, ErrNoSection) {
-			return nil, maybe(settled, sinks.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.target.Path))
+			return nil, maybe(settled, sinks.Faultf(err, "section [%s] not found in %s: wrong file? (create_section = true adds it)", k.section, k.path))
 		}
 		if r, ok := errors.AsType[*Refusal](err); ok && r.torn {
 			return nil, maybe(settled, r)
@@ -128,41 +100,15 @@ func maybe(settled bool, err error) error {
 	return fmt.Errorf("%w: %w", atomicfile.ErrUnready, err)
 }
 
-// Values implements sinks.Inspector.
-func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
-	values, err := sinks.Expand(k.texts, set)
-	if err != nil {
-		return nil, err
-	}
-	return sinks.ByName(k.texts, values), nil
-}
-
-// Inspect implements sinks.Inspector.
-func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
-	want, err := k.Values(set)
-	if err != nil {
-		return sinks.Finding{}, err
-	}
-	content, exists, err := k.target.Read(ctx)
-	if err != nil {
-		return sinks.Finding{}, err
-	}
-	if !exists {
-		return sinks.Judge(want, nil), nil
-	}
-	keys := make([]string, len(k.texts))
+// Inspect implements filesink.Format.
+func (k *keys) Inspect(content []byte, values []credential.Secret) (sinks.Finding, error) {
+	names := make([]string, len(k.texts))
 	for i, t := range k.texts {
-		keys[i] = t.Name
+		names[i] = t.Name
 	}
-	seen, err := read(content, k.section, keys)
+	seen, err := read(content, k.section, names)
 	if err != nil {
-		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.target.Path, err)
+		return sinks.Finding{}, err
 	}
-	return sinks.Judge(want, seen), nil
+	return sinks.Judge(sinks.ByName(k.texts, values), seen), nil
 }
-
-var _ interface {
-	credential.Preflighter
-	sinks.Inspector
-	sinks.Forecaster
-} = (*Sink)(nil)

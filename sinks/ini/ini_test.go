@@ -19,7 +19,7 @@ import (
 
 func TestContract(t *testing.T) {
 	const keys = "section = \"TSSOFFLINE\"\nvalues = { TOKEN = \"${c.token}\" }\n"
-	for name, s := range map[string]sinktest.Suite{
+	for name, s := range map[string]sinktest.Files{
 		"plain": {
 			Config: keys, Old: "; inv\xe1lida\r\n[TSSOFFLINE]\r\nTOKEN=OLD\r\nA=1", Wrong: "[TSSOFFLINE\nTOKEN=", NeedsFile: true,
 		},
@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.Kind = ini.Kind()
-			sinktest.Run(t, s)
+			sinktest.RunFiles(t, s)
 		})
 	}
 }

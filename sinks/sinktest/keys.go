@@ -11,7 +11,7 @@ import (
 // readsKeys holds a kind to the keys that all sinks share.
 func readsKeys(r *rig) {
 	b := r.open("")
-	if b.Path != r.path || b.Hook != nil || b.Enforce || len(b.Claims) == 0 || len(b.Refs) == 0 {
+	if b.File != r.path || b.Hook != nil || b.Enforce || len(b.Claims) == 0 || len(b.Refs) == 0 {
 		r.Errorf("the plain section gives %+v", b)
 	}
 	for _, ref := range b.Refs {
@@ -29,8 +29,8 @@ func readsKeys(r *rig) {
 		r.Errorf("the full section gives %+v", b)
 	}
 	r.path = "relative/target"
-	if b = r.open(""); !filepath.IsAbs(b.Path) || !strings.HasSuffix(b.Path, "/relative/target") {
-		r.Errorf("a relative path gives %q", b.Path)
+	if b = r.open(""); !filepath.IsAbs(b.File) || !strings.HasSuffix(b.File, "/relative/target") {
+		r.Errorf("a relative path gives %q", b.File)
 	}
 	for extra, key := range map[string]string{
 		"":                                  "sinks.it.path",

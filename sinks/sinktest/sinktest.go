@@ -1,23 +1,17 @@
 // Package sinktest is the contract that every sink passes, whatever its kind.
 //
-// A kind's test describes itself in a Suite and calls Run. The suite delivers
-// into folders of every sort and holds the sink to the rules of
-// credential.Sink: the second delivery of a value touches nothing, what cannot
-// be delivered leaves the old content, no failure shows a value, and a
-// preflight tells the truth without changing anything. It runs on a virtual
-// clock, so that waiting for another program's save costs nothing.
+// A kind's test describes itself in a Suite and calls Run; one that keeps a file
+// describes Files and calls RunFiles, which does both. The suite holds the sink
+// to the rules of credential.Sink: the second delivery of a value touches
+// nothing, what cannot be delivered leaves the old content, no failure shows a
+// value, and what a sink says of its place is true and changes nothing.
 package sinktest
 
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -34,19 +28,13 @@ const older = "1111111111111111111111111111111111111111"
 // Suite describes one kind to the contract.
 type Suite struct {
 	Kind sinks.Kind
-	// Config are the keys of the section in TOML, without path. The text shown
-	// is ${c.token}, at least once.
-	Config string
-	// Old is content that the sink understands; OLD in it is where the value
-	// stands.
-	Old string
-	// Wrong is content that the sink refuses; empty when there is none.
-	Wrong string
+	// Config makes a place and returns the keys of a sink for it in TOML. The
+	// text shown is ${c.token}, at least once. The place holds nothing, or the
+	// value of another token.
+	Config func(t testing.TB) string
 	// Bad is a value that the sink refuses, which holds Canary; empty when
 	// there is none.
 	Bad string
-	// NeedsFile says that a file that does not exist is an error.
-	NeedsFile bool
 }
 
 // Run holds the kind to the contract.
@@ -54,73 +42,133 @@ func Run(t *testing.T, s Suite) {
 	t.Helper()
 	for _, part := range []struct {
 		name string
-		run  func(*rig)
+		run  func(*place)
 	}{
-		{"delivers once", delivers},
-		{"replaces an older value", replaces},
-		{"wants every field", wantsFields},
-		{"refuses an empty value", refusesEmpty},
-		{"refuses a value it cannot carry", refusesBad},
-		{"refuses content it does not understand", refusesWrong},
-		{"creates a missing file", creates},
-		{"gives a new file the mode", givesMode},
-		{"keeps the mode", keepsMode},
-		{"keeps the owner", keepsOwner},
-		{"gives the owner", givesOwner},
-		{"wants a known owner", wantsOwner},
-		{"follows a link", followsLink},
-		{"refuses a planted link", refusesPlantedLink},
-		{"refuses a folder", refusesFolder},
-		{"wants the folder", wantsFolder},
-		{"bears a read-only file", readOnlyFile},
-		{"bears a read-only folder", readOnlyFolder},
-		{"bears a read-only file and folder", readOnlyBoth},
-		{"ends with its context", ends},
-		{"inspects", inspects},
-		{"reads the common keys", readsKeys},
+		{"writes a value once", (*place).once},
+		{"keeps what it has", (*place).keeps},
+		{"ends when told", (*place).ends},
+		{"says what it holds", (*place).says},
+		{"has a name and a hook", (*place).named},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			dir := t.TempDir()
-			// Others may walk here, for the parts that act as somebody else.
-			for _, d := range []string{dir, filepath.Dir(dir)} {
-				if err := os.Chmod(d, 0o755); err != nil {
-					t.Fatal(err)
-				}
-			}
-			synctest.Test(t, func(t *testing.T) {
-				part.run(&rig{T: t, Suite: s, dir: dir, path: filepath.Join(dir, "target")})
-			})
+			part.run(&place{T: t, Suite: s, config: s.Config(t)})
 		})
 	}
 }
 
-// rig is one part of the contract at work.
-type rig struct {
+// place is one part of the contract at work.
+type place struct {
 	*testing.T
 	Suite
-	dir, path string
-	last      *credential.Fault // the last good one
+	config string
 }
 
-func (r *rig) section(extra string) *section.Section {
-	r.Helper()
-	text := "path = '" + r.path + "'\n" + extra + "\n" + r.Config
-	s, err := section.Parse("sinks.it", text)
+func (p *place) open(extra string) sinks.Binding {
+	p.Helper()
+	s, err := section.Parse("sinks.it", extra+"\n"+p.config)
 	if err != nil {
-		r.Fatalf("%v in\n%s", err, text)
+		p.Fatalf("%v in\n%s", err, p.config)
 	}
-	return s
-}
-
-// open opens the sink with more keys of TOML.
-func (r *rig) open(extra string) sinks.Binding {
-	r.Helper()
-	s := r.section(extra)
-	b := r.Kind.Open(s, sinks.Env{})
+	b := p.Kind.Open(s, sinks.Env{})
 	for _, f := range s.Finish() {
-		r.Fatal(f)
+		p.Fatal(f)
 	}
 	return b
+}
+
+// deliver delivers and wants success, foretold where the sink can.
+func (p *place) deliver(b sinks.Binding, value string, want bool) {
+	p.Helper()
+	if f, ok := b.Sink.(sinks.Forecaster); ok {
+		if got, err := f.WouldChange(p.Context(), set(value)); err != nil || got != want {
+			p.Errorf("WouldChange: %v, want %v, %v", got, want, err)
+		}
+	}
+	if got, err := b.Sink.Deliver(p.Context(), set(value)); err != nil || got != want {
+		p.Errorf("Deliver: changed %v, want %v, %v", got, want, err)
+	}
+}
+
+func (p *place) once() {
+	b := p.open("")
+	if f, ok := b.Sink.(credential.Preflighter); ok {
+		if err := f.Preflight(p.Context()); err != nil {
+			p.Error(err)
+		}
+	}
+	for range 2 {
+		p.deliver(b, Canary, true)
+		p.deliver(b, Canary, false)
+		p.deliver(b, older, true)
+	}
+}
+
+// keeps wants a fault for what cannot be delivered, and the old value after it.
+func (p *place) keeps() {
+	b := p.open("")
+	p.deliver(b, Canary, true)
+	for name, with := range map[string]credential.Set{
+		"nothing": {}, "another credential": {"other": set(Canary)["c"]}, "an empty value": set(""), "a bad value": set(p.Bad),
+	} {
+		changed, err := b.Sink.Deliver(p.Context(), with)
+		if f, ok := errors.AsType[*credential.Fault](err); !ok || changed || strings.Contains(f.Error(), Canary) {
+			p.Errorf("%s: changed %v, %v", name, changed, err)
+		}
+	}
+	p.deliver(b, Canary, false)
+}
+
+func (p *place) ends() {
+	b := p.open("")
+	p.deliver(b, Canary, true)
+	ctx, cancel := context.WithCancel(p.Context())
+	cancel()
+	changed, err := b.Sink.Deliver(ctx, set(older))
+	f, ok := errors.AsType[*credential.Fault](err)
+	if changed || !ok || f.Reason != credential.ReasonCancelled || !errors.Is(err, context.Canceled) {
+		p.Errorf("Deliver: %v, %v", changed, err)
+	}
+	p.deliver(b, Canary, false)
+}
+
+// says holds sinks.Inspector to what it tells the drift watch.
+func (p *place) says() {
+	b := p.open("")
+	i, ok := b.Sink.(sinks.Inspector)
+	if !ok {
+		p.Skip("the sink cannot be inspected")
+	}
+	p.deliver(b, Canary, true)
+	if got, err := i.Inspect(p.Context(), set(Canary)); err != nil || got.State != sinks.Same {
+		p.Errorf("Inspect: %v, %v", got.State, err)
+	}
+	got, err := i.Inspect(p.Context(), set(older))
+	if err != nil || got.State != sinks.Other || len(got.Found) == 0 {
+		p.Errorf("Inspect: %v with %d values, %v", got.State, len(got.Found), err)
+	}
+	was, err := i.Values(set(Canary))
+	if err != nil {
+		p.Fatal(err)
+	}
+	for name, values := range got.Found {
+		for _, v := range values {
+			if !v.Equal(was[name]) {
+				p.Errorf("the value found for %q is not the one that was delivered", name)
+			}
+		}
+	}
+}
+
+func (p *place) named() {
+	b := p.open("enforce = true\non_change = { command = [\"true\"], timeout = \"5s\" }")
+	if b.Target == "" || b.Target != p.open("").Target || b.Hook == nil || !b.Enforce || len(b.Refs) == 0 {
+		p.Errorf("the section gives %+v", b)
+	}
+	for _, ref := range b.Refs {
+		if ref.Credential != "c" || ref.Field != "token" || ref.Key == "" {
+			p.Errorf("a reference is %+v", ref)
+		}
+	}
 }
 
 // set holds one value of the credential that the suite's configuration names.
@@ -130,151 +178,4 @@ func set(value string) credential.Set {
 		Generation: 3, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
 		Values: map[string]credential.Secret{"token": credential.NewSecret(value)},
 	}}
-}
-
-// put writes what somebody else left there.
-func (r *rig) put(text string, mode fs.FileMode) {
-	r.Helper()
-	if err := os.WriteFile(r.path, []byte(text), 0o600); err != nil {
-		r.Fatal(err)
-	}
-	if err := os.Chmod(r.path, mode); err != nil {
-		r.Fatal(err)
-	}
-}
-
-// old is understood content with a value.
-func (r *rig) old(value string) string { return strings.ReplaceAll(r.Old, "OLD", value) }
-
-// wantHolds fails unless the file holds the text, and the folder nothing but
-// the names.
-func (r *rig) wantHolds(text string, names ...string) {
-	r.Helper()
-	got, err := os.ReadFile(r.path)
-	if err != nil || string(got) != text {
-		r.Errorf("the file holds %q, want %q, %v", got, text, err)
-	}
-	r.wantNames(append(names, filepath.Base(r.path))...)
-}
-
-func (r *rig) wantNames(names ...string) {
-	r.Helper()
-	entries, err := os.ReadDir(r.dir)
-	if err != nil {
-		r.Fatal(err)
-	}
-	slices.Sort(names)
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	if !slices.Equal(got, names) {
-		r.Errorf("the folder holds %q, want %q", got, names)
-	}
-}
-
-// deliver delivers and wants success.
-func (r *rig) deliver(b sinks.Binding, value string, changed bool) {
-	r.Helper()
-	r.forecast(b, value, changed)
-	got, err := b.Sink.Deliver(r.Context(), set(value))
-	if err != nil || got != changed {
-		r.Errorf("Deliver: changed %v, want %v, %v", got, changed, err)
-	}
-	r.forecast(b, value, false)
-}
-
-// forecast wants the sink to foretell a delivery, and to change nothing.
-func (r *rig) forecast(b sinks.Binding, value string, want bool) {
-	r.Helper()
-	f, ok := b.Sink.(sinks.Forecaster)
-	if !ok {
-		r.Fatal("the sink foretells nothing")
-	}
-	before := snapshot(r, r.dir)
-	got, err := f.WouldChange(r.Context(), set(value))
-	if err != nil || got != want {
-		r.Errorf("WouldChange: %v, want %v, %v", got, want, err)
-	}
-	if after := snapshot(r, r.dir); !slices.Equal(before, after) {
-		r.Errorf("WouldChange changed %q to %q", before, after)
-	}
-}
-
-// fails delivers and wants a fault.
-func (r *rig) fails(b sinks.Binding, with credential.Set, says string) {
-	r.Helper()
-	changed, err := b.Sink.Deliver(r.Context(), with)
-	if err == nil || changed {
-		r.Fatalf("Deliver: changed %v, %v; want an error that says %q", changed, err, says)
-	}
-	r.fault(err, says)
-}
-
-// fault wants a good fault and keeps it.
-func (r *rig) fault(err error, says string) {
-	r.Helper()
-	f, ok := errors.AsType[*credential.Fault](err)
-	if !ok {
-		r.Fatalf("%v is no fault", err)
-	}
-	r.last = f
-	if f.Reason != credential.ReasonInternal && !errors.Is(err, context.Canceled) {
-		r.Errorf("the reason of %q is %s", f, f.Reason)
-	}
-	if !strings.Contains(f.Error(), says) {
-		r.Errorf("the fault %q does not say %q", f, says)
-	}
-	for e := error(f); e != nil; e = errors.Unwrap(e) {
-		for _, secret := range []string{Canary, older} {
-			if strings.Contains(e.Error(), secret) {
-				r.Errorf("the fault %q shows a value", e)
-			}
-		}
-	}
-}
-
-// preflight wants the preflight to succeed or to say something, and to change
-// nothing.
-func (r *rig) preflight(b sinks.Binding, says string) {
-	r.Helper()
-	p, ok := b.Sink.(credential.Preflighter)
-	if !ok {
-		r.Fatal("the sink has no preflight")
-	}
-	before := snapshot(r, r.dir)
-	err := p.Preflight(r.Context())
-	if after := snapshot(r, r.dir); !slices.Equal(before, after) {
-		r.Errorf("the preflight changed %q to %q", before, after)
-	}
-	switch {
-	case says == "" && err != nil:
-		r.Errorf("Preflight: %v", err)
-	case says != "" && err == nil:
-		r.Errorf("Preflight found nothing; Deliver says %q", says)
-	case says != "":
-		r.fault(err, says)
-	}
-}
-
-// snapshot describes everything in a folder, instants of change included.
-func snapshot(r *rig, dir string) []string {
-	r.Helper()
-	var all []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		text, _ := os.ReadFile(path)
-		all = append(all, path+" "+info.Mode().String()+" "+info.ModTime().String()+" "+string(text))
-		return nil
-	})
-	if err != nil {
-		r.Fatal(err)
-	}
-	return all
 }

@@ -1,4 +1,4 @@
-package sinks
+package filesink
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/atomicfile"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
-// Target is the file of one sink.
-type Target struct {
+// File is the file of one sink.
+type File struct {
 	Path    string
 	Options atomicfile.Options
 }
@@ -27,34 +28,34 @@ type Edit func(old []byte, exists, settled bool) ([]byte, error)
 // Deliver replaces the file. It may report a change together with an error:
 // then the new content is in its place, but it is not sure to survive a power
 // cut.
-func (t Target) Deliver(ctx context.Context, edit Edit) (changed bool, err error) {
-	err = t.twice(edit, func(e atomicfile.Edit) error {
-		result, err := atomicfile.Replace(ctx, t.Path, t.Options, e)
+func (f File) Deliver(ctx context.Context, edit Edit) (changed bool, err error) {
+	err = f.twice(edit, func(e atomicfile.Edit) error {
+		result, err := atomicfile.Replace(ctx, f.Path, f.Options, e)
 		changed = result.Changed || atomicfile.MayHaveChanged(err)
 		return err
 	})
-	return changed, t.fault(err)
+	return changed, f.fault(err)
 }
 
 // Preflight tells whether Deliver would work now. It changes nothing.
-func (t Target) Preflight(ctx context.Context, edit Edit) error {
-	return t.fault(t.twice(edit, func(e atomicfile.Edit) error {
-		return atomicfile.Check(ctx, t.Path, t.Options, e)
+func (f File) Preflight(ctx context.Context, edit Edit) error {
+	return f.fault(f.twice(edit, func(e atomicfile.Edit) error {
+		return atomicfile.Check(ctx, f.Path, f.Options, e)
 	}))
 }
 
 // WouldChange tells whether Deliver would change the file. It changes nothing.
-func (t Target) WouldChange(ctx context.Context, edit Edit) (change bool, err error) {
-	err = t.twice(edit, func(e atomicfile.Edit) (err error) {
-		change, err = atomicfile.WouldChange(ctx, t.Path, t.Options, e)
+func (f File) WouldChange(ctx context.Context, edit Edit) (change bool, err error) {
+	err = f.twice(edit, func(e atomicfile.Edit) (err error) {
+		change, err = atomicfile.WouldChange(ctx, f.Path, f.Options, e)
 		return err
 	})
-	return change, t.fault(err)
+	return change, f.fault(err)
 }
 
 // twice goes on with content that stays as it is although it looks half
 // written.
-func (t Target) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
+func (f File) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 	bound := func(settled bool) atomicfile.Edit {
 		return func(old []byte, exists bool) ([]byte, error) { return edit(old, exists, settled) }
 	}
@@ -66,11 +67,11 @@ func (t Target) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 }
 
 // Read returns the content of the file, and whether there is one.
-func (t Target) Read(ctx context.Context) (content []byte, exists bool, err error) {
+func (f File) Read(ctx context.Context) (content []byte, exists bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, false, t.fault(err)
+		return nil, false, f.fault(err)
 	}
-	content, err = section.ReadBounded(t.Path, MaxSize)
+	content, err = section.ReadBounded(f.Path, MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, false, nil
@@ -78,31 +79,31 @@ func (t Target) Read(ctx context.Context) (content []byte, exists bool, err erro
 		if pe, ok := errors.AsType[*os.PathError](err); ok {
 			err = pe.Err
 		}
-		return nil, false, Faultf(err, "read %s: %v", t.Path, err)
+		return nil, false, sinks.Faultf(err, "read %s: %v", f.Path, err)
 	}
 	return content, true, nil
 }
 
 // fault classifies what stopped a write. The errors of atomicfile name their
 // cure; those of an edit are the kind's own words.
-func (t Target) fault(err error) error {
+func (f File) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	if f, ok := errors.AsType[*credential.Fault](err); ok {
-		return f
+	if own, ok := errors.AsType[*credential.Fault](err); ok {
+		return own
 	}
 	if e, ok := errors.AsType[*atomicfile.Error](err); ok {
-		return Faultf(err, "%s", e)
+		return sinks.Faultf(err, "%s", e)
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return &credential.Fault{Reason: credential.ReasonCancelled, Message: "write " + t.Path + ": cut short", Err: err}
+		return &credential.Fault{Reason: credential.ReasonCancelled, Message: "write " + f.Path + ": cut short", Err: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &credential.Fault{
 			Reason: credential.ReasonTimeout, Err: err,
-			Message: "write " + t.Path + ": the disk did not answer in time (is it a network file system that hangs?)",
+			Message: "write " + f.Path + ": the disk did not answer in time (is it a network file system that hangs?)",
 		}
 	}
-	return Faultf(err, "edit %s: %v", t.Path, err)
+	return sinks.Faultf(err, "edit %s: %v", f.Path, err)
 }

@@ -1,0 +1,113 @@
+// Package filesink is what all sinks that keep a file are made from: the keys
+// that they share, and delivering, foretelling, preflight and inspection, once.
+//
+// A kind brings a Format, which edits the content and finds values in it. All
+// that happens to the file itself is here and in atomicfile.
+package filesink
+
+import (
+	"context"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
+)
+
+// MaxSize is the largest file that a sink reads or writes.
+const MaxSize = 8 << 20
+
+// defaultMode is given to files that a sink creates.
+const defaultMode = 0o600
+
+// Common reads the keys that every sink has that is a file: path, mode, owner,
+// group, and those of sinks.Common. It returns the file and the binding to
+// complete with what the kind knows.
+func Common(s *section.Section, env sinks.Env) (File, sinks.Binding) {
+	b := sinks.Common(s, env)
+	s.Required("path")
+	b.File = s.FilePath("path")
+	b.Target = b.File
+	return File{Path: b.File, Options: atomicfile.Options{
+		Mode: s.Mode("mode", defaultMode), Owner: s.Text("owner", ""), Group: s.Text("group", ""),
+		Create: true, MaxSize: MaxSize,
+	}}, b
+}
+
+// Format is what a kind knows of the content of its files. The values are
+// those of the sink's texts, in their order.
+type Format interface {
+	// Edit returns the edit that sets the values.
+	Edit(values []credential.Secret) Edit
+	// Inspect says what content holds in place of the values.
+	Inspect(content []byte, values []credential.Secret) (sinks.Finding, error)
+}
+
+// Sink keeps texts in one file.
+type Sink struct {
+	File   File
+	Texts  []sinks.Text
+	Format Format
+}
+
+// Deliver implements credential.Sink.
+func (k *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := sinks.Expand(k.Texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.File.Deliver(ctx, k.Format.Edit(values))
+}
+
+// WouldChange implements sinks.Forecaster.
+func (k *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
+	values, err := sinks.Expand(k.Texts, set)
+	if err != nil {
+		return false, err
+	}
+	return k.File.WouldChange(ctx, k.Format.Edit(values))
+}
+
+// Preflight implements credential.Preflighter.
+func (k *Sink) Preflight(ctx context.Context) error {
+	values := make([]credential.Secret, len(k.Texts))
+	for i, t := range k.Texts {
+		values[i] = t.Placeholder()
+	}
+	return k.File.Preflight(ctx, k.Format.Edit(values))
+}
+
+// Values implements sinks.Inspector.
+func (k *Sink) Values(set credential.Set) (map[string]credential.Secret, error) {
+	values, err := sinks.Expand(k.Texts, set)
+	if err != nil {
+		return nil, err
+	}
+	return sinks.ByName(k.Texts, values), nil
+}
+
+// Inspect implements sinks.Inspector.
+func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
+	values, err := sinks.Expand(k.Texts, set)
+	if err != nil {
+		return sinks.Finding{}, err
+	}
+	content, exists, err := k.File.Read(ctx)
+	switch {
+	case err != nil:
+		return sinks.Finding{}, err
+	case !exists:
+		return sinks.Judge(sinks.ByName(k.Texts, values), nil), nil
+	}
+	found, err := k.Format.Inspect(content, values)
+	if err != nil {
+		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.File.Path, err)
+	}
+	return found, nil
+}
+
+var _ interface {
+	credential.Preflighter
+	sinks.Inspector
+	sinks.Forecaster
+} = (*Sink)(nil)
