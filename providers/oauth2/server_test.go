@@ -1,0 +1,148 @@
+package oauth2
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/oauth2/emulator"
+)
+
+// stage is an emulated server behind TLS that asks for certificates, with a
+// folder of the client's files.
+type stage struct {
+	*emulator.Server
+	url, dir string
+}
+
+func serve(t testing.TB, settings emulator.Settings) *stage {
+	t.Helper()
+	s := &stage{Server: emulator.New(settings, nil), dir: t.TempDir()}
+	server := httptest.NewUnstartedServer(s.Server)
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	s.write(t, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	s.write(t, "secret", []byte(testSecret))
+	s.write(t, "password", []byte(testPassword))
+	return s
+}
+
+func (s *stage) write(t testing.TB, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// parse reads a table; {url} and {dir} are filled in.
+func (s *stage) parse(t testing.TB, path, text string) *section.Section {
+	t.Helper()
+	text = strings.NewReplacer("{url}", s.url, "{dir}", s.dir).Replace(text)
+	table, err := section.Parse(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// open opens one provider and one credential.
+func (s *stage) open(t testing.TB, provider, cred string) providers.Binding {
+	t.Helper()
+	p := s.parse(t, "providers.p", provider+"\ntls.ca_file = \"{dir}/ca.pem\"\n")
+	backend := open(p, liveEnv(t))
+	c := s.parse(t, "credentials.c", cred)
+	b := backend.Bind(c)
+	for _, f := range append(p.Finish(), c.Finish()...) {
+		t.Fatal(f)
+	}
+	return b
+}
+
+// liveEnv lends real transports.
+func liveEnv(t testing.TB) providers.Env {
+	return providers.Env{
+		Location: time.UTC, Warn: func(string) {},
+		Transport: func(opt providers.TransportOptions) http.RoundTripper {
+			transport := &http.Transport{TLSClientConfig: opt.TLS, DisableKeepAlives: opt.OneShot}
+			t.Cleanup(transport.CloseIdleConnections)
+			return transport
+		},
+	}
+}
+
+// obtain makes one attempt that must succeed.
+func obtain(t testing.TB, b providers.Binding, req credential.Request) credential.Credential {
+	t.Helper()
+	got, err := attempt(t, b, req)
+	if err != nil {
+		t.Fatalf("%s: %v", credential.AsFault(err).Code, err)
+	}
+	return got
+}
+
+func attempt(t testing.TB, b providers.Binding, req credential.Request) (credential.Credential, error) {
+	t.Helper()
+	if req.At.IsZero() {
+		req.At = time.Now()
+	}
+	return b.Source.Refresh(t.Context(), req)
+}
+
+// refused makes one attempt that must fail, and returns why.
+func refused(t testing.TB, b providers.Binding, req credential.Request) *credential.Fault {
+	t.Helper()
+	_, err := attempt(t, b, req)
+	if err == nil {
+		t.Fatal("a token came")
+	}
+	return credential.AsFault(err)
+}
+
+// pair makes a key of a kind with a certificate of its own, as PEM.
+func pair(t testing.TB, kind string) (crypto.PublicKey, *x509.Certificate, []byte) {
+	t.Helper()
+	var key crypto.Signer
+	var err error
+	if kind == "rsa" {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	} else {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
+	return key.Public(), cert, text
+}
