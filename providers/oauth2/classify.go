@@ -26,11 +26,9 @@ const (
 // body says, and a page never does.
 func (s *source) classify(a *exchange.Answer, e *tokens.Endpoint, op operation) *credential.Fault {
 	switch {
-	case a.Status == http.StatusTooManyRequests:
-		return exchange.StatusFault(a)
-	case a.HTML():
-		return page(a)
-	case a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout,
+	case a.HTML() && a.Status < http.StatusInternalServerError && a.Status != http.StatusTooManyRequests:
+		return exchange.HTMLFault(a)
+	case a.HTML(), a.Status == http.StatusTooManyRequests, a.Status == http.StatusBadGateway, a.Status == http.StatusServiceUnavailable, a.Status == http.StatusGatewayTimeout,
 		a.Status >= 300 && a.Status <= 399:
 		return exchange.StatusFault(a)
 	}
@@ -43,24 +41,13 @@ func (s *source) classify(a *exchange.Answer, e *tokens.Endpoint, op operation) 
 		f = s.byStatus(a, op)
 	}
 	f.Code = code
-	if f.RetryAfter.IsZero() {
-		f.RetryAfter = a.RetryAfter(a.ReceivedAt)
-	}
 	return f
-}
-
-// page is for a page in place of an answer.
-func page(a *exchange.Answer) *credential.Fault {
-	if a.Status >= 500 {
-		return exchange.StatusFault(a)
-	}
-	return exchange.HTMLFault(a)
 }
 
 // holdsToken reports whether an answer with an error code brings a token all
 // the same: any answer of success with a token is one.
 func holdsToken(a *exchange.Answer, e *tokens.Endpoint) bool {
-	_, f := e.Read(a, a.ReceivedAt, nil)
+	_, f := e.Read(a, a.ReceivedAt)
 	return f == nil
 }
 
@@ -146,9 +133,15 @@ func (s *source) clientRefused() *credential.Fault {
 	return f
 }
 
+// anonymous reports whether there is no client that could be refused, so that a
+// refusal concerns the grant.
+func (s *source) anonymous() bool { return s.endpoint.Auth == tokens.None && s.clientID.IsZero() }
+
 // byStatus classifies a body that says nothing of its own.
 func (s *source) byStatus(a *exchange.Answer, op operation) *credential.Fault {
 	switch {
+	case a.Status == http.StatusUnauthorized && s.anonymous() && (op == refreshing || op == loggingIn):
+		return s.grantRefused(op)
 	case a.Status == http.StatusUnauthorized:
 		return s.clientRefused()
 	case a.Status == http.StatusForbidden:

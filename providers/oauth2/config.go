@@ -1,7 +1,7 @@
 package oauth2
 
 import (
-	"crypto/tls"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,20 +11,20 @@ import (
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
-	"github.com/vigented/vigente/providers/tlsconf"
 	"github.com/vigented/vigente/providers/tokens"
 )
 
 // provider is one server with one client at it.
 type provider struct {
-	env    providers.Env
-	tls    *tls.Config
-	preset Preset
+	env        providers.Env
+	connection exchange.Connection
+	preset     Preset
 
 	clientID credential.Secret
 	// endpoint begins a grant, refreshing renews one.
 	endpoint, refreshing *tokens.Endpoint
 	signer               *signer
+	keyed                bool // a key is configured, whether it could be read or not
 
 	params, headers []template
 	names           map[string]string
@@ -34,7 +34,6 @@ type provider struct {
 	refreshLifetime time.Duration
 	revokes         bool
 	life            time.Duration // of a rehearsed token
-	zone            *time.Location
 	ends            []credential.Limit
 	way             way
 	good            bool // nothing was reported
@@ -49,7 +48,7 @@ type way struct {
 func openProvider(s *section.Section, env providers.Env) providers.Backend {
 	preset := findPreset(s)
 	k := keys{own: s, preset: preset.table("provider")}
-	b := &provider{env: env, preset: preset, life: preset.Life, zone: env.Location}
+	b := &provider{env: env, preset: preset, life: preset.Life}
 	moved := movedAway(s, k.preset)
 	tokenURL := k.address("token_url", true)
 	refreshURL := k.addressUnless(moved, "refresh_url")
@@ -78,9 +77,8 @@ func openProvider(s *section.Section, env providers.Env) providers.Backend {
 	if tokenURL != nil {
 		host = tokenURL.Host
 	}
-	var ends []credential.Limit
-	b.tls, ends = tlsconf.ReadTLS(s, host, env)
-	b.ends = append(b.ends, ends...)
+	b.connection = exchange.ReadConnection(s, host, env)
+	b.ends = append(b.ends, b.connection.Limits...)
 	b.good = tokenURL != nil && !s.Failed()
 	return b
 }
@@ -100,7 +98,7 @@ func (k keys) readClient(tokenURL *url.URL) *tokens.Endpoint {
 	e := &tokens.Endpoint{
 		URL:      tokenURL,
 		ID:       textOrSecret(s, "client_id"),
-		Secret:   oneLine(s, "client_secret", s.Secret("client_secret")),
+		Secret:   exchange.OneLine(s, "client_secret", s.Secret("client_secret")),
 		Auth:     tokens.Auth(k.choice("client_auth", "basic", "basic", "body", "none", "private_key_jwt", "client_secret_jwt")),
 		RawBasic: k.choice("basic_encoding", "rfc6749", "rfc6749", "raw") == "raw",
 		Send:     tokens.Send(k.choice("send", "form", "form", "json", "query", "headers")),
@@ -120,7 +118,7 @@ func (k keys) checkClient(e *tokens.Endpoint) {
 		s.Faultf("client_secret", "is not used (expected no secret with client_auth = %q)", string(e.Auth))
 	}
 	switch {
-	case s.Has("client_id") && e.ID.IsZero() && !s.Failed():
+	case s.Has("client_id") && e.ID.IsZero() && !s.Unread("client_id") && !s.Failed():
 		s.Faultf("client_id", "is empty (expected the client's id, or a reference to it)")
 	case (e.Auth == tokens.Basic || e.Auth == tokens.SecretJWT || e.Auth == tokens.PrivateKeyJWT) && !s.Has("client_id"):
 		s.Faultf("client_id", "is missing (expected the client's id, or a reference to it)")
@@ -139,11 +137,18 @@ func (b *provider) readSigner(k keys, tokenURL *url.URL) {
 	if tokenURL != nil {
 		audience = tokenURL.String()
 	}
+	b.keyed = k.own.Has("key")
 	b.signer = k.readSigner(b.endpoint.Secret, audience, b.endpoint.Auth == tokens.SecretJWT)
 	b.endpoint.Sign = func(at time.Time) (credential.Secret, error) {
+		if b.signer == nil {
+			return credential.Secret{}, errNoKey
+		}
 		return b.signer.client(b.clientID.Reveal(), at)
 	}
 }
+
+// errNoKey is for a key that could not be read; its credentials are parked.
+var errNoKey = errors.New("the key was not read")
 
 // readRotation reads the rules for refresh tokens.
 func (b *provider) readRotation(k keys) {
@@ -185,18 +190,19 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 	src.params = mergeTemplates(b.params, templates(s, "params", k.members("params")))
 	src.extra = mergeTemplates(b.headers, k.readHeaders())
 	id := src.readGrantKeys(k)
-	if end := readEnd(s, "consent_expires_at", b.zone); !end.IsZero() {
+	if end := readEnd(s, "consent_expires_at", b.env.Location); !end.IsZero() {
 		src.limits = append(src.limits, credential.Limit{Kind: "consent", EndsAt: end, Person: true})
 	}
 	if b.good {
 		// A connection that the server closed while it was idle would make a
 		// spent refresh token out of a call that never arrived.
-		src.client = exchange.NewClient(b.env, exchange.ClientOptions{TLS: b.tls, OneShot: src.keepsSeed() && b.rotation != rotationNone})
+		src.client = b.connection.Client(exchange.ClientOptions{OneShot: src.keepsSeed() && b.rotation != rotationNone})
 	}
 	return providers.Binding{
 		Source:   src,
 		Identity: src.identity(id),
 		Fields:   []string{tokens.AccessToken, tokens.TokenType, tokens.FieldAuthorization, tokens.IDToken, tokens.Scope},
+		Limits:   src.limits,
 		Needs:    needs(src.fixed, src.params, src.extra),
 	}
 }
@@ -215,7 +221,7 @@ func (s *source) identity(id []string) string {
 	if s.grant == grantRefresh {
 		parts = append(parts, s.name)
 	}
-	return identity(parts...)
+	return exchange.Identity("oauth2:", parts...)
 }
 
 // sortedWords returns words whose order means nothing in one order.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/tokens"
 )
 
@@ -48,7 +49,7 @@ func (s *source) readGrantKeys(k keys) []string {
 		resources = k.preset.TextOrTexts("resource")
 	}
 	username := textOrSecret(t, "username")
-	password := oneLine(t, "password", t.Secret("password"))
+	password := exchange.OneLine(t, "password", t.Secret("password"))
 	subject := t.Text("subject", "")
 	s.checkGrantKeys(k, subject)
 	s.signs = s.grant == grantJWTBearer && subject == ""
@@ -107,7 +108,7 @@ func (s *source) checkGrantKeys(k keys, subject string) {
 	case grantExchange:
 		missing("subject", `the token to exchange, such as "${other.access_token}",`)
 	case grantJWTBearer:
-		if subject == "" && s.signer == nil && s.good {
+		if subject == "" && !s.keyed {
 			t.Faultf("grant", "has nothing to sign with (expected key in the provider's table, or subject here)")
 		}
 	case grantClient, grantRefresh:

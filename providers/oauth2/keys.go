@@ -93,16 +93,7 @@ var standardNames = []string{
 
 // textOrSecret reads a key that may be either, on one line.
 func textOrSecret(s *section.Section, key string) credential.Secret {
-	return oneLine(s, key, s.TextOrSecret(key))
-}
-
-// oneLine refuses control characters: a file with two lines is the usual slip,
-// and the server would only say that the secret is wrong.
-func oneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
-	if !exchange.PlainText(v.Reveal()) {
-		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
-	}
-	return v
+	return exchange.OneLine(s, key, s.TextOrSecret(key))
 }
 
 // template is one parameter or header with what it is filled from.

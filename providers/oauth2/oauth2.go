@@ -11,9 +11,6 @@ package oauth2
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -75,7 +72,7 @@ func (s *source) Refresh(ctx context.Context, req credential.Request) (credentia
 // refreshRefused reports whether a refusal concerns the refresh token alone, so
 // that a login may still succeed.
 func refreshRefused(f *credential.Fault) bool {
-	return f.SeedSpent || f.Reason == credential.ReasonInvalidRequest
+	return !f.Lost && (f.SeedSpent || f.Reason == credential.ReasonInvalidRequest)
 }
 
 // refresh shows the refresh token.
@@ -112,7 +109,7 @@ func (s *source) begin(ctx context.Context, req credential.Request) (credential.
 		return credential.Credential{}, f
 	}
 	if s.signs {
-		assertion, err := s.signer.grant(s.clientID.Reveal(), req.At)
+		assertion, err := s.signGrant(req.At)
 		if err != nil {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonInternal, Message: "sign the assertion: the key cannot be used", Err: err}
 		}
@@ -125,6 +122,14 @@ func (s *source) begin(ctx context.Context, req credential.Request) (credential.
 		return credential.Credential{}, f
 	}
 	return got, nil
+}
+
+// signGrant makes the assertion that is the grant.
+func (s *source) signGrant(at time.Time) (credential.Secret, error) {
+	if s.signer == nil {
+		return credential.Secret{}, errNoKey
+	}
+	return s.signer.grant(s.clientID.Reveal(), at)
 }
 
 func (s *source) beginning() operation {
@@ -147,16 +152,19 @@ func (s *source) call(ctx context.Context, req credential.Request, to *tokens.En
 	}
 	endpoint := *to
 	endpoint.Names = s.names
-	a, err := endpoint.Call(ctx, s.client, req.At, override(params, more), headers)
-	if err != nil {
-		return none, credential.AsFault(err)
-	}
-	if f := s.classify(a, &endpoint, op); f != nil {
-		return none, f
-	}
-	g, f := endpoint.Read(a, req.At, s.zone)
+	out, f := endpoint.Request(ctx, req.At, override(params, more), headers)
 	if f != nil {
 		return none, f
+	}
+	var g tokens.Grant
+	_, err := s.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+		if f = s.classify(a, &endpoint, op); f == nil {
+			g, f = endpoint.Read(a, req.At)
+		}
+		return f
+	})
+	if err != nil {
+		return none, credential.AsFault(err)
 	}
 	return s.keep(g, req), nil
 }
@@ -176,20 +184,14 @@ func override(params, more []tokens.Param) []tokens.Param {
 	return append(all, more...)
 }
 
-// Probe tells whether the server can be reached: any answer to a call without a
-// client shows name, TLS and a server behind them.
+// Probe tells whether the server can be reached, without a client.
 func (s *source) Probe(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint.URL.String(), nil)
-	if err != nil {
-		return &credential.Fault{Reason: credential.ReasonInternal, Message: "make the request: the URL is not usable", Err: err}
-	}
-	_, err = s.client.Do(ctx, req)
-	return err
+	return s.client.Reach(ctx, s.endpoint.URL.String())
 }
 
 // Rehearse implements credential.Rehearser.
 func (s *source) Rehearse(req credential.Request) credential.Credential {
-	c := s.keep(tokens.Grant{Token: "rehearsed", Type: "Bearer", ExpiresAt: req.At.Add(s.life), Counted: true, Refresh: s.rehearsedSeed()}, req)
+	c := s.keep(tokens.Grant{Token: "rehearsed", Type: "Bearer", End: exchange.End{At: req.At.Add(s.life), Counted: true}, Refresh: s.rehearsedSeed()}, req)
 	c.Values = nil
 	return c
 }
@@ -207,15 +209,6 @@ func (s *source) awaitsLogin() *credential.Fault {
 		Reason:  credential.ReasonRejected,
 		Message: "it waits for a person to log in: run vigente login " + s.name,
 	}
-}
-
-// identity names the thing at the backend without showing what may be a secret.
-func identity(parts ...string) string {
-	sum := sha256.New()
-	for _, part := range parts {
-		sum.Write([]byte(part + "\x00"))
-	}
-	return "oauth2:" + hex.EncodeToString(sum.Sum(nil))
 }
 
 // defaultLife is how long a rehearsed token lives.

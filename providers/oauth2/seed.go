@@ -1,7 +1,6 @@
 package oauth2
 
 import (
-	"maps"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -30,10 +29,9 @@ func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credent
 		g.Scope = s.scope
 	}
 	c := credential.Credential{
-		Values: g.Values(), IssuedAt: req.At, ExpiresAt: g.ExpiresAt, CountedExpiry: g.Counted,
+		Values: g.Values(), IssuedAt: req.At, ExpiresAt: g.End.At, CountedExpiry: g.End.Counted, UnreadEnd: g.End.Unread,
 		Limits: s.limits,
 	}
-	unreadableExpiry(&c, g)
 	if !s.keepsSeed() {
 		return c
 	}
@@ -64,14 +62,3 @@ func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credent
 func (s *source) fixedEnd(before, end time.Time) bool {
 	return s.rotation == rotationNone || !before.IsZero() && !end.After(before.Add(time.Second))
 }
-
-// Adopt makes a credential of a login: what a person brought takes the place of
-// everything that was there.
-func (s *source) adopt(g tokens.Grant, at time.Time) credential.Credential {
-	c := s.keep(g, credential.Request{At: at})
-	c.Seed = maps.Clone(c.Seed)
-	return c
-}
-
-// unreadableExpiry marks a token whose stated end cannot be read.
-func unreadableExpiry(*credential.Credential, tokens.Grant) {}

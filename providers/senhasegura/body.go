@@ -1,55 +1,26 @@
 package senhasegura
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/vigented/vigente/providers/tokens"
 )
 
 // object is a JSON object, its keys in lower case: the service spells some of
 // them in two ways.
-type object map[string]json.RawMessage
+type object struct{ tokens.Object }
 
-// parseObject reads a JSON object. One that was cut off gives the members that
-// came whole, and the name alone of the one that did not; whole says that
-// nothing is missing and nothing follows.
 func parseObject(body []byte) (o object, whole bool) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, false
-	}
-	o = object{}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return o, false
-		}
-		var value json.RawMessage
-		err = dec.Decode(&value)
-		o[strings.ToLower(name.(string))] = value // In an object this token is a string.
-		if err != nil {
-			return o, false
-		}
-	}
-	return o, json.Valid(body)
-}
-
-// text returns a member that is a string.
-func (o object) text(key string) (string, bool) {
-	var s *string
-	if json.Unmarshal(o[key], &s) != nil || s == nil {
-		return "", false
-	}
-	return *s, true
+	o.Object, whole = tokens.ParseObject(body)
+	return o, whole
 }
 
 // number returns a member that is a whole number, or text that is one.
 func (o object) number(key string) int {
-	text, ok := o.text(key)
+	text, ok := o.Text(key)
 	if !ok {
-		text = string(o[key])
+		text = string(o.Object[key])
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
@@ -60,17 +31,11 @@ func (o object) number(key string) int {
 
 // truth returns a member that is true, 1, "1" or "true".
 func (o object) truth(key string) bool {
-	text, ok := o.text(key)
+	text, ok := o.Text(key)
 	if !ok {
-		text = string(o[key])
+		text = string(o.Object[key])
 	}
 	return text == "1" || strings.EqualFold(text, "true")
-}
-
-// member returns a member that is an object; nil when it is none.
-func (o object) member(key string) object {
-	m, _ := parseObject(o[key])
-	return m
 }
 
 // complaint is what a body says about a failure, in any of the forms that the
@@ -88,14 +53,14 @@ type complaint struct {
 // readComplaint reads a body; of one that was cut off, what is there.
 func readComplaint(body []byte) complaint {
 	o, _ := parseObject(body)
-	if o == nil {
+	if o.Object == nil {
 		return complaint{}
 	}
 	var c complaint
-	c.oauth, _ = o.text("error")
-	response, exception := o.member("response"), o.member("exception")
-	c.envelope = response != nil || exception != nil
-	c.failed = response.truth("error") || response.truth("erro") || exception != nil
+	c.oauth, _ = o.Text("error")
+	response, exception := object{o.Member("response")}, object{o.Member("exception")}
+	c.envelope = response.Object != nil || exception.Object != nil
+	c.failed = response.truth("error") || response.truth("erro") || exception.Object != nil
 	for _, n := range []int{response.number("status"), o.number("code")} {
 		if c.status == 0 {
 			c.status = n
@@ -107,8 +72,8 @@ func readComplaint(body []byte) complaint {
 		}
 	}
 	for _, text := range []string{
-		or(o.text("message")), or(o.text("error_description")), or(response.text("message")), or(response.text("mensagem")),
-		or(response.text("detail")), or(exception.text("message")), or(exception.text("detail")),
+		or(o.Text("message")), or(o.Text("error_description")), or(response.Text("message")), or(response.Text("mensagem")),
+		or(response.Text("detail")), or(exception.Text("message")), or(exception.Text("detail")),
 	} {
 		c.texts += strings.ToLower(text) + "\n"
 	}
@@ -124,18 +89,10 @@ func (c complaint) says(phrase string) bool { return strings.Contains(c.texts, p
 // code is the documented code, if any.
 func (c complaint) code() string {
 	switch {
-	case oauthCodes[c.oauth]:
+	case tokens.Known(c.oauth):
 		return c.oauth
 	case c.number > 1000 && c.number < 2000:
 		return strconv.Itoa(c.number)
 	}
 	return ""
-}
-
-// oauthCodes are the codes that RFC 6749 and the library of the service
-// define. Any other text could be anything.
-var oauthCodes = map[string]bool{
-	"invalid_request": true, "invalid_client": true, "invalid_grant": true, "unauthorized_client": true,
-	"unsupported_grant_type": true, "invalid_scope": true, "access_denied": true, "server_error": true,
-	"temporarily_unavailable": true,
 }

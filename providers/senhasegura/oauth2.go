@@ -2,7 +2,6 @@ package senhasegura
 
 import (
 	"context"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,40 +11,42 @@ import (
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/tokens"
 )
 
 // Fields of an OAuth 2.0 credential.
 const (
-	fieldAccessToken   = "access_token"
-	fieldTokenType     = "token_type"
-	fieldAuthorization = "authorization"
+	fieldAccessToken   = tokens.AccessToken
+	fieldTokenType     = tokens.TokenType
+	fieldAuthorization = tokens.FieldAuthorization
 )
 
 // oauth2 is an application with OAuth 2.0.
 type oauth2 struct {
-	client    *exchange.Client
-	base      *url.URL
-	tokenURL  string
-	id        credential.Secret
-	secret    credential.Secret
-	inBody    bool // auth_style body: id and secret are parameters
-	formBasic bool // basic_encoding rfc6749: form-encoded inside Basic
-	referer   string
-	limits    []credential.Limit
+	client   *exchange.Client
+	base     *url.URL
+	endpoint tokens.Endpoint
+	referer  string
+	limits   []credential.Limit
 }
 
 func openOAuth2(s *section.Section, env providers.Env) providers.Backend {
 	b := &oauth2{
-		base:      readBase(s),
-		id:        readKey(s, "client_id"),
-		secret:    readSecret(s, "client_secret"),
-		inBody:    s.Choice("auth_style", "basic", "basic", "body") == "body",
-		formBasic: s.Choice("basic_encoding", "raw", "raw", "rfc6749") == "rfc6749",
-		referer:   readReferer(s),
-		limits:    readLimits(s, env.Location),
+		base: readBase(s),
+		endpoint: tokens.Endpoint{
+			Send:   tokens.Form,
+			ID:     readKey(s, "client_id"),
+			Secret: readSecret(s, "client_secret"),
+			Auth:   tokens.Auth(s.Choice("auth_style", "basic", "basic", "body")),
+			// The service splits the decoded text at the first colon and decodes no
+			// further.
+			RawBasic: s.Choice("basic_encoding", "raw", "raw", "rfc6749") == "raw",
+		},
+		referer: readReferer(s),
+		limits:  readLimits(s, env.Location),
 	}
 	tokenPath := readPath(s, "token_path", "/iso/oauth2/token")
-	if !b.inBody && !b.formBasic && strings.Contains(b.id.Reveal(), ":") {
+	if b.endpoint.Auth == tokens.Basic && b.endpoint.RawBasic && strings.Contains(b.endpoint.ID.Reveal(), ":") {
 		s.Faultf("client_id", `holds a colon, where a raw Basic header ends the id (expected auth_style = "body" or basic_encoding = "rfc6749" with it)`)
 	}
 	if b.base == nil {
@@ -53,7 +54,7 @@ func openOAuth2(s *section.Section, env providers.Env) providers.Backend {
 		exchange.ReadConnection(s, "the vault", env)
 		return b
 	}
-	b.tokenURL = join(b.base, tokenPath)
+	b.endpoint.URL = b.base.JoinPath(tokenPath)
 	conn := exchange.ReadConnection(s, b.base.Host, env)
 	b.limits = append(b.limits, conn.Limits...)
 	if !s.Failed() {
@@ -67,7 +68,7 @@ func (b *oauth2) Bind(s *section.Section) providers.Binding {
 	scope := readScope(s)
 	return providers.Binding{
 		Source:   &accessToken{b, scope},
-		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.id.Reveal(), scope),
+		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.endpoint.ID.Reveal(), scope),
 		Fields:   []string{fieldAccessToken, fieldTokenType, fieldAuthorization},
 		Limits:   b.limits,
 	}
@@ -82,12 +83,12 @@ type accessToken struct {
 
 // Refresh requests one token.
 func (t *accessToken) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
-	out, err := t.tokenRequest(ctx)
-	if err != nil {
-		return credential.Credential{}, exchange.BrokenRequest(err)
+	out, f := t.tokenRequest(ctx, req.At)
+	if f != nil {
+		return credential.Credential{}, f
 	}
 	var got credential.Credential
-	_, err = t.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
+	_, err := t.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
 		if f = classifyToken(a); f == nil {
 			got, f = readToken(a, req.At)
 		}
@@ -100,43 +101,21 @@ func (t *accessToken) Refresh(ctx context.Context, req credential.Request) (cred
 }
 
 // Probe tells whether the service can be reached, without a token request.
-func (t *accessToken) Probe(ctx context.Context) error { return t.client.Reach(ctx, t.tokenURL) }
-
-// tokenRequest is RFC 6749, 4.4.2. Id and secret go one way only, and never
-// into the URI (2.3.1).
-func (t *accessToken) tokenRequest(ctx context.Context) (*http.Request, error) {
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if t.scope != "" {
-		form.Set("scope", t.scope)
-	}
-	if t.inBody {
-		form.Set("client_id", t.id.Reveal())
-		form.Set("client_secret", t.secret.Reveal())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.tokenURL, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	if t.referer != "" {
-		req.Header.Set("Referer", t.referer)
-	}
-	if !t.inBody {
-		req.Header.Set("Authorization", t.basic().Reveal())
-	}
-	return req, nil
+func (t *accessToken) Probe(ctx context.Context) error {
+	return t.client.Reach(ctx, t.endpoint.URL.String())
 }
 
-// basic returns the Basic header. The service splits the decoded text at the
-// first colon and decodes no further, hence raw by default; RFC 6749 wants
-// both parts form-encoded before they are joined.
-func (b *oauth2) basic() credential.Secret {
-	id, secret := b.id.Reveal(), b.secret.Reveal()
-	if b.formBasic {
-		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
+// tokenRequest is RFC 6749, 4.4.2.
+func (t *accessToken) tokenRequest(ctx context.Context, at time.Time) (*http.Request, *credential.Fault) {
+	params := []tokens.Param{tokens.Text(tokens.GrantType, "client_credentials")}
+	if t.scope != "" {
+		params = append(params, tokens.Text(tokens.Scope, t.scope))
 	}
-	return credential.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+	var headers []tokens.Param
+	if t.referer != "" {
+		headers = append(headers, tokens.Text("Referer", t.referer))
+	}
+	return t.endpoint.Request(ctx, at, params, headers)
 }
 
 // documentedLife is what the vendor's samples and current pages state; the

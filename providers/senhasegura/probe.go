@@ -76,13 +76,13 @@ func classifyProbe(a *exchange.Answer, at time.Time) *credential.Fault {
 // someone else on the way, or none at all.
 func strange(a *exchange.Answer) *credential.Fault {
 	o, whole := parseObject(a.Body)
-	if o != nil && (whole || len(a.Body) >= headSize) {
+	if o.Object != nil && (whole || len(a.Body) >= headSize) {
 		// Version 2 of the API marks every answer with this header.
 		if a.Header.Get("X-Request-Id") != "" {
 			return nil
 		}
 		for _, name := range payloads {
-			if _, ok := o[name]; ok {
+			if _, ok := o.Object[name]; ok {
 				return nil
 			}
 		}

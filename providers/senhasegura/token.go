@@ -6,6 +6,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/tokens"
 )
 
 // readToken reads a successful answer. It is lenient where versions differ and
@@ -16,7 +17,7 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 	if !whole {
 		return none, exchange.BadResponse("the vault's answer is no JSON object (is token_path the token endpoint? is a proxy in the way?)")
 	}
-	token, ok := o.text("access_token")
+	token, ok := o.Text("access_token")
 	switch {
 	case !ok || token == "":
 		return none, exchange.BadResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
@@ -24,19 +25,15 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 		// Such a token would break, or write, the header it is put into.
 		return none, exchange.BadResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
-	if kind, ok := o.text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
+	if kind, ok := o.Text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
 		return none, exchange.BadResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")
 	}
-	end := exchange.TokenEnd(o, token, a, at)
+	end := exchange.TokenEnd(o.Object, token, a, at)
 	if !end.At.IsZero() && !end.At.After(at) {
 		return none, exchange.BadResponse("the token is already over when it arrives (its stated end is past; is the vault's clock right?)")
 	}
 	return credential.Credential{
-		Values: map[string]credential.Secret{
-			fieldAccessToken:   credential.NewSecret(token),
-			fieldTokenType:     credential.NewSecret("Bearer"),
-			fieldAuthorization: credential.NewSecret("Bearer " + token),
-		},
+		Values:   tokens.Grant{Token: token, Type: "Bearer"}.Values(),
 		IssuedAt: at, ExpiresAt: end.At, CountedExpiry: end.Counted, UnreadEnd: end.Unread,
 	}, nil
 }

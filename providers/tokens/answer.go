@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"encoding/json"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,23 +12,17 @@ import (
 // Grant is what one good answer gave.
 type Grant struct {
 	Token, Type, IDToken, Scope string
-	// ExpiresAt is the end of the token, zero when the answer states none.
-	// Counted says that it was placed on this machine's clock.
-	ExpiresAt time.Time
-	Counted   bool
-	// Unreadable says that an end is stated, and none of the statements can be
-	// read or lies ahead.
-	Unreadable bool
+	// End is what the answer says about the end of the token.
+	End exchange.End
 	// Refresh is the refresh token, RefreshEnds the end of its life where the
 	// answer tells.
 	Refresh     credential.Secret
 	RefreshEnds time.Time
 }
 
-// Read reads an answer of success: any object with a token is one. Zone is that
-// of dates without one. An answer that cannot be read may have spent a refresh
-// token all the same, hence Lost.
-func (e *Endpoint) Read(a *exchange.Answer, at time.Time, zone *time.Location) (Grant, *credential.Fault) {
+// Read reads an answer of success: any object with a token is one. An answer
+// that cannot be read may have spent a refresh token all the same, hence Lost.
+func (e *Endpoint) Read(a *exchange.Answer, at time.Time) (Grant, *credential.Fault) {
 	o, whole := ParseObject(a.Body)
 	if !whole {
 		return Grant{}, unusable("the answer is no JSON object, or is cut (is token_url the token endpoint? is a proxy in the way?)")
@@ -40,6 +33,7 @@ func (e *Endpoint) Read(a *exchange.Answer, at time.Time, zone *time.Location) (
 	case token == "":
 		return Grant{}, unusable("the answer holds no " + e.name(AccessToken) + " (is token_url the token endpoint? does names say what the server calls it?)")
 	case !exchange.HeaderText(token):
+		// Such a token would break, or write, the header it is put into.
 		return Grant{}, unusable("the " + e.name(AccessToken) + " holds a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	g := Grant{Token: token, Type: "Bearer"}
@@ -48,7 +42,7 @@ func (e *Endpoint) Read(a *exchange.Answer, at time.Time, zone *time.Location) (
 	}
 	g.IDToken = plain(o, IDToken)
 	g.Scope = scopeOf(o)
-	g.life(o, a, at, zone)
+	g.readEnd(o, a, at)
 	if refresh := plain(o, RefreshToken); refresh != "" {
 		g.Refresh = credential.NewSecret(refresh)
 		g.RefreshEnds = refreshEnds(o, refresh, a, at)
@@ -87,75 +81,13 @@ func scopeOf(o Object) string {
 	return plain(o, Scope)
 }
 
-// life finds the end of the token: expires_in, which counts from before the
-// call, else expires_at or expires_on, else the exp of a JWT. A statement that
-// cannot be read, or that says that the token is over, is passed over.
-func (g *Grant) life(o Object, a *exchange.Answer, at time.Time, zone *time.Location) {
-	if life, ok := exchange.ParseLife(o["expires_in"]); ok && life > 0 {
-		g.ExpiresAt, g.Counted = at.Add(life), true
-		return
+// readEnd finds the end of the token. One that has passed already is no better
+// than one that cannot be read: the token is used, and counted as short-lived.
+func (g *Grant) readEnd(o Object, a *exchange.Answer, at time.Time) {
+	g.End = exchange.TokenEnd(o, g.Token, a, at)
+	if !g.End.At.IsZero() && !g.End.At.After(at) {
+		g.End = exchange.End{Unread: exchange.UnreadEnd("it has passed")}
 	}
-	stated := o.Has("expires_in")
-	for _, name := range []string{"expires_at", "expires_on"} {
-		if !o.Has(name) {
-			continue
-		}
-		stated = true
-		if end, ok := Instant(o[name], zone); ok && place(g, end, a, at) {
-			return
-		}
-	}
-	if end, ok := exchange.JWTExpiry(g.Token); ok {
-		stated = true
-		if place(g, end, a, at) {
-			return
-		}
-	}
-	g.Unreadable = stated
-}
-
-// place puts a server's instant on our clock, by the Date of the answer where
-// there is one, and reports whether it lies ahead.
-func place(g *Grant, end time.Time, a *exchange.Answer, at time.Time) bool {
-	date, counted := a.Date()
-	if counted {
-		end = at.Add(end.Sub(date))
-	}
-	if !end.After(at) {
-		return false
-	}
-	g.ExpiresAt, g.Counted = end.UTC(), counted
-	return true
-}
-
-// secondsEnd is beyond any instant that is meant in seconds: the year 5138.
-const secondsEnd = 1e11
-
-// Instant reads an instant as servers write it: Unix seconds or milliseconds,
-// as a number or text, RFC 3339, or the same without a zone.
-func Instant(raw json.RawMessage, zone *time.Location) (time.Time, bool) {
-	text := strings.TrimSpace(string(raw))
-	if quoted, ok := (Object{"x": raw}).Text("x"); ok {
-		text = strings.TrimSpace(quoted)
-	}
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		switch {
-		case !(n > 0) || n > 1000*secondsEnd:
-			return time.Time{}, false
-		case n > secondsEnd:
-			n /= 1000
-		}
-		return time.Unix(int64(n), 0).UTC(), true
-	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t.UTC(), true
-		}
-	}
-	return time.Time{}, false
 }
 
 // refreshEnds is the end of the refresh token where the answer tells: by a life
@@ -166,11 +98,11 @@ func refreshEnds(o Object, refresh string, a *exchange.Answer, at time.Time) tim
 			return at.Add(life).UTC()
 		}
 	}
-	var g Grant
-	if end, ok := exchange.JWTExpiry(refresh); ok && place(&g, end, a, at) {
-		return g.ExpiresAt
+	end := exchange.TokenEnd(nil, refresh, a, at).At
+	if !end.After(at) {
+		return time.Time{}
 	}
-	return time.Time{}
+	return end.UTC()
 }
 
 // unusable is an answer of success that gives no token.

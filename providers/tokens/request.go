@@ -26,7 +26,7 @@ func (e *Endpoint) Request(ctx context.Context, at time.Time, params, headers []
 	all := e.named(merge(client, params))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.target(all), e.body(all))
 	if err != nil {
-		return nil, broken("make the request: the URL is not usable", err)
+		return nil, exchange.BrokenRequest(err)
 	}
 	switch e.Send {
 	case JSON:
@@ -58,7 +58,7 @@ func (e *Endpoint) client(at time.Time) ([]Param, *credential.Fault) {
 	case PrivateKeyJWT, SecretJWT:
 		assertion, err := e.Sign(at)
 		if err != nil {
-			return nil, broken("sign the client's assertion: the key cannot be used", err)
+			return nil, &credential.Fault{Reason: credential.ReasonInternal, Message: "sign the client's assertion: the key cannot be used", Err: err}
 		}
 		params = append(params,
 			Text(clientAssertionType, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
@@ -175,17 +175,4 @@ func (e *Endpoint) basic() credential.Secret {
 		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
 	}
 	return credential.NewSecret("Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
-}
-
-func broken(message string, err error) *credential.Fault {
-	return &credential.Fault{Reason: credential.ReasonInternal, Message: message, Err: err}
-}
-
-// Call makes one exchange at an endpoint.
-func (e *Endpoint) Call(ctx context.Context, client *exchange.Client, at time.Time, params, headers []Param) (*exchange.Answer, error) {
-	req, f := e.Request(ctx, at, params, headers)
-	if f != nil {
-		return nil, f
-	}
-	return client.Do(ctx, req)
 }
