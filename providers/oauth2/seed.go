@@ -30,7 +30,6 @@ func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credent
 	}
 	c := credential.Credential{
 		Values: g.Values(), IssuedAt: req.At, ExpiresAt: g.End.At, CountedExpiry: g.End.Counted, UnreadEnd: g.End.Unread,
-		Limits: s.limits,
 	}
 	if !s.keepsSeed() {
 		return c
@@ -51,9 +50,7 @@ func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credent
 		return c
 	}
 	c.Seed[seedEndsAt] = credential.NewSecret(end.Format(time.RFC3339))
-	c.Limits = append(append([]credential.Limit{}, s.limits...), credential.Limit{
-		Kind: "refresh_token", EndsAt: end, Person: s.grant == grantRefresh && s.fixedEnd(before, end),
-	})
+	c.Limits = []credential.Limit{{Kind: "refresh_token", EndsAt: end, Person: s.grant == grantRefresh && s.fixedEnd(before, end)}}
 	return c
 }
 
