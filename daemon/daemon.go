@@ -75,18 +75,19 @@ func (e *ConfigError) Error() string {
 // Daemon is one process. Its methods may be called from any goroutine; Run and
 // Once are called once, one of them.
 type Daemon struct {
-	opt     Options
-	log     *zap.Logger
-	store   *store.Store
-	engine  *engine.Engine
-	metrics *metrics.Metrics
-	report  *eventlog.Reporter
-	gather  prometheus.Gatherer
-	watcher *watch.Watcher
-	clocks  *clockNotes // of an examination; nil in a daemon
-	warner  *clockWarner
-	seed    [32]byte
-	disks   *devices.Pool
+	opt       Options
+	log       *zap.Logger
+	store     *store.Store
+	engine    *engine.Engine
+	metrics   *metrics.Metrics
+	report    *eventlog.Reporter
+	gather    prometheus.Gatherer
+	files     *watch.Files
+	sinkFiles *sinkFiles
+	clocks    *clockNotes // of an examination; nil in a daemon
+	warner    *clockWarner
+	seed      [32]byte
+	disks     *devices.Pool
 
 	// reloading serialises configurations; live guards what readers see of the
 	// present one.
@@ -129,8 +130,11 @@ func New(opt Options) (*Daemon, error) {
 	})
 	d.adopt(cfg, specs, wires)
 	d.listener = web.NewListener(d.pages, d.log)
-	d.watcher = watch.New(d.watched)
 	d.engine.Install(specs, memory(specs, state))
+	d.files = watch.NewFiles(watch.Options{Disks: d.disks, Work: devices.Configure, Within: configWithin})
+	d.know()
+	d.sinkFiles = newSinkFiles(d.disks, d.log)
+	d.sinkFiles.install(specs.Sinks)
 	return d, nil
 }
 

@@ -109,14 +109,17 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		d.live.Lock()
 		d.lastError, d.refused = err.Error(), cfg
 		d.live.Unlock()
+		d.know()
 		d.metrics.SetReload(false, time.Now(), d.cfg.Hash)
 		d.log.Error("configuration rejected, the old one runs on", zap.String("reason", err.Error()))
 		return err
 	}
 	d.adopt(cfg, specs, w)
+	d.know()
 	if err := d.engine.Replace(ctx, specs); err != nil {
 		return err
 	}
+	d.sinkFiles.install(specs.Sinks)
 	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(specs.Credentials)), zap.Int("sinks", len(specs.Sinks)))
 	return nil
 }

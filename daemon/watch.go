@@ -2,82 +2,120 @@ package daemon
 
 import (
 	"context"
-	"maps"
 	"path/filepath"
-	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/watch"
+	"github.com/vigented/vigente/internal/devices"
+)
+
+// How soon changes are seen where a file system sends no events.
+const (
+	configWithin = 2 * time.Second
+	sinksWithin  = 8 * time.Second // and repaired within ten
+	sinksAtOnce  = 800             // in that time; what is beyond waits
 )
 
 // watch reloads when the configuration, an included file, a secret, a CA or a
 // certificate has changed, until ctx ends.
 func (d *Daemon) watch(ctx context.Context) {
-	d.watcher.Run(ctx, func([]string) {
+	d.files.Run(ctx, func([]string) {
 		// Reload keeps, logs and counts its own failure.
 		_ = d.Reload(ctx)
 	})
 }
 
-// watched returns every file that matters to the present configuration and to
-// the one that was refused last, whose missing file may appear yet.
-func (d *Daemon) watched() []string {
+// know tells the watcher what the present configuration was made from, and the
+// one that was refused last, whose missing file may appear yet. It is called
+// after every load.
+func (d *Daemon) know() {
 	d.live.RLock()
-	present, refused := d.cfg, d.refused
+	sources := []*config.Config{d.cfg, d.refused}
 	d.live.RUnlock()
-	files := filesOf(present)
-	if refused != nil {
-		files = append(files, filesOf(refused)...)
-	}
-	slices.Sort(files)
-	return slices.Compact(files)
-}
-
-// filesOf returns the files of one configuration, and those that its include
-// patterns match by now.
-func filesOf(cfg *config.Config) []string {
-	files := slices.Clone(cfg.Files())
-	for _, pattern := range cfg.Globs {
-		matches, err := filepath.Glob(pattern)
-		if err != nil {
+	s := watch.Set{Ignored: ignored}
+	for _, cfg := range sources {
+		if cfg == nil {
 			continue
 		}
-		for _, name := range matches {
-			if !config.Ignored(filepath.Base(name)) {
-				files = append(files, name)
+		versions := cfg.Versions()
+		for path, version := range s.Versions {
+			if _, newer := versions[path]; !newer {
+				versions[path] = version
 			}
 		}
+		s.Versions = versions
+		s.Others = append(s.Others, cfg.Files()...)
+		s.Globs = append(s.Globs, cfg.Globs...)
 	}
-	return files
+	d.files.Know(s)
 }
 
-// watchSinks tells the engine of sinks whose files somebody may have changed,
-// until ctx ends: first of all of them, since nobody looked while the daemon
-// was down.
-func (d *Daemon) watchSinks(ctx context.Context) {
-	files := watch.New(func() []string { return slices.Sorted(maps.Keys(d.sinksByPath())) })
-	suspect := func(paths []string) {
-		var names []string
-		byPath := d.sinksByPath()
-		for _, path := range paths {
-			names = append(names, byPath[path]...)
-		}
-		// The engine's end is the end of the watch as well.
-		_ = d.engine.Suspect(ctx, names)
-	}
-	suspect(slices.Collect(maps.Keys(d.sinksByPath())))
-	files.Run(ctx, suspect)
+func ignored(path string) bool { return config.Ignored(filepath.Base(path)) }
+
+// sinkFiles are the files of the present sinks, with who writes each.
+type sinkFiles struct {
+	watcher *watch.Watcher
+
+	mu     sync.Mutex
+	byPath map[string][]string
 }
 
-// sinksByPath returns the names of the present sinks by their files.
-func (d *Daemon) sinksByPath() map[string][]string {
-	d.live.RLock()
-	defer d.live.RUnlock()
-	byPath := map[string][]string{}
-	for _, s := range d.plan.Sinks {
-		if s.Guard != nil && s.File != "" {
+func newSinkFiles(disks *devices.Pool, log *zap.Logger) *sinkFiles {
+	return &sinkFiles{
+		byPath: map[string][]string{},
+		watcher: watch.New(watch.Options{
+			Disks: disks, Work: devices.Look, Within: sinksWithin, Few: sinksAtOnce,
+			Limited: func(message string) { log.Warn("watches exhausted", zap.String("detail", message)) },
+		}),
+	}
+}
+
+// install takes over the sinks of another plan. Each new file is looked at
+// once, since nobody did while it was not watched.
+func (f *sinkFiles) install(sinks []plan.Sink) {
+	byPath := make(map[string][]string, len(sinks))
+	for i := range sinks {
+		if s := &sinks[i]; s.Guard != nil && s.File != "" {
 			byPath[s.File] = append(byPath[s.File], s.Name)
 		}
 	}
-	return byPath
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var come, gone []string
+	for path := range byPath {
+		if f.byPath[path] == nil {
+			come = append(come, path)
+		}
+	}
+	for path := range f.byPath {
+		if byPath[path] == nil {
+			gone = append(gone, path)
+		}
+	}
+	f.byPath = byPath
+	f.watcher.Forget(gone...)
+	f.watcher.Follow(come...)
+}
+
+func (f *sinkFiles) names(paths []string) (names []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, path := range paths {
+		names = append(names, f.byPath[path]...)
+	}
+	return names
+}
+
+// watchSinks tells the engine of sinks whose files somebody may have changed,
+// until ctx ends.
+func (d *Daemon) watchSinks(ctx context.Context) {
+	d.sinkFiles.watcher.Run(ctx, func(paths []string) {
+		// The engine's end is the end of the watch as well.
+		_ = d.engine.Suspect(ctx, d.sinkFiles.names(paths))
+	})
 }

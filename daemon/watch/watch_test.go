@@ -4,30 +4,38 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/internal/devices"
+	"github.com/vigented/vigente/internal/readfile"
 )
 
 // patience is how long a change may take to be told of.
 const patience = 10 * time.Second
 
-// start watches the files and returns the channel of what is told.
+// start watches the files and returns the channel of what is told, once all of
+// them are followed.
 func start(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	told, ended := make(chan struct{}, 100), make(chan struct{})
-	w := New(func() []string { return files })
-	go func() {
-		defer close(ended)
-		w.Run(ctx, func(names []string) {
-			if len(names) > 0 {
-				told <- struct{}{}
-			}
-		})
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	told := make(chan struct{}, 100)
+	f := NewFiles(Options{Disks: devices.New(), Work: devices.Configure, Within: 2 * time.Second})
+	versions := map[string]readfile.Version{}
+	for _, name := range files {
+		_, versions[name], _ = readfile.Bounded(name, maxBytes)
+	}
+	f.Know(Set{Versions: versions})
+	launch(t, func(ctx context.Context) { f.Run(ctx, func([]string) { told <- struct{}{} }) })
 	return told
+}
+
+// launch runs something until the test ends.
+func launch(t *testing.T, run func(context.Context)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
 }
 
 func write(t *testing.T, name, text string) {
@@ -163,41 +171,5 @@ func TestSameBytesAreNoChange(t *testing.T) {
 	expect(t, told)
 	if len(told) != 0 {
 		t.Error("told of more than the two changes")
-	}
-}
-
-func TestLookTellsVersionsApartWithoutReading(t *testing.T) {
-	look := (&Watcher{disks: newDisks()}).look
-	dir := t.TempDir()
-	name := filepath.Join(dir, "f")
-	missing := look([]string{name})
-	write(t, name, "a")
-	first := look([]string{name})
-	if again := look([]string{name}); again != first {
-		t.Error("two looks at one version differ")
-	}
-	replace(t, name, "a")
-	if second := look([]string{name}); second == first || first == missing {
-		t.Error("versions look the same")
-	}
-}
-
-// TestPipeHoldsNothingUp: what is no regular file is not opened in a way that
-// waits for somebody else, and counts as missing.
-func TestPipeHoldsNothingUp(t *testing.T) {
-	dir := t.TempDir()
-	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := make(chan digests, 1)
-	go func() { got <- (&Watcher{disks: newDisks()}).read([]string{pipe, dir, os.DevNull}) }()
-	select {
-	case d := <-got:
-		if len(d) != 0 {
-			t.Errorf("read %v", d)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("waits for a writer of the pipe")
 	}
 }

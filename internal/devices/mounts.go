@@ -62,6 +62,21 @@ func (t *Table) At(path string) (Mount, bool) {
 	return m, ok
 }
 
+// Differing returns the points at which two tables differ.
+func (t *Table) Differing(from *Table) (points []string) {
+	for point, m := range t.byPoint {
+		if from.byPoint[point] != m {
+			points = append(points, point)
+		}
+	}
+	for point := range from.byPoint {
+		if _, still := t.byPoint[point]; !still {
+			points = append(points, point)
+		}
+	}
+	return points
+}
+
 // mountsEvery is how often the table is compared with the kernel's.
 const mountsEvery = time.Second
 

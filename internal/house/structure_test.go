@@ -116,7 +116,7 @@ var arrows = []arrow{
 	},
 	{"internal/getent", []string{"credential", "internal/process"}, "it asks the system for names and knows nothing of us"},
 	{"internal/atomicfile", []string{"internal/failpoint", "internal/getent"}, "replacing a file has nothing to do with credentials"},
-	{"daemon/watch", nil, "a watcher only says that something may have changed"},
+	{"daemon/watch", []string{"internal/devices", "internal/readfile"}, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
 		[]string{"internal/readfile", "internal/section", "daemon/schedule", "credential"},
@@ -280,7 +280,6 @@ type room struct {
 var foreign = []room{
 	{"github.com/robfig/cron/v3", []string{"daemon/schedule"}, "its parser needs a guard, which stands there; its runner is a second scheduler"},
 	{"go.etcd.io/bbolt", nil, "tests make the states of earlier versions with it"},
-	{"github.com/fsnotify/fsnotify", []string{"daemon/watch"}, "events are hints; one package compares contents"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/section"}, "one reader gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/web", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
 	{"github.com/prometheus/exporter-toolkit", []string{"daemon/web", "daemon/config"}, "one listener; its file is checked with the configuration"},

@@ -1,0 +1,156 @@
+package watch
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/vigented/vigente/internal/readfile"
+)
+
+// pollSome looks at the next of the targets that events do not reach.
+func (w *Watcher) pollSome(now time.Time) {
+	n := len(w.polled)
+	passed := now.Sub(w.polledAt)
+	w.polledAt = now
+	if n == 0 {
+		w.debt = 0
+		return
+	}
+	in := n
+	if w.opt.Few > 0 {
+		in = min(n, w.opt.Few)
+	}
+	w.debt = min(w.debt+float64(in)*passed.Seconds()/w.opt.Within.Seconds(), float64(n))
+	asked := map[*folder]int{} // the index of its job, one more
+	var jobs []job
+	for ; w.debt >= 1 && len(w.polled) > 0; w.debt-- {
+		w.cursor %= len(w.polled)
+		t := w.polled[w.cursor]
+		if w.targets[t.path] != t || t.reached() {
+			last := len(w.polled) - 1
+			w.polled[w.cursor], w.polled[last] = w.polled[last], nil
+			w.polled, t.polled = w.polled[:last], false
+			continue
+		}
+		w.cursor++
+		if t.folder.busy || !t.folder.attached {
+			continue
+		}
+		if asked[t.folder] == 0 {
+			jobs = append(jobs, job{folder: t.folder, poll: true})
+			asked[t.folder] = len(jobs)
+		}
+		j := &jobs[asked[t.folder]-1]
+		j.targets = append(j.targets, t)
+	}
+	for _, j := range jobs {
+		if l := w.laneOf(j.folder); len(l.jobs) < laneFull {
+			l.jobs = append(l.jobs, j)
+		}
+	}
+}
+
+// laneFull is how many jobs wait for a device at most before looks are left
+// out, as they pile up while it is slow.
+const laneFull = 1000
+
+// same compares what two looks saw; nil is nothing.
+func same(a, b *readfile.Identity) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// followStale has every way followed again that leads through an entry that has
+// changed.
+func (w *Watcher) followStale() {
+	if len(w.stale) == 0 {
+		return
+	}
+	for _, f := range w.folders {
+		if f.busy || w.isStale(f.path, &f.way) {
+			w.want(f)
+			continue
+		}
+	}
+	for _, t := range w.targets {
+		if t.link != nil && w.isStale(t.path, t.link) {
+			w.refollow(t)
+		}
+	}
+	clear(w.stale)
+}
+
+// refollow has the link of one target followed again.
+func (w *Watcher) refollow(t *target) {
+	if !t.following && !t.folder.wanted {
+		t.following = true
+		w.enqueue(job{folder: t.folder, targets: []*target{t}})
+	}
+}
+
+// isStale reports whether an entry on the way is another one by now.
+func (w *Watcher) isStale(path string, on *way) bool {
+	for _, s := range on.spots {
+		if w.stale[s.path()] {
+			return true
+		}
+	}
+	for _, p := range []string{path, on.path} {
+		for ; p != "/" && p != "" && p != "."; p = filepath.Dir(p) {
+			if w.stale[p] {
+				return true
+			}
+		}
+		if on.path == path {
+			return false
+		}
+	}
+	return false
+}
+
+// compareMounts has the ways followed again that lead through a mount that came
+// or went.
+func (w *Watcher) compareMounts() {
+	now := w.opt.Disks.Mounts()
+	if now == w.mounts {
+		return
+	}
+	for _, point := range now.Differing(w.mounts) {
+		w.stale[point] = true
+	}
+	w.mounts = now
+	w.followStale()
+	for _, t := range w.targets {
+		if _, one := now.At(t.path); one != (t.link != nil && t.link.name == "") {
+			w.refollow(t)
+		}
+	}
+}
+
+// retry has folders followed again whose device hung, and those of which events
+// were lost.
+func (w *Watcher) retry(now time.Time) {
+	if len(w.hanging) > 0 && now.After(w.retryAt) {
+		w.retryAt = now.Add(hangingEvery)
+		for _, f := range w.hanging {
+			if w.folders[f.path] == f {
+				w.want(f)
+			}
+		}
+		w.hanging = nil
+	}
+	if len(w.lost) == 0 && w.lostAgain {
+		w.lostAgain = false
+		w.lost = slices.Collect(maps.Values(w.folders))
+	}
+	for range min(len(w.lost), foldersATick) {
+		f := w.lost[len(w.lost)-1]
+		if w.lost = w.lost[:len(w.lost)-1]; w.folders[f.path] == f {
+			w.want(f)
+		}
+	}
+}
