@@ -130,7 +130,7 @@ func New(opt Options) (*Daemon, error) {
 	})
 	d.adopt(cfg, specs, wires)
 	d.listener = web.NewListener(d.pages, d.log)
-	d.engine.Install(specs, memory(specs, state))
+	d.engine.Install(plan.Between(&plan.Plan{}, specs), memory(specs, state))
 	d.files = watch.NewFiles(watch.Options{Disks: d.disks, Work: devices.Configure, Within: configWithin})
 	d.know()
 	d.sinkFiles = newSinkFiles(d.disks, d.log)

@@ -114,9 +114,11 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		d.log.Error("configuration rejected, the old one runs on", zap.String("reason", err.Error()))
 		return err
 	}
+	change := plan.Between(d.plan, specs)
 	d.adopt(cfg, specs, w)
 	d.know()
-	if err := d.engine.Replace(ctx, specs); err != nil {
+	// Whoever asked may go away meanwhile: half a reload is none.
+	if err := d.engine.Apply(context.WithoutCancel(ctx), change); err != nil {
 		return err
 	}
 	d.sinkFiles.install(specs.Sinks)

@@ -66,7 +66,7 @@ func newStage(specs *plan.Plan, s Scenario, backends map[string]*rehearsedBacken
 	st.course = engine.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
 	st.engine = engine.New(engine.Options{Observer: st, Seed: 1})
 	st.engine.Begin(&st.course)
-	st.engine.Install(acted, schedule.Memory{})
+	st.engine.Install(plan.Between(&plan.Plan{}, acted), schedule.Memory{})
 	return st
 }
 

@@ -172,7 +172,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 	defer cancel()
 	seed := st.Seed()
 	e := engine.New(engine.Options{Ledger: st, Observer: &counter{b.N, cancel, b.Error}, Seed: binary.LittleEndian.Uint64(seed[:8])})
-	e.Install(specs, schedule.Memory{})
+	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 	b.ResetTimer()
 	e.Run(ctx)
 }

@@ -126,7 +126,7 @@ func TestSuspendedPlaySleepsThroughAndWakesAfterwards(t *testing.T) {
 	night := Span{From: from.Add(2 * time.Hour), To: from.Add(10 * time.Hour)}
 	course := &Course{From: from, Until: from.Add(12 * time.Hour), Suspended: []Span{night}}
 	e.Begin(course)
-	e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
+	e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
 	e.Play(t.Context(), course)
 	for _, at := range b.times() {
 		if night.Holds(at) {

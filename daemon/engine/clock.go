@@ -74,24 +74,32 @@ func (e *Engine) setBack(now time.Time, by time.Duration) {
 	for _, f := range e.running {
 		f.at = f.at.Add(-by)
 	}
-	for _, times := range []map[string]time.Time{e.suspects, e.repaired} {
-		for name, at := range times {
-			times[name] = at.Add(-by)
-		}
+	for _, s := range e.sinks {
+		s.repaired = earlier(s.repaired, by)
+		s.lookAt = earlier(s.lookAt, by)
 	}
 	e.unsaved.retryAt = e.unsaved.retryAt.Add(-by)
-	e.keepMoved()
-	for _, p := range e.plan.Providers {
-		if g, ok := e.board.LookGroup(p.Name); ok && !g.Record.CooldownUntil.IsZero() {
-			e.unsaved.keepProvider(p.Name, g.Record)
+	e.keepCorrections()
+	for name := range e.providers {
+		if g, ok := e.board.LookGroup(name); ok && !g.Record.CooldownUntil.IsZero() {
+			e.unsaved.keepProvider(name, g.Record)
 		}
 	}
 }
 
-// keepMoved has the records stored that the board put right by itself.
-func (e *Engine) keepMoved() {
-	for _, m := range e.board.Moved() {
-		e.unsaved.owe(m.Key, m.Record)
+// earlier moves an instant; zero stays.
+func earlier(t time.Time, by time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-by)
+}
+
+// keepCorrections has the records stored that the board changed outside of an
+// attempt.
+func (e *Engine) keepCorrections() {
+	for _, c := range e.board.Corrections() {
+		e.unsaved.owe(c.Key, c.Record)
 	}
 }
 

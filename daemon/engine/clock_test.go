@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -59,7 +60,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 				}
 				e := New(Options{Ledger: onDisk{k}, Observer: &witness{}, Seed: 7})
 				clock.give(e)
-				e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
+				e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
 				ctx, stop := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				go func() { e.Run(ctx); close(ended) }()
@@ -98,7 +99,9 @@ func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 	e.clock, e.steady = func() time.Time { return now }, func() time.Duration { return steady }
 	e.now()
 	e.running[schedule.Key{Name: "a"}] = &flight{at: now}
-	e.suspects["s"], e.repaired["s"] = now.Add(3*time.Second), now
+	s := &sink{place: -1, repaired: now}
+	e.sinks["s"] = s
+	e.suspects.plan(s, now.Add(3*time.Second))
 	e.unsaved.retryAt = now.Add(10 * time.Second)
 	now, steady = now.Add(-time.Hour), time.Second
 	got := e.now()
@@ -108,8 +111,8 @@ func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 		}
 	}
 	late("the start of a task", e.running[schedule.Key{Name: "a"}].at, -time.Second)
-	late("the look at a sink", e.suspects["s"], 2*time.Second)
-	late("the last repair", e.repaired["s"], -time.Second)
+	late("the look at a sink", s.lookAt, 2*time.Second)
+	late("the last repair", s.repaired, -time.Second)
 	late("the next save", e.unsaved.retryAt, 9*time.Second)
 }
 
@@ -120,7 +123,7 @@ func TestSmallStepsAddUp(t *testing.T) {
 	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}, Seed: 7})
 	course := &Course{From: now, Until: now}
 	e.Begin(course)
-	e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
+	e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
 	e.Play(t.Context(), course)
 	e.clock, e.steady = func() time.Time { return now }, func() time.Duration { return steady }
 	before, _ := e.board.Token("a")
@@ -144,10 +147,12 @@ func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 		e.steady = func() time.Duration { return awake }
 		e.slept = func() time.Duration { return asleep }
 		e.now()
-		e.suspects["s"] = now.Add(3 * time.Hour)
+		s := &sink{place: -1}
+		e.sinks["s"] = s
+		e.suspects.plan(s, now.Add(3*time.Hour))
 		now, awake, asleep = now.Add(slept-time.Hour+time.Second), time.Second, slept
 		got := e.now()
-		if left, want := e.suspects["s"].Sub(got), 3*time.Hour-slept-time.Second; left != want {
+		if left, want := s.lookAt.Sub(got), 3*time.Hour-slept-time.Second; left != want {
 			t.Errorf("slept %s: due in %s, want %s", slept, left, want)
 		}
 	}
@@ -157,23 +162,26 @@ func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 func TestASuspendDoesNotMakeACallLookAsIfItHung(t *testing.T) {
 	now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
 	b := living(time.Hour)
-	plan := planOf(map[string]*backend{"a": b, "b": b}, nil)
-	plan.Providers[0].Concurrency = 1
+	specs := planOf(map[string]*backend{"a": b, "b": b}, nil)
+	specs.Providers[0].Concurrency = 1
 	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
 	e.clock = func() time.Time { return now }
 	e.steady = func() time.Duration { return awake }
 	e.slept = func() time.Duration { return asleep }
 	started := 0
-	e.flown.instead = func(func()) { started++ }
-	e.Install(plan, schedule.Memory{})
-	e.start(t.Context())
+	step := func() {
+		todo, _ := e.step(e.now())
+		started += len(todo)
+	}
+	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+	step()
 	now, awake, asleep = now.Add(9*time.Hour), time.Second, 8*time.Hour // slept for eight, and set forward by one
-	e.start(t.Context())
+	step()
 	if started != 1 {
 		t.Errorf("%d calls at once after a suspend, allowed is one", started)
 	}
 	now, awake = now.Add(time.Hour), time.Hour
-	if e.start(t.Context()); started != 2 {
+	if step(); started != 2 {
 		t.Errorf("%d calls after one hung for an hour, want 2", started)
 	}
 }

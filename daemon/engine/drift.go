@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"container/heap"
 	"context"
 	"maps"
 	"slices"
@@ -21,6 +22,60 @@ const rememberedValues = 32
 // foreignMessage is what people read about a value of somebody else.
 const foreignMessage = "the target holds a value that nobody here issued: find out who put it there; it is left until the next renewal (enforce = true replaces it, vigente renew replaces it now)"
 
+// sink is one sink, with what the engine knows of its target.
+type sink struct {
+	spec     *plan.Sink
+	refused  *schedule.Note // what its last preflight said; nil for a good word
+	foreign  *schedule.Note // somebody else's value in it; nil for none
+	looking  bool           // the next delivery looks first
+	again    bool           // to be looked at when what runs has ended
+	repaired time.Time      // the last repair
+	lookAt   time.Time      // while it is among the suspects
+	place    int            // there, -1 when it is not
+}
+
+// suspects is a heap of sinks by the instant at which to look at them.
+type suspects []*sink
+
+func (s suspects) Len() int           { return len(s) }
+func (s suspects) Less(i, j int) bool { return s[i].lookAt.Before(s[j].lookAt) }
+func (s suspects) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].place, s[j].place = i, j
+}
+
+func (s *suspects) Push(x any) {
+	one := x.(*sink)
+	one.place = len(*s)
+	*s = append(*s, one)
+}
+
+func (s *suspects) Pop() any {
+	last := len(*s) - 1
+	one := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	one.place = -1
+	return one
+}
+
+// plan puts the sink among the suspects, or moves it there.
+func (s *suspects) plan(one *sink, at time.Time) {
+	if one.lookAt = at; one.place >= 0 {
+		heap.Fix(s, one.place)
+		return
+	}
+	heap.Push(s, one)
+}
+
+// dropSink lets go of a sink.
+func (e *Engine) dropSink(name string) {
+	if s := e.sinks[name]; s != nil && s.place >= 0 {
+		heap.Remove(&e.suspects, s.place)
+	}
+	delete(e.sinks, name)
+}
+
 // Suspect says that the targets of the named sinks may hold something else by
 // now: each is looked at, and repaired where it lost a value of ours. No
 // backend is called for it.
@@ -35,45 +90,47 @@ func (e *Engine) Suspect(ctx context.Context, names []string) error {
 // suspect plans a look at one sink, not sooner after its last repair than
 // allowed.
 func (e *Engine) suspect(name string) {
-	at := e.now()
-	if last, ok := e.repaired[name]; ok && at.Before(last.Add(repairEvery)) {
-		at = last.Add(repairEvery)
+	s := e.sinks[name]
+	if s == nil {
+		return
 	}
-	if planned, ok := e.suspects[name]; !ok || at.Before(planned) {
-		e.suspects[name] = at
+	at := e.now()
+	if free := s.repaired.Add(repairEvery); !s.repaired.IsZero() && at.Before(free) {
+		at = free
+	}
+	if s.place < 0 || at.Before(s.lookAt) {
+		e.suspects.plan(s, at)
 	}
 }
 
 // lookAtSuspects makes the sinks due whose time has come, and returns the
 // instant of the next one, zero when there is none.
 func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
-	for name, at := range e.suspects {
-		if at.After(now) {
-			if next.IsZero() || at.Before(next) {
-				next = at
-			}
+	for len(e.suspects) > 0 {
+		s := e.suspects[0]
+		if s.lookAt.After(now) {
+			return s.lookAt
+		}
+		heap.Pop(&e.suspects)
+		key := delivering(s.spec.Name)
+		status, known := e.board.Look(now, key)
+		if status.Running {
+			s.again = true
 			continue
 		}
-		key := schedule.Key{Kind: schedule.Delivering, Name: name}
-		s, known := e.board.Look(now, key)
-		if s.Running {
-			continue // looked at again when that has ended
-		}
-		delete(e.suspects, name)
-		spec, _ := s.Task.Payload.(*plan.Sink)
-		if !known || spec.Guard == nil || s.Owed || len(s.Record.Delivered) < len(spec.Needs) {
+		if !known || s.spec.Guard == nil || status.Owed || len(status.Record.Delivered) < len(s.spec.Needs) {
 			continue // what is owed is written anyway, what was never written is not lost
 		}
-		e.looking[name] = true
+		s.looking = true
 		e.board.Kick(now, key)
 	}
-	return next
+	return time.Time{}
 }
 
 // inspect looks at the target instead of writing, and reports whether it must
 // be written.
 func (j *job) inspect(ctx context.Context) (end finished, write bool) {
-	spec, r := j.start.Task.Payload.(*plan.Sink), j.start.Record
+	spec, r := j.sink, j.start.Record
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
 	at := j.clock()
@@ -94,7 +151,7 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 
 // issue remembers the values that were just written.
 func (j *job) issue(r schedule.Record) schedule.Record {
-	spec := j.start.Task.Payload.(*plan.Sink)
+	spec := j.sink
 	if spec.Guard == nil {
 		return r
 	}
@@ -125,19 +182,24 @@ func (j *job) issue(r schedule.Record) schedule.Record {
 
 // noteDrift keeps what the end of a delivery says about its target.
 func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
-	delete(e.looking, name)
-	switch {
-	case f.foreign != nil:
-		e.foreign[name] = f.foreign
-	case f.result.Fault == nil:
-		delete(e.foreign, name)
+	s := e.sinks[name]
+	if s == nil {
+		return
+	}
+	s.looking = false
+	if f.result.Fault == nil {
+		s.foreign, s.refused = f.foreign, nil
 	}
 	if f.repair {
-		e.repaired[name] = now
+		s.repaired = now
 	}
-	if spec, ok := f.start.Task.Payload.(*plan.Sink); ok && spec.Guard != nil && f.result.Changed {
+	if s.spec.Guard != nil && f.result.Changed {
 		// Read back a little later: what came and went between two looks of the
 		// watcher would be missed otherwise.
-		e.suspects[name] = now.Add(repairEvery)
+		e.suspects.plan(s, now.Add(repairEvery))
+	}
+	if s.again {
+		s.again = false
+		e.suspect(name)
 	}
 }

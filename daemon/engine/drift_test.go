@@ -184,7 +184,7 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 			specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
 			specs.Sinks[0].Guard = watched{p}
 			e := New(Options{Ledger: onDisk{r.keeper}, Observer: r.witness, Seed: 7})
-			e.Install(specs, r.keeper.memory())
+			e.Install(plan.Between(&plan.Plan{}, specs), r.keeper.memory())
 			view := e.RunOnce(t.Context())
 			if got := view.Sinks[0].State; got != want.state || p.holds() != want.holds || b.count() != 1 {
 				t.Errorf("held %q: %s with %q and %d calls, want %s with %q", held, got, p.holds(), b.count(), want.state, want.holds)

@@ -256,6 +256,7 @@ func planOf(backends map[string]*backend, sinks map[string]*place) *plan.Plan {
 // rig is an engine under test in a bubble.
 type rig struct {
 	*Engine
+	specs   *plan.Plan
 	keeper  *keeper
 	witness *witness
 	stop    func()
@@ -270,13 +271,20 @@ func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 	}
 	w := &witness{}
 	e := New(Options{Ledger: onDisk{k}, Observer: w, Seed: 7})
-	e.Install(specs, k.memory())
+	e.Install(plan.Between(&plan.Plan{}, specs), k.memory())
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &rig{e, k, w, nil, make(chan struct{})}
+	r := &rig{e, specs, k, w, nil, make(chan struct{})}
 	go func() { defer close(r.ended); e.Run(ctx) }()
 	r.stop = func() { cancel(); <-r.ended }
 	synctest.Wait()
 	return r
+}
+
+// replace hands another plan over, as the difference that it makes.
+func (r *rig) replace(ctx context.Context, specs *plan.Plan) error {
+	change := plan.Between(r.specs, specs)
+	r.specs = specs
+	return r.Apply(ctx, change)
 }
 
 func (r *rig) mustView(t *testing.T) View {
@@ -522,7 +530,7 @@ func TestReplacingThePlanDisturbsNothingThatDidNotChange(t *testing.T) {
 		pass(time.Second)
 		added := living(time.Hour)
 		next := planOf(map[string]*backend{"slow": slow, "kept": kept, "added": added}, map[string]*place{"kept": {}, "slow": {}})
-		if err := r.Replace(t.Context(), next); err != nil {
+		if err := r.replace(t.Context(), next); err != nil {
 			t.Fatal(err)
 		}
 		close(release)
@@ -551,7 +559,7 @@ func TestRemovalWhileInFlightLeavesNothingBehind(t *testing.T) {
 		}
 		r := launch(t, planOf(map[string]*backend{"slow": slow}, nil), nil)
 		defer r.stop()
-		if err := r.Replace(t.Context(), planOf(nil, nil)); err != nil {
+		if err := r.replace(t.Context(), planOf(nil, nil)); err != nil {
 			t.Fatal(err)
 		}
 		close(release)
@@ -600,7 +608,7 @@ func TestSuspendIsSeenWithinAMinuteAndCostsOneCall(t *testing.T) {
 		e.slept = func() time.Duration { mu.Lock(); defer mu.Unlock(); return offset }
 		began := wall()
 		e.steady = func() time.Duration { return wall().Sub(began) }
-		e.Install(planOf(map[string]*backend{"a": b}, nil), schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -858,7 +866,7 @@ func TestRejectedParksUntilAnInputChanges(t *testing.T) {
 		b.mu.Unlock()
 		changed := planOf(map[string]*backend{"a": b}, nil)
 		changed.Credentials[0].Inputs = "2"
-		if err := r.Replace(t.Context(), changed); err != nil {
+		if err := r.replace(t.Context(), changed); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Second)
@@ -902,7 +910,7 @@ func TestRunOnceTriesEachDueThingOnce(t *testing.T) {
 		specs.Sinks = append(specs.Sinks, plan.Sink{Name: "broken", Needs: []string{"good"}, Target: "1", Sink: broken})
 		w := &witness{}
 		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: w})
-		e.Install(specs, schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		begun := time.Now()
 		e.RunOnce(t.Context())
 		if took := time.Since(begun); took > 0 {
@@ -1008,7 +1016,7 @@ func TestHookThatIsAddedWaitsForTheNextChange(t *testing.T) {
 		pass(time.Minute)
 		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
 		specs.Sinks[0].Hook, specs.Sinks[0].Target = h, "with a hook"
-		if err := r.Replace(t.Context(), specs); err != nil {
+		if err := r.replace(t.Context(), specs); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Minute)

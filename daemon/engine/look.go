@@ -57,11 +57,9 @@ func (e *Engine) View(ctx context.Context) (View, error) {
 func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec plan.Credential, err error) {
 	found := false
 	askErr := e.ask(ctx, func() {
-		for i := range e.plan.Credentials {
-			if e.plan.Credentials[i].Name == name {
-				found, spec = true, e.plan.Credentials[i]
-				c, _ = e.board.Token(name)
-			}
+		if known := e.credentials[name]; known != nil {
+			found, spec = true, *known.spec
+			c, _ = e.board.Token(name)
 		}
 	})
 	switch {
@@ -76,15 +74,15 @@ func (e *Engine) Credential(ctx context.Context, name string) (c credential.Cred
 func (e *Engine) view() View {
 	now := e.now()
 	v := View{At: now, StateError: e.unsaved.failing}
-	for i := range e.plan.Credentials {
-		v.Credentials = append(v.Credentials, e.viewCredential(&e.plan.Credentials[i], now))
+	for _, c := range e.credentials {
+		v.Credentials = append(v.Credentials, e.viewCredential(c.spec, now))
 	}
-	for i := range e.plan.Sinks {
-		v.Sinks = append(v.Sinks, e.viewSink(&e.plan.Sinks[i], now))
+	for _, s := range e.sinks {
+		v.Sinks = append(v.Sinks, e.viewSink(s, now))
 	}
-	for _, p := range e.plan.Providers {
-		g, _ := e.board.LookGroup(p.Name)
-		pv := ProviderView{Name: p.Name, Type: p.Type, Waiting: g.Waiting, Running: g.Running}
+	for name, p := range e.providers {
+		g, _ := e.board.LookGroup(name)
+		pv := ProviderView{Name: name, Type: p.spec.Type, Waiting: g.Waiting, Running: g.Running}
 		if g.Record.CooldownUntil.After(now) {
 			pv.CooldownUntil = g.Record.CooldownUntil
 		}
@@ -123,7 +121,8 @@ func (e *Engine) viewCredential(spec *plan.Credential, now time.Time) Credential
 	return v
 }
 
-func (e *Engine) viewSink(spec *plan.Sink, now time.Time) SinkView {
+func (e *Engine) viewSink(one *sink, now time.Time) SinkView {
+	spec := one.spec
 	key := schedule.Key{Kind: schedule.Delivering, Name: spec.Name}
 	s, _ := e.board.Look(now, key)
 	v := SinkView{
@@ -136,13 +135,13 @@ func (e *Engine) viewSink(spec *plan.Sink, now time.Time) SinkView {
 			v.Delivered[name] = mark.Generation
 		}
 	}
-	if note := e.refused[spec.Name]; note != nil && v.LastError == nil {
+	if note := one.refused; note != nil && v.LastError == nil {
 		v.LastError = note
 	}
 	if f := e.running[key]; f != nil && e.read().awake-f.begun > hangingAfter && v.LastError == nil {
 		v.LastError = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + f.at.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
 	}
-	foreign := e.foreign[spec.Name]
+	foreign := one.foreign
 	switch {
 	case v.LastError != nil:
 		v.State = Failing

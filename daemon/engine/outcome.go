@@ -8,19 +8,19 @@ import (
 )
 
 // TaskKind tells what a task does.
-type TaskKind string
+type TaskKind = schedule.Kind
 
 // The kinds of task.
 const (
-	Obtain  TaskKind = "credential"
-	Deliver TaskKind = "sink"
-	RunHook TaskKind = "hook"
+	Obtain  = schedule.Obtaining
+	Deliver = schedule.Delivering
+	RunHook = schedule.Hooking
 )
 
 // Outcome is the end of one attempt, told once to the observer: it becomes
 // counters and at most one log line. It holds no secret.
 type Outcome struct {
-	Kind     TaskKind
+	Kind     schedule.Kind
 	Name     string // of the credential, or of the sink
 	Provider string // credentials only
 	Result   schedule.Outcome

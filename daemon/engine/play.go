@@ -57,23 +57,21 @@ func (e *Engine) Begin(c *Course) {
 // planned up to its end; that end must not lie within what happens to the
 // machine.
 func (e *Engine) Play(ctx context.Context, c *Course) {
-	var jobs []job
-	var ends []finished
+	var ends []end
 	for ctx.Err() == nil {
 		now := e.now()
-		starts, wake := e.board.Due(now)
-		jobs, ends = jobs[:0], ends[:0]
-		for i := range starts {
-			starts[i].Record.Past.History = nil // nobody will look at it
-			jobs = append(jobs, e.prepare(&starts[i]))
+		todo, wake := e.step(now)
+		ends = ends[:0]
+		for _, w := range todo {
+			if w.job != nil {
+				w.job.start.Record.Past.History = nil // nobody will look at it
+			}
+			ends = append(ends, w.do(ctx))
 		}
-		for i := range jobs {
-			ends = append(ends, e.contain(ctx, &jobs[i]))
+		for _, end := range ends {
+			e.take(end)
 		}
-		for i := range ends {
-			e.fold(&ends[i])
-		}
-		if len(starts) > 0 {
+		if len(todo) > 0 {
 			continue
 		}
 		if wake.IsZero() || !c.sleep(wake.Sub(now)) {

@@ -89,7 +89,7 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 		clock, w := &settable{}, &witness{}
 		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: w, Seed: 7})
 		clock.give(e)
-		e.Install(world(), schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, world()), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { e.Run(ctx); close(ended) }()
@@ -107,7 +107,7 @@ func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // where a bubble begins
 	course := &Course{From: from, Until: from.Add(span), Steps: stepsAt(from)}
 	e.Begin(course)
-	e.Install(world(), schedule.Memory{})
+	e.Install(plan.Between(&plan.Plan{}, world()), schedule.Memory{})
 	e.Play(t.Context(), course)
 	play = trace(w, from)
 	if len(run) < 100 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -69,16 +70,15 @@ func (e *Engine) Preview(ctx context.Context, specs *plan.Plan) (Preview, error)
 }
 
 func (e *Engine) preview(specs *plan.Plan) Preview {
-	now := e.now()
+	now, was := e.now(), e.present()
 	next := e.board.Copy()
-	groups, tasks := tasksOf(specs)
-	next.Install(now, groups, tasks, schedule.Memory{})
+	next.Apply(now, boardChange(plan.Between(was, specs)))
 	p := Preview{At: now}
-	pair(e.plan.Providers, specs.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
+	pair(was.Providers, specs.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
 		p.Providers = append(p.Providers, ProviderPreview{was, is})
 	})
 	renewed := map[string]bool{}
-	pair(e.plan.Credentials, specs.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
+	pair(was.Credentials, specs.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
 		c := CredentialPreview{Was: was, Is: is}
 		if was != nil {
 			c.NextWas = look(e.board, now, schedule.Obtaining, was.Name).At
@@ -91,13 +91,28 @@ func (e *Engine) preview(specs *plan.Plan) Preview {
 		}
 		p.Credentials = append(p.Credentials, c)
 	})
-	pair(e.plan.Sinks, specs.Sinks, func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
+	pair(was.Sinks, specs.Sinks, func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
 		s := SinkPreview{Was: was, Is: is}
 		if is != nil {
 			s.expect(e.board, next, now, renewed)
 		}
 		p.Sinks = append(p.Sinks, s)
 	})
+	return p
+}
+
+// present returns the plan that runs, in the order of the names.
+func (e *Engine) present() *plan.Plan {
+	p := &plan.Plan{}
+	for _, name := range slices.Sorted(maps.Keys(e.providers)) {
+		p.Providers = append(p.Providers, *e.providers[name].spec)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.credentials)) {
+		p.Credentials = append(p.Credentials, *e.credentials[name].spec)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.sinks)) {
+		p.Sinks = append(p.Sinks, *e.sinks[name].spec)
+	}
 	return p
 }
 

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"time"
-
-	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // RenewResult is the end of one renewal that was asked for.
@@ -27,9 +25,12 @@ func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResul
 	err := e.ask(ctx, func() {
 		now := e.now()
 		for _, name := range names {
-			key := schedule.Key{Kind: schedule.Obtaining, Name: name}
-			e.board.Kick(now, key)
-			asked = append(asked, &renewal{name: name, after: e.ends[key]})
+			after := uint64(0)
+			if c := e.credentials[name]; c != nil {
+				after = c.ends
+			}
+			e.board.Kick(now, obtaining(name))
+			asked = append(asked, &renewal{name: name, after: after})
 		}
 	})
 	for err == nil && len(asked) > 0 {
@@ -71,28 +72,28 @@ type renewal struct {
 // look reports the end of a renewal, if it has come.
 func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	end := RenewResult{Name: r.name}
-	key := schedule.Key{Kind: schedule.Obtaining, Name: r.name}
-	s, known := e.board.Look(e.now(), key)
+	s, known := e.board.Look(e.now(), obtaining(r.name))
+	c := e.credentials[r.name]
 	switch {
-	case !known:
+	case !known || c == nil:
 		end.Failure = "it was removed from the configuration"
 		return end, true
-	case e.ends[key] == r.after && s.At.IsZero() && !s.Running && !s.Waiting:
+	case c.ends == r.after && s.At.IsZero() && !s.Running && !s.Waiting:
 		end.Failure = s.Why.Text
 		return end, true
-	case e.ends[key] == r.after:
+	case c.ends == r.after:
 		return end, false
 	case s.Record.Past.Last != nil:
 		end.Failure = s.Record.Past.Last.Message
 		return end, true
 	}
 	end.Generation = s.Record.Token.Generation
-	for _, sink := range e.sinksOf[r.name] {
-		d, _ := e.board.Look(e.now(), schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
+	for _, sink := range e.board.Showing(r.name) {
+		d, _ := e.board.Look(e.now(), delivering(sink))
 		switch {
 		case d.Record.Delivered[r.name].Revision == s.Record.Revision:
 		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(s.Record.ObtainedAt):
-			end.Failure, end.Sink = d.Record.Past.Last.Message, sink.Name
+			end.Failure, end.Sink = d.Record.Past.Last.Message, sink
 			return end, true
 		case d.Owed || d.Running:
 			return end, false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -67,7 +68,7 @@ func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 		}}
 		d := &slowDisk{newKeeper(), 12 * time.Second}
 		e := New(Options{Ledger: onDisk{d}, Observer: &witness{}, Seed: 7})
-		e.Install(planOf(map[string]*backend{"a": b}, nil), d.memory())
+		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), d.memory())
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -41,6 +40,14 @@ func (t *turns) close(until time.Duration) {
 	defer t.mu.Unlock()
 	t.until = until
 }
+
+func (t *turns) closedUntil() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.until
+}
+
+func (t *turns) sameRates(rates []schedule.Rate) bool { return slices.Equal(t.rates, rates) }
 
 func (t *turns) closed(elapsed time.Duration) bool {
 	t.mu.Lock()
@@ -77,40 +84,18 @@ func (f *flight) overdue(awake time.Duration) time.Duration {
 	return awake - begun - f.limit
 }
 
-// hangs reports whether others may take its place, and sees to it that one whose
-// call is not made yet makes it no more.
-func (f *flight) hangs(awake time.Duration) bool {
-	if f.stage == nil {
-		return f.overdue(awake) > 0
-	}
-	was := f.stage.at.Load()
-	return f.overdue(awake) > 0 && (was != before || f.stage.at.CompareAndSwap(before, late))
+// abandon sees to it that an attempt whose call is not made yet makes it no more.
+// It reports false for one that has just begun to wait for its turn.
+func (f *flight) abandon() bool {
+	return f.stage == nil || f.stage.at.Load() >= calling || f.stage.at.CompareAndSwap(before, late)
 }
 
 // detach lets others take the place of what hangs.
 func (e *Engine) detach(now time.Time, awake time.Duration) {
 	for key, f := range e.running {
-		if f.hangs(awake) {
+		if f.overdue(awake) > 0 && f.abandon() {
 			e.board.Detach(now, key)
 		}
-	}
-}
-
-// paceCalls gives every backend of the plan its turns. Those whose rates are
-// what they were go on.
-func (e *Engine) paceCalls(specs *plan.Plan) {
-	old := e.turnsOf
-	e.turnsOf = make(map[string]*turns, len(specs.Providers))
-	for _, p := range specs.Providers {
-		t := old[p.Name]
-		if t == nil || !slices.Equal(t.rates, p.Rates) {
-			fresh := newTurns(p.Rates)
-			if t != nil {
-				fresh.until = t.until
-			}
-			t = fresh
-		}
-		e.turnsOf[p.Name] = t
 	}
 }
 
@@ -121,16 +106,14 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	if !j.stage.at.CompareAndSwap(before, turning) {
 		return false
 	}
-	if t := j.turns; t != nil {
-		if t.closed(j.read().elapsed()) {
-			return false
-		}
-		if wait := t.take(j.read().elapsed()); wait > 0 {
-			j.pause(ctx, wait)
-		}
-		if t.closed(j.read().elapsed()) {
-			return false
-		}
+	if j.turns.closed(j.read().elapsed()) {
+		return false
+	}
+	if wait := j.turns.take(j.read().elapsed()); wait > 0 {
+		j.pause(ctx, wait)
+	}
+	if j.turns.closed(j.read().elapsed()) {
+		return false
 	}
 	j.stage.begun.Store(int64(j.read().awake))
 	j.stage.at.Store(calling)
@@ -140,7 +123,7 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 // unmade ends an attempt whose call is not made: nothing of it is left.
 func (j *job) unmade(ctx context.Context) finished {
 	r := j.start.Record
-	return finished{start: &j.start, record: r, unmade: true, saveError: j.commit(ctx, &r)}
+	return finished{start: &j.start, record: r, unmade: true, owed: j.ticket == nil, saveError: j.commit(ctx, &r)}
 }
 
 // foldUnmade takes back what was not made. Nobody hears of it.
@@ -149,6 +132,7 @@ func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	switch {
 	case e.board.Return(now, *f.start, heldBy(f.refusal, now)):
 		e.unsaved.forget(key)
+	case f.owed, e.opt.Ledger == nil: // nothing was stored, and nothing has changed
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)
 	default:

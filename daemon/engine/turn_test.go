@@ -47,7 +47,7 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 		specs.Providers[0].Rates = []schedule.Rate{{Calls: 10, Per: time.Second}}
 		specs.Providers[0].Concurrency = 40
 		e := New(Options{Ledger: onDisk{&stuck{newKeeper(), time.Now().Add(5 * time.Second), ""}}, Observer: &witness{}})
-		e.Install(specs, schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -83,7 +83,7 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 			calls = append(calls, wall())
 			return answer(ctx, n, req)
 		}
-		e.Install(specs, schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -118,7 +118,7 @@ func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 		}}
 		k, w := &stuck{newKeeper(), from.Add(5 * time.Second), "held"}, &witness{}
 		e := New(Options{Ledger: onDisk{k}, Observer: w})
-		e.Install(planOf(map[string]*backend{"held": b, "tired": tired}, nil), schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"held": b, "tired": tired}, nil)), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()
@@ -155,7 +155,7 @@ func TestACallThatWasHeldUpComesNotOnTopOfOthers(t *testing.T) {
 		specs.Providers[0].Concurrency = 1
 		k := &stuck{newKeeper(), wall().Add(time.Minute), "a"}
 		e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
-		e.Install(specs, schedule.Memory{})
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); e.Run(ctx) }()

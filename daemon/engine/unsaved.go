@@ -112,15 +112,31 @@ func (u *unsaved) wanted(key schedule.Key) {
 	}
 }
 
-// save starts a worker that writes out what is unsaved, when it is time. It
-// returns the instant to ask again, zero when something else will say so.
-func (e *Engine) save(work context.Context, now time.Time) time.Time {
+// writing is one batch on its way to the ledger.
+type writing struct {
+	ledger Ledger
+	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+	batch  Batch
+	done   chan struct{}
+}
+
+// write stores the batch. The end of the daemon does not cancel that.
+func (w *writing) write(ctx context.Context) error {
+	defer close(w.done)
+	ctx, cancel := w.within(context.WithoutCancel(ctx), durableDeadline)
+	defer cancel()
+	return w.ledger.Write(ctx, w.batch)
+}
+
+// save returns the batch of what is unsaved, when it is time to write one, and
+// the instant to ask again, zero when something else will say so.
+func (e *Engine) save(now time.Time) (*writing, time.Time) {
 	u := &e.unsaved
-	if u.next.empty() || u.written != nil {
-		return time.Time{}
+	if u.next.empty() || u.written != nil || e.opt.Ledger == nil {
+		return nil, time.Time{}
 	}
 	if u.failing != "" && now.Before(u.retryAt) {
-		return u.retryAt
+		return nil, u.retryAt
 	}
 	batch, rest := u.next, newPending()
 	for key := range e.running {
@@ -133,24 +149,13 @@ func (e *Engine) save(work context.Context, now time.Time) time.Time {
 		}
 		batch.forget(key)
 	}
+	u.next = rest
 	if batch.empty() {
-		u.next = rest
-		return time.Time{}
+		return nil, time.Time{}
 	}
-	u.next, u.writing, u.written, u.replaced = rest, batch, make(chan struct{}), map[schedule.Key]bool{}
-	written := u.written
-	out := Batch{batch.records, batch.providers, slices.SortedFunc(maps.Keys(batch.gone), schedule.Key.Compare)}
-	e.flown.Go(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(work), durableDeadline)
-		defer cancel()
-		err := e.opt.Ledger.Write(ctx, out)
-		close(written)
-		select {
-		case e.saves <- err:
-		case <-e.ended:
-		}
-	})
-	return time.Time{}
+	u.writing, u.written, u.replaced = batch, make(chan struct{}), map[schedule.Key]bool{}
+	dropped := slices.SortedFunc(maps.Keys(batch.gone), schedule.Key.Compare)
+	return &writing{e.opt.Ledger, e.within, Batch{batch.records, batch.providers, dropped}, u.written}, time.Time{}
 }
 
 // saved folds the end of a batch in: all of it is durable, or what nothing newer

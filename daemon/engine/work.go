@@ -16,13 +16,16 @@ import (
 // job is one attempt with all that it may know, taken by the conductor when it
 // starts: one consistent set of tokens, whatever is renewed meanwhile.
 type job struct {
-	start   schedule.Start
-	tokens  credential.Set
-	marks   map[string]schedule.Mark
-	sinks   []*plan.Sink // those that show the credential
-	changes uint64       // hooks: the sink's changes that this run acts on
-	after   <-chan struct{}
-	look    bool // sinks: nothing is owed, the target may have drifted
+	start  schedule.Start
+	tokens credential.Set
+	marks  map[string]schedule.Mark
+	// credential or sink is what the task stands for; a hook's is its sink.
+	credential *plan.Credential
+	sink       *plan.Sink
+	sinks      []*plan.Sink // those that show the credential
+	changes    uint64       // hooks: the sink's changes that this run acts on
+	after      <-chan struct{}
+	look       bool // sinks: nothing is owed, the target may have drifted
 	// left is what a panic leaves of the record, nil for what it was at the
 	// start. It is raised before a sink writes: how far that had come is not
 	// known then, and the hook is owed.
@@ -60,37 +63,42 @@ type finished struct {
 	refusal error // why the ledger did not grant it
 }
 
-// prepare gathers what the attempt needs from the conductor's state.
-func (e *Engine) prepare(s *schedule.Start) (j job) {
-	j = job{
+// prepare gathers what the attempt needs from the loop's state.
+func (e *Engine) prepare(s *schedule.Start) *job {
+	j := &job{
 		start: *s, ledger: e.opt.Ledger, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
 		within: e.within, pause: e.pause, after: e.unsaved.underWay(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
-		j.tokens, j.marks = credential.Set{}, map[string]schedule.Mark{}
+		j.tokens, j.marks = make(credential.Set, len(s.Task.Needs)), make(map[string]schedule.Mark, len(s.Task.Needs))
 	}
 	for _, name := range s.Task.Needs {
 		j.tokens[name], j.marks[name] = e.board.Token(name)
 	}
 	switch s.Task.Kind {
 	case schedule.Obtaining:
-		j.sinks, j.turns = e.sinksOf[s.Task.Name], e.turnsOf[s.Task.Group]
-		j.stage = &stage{}
-		if j.turns != nil {
-			j.turns.close(0)
-		}
+		e.prepareCall(j)
 	case schedule.Delivering:
-		status, _ := e.board.Look(e.now(), s.Task.Key)
-		j.look = e.looking[s.Task.Name] && !status.Owed
+		one := e.sinks[s.Task.Name]
+		j.sink, j.look = one.spec, one.looking && !e.board.Owed(s.Task.Key)
 	case schedule.Hooking:
-		sink, _ := e.board.Look(e.now(), schedule.Key{Kind: schedule.Delivering, Name: s.Task.Name})
-		j.changes = sink.Record.Changes
+		j.sink, j.changes = e.sinks[s.Task.Name].spec, e.board.Changes(s.Task.Name)
 	}
 	return j
 }
 
+// prepareCall is prepare for a credential.
+func (e *Engine) prepareCall(j *job) {
+	j.credential = e.credentials[j.start.Task.Name].spec
+	for _, name := range e.board.Showing(j.start.Task.Name) {
+		j.sinks = append(j.sinks, e.sinks[name].spec)
+	}
+	j.turns, j.stage = e.providers[j.start.Task.Group].turns, &stage{}
+	j.turns.close(0)
+}
+
 // contain performs the attempt and turns a panic into its failure.
-func (e *Engine) contain(ctx context.Context, j *job) (end finished) {
+func (j *job) contain(ctx context.Context) (end finished) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The value of the panic may hold anything, a secret included: its
@@ -155,7 +163,7 @@ func (j *job) commit(ctx context.Context, r *schedule.Record) error {
 
 // obtain calls the backend once.
 func (j *job) obtain(ctx context.Context) (f finished) {
-	spec := j.start.Task.Payload.(*plan.Credential)
+	spec := j.credential
 	r, at := &j.start.Record, j.clock()
 	local := func(message string, err error) finished {
 		res := schedule.Result{At: at, End: j.clock(), Fault: &credential.Fault{Reason: credential.ReasonInternal, Message: message, Err: err}}
@@ -244,7 +252,7 @@ func (j *job) deliver(ctx context.Context) finished {
 			return end
 		}
 	}
-	spec := j.start.Task.Payload.(*plan.Sink)
+	spec := j.sink
 	r, at := j.start.Record, j.clock()
 	raised := r
 	failpoint.Hit("deliver begun")
@@ -279,7 +287,7 @@ func (j *job) deliver(ctx context.Context) finished {
 
 // hook runs what follows a change.
 func (j *job) hook(ctx context.Context) finished {
-	spec := j.start.Task.Payload.(*plan.Sink)
+	spec := j.sink
 	at := j.clock()
 	failpoint.Hit("hook begun")
 	err := spec.Hook.Run(ctx)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -25,6 +26,7 @@ type world struct {
 	laws     *laws
 
 	e        *Engine
+	running  *plan.Plan    // what the daemon runs
 	wakeAt   time.Duration // of the conductor
 	bootAt   time.Duration // while it is off; negative while it runs
 	fuse     int           // steps until it is killed; 0 for never
@@ -33,8 +35,8 @@ type world struct {
 	cur      *thread
 	idle     []*strand
 	births   int
-	writing  <-chan struct{} // the last batch of writes that was seen
-	next     int             // event
+	ends     []end // of work, not taken in yet
+	next     int   // event
 	turns    int
 	spins    int // turns since time passed
 	attempts int
@@ -110,57 +112,45 @@ func (w *world) Observe(o Outcome) {
 
 // boot starts a daemon from what is durable.
 func (w *world) boot() {
-	w.bootAt, w.threads, w.writing = -1, w.threads[:0], nil
+	w.bootAt, w.threads, w.ends = -1, w.threads[:0], nil
 	w.e = New(Options{Ledger: onDisk{drive{w}}, Observer: w, Seed: w.nature.seed})
 	w.e.clock = w.wall
 	begun := w.now - w.asleep
 	w.e.steady = func() time.Duration { return w.now - w.asleep - begun }
 	w.e.slept = func() time.Duration { return w.asleep }
 	w.e.pause = func(_ context.Context, d time.Duration) { w.pass(d) }
-	w.e.flown.instead = w.spawn
-	w.e.done = make(chan finished, 256)
-	w.e.saves = make(chan error, 4)
 	w.say("the daemon starts, the clock shows %s", w.wall().Format(time.DateTime))
 	w.laws.booted()
-	w.e.Install(w.plan(), w.disk.memory())
+	w.running = w.plan()
+	w.e.Install(plan.Between(&plan.Plan{}, w.running), w.disk.memory())
 	w.laws.installed()
 	w.wakeAt = w.now
 }
 
 // spawn takes a piece of the engine's work as a coroutine.
-func (w *world) spawn(work func()) {
+func (w *world) spawn(piece work) {
 	w.births++
 	t := &thread{id: w.births, at: w.now, begun: w.now, asleep: w.asleep}
-	if u := &w.e.unsaved; u.written != nil && u.written != w.writing {
-		w.writing = u.written
-	} else {
-		for key, f := range w.e.running {
-			if f.at.Equal(w.wall()) && !w.underway(key) {
-				// The engine starts them one by one: it is the only new one.
-				t.work, t.key, t.limit = true, key, f.limit
-				t.after = u.underWay(key)
-			}
-		}
+	if piece.job != nil {
+		t.work, t.key, t.after = true, piece.job.start.Task.Key, piece.job.after
+		t.limit = w.e.running[t.key].limit
 	}
 	if n := len(w.idle); n > 0 {
 		t.strand, w.idle = w.idle[n-1], w.idle[:n-1]
 	} else {
 		t.strand = newStrand()
 	}
-	t.strand.task = work
+	e := w.e
+	t.strand.task = func() {
+		end := piece.do(context.Background())
+		if e == w.e {
+			w.ends = append(w.ends, end)
+		}
+	}
 	if t.work {
 		w.laws.started(t)
 	}
 	w.threads = append(w.threads, t)
-}
-
-func (w *world) underway(key schedule.Key) bool {
-	for _, t := range w.threads {
-		if t.work && t.key == key {
-			return true
-		}
-	}
-	return false
 }
 
 // step is a place where the daemon may be killed. It reports that it was.
@@ -246,7 +236,12 @@ func (w *world) run() {
 
 // conduct is one turn of the conductor.
 func (w *world) conduct() {
-	sleep := w.e.start(context.Background())
+	now := w.e.now()
+	todo, wake := w.e.step(now)
+	for _, piece := range todo {
+		w.spawn(piece)
+	}
+	sleep := w.e.sleep(now, wake)
 	if sleep >= sleepWhileBusy && (sleep == longestSleep || len(w.e.running) > 0) {
 		sleep = w.leap()
 	}
@@ -267,8 +262,8 @@ func (w *world) leap() time.Duration {
 	if u := &e.unsaved; !u.empty() && u.written == nil && u.failing != "" && u.retryAt.After(now) {
 		until(u.retryAt)
 	}
-	for _, at := range e.suspects {
-		until(at)
+	for _, s := range e.suspects {
+		until(s.lookAt)
 	}
 	for _, f := range e.running {
 		if left := -f.overdue(e.steady()); left >= 0 {
@@ -299,20 +294,18 @@ func (w *world) goOn() bool {
 	if w.bootAt >= 0 {
 		return true
 	}
-	for {
-		select {
-		case f := <-w.e.done:
-			w.laws.ends(f)
-			w.e.fold(&f)
-			w.laws.folded(f)
-			w.wakeAt = w.now
-		case err := <-w.e.saves:
-			w.e.unsaved.saved(w.wall(), err)
-			w.wakeAt = w.now
-		default:
-			return true
+	for _, end := range w.ends {
+		if f := end.attempt; f != nil {
+			w.laws.ends(*f)
 		}
+		w.e.take(end)
+		if f := end.attempt; f != nil {
+			w.laws.folded(*f)
+		}
+		w.wakeAt = w.now
 	}
+	w.ends = w.ends[:0]
+	return true
 }
 
 // soonest returns the thread that goes on first.
@@ -403,7 +396,9 @@ func (w *world) happen(e event) {
 // install hands a changed configuration over, to a daemon that runs.
 func (w *world) install() {
 	if w.bootAt < 0 {
-		w.e.install(w.plan(), schedule.Memory{})
+		was := w.running
+		w.running = w.plan()
+		w.e.apply(plan.Between(was, w.running))
 		w.wakeAt = w.now
 	}
 	w.laws.installed()

@@ -164,7 +164,7 @@ func (l *laws) inspect() {
 func (l *laws) inspectSink(s sinkNature) {
 	w := l.w
 	set := map[string]bool{}
-	tokens := w.e.prepare(&schedule.Start{Task: &schedule.Task{Key: schedule.Key{Kind: schedule.Hooking, Name: s.name}, Needs: s.needs}}).tokens
+	tokens := w.e.prepare(&schedule.Start{Task: &schedule.Task{Key: hooking(s.name), Needs: s.needs}}).tokens
 	for _, name := range s.needs {
 		set[name] = true
 		if !schedule.HasValue(tokens[name]) || l.of(name).thread != nil {
@@ -175,7 +175,7 @@ func (l *laws) inspectSink(s sinkNature) {
 		return
 	}
 	key := schedule.Key{Kind: schedule.Delivering, Name: s.name}
-	if w.underway(key) || w.underway(schedule.Key{Kind: schedule.Hooking, Name: s.name}) {
+	if w.e.running[key] != nil || w.e.running[hooking(s.name)] != nil {
 		return
 	}
 	t := w.target(s.name)

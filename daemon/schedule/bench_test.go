@@ -33,7 +33,7 @@ func newFleet(b *testing.B, n int) *fleet {
 		tasks = append(tasks, c, s)
 	}
 	groups := append(localGroups(), provider("p", 64, Rate{1_000_000, time.Second}))
-	f.b.Install(f.now, groups, tasks, memory)
+	f.b.install(f.now, groups, tasks, memory)
 	_, f.wake = f.b.Due(f.now)
 	return f
 }
@@ -112,7 +112,7 @@ func BenchmarkInstall(b *testing.B) {
 			}
 			groups := append(localGroups(), provider("p", 64, Rate{1_000_000, time.Second}))
 			for b.Loop() {
-				if removed := f.b.Install(f.now, groups, tasks, Memory{}); len(removed) > 0 {
+				if removed := f.b.install(f.now, groups, tasks, Memory{}); len(removed) > 0 {
 					b.Fatal(removed)
 				}
 			}

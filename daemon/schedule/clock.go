@@ -21,7 +21,7 @@ func (b *Board) see(now time.Time) time.Time {
 // waits and budgets keep their real length, and a token whose expiry was counted
 // here does not look longer-lived than it is. Instants that a server named as
 // they stand (see credential.Credential.CountedExpiry) stay. The records that
-// changed for it are had from Moved.
+// changed for it are had from Corrections.
 //
 // A clock that is set forward needs no word: it looks like a machine that was
 // suspended, and what it makes due earlier is on the safe side.
@@ -35,7 +35,7 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 			e.rec.moveLife(by)
 		}
 		if e.task.Kind == Obtaining {
-			b.moved[e.task.Key] = true
+			b.corrected[e.task.Key] = true
 		}
 	}
 	for _, g := range b.groups {
@@ -58,24 +58,24 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 	}
 }
 
-// Moved is a record that the board put right by itself, for one that was made by
-// another reading of the clock, say.
-type Moved struct {
+// Correction is a record that the board changed outside of an attempt, for example
+// after the clock was set back. The caller must save it.
+type Correction struct {
 	Key    Key
 	Record Record
 }
 
-// Moved returns, once, the records that the board has changed by itself and
-// that are to be stored. A running task is left out until its end.
-func (b *Board) Moved() (out []Moved) {
-	for key := range b.moved {
+// Corrections returns each correction once. A running task is left out until its
+// end.
+func (b *Board) Corrections() (out []Correction) {
+	for key := range b.corrected {
 		e := b.entries[key]
 		if e != nil && e.running {
 			continue
 		}
-		delete(b.moved, key)
+		delete(b.corrected, key)
 		if e != nil {
-			out = append(out, Moved{key, e.rec})
+			out = append(out, Correction{key, e.rec})
 		}
 	}
 	return out
@@ -165,7 +165,7 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	if e.task.Kind != Obtaining {
 		return
 	}
-	b.moved[e.task.Key] = true
+	b.corrected[e.task.Key] = true
 	if old := s.Record.Token; r.counted() && (earlier || old.ExpiresAt.Equal(r.Token.ExpiresAt)) {
 		obtained := r.ObtainedAt
 		r.moveLife(by)
@@ -194,7 +194,7 @@ func (r *ProviderRecord) settle(now time.Time) {
 func (b *Board) settle(e *entry, now time.Time) {
 	r, p := &e.rec, &e.rec.Past
 	if r.counted() && r.ObtainedAt.After(now) && r.moveLife(r.ObtainedAt.Sub(now)) {
-		b.moved[e.task.Key] = true
+		b.corrected[e.task.Key] = true
 	}
 	if p.AttemptAt.After(now) {
 		p.AttemptAt = now

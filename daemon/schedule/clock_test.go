@@ -224,7 +224,7 @@ func TestClockSetBackOverARestart(t *testing.T) {
 	if got := r.look("named").Record.Token.ExpiresAt; !got.Equal(after(time.Hour)) {
 		t.Errorf("what the server named ends at %s", got)
 	}
-	if moved := r.Moved(); len(moved) != 1 || moved[0].Key != keyOf("a") {
+	if moved := r.Corrections(); len(moved) != 1 || moved[0].Key != keyOf("a") {
 		t.Errorf("to be stored: %v", moved)
 	}
 	r.Kick(r.now, keyOf("a"))

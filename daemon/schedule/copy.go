@@ -15,7 +15,7 @@ func (b *Board) Copy() *Board {
 	}
 	*c.to = *b
 	c.to.starts = nil
-	c.to.moved = maps.Clone(b.moved)
+	c.to.corrected = maps.Clone(b.corrected)
 	c.to.entries = make(map[Key]*entry, len(b.entries))
 	for key, e := range b.entries {
 		c.to.entries[key] = c.entry(e)

@@ -27,7 +27,7 @@ func TestACopyGoesItsOwnWay(t *testing.T) {
 		delivering("s", "a", "d"), delivering("u", "c"), hooking("s"),
 	}
 	b := New(7)
-	b.Install(instant0, groups, tasks, Memory{})
+	b.install(instant0, groups, tasks, Memory{})
 	now, running := instant0, map[Key]Start{}
 	for step := range 60 {
 		if step%7 == 3 {
@@ -40,7 +40,7 @@ func TestACopyGoesItsOwnWay(t *testing.T) {
 		}
 		// The copy is given another plan, and played on for itself.
 		alone := b.Copy()
-		alone.Install(now, groups[:3], []*Task{obtaining("a", inputs("in-2")), obtaining("new"), delivering("s", "a")}, Memory{})
+		alone.install(now, groups[:3], []*Task{obtaining("a", inputs("in-2")), obtaining("new"), delivering("s", "a")}, Memory{})
 		for range 3 {
 			starts, wake := alone.Due(now.Add(time.Hour))
 			for _, s := range starts {

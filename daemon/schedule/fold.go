@@ -50,7 +50,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	} else {
 		e.rec = rec
 		if e.rec.Delivered = b.stillMeant(e, rec.Delivered); len(e.rec.Delivered) < len(rec.Delivered) {
-			b.moved[s.Task.Key] = true
+			b.corrected[s.Task.Key] = true
 		}
 		b.catchUp(e, s, res, now)
 		b.age(e, now) // max_age may be another one since it began
@@ -93,7 +93,7 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 		return true
 	}
 	if by := b.setBack - s.setBack; by > 0 && e.rec.moveLife(by) {
-		b.moved[s.Task.Key] = true
+		b.corrected[s.Task.Key] = true
 	}
 	b.age(e, now)
 	e.asked, e.hold = e.asked || s.asked, hold
@@ -168,17 +168,22 @@ func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 func (b *Board) touch(e *entry, now time.Time) {
 	switch e.task.Kind {
 	case Obtaining:
-		for _, d := range b.dependents[e.task.Name] {
-			b.replan(d, now)
-			if d.task.Kind == Delivering {
-				b.touch(d, now)
-			}
-		}
+		b.touchDependents(e.task.Name, now)
 	case Delivering:
 		if hook := b.entries[Key{Hooking, e.task.Name}]; hook != nil {
 			b.replan(hook, now)
 		}
 	case Hooking: // nothing depends on a hook
+	}
+}
+
+// touchDependents replans what is made from a credential or shows it.
+func (b *Board) touchDependents(name string, now time.Time) {
+	for _, d := range b.dependents[name] {
+		b.replan(d, now)
+		if d.task.Kind == Delivering {
+			b.touch(d, now)
+		}
 	}
 }
 

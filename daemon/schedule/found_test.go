@@ -215,7 +215,7 @@ func (w *world) install(memory Memory) {
 	for _, key := range slices.SortedFunc(maps.Keys(w.tasks), Key.Compare) {
 		tasks = append(tasks, w.tasks[key])
 	}
-	for _, key := range w.b.Install(w.now, groups, tasks, memory) {
+	for _, key := range w.b.install(w.now, groups, tasks, memory) {
 		if w.tasks[key] != nil || w.runs[key] != nil {
 			w.broken("%s was told as removed", name(key))
 		}

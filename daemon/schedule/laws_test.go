@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
@@ -11,7 +12,7 @@ func (w *world) check(s Start) {
 	if w.runs[key] != nil {
 		w.broken("%s starts while it runs", name(key))
 	}
-	if w.tasks[key] != s.Task {
+	if !reflect.DeepEqual(w.tasks[key], s.Task) {
 		w.broken("%s starts with an old task", name(key))
 	}
 	if s.DueAt.After(w.now) && w.model.setBacks == 0 {

@@ -68,6 +68,31 @@ func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
 	return e.at, e.why, waiting
 }
 
+// Owed reports whether a sink or a hook has something to do.
+func (b *Board) Owed(key Key) bool {
+	s, _ := b.Look(time.Time{}, key)
+	return s.Owed
+}
+
+// Changes returns how often the content of a sink changed, or may have.
+func (b *Board) Changes(sink string) uint64 {
+	e := b.entries[Key{Delivering, sink}]
+	if e == nil {
+		return 0
+	}
+	return e.rec.Changes
+}
+
+// Showing returns the names of the sinks that show a credential.
+func (b *Board) Showing(name string) (sinks []string) {
+	for _, d := range b.dependents[name] {
+		if d.task.Kind == Delivering {
+			sinks = append(sinks, d.task.Name)
+		}
+	}
+	return sinks
+}
+
 // GroupStatus is what the board knows of one group.
 type GroupStatus struct {
 	Record           ProviderRecord

@@ -14,7 +14,7 @@ func TestACooldownIsNoLongerAfterARestart(t *testing.T) {
 	for _, reason := range []credential.Reason{credential.ReasonThrottled, credential.ReasonServer} {
 		for _, stored := range []bool{true, false} {
 			b, a := New(1), obtaining("a")
-			b.Install(instant0, groups, []*Task{a}, Memory{})
+			b.install(instant0, groups, []*Task{a}, Memory{})
 			starts, _ := b.Due(instant0)
 			res := refused(instant0, reason, retryAfter(after(3*time.Second)))
 			rec := Advance(a, Begin(starts[0].Record, instant0), res, 1)
@@ -23,7 +23,7 @@ func TestACooldownIsNoLongerAfterARestart(t *testing.T) {
 				memory.Providers["p"] = out.Provider
 			}
 			next := New(1)
-			next.Install(after(time.Second), groups, []*Task{a, obtaining("b")}, memory)
+			next.install(after(time.Second), groups, []*Task{a, obtaining("b")}, memory)
 			if starts, wake := next.Due(after(time.Second)); len(starts) > 0 || !wake.Equal(after(3*time.Second)) {
 				t.Errorf("%s, stored %v: %d calls within the pause, the next after %s, want 3s", reason, stored, len(starts), wake.Sub(instant0))
 			}
@@ -38,14 +38,14 @@ func TestAnotherMaxAgeIsStored(t *testing.T) {
 	aged := func(d time.Duration) *Task {
 		return obtaining("a", pace(func(p *Policy) { p.MaxAge = d }))
 	}
-	b.Install(instant0, groups, []*Task{aged(time.Hour)}, Memory{})
+	b.install(instant0, groups, []*Task{aged(time.Hour)}, Memory{})
 	starts, _ := b.Due(instant0)
 	res := Result{At: instant0, End: instant0, Called: true, Token: token("v", time.Time{})}
 	b.Fold(instant0, starts[0], Advance(starts[0].Task, starts[0].Record, res, 1), res)
-	b.Moved()
-	b.Install(after(time.Minute), groups, []*Task{aged(2 * time.Hour)}, Memory{})
+	b.Corrections()
+	b.install(after(time.Minute), groups, []*Task{aged(2 * time.Hour)}, Memory{})
 	_, mark := b.Token("a")
-	if moved := b.Moved(); len(moved) != 1 || moved[0].Record.Revision != mark.Revision || mark.Revision != 2 {
+	if moved := b.Corrections(); len(moved) != 1 || moved[0].Record.Revision != mark.Revision || mark.Revision != 2 {
 		t.Errorf("to be stored: %+v, want revision 2 of a", moved)
 	}
 }

@@ -41,7 +41,7 @@ func newRig(t testing.TB, groups []Group, tasks ...*Task) *rig {
 // install hands over a configuration; what the rig's store holds is memory.
 func (r *rig) install(groups []Group, tasks ...*Task) (removed []Key) {
 	r.t.Helper()
-	removed = r.Install(r.now, append(localGroups(), groups...), tasks, Memory{Records: r.records})
+	removed = r.Board.install(r.now, append(localGroups(), groups...), tasks, Memory{Records: r.records})
 	for _, key := range removed {
 		delete(r.records, key)
 	}
@@ -98,7 +98,7 @@ func (r *rig) setBack(d time.Duration) {
 	r.t.Helper()
 	r.now = r.now.Add(-d)
 	r.SetBack(r.now, d)
-	for _, m := range r.Moved() {
+	for _, m := range r.Corrections() {
 		r.records[m.Key] = m.Record
 	}
 	r.sound()
@@ -122,7 +122,7 @@ func (r *rig) end(name string, res Result) Folded {
 	if !out.Removed {
 		r.records[s.Task.Key] = rec
 	}
-	for _, m := range r.Moved() {
+	for _, m := range r.Corrections() {
 		r.records[m.Key] = m.Record
 	}
 	r.sound()
@@ -188,7 +188,7 @@ func (r *rig) restart(groups []Group, tasks ...*Task) *rig {
 		}
 	}
 	next := &rig{t: r.t, Board: New(7), now: r.now, running: map[Key]Start{}, started: map[Key]time.Time{}, records: r.records}
-	next.Install(r.now, append(localGroups(), groups...), tasks, Memory{Records: r.records, Providers: providers})
+	next.Board.install(r.now, append(localGroups(), groups...), tasks, Memory{Records: r.records, Providers: providers})
 	next.sound()
 	return next
 }

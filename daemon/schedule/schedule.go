@@ -24,16 +24,17 @@ import (
 
 // Board holds every task, its record and its place in time.
 type Board struct {
-	seed     uint64
-	seen     time.Time     // when it was asked last
-	setBack  time.Duration // by how much the clock was set back so far
-	moved    map[Key]bool  // whose records the board changed by itself
-	installs uint64
-	entries  map[Key]*entry
-	groups   map[string]*group
-	timed    queue // what is planned, by instant
-	gates    gates // groups with waiting tasks, by instant
-	closed   [3]bool
+	seed      uint64
+	seen      time.Time     // when it was asked last
+	setBack   time.Duration // by how much the clock was set back so far
+	corrected map[Key]bool  // whose records the board changed by itself
+	applies   uint64        // changes so far
+	learned   Memory        // records that no task has claimed yet
+	entries   map[Key]*entry
+	groups    map[string]*group
+	timed     queue // what is planned, by instant
+	gates     gates // groups with waiting tasks, by instant
+	closed    [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
 	starts     []Start // what Due returned last
@@ -50,8 +51,8 @@ type entry struct {
 	why   Why
 	// dueAt is when it became due, while it waits or runs.
 	dueAt time.Time
-	// startedAt is when it was handed out last, startedIn under which install,
-	// bornIn with which install it came.
+	// startedAt is when it was handed out last, startedIn under which
+	// change, bornIn with which change it came.
 	startedAt         time.Time
 	startedIn, bornIn uint64
 	running           bool
@@ -89,7 +90,7 @@ func New(seed uint64) *Board {
 		groups:     map[string]*group{},
 		timed:      queue{less: sooner},
 		dependents: map[string][]*entry{},
-		moved:      map[Key]bool{},
+		corrected:  map[Key]bool{},
 	}
 }
 
@@ -129,7 +130,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			asked := e.asked
 			e.running, e.asked, e.detached = true, false, false
 			e.hold = Hold{}
-			e.startedAt, e.startedIn = now, b.installs
+			e.startedAt, e.startedIn = now, b.applies
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)

@@ -24,7 +24,7 @@ type Key struct {
 }
 
 // Task is what the configuration says about one thing to be done again and
-// again. The board keeps the pointer; it must not be changed after Install.
+// again. The board keeps the pointer; it must not be changed after Apply.
 type Task struct {
 	Key
 	// Group is the name of the group whose budget the task shares: its
@@ -38,8 +38,6 @@ type Task struct {
 	Identity, Inputs string
 	// Target is that of Record; sinks only.
 	Target string
-	// Payload is the caller's own, untouched.
-	Payload any
 }
 
 // Group is a budget that tasks share.

@@ -22,7 +22,7 @@ func TestEndThatCannotBeReadIsShort(t *testing.T) {
 			t.Errorf("max_age %s: counted until %s, want %s", c.maxAge, r.Token.ExpiresAt.Sub(instant0), c.want)
 		}
 		b := New(1)
-		b.Install(after(time.Minute), []Group{provider("p", 1)}, []*Task{task}, Memory{Records: map[Key]Record{task.Key: r}})
+		b.install(after(time.Minute), []Group{provider("p", 1)}, []*Task{task}, Memory{Records: map[Key]Record{task.Key: r}})
 		if got, _ := b.Look(after(time.Minute), task.Key); !got.Record.Token.ExpiresAt.Equal(after(c.want)) {
 			t.Errorf("max_age %s: after a restart until %s, want %s", c.maxAge, got.Record.Token.ExpiresAt.Sub(instant0), c.want)
 		}
@@ -33,7 +33,7 @@ func TestEndThatCannotBeReadIsShort(t *testing.T) {
 func TestWaitOfOneCredentialIsItsOwn(t *testing.T) {
 	b := New(1)
 	one, other := obtaining("a"), obtaining("b", pace(func(p *Policy) { p.MinInterval = time.Minute }))
-	b.Install(instant0, []Group{provider("p", 1)}, []*Task{one, other}, Memory{})
+	b.install(instant0, []Group{provider("p", 1)}, []*Task{one, other}, Memory{})
 	starts, _ := b.Due(instant0)
 	res := refused(instant0, credential.ReasonInvalidRequest, retryAfter(after(20*time.Minute)))
 	res.Fault.RetryAlone = true

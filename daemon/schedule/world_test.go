@@ -143,7 +143,7 @@ func (w *world) backward(d time.Duration) {
 
 // storeMoved stores what the board put right by itself.
 func (w *world) storeMoved() {
-	for _, m := range w.b.Moved() {
+	for _, m := range w.b.Corrections() {
 		w.store[m.Key] = m.Record
 	}
 }

@@ -42,9 +42,7 @@ var clockReaders = map[string]string{
 
 // starters may start goroutines. Each has an owner that waits for them.
 var starters = map[string]string{
-	"daemon/engine/engine.go":  "the workers; the conductor waits for them",
-	"daemon/engine/unsaved.go": "the writer of what could not be saved; the conductor waits for it",
-	"daemon/engine/crew.go":    "starts the work of the two above",
+	"daemon/engine/engine.go":  "the workers; the loop waits for them",
 	"daemon/web/listener.go":   "the server of an address; whoever ends the listener waits for it",
 	"daemon/daemon.go":         "the servers; Run waits for them",
 	"daemon/eventlog/queue.go": "writes the log while there is something to write; the end does not wait for a reader that stalls",

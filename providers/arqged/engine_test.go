@@ -101,7 +101,7 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 			},
 		}},
 	}
-	eng.Install(specs, schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
+	eng.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); eng.Run(ctx) }()

@@ -135,7 +135,7 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
 		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
-		eng.Install(office(t, service, authors, fmt.Sprintf("%d/s", rate)), schedule.Memory{})
+		eng.Install(plan.Between(&plan.Plan{}, office(t, service, authors, fmt.Sprintf("%d/s", rate))), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { eng.Run(ctx); close(done) }()
@@ -190,7 +190,7 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
 		specs := office(t, service, authors, "")
 		specs.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
-		eng.Install(specs, schedule.Memory{})
+		eng.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { eng.Run(ctx); close(done) }()

@@ -67,7 +67,7 @@ func night(b *testing.B) {
 	seen := &nightWatch{b: b, end: end, filled: make(chan struct{}), renewed: make(chan struct{})}
 	seed := st.Seed()
 	engine := engine.New(engine.Options{Ledger: st, Observer: seen, Seed: binary.LittleEndian.Uint64(seed[:8])})
-	engine.Install(specs, schedule.Memory{})
+	engine.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 	ctx, stop := context.WithCancel(b.Context())
 	done := make(chan struct{})
 	go func() { engine.Run(ctx); close(done) }()

@@ -1,91 +1,141 @@
 package schedule
 
 import (
-	"container/heap"
 	"slices"
 	"time"
 
 	"github.com/vigented/vigente/credential"
 )
 
-// Memory holds the records of an earlier life, by name.
-type Memory struct {
-	Records   map[Key]Record
-	Providers map[string]ProviderRecord
+// Change is what one configuration has over the one before. A start is the
+// change from nothing.
+type Change struct {
+	Groups     []Group  // new, or with another budget
+	GoneGroups []string // no task is left in them
+	Tasks      []*Task  // new, or with another content
+	Gone       []Key
 }
 
-// Install makes the board hold exactly these groups and tasks. What it already
-// holds keeps its record, and is neither disturbed nor due earlier by a change
-// of timing alone; what is new takes its record from memory, if there is one.
-// It returns the keys that are no longer there. A running task goes on either
-// way: one that is gone is reported by the Fold that ends it.
-func (b *Board) Install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
+// Apply makes the board hold what the change says, in time that grows with the
+// change and not with the board. What is changed keeps its record, and is
+// neither disturbed nor due earlier by a change of timing alone; what is new
+// takes up what Learn has brought of it. It returns the keys that are no longer
+// there. A running task goes on either way: one that is gone is reported by the
+// Fold that ends it.
+func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	now = b.see(now)
-	b.installs++
-	b.installGroups(now, groups, memory.Providers)
-	wanted := make(map[Key]bool, len(tasks))
-	b.dependents = make(map[string][]*entry, len(tasks))
-	for _, t := range tasks {
-		wanted[t.Key] = true
-		e := b.entries[t.Key]
-		if e == nil {
-			e = &entry{task: t, rec: memory.Records[t.Key], bornIn: b.installs}
-			b.entries[t.Key] = e
-		}
-		b.adopt(e, t, now)
-		for _, name := range t.Needs {
-			b.dependents[name] = append(b.dependents[name], e)
-		}
+	b.applies++
+	budgets := map[*group]bool{} // those to be reckoned again
+	for _, spec := range c.Groups {
+		budgets[b.budget(now, spec)] = true
 	}
-	for key, e := range b.entries {
-		if wanted[key] {
+	unlinked := map[string]map[*entry]bool{}
+	affected := make([]*entry, 0, len(c.Tasks))
+	for _, t := range c.Tasks {
+		affected = append(affected, b.take(t, now, budgets, unlinked))
+	}
+	var orphans []string
+	for _, key := range c.Gone {
+		e := b.entries[key]
+		if e == nil || e.gone {
 			continue
 		}
-		e.leave()
-		if e.gone = e.running; !e.gone {
-			delete(b.entries, key)
+		if b.remove(e, budgets, unlinked) {
 			removed = append(removed, key)
 		}
-	}
-	slices.SortFunc(removed, Key.Compare)
-	for _, g := range b.groups {
-		// What waits may have another expiry by now, and many at once.
-		heap.Init(&g.waiting)
-	}
-	b.replay(now)
-	for _, e := range b.entries {
-		if !e.gone {
-			b.replan(e, now)
+		if key.Kind == Obtaining {
+			orphans = append(orphans, key.Name)
 		}
 	}
-	for name, g := range b.groups {
-		if !slices.ContainsFunc(groups, func(s Group) bool { return s.Name == name }) {
+	b.relink(affected, unlinked)
+	b.replay(now)
+	for _, e := range affected {
+		b.replan(e, now)
+		b.touch(e, now)
+	}
+	for _, name := range orphans {
+		b.touchDependents(name, now)
+	}
+	for _, name := range c.GoneGroups {
+		if g := b.groups[name]; g != nil {
 			b.gates.drop(g)
 			delete(b.groups, name)
-			continue
 		}
-		b.regate(g, now)
 	}
+	for g := range budgets {
+		b.regateLive(g, now)
+	}
+	slices.SortFunc(removed, Key.Compare)
 	return removed
 }
 
-// installGroups takes the groups over. Groups that are gone stay until their
-// tasks have left them.
-func (b *Board) installGroups(now time.Time, groups []Group, known map[string]ProviderRecord) {
-	for _, spec := range groups {
-		g := b.groups[spec.Name]
-		if g == nil {
-			g = &group{rec: known[spec.Name], place: -1, waiting: queue{less: moreUrgent}, unaware: true}
-			g.rec.settle(now)
-			b.groups[spec.Name] = g
+// budget takes over one group as it is from now on.
+func (b *Board) budget(now time.Time, spec Group) *group {
+	g := b.groups[spec.Name]
+	if g == nil {
+		g = &group{rec: b.learned.Providers[spec.Name], place: -1, waiting: queue{less: moreUrgent}, unaware: true}
+		g.rec.settle(now)
+		delete(b.learned.Providers, spec.Name)
+		b.groups[spec.Name] = g
+	}
+	if !slices.Equal(g.spec.Rates, spec.Rates) {
+		g.buckets, g.unaware = nil, true
+		for _, r := range spec.Rates {
+			g.buckets = append(g.buckets, newBucket(r))
 		}
-		if !slices.Equal(g.spec.Rates, spec.Rates) {
-			g.buckets, g.unaware = nil, true
-			for _, r := range spec.Rates {
-				g.buckets = append(g.buckets, newBucket(r))
-			}
+	}
+	g.spec = spec
+	return g
+}
+
+// take puts a task on the board, or in the place of its predecessor.
+func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked map[string]map[*entry]bool) *entry {
+	e := b.entries[t.Key]
+	if e == nil {
+		e = &entry{task: t, rec: b.learned.Records[t.Key], bornIn: b.applies}
+		delete(b.learned.Records, t.Key)
+		b.entries[t.Key] = e
+	} else if budgets[e.group] = true; !e.gone {
+		unlink(e, unlinked)
+	}
+	b.adopt(e, t, now)
+	budgets[e.group] = true
+	return e
+}
+
+// remove takes an entry off the board, and reports whether it is gone already.
+func (b *Board) remove(e *entry, budgets map[*group]bool, unlinked map[string]map[*entry]bool) bool {
+	unlink(e, unlinked)
+	e.leave()
+	budgets[e.group] = true
+	if e.gone = e.running; !e.gone {
+		delete(b.entries, e.task.Key)
+	}
+	return !e.gone
+}
+
+// unlink notes that the entry no longer depends on what it needed.
+func unlink(e *entry, unlinked map[string]map[*entry]bool) {
+	for _, name := range e.task.Needs {
+		if unlinked[name] == nil {
+			unlinked[name] = map[*entry]bool{}
 		}
-		g.spec = spec
+		unlinked[name][e] = true
+	}
+}
+
+// relink puts right what depends on what.
+func (b *Board) relink(affected []*entry, unlinked map[string]map[*entry]bool) {
+	for name, lost := range unlinked {
+		left := slices.DeleteFunc(b.dependents[name], func(e *entry) bool { return lost[e] })
+		if b.dependents[name] = left; len(left) == 0 {
+			delete(b.dependents, name)
+		}
+	}
+	for _, e := range affected {
+		for _, name := range e.task.Needs {
+			b.dependents[name] = append(b.dependents[name], e)
+		}
 	}
 }
 
@@ -95,22 +145,35 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		e.stale = nil // with other secrets the same input may do
 	}
 	e.task, e.gone = t, false
-	if g := b.groups[t.Group]; g != e.group {
+	g, was := b.groups[t.Group], e.group
+	waited := was != nil && e.in == &was.waiting
+	if waited {
+		e.leave() // what follows may change its place among those that wait
+	}
+	if g != was {
 		e.leave()
 		if e.running && !e.detached {
-			e.group.running--
+			was.running--
 			g.running++
 		}
 		e.group = g
 	}
+	b.settleIdentity(e, now)
+	if waited && g == was {
+		g.waiting.put(e)
+	}
+}
+
+// settleIdentity puts the record of a credential right for its task.
+func (b *Board) settleIdentity(e *entry, now time.Time) {
 	if !e.running {
 		b.settle(e, now)
 	}
-	if t.Kind != Obtaining {
+	if e.task.Kind != Obtaining {
 		return
 	}
 	r := &e.rec
-	if r.Identity != t.Identity && (r.Identity != "" || HasValue(r.Token)) {
+	if r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
 		// The values, and what failed, belong to something else at the backend.
 		// The floor and the count of revisions go on, so that sinks see a change.
 		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
@@ -127,7 +190,7 @@ func (b *Board) age(e *entry, now time.Time) {
 	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
 		r.Token.ExpiresAt = expires
 		r.Revision++
-		b.moved[e.task.Key] = true
+		b.corrected[e.task.Key] = true
 	}
 }
 
@@ -135,6 +198,13 @@ func (b *Board) age(e *entry, now time.Time) {
 // of, so that neither a restart nor another rate gives a fresh burst. It renews
 // the cool-downs that they tell of, too.
 func (b *Board) replay(now time.Time) {
+	unaware := false
+	for _, g := range b.groups {
+		unaware = unaware || g.unaware
+	}
+	if !unaware {
+		return
+	}
 	calls, hidden, cooled := map[*group][]time.Time{}, map[*group][]time.Time{}, map[*group]time.Time{}
 	for _, e := range b.entries {
 		if e.task.Kind != Obtaining || !e.group.unaware {

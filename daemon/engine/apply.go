@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// provider is one backend, with the turns of its calls.
+type provider struct {
+	spec  *plan.Provider
+	turns *turns
+}
+
+// held is one credential, with the attempts that have ended.
+type held struct {
+	spec *plan.Credential
+	ends uint64
+}
+
+// Install hands a plan over before Run, as the change from nothing; memory holds
+// the records of an earlier life.
+func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
+	e.board.LearnAll(memory)
+	e.apply(change)
+	for _, key := range e.board.Unclaimed() {
+		e.unsaved.forget(key)
+	}
+}
+
+// Apply hands a change over while the engine runs, in time that grows with the
+// change: what it does not name is neither renewed nor rewritten nor
+// interrupted.
+func (e *Engine) Apply(ctx context.Context, change plan.Change) error {
+	return e.ask(ctx, func() { e.apply(change) })
+}
+
+func (e *Engine) apply(change plan.Change) {
+	e.applyProviders(change)
+	for _, name := range change.Credentials.Removed {
+		delete(e.credentials, name)
+	}
+	for _, c := range both(change.Credentials) {
+		if known := e.credentials[c.Name]; known != nil {
+			known.spec = c
+		} else {
+			e.credentials[c.Name] = &held{spec: c}
+		}
+	}
+	for _, name := range change.Sinks.Removed {
+		e.dropSink(name)
+	}
+	for _, s := range both(change.Sinks) {
+		if known := e.sinks[s.Name]; known != nil {
+			known.spec = s
+		} else {
+			e.sinks[s.Name] = &sink{spec: s, place: -1}
+		}
+	}
+	board := boardChange(change)
+	for _, t := range board.Tasks {
+		e.unsaved.wanted(t.Key)
+	}
+	for _, key := range e.board.Apply(e.now(), board) {
+		e.unsaved.forget(key)
+	}
+	e.keepCorrections()
+	e.tellChanged()
+}
+
+// applyProviders gives every backend its turns. One whose rates are what they
+// were keeps those that it has.
+func (e *Engine) applyProviders(change plan.Change) {
+	for _, name := range change.Providers.Removed {
+		delete(e.providers, name)
+	}
+	for _, p := range both(change.Providers) {
+		was := e.providers[p.Name]
+		if was != nil && was.turns.sameRates(p.Rates) {
+			was.spec = p
+			continue
+		}
+		is := &provider{p, newTurns(p.Rates)}
+		if was != nil {
+			is.turns.until = was.turns.closedUntil()
+		}
+		e.providers[p.Name] = is
+	}
+}
+
+// both returns what is new and what is changed.
+func both[S any](d plan.Difference[S]) []*S {
+	return append(append(make([]*S, 0, len(d.Added)+len(d.Changed)), d.Added...), d.Changed...)
+}
+
+// boardChange returns the change as the board knows it.
+func boardChange(change plan.Change) schedule.Change {
+	out := schedule.Change{
+		Groups:     append(deviceGroups(change.Sinks), schedule.Group{Name: schedule.HookGroup, Concurrency: hooksAtOnce}),
+		GoneGroups: change.Providers.Removed,
+	}
+	for _, p := range both(change.Providers) {
+		out.Groups = append(out.Groups, schedule.Group{Name: p.Name, Concurrency: max(1, p.Concurrency), Rates: p.Rates})
+	}
+	for _, c := range both(change.Credentials) {
+		out.Tasks = append(out.Tasks, &schedule.Task{
+			Key: obtaining(c.Name), Group: c.Provider, Policy: c.Policy,
+			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs,
+		})
+	}
+	for _, s := range both(change.Sinks) {
+		out.Tasks = append(out.Tasks, &schedule.Task{
+			Key: delivering(s.Name), Group: schedule.SinkGroup + s.Device, Needs: s.Needs, Target: s.Target,
+		})
+		if s.Hook != nil {
+			out.Tasks = append(out.Tasks, &schedule.Task{Key: hooking(s.Name), Group: schedule.HookGroup})
+		} else {
+			out.Gone = append(out.Gone, hooking(s.Name))
+		}
+	}
+	for _, name := range change.Credentials.Removed {
+		out.Gone = append(out.Gone, obtaining(name))
+	}
+	for _, name := range change.Sinks.Removed {
+		out.Gone = append(out.Gone, delivering(name), hooking(name))
+	}
+	return out
+}
+
+// deviceGroups returns the groups of sinks, one for each device that they lie on:
+// one that hangs must not keep the sinks of others waiting. The groups stay when
+// their last sink goes.
+func deviceGroups(sinks plan.Difference[plan.Sink]) (groups []schedule.Group) {
+	seen := map[string]bool{}
+	for _, s := range both(sinks) {
+		if seen[s.Device] {
+			continue
+		}
+		seen[s.Device] = true
+		most := sinksOnADevice
+		if s.Device == "" {
+			most = sinksAtOnce
+		}
+		groups = append(groups, schedule.Group{Name: schedule.SinkGroup + s.Device, Concurrency: most})
+	}
+	return groups
+}
+
+func obtaining(name string) schedule.Key {
+	return schedule.Key{Kind: schedule.Obtaining, Name: name}
+}
+
+func delivering(name string) schedule.Key {
+	return schedule.Key{Kind: schedule.Delivering, Name: name}
+}
+
+func hooking(name string) schedule.Key {
+	return schedule.Key{Kind: schedule.Hooking, Name: name}
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/failpoint"
+)
+
+// flight is one running attempt.
+type flight struct {
+	at    time.Time
+	begun time.Duration // by the time in which the machine was awake
+	limit time.Duration
+	stage *stage
+}
+
+// work is what the loop hands out: an attempt, or a batch to be stored. Whoever
+// takes it does it, on any goroutine, and gives its end back by Engine.take.
+type work struct {
+	job   *job
+	batch *writing
+}
+
+// end is what became of one piece of work.
+type end struct {
+	attempt *finished // nil for a batch
+	err     error     // of the batch
+}
+
+func (w *work) do(ctx context.Context) end {
+	if w.batch != nil {
+		return end{err: w.batch.write(ctx)}
+	}
+	f := w.job.contain(ctx)
+	return end{attempt: &f}
+}
+
+// step is one turn of the loop, the same for a daemon, a single run, a course
+// that is played, and the tests' worlds: it returns what must be done now, and
+// the instant at which to ask again if nothing happens before, zero for none.
+func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
+	e.tellDoubt(now)
+	awake := e.read().awake
+	e.detach(now, awake)
+	suspects := e.lookAtSuspects(now)
+	starts, wake := e.board.Due(now)
+	for i := range starts {
+		s := &starts[i]
+		j := e.prepare(s)
+		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), stage: j.stage}
+		todo = append(todo, work{job: j})
+	}
+	batch, retry := e.save(now)
+	if batch != nil {
+		todo = append(todo, work{batch: batch})
+	}
+	first(&wake, suspects)
+	first(&wake, retry)
+	return todo, wake
+}
+
+// take takes in what became of a piece of work.
+func (e *Engine) take(end end) {
+	if end.attempt == nil {
+		e.unsaved.saved(e.now(), end.err)
+		return
+	}
+	e.fold(end.attempt)
+}
+
+func limitOf(t *schedule.Task) time.Duration {
+	if t.Kind == schedule.Obtaining {
+		return t.Policy.Timeout + hangingAfter
+	}
+	return hangingAfter
+}
+
+// fold takes the end of an attempt in.
+func (e *Engine) fold(f *finished) {
+	key, now := f.start.Task.Key, e.now()
+	delete(e.running, key)
+	if f.unmade {
+		e.foldUnmade(f, now)
+	} else {
+		e.foldMade(f, now)
+	}
+	for name, note := range f.refused {
+		if s := e.sinks[name]; s != nil {
+			s.refused = note
+		}
+	}
+	if key.Kind == schedule.Delivering {
+		e.noteDrift(key.Name, f, now)
+	}
+	e.keepCorrections() // after what was saved of this attempt
+	e.tellChanged()
+	failpoint.Hit("end taken in")
+}
+
+// foldMade takes the end of an attempt in that was made.
+func (e *Engine) foldMade(f *finished, now time.Time) {
+	key := f.start.Task.Key
+	out := e.board.Fold(now, *f.start, f.record, f.result)
+	switch {
+	case out.Removed:
+		e.unsaved.forget(key)
+	case f.quiet, e.opt.Ledger == nil:
+	case f.owed:
+		// Nobody waits for deliveries and hooks: a start looks at every place
+		// anyway, and a hook is owed as long as its end is not known.
+		e.unsaved.owe(key, f.record)
+	case f.saveError != nil:
+		e.unsaved.keep(key, f.record, now, f.saveError)
+	default:
+		e.unsaved.durable(key)
+	}
+	if out.Cooled {
+		e.unsaved.keepProvider(f.start.Task.Group, out.Provider)
+		if p := e.providers[f.start.Task.Group]; p != nil {
+			p.turns.close(e.elapsed() + out.Provider.CooldownUntil.Sub(now))
+		}
+	}
+	if c := e.credentials[key.Name]; c != nil && key.Kind == schedule.Obtaining && !out.Removed {
+		c.ends++
+	}
+	if !f.quiet {
+		e.opt.Observer.Observe(e.outcome(f, now))
+	}
+}
+
+// outcome tells the end of an attempt to the rest of the daemon.
+func (e *Engine) outcome(f *finished, now time.Time) Outcome {
+	task, was, is := f.start.Task, &f.start.Record, &f.record
+	o := Outcome{
+		Kind: task.Kind, Name: task.Name, Result: schedule.Renewed,
+		Called: f.result.Called, DueAt: f.start.DueAt, StartedAt: f.result.At, Took: f.result.End.Sub(f.result.At),
+		Fault: f.result.Fault, Panicked: f.panicked, Stack: f.stack, SaveError: f.saveError,
+		Failures: is.Past.Failures, Parked: is.Past.Parked,
+	}
+	if n := len(is.Past.History); n > 0 {
+		o.Result = is.Past.History[n-1].Outcome
+	}
+	if o.Failures == 0 {
+		o.Recovered = was.Past.Failures
+	}
+	if task.Kind == schedule.Obtaining {
+		o.Provider = task.Group
+		o.Generation, o.ExpiresAt = is.Token.Generation, is.Token.ExpiresAt
+	}
+	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)
+	return o
+}

@@ -1,0 +1,40 @@
+package schedule
+
+import (
+	"reflect"
+	"slices"
+	"time"
+)
+
+// install makes a board hold exactly these groups and tasks, by the change that
+// this takes; what is new takes its record from memory. Every other time what is
+// as it was is handed over as well: that must disturb nothing, and what is left
+// out must lack nothing.
+func (b *Board) install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
+	c := Change{Groups: groups, Tasks: tasks}
+	for name := range b.groups {
+		if !slices.ContainsFunc(groups, func(g Group) bool { return g.Name == name }) {
+			c.GoneGroups = append(c.GoneGroups, name)
+		}
+	}
+	wanted := make(map[Key]bool, len(tasks))
+	for _, t := range tasks {
+		wanted[t.Key] = true
+	}
+	for key := range b.entries {
+		if !wanted[key] {
+			c.Gone = append(c.Gone, key)
+		}
+	}
+	if b.applies%2 == 1 {
+		c.Groups = slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return b.groups[g.Name] != nil && reflect.DeepEqual(b.groups[g.Name].spec, g) })
+		c.Tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *Task) bool {
+			e := b.entries[t.Key]
+			return e != nil && !e.gone && reflect.DeepEqual(e.task, t)
+		})
+	}
+	b.LearnAll(memory)
+	removed = b.Apply(now, c)
+	b.Unclaimed()
+	return removed
+}

@@ -1,0 +1,72 @@
+package schedule
+
+import "time"
+
+// Memory holds the records of an earlier life, by name.
+type Memory struct {
+	Records   map[Key]Record
+	Providers map[string]ProviderRecord
+}
+
+// LearnAll takes in what an earlier life of the daemon has stored. Apply gives
+// each record to its task once that is on the board; see Unclaimed for the rest.
+func (b *Board) LearnAll(m Memory) {
+	b.learned = Memory{make(map[Key]Record, len(m.Records)), make(map[string]ProviderRecord, len(m.Providers))}
+	for key, r := range m.Records {
+		b.learned.Records[key] = r
+	}
+	for name, r := range m.Providers {
+		b.learned.Providers[name] = r
+	}
+}
+
+// Unclaimed returns, once, the keys of the records that were learned and that no
+// task has claimed.
+func (b *Board) Unclaimed() (keys []Key) {
+	for key := range b.learned.Records {
+		keys = append(keys, key)
+	}
+	b.learned.Records = nil
+	return keys
+}
+
+// Learn takes in a record that no attempt of this board led to: another machine
+// made it, say. It replaces what the board holds, as the end of an attempt
+// would: what depends on it is planned anew, and the floor and the pace that it
+// tells of hold. It is refused while the task runs, since the attempt builds on
+// the record before, and for a task that the board does not have.
+func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
+	now = b.see(now)
+	e := b.entries[key]
+	if e == nil || e.running {
+		return false
+	}
+	waited := e.in == &e.group.waiting
+	e.leave()
+	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
+	e.rec, e.stale, e.hold = rec, nil, Hold{}
+	e.answers++
+	b.settleIdentity(e, now)
+	if waited {
+		e.group.waiting.put(e)
+	}
+	e.group.rec.CooldownUntil = later(e.group.rec.CooldownUntil, e.group.recall(rec.Past))
+	b.replan(e, now)
+	b.regate(e.group, now)
+	b.touch(e, now)
+	return true
+}
+
+// LearnProvider takes in what the callers of one backend share, in the way of
+// Learn.
+func (b *Board) LearnProvider(now time.Time, name string, rec ProviderRecord) {
+	now = b.see(now)
+	g := b.groups[name]
+	if g == nil {
+		return
+	}
+	rec.settle(now)
+	rec.CooldownUntil = later(rec.CooldownUntil, g.rec.CooldownUntil)
+	g.rec = rec
+	b.regate(g, now)
+}
