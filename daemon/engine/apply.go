@@ -17,6 +17,7 @@ type provider struct {
 type held struct {
 	spec *plan.Credential
 	ends uint64
+	slot uint32 // where readers find it; never changed
 }
 
 // Install hands a plan over before Run, as the change from nothing; memory holds
@@ -26,6 +27,9 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 	e.apply(change)
 	for _, key := range e.board.Unclaimed() {
 		e.unsaved.forget(key)
+	}
+	if e.opt.Ledger != nil {
+		e.publish(e.now())
 	}
 }
 
@@ -38,26 +42,10 @@ func (e *Engine) Apply(ctx context.Context, change plan.Change) error {
 
 func (e *Engine) apply(change plan.Change) {
 	e.applyProviders(change)
-	for _, name := range change.Credentials.Removed {
-		delete(e.credentials, name)
-	}
-	for _, c := range both(change.Credentials) {
-		if known := e.credentials[c.Name]; known != nil {
-			known.spec = c
-		} else {
-			e.credentials[c.Name] = &held{spec: c}
-		}
-	}
-	for _, name := range change.Sinks.Removed {
-		e.dropSink(name)
-	}
-	for _, s := range both(change.Sinks) {
-		if known := e.sinks[s.Name]; known != nil {
-			known.spec = s
-		} else {
-			e.sinks[s.Name] = &sink{spec: s, place: -1}
-		}
-	}
+	e.shelf.names.Lock()
+	e.applyCredentials(change)
+	e.applySinks(change)
+	e.shelf.names.Unlock()
 	board := boardChange(change)
 	for _, t := range board.Tasks {
 		e.unsaved.wanted(t.Key)
@@ -66,7 +54,43 @@ func (e *Engine) apply(change plan.Change) {
 		e.unsaved.forget(key)
 	}
 	e.keepCorrections()
-	e.tellChanged()
+	if e.shelf.on {
+		e.publish(e.now())
+	}
+}
+
+func (e *Engine) applyCredentials(change plan.Change) {
+	for _, name := range change.Credentials.Removed {
+		if c := e.credentials[name]; c != nil {
+			e.unshelveCredential(c)
+			delete(e.credentials, name)
+		}
+	}
+	for _, c := range both(change.Credentials) {
+		if known := e.credentials[c.Name]; known != nil {
+			known.spec = c
+			continue
+		}
+		e.credentials[c.Name] = &held{spec: c, slot: e.shelf.credentials.claim()}
+		e.shelf.stale[c.Name] = true
+	}
+}
+
+func (e *Engine) applySinks(change plan.Change) {
+	for _, name := range change.Sinks.Removed {
+		e.dropSink(name)
+	}
+	for _, s := range both(change.Sinks) {
+		known := e.sinks[s.Name]
+		if known == nil {
+			known = &sink{place: -1, slot: e.shelf.sinks.claim()}
+			e.sinks[s.Name] = known
+		} else {
+			e.shelf.markStale(known.spec.Needs)
+		}
+		known.spec = s
+		e.shelf.markStale(s.Needs)
+	}
 }
 
 // applyProviders gives every backend its turns. One whose rates are what they

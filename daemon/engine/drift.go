@@ -32,6 +32,7 @@ type sink struct {
 	repaired time.Time      // the last repair
 	lookAt   time.Time      // while it is among the suspects
 	place    int            // there, -1 when it is not
+	slot     uint32         // where readers find it; never changed
 }
 
 // suspects is a heap of sinks by the instant at which to look at them.
@@ -70,9 +71,15 @@ func (s *suspects) plan(one *sink, at time.Time) {
 
 // dropSink lets go of a sink.
 func (e *Engine) dropSink(name string) {
-	if s := e.sinks[name]; s != nil && s.place >= 0 {
+	s := e.sinks[name]
+	if s == nil {
+		return
+	}
+	if s.place >= 0 {
 		heap.Remove(&e.suspects, s.place)
 	}
+	e.shelf.markStale(s.spec.Needs)
+	e.unshelveSink(s)
 	delete(e.sinks, name)
 }
 

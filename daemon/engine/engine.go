@@ -79,7 +79,8 @@ type Engine struct {
 	doubts      int     // failed saves in a row that the observer was told of
 	seen        reading // the last one that was compared
 	stopping    bool
-	changed     chan struct{} // closed at the next fold; nil while nobody waits for it
+	shelf       *shelf                // what readers are shown
+	renewals    map[string][]*renewal // by credential
 
 	asks  chan func()
 	done  chan end
@@ -101,6 +102,8 @@ func New(opt Options) *Engine {
 		credentials: map[string]*held{},
 		sinks:       map[string]*sink{},
 		running:     map[schedule.Key]*flight{},
+		shelf:       newShelf(),
+		renewals:    map[string][]*renewal{},
 		asks:        make(chan func()),
 		done:        make(chan end),
 		ended:       make(chan struct{}),
@@ -113,7 +116,10 @@ func New(opt Options) *Engine {
 // Run works until ctx ends, then lets what is under way come to its end, as far
 // as a few seconds allow. It returns when no worker of it is left, or when those
 // seconds are over.
-func (e *Engine) Run(ctx context.Context) { e.run(ctx, false) }
+func (e *Engine) Run(ctx context.Context) {
+	e.shelf.on = true
+	e.run(ctx, false)
+}
 
 // RunOnce tries each due thing once, delivers, and returns the state it led to.
 // Nobody watched the targets since the last time, so each is looked at.
@@ -122,7 +128,8 @@ func (e *Engine) RunOnce(ctx context.Context) View {
 		e.suspect(name)
 	}
 	e.run(ctx, true)
-	return e.view()
+	e.publish(e.now())
+	return e.Select(Query{History: true})
 }
 
 func (e *Engine) run(ctx context.Context, once bool) {
@@ -200,21 +207,6 @@ func (e *Engine) sleep(now, wake time.Time) time.Duration {
 func (e *Engine) idle() bool {
 	return len(e.running) == 0 && e.board.Idle(e.now()) && e.unsaved.written == nil &&
 		(e.unsaved.next.empty() || e.unsaved.failing != "")
-}
-
-// news returns a channel that is closed at the next fold.
-func (e *Engine) news() <-chan struct{} {
-	if e.changed == nil {
-		e.changed = make(chan struct{})
-	}
-	return e.changed
-}
-
-func (e *Engine) tellChanged() {
-	if e.changed != nil {
-		close(e.changed)
-		e.changed = nil
-	}
 }
 
 // ask runs f in the loop and waits for its end.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
-	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // Get returns a credential with the sinks that show it, or a sink; false when
@@ -22,35 +21,41 @@ func (e *Engine) Get(name string) (View, bool) {
 }
 
 // Select returns what the query selects. See Get.
-func (e *Engine) Select(q Query) View {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
-	all, err := e.View(ctx)
-	if err != nil {
-		return View{Totals: newTotals(), Unknown: q.Names}
-	}
-	return q.Of(all)
-}
+func (e *Engine) Select(q Query) View { return e.selectOf(e.shelf.now.Load(), q) }
 
 // Summary counts everything that there is. See Get.
 func (e *Engine) Summary() Summary {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-	defer cancel()
-	all, err := e.View(ctx)
-	if err != nil {
-		return Summary{Totals: newTotals()}
-	}
-	return Summarize(all)
+	s, now := e.shelf.now.Load(), e.reads.wall()
+	sum := s.sum
+	sum.Providers = s.providers(now)
+	return sum
 }
 
-const answerTime = 5 * time.Second
+// Await returns when the condition holds for what the query selects, looking
+// again after every change.
+func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) error {
+	for {
+		s := e.shelf.now.Load()
+		if holds(e.selectOf(s, q)) {
+			return nil
+		}
+		select {
+		case <-s.next:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-e.ended:
+			return ErrEnded
+		}
+	}
+}
 
 // View returns the state as the loop knows it now: it waits for the loop. Use
 // Get, Select or Summary, and Alive to learn whether the loop makes progress.
 func (e *Engine) View(ctx context.Context) (View, error) {
-	var v View
-	err := e.ask(ctx, func() { v = e.view() })
-	return v, err
+	if err := e.ask(ctx, func() { e.publish(e.now()) }); err != nil {
+		return View{}, err
+	}
+	return e.Select(Query{History: true}), nil
 }
 
 // Credential returns a credential with its values, for showing and signing.
@@ -71,100 +76,133 @@ func (e *Engine) Credential(ctx context.Context, name string) (c credential.Cred
 	return c, spec, nil
 }
 
-func (e *Engine) view() View {
-	now := e.now()
-	v := View{At: now, StateError: e.unsaved.failing}
-	for _, c := range e.credentials {
-		v.Credentials = append(v.Credentials, e.viewCredential(c.spec, now))
-	}
-	for _, s := range e.sinks {
-		v.Sinks = append(v.Sinks, e.viewSink(s, now))
-	}
-	for name, p := range e.providers {
-		g, _ := e.board.LookGroup(name)
-		pv := ProviderView{Name: name, Type: p.spec.Type, Waiting: g.Waiting, Running: g.Running}
-		if g.Record.CooldownUntil.After(now) {
-			pv.CooldownUntil = g.Record.CooldownUntil
-		}
-		v.Providers = append(v.Providers, pv)
-	}
-	slices.SortFunc(v.Credentials, func(a, b CredentialView) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(v.Sinks, func(a, b SinkView) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(v.Providers, func(a, b ProviderView) int { return cmp.Compare(a.Name, b.Name) })
-	return v
-}
-
-func (e *Engine) viewCredential(spec *plan.Credential, now time.Time) CredentialView {
-	s, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: spec.Name})
-	r := s.Record
-	v := CredentialView{
-		Name: spec.Name, Provider: spec.Provider, Type: spec.Type,
-		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
-		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: credential.JoinLimits(spec.Limits, r.Token.Limits),
-	}
-	if schedule.HasValue(r.Token) {
-		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt
-		v.LastUsefulAttemptAt = r.Token.ExpiresAt.Add(-spec.Policy.Timeout)
-	}
-	switch {
-	case r.Past.Parked:
-		v.State = Parked
-	case v.Generation == 0:
-		v.State = Pending
-	case !v.InForce(now):
-		v.State = Expired
-	case v.Failures > 0:
-		v.State = Failing
-	default:
-		v.State = Valid
-	}
-	return v
-}
-
-func (e *Engine) viewSink(one *sink, now time.Time) SinkView {
-	spec := one.spec
-	key := schedule.Key{Kind: schedule.Delivering, Name: spec.Name}
-	s, _ := e.board.Look(now, key)
-	v := SinkView{
-		Name: spec.Name, Type: spec.Type, Path: spec.Path, Needs: spec.Needs,
-		Delivered: map[string]uint64{}, LastDeliveredAt: s.Record.DeliveredAt,
-		NextAttemptAt: s.At, LastError: s.Record.Past.Last, HasHook: spec.Hook != nil,
-	}
-	for name, mark := range s.Record.Delivered {
-		if slices.Contains(spec.Needs, name) {
-			v.Delivered[name] = mark.Generation
+// providers returns the backends at an instant.
+func (s *shown) providers(now time.Time) []ProviderView {
+	out := slices.Clone(s.sum.Providers)
+	for i := range out {
+		if !out[i].CooldownUntil.After(now) {
+			out[i].CooldownUntil = time.Time{}
 		}
 	}
-	if note := one.refused; note != nil && v.LastError == nil {
-		v.LastError = note
-	}
-	if f := e.running[key]; f != nil && e.read().awake-f.begun > hangingAfter && v.LastError == nil {
-		v.LastError = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + f.at.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
-	}
-	foreign := one.foreign
-	switch {
-	case v.LastError != nil:
-		v.State = Failing
-	case foreign != nil:
-		v.State, v.LastError = Behind, foreign
-	case !s.Owed && len(v.Delivered) == len(spec.Needs):
-		v.State = Delivered
-	case len(v.Delivered) > 0:
-		v.State = Behind
-	default:
-		v.State = Pending
-	}
-	if spec.Hook != nil {
-		h, _ := e.board.Look(now, schedule.Key{Kind: schedule.Hooking, Name: spec.Name})
-		v.HookOwed, v.HookRunning, v.HookError = h.Owed, h.Running, h.Record.Past.Last
-	}
-	return v
+	return out
 }
 
-// ruleKey returns the configuration key behind a rule.
-func ruleKey(spec *plan.Credential, rule string) string {
-	if rule == "rate" || rule == "concurrency" {
-		return "providers." + spec.Provider + "." + rule
+func sortProviders(all []ProviderView) {
+	slices.SortFunc(all, func(a, b ProviderView) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// selection is a query at work.
+type selection struct {
+	q           Query
+	now         time.Time
+	names       *names
+	s           *shown
+	named       map[uint32]bool // sinks that show a credential that is named
+	providers   map[uint32]bool // sinks that show a credential of the query's provider
+	credentials []*credentialRow
+	sinks       []*sinkRow
+	totals      Totals
+}
+
+func (e *Engine) selectOf(s *shown, q Query) View {
+	sel := &selection{q: q, now: e.reads.wall(), names: newNames(q.Names), s: s, named: map[uint32]bool{}, providers: map[uint32]bool{}, totals: newTotals()}
+	if len(q.Names) > 0 && len(sel.names.globs) == 0 {
+		e.selectNamed(sel)
+	} else {
+		rows(s.credentials, sel.credential)
+		for i, c := range s.sinks {
+			for j, row := range c {
+				sel.sink(uint32(i*chunkSize+j), row)
+			}
+		}
 	}
-	return spec.Policy.Key(rule)
+	return sel.view()
+}
+
+// selectNamed looks up what is named: its cost does not grow with the rest.
+func (e *Engine) selectNamed(sel *selection) {
+	e.shelf.names.RLock()
+	var credentials, sinks []uint32
+	for name := range sel.names.plain {
+		if c := e.credentials[name]; c != nil {
+			credentials = append(credentials, c.slot)
+		}
+		if one := e.sinks[name]; one != nil {
+			sinks = append(sinks, one.slot)
+		}
+	}
+	e.shelf.names.RUnlock()
+	for _, slot := range credentials {
+		if row := rowOf(sel.s.credentials, slot); row != nil {
+			sel.credential(row)
+			sinks = append(sinks, row.shownBy...)
+		}
+	}
+	slices.Sort(sinks)
+	for _, slot := range slices.Compact(sinks) {
+		if row := rowOf(sel.s.sinks, slot); row != nil {
+			sel.sink(slot, row)
+		}
+	}
+}
+
+func (sel *selection) credential(row *credentialRow) {
+	named := sel.names.fit(row.spec.Name)
+	ofProvider := sel.q.Provider == "" || row.spec.Provider == sel.q.Provider
+	for _, slot := range row.shownBy {
+		if named && len(sel.q.Names) > 0 {
+			sel.named[slot] = true
+		}
+		if ofProvider && sel.q.Provider != "" {
+			sel.providers[slot] = true
+		}
+	}
+	if state := row.stateAt(sel.now); named && ofProvider && sel.q.admits(row.spec.Name, state) {
+		sel.totals.Credentials[state]++
+		sel.credentials = append(sel.credentials, row)
+	}
+}
+
+func (sel *selection) sink(slot uint32, row *sinkRow) {
+	if row == nil {
+		return
+	}
+	named := sel.names.fit(row.spec.Name) || sel.named[slot]
+	if !named || sel.q.Provider != "" && !sel.providers[slot] {
+		return
+	}
+	if state, _, _ := row.stateAt(sel.now); sel.q.admits(row.spec.Name, state) {
+		sel.totals.Sinks[state]++
+		sel.sinks = append(sel.sinks, row)
+	}
+}
+
+// view orders and cuts what was selected: only what is left is made into views.
+func (sel *selection) view() View {
+	v := View{At: sel.now, Providers: sel.s.providers(sel.now), StateError: sel.s.sum.StateError, Totals: sel.totals, Unknown: sel.names.unknown()}
+	worst := func(order []State, a, b State) int {
+		if !sel.q.Worst {
+			return 0
+		}
+		return worse(order, a, b)
+	}
+	slices.SortFunc(sel.credentials, func(a, b *credentialRow) int {
+		return cmp.Or(worst(CredentialStates[:], a.stateAt(sel.now), b.stateAt(sel.now)), cmp.Compare(a.spec.Name, b.spec.Name))
+	})
+	slices.SortFunc(sel.sinks, func(a, b *sinkRow) int {
+		return cmp.Or(worst(SinkStates[:], a.state, b.state), cmp.Compare(a.spec.Name, b.spec.Name))
+	})
+	if n := sel.q.Limit; n > 0 {
+		sel.credentials = sel.credentials[:min(n, len(sel.credentials))]
+		sel.sinks = sel.sinks[:min(n, len(sel.sinks))]
+	}
+	v.Credentials = make([]CredentialView, 0, len(sel.credentials))
+	for _, row := range sel.credentials {
+		v.Credentials = append(v.Credentials, row.view(sel.s, sel.now, sel.q.History))
+	}
+	v.Sinks = make([]SinkView, 0, len(sel.sinks))
+	for _, row := range sel.sinks {
+		v.Sinks = append(v.Sinks, row.view(sel.now))
+	}
+	return v
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"time"
 )
 
 // RenewResult is the end of one renewal that was asked for.
@@ -21,52 +20,68 @@ func (r RenewResult) Good() bool { return r.Failure == "" }
 // cool-down allow, waits for their renewal and for its delivery, and tells
 // each end. Every name must be in the plan. It ends with ctx.
 func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResult)) error {
-	asked := make([]*renewal, 0, len(names))
+	ends := make(chan RenewResult, len(names))
 	err := e.ask(ctx, func() {
-		now := e.now()
+		now, touched := e.now(), map[string]bool{}
 		for _, name := range names {
-			after := uint64(0)
+			r := &renewal{name: name, ctx: ctx, ends: ends}
 			if c := e.credentials[name]; c != nil {
-				after = c.ends
+				r.after = c.ends
 			}
 			e.board.Kick(now, obtaining(name))
-			asked = append(asked, &renewal{name: name, after: after})
+			e.renewals[name] = append(e.renewals[name], r)
+			touched[name] = true
 		}
+		e.tellRenewals(touched)
 	})
-	for err == nil && len(asked) > 0 {
-		var news <-chan struct{}
-		var ends []RenewResult
-		err = e.ask(ctx, func() {
-			news = e.news()
-			open := asked[:0]
-			for _, r := range asked {
-				if end, over := e.look(r); over {
-					ends = append(ends, end)
-				} else {
-					open = append(open, r)
-				}
-			}
-			asked = open
-		})
-		for _, end := range ends {
+	if err != nil {
+		return err
+	}
+	for range names {
+		select {
+		case end := <-ends:
 			tell(end)
-		}
-		if err != nil || len(asked) == 0 {
-			break
-		}
-		// A look at every open name costs their number; a fleet that renews
-		// together is looked at ten times a second, not at every single end.
-		if err = paceNews(ctx, news, 100*time.Millisecond); err != nil {
-			break
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-e.ended:
+			return ErrEnded
 		}
 	}
-	return err
+	return nil
 }
 
 // renewal is one name that is waited for.
 type renewal struct {
 	name  string
-	after uint64 // the attempts that had ended when it was asked for
+	after uint64          // the attempts that had ended when it was asked for
+	ctx   context.Context //nolint:containedctx // whoever waits may go away
+	ends  chan<- RenewResult
+}
+
+// tellRenewals tells those who wait for one of the credentials, which may have
+// come to an end.
+func (e *Engine) tellRenewals(touched map[string]bool) {
+	if len(e.renewals) == 0 {
+		return
+	}
+	for name := range touched {
+		open := e.renewals[name][:0]
+		for _, r := range e.renewals[name] {
+			if r.ctx.Err() != nil {
+				continue
+			}
+			if end, over := e.look(r); over {
+				r.ends <- end // has room for every name
+			} else {
+				open = append(open, r)
+			}
+		}
+		if len(open) == 0 {
+			delete(e.renewals, name)
+		} else {
+			e.renewals[name] = open
+		}
+	}
 }
 
 // look reports the end of a renewal, if it has come.
@@ -100,34 +115,4 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		}
 	}
 	return end, true
-}
-
-// paceNews waits for news, and after it for at least the given distance, so that
-// a stream of news is answered at that pace.
-func paceNews(ctx context.Context, news <-chan struct{}, distance time.Duration) error {
-	select {
-	case <-news:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	pause(ctx, distance)
-	return context.Cause(ctx)
-}
-
-// Await returns when the condition holds for what the query selects, looking
-// again after every change.
-func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) error {
-	for {
-		var v View
-		var news <-chan struct{}
-		if err := e.ask(ctx, func() { v, news = e.view(), e.news() }); err != nil {
-			return err
-		}
-		if holds(q.Of(v)) {
-			return nil
-		}
-		if err := paceNews(ctx, news, 50*time.Millisecond); err != nil {
-			return err
-		}
-	}
 }

@@ -58,6 +58,9 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	}
 	first(&wake, suspects)
 	first(&wake, retry)
+	if left := e.show(now); left > 0 {
+		first(&wake, now.Add(left))
+	}
 	return todo, wake
 }
 
@@ -87,15 +90,16 @@ func (e *Engine) fold(f *finished) {
 		e.foldMade(f, now)
 	}
 	for name, note := range f.refused {
-		if s := e.sinks[name]; s != nil {
+		if s := e.sinks[name]; s != nil && s.refused != note {
 			s.refused = note
+			e.shelveSink(s, func(*sinkRow) {}, now)
+			e.shelf.dirty = true
 		}
 	}
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
 	}
 	e.keepCorrections() // after what was saved of this attempt
-	e.tellChanged()
 	failpoint.Hit("end taken in")
 }
 
@@ -147,7 +151,7 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	}
 	if task.Kind == schedule.Obtaining {
 		o.Provider = task.Group
-		o.Generation, o.ExpiresAt = is.Token.Generation, is.Token.ExpiresAt
+		o.Generation, o.ExpiresAt, o.UnreadEnd = is.Token.Generation, is.Token.ExpiresAt, is.Token.UnreadEnd
 	}
 	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)
 	return o

@@ -37,10 +37,10 @@ type SinkSum struct {
 // Summarize counts a view that holds everything.
 func Summarize(v View) Summary {
 	s := Summary{At: v.At, Totals: newTotals(), Providers: v.Providers, StateError: v.StateError}
-	credentials, sinks := map[[2]string]*CredentialSum{}, map[[2]string]*SinkSum{}
+	credentials, sinks := map[sumKey]*CredentialSum{}, map[sumKey]*SinkSum{}
 	for i := range v.Credentials {
 		c := &v.Credentials[i]
-		key := [2]string{c.Provider, FleetOf(c.Name)}
+		key := sumKey{c.Provider, FleetOf(c.Name)}
 		sum := credentials[key]
 		if sum == nil {
 			sum = &CredentialSum{Provider: key[0], Fleet: key[1], States: map[State]int{}}
@@ -54,7 +54,7 @@ func Summarize(v View) Summary {
 	}
 	for i := range v.Sinks {
 		k := &v.Sinks[i]
-		key := [2]string{k.Type, FleetOf(k.Name)}
+		key := sumKey{k.Type, FleetOf(k.Name)}
 		sum := sinks[key]
 		if sum == nil {
 			sum = &SinkSum{Type: key[0], Fleet: key[1], States: map[State]int{}}
@@ -72,7 +72,7 @@ func Summarize(v View) Summary {
 	return s
 }
 
-func comparePairs(a, b [2]string) int {
+func comparePairs(a, b sumKey) int {
 	return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
 }
 

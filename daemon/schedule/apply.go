@@ -92,8 +92,7 @@ func (b *Board) budget(now time.Time, spec Group) *group {
 func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked map[string]map[*entry]bool) *entry {
 	e := b.entries[t.Key]
 	if e == nil {
-		e = &entry{task: t, rec: b.learned.Records[t.Key], bornIn: b.applies}
-		delete(b.learned.Records, t.Key)
+		e = &entry{task: t, rec: b.claim(t), bornIn: b.applies}
 		b.entries[t.Key] = e
 	} else if budgets[e.group] = true; !e.gone {
 		unlink(e, unlinked)
@@ -103,8 +102,25 @@ func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked m
 	return e
 }
 
+// claim returns the record that was learned for a task, empty without any. What
+// the two have in common is held once.
+func (b *Board) claim(t *Task) *Record {
+	r := b.learned.Records[t.Key]
+	delete(b.learned.Records, t.Key)
+	for _, shared := range []struct {
+		mine *string
+		its  string
+	}{{&r.Identity, t.Identity}, {&r.Inputs, t.Inputs}, {&r.Target, t.Target}} {
+		if *shared.mine == shared.its {
+			*shared.mine = shared.its
+		}
+	}
+	return &r
+}
+
 // remove takes an entry off the board, and reports whether it is gone already.
 func (b *Board) remove(e *entry, budgets map[*group]bool, unlinked map[string]map[*entry]bool) bool {
+	b.touchOne(e)
 	unlink(e, unlinked)
 	e.leave()
 	budgets[e.group] = true
@@ -172,11 +188,11 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 	if e.task.Kind != Obtaining {
 		return
 	}
-	r := &e.rec
+	r := e.rec
 	if r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
 		// The values, and what failed, belong to something else at the backend.
 		// The floor and the count of revisions go on, so that sinks see a change.
-		*r = Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
+		e.rec = &Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
 	}
 	if !e.running {
 		b.age(e, now) // else at the end of the attempt, which builds on this record
@@ -186,8 +202,9 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 // age gives a life that is policy the end that max_age has by now, unless that
 // would end it at once. It is stored, for sinks hold it by its revision.
 func (b *Board) age(e *entry, now time.Time) {
-	r := &e.rec
+	r := e.rec
 	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
+		r = e.edit()
 		r.Token.ExpiresAt = expires
 		r.Revision++
 		b.corrected[e.task.Key] = true

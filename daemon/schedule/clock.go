@@ -32,7 +32,7 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 		e.goBack(by)
 		// What a running task ends with is put right then: see catchUp.
 		if !e.running {
-			e.rec.moveLife(by)
+			e.edit().moveLife(by)
 		}
 		if e.task.Kind == Obtaining {
 			b.corrected[e.task.Key] = true
@@ -75,7 +75,7 @@ func (b *Board) Corrections() (out []Correction) {
 		}
 		delete(b.corrected, key)
 		if e != nil {
-			out = append(out, Correction{key, e.rec})
+			out = append(out, Correction{key, *e.rec})
 		}
 	}
 	return out
@@ -83,7 +83,7 @@ func (b *Board) Corrections() (out []Correction) {
 
 // goBack moves what the entry knows of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
-	p := &e.rec.Past
+	p := &e.edit().Past
 	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &e.hold.Until, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
 	}
@@ -140,7 +140,8 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	if by <= 0 {
 		return
 	}
-	r, p := &e.rec, &e.rec.Past
+	r := e.edit()
+	p := &r.Past
 	// An attempt that begins with something else may read the clock after the
 	// step: by the clock before, it would have begun ahead of its start.
 	earlier := !res.Called || !res.At.Add(-by).Before(e.startedAt)
@@ -192,7 +193,12 @@ func (r *ProviderRecord) settle(now time.Time) {
 // from now, floors and waits give their full length again and no longer one,
 // and so does the life of a token.
 func (b *Board) settle(e *entry, now time.Time) {
-	r, p := &e.rec, &e.rec.Past
+	future := func(t time.Time) bool { return t.After(now) }
+	if r := e.rec; !future(r.ObtainedAt) && !future(r.Past.AttemptAt) && (r.Past.Last == nil || !future(r.Past.Last.At)) {
+		return
+	}
+	r := e.edit()
+	p := &r.Past
 	if r.counted() && r.ObtainedAt.After(now) && r.moveLife(r.ObtainedAt.Sub(now)) {
 		b.corrected[e.task.Key] = true
 	}

@@ -14,7 +14,7 @@ func (b *Board) Copy() *Board {
 		groups:  make(map[*group]*group, len(b.groups)),
 	}
 	*c.to = *b
-	c.to.starts = nil
+	c.to.starts, c.to.touched = nil, nil
 	c.to.corrected = maps.Clone(b.corrected)
 	c.to.entries = make(map[Key]*entry, len(b.entries))
 	for key, e := range b.entries {
@@ -53,7 +53,7 @@ func (c *copying) entry(e *entry) *entry {
 	}
 	n := &entry{}
 	*n = *e
-	n.in = nil
+	n.in, n.touched = nil, false
 	c.entries[e] = n
 	n.group = c.group(e.group)
 	return n

@@ -43,15 +43,17 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		return out
 	}
 	if e.task.Identity != s.Task.Identity {
-		e.rec.Past.AttemptAt = rec.Past.AttemptAt
-		if e.rec.Past.AttemptAt.After(now) {
-			e.rec.Past.AttemptAt = now // the clock was set back meanwhile
+		at := rec.Past.AttemptAt
+		if at.After(now) {
+			at = now // the clock was set back meanwhile
 		}
+		e.edit().Past.AttemptAt = at
 	} else {
-		e.rec = rec
-		if e.rec.Delivered = b.stillMeant(e, rec.Delivered); len(e.rec.Delivered) < len(rec.Delivered) {
+		delivered := rec.Delivered
+		if rec.Delivered = b.stillMeant(e, delivered); len(rec.Delivered) < len(delivered) {
 			b.corrected[s.Task.Key] = true
 		}
+		e.rec = &rec
 		b.catchUp(e, s, res, now)
 		b.age(e, now) // max_age may be another one since it began
 	}
@@ -92,7 +94,7 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 		b.regateLive(e.group, now)
 		return true
 	}
-	if by := b.setBack - s.setBack; by > 0 && e.rec.moveLife(by) {
+	if by := b.setBack - s.setBack; by > 0 && e.edit().moveLife(by) {
 		b.corrected[s.Task.Key] = true
 	}
 	b.age(e, now)

@@ -44,7 +44,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	waited := e.in == &e.group.waiting
 	e.leave()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
-	e.rec, e.stale, e.hold = rec, nil, Hold{}
+	e.rec, e.stale, e.hold = &rec, nil, Hold{}
 	e.answers++
 	b.settleIdentity(e, now)
 	if waited {

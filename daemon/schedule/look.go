@@ -28,7 +28,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	if e == nil {
 		return Status{}, false
 	}
-	s := Status{Task: e.task, Record: e.rec, Running: e.running}
+	s := Status{Task: e.task, Record: *e.rec, Running: e.running}
 	switch e.task.Kind {
 	case Delivering:
 		_, s.Owed = b.owes(e)
@@ -36,7 +36,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
 	case Obtaining: // its instants say the rest
-		s.Reopened = otherInputs(e.task, &e.rec)
+		s.Reopened = otherInputs(e.task, e.rec)
 	}
 	s.At, s.Why, s.Waiting = e.turn(now)
 	return s, true
@@ -55,17 +55,9 @@ func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 // turn returns when the entry will start as things stand, why then, and
 // whether it is due and waits for its group.
 func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
-	g := e.group
-	waiting = e.in == &g.waiting
-	switch cooling := g.rec.CooldownUntil; {
-	case waiting && cooling.After(now), !waiting && !e.at.IsZero() && cooling.After(e.at):
-		return cooling, whyCooldown, waiting
-	case waiting && g.running >= g.spec.Concurrency:
-		return now, whyConcurrency, waiting
-	case waiting && g.gate.After(now):
-		return g.gate, whyRate, waiting
-	}
-	return e.at, e.why, waiting
+	waiting = e.in == &e.group.waiting
+	at, why = e.group.status().Turn(now, e.at, e.why, waiting)
+	return at, why, waiting
 }
 
 // Owed reports whether a sink or a hook has something to do.
@@ -97,6 +89,14 @@ func (b *Board) Showing(name string) (sinks []string) {
 type GroupStatus struct {
 	Record           ProviderRecord
 	Waiting, Running int
+	// Gate is the earliest instant at which its rates let the next task through;
+	// Full says that its concurrency lets none through before another ends.
+	Gate time.Time
+	Full bool
+}
+
+func (g *group) status() GroupStatus {
+	return GroupStatus{g.rec, g.waiting.Len(), g.running, g.gate, g.running >= g.spec.Concurrency}
 }
 
 // LookGroup returns the status of one group.
@@ -105,7 +105,7 @@ func (b *Board) LookGroup(name string) (GroupStatus, bool) {
 	if g == nil {
 		return GroupStatus{}, false
 	}
-	return GroupStatus{g.rec, g.waiting.Len(), g.running}, true
+	return g.status(), true
 }
 
 // Token returns the last answer for a credential and its mark.

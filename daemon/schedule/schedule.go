@@ -37,13 +37,14 @@ type Board struct {
 	closed    [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
-	starts     []Start // what Due returned last
+	starts     []Start  // what Due returned last
+	touched    []*entry // that may look different since Touched
 }
 
 // entry is one task on the board.
 type entry struct {
 	task  *Task
-	rec   Record
+	rec   *Record // never written to: see edit
 	group *group
 	in    *queue
 	place int
@@ -60,6 +61,7 @@ type entry struct {
 	gone bool
 	// detached says that it runs without counting against the group any more.
 	detached bool
+	touched  bool // it is among Board.touched
 	asked    bool
 	hold     Hold
 	// answers counts the good ends of the task's attempts.
@@ -79,6 +81,14 @@ type group struct {
 	running int
 	gate    time.Time
 	place   int // in Board.gates, -1 when not there
+}
+
+// edit gives the entry a copy of its record, which may be written to until the
+// board's method ends: whoever was handed the one before keeps it as it was.
+func (e *entry) edit() *Record {
+	r := *e.rec
+	e.rec = &r
+	return e.rec
 }
 
 // New returns an empty board. The seed spreads instants: the same seed gives
@@ -115,6 +125,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	starts = b.starts[:0]
 	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
 		e.dueAt = e.at
+		b.touchOne(e)
 		e.group.waiting.put(e)
 		b.regate(e.group, now)
 	}
@@ -122,6 +133,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 		g := b.gates[0]
 		e := g.waiting.first()
 		e.leave()
+		b.touchOne(e)
 		if at, why := b.next(e, now); at.IsZero() || at.After(now) {
 			// It waited for its turn, and meanwhile the reason went away (an
 			// input expired, say).
@@ -135,7 +147,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked})
+			starts = append(starts, Start{e.task, *e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked})
 		}
 		b.regate(g, now)
 	}
@@ -216,7 +228,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 		return now, whyAsked
 	}
-	return due(e.task, &e.rec, now, b.seed)
+	return due(e.task, e.rec, now, b.seed)
 }
 
 // inForce reports whether the token shows something that has not expired.
@@ -281,6 +293,7 @@ func (b *Board) plan(e *entry, at time.Time, why Why) {
 
 // replan computes the entry's instant anew, unless it runs.
 func (b *Board) replan(e *entry, now time.Time) {
+	b.touchOne(e)
 	if e.running {
 		return
 	}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"container/heap"
+	"time"
+)
+
+// instants are one instant for each slot of a table, and the slot's place in the
+// pile that it lies in.
+type instants struct {
+	at    []time.Time
+	place []int32 // -1 outside of every pile
+}
+
+func (i *instants) grow(slots int) {
+	for len(i.at) < slots {
+		i.at = append(i.at, time.Time{})
+		i.place = append(i.place, -1)
+	}
+}
+
+// pile is a heap of slots by their instants: the earliest is on top. A slot lies
+// in one pile of its instants at most.
+type pile struct {
+	of    *instants
+	slots []uint32
+}
+
+func (p *pile) Len() int { return len(p.slots) }
+func (p *pile) Less(i, j int) bool {
+	return p.of.at[p.slots[i]].Before(p.of.at[p.slots[j]])
+}
+
+func (p *pile) Swap(i, j int) {
+	p.slots[i], p.slots[j] = p.slots[j], p.slots[i]
+	p.of.place[p.slots[i]], p.of.place[p.slots[j]] = int32(i), int32(j)
+}
+
+func (p *pile) Push(x any) {
+	slot := x.(uint32)
+	p.of.place[slot] = int32(len(p.slots))
+	p.slots = append(p.slots, slot)
+}
+
+func (p *pile) Pop() any {
+	last := len(p.slots) - 1
+	slot := p.slots[last]
+	p.slots = p.slots[:last]
+	p.of.place[slot] = -1
+	return slot
+}
+
+// set gives the slot another instant; zero takes it out.
+func (p *pile) set(slot uint32, at time.Time) {
+	place := p.of.place[slot]
+	p.of.at[slot] = at
+	switch {
+	case place < 0 && !at.IsZero():
+		heap.Push(p, slot)
+	case place >= 0 && at.IsZero():
+		heap.Remove(p, int(place))
+	case place >= 0:
+		heap.Fix(p, int(place))
+	}
+}
+
+// first returns the earliest instant, zero when there is none.
+func (p *pile) first() time.Time {
+	if len(p.slots) == 0 {
+		return time.Time{}
+	}
+	return p.of.at[p.slots[0]]
+}

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/credential"
+
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// credentialRow is what readers are shown of one credential. It is never changed
+// once it is in the table.
+type credentialRow struct {
+	spec             *plan.Credential
+	record           *schedule.Record
+	at               time.Time
+	why              schedule.Why
+	running, waiting bool
+	shownBy          []uint32 // the slots of the sinks that show it
+	sum              *credentialSum
+	state            State
+	until            time.Time // the state holds until then; zero for ever
+}
+
+// sinkRow is what readers are shown of one sink.
+type sinkRow struct {
+	spec             *plan.Sink
+	record           *schedule.Record
+	at               time.Time
+	owed             bool
+	begun            time.Time // of the delivery under way; zero for none
+	refused, foreign *schedule.Note
+	hook             schedule.Glimpse
+	sum              *sinkSum
+	state            State
+	until            time.Time
+}
+
+// stateAt returns the state now, which time alone may have changed.
+func (r *credentialRow) stateAt(now time.Time) State {
+	if r.until.IsZero() || now.Before(r.until) {
+		return r.state
+	}
+	state, _ := credentialState(r.spec, r.record, now)
+	return state
+}
+
+// view returns the row for people.
+func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
+	rec := r.record
+	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why, r.waiting)
+	v := CredentialView{
+		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
+		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
+		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, rec.Token.Limits),
+	}
+	if history {
+		v.History = rec.Past.History
+	}
+	if schedule.HasValue(rec.Token) {
+		v.Generation, v.IssuedAt, v.ExpiresAt = rec.Token.Generation, rec.Token.IssuedAt, rec.Token.ExpiresAt
+		v.LastUsefulAttemptAt = r.lastUseful()
+	}
+	return v
+}
+
+// lastUseful is zero without an expiry.
+func (r *credentialRow) lastUseful() time.Time {
+	if r.record.Token.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	return r.record.Token.ExpiresAt.Add(-r.spec.Policy.Timeout)
+}
+
+// view returns the row for people.
+func (r *sinkRow) view(now time.Time) SinkView {
+	state, note, _ := r.stateAt(now)
+	v := SinkView{
+		Name: r.spec.Name, Type: r.spec.Type, Path: r.spec.Path, State: state, Needs: r.spec.Needs,
+		Delivered: make(map[string]uint64, len(r.spec.Needs)), LastDeliveredAt: r.record.DeliveredAt,
+		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
+	}
+	for _, name := range r.spec.Needs {
+		if mark, found := r.record.Delivered[name]; found {
+			v.Delivered[name] = mark.Generation
+		}
+	}
+	if v.HasHook && r.hook.Record != nil {
+		v.HookOwed, v.HookRunning, v.HookError = r.hook.Owed, r.hook.Running, r.hook.Record.Past.Last
+	}
+	return v
+}
+
+// ruleKey returns the configuration key behind a rule.
+func ruleKey(spec *plan.Credential, rule string) string {
+	if rule == "rate" || rule == "concurrency" {
+		return "providers." + spec.Provider + "." + rule
+	}
+	return spec.Policy.Key(rule)
+}

@@ -1,0 +1,66 @@
+package schedule
+
+import "time"
+
+// Glimpse is what a reader is shown of one task. It shares what the board never
+// writes to, so that it costs no copy.
+type Glimpse struct {
+	Key    Key
+	Gone   bool // the board no longer has the task; nothing else is told then
+	Record *Record
+	// At, Why and Waiting are those of the task alone: see GroupStatus.Turn.
+	At                     time.Time
+	Why                    Why
+	Running, Waiting, Owed bool
+}
+
+// Touched tells, once, every task that may look different than when it was told
+// last.
+func (b *Board) Touched(tell func(Glimpse)) {
+	for i, e := range b.touched {
+		b.touched[i], e.touched = nil, false
+		tell(b.glimpse(e))
+	}
+	b.touched = b.touched[:0]
+}
+
+// AnyTouched reports whether Touched has something to tell.
+func (b *Board) AnyTouched() bool { return len(b.touched) > 0 }
+
+func (b *Board) touchOne(e *entry) {
+	if !e.touched {
+		e.touched = true
+		b.touched = append(b.touched, e)
+	}
+}
+
+func (b *Board) glimpse(e *entry) Glimpse {
+	key := e.task.Key
+	if b.entries[key] != e || e.gone {
+		return Glimpse{Key: key, Gone: true}
+	}
+	g := Glimpse{Key: key, Record: e.rec, At: e.at, Why: e.why, Running: e.running, Waiting: e.in == &e.group.waiting}
+	switch key.Kind {
+	case Delivering:
+		_, g.Owed = b.owes(e)
+	case Hooking:
+		sink := b.entries[Key{Delivering, key.Name}]
+		g.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
+	case Obtaining: // nothing is owed
+	}
+	return g
+}
+
+// Turn returns when a task of the group will start as things stand, and why
+// then: at is its own instant, waiting whether it is due and waits for the group.
+func (g GroupStatus) Turn(now, at time.Time, why Why, waiting bool) (time.Time, Why) {
+	switch cooling := g.Record.CooldownUntil; {
+	case waiting && cooling.After(now), !waiting && !at.IsZero() && cooling.After(at):
+		return cooling, whyCooldown
+	case waiting && g.Full:
+		return now, whyConcurrency
+	case waiting && g.Gate.After(now):
+		return g.Gate, whyRate
+	}
+	return at, why
+}
