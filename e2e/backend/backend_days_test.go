@@ -72,8 +72,6 @@ func badDays(t testing.TB) []badDay {
 		{name: "chunks-without-end", reasons: "network", bad: writes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n")},
 		{name: "gzip-bomb", reasons: "bad_response", bad: says(200, bomb.String(), "Content-Encoding", "gzip")},
 		{name: "redirect", reasons: "bad_response", bad: says(307, "", "Location", "/"+serverWords)},
-		{name: "expires-now", reasons: "bad_response", bad: says(200, `{"token_type":"Bearer","expires_in":0,"access_token":"`+serverWords+`"}`)},
-		{name: "expires-before", reasons: "bad_response", bad: says(200, `{"token_type":"Bearer","expires_in":-3600,"access_token":"`+serverWords+`"}`)},
 		{name: "broken", reasons: "server", bad: says(500, `{"message":"`+serverWords+`"}`)},
 		{name: "unavailable", reasons: "server", bad: throttles(503, 0, constant("2")), waits: 2 * time.Second},
 		{name: "throttled-seconds", reasons: "throttled", bad: throttles(429, 0, constant("2")), waits: 2 * time.Second},
