@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -34,7 +33,7 @@ func (w *wires) transport(provider string) func(providers.TransportOptions) http
 		t := &http.Transport{
 			Proxy:                  opt.Proxy,
 			OnProxyConnectResponse: proxyConnected,
-			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:            newDialer().DialContext,
 			TLSClientConfig:        opt.TLS,
 			TLSHandshakeTimeout:    10 * time.Second,
 			DisableKeepAlives:      opt.OneShot,

@@ -1,0 +1,46 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/vigented/vigente/internal/getent"
+)
+
+// dialer connects to backends. A host that Go's own look-up does not find is
+// asked of the system's name service, which knows hosts of mDNS, WINS or a
+// directory as well.
+type dialer struct {
+	net.Dialer
+	// ask returns the addresses of a host by the system's name service.
+	ask func(ctx context.Context, host string) ([]netip.Addr, error)
+}
+
+func newDialer() *dialer {
+	return &dialer{net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}, getent.Addresses}
+}
+
+// DialContext connects to an address with a host name or a number.
+func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.Dialer.DialContext(ctx, network, address)
+	if _, unknown := errors.AsType[*net.DNSError](err); !unknown {
+		return conn, err
+	}
+	host, port, split := net.SplitHostPort(address)
+	if split != nil {
+		return nil, err
+	}
+	addresses, unknown := d.ask(ctx, host)
+	if unknown != nil {
+		return nil, err // the first look-up says better what is wrong
+	}
+	for _, a := range addresses {
+		if conn, err = d.Dialer.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
