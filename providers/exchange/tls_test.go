@@ -363,7 +363,7 @@ func TestReadTLS(t *testing.T) {
 		{"PKCS#12, empty password", certificate(p12(pkcs12.Modern2023, leaf.key, ""), ""), false, "", 2},
 		{"PKCS#12, no password given", certificate(p12(pkcs12.LegacyDES, leaf.key, "pass word"), ""), false, "needs a password", 0},
 		{"PKCS#12, wrong password", certificate(p12(pkcs12.Modern2023, leaf.key, "password"), password), false, "does not open with this password", 0},
-		{"PKCS#12, another key", certificate(p12(pkcs12.Modern2023, other.key, "pass word"), password), false, "does not belong to its certificate", 0},
+		{"PKCS#12, another key", certificate(p12(pkcs12.Modern2023, issue(t, nil, nil).key, "pass word"), password), false, "does not belong to its certificate", 0},
 		{"neither", certificate(write(t, "c", []byte("hello")), ""), false, "neither PKCS#12 nor PEM", 0},
 		{"no such file", certificate("/nonexistent/c.p12", ""), false, "providers.x.tls.certificate.file: file", 0},
 		{"password alone", `tls = { certificate = { password = { file = "` + password + `" } } }`, true, "providers.x.tls.certificate.file: is missing", 0},

@@ -6,6 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"software.sslmate.com/src/go-pkcs12"
 
@@ -50,23 +53,37 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 	if bytes.Contains(data, []byte("-----BEGIN ")) {
 		return parsePEM(data)
 	}
-	key, leaf, chain, err := pkcs12.DecodeChain(data, password.Reveal())
+	key, certs, err := decodePKCS12(data, password.Reveal())
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && password.IsZero():
 		return nil, errors.New("needs a password (expected password = { file = \"…\" } beside it)")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
 		return nil, errors.New("does not open with this password (expected the PKCS#12 file's own)")
+	case err != nil && len(data) > 0 && data[0] == sequence:
+		return nil, fmt.Errorf("is a PKCS#12 file in a form that is not understood: %s (convert it: openssl pkcs12 -in OLD.p12 -legacy -nodes | openssl pkcs12 -export -out NEW.p12)", unreadForm(err))
 	case err != nil:
-		return nil, errors.New("is neither PKCS#12 nor PEM with a certificate and its key (if other programs open it: export it again with openssl pkcs12 -export)")
+		return nil, errors.New("is neither PKCS#12 nor PEM with a certificate and its key (expected one of the two)")
 	}
-	cert := &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}
-	for _, ca := range chain {
-		cert.Certificate = append(cert.Certificate, ca.Raw)
-	}
-	if !matches(leaf, key) {
+	leaf := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return matches(c, key) })
+	if leaf < 0 {
 		return nil, errors.New("holds a key that does not belong to its certificate (expected a pair)")
 	}
+	cert := &tls.Certificate{Certificate: [][]byte{certs[leaf].Raw}, PrivateKey: key, Leaf: certs[leaf]}
+	for i, ca := range certs {
+		if i != leaf {
+			cert.Certificate = append(cert.Certificate, ca.Raw)
+		}
+	}
 	return cert, nil
+}
+
+// unreadForm says what is not understood: our own words, or the library's, which
+// repeat nothing of a file but numbers of algorithms.
+func unreadForm(err error) string {
+	if text, ok := errors.AsType[pkcs12.NotImplementedError](err); ok {
+		return strings.TrimPrefix(string(text), "pkcs12: ")
+	}
+	return strings.TrimPrefix(err.Error(), "pkcs12: ")
 }
 
 func parsePEM(data []byte) (*tls.Certificate, error) {
