@@ -43,7 +43,7 @@ func (s *source) readGrantKeys(k keys) []string {
 		s.withoutClientID()
 	}
 	s.scope = k.text("scope", "")
-	audience := k.text("audience", "")
+	s.audience = k.text("audience", "")
 	resources := t.TextOrTexts("resource")
 	if resources == nil {
 		resources = k.preset.TextOrTexts("resource")
@@ -59,12 +59,12 @@ func (s *source) readGrantKeys(k keys) []string {
 		s.add("username", username)
 		s.add("password", password)
 		s.add(tokens.Scope, credential.NewSecret(s.scope))
-		s.add("audience", credential.NewSecret(audience))
+		s.add("audience", credential.NewSecret(s.audience))
 		for _, r := range resources {
 			s.add("resource", credential.NewSecret(r))
 		}
 	}
-	return append([]string{audience, username.Reveal(), subject}, resources...)
+	return append([]string{s.audience, username.Reveal(), subject}, resources...)
 }
 
 func (s *source) add(name string, value credential.Secret) {

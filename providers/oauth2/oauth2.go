@@ -35,9 +35,11 @@ type source struct {
 	params []template
 	extra  []template // headers
 	scope  string     // as it was asked for
-	signs  bool       // the grant is an assertion of our own
-	names  map[string]string
-	limits []credential.Limit
+	// audience is asked for with the login too.
+	audience string
+	signs    bool // the grant is an assertion of our own
+	names    map[string]string
+	limits   []credential.Limit
 }
 
 // Revokes reports whether a renewal kills the old values.
@@ -152,21 +154,30 @@ func (s *source) call(ctx context.Context, req credential.Request, to *tokens.En
 	}
 	endpoint := *to
 	endpoint.Names = s.names
-	out, f := endpoint.Request(ctx, req.At, override(params, more), headers)
+	g, f := s.ask(ctx, req.At, &endpoint, override(params, more), headers, op)
 	if f != nil {
 		return none, f
 	}
+	return s.keep(g, req), nil
+}
+
+// ask sends one request and reads what the answer gives.
+func (s *source) ask(ctx context.Context, at time.Time, to *tokens.Endpoint, params, headers []tokens.Param, op operation) (tokens.Grant, *credential.Fault) {
+	out, f := to.Request(ctx, at, params, headers)
+	if f != nil {
+		return tokens.Grant{}, f
+	}
 	var g tokens.Grant
 	_, err := s.client.Ask(ctx, out, func(a *exchange.Answer) (f *credential.Fault) {
-		if f = s.classify(a, &endpoint, op); f == nil {
-			g, f = endpoint.Read(a, req.At)
+		if f = s.classify(a, to, op); f == nil {
+			g, f = to.Read(a, at)
 		}
 		return f
 	})
 	if err != nil {
-		return none, credential.AsFault(err)
+		return tokens.Grant{}, credential.AsFault(err)
 	}
-	return s.keep(g, req), nil
+	return g, nil
 }
 
 // override lets the parameters of the configuration replace those of the grant.
