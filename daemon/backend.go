@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,19 +11,132 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 )
 
-// View returns the state as the engine knows it now.
-func (d *Daemon) View(ctx context.Context) (engine.View, error) { return d.engine.View(ctx) }
-
-// Await returns when the condition holds for the state.
-func (d *Daemon) Await(ctx context.Context, holds func(engine.View) bool) error {
-	return d.engine.Await(ctx, engine.Query{History: true}, holds)
+// Alive reports whether the engine makes progress.
+func (d *Daemon) Alive() bool {
+	alive := d.engine.Alive()
+	if alive {
+		d.begun.Store(true)
+	}
+	return alive
 }
 
-// Renew renews the named credentials and tells each end.
-func (d *Daemon) Renew(ctx context.Context, names []string, tell func(engine.RenewResult)) error {
-	return d.engine.Renew(ctx, names, tell)
+// Begun reports whether the engine has been seen to make progress.
+func (d *Daemon) Begun() bool { return d.begun.Load() }
+
+// Select returns what the query selects, and Summary counts everything. Neither
+// waits for the engine.
+func (d *Daemon) Select(q engine.Query) engine.View { return d.engine.Select(q) }
+
+// DetailLimit is the number of credentials, and of sinks, up to which each has
+// series of its own.
+func (d *Daemon) DetailLimit() int {
+	d.live.RLock()
+	defer d.live.RUnlock()
+	return d.cfg.Metrics.DetailLimit
+}
+
+// Summary counts everything.
+func (d *Daemon) Summary() engine.Summary { return d.engine.Summary() }
+
+// Await returns when the condition holds for what the query selects.
+func (d *Daemon) Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error {
+	return d.engine.Await(ctx, q, holds)
+}
+
+// longestWait is how long a renewal by hand waits for a backend that asked to be
+// left alone.
+const longestWait = time.Minute
+
+// Renew renews the named credentials and tells each end. One whose backend asked
+// to be left alone for long is not begun.
+func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOptions, tell func(engine.RenewResult)) error {
+	told := func(end engine.RenewResult) {
+		d.epoch.Add(1)
+		tell(end)
+	}
+	if !opt.IgnoreCooldown {
+		names = leaveAlone(d.engine.Select(engine.Query{Names: names}), names, told)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return d.engine.Renew(ctx, names, told)
+}
+
+// leaveAlone tells the end of those that would wait for long, and returns the
+// others.
+func leaveAlone(v engine.View, names []string, tell func(engine.RenewResult)) []string {
+	cooling := map[string]time.Time{}
+	for _, p := range v.Providers {
+		cooling[p.Name] = p.CooldownUntil
+	}
+	late := map[string]time.Time{}
+	for _, c := range v.Credentials {
+		until := cooling[c.Provider]
+		if asked := schedule.AskedToWait(c.NextReason); asked && c.NextAttemptAt.After(until) {
+			until = c.NextAttemptAt
+		}
+		if until.Sub(v.At) > longestWait {
+			late[c.Name] = until
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		until, found := late[name]
+		if found {
+			tell(engine.RenewResult{Name: name, Failure: "the backend asked to wait until " + view.Local(until) + " (vigente renew " + name + " --ignore-cooldown calls it before)"})
+		}
+		return found
+	})
+}
+
+// errNotYet answers what this engine cannot do.
+var errNotYet = errors.New("this build cannot do that yet")
+
+// pauser and forgetter are what the engine does for pause, resume and forget.
+type (
+	pauser interface {
+		Pause(ctx context.Context, names []string, until time.Time) error
+		Resume(ctx context.Context, names []string) error
+	}
+	forgetter interface {
+		Forget(ctx context.Context, names []string) (unknown []string, err error)
+	}
+)
+
+// Pause makes no attempt for the named credentials for that long, until they are
+// resumed when it is zero.
+func (d *Daemon) Pause(ctx context.Context, names []string, length time.Duration) (until time.Time, err error) {
+	defer d.epoch.Add(1)
+	e, ok := any(d.engine).(pauser)
+	if !ok {
+		return until, errNotYet
+	}
+	if length > 0 {
+		until = time.Now().Add(length)
+	}
+	return until, e.Pause(ctx, names, until)
+}
+
+// Resume ends pauses.
+func (d *Daemon) Resume(ctx context.Context, names []string) error {
+	defer d.epoch.Add(1)
+	if e, ok := any(d.engine).(pauser); ok {
+		return e.Resume(ctx, names)
+	}
+	return errNotYet
+}
+
+// Forget drops what is kept of removed credentials.
+func (d *Daemon) Forget(ctx context.Context, names []string) (unknown []string, err error) {
+	defer d.epoch.Add(1)
+	if e, ok := any(d.engine).(forgetter); ok {
+		return e.Forget(ctx, names)
+	}
+	return nil, errNotYet
 }
 
 // Show returns one field of a credential, the kind's first one for the empty

@@ -101,6 +101,7 @@ type Daemon struct {
 	wires     *wires
 	listener  *web.Listener
 	epoch     atomic.Uint64 // what commands have reported
+	begun     atomic.Bool   // the engine was seen to make progress
 }
 
 // New reads the configuration and opens the state. It returns a *ConfigError

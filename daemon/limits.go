@@ -25,7 +25,8 @@ func (d *Daemon) warnOfLimits(ctx context.Context) {
 	defer tick.Stop()
 	said := map[string]time.Time{}
 	for {
-		if v, err := d.engine.View(ctx); err == nil {
+		if d.engine.Alive() {
+			v := d.engine.Select(engine.Query{})
 			for _, w := range limitsSoon(v, said) {
 				d.log.Warn("limit ends soon", zap.String("credential", w.credential), zap.String("provider", w.provider),
 					zap.String("detail", w.detail), zap.Time("expires_at", w.endsAt))
@@ -55,9 +56,9 @@ func limitsSoon(v engine.View, said map[string]time.Time) (out []limitWarning) {
 			}
 			said[key] = v.At
 			what := "the " + strings.ReplaceAll(l.Kind, "_", " ")
-			detail := fmt.Sprintf("a person is needed in %d days: %s ends then, and vigente cannot renew it", int(left/(24*time.Hour)), what)
+			detail := fmt.Sprintf("action needed within %d days: %s ends then, and vigente cannot renew it", int(left/(24*time.Hour)), what)
 			if left <= 0 {
-				detail = "a person is needed now: " + what + " has ended, and vigente cannot renew it"
+				detail = "action needed now: " + what + " has ended, and vigente cannot renew it"
 			}
 			out = append(out, limitWarning{c.Name, c.Provider, detail, l.EndsAt.UTC()})
 		}

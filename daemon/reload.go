@@ -10,7 +10,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
@@ -93,7 +95,8 @@ func (d *Daemon) adopt(cfg *config.Config, specs *plan.Plan, w *wires) {
 // Reload reads the configuration again and applies it as a difference. When it
 // cannot be used the old one runs on, undisturbed, and the reason is kept for
 // status, log and metrics.
-func (d *Daemon) Reload(ctx context.Context) error {
+func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.Reloaded, error) {
+	defer d.epoch.Add(1)
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.notify(reloadingState())
@@ -112,18 +115,18 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		d.know()
 		d.metrics.SetReload(false, time.Now(), d.cfg.Hash)
 		d.log.Error("configuration rejected, the old one runs on", zap.String("reason", err.Error()))
-		return err
+		return control.Reloaded{}, err
 	}
 	change := plan.Between(d.plan, specs)
 	d.adopt(cfg, specs, w)
 	d.know()
 	// Whoever asked may go away meanwhile: half a reload is none.
 	if err := d.engine.Apply(context.WithoutCancel(ctx), change); err != nil {
-		return err
+		return control.Reloaded{}, err
 	}
 	d.sinkFiles.install(specs.Sinks)
 	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(specs.Credentials)), zap.Int("sinks", len(specs.Sinks)))
-	return nil
+	return control.Reloaded{}, nil
 }
 
 // fixed are the keys that only a restart can change, with what it is for.
@@ -167,10 +170,10 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 	return nil
 }
 
-// ConfigStatus tells which configuration runs, since when, and why the last
-// one offered was refused.
-func (d *Daemon) ConfigStatus() (hash string, loadedAt time.Time, lastError string) {
+// Config tells which configuration runs, since when, and why the last one
+// offered was refused.
+func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()
-	return d.cfg.Hash, d.loadedAt, d.lastError
+	return view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem()}
 }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // Distances of the conversation with the service manager.
 const (
-	tellEvery  = 5 * time.Second
-	extendBy   = 30 * time.Second
-	answerTime = 5 * time.Second
+	tellEvery = 5 * time.Second
+	extendBy  = 30 * time.Second
 )
 
 func (d *Daemon) notify(state string) {
@@ -62,11 +62,11 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 		select {
 		case <-starting:
 			if serving.Err() == nil && running.Err() == nil {
-				d.notify("READY=1\n" + d.statusLine(serving))
+				d.notify("READY=1\n" + d.statusLine())
 			}
 			starting = nil
 		case <-tick.C:
-			if line := d.statusLine(serving); line != "" {
+			if line := d.statusLine(); line != "" {
 				d.notify("WATCHDOG=1\n" + line)
 			}
 			if starting != nil {
@@ -109,46 +109,37 @@ func settledSince(v engine.View, started time.Time) bool {
 }
 
 // statusLine counts the states for the service manager; it is empty when the
-// conductor does not answer, which also withholds the sign of life.
-func (d *Daemon) statusLine(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	v, err := d.engine.View(ctx)
-	if err != nil {
+// engine makes no progress, which also withholds the sign of life.
+func (d *Daemon) statusLine() string {
+	if !d.engine.Alive() {
 		return ""
 	}
-	_, _, refused := d.ConfigStatus()
-	return "STATUS=" + statusOf(v, d.opt.ConfigPath, refused != "")
+	return "STATUS=" + statusOf(d.engine.Summary(), d.Config(), d.opt.ConfigPath)
 }
 
-// statusOf is what systemctl status shows of a view.
-func statusOf(v engine.View, configPath string, refused bool) string {
-	var valid, failing, parked, pending int
-	for _, c := range v.Credentials {
-		switch c.State {
-		case engine.Valid:
-			valid++
-		case engine.Parked:
-			parked++
-		case engine.Pending:
-			pending++
-		case engine.Failing, engine.Expired:
-			failing++
-		case engine.Delivered, engine.Behind: // states of sinks
-		}
+// statusOf is what systemctl status shows of a summary.
+func statusOf(s engine.Summary, c view.Config, configPath string) string {
+	n := s.Totals.Credentials
+	line := fmt.Sprintf("%d valid, %d failing, %d parked",
+		n[engine.Valid]+n[engine.Handover], n[engine.Failing]+n[engine.Overdue]+n[engine.Expired], n[engine.Parked])
+	if n[engine.Pending] > 0 {
+		line += fmt.Sprintf(", %d pending", n[engine.Pending])
 	}
-	line := fmt.Sprintf("%d valid, %d failing, %d parked", valid, failing, parked)
-	if pending > 0 {
-		line += fmt.Sprintf(", %d pending", pending)
+	all := 0
+	for _, one := range n {
+		all += one
 	}
-	if len(v.Credentials) == 0 {
+	if all == 0 {
 		line = "no credential is configured yet in " + configPath
 	}
-	if v.StateError != "" {
+	if s.StateError != "" {
 		line += ", state not saved"
 	}
-	if refused {
+	if c.LastError != "" {
 		line += "; the configuration on disk has errors, see vigente status"
+	}
+	if c.Listener != "" {
+		line += "; the HTTP listener is not available, see vigente status"
 	}
 	return line
 }

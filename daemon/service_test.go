@@ -4,31 +4,34 @@ import (
 	"testing"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func TestStatusOf(t *testing.T) {
-	view := func(states ...engine.State) engine.View {
+	states := func(states ...engine.State) engine.View {
 		var v engine.View
 		for _, s := range states {
 			v.Credentials = append(v.Credentials, engine.CredentialView{State: s})
 		}
 		return v
 	}
-	unsaved := view(engine.Valid)
+	unsaved := states(engine.Valid)
 	unsaved.StateError = "no space left on device"
+	broken := view.Config{LastError: "x"}
 	for _, c := range []struct {
-		view    engine.View
-		refused bool
-		want    string
+		view   engine.View
+		config view.Config
+		want   string
 	}{
-		{view(), false, "no credential is configured yet in /etc/vigente/config.toml"},
-		{view(), true, "no credential is configured yet in /etc/vigente/config.toml; the configuration on disk has errors, see vigente status"},
-		{view(engine.Valid, engine.Valid, engine.Failing, engine.Expired, engine.Parked), false, "2 valid, 2 failing, 1 parked"},
-		{unsaved, true, "1 valid, 0 failing, 0 parked, state not saved; the configuration on disk has errors, see vigente status"},
-		{view(engine.Pending), false, "0 valid, 0 failing, 0 parked, 1 pending"},
-		{view(engine.Valid), true, "1 valid, 0 failing, 0 parked; the configuration on disk has errors, see vigente status"},
+		{states(), view.Config{}, "no credential is configured yet in /etc/vigente/config.toml"},
+		{states(), broken, "no credential is configured yet in /etc/vigente/config.toml; the configuration on disk has errors, see vigente status"},
+		{states(engine.Valid, engine.Valid, engine.Failing, engine.Expired, engine.Parked), view.Config{}, "2 valid, 2 failing, 1 parked"},
+		{unsaved, broken, "1 valid, 0 failing, 0 parked, state not saved; the configuration on disk has errors, see vigente status"},
+		{states(engine.Pending), view.Config{}, "0 valid, 0 failing, 0 parked, 1 pending"},
+		{states(engine.Valid), broken, "1 valid, 0 failing, 0 parked; the configuration on disk has errors, see vigente status"},
+		{states(engine.Overdue, engine.Handover), view.Config{Listener: "x"}, "1 valid, 1 failing, 0 parked; the HTTP listener is not available, see vigente status"},
 	} {
-		if got := statusOf(c.view, "/etc/vigente/config.toml", c.refused); got != c.want {
+		if got := statusOf(engine.Summarize(c.view), c.config, "/etc/vigente/config.toml"); got != c.want {
 			t.Errorf("statusOf says %q, expected %q", got, c.want)
 		}
 	}

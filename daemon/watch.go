@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/internal/devices"
@@ -26,7 +27,7 @@ const (
 func (d *Daemon) watch(ctx context.Context) {
 	d.files.Run(ctx, func([]string) {
 		// Reload keeps, logs and counts its own failure.
-		_ = d.Reload(ctx)
+		_, _ = d.Reload(ctx, control.ReloadOptions{})
 	})
 }
 

@@ -58,12 +58,23 @@ func TestExitCodes(t *testing.T) {
 		{"status --check till", bad, nil, 0, ""},
 		{"status --check nada", good, nil, 2, "nada"},
 		{"status --check", nil, nil, 4, ""},
+		{"status l*", good, nil, 0, ""},
+		{"status x*", good, nil, 2, "x*"},
+		{"status --state parked", good, nil, 0, ""},
+		{"status --state nonsense", good, nil, 2, `--state "nonsense" is not a state (expected one of parked, pending, `},
+		{"status --provider none", good, nil, 0, ""},
+		{"status --fleet none", good, nil, 0, ""},
+		{"status --limit -1", good, nil, 2, "--limit -1 is less than 0"},
+		{"status --limit 1", bad, nil, 0, ""},
 		{"status --check", failing, nil, 5, "credential loja: failing: renewal fails\n"},
 		{"status --json --check", bad, nil, 5, "sink api"},
 
 		{"explain loja", good, nil, 0, ""},
 		{"explain", good, nil, 2, "NAME is missing"},
-		{"explain loja till", good, nil, 2, `"till" is too much (expected NAME and no more)`},
+		{"explain loja till", good, nil, 2, "till is a sink"},
+		{"explain *", good, nil, 0, ""},
+		{"explain --provider tss", good, nil, 0, ""},
+		{"explain --provider none", good, nil, 0, ""},
 		{"explain nada", good, nil, 2, "nada"},
 		{"explain till", good, nil, 2, "till is a sink"},
 		{"explain loja", nil, nil, 4, ""},
@@ -80,8 +91,13 @@ func TestExitCodes(t *testing.T) {
 
 		{"renew loja", good, nil, 0, ""},
 		{"renew --all", good, nil, 0, ""},
-		{"renew", good, nil, 2, "expected names, or --all without a name"},
+		{"renew", good, nil, 2, "NAME is missing (expected names, or --all)"},
 		{"renew loja --all", good, nil, 2, "expected names, or --all without a name"},
+		{"renew l?ja", good, nil, 0, ""},
+		{"renew x*", good, nil, 2, "x*"},
+		{"renew --provider tss", good, nil, 0, ""},
+		{"renew --provider none", good, nil, 0, ""},
+		{"renew --state nonsense", good, nil, 2, `--state "nonsense" is not a state`},
 		{"renew nada", good, nil, 2, "nada"},
 		{"renew till", good, nil, 2, "till"},
 		{"renew loja", nil, nil, 4, ""},
@@ -99,7 +115,25 @@ func TestExitCodes(t *testing.T) {
 		{"reload", good, nil, 0, ""},
 		{"reload", nil, nil, 4, ""},
 		{"reload x", good, nil, 2, ""},
-		{"reload", &fakeBackend{reloadErr: broken}, nil, 1, "a.toml:3: b.c: wrong\na.toml:9: d: bad\nvigente: the new configuration was not accepted, the old one runs on\n"},
+		{"reload", &fakeBackend{reloadErr: broken}, nil, 3, "a.toml:3: b.c: wrong\na.toml:9: d: bad\nvigente: the new configuration was refused, still running the old one\n"},
+		{"reload --json", &fakeBackend{reloadErr: broken}, nil, 3, ""},
+		{"reload --accept-removals --accept-identities", good, nil, 0, ""},
+
+		{"pause loja", good, nil, 0, ""},
+		{"pause loja --for 2h", good, nil, 0, ""},
+		{"pause loja --for 0s", good, nil, 2, "expected more than 0"},
+		{"pause", good, nil, 2, "NAME is missing"},
+		{"pause nada", good, nil, 2, "nada"},
+		{"pause till", good, nil, 2, "till"},
+		{"pause loja", nil, nil, 4, ""},
+		{"resume l*", good, nil, 0, ""},
+		{"resume nada", good, nil, 2, "nada"},
+		{"resume loja", nil, nil, 4, ""},
+		{"forget velha", good, nil, 0, ""},
+		{"forget loja", good, nil, 1, "still in the configuration"},
+		{"forget nada", good, nil, 2, "nothing is kept of: nada"},
+		{"forget", good, nil, 2, "NAME is missing"},
+		{"forget velha", nil, nil, 4, ""},
 
 		{"show loja", good, nil, 0, ""},
 		{"show", good, nil, 2, ""},
@@ -192,7 +226,7 @@ func TestGoldenOutputs(t *testing.T) {
 func TestStatusOfNothing(t *testing.T) {
 	w := newWorld(t)
 	w.serve(t, &fakeBackend{})
-	if got := w.do(t.Context(), "status"); got.out != "Nothing is configured.\n" {
+	if got := w.do(t.Context(), "status"); got.out != "Nothing is configured yet.\n" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -293,7 +327,7 @@ func TestManualPages(t *testing.T) {
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	root := (&app{Process: &Process{Getenv: func(string) string { return "" }}}).root()
 	documented := []string{
-		"init", "run", "check", "plan", "status", "renew", "reload", "show", "wait", "explain", "sign", "demo", "emulate", "version", "man",
+		"init", "run", "check", "plan", "status", "renew", "reload", "pause", "resume", "forget", "show", "wait", "explain", "sign", "demo", "emulate", "version", "man",
 	}
 	for _, command := range root.Commands() {
 		if command.Short == "" || command.Example == "" || strings.HasSuffix(command.Short, ".") {
@@ -331,10 +365,10 @@ func TestCompletionOffersNames(t *testing.T) {
 	}
 	w.write(t, "[daemon]\nstate_dir = \"state\"\ncontrol_socket = \"c.sock\"\n[credentials.old]\nprovider = \"p\"\n")
 	w.serve(t, &fakeBackend{view: troubled()})
-	const credentials = "loja\tvalid\ncofre\tparked\nnovo\tpending\n"
+	const credentials = "cofre\tparked\nloja\tvalid\nnovo\tpending\n"
 	for args, want := range map[string]string{
-		"status":      credentials + "till\tsink, delivered\napi\tsink, failing\n:4\n",
-		"wait":        credentials + "till\tsink, delivered\napi\tsink, failing\n:4\n",
+		"status":      credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
+		"wait":        credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
 		"renew loja":  "cofre\tparked\nnovo\tpending\n:4\n",
 		"show":        credentials + ":4\n",
 		"explain":     credentials + ":4\n",

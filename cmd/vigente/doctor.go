@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -70,9 +70,9 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, daemon.
 		switch {
 		case asJSON:
 		case f.OK:
-			a.out.printf("%s    %s: %s\n", p.class(web.ClassGood, "ok"), f.Check, f.Detail)
+			a.out.printf("%s    %s: %s\n", p.class(view.ClassGood, "ok"), f.Check, f.Detail)
 		default:
-			a.out.printf("%s  %s: %s\n", p.class(web.ClassBad, "FAIL"), f.Check, f.Detail)
+			a.out.printf("%s  %s: %s\n", p.class(view.ClassBad, "FAIL"), f.Check, f.Detail)
 		}
 	}
 	if lines := missingLines(findings); len(lines) > 0 && !asJSON {

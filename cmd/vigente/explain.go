@@ -10,82 +10,116 @@ import (
 
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) explainCommand() *cobra.Command {
 	var asJSON bool
+	var chosen selection
 	command := &cobra.Command{
-		Use:   "explain NAME",
+		Use:   "explain NAME…",
 		Short: "Say why the next attempt is when it is, and how the last ones went",
 		Long: `Print when a credential is renewed next, why at that second, and which key of
-the configuration fixed it; then its last ten attempts, the newest first.`,
-		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule",
-		Args:              exactly("NAME"),
-		ValidArgsFunction: a.completeOneCredential,
-		RunE: a.begin(func(command *cobra.Command, args []string) error {
-			snapshot, err := a.client().Explain(command.Context(), args[0])
+the configuration fixed it; then its last ten attempts, the newest first.
+` + selectionHelp,
+		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule\n  vigente explain 'shops/*' --state failing",
+		Args:              chosen.needed(nil),
+		ValidArgsFunction: a.completeCredentials,
+		RunE: a.begin(func(command *cobra.Command, names []string) error {
+			q := chosen.query(command, names)
+			q.History = true
+			snapshot, err := a.client().Select(command.Context(), q)
 			if err != nil {
 				return err
 			}
-			if len(snapshot.View.Credentials) == 0 {
-				return &exitError{exitUsage, []string{"vigente: " + args[0] + " is a sink (expected a credential); see vigente status " + args[0]}}
+			v := snapshot.View
+			for _, name := range names {
+				if of := isSink(v, name); of {
+					return &exitError{exitUsage, []string{"vigente: " + name + " is a sink (expected a credential); see vigente status " + name}}
+				}
 			}
 			if asJSON {
-				return a.document(explanationOf(snapshot.View))
+				return a.document(explanationsOf(v))
 			}
-			writeExplanation(a.out, snapshot.View, paint{a.colours(a.Stdout)})
+			p := a.sheetFor(a.Stdout)
+			for i, c := range v.Credentials {
+				if i > 0 {
+					a.out.line("")
+				}
+				writeExplanation(a.out, c, v, p)
+			}
 			return nil
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	chosen.flags(command)
 	return command
+}
+
+// isSink reports whether a plain name is that of a sink alone.
+func isSink(v engine.View, name string) bool {
+	return !slices.ContainsFunc(v.Credentials, func(c engine.CredentialView) bool { return c.Name == name }) &&
+		slices.ContainsFunc(v.Sinks, func(s engine.SinkView) bool { return s.Name == name })
 }
 
 // explanation is what explain tells programs: what status tells, and why. No
 // secret is in it.
 type explanation struct {
 	Format int `json:"format"`
-	web.CredentialReport
-	NextRule      string    `json:"next_rule"`
-	CooldownUntil string    `json:"cooldown_until"`
-	Attempts      []attempt `json:"attempts"` // the newest first
+	view.CredentialReport
+	NextRule      string       `json:"next_rule"`
+	CooldownUntil view.Instant `json:"cooldown_until"`
+	Attempts      []attempt    `json:"attempts"` // the newest first
+}
+
+// explanationsOf is one explanation, or the list of several.
+func explanationsOf(v engine.View) any {
+	all := make([]explanation, 0, len(v.Credentials))
+	for _, c := range v.Credentials {
+		all = append(all, explanationOf(c, v))
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return struct {
+		Format      int           `json:"format"`
+		Credentials []explanation `json:"credentials"`
+	}{view.Format, all}
 }
 
 type attempt struct {
-	At          string  `json:"at"`
-	TookSeconds float64 `json:"took_seconds"`
-	Outcome     string  `json:"outcome"`
-	Reason      string  `json:"reason"`
-	Message     string  `json:"message"`
+	At          view.Instant `json:"at"`
+	TookSeconds float64      `json:"took_seconds"`
+	Outcome     string       `json:"outcome"`
+	Reason      string       `json:"reason"`
+	Message     string       `json:"message"`
 }
 
-func explanationOf(v engine.View) explanation {
-	c := v.Credentials[0]
-	e := explanation{Format: 1, CredentialReport: web.NewCredentialReport(c), NextRule: c.NextRule, Attempts: []attempt{}}
+func explanationOf(c engine.CredentialView, v engine.View) explanation {
+	e := explanation{Format: view.Format, CredentialReport: view.NewCredentialReport(c), NextRule: c.NextRule, Attempts: []attempt{}}
 	for _, p := range v.Providers {
 		if p.Name == c.Provider {
-			e.CooldownUntil = web.Stamp(p.CooldownUntil)
+			e.CooldownUntil = view.Instant{Time: p.CooldownUntil}
 		}
 	}
 	for _, at := range slices.Backward(c.History) {
-		e.Attempts = append(e.Attempts, attempt{web.Stamp(at.At), at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
+		e.Attempts = append(e.Attempts, attempt{view.Instant{Time: at.At}, at.Took.Seconds(), string(at.Outcome), string(at.Reason), at.Message})
 	}
 	return e
 }
 
-func writeExplanation(w *printer, v engine.View, p paint) {
-	c := v.Credentials[0]
+func writeExplanation(w *printer, c engine.CredentialView, v engine.View, p look) {
 	line := func(head, text string) {
 		if text != "" {
 			w.printf("%-15s%s\n", head, text)
 		}
 	}
 	line("credential", c.Name+" (provider "+c.Provider+", "+c.Type+")")
-	line("state", p.class(web.Class(c.State), string(c.State)))
+	line("state", p.class(view.Class(c.State), string(c.State)))
 	line("generation", fmt.Sprint(c.Generation))
 	line("issued", instant(c.IssuedAt, v.At))
 	line("expires", instant(c.ExpiresAt, v.At))
+	line("renew by", instant(c.RenewBy, v.At))
 	switch {
 	case c.Running:
 		line("next attempt", "running now")
@@ -97,15 +131,18 @@ func writeExplanation(w *printer, v engine.View, p paint) {
 	line("because", c.NextReason)
 	line("fixed by", c.NextRule)
 	line("last useful", instant(c.LastUsefulAttemptAt, v.At))
+	if !c.PausedUntil.IsZero() {
+		line("paused", pauseEnd(c.PausedUntil))
+	}
 	for _, limit := range c.Limits {
 		line(strings.ReplaceAll(limit.Kind, "_", " "), "ends "+instant(limit.EndsAt, v.At))
 	}
 	for _, provider := range v.Providers {
 		if provider.Name == c.Provider && !provider.CooldownUntil.IsZero() {
-			line("cool-down", "the backend is left alone until "+instant(provider.CooldownUntil, v.At))
+			line("cool-down", "no call to this backend until "+instant(provider.CooldownUntil, v.At))
 		}
 	}
-	for _, note := range noteLines(c.LastError, engine.Obtain, c.State, c.Name, v.At, p) {
+	for _, note := range p.noteLines(c.LastError, "", view.CredentialFix(c), v.At) {
 		line("", note)
 	}
 	w.line("")
@@ -113,24 +150,24 @@ func writeExplanation(w *printer, v engine.View, p paint) {
 		w.line("No attempt yet.")
 		return
 	}
-	attemptTable(c.History).write(w, p)
+	attemptTable(c.History, p).write(w, p.paint)
 }
 
 // attemptTable shows the newest attempt first.
-func attemptTable(history []schedule.Attempt) table {
+func attemptTable(history []schedule.Attempt, p look) table {
 	t := table{heads: []string{"ATTEMPT AT", "OUTCOME", "TOOK", "REASON"}}
 	for _, at := range slices.Backward(history) {
-		class := web.ClassGood
+		class := view.ClassGood
 		if at.Outcome == schedule.Failed {
-			class = web.ClassBad
+			class = view.ClassBad
 		}
-		reason := string(at.Reason)
+		var notes []string
 		if at.Message != "" {
-			reason += ": " + at.Message
+			notes = p.fold(at.Message, "")
 		}
 		t.rows = append(t.rows, row{cells: []cell{
-			{text: at.At.UTC().Format(time.RFC3339)}, {string(at.Outcome), class}, {text: at.Took.Round(time.Millisecond).String()}, {text: reason},
-		}})
+			{text: view.Local(at.At)}, {string(at.Outcome), class}, {text: at.Took.Round(time.Millisecond).String()}, {text: string(at.Reason)},
+		}, notes: notes})
 	}
 	return t
 }
@@ -140,5 +177,5 @@ func instant(at, now time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.UTC().Format(time.RFC3339) + " (" + web.Relative(at, now) + ")"
+	return view.Local(at) + " (" + view.Relative(at, now) + ")"
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/process"
 )
 
@@ -47,7 +48,10 @@ type fakeService struct {
 
 func (f *fakeService) Run(ctx context.Context) error             { return f.run(ctx) }
 func (f *fakeService) Once(context.Context) (engine.View, error) { return f.view, f.onceErr }
-func (f *fakeService) Reload(context.Context) error              { f.reloads <- struct{}{}; return nil }
+func (f *fakeService) Reload(context.Context, control.ReloadOptions) (control.Reloaded, error) {
+	f.reloads <- struct{}{}
+	return control.Reloaded{}, nil
+}
 
 // world is a program with a configuration and, perhaps, a daemon behind it.
 type world struct {
@@ -126,27 +130,29 @@ type fakeBackend struct {
 	err        error
 	lastError  string
 	ends       []engine.RenewResult
+	reloaded   control.Reloaded
 	reloadErr  error
 	difference control.Difference
 	valueErr   error
 	asked      []string
 }
 
-func (f *fakeBackend) View(context.Context) (engine.View, error) { return f.view, f.err }
+func (f *fakeBackend) Alive() bool                       { return f.err == nil }
+func (f *fakeBackend) Select(q engine.Query) engine.View { return q.Of(f.view) }
 
-func (f *fakeBackend) ConfigStatus() (string, time.Time, string) {
-	return "0123456789abcdef", at.Add(-time.Hour), f.lastError
+func (f *fakeBackend) Config() view.Config {
+	return view.Config{Hash: "0123456789abcdef", LoadedAt: at.Add(-time.Hour), LastError: f.lastError}
 }
 
-func (f *fakeBackend) Await(ctx context.Context, holds func(engine.View) bool) error {
-	if holds(f.view) {
+func (f *fakeBackend) Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error {
+	if holds(q.Of(f.view)) {
 		return nil
 	}
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
+func (f *fakeBackend) Renew(_ context.Context, names []string, _ control.RenewOptions, tell func(engine.RenewResult)) error {
 	f.asked = names
 	for _, end := range f.ends {
 		tell(end)
@@ -154,7 +160,27 @@ func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(engine.
 	return f.err
 }
 
-func (f *fakeBackend) Reload(context.Context) error { return f.reloadErr }
+func (f *fakeBackend) Pause(_ context.Context, names []string, length time.Duration) (time.Time, error) {
+	f.asked = append([]string{"pause"}, names...)
+	if length == 0 {
+		return time.Time{}, f.valueErr
+	}
+	return at.Add(length), f.valueErr
+}
+
+func (f *fakeBackend) Resume(_ context.Context, names []string) error {
+	f.asked = append([]string{"resume"}, names...)
+	return f.valueErr
+}
+
+func (f *fakeBackend) Forget(_ context.Context, names []string) ([]string, error) {
+	f.asked = append([]string{"forget"}, names...)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "velha" }), f.valueErr
+}
+
+func (f *fakeBackend) Reload(context.Context, control.ReloadOptions) (control.Reloaded, error) {
+	return f.reloaded, f.reloadErr
+}
 
 func (f *fakeBackend) Plan(_ context.Context, sources []control.Source) (control.Difference, error) {
 	for _, s := range sources {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // paint colours words by their class, or leaves them as they are.
@@ -19,9 +19,9 @@ const (
 )
 
 var classCodes = map[string]string{
-	web.ClassGood: "\x1b[32m",
-	web.ClassWarn: "\x1b[33m",
-	web.ClassBad:  "\x1b[31m",
+	view.ClassGood: "\x1b[32m",
+	view.ClassWarn: "\x1b[33m",
+	view.ClassBad:  "\x1b[31m",
 }
 
 func (p paint) class(class, text string) string { return p.wrap(classCodes[class], text) }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -43,7 +44,7 @@ exit code is 3 when FILE is invalid, with every error.`,
 				for i, f := range faults {
 					lines[i] = f.Error()
 				}
-				if _, err := a.client().View(command.Context()); err != nil {
+				if _, err := a.client().Select(command.Context(), engine.Query{Limit: 1}); err != nil {
 					return err
 				}
 				return &exitError{exitConfig, lines}
@@ -90,7 +91,7 @@ func asNamed(faults []string, file string) []string {
 var marks = map[control.Action]string{control.Added: "+", control.Removed: "-", control.Changed: "~", control.Kept: " "}
 
 var actionClasses = map[control.Action]string{
-	control.Added: web.ClassGood, control.Removed: web.ClassBad, control.Changed: web.ClassWarn,
+	control.Added: view.ClassGood, control.Removed: view.ClassBad, control.Changed: view.ClassWarn,
 }
 
 // writePlan shows a difference to a person.
@@ -105,10 +106,10 @@ func writePlan(w *printer, d control.Difference, p paint) {
 		if c.Refused {
 			text += "; a reload is refused until then"
 		}
-		s.entry("Restart", p.class(web.ClassBad, "!"), text)
+		s.entry("Restart", p.class(view.ClassBad, "!"), text)
 	}
 	for _, c := range d.Settings {
-		s.entry("Settings", p.class(web.ClassWarn, "~"), fmt.Sprintf("%s: %s → %s", c.Key, quoted(c.Was), quoted(c.Is)))
+		s.entry("Settings", p.class(view.ClassWarn, "~"), fmt.Sprintf("%s: %s → %s", c.Key, quoted(c.Was), quoted(c.Is)))
 	}
 	for _, c := range d.Providers {
 		s.object("Providers", c.Action, c.Name, c.Keys)
@@ -176,7 +177,7 @@ func credentialLines(c control.CredentialChange, now time.Time) []string {
 	case reason != "" && c.NextIs == nil:
 		return []string{"is renewed, since " + reason + ": " + c.Why}
 	case reason != "" && c.NextIs.After(now):
-		return []string{"is renewed " + web.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
+		return []string{"is renewed " + view.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
 	case reason != "":
 		return []string{"is renewed at once, since " + reason}
 	case c.Retimed():

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/internal/process"
 )
@@ -37,7 +38,7 @@ type Process struct {
 type service interface {
 	Run(ctx context.Context) error
 	Once(ctx context.Context) (engine.View, error)
-	Reload(ctx context.Context) error
+	Reload(ctx context.Context, opt control.ReloadOptions) (control.Reloaded, error)
 }
 
 // openDaemon hides the daemon's type from the commands.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // rehearsalReport is the document of simulate --json. Instants are RFC 3339 in
@@ -42,13 +42,13 @@ type rehearsedProvider struct {
 
 func newRehearsalReport(r daemon.Rehearsal, s daemon.Scenario) rehearsalReport {
 	out := rehearsalReport{
-		From: web.Stamp(s.From), To: web.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
+		From: view.Stamp(s.From), To: view.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
 		Credentials: []rehearsedCredential{}, Providers: []rehearsedProvider{},
 	}
 	for _, c := range r.Credentials {
 		one := rehearsedCredential{c.Name, c.Provider, c.Renewals, c.Failed, []lapse{}}
 		for _, l := range c.Lapses {
-			one.Lapses = append(one.Lapses, lapse{web.Stamp(l.From), web.Stamp(l.To), l.To.Sub(l.From).Seconds()})
+			one.Lapses = append(one.Lapses, lapse{view.Stamp(l.From), view.Stamp(l.To), l.To.Sub(l.From).Seconds()})
 		}
 		out.Credentials = append(out.Credentials, one)
 	}

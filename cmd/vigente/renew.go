@@ -3,49 +3,83 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) renewCommand() *cobra.Command {
-	var all bool
+	var all, asJSON bool
+	var opt control.RenewOptions
+	var chosen selection
 	command := &cobra.Command{
 		Use:   "renew NAME… | --all",
 		Short: "Renew credentials now",
-		Long: `Renew credentials now and return when each is in all its sinks. Floor, rate and
-cool-down of the backend are kept: inside the floor it is waited for. A parked
-credential is tried again.
+		Long: `Renew credentials now and return when each is in all its sinks. The minimum
+interval, the rate and the cool-down of the backend are kept: what has to be
+waited for is said, and until when. A backend that asked to be left alone for
+more than a minute is not waited for. A parked credential is tried again.
+` + selectionHelp + `
 
-The exit code is 1 after a failed renewal, or when the first delivery failed.`,
+The exit code is 1 after a failed renewal, or when a delivery failed.`,
 		Example: `  # one that a person has just put right
   vigente renew loja
   # after an incident
-  vigente renew --all`,
-		Args: func(_ *cobra.Command, names []string) error {
-			if all == (len(names) > 0) {
-				return errors.New("expected names, or --all without a name")
-			}
-			return nil
-		},
+  vigente renew --all
+  # the parked ones of a provider
+  vigente renew --provider vault --state parked`,
+		Args:              chosen.needed(&all),
 		ValidArgsFunction: a.completeCredentials,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
-			p := &progress{out: a.out, err: a.err}
-			if a.isTerminal(a.Stderr) && (all || len(names) > 1) {
+			p := &progress{out: a.out, err: a.err, ends: []renewed{}}
+			switch {
+			case asJSON:
+				p.out, p.err = &printer{to: io.Discard}, &printer{to: io.Discard}
+			case a.isTerminal(a.Stderr) && (all || len(names) != 1):
 				p.bar, p.width = a.err, width(a.Stderr)
 			}
-			err := a.client().Renew(command.Context(), names, p)
+			meant := chosen.of(command, names)
+			meant.All = all
+			err := a.client().Renew(command.Context(), meant, opt, p)
 			p.clear()
 			if err == nil && p.failed > 0 {
-				return &exitError{code: exitFailed}
+				err = &exitError{code: exitFailed}
+			}
+			if _, ended := errors.AsType[*exitError](err); asJSON && (err == nil || ended) {
+				return errors.Join(a.document(renewals{view.Format, p.failed == 0, p.ends}), err)
 			}
 			return err
 		}),
 	}
 	command.Flags().BoolVar(&all, "all", false, "renew every credential")
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	command.Flags().BoolVar(&opt.IgnoreCooldown, "ignore-cooldown", false, "call before a wait is over that the backend asked for")
+	command.Flags().BoolVar(&opt.Force, "force", false, "show a refresh token again whose answer was lost")
+	command.Flags().BoolVar(&opt.TakeOver, "take-over", false, "renew what another machine has begun and not ended")
+	chosen.flags(command)
 	return command
+}
+
+// renewals is the document of renew --json.
+type renewals struct {
+	Format      int       `json:"format"`
+	OK          bool      `json:"ok"`
+	Credentials []renewed `json:"credentials"`
+}
+
+// renewed is the end of one renewal. Sink is the first one that failed, Sinks
+// are all of them.
+type renewed struct {
+	Name       string   `json:"name"`
+	OK         bool     `json:"ok"`
+	Generation uint64   `json:"generation"`
+	Message    string   `json:"message"`
+	Sinks      []string `json:"failed_sinks"`
 }
 
 // progress tells each end on a line, good ones on out and bad ones on err, and
@@ -56,6 +90,18 @@ type progress struct {
 	width    int      // of the terminal, 0 when it is not known
 
 	total, done, failed int
+	ends                []renewed
+}
+
+// Waiting is told what is waited for.
+func (p *progress) Waiting(w control.Waiting) {
+	p.clear()
+	text := w.Name + ": waiting"
+	if !w.Until.IsZero() {
+		text += " until " + view.Local(w.Until)
+	}
+	p.err.printf("%s: %s\n", text, w.Why)
+	p.draw()
 }
 
 // Begin is told how many ends will come.
@@ -68,6 +114,7 @@ func (p *progress) Begin(total int) {
 func (p *progress) End(end engine.RenewResult) {
 	p.clear()
 	p.done++
+	p.ends = append(p.ends, renewedOf(end))
 	switch {
 	case end.Good():
 		p.out.printf("%s: generation %d is delivered\n", end.Name, end.Generation)
@@ -79,6 +126,14 @@ func (p *progress) End(end engine.RenewResult) {
 		p.err.printf("%s: not renewed: %s\n", end.Name, strings.TrimPrefix(end.Failure, "not renewed, "))
 	}
 	p.draw()
+}
+
+func renewedOf(end engine.RenewResult) renewed {
+	r := renewed{Name: end.Name, OK: end.Good(), Generation: end.Generation, Message: end.Failure, Sinks: []string{}}
+	if end.Sink != "" {
+		r.Sinks = append(r.Sinks, end.Sink)
+	}
+	return r
 }
 
 func (p *progress) draw() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 const rootHelp = `Vigente keeps tokens valid in the places where programs read them. It asks
@@ -32,7 +33,7 @@ func (a *app) root() *cobra.Command {
 		"configuration `FILE` (default $VIGENTE_CONFIG, else "+defaultConfig+")")
 	root.InitDefaultHelpFlag() // else --help before another flag swallows it
 	root.AddCommand(
-		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.showCommand(),
+		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.pauseCommand(), a.resumeCommand(), a.forgetCommand(), a.showCommand(),
 		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
 		a.presetsCommand(), a.sealCommand(), a.loginCommand(), a.versionCommand(), a.manCommand(),
 	)
@@ -95,11 +96,11 @@ type name struct{ text, note string }
 
 // names returns the credentials, and with them the sinks where they fit: from
 // the running daemon, or else from the configuration.
-func (a *app) names(command *cobra.Command, sinks bool) []name {
+func (a *app) names(command *cobra.Command, begun string, sinks bool) []name {
 	ctx, cancel := context.WithTimeout(command.Context(), completionTime)
 	defer cancel()
 	var list []name
-	snapshot, err := a.client().View(ctx)
+	snapshot, err := a.client().Select(ctx, engine.Query{Names: pattern(begun), Limit: mostOffered})
 	if err == nil {
 		for _, c := range snapshot.View.Credentials {
 			list = append(list, name{c.Name, string(c.State)})
@@ -123,18 +124,29 @@ func (a *app) names(command *cobra.Command, sinks bool) []name {
 	return list
 }
 
+// mostOffered is how many names are offered at once.
+const mostOffered = 500
+
+// pattern selects what begins like a word that is being typed.
+func pattern(begun string) []string {
+	if begun == "" {
+		return nil
+	}
+	return []string{begun + "*"}
+}
+
 // completionTime bounds how long a person waits for names.
 const completionTime = 2 * time.Second
 
 // complete offers the names that were not given yet, each once: a credential
 // and its sink often have the same.
-func (a *app) complete(command *cobra.Command, given []string, sinks bool) ([]string, cobra.ShellCompDirective) {
+func (a *app) complete(command *cobra.Command, given []string, begun string, sinks bool) ([]string, cobra.ShellCompDirective) {
 	used := map[string]bool{}
 	for _, text := range given {
 		used[text] = true
 	}
 	var offered []string
-	for _, n := range a.names(command, sinks) {
+	for _, n := range a.names(command, begun, sinks) {
 		if !used[n.text] {
 			used[n.text] = true
 			offered = append(offered, n.text+"\t"+n.note)
@@ -144,19 +156,19 @@ func (a *app) complete(command *cobra.Command, given []string, sinks bool) ([]st
 }
 
 // completeNames offers credentials and sinks.
-func (a *app) completeNames(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(command, given, true)
+func (a *app) completeNames(command *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(command, given, begun, true)
 }
 
 // completeCredentials offers credentials.
-func (a *app) completeCredentials(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(command, given, false)
+func (a *app) completeCredentials(command *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(command, given, begun, false)
 }
 
 // completeOneCredential offers credentials for the first argument only.
-func (a *app) completeOneCredential(command *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (a *app) completeOneCredential(command *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
 	if len(given) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return a.complete(command, given, false)
+	return a.complete(command, given, begun, false)
 }

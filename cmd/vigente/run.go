@@ -11,7 +11,8 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -85,7 +86,7 @@ func (a *app) daemonOptions() daemon.Options {
 // serve runs the daemon until ctx ends. A reload that fails is said by the
 // daemon: log, status and metrics.
 func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) error {
-	done := onHangup(ctx, hangups, func() { _ = d.Reload(ctx) })
+	done := onHangup(ctx, hangups, func() { _, _ = d.Reload(ctx, control.ReloadOptions{}) })
 	defer done()
 	err := d.Run(ctx)
 	if interrupted(ctx, err) {
@@ -99,14 +100,14 @@ func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) er
 
 // once runs what is due and names on stderr what is not good.
 func (a *app) once(ctx context.Context, d service) error {
-	view, err := d.Once(ctx)
+	v, err := d.Once(ctx)
 	if err != nil {
 		return err
 	}
-	verdict := web.Judge(view)
+	verdict := view.Judge(v)
 	lines := reasonLines(verdict)
-	if view.StateError != "" { // What was obtained ends with this process.
-		lines = append(lines, "state: cannot be saved: "+view.StateError)
+	if v.StateError != "" { // What was obtained ends with this process.
+		lines = append(lines, "state: cannot be saved: "+v.StateError)
 	}
 	if len(lines) == 0 {
 		return nil
@@ -115,7 +116,7 @@ func (a *app) once(ctx context.Context, d service) error {
 }
 
 // reasonLines says each reason on a line.
-func reasonLines(verdict web.Readiness) []string {
+func reasonLines(verdict view.Readiness) []string {
 	lines := make([]string, 0, len(verdict.Reasons))
 	for _, reason := range verdict.Reasons {
 		lines = append(lines, reason.String())

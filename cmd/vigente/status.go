@@ -1,8 +1,7 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +11,25 @@ import (
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/web"
+	"github.com/vigented/vigente/daemon/view"
 )
+
+// rowsForPeople is how many rows of a table a person is shown at once.
+const rowsForPeople = 50
 
 func (a *app) statusCommand() *cobra.Command {
 	var asJSON, check bool
+	var limit int
+	var chosen selection
 	command := &cobra.Command{
 		Use:   "status [NAME…]",
 		Short: "Show what the daemon keeps valid, and what is wrong",
-		Long: `Show the credentials by urgency and the sinks, with every failure and what can
-be done about it. A NAME is a credential, shown with its sinks, or a sink.
+		Long: `Show the verdict, then the credentials and the sinks, the worst first, with every
+failure and what can be done about it. A NAME is a credential, shown with its
+sinks, or a sink. ` + selectionHelp + `
+
+People see 50 of each and the totals; --limit shows more or fewer. JSON holds
+all that is selected unless --limit cuts it.
 
 With --check nothing is shown but what is not as it should be, on stderr, and
 the exit code is 5 unless all credentials are valid and all sinks delivered. A
@@ -29,25 +37,37 @@ credential whose renewal fails does not count as valid there, even while its
 value is still in force.`,
 		Example: `  # what is wrong?
   vigente status
+  # one fleet, without those in good order
+  vigente status --fleet shops --state failing
   # for a script
   vigente status --json | jq -r '.credentials[] | [.name, .state, .expires_at] | @tsv'
   # for a check by a monitoring system
   vigente status --check loja`,
+		Args: func(*cobra.Command, []string) error {
+			if limit < 0 {
+				return fmt.Errorf("--limit %d is less than 0", limit)
+			}
+			return chosen.check()
+		},
 		ValidArgsFunction: a.completeNames,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
-			snapshot, err := a.client().View(command.Context(), names...)
+			q := chosen.query(command, names)
+			if q.Limit = limit; limit == 0 && !asJSON && !check {
+				q.Limit = rowsForPeople
+			}
+			snapshot, err := a.client().Select(command.Context(), q)
 			if err != nil {
 				return err
 			}
 			switch {
 			case asJSON:
-				if err := writeReport(a.out, snapshot); err != nil {
+				if err := a.document(view.NewReport(snapshot.View, snapshot.Config)); err != nil {
 					return err
 				}
 			case !check:
-				writeStatus(a.out, snapshot, paint{a.colours(a.Stdout)})
+				writeStatus(a.out, snapshot, a.sheetFor(a.Stdout))
 			}
-			if verdict := web.Judge(snapshot.View); check && !verdict.Good() {
+			if verdict := view.Judge(snapshot.View); check && !verdict.Good() {
 				return &exitError{exitUnmet, reasonLines(verdict)}
 			}
 			return nil
@@ -55,87 +75,170 @@ value is still in force.`,
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	command.Flags().BoolVar(&check, "check", false, "exit with 5 unless everything is valid and delivered")
+	command.Flags().IntVar(&limit, "limit", 0, "show at most `N` credentials and N sinks (default 50, in JSON all)")
+	chosen.flags(command)
 	return command
 }
 
-func writeReport(w io.Writer, s control.Snapshot) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(web.NewReport(s.View, s.Config))
-}
-
 // writeStatus shows a snapshot to a person.
-func writeStatus(w *printer, s control.Snapshot, p paint) {
+func writeStatus(w *printer, s control.Snapshot, p look) {
 	v := s.View
-	if s.Config.LastError != "" {
-		w.printf("%s the one loaded %s runs on\n", p.class(web.ClassBad, "The last configuration was not accepted;"), web.Relative(s.Config.LoadedAt, v.At))
-		for line := range strings.Lines(s.Config.LastError) {
-			w.printf("  %s\n", strings.TrimSuffix(line, "\n"))
-		}
-		w.line("")
-	}
-	if v.StateError != "" {
-		w.printf("%s %s\n\n", p.class(web.ClassBad, "The state cannot be saved:"), v.StateError)
-	}
+	verdict := view.VerdictOf(v, s.Config)
+	w.line(p.class(verdict.Class, verdict.Words))
+	writeConfig(w, s, p)
 	if len(v.Credentials) > 0 {
-		credentialTable(v, p).write(w, p)
+		w.line("")
+		credentialTable(v, p).write(w, p.paint)
+		more(w, len(v.Credentials), v.Totals.Credentials, "credentials")
 	}
 	if len(v.Sinks) > 0 {
-		if len(v.Credentials) > 0 {
-			w.line("")
-		}
-		sinkTable(v, p).write(w, p)
+		w.line("")
+		sinkTable(v, p).write(w, p.paint)
+		more(w, len(v.Sinks), v.Totals.Sinks, "sinks")
 	}
 	if waiting := providerTable(v); len(waiting.rows) > 0 {
 		w.line("")
-		waiting.write(w, p)
+		waiting.write(w, p.paint)
 	}
-	if len(v.Credentials) == 0 && len(v.Sinks) == 0 {
-		w.line("Nothing is configured.")
+	if totals := totalsOf(v.Totals); totals != "" {
+		w.printf("\n%s\n", totals)
 	}
 }
 
-func credentialTable(v engine.View, p paint) table {
+// writeConfig tells what is wrong with the configuration and what stands around
+// it.
+func writeConfig(w *printer, s control.Snapshot, p look) {
+	c, v := s.Config, s.View
+	paragraph := func(head, text string) {
+		w.printf("\n%s\n", p.class(view.ClassBad, head))
+		for line := range strings.Lines(text) {
+			for _, part := range p.fold(strings.TrimSuffix(line, "\n"), "  ") {
+				w.line(part)
+			}
+		}
+	}
+	if c.LastError != "" {
+		paragraph("The new configuration was refused. Still running the configuration loaded at "+view.Local(c.LoadedAt)+":", c.LastError)
+	}
+	if v.StateError != "" {
+		paragraph("The state cannot be saved:", v.StateError)
+	}
+	if c.Listener != "" {
+		paragraph("The HTTP listener is not available; it is retried automatically:", c.Listener)
+	}
+	for _, warning := range c.Warnings {
+		paragraph("Missing, while "+warning.Credential+" goes on with the value read before:", warning.Path+": "+warning.Message)
+	}
+	for _, f := range c.Fleets {
+		if f.Bad == 0 {
+			continue
+		}
+		paragraph(fmt.Sprintf("Fleet %s: %d of %d rows cannot be used:", f.Name, f.Bad, f.Good+f.Bad),
+			strings.Join(f.BadRows[:min(len(f.BadRows), rowsForPeople)], "\n"))
+	}
+	for _, line := range limitLines(c.Limits, v.At) {
+		w.line("The listener: " + line)
+	}
+}
+
+// more says how many rows are not shown.
+func more(w *printer, shown int, totals map[engine.State]int, what string) {
+	all := 0
+	for _, n := range totals {
+		all += n
+	}
+	if all > shown {
+		w.printf("… and %d more %s (--limit shows more)\n", all-shown, what)
+	}
+}
+
+// totalsOf counts what was selected, states that nothing is in left out.
+func totalsOf(t engine.Totals) string {
+	var parts []string
+	add := func(noun string, states []engine.State, totals map[engine.State]int) {
+		var some []string
+		all := 0
+		for _, state := range states {
+			if n := totals[state]; n > 0 {
+				some = append(some, strconv.Itoa(n)+" "+string(state))
+				all += n
+			}
+		}
+		if all > 0 {
+			parts = append(parts, count(all, noun)+": "+strings.Join(some, ", "))
+		}
+	}
+	add("credential", engine.CredentialStates[:], t.Credentials)
+	add("sink", engine.SinkStates[:], t.Sinks)
+	return strings.Join(parts, "; ")
+}
+
+func credentialTable(v engine.View, p look) table {
 	t := table{heads: []string{"CREDENTIAL", "STATE", "GEN", "EXPIRES", "NEXT ATTEMPT", "BECAUSE"}}
-	for _, c := range web.ByUrgency(v) {
-		next := web.Relative(c.NextAttemptAt, v.At)
+	for _, c := range v.Credentials {
+		next := view.Relative(c.NextAttemptAt, v.At)
 		if c.Running {
 			next = "running"
 		}
+		expires := view.Relative(c.ExpiresAt, v.At)
+		if c.ExpiresAt.IsZero() && !c.RenewBy.IsZero() {
+			expires = "not stated"
+		}
 		r := row{cells: []cell{
 			{text: c.Name},
-			{string(c.State), web.Class(c.State)},
+			{string(c.State), view.Class(c.State)},
 			{text: strconv.FormatUint(c.Generation, 10)},
-			{text: orDash(web.Relative(c.ExpiresAt, v.At))},
+			{text: orDash(expires)},
 			{text: orDash(next)},
 			{text: c.NextReason},
 		}}
-		r.notes = noteLines(c.LastError, engine.Obtain, c.State, c.Name, v.At, p)
+		r.notes = p.noteLines(c.LastError, "", view.CredentialFix(c), v.At)
 		if c.LastError != nil && c.InForce(v.At) && c.LastUsefulAttemptAt.After(v.At) {
 			r.notes = append(r.notes, "service is lost unless it is renewed before "+instant(c.LastUsefulAttemptAt, v.At))
 		}
-		r.notes = append(r.notes, web.Limits(c.Limits, v.At)...)
+		if !c.PausedUntil.IsZero() {
+			r.notes = append(r.notes, "paused "+pauseEnd(c.PausedUntil)+" (vigente resume "+c.Name+" ends it)")
+		}
+		r.notes = append(r.notes, limitLines(view.LimitsOf(c.Limits), v.At)...)
 		t.rows = append(t.rows, r)
 	}
 	return t
 }
 
-func sinkTable(v engine.View, p paint) table {
+// pauseEnd says until when something is paused.
+func pauseEnd(until time.Time) string {
+	if until.Year() >= view.EndlessYear {
+		return "until it is resumed"
+	}
+	return "until " + view.Local(until)
+}
+
+// limitLines says what ends soon and needs a person.
+func limitLines(limits []view.Limit, now time.Time) (lines []string) {
+	for _, l := range view.LimitsSoon(limits, now) {
+		lines = append(lines, fmt.Sprintf(view.LimitForm(l, now), view.LimitNames[l.Kind], view.Relative(l.EndsAt.Time, now)))
+	}
+	return lines
+}
+
+func sinkTable(v engine.View, p look) table {
 	t := table{heads: []string{"SINK", "STATE", "HOLDS", "DELIVERED", "FILE"}}
-	for _, s := range web.SinksByUrgency(v) {
+	for _, s := range v.Sinks {
 		holds := make([]string, 0, len(s.Needs))
 		for _, name := range s.Needs {
 			holds = append(holds, name+" "+strconv.FormatUint(s.Delivered[name], 10))
 		}
 		r := row{cells: []cell{
 			{text: s.Name},
-			{string(s.State), web.SinkClass(s.State)},
+			{string(s.State), view.SinkClass(s.State)},
 			{text: strings.Join(holds, ", ")},
-			{text: orDash(web.Relative(s.LastDeliveredAt, v.At))},
+			{text: orDash(view.Relative(s.LastDeliveredAt, v.At))},
 			{text: s.Path},
 		}}
-		r.notes = append(noteLines(s.LastError, engine.Deliver, s.State, s.Name, v.At, p), noteLines(s.HookError, engine.RunHook, s.State, s.Name, v.At, p)...)
+		if s.LastError != nil {
+			r.notes = p.noteLines(s.LastError, "", view.SinkFix(s), v.At)
+		}
+		r.notes = append(r.notes, p.noteLines(s.HookError, "on_change: ", view.HookFix(s), v.At)...)
 		switch {
 		case s.HookRunning:
 			r.notes = append(r.notes, "on_change is running")
@@ -156,26 +259,28 @@ func providerTable(v engine.View) table {
 				{text: p.Name},
 				{text: strconv.Itoa(p.Running)},
 				{text: strconv.Itoa(p.Waiting)},
-				{text: orDash(web.Relative(p.CooldownUntil, v.At))},
+				{text: orDash(view.Relative(p.CooldownUntil, v.At))},
 			}})
 		}
 	}
 	return t
 }
 
-// noteLines says a failure and what to do about it.
-func noteLines(n *schedule.Note, kind engine.TaskKind, state engine.State, name string, now time.Time, p paint) []string {
+// noteLines says a failure, where to change what and what else to do about it.
+func (p look) noteLines(n *schedule.Note, head, fix string, now time.Time) []string {
 	if n == nil {
 		return nil
 	}
-	what := string(n.Reason)
-	if kind == engine.RunHook {
-		what = "on_change: " + what
+	message, places := view.Places(n.Message)
+	lines := p.fold(head+string(n.Reason)+", "+view.Relative(n.At, now)+": "+message, "")
+	lines[0] = strings.Replace(lines[0], head+string(n.Reason), p.class(view.ClassBad, head+string(n.Reason)), 1)
+	for _, place := range places {
+		lines = append(lines, "edit "+place.Where+" ("+place.Key+")")
 	}
-	return []string{
-		p.class(web.ClassBad, what) + ", " + web.Relative(n.At, now) + ": " + n.Message,
-		p.dim(web.Cure(kind, state, n.Reason, name)),
+	for _, line := range p.fold(fix, "") {
+		lines = append(lines, p.dim(line))
 	}
+	return lines
 }
 
 func orDash(text string) string {

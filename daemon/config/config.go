@@ -32,6 +32,7 @@ type Config struct {
 
 	Daemon      Daemon
 	Log         Log
+	Metrics     Metrics
 	Providers   []Provider
 	Credentials []Credential
 	Sinks       []Sink
@@ -107,6 +108,13 @@ type Daemon struct {
 	WebConfig string
 	// StateKey is 32 bytes, or empty when the state is not sealed.
 	StateKey credential.Secret
+}
+
+// Metrics says what is counted.
+type Metrics struct {
+	// DetailLimit is the number of credentials, and of sinks, up to which each
+	// has series of its own.
+	DetailLimit int
 }
 
 // Log says what is logged and how.

@@ -40,6 +40,7 @@ type loader struct {
 const (
 	tableDaemon      = "daemon"
 	tableLog         = "log"
+	tableMetrics     = "metrics"
 	tableRenewal     = "renewal"
 	tableProviders   = "providers"
 	tableCredentials = "credentials"
@@ -189,7 +190,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // take sorts the tables of one file and keeps those whose name is new.
 func (l *loader) take(file *section.Section) {
-	for _, key := range []string{tableDaemon, tableLog, tableRenewal} {
+	for _, key := range []string{tableDaemon, tableLog, tableMetrics, tableRenewal} {
 		if s := file.Object(key); s != nil {
 			l.isNew(s)
 		}

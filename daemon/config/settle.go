@@ -20,6 +20,8 @@ const (
 	defaultListen      = "127.0.0.1:9847"
 	defaultConcurrency = 8
 	mostConcurrency    = 1000
+	defaultDetailLimit = 2000
+	mostDetail         = 1_000_000
 )
 
 // settle turns the collected tables into the configuration's values.
@@ -31,6 +33,12 @@ func (l *loader) settle() {
 		Format: log.Choice("format", "auto", "auto", "json", "console"),
 	}
 	l.settled(log)
+	metrics := l.single(tableMetrics)
+	l.config.Metrics.DetailLimit = metrics.Int("detail_limit", defaultDetailLimit)
+	if limit := l.config.Metrics.DetailLimit; limit < 0 || limit > mostDetail {
+		metrics.Faultf("detail_limit", "%d is out of range (expected 0 to %d)", limit, mostDetail)
+	}
+	l.settled(metrics)
 	renewal := l.single(tableRenewal)
 	base := defaultPace().read(renewal, general)
 	l.settled(renewal)

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 	"time"
 
@@ -40,6 +39,9 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// longestAddress is what a query may take in the address of a request.
+const longestAddress = 4 << 10
+
 // requestTimeout bounds a request that is answered at once.
 const requestTimeout = 15 * time.Second
 
@@ -58,32 +60,61 @@ func NewClient(path string) *Client {
 	}}}
 }
 
-// View returns the state of the named credentials and sinks, all without a name.
-func (c *Client) View(ctx context.Context, names ...string) (Snapshot, error) {
-	return c.snapshot(ctx, url.Values{"name": names})
-}
-
-// Explain is View with the history of the attempts.
-func (c *Client) Explain(ctx context.Context, name string) (Snapshot, error) {
-	return c.snapshot(ctx, url.Values{"name": {name}, "history": {"1"}})
-}
-
-func (c *Client) snapshot(ctx context.Context, query url.Values) (s Snapshot, err error) {
+// Select returns what a query selects.
+func (c *Client) Select(ctx context.Context, q engine.Query) (s Snapshot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	err = c.ask(ctx, http.MethodGet, pathView+"?"+query.Encode(), nil, &s)
-	return s, err
+	if address := encode(q); len(address) <= longestAddress {
+		return s, c.ask(ctx, http.MethodGet, pathView+"?"+address, nil, &s)
+	}
+	return s, c.ask(ctx, http.MethodPost, pathView, q, &s)
 }
 
-// Wait returns when everything named is in force and delivered.
-func (c *Client) Wait(ctx context.Context, names []string) error {
-	return c.ask(ctx, http.MethodPost, pathWait, waitRequest{names}, nil)
+// Wait returns when everything that is meant is in force and delivered. A
+// daemon that is busy with many waiting clients may end a connection: then it is
+// asked again.
+func (c *Client) Wait(ctx context.Context, s Selection) error {
+	for {
+		err := c.ask(ctx, http.MethodPost, pathWait, s, nil)
+		if _, lost := errors.AsType[*UnreachableError](err); !lost || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+			return err
+		}
+		again := time.NewTimer(waitAgain)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return context.Cause(ctx)
+		}
+	}
 }
+
+// waitAgain keeps clients that wait from asking all the time.
+const waitAgain = time.Second
 
 // Reload makes the daemon read its configuration. A *Problem with one reason a
 // line says that the old one was kept.
-func (c *Client) Reload(ctx context.Context) error {
-	return c.ask(ctx, http.MethodPost, pathReload, struct{}{}, nil)
+func (c *Client) Reload(ctx context.Context, opt ReloadOptions) (done Reloaded, err error) {
+	err = c.ask(ctx, http.MethodPost, pathReload, opt, &done)
+	return done, err
+}
+
+// Pause makes no attempt for what is meant for that long, until a resume when it
+// is zero.
+func (c *Client) Pause(ctx context.Context, s Selection, length time.Duration) (p Paused, err error) {
+	err = c.ask(ctx, http.MethodPost, pathPause, pauseRequest{s, length}, &p)
+	return p, err
+}
+
+// Resume ends pauses.
+func (c *Client) Resume(ctx context.Context, s Selection) (p Paused, err error) {
+	err = c.ask(ctx, http.MethodPost, pathResume, s, &p)
+	return p, err
+}
+
+// Forget drops what is kept of removed credentials.
+func (c *Client) Forget(ctx context.Context, names []string) error {
+	return c.ask(ctx, http.MethodPost, pathForget, Selection{Names: names}, nil)
 }
 
 // Plan asks what a reload would do if the configuration were this one.
@@ -110,17 +141,17 @@ func (c *Client) value(ctx context.Context, path string, request any) (credentia
 	return credential.NewSecret(v.Value), err
 }
 
-// Progress is told how a renewal goes on: the number of names once, then each
-// end.
+// Progress is told how a renewal goes on: the number of names once, then what is
+// waited for and each end.
 type Progress interface {
 	Begin(total int)
+	Waiting(Waiting)
 	End(engine.RenewResult)
 }
 
-// Renew renews the named credentials, all of them when there is no name, and
-// returns when each has ended well or badly.
-func (c *Client) Renew(ctx context.Context, names []string, progress Progress) error {
-	body, err := c.send(ctx, http.MethodPost, pathRenew, renewRequest{Names: names, All: len(names) == 0})
+// Renew renews what is meant, and returns when each has ended well or badly.
+func (c *Client) Renew(ctx context.Context, s Selection, opt RenewOptions, progress Progress) error {
+	body, err := c.send(ctx, http.MethodPost, pathRenew, renewRequest{s, opt})
 	if err != nil {
 		return err
 	}
@@ -132,6 +163,8 @@ func (c *Client) Renew(ctx context.Context, names []string, progress Progress) e
 			return c.lost(ctx, err)
 		case line.Total != nil:
 			progress.Begin(*line.Total)
+		case line.Waiting != nil:
+			progress.Waiting(*line.Waiting)
 		case line.End != nil:
 			progress.End(*line.End)
 		case line.Problem != nil:

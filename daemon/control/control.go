@@ -2,10 +2,11 @@
 //
 // The socket speaks HTTP with JSON. Whoever can connect may look; values and
 // changes are for root, the daemon's own user and the members of the socket's
-// group; in a folder that another user rules over the group does not count,
-// since that user could have chosen it. Requests are passed on to the daemon: the package decides nothing but
-// who may ask. What it shows holds no secret, but for the answers to show and
-// sign, which exist to hand one out.
+// group. If another user can write to the socket's directory, group membership
+// is ignored: that user could have chosen the group. Requests are passed on to
+// the daemon: the package decides nothing but who may ask, and logs who did.
+// What it shows holds no secret, but for the answers to show and sign, which
+// exist to hand one out.
 package control
 
 import (
@@ -14,12 +15,14 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/daemon/web"
 )
 
@@ -37,23 +40,34 @@ func (e *MisuseError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *MisuseError) Unwrap() error { return e.Err }
 
-// Backend is the daemon, as far as the socket needs it.
+// Backend is the daemon, as far as the socket needs it. What a method has
+// reported is in every answer that begins later.
 type Backend interface {
-	View(ctx context.Context) (engine.View, error)
-	ConfigStatus() (hash string, loadedAt time.Time, lastError string)
-	// Await returns when the condition holds for the state.
-	Await(ctx context.Context, holds func(engine.View) bool) error
+	// Alive reports whether the engine makes progress. Select waits for nobody.
+	Alive() bool
+	Select(q engine.Query) engine.View
+	Config() view.Config
+	// Await returns when the condition holds for what the query selects.
+	Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error
 	// Renew renews the named credentials, which exist, waits for their delivery
 	// and tells each end, from one goroutine.
-	Renew(ctx context.Context, names []string, tell func(engine.RenewResult)) error
+	Renew(ctx context.Context, names []string, opt RenewOptions, tell func(engine.RenewResult)) error
+	// Pause makes no attempt for the named credentials, which exist, for that long,
+	// and returns until when; without an end, which is the zero instant, when the
+	// length is zero. Resume ends that.
+	Pause(ctx context.Context, names []string, length time.Duration) (until time.Time, err error)
+	Resume(ctx context.Context, names []string) error
+	// Forget drops what is kept of removed credentials, and returns the names of
+	// which nothing is kept, dropping nothing then.
+	Forget(ctx context.Context, names []string) (unknown []string, err error)
 	// Reload returns an error with one reason a line when the configuration
 	// that runs was kept.
-	Reload(ctx context.Context) error
+	Reload(ctx context.Context, opt ReloadOptions) (Reloaded, error)
 	// Plan tells what Reload would do if the configuration were this one, its
 	// main file first.
 	Plan(ctx context.Context, sources []Source) (Difference, error)
 	// Show returns a field of a credential that exists; the first field of its
-	// kind for the empty name. It wraps ErrUnknown for a field that is none.
+	// kind for the empty name. It wraps ErrUnknown for an unknown field.
 	Show(ctx context.Context, name, field string) (credential.Secret, error)
 	// Sign returns the Authorization header of one request, signed with a
 	// credential that exists. It returns a *MisuseError when the
@@ -61,32 +75,35 @@ type Backend interface {
 	Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error)
 }
 
-// Bounds of one request.
-const (
-	viewTimeout = 5 * time.Second
-	maxPlan     = 64 << 20 // the configuration of a large fleet; of trusted peers only
-)
+// maxPlan bounds the configuration of a large fleet, which only trusted peers
+// send.
+const maxPlan = 64 << 20
 
 // Serve answers requests until ctx ends. It owns the listener, which comes from
 // Listen, and returns when nothing of it is left.
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
 	return web.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
-		Handler: newHandler(backend), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(web.Complaints(log)),
+		Handler: newHandler(backend, log), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(web.Complaints(log)),
 	}, bounds())
 }
 
-type handler struct{ backend Backend }
+type handler struct {
+	backend Backend
+	log     *zap.Logger
+}
 
-func newHandler(backend Backend) http.Handler {
-	h := handler{backend}
+func newHandler(backend Backend, log *zap.Logger) http.Handler {
+	h := handler{backend, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathView, h.view)
+	mux.HandleFunc("POST "+pathView, h.view)
 	mux.HandleFunc("POST "+pathWait, h.wait)
-	mux.HandleFunc("POST "+pathRenew, trusted(h.renew))
-	mux.HandleFunc("POST "+pathReload, trusted(h.reload))
-	mux.HandleFunc("POST "+pathPlan, trusted(h.plan))
-	mux.HandleFunc("POST "+pathShow, trusted(h.show))
-	mux.HandleFunc("POST "+pathSign, trusted(h.sign))
+	for path, serve := range map[string]http.HandlerFunc{
+		pathRenew: h.renew, pathReload: h.reload, pathPlan: h.plan, pathShow: h.show, pathSign: h.sign,
+		pathPause: h.pause, pathResume: h.resume, pathForget: h.forget,
+	} {
+		mux.HandleFunc("POST "+path, trusted(serve))
+	}
 	return mux
 }
 
@@ -101,63 +118,81 @@ func trusted(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// look returns what the request's names select; it has answered when it
-// reports false.
-func (h handler) look(w http.ResponseWriter, r *http.Request, names []string) (engine.View, bool) {
-	ctx, cancel := context.WithTimeout(r.Context(), viewTimeout)
-	defer cancel()
-	all, err := h.backend.View(ctx)
-	if err != nil {
+// look returns what a query selects; it has answered when it reports false.
+func (h handler) look(w http.ResponseWriter, q engine.Query) (engine.View, bool) {
+	if !h.backend.Alive() {
 		refuse(w, Problem{Code: CodeSilent, Message: "the daemon does not answer; it is starting, stopping or stuck"})
 		return engine.View{}, false
 	}
-	v, unknown := web.Select(all, names)
-	if len(unknown) > 0 {
-		refuse(w, unknownNames(unknown))
+	v := h.backend.Select(q)
+	if len(v.Unknown) > 0 {
+		refuse(w, unknownNames(v.Unknown))
 		return engine.View{}, false
 	}
 	return v, true
 }
 
-func (h handler) view(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	v, ok := h.look(w, r, query["name"])
+// choose returns the names of the credentials that are meant. It has answered
+// when it reports false.
+func (h handler) choose(w http.ResponseWriter, s Selection) ([]string, bool) {
+	if !s.All && len(s.Names) == 0 && !s.Narrows() {
+		refuse(w, Problem{Code: CodeBadRequest, Message: "names are missing"})
+		return nil, false
+	}
+	v, ok := h.look(w, s.query())
 	if !ok {
-		return
+		return nil, false
 	}
-	if !query.Has("history") {
-		v.Credentials = withoutHistory(v.Credentials)
+	names := make([]string, 0, len(v.Credentials))
+	for _, c := range v.Credentials {
+		names = append(names, c.Name)
 	}
-	hash, loadedAt, lastError := h.backend.ConfigStatus()
-	answer(w, Snapshot{View: v, Config: web.Config{Hash: hash, LoadedAt: loadedAt, LastError: lastError}})
+	if sinks := sinksOnly(v, s.Names); len(sinks) > 0 {
+		refuse(w, unknownNames(sinks))
+		return nil, false
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names))), true
 }
 
-// withoutHistory keeps the answer for a large fleet small. The view is shared
-// and stays as it is.
-func withoutHistory(credentials []engine.CredentialView) []engine.CredentialView {
-	short := make([]engine.CredentialView, len(credentials))
-	for i, c := range credentials {
-		c.History = nil
-		short[i] = c
+// sinksOnly returns the plain names that are those of sinks and of no
+// credential.
+func sinksOnly(v engine.View, names []string) []string {
+	credentials, sinks := map[string]bool{}, map[string]bool{}
+	for _, c := range v.Credentials {
+		credentials[c.Name] = true
 	}
-	return short
+	for _, s := range v.Sinks {
+		sinks[s.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return credentials[name] || !sinks[name] })
 }
 
-// wait answers when everything named is in force and delivered, or when a name
-// is gone. The client ends the wait by going away.
+func (h handler) view(w http.ResponseWriter, r *http.Request) {
+	q := decodeQuery(r.URL.Query())
+	if r.Method == http.MethodPost { // more names than an address holds
+		if !decode(w, r, &q) {
+			return
+		}
+	}
+	if v, ok := h.look(w, q); ok {
+		answer(w, Snapshot{View: v, Config: h.backend.Config()})
+	}
+}
+
+// wait answers when what everything named has is in force and delivered, or
+// when a name is gone. The client ends the wait by going away.
 func (h handler) wait(w http.ResponseWriter, r *http.Request) {
-	var ask waitRequest
+	var ask Selection
 	if !decode(w, r, &ask) {
 		return
 	}
-	if _, ok := h.look(w, r, ask.Names); !ok {
+	if _, ok := h.look(w, ask.query()); !ok {
 		return
 	}
 	var gone []string
-	err := h.backend.Await(r.Context(), func(v engine.View) bool {
-		var kept engine.View
-		kept, gone = web.Select(v, ask.Names)
-		return len(gone) > 0 || web.Judge(kept).Ready
+	err := h.backend.Await(r.Context(), ask.query(), func(v engine.View) bool {
+		gone = v.Unknown
+		return len(gone) > 0 || view.Arrived(v)
 	})
 	switch {
 	case err != nil:
@@ -170,11 +205,17 @@ func (h handler) wait(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h handler) reload(w http.ResponseWriter, r *http.Request) {
-	if err := h.backend.Reload(r.Context()); err != nil {
-		refuse(w, Problem{Code: CodeFailed, Message: err.Error()})
+	var ask ReloadOptions
+	if !decode(w, r, &ask) {
 		return
 	}
-	answer(w, struct{}{})
+	h.audit(r, "reload requested", zap.Bool("accept_removals", ask.AcceptRemovals), zap.Bool("accept_identities", ask.AcceptIdentities))
+	done, err := h.backend.Reload(r.Context(), ask)
+	if err != nil {
+		refuse(w, Problem{Code: CodeRejected, Message: err.Error()})
+		return
+	}
+	answer(w, done)
 }
 
 func (h handler) plan(w http.ResponseWriter, r *http.Request) {
@@ -196,7 +237,8 @@ func (h handler) plan(w http.ResponseWriter, r *http.Request) {
 
 func (h handler) show(w http.ResponseWriter, r *http.Request) {
 	var ask showRequest
-	if decode(w, r, &ask) && h.exists(w, r, ask.Name) {
+	if decode(w, r, &ask) && h.exists(w, ask.Name) {
+		h.audit(r, "value shown", zap.String("credential", ask.Name), zap.String("field", ask.Field))
 		value, err := h.backend.Show(r.Context(), ask.Name, ask.Field)
 		answerValue(w, value, err)
 	}
@@ -204,35 +246,44 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) {
 
 func (h handler) sign(w http.ResponseWriter, r *http.Request) {
 	var ask signRequest
-	if decode(w, r, &ask) && h.exists(w, r, ask.Name) {
+	if decode(w, r, &ask) && h.exists(w, ask.Name) {
+		h.audit(r, "request signed", zap.String("credential", ask.Name))
 		value, err := h.backend.Sign(r.Context(), ask.Name, ask.Method, ask.URL, ask.Form)
 		answerValue(w, value, err)
 	}
 }
 
 // exists reports whether a credential has the name; it has answered when not.
-func (h handler) exists(w http.ResponseWriter, r *http.Request, name string) bool {
-	v, ok := h.look(w, r, []string{name})
-	if ok && len(v.Credentials) == 0 { // a sink has the name
-		refuse(w, unknownNames([]string{name}))
+func (h handler) exists(w http.ResponseWriter, name string) bool {
+	v, ok := h.look(w, engine.Query{Names: []string{name}})
+	if ok && !slices.ContainsFunc(v.Credentials, func(c engine.CredentialView) bool { return c.Name == name }) {
+		refuse(w, unknownNames([]string{name})) // a sink has it, or it is a pattern
 		return false
 	}
 	return ok
 }
 
 func answerValue(w http.ResponseWriter, value credential.Secret, err error) {
+	if err != nil {
+		refuse(w, problemOf(err))
+		return
+	}
+	// The one place where a value leaves through the socket.
+	answer(w, valueAnswer{value.Reveal()})
+}
+
+// problemOf classifies a Backend's error.
+func problemOf(err error) Problem {
 	_, misuse := errors.AsType[*MisuseError](err)
 	switch {
 	case errors.Is(err, ErrUnknown):
-		refuse(w, Problem{Code: CodeUnknown, Message: err.Error()})
+		return Problem{Code: CodeUnknown, Message: err.Error()}
+	case errors.Is(err, engine.ErrEnded):
+		return Problem{Code: CodeSilent, Message: err.Error()}
 	case misuse:
-		refuse(w, Problem{Code: CodeMisuse, Message: err.Error()})
-	case err != nil:
-		refuse(w, Problem{Code: CodeFailed, Message: err.Error()})
-	default:
-		// The one place where a value leaves through the socket.
-		answer(w, valueAnswer{value.Reveal()})
+		return Problem{Code: CodeMisuse, Message: err.Error()}
 	}
+	return Problem{Code: CodeFailed, Message: err.Error()}
 }
 
 // decode reads the request's document; it has answered when it reports false.

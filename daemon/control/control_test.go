@@ -8,14 +8,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
@@ -32,12 +33,11 @@ func text(t testing.TB, v any) string {
 
 func TestViewArrivesWhole(t *testing.T) {
 	client := start(t, &fakeBackend{view: fleet()})
-	got, err := client.View(t.Context())
+	got, err := client.Select(t.Context(), engine.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fleet()
-	want.Credentials[0].History = nil
+	want := engine.Query{}.Of(fleet())
 	if text(t, got.View) != text(t, want) {
 		t.Errorf("got %s, want %s", text(t, got.View), text(t, want))
 	}
@@ -49,10 +49,10 @@ func TestViewArrivesWhole(t *testing.T) {
 func TestExplainHasTheHistoryAndTheViewIsLeftAlone(t *testing.T) {
 	backend := &fakeBackend{view: fleet()}
 	client := start(t, backend)
-	if _, err := client.View(t.Context(), "loja"); err != nil {
+	if _, err := client.Select(t.Context(), engine.Query{Names: []string{"loja"}}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := client.Explain(t.Context(), "loja")
+	got, err := client.Select(t.Context(), engine.Query{Names: []string{"loja"}, History: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestExplainHasTheHistoryAndTheViewIsLeftAlone(t *testing.T) {
 
 func TestViewSelects(t *testing.T) {
 	client := start(t, &fakeBackend{view: fleet()})
-	got, err := client.View(t.Context(), "till")
+	got, err := client.Select(t.Context(), engine.Query{Names: []string{"till"}})
 	if err != nil || len(got.View.Credentials) != 0 || len(got.View.Sinks) != 1 {
 		t.Errorf("got %+v, %v", got.View, err)
 	}
@@ -75,12 +75,19 @@ func TestViewSelects(t *testing.T) {
 // calls are all requests that take names, with a name that may be wrong.
 func calls(client *Client, name string) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"view":    func(ctx context.Context) error { _, err := client.View(ctx, name, "loja"); return err },
-		"explain": func(ctx context.Context) error { _, err := client.Explain(ctx, name); return err },
-		"wait":    func(ctx context.Context) error { return client.Wait(ctx, []string{"loja", name}) },
-		"renew":   func(ctx context.Context) error { return client.Renew(ctx, []string{"loja", name}, &progress{}) },
-		"show":    func(ctx context.Context) error { _, err := client.Show(ctx, name, ""); return err },
-		"sign":    func(ctx context.Context) error { _, err := client.Sign(ctx, name, "GET", "http://a", nil); return err },
+		"view": func(ctx context.Context) error {
+			return second(client.Select(ctx, engine.Query{Names: []string{name, "loja"}}))
+		},
+		"pause": func(ctx context.Context) error {
+			return second(client.Pause(ctx, Selection{Names: []string{name}}, time.Hour))
+		},
+		"resume": func(ctx context.Context) error { return second(client.Resume(ctx, Selection{Names: []string{name}})) },
+		"wait":   func(ctx context.Context) error { return client.Wait(ctx, Selection{Names: []string{"loja", name}}) },
+		"renew": func(ctx context.Context) error {
+			return client.Renew(ctx, Selection{Names: []string{"loja", name}}, RenewOptions{}, &progress{})
+		},
+		"show": func(ctx context.Context) error { _, err := client.Show(ctx, name, ""); return err },
+		"sign": func(ctx context.Context) error { _, err := client.Sign(ctx, name, "GET", "http://a", nil); return err },
 	}
 }
 
@@ -95,7 +102,7 @@ func TestUnknownNamesAreNamed(t *testing.T) {
 
 func TestSinksAreNoCredentials(t *testing.T) {
 	all := calls(start(t, &fakeBackend{view: fleet()}), "till")
-	for _, name := range []string{"renew", "show", "sign"} {
+	for _, name := range []string{"renew", "show", "sign", "pause", "resume"} {
 		problem, ok := errors.AsType[*Problem](all[name](t.Context()))
 		if !ok || problem.Code != CodeUnknown || !slices.Equal(problem.Names, []string{"till"}) {
 			t.Errorf("%s: %+v", name, problem)
@@ -112,34 +119,23 @@ func TestEngineThatFails(t *testing.T) {
 	}
 }
 
-func TestSilentEngineIsWaitedForFiveSeconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := httptest.NewRecorder()
-		began := time.Now()
-		newHandler(&fakeBackend{hangs: true}).ServeHTTP(w, httptest.NewRequest("GET", pathView, nil))
-		if waited := time.Since(began); w.Code != 503 || waited != 5*time.Second {
-			t.Errorf("%d after %v", w.Code, waited)
-		}
-	})
-}
-
 func TestWait(t *testing.T) {
 	t.Run("already", func(t *testing.T) {
-		if err := start(t, &fakeBackend{view: fleet()}).Wait(t.Context(), []string{"loja"}); err != nil {
+		if err := start(t, &fakeBackend{view: fleet()}).Wait(t.Context(), Selection{Names: []string{"loja"}}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("later", func(t *testing.T) {
 		later := fleet()
 		later.Credentials[1].State = engine.Valid
-		if err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), []string{"novo"}); err != nil {
+		if err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), Selection{Names: []string{"novo"}}); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("removed meanwhile", func(t *testing.T) {
 		later := fleet() // without novo, while loja is not ready
 		later.Credentials, later.Sinks[0].State = later.Credentials[:1], engine.Behind
-		err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), []string{"loja", "novo"})
+		err := start(t, &fakeBackend{view: fleet(), later: later}).Wait(t.Context(), Selection{Names: []string{"loja", "novo"}})
 		if problem, ok := errors.AsType[*Problem](err); !ok || problem.Code != CodeUnknown {
 			t.Error(err)
 		}
@@ -150,7 +146,7 @@ func TestWait(t *testing.T) {
 		backend := &fakeBackend{view: fleet(), entered: make(chan struct{})}
 		client := start(t, backend)
 		ended := make(chan error, 1)
-		go func() { ended <- client.Wait(ctx, []string{"novo"}) }()
+		go func() { ended <- client.Wait(ctx, Selection{Names: []string{"novo"}}) }()
 		<-backend.entered
 		giveUp(enough)
 		if err := <-ended; err != enough { //nolint:errorlint // itself, not something around it
@@ -167,7 +163,7 @@ func TestWait(t *testing.T) {
 		serving, stop := context.WithCancel(t.Context())
 		served, ended := make(chan error, 1), make(chan error, 1)
 		go func() { served <- Serve(serving, ln, backend, zap.NewNop()) }()
-		go func() { ended <- NewClient(path).Wait(t.Context(), []string{"novo"}) }()
+		go func() { ended <- NewClient(path).Wait(t.Context(), Selection{Names: []string{"novo"}}) }()
 		<-backend.entered
 		stop()
 		if problem, ok := errors.AsType[*Problem](<-ended); !ok || problem.Code != CodeSilent {
@@ -181,31 +177,36 @@ func TestWait(t *testing.T) {
 
 // progress notes what it is told.
 type progress struct {
-	total int
-	ends  []engine.RenewResult
+	total   int
+	waiting []Waiting
+	ends    []engine.RenewResult
 }
 
 func (p *progress) Begin(total int)            { p.total = total }
+func (p *progress) Waiting(w Waiting)          { p.waiting = append(p.waiting, w) }
 func (p *progress) End(end engine.RenewResult) { p.ends = append(p.ends, end) }
 
 func TestRenew(t *testing.T) {
 	ends := []engine.RenewResult{{Name: "novo", Failure: "broken"}, {Name: "loja", Generation: 4}, {Name: "x", Failure: "full", Sink: "till"}}
 	tests := []struct {
-		ask, want []string
+		ask  Selection
+		want []string
 	}{
-		{[]string{"novo", "loja", "novo"}, []string{"loja", "novo"}},
-		{nil, []string{"loja", "novo"}},
+		{Selection{Names: []string{"novo", "loja", "novo"}}, []string{"loja", "novo"}},
+		{Selection{Names: []string{"*o*"}}, []string{"loja", "novo"}},
+		{Selection{All: true}, []string{"loja", "novo"}},
+		{Selection{State: engine.Pending}, []string{"novo"}},
 	}
 	for _, tt := range tests {
 		backend := &fakeBackend{view: fleet(), ends: ends}
 		var told progress
-		if err := start(t, backend).Renew(t.Context(), tt.ask, &told); err != nil {
+		if err := start(t, backend).Renew(t.Context(), tt.ask, RenewOptions{Force: true}, &told); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(backend.renewed, tt.want) {
 			t.Errorf("asked for %v, renewed %v", tt.ask, backend.renewed)
 		}
-		if told.total != 2 || !slices.Equal(told.ends, ends) {
+		if told.total != len(tt.want) || !backend.options.Force || !slices.Equal(told.ends, ends) {
 			t.Errorf("told %+v", told)
 		}
 	}
@@ -214,7 +215,7 @@ func TestRenew(t *testing.T) {
 func TestRenewIsToldStepByStep(t *testing.T) {
 	first := make(chan struct{})
 	backend := &steps{fakeBackend: fakeBackend{view: fleet()}, first: first}
-	err := start(t, backend).Renew(t.Context(), []string{"loja", "novo"}, stepwise{first})
+	err := start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, stepwise{first})
 	if err != nil {
 		t.Error(err)
 	}
@@ -226,7 +227,7 @@ type steps struct {
 	first chan struct{}
 }
 
-func (s *steps) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
+func (s *steps) Renew(_ context.Context, names []string, _ RenewOptions, tell func(engine.RenewResult)) error {
 	tell(engine.RenewResult{Name: names[0]})
 	<-s.first
 	tell(engine.RenewResult{Name: names[1]})
@@ -235,7 +236,8 @@ func (s *steps) Renew(_ context.Context, names []string, tell func(engine.RenewR
 
 type stepwise struct{ first chan struct{} }
 
-func (stepwise) Begin(int) {}
+func (stepwise) Begin(int)       {}
+func (stepwise) Waiting(Waiting) {}
 func (s stepwise) End(end engine.RenewResult) {
 	if end.Name == "loja" {
 		close(s.first)
@@ -244,7 +246,7 @@ func (s stepwise) End(end engine.RenewResult) {
 
 func TestRenewCutByTheEndOfTheDaemon(t *testing.T) {
 	backend := &stopping{fakeBackend{view: fleet()}}
-	problem, ok := errors.AsType[*Problem](start(t, backend).Renew(t.Context(), nil, &progress{}))
+	problem, ok := errors.AsType[*Problem](start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, &progress{}))
 	if !ok || problem.Code != CodeSilent {
 		t.Errorf("%+v", problem)
 	}
@@ -252,14 +254,14 @@ func TestRenewCutByTheEndOfTheDaemon(t *testing.T) {
 
 type stopping struct{ fakeBackend }
 
-func (*stopping) Renew(context.Context, []string, func(engine.RenewResult)) error {
+func (*stopping) Renew(context.Context, []string, RenewOptions, func(engine.RenewResult)) error {
 	return errors.New(canary)
 }
 
 func TestRequestsThatAreNone(t *testing.T) {
-	h := newHandler(&fakeBackend{view: fleet()})
+	h := newHandler(&fakeBackend{view: fleet()}, zap.NewNop())
 	trustedContext := context.WithValue(t.Context(), peerKey{}, peer{trusted: true})
-	for _, path := range []string{pathWait, pathRenew, pathShow, pathSign} {
+	for _, path := range []string{pathWait, pathRenew, pathShow, pathSign, pathPause, pathResume, pathForget, pathReload} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader("{")).WithContext(trustedContext))
 		if w.Code != 400 {
@@ -276,11 +278,122 @@ func TestRequestsThatAreNone(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	if err := start(t, &fakeBackend{}).Reload(t.Context()); err != nil {
+	backend := &fakeBackend{}
+	done, err := start(t, backend).Reload(t.Context(), ReloadOptions{AcceptRemovals: true})
+	if err != nil || len(done.Missing) != 1 || done.Missing[0] != (Missing{"novo", "/etc/pw"}) || backend.asked != "reload {AcceptRemovals:true AcceptIdentities:false}" {
+		t.Errorf("%+v %v, asked %s", done, err, backend.asked)
+	}
+	_, err = start(t, &fakeBackend{reloadErr: errors.New("a:1: b\na:2: c")}).Reload(t.Context(), ReloadOptions{})
+	if problem, ok := errors.AsType[*Problem](err); !ok || problem.Code != CodeRejected || problem.Message != "a:1: b\na:2: c" {
 		t.Error(err)
 	}
-	err := start(t, &fakeBackend{reloadErr: errors.New("a:1: b\na:2: c")}).Reload(t.Context())
-	if problem, ok := errors.AsType[*Problem](err); !ok || problem.Code != CodeFailed || problem.Message != "a:1: b\na:2: c" {
+}
+
+func TestPauseResumeAndForget(t *testing.T) {
+	backend := &fakeBackend{view: fleet()}
+	client := start(t, backend)
+	done, err := client.Pause(t.Context(), Selection{Names: []string{"l*"}}, time.Hour)
+	if err != nil || !done.Until.Equal(at.Add(time.Hour)) || backend.asked != "pause [loja] 1h0m0s" {
+		t.Errorf("%+v %v, asked %s", done, err, backend.asked)
+	}
+	if done, err := client.Pause(t.Context(), Selection{Provider: "tss"}, 0); err != nil || !done.Until.IsZero() || len(done.Names) != 2 {
+		t.Errorf("%+v %v", done, err)
+	}
+	if done, err := client.Resume(t.Context(), Selection{Names: []string{"novo"}}); err != nil || backend.asked != "resume [novo]" || !slices.Equal(done.Names, []string{"novo"}) {
+		t.Errorf("%+v %v, asked %s", done, err, backend.asked)
+	}
+	if err := client.Forget(t.Context(), []string{"velha"}); err != nil || backend.asked != "forget [velha]" {
+		t.Errorf("%v, asked %s", err, backend.asked)
+	}
+	for name, code := range map[string]Code{"loja": CodeFailed, "nada": CodeUnknown} {
+		if problem, ok := errors.AsType[*Problem](client.Forget(t.Context(), []string{name})); !ok || problem.Code != code {
+			t.Errorf("forget %s: %+v", name, problem)
+		}
+	}
+}
+
+// TestRenewSaysWhatItWaitsFor asks for renewals that do not begin at once.
+func TestRenewSaysWhatItWaitsFor(t *testing.T) {
+	v := fleet()
+	v.Credentials[0].NextAttemptAt, v.Credentials[0].NextReason = at.Add(20*time.Second), "the minimum interval"
+	v.Credentials[1].Running = true
+	backend := &held{fakeBackend{view: v}, make(chan struct{})}
+	told := &waits{release: backend.release}
+	if err := start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, told); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(told.waiting, func(a, b Waiting) int { return strings.Compare(a.Name, b.Name) })
+	if w := told.waiting; len(w) != 2 || !w[0].Until.Equal(at.Add(20*time.Second)) || w[0].Why != "the minimum interval" || !w[1].Until.IsZero() {
+		t.Errorf("told %+v", w)
+	}
+}
+
+// held ends renewals when the client has been told what is waited for.
+type held struct {
+	fakeBackend
+	release chan struct{}
+}
+
+func (h *held) Renew(_ context.Context, names []string, _ RenewOptions, tell func(engine.RenewResult)) error {
+	<-h.release
+	for _, name := range names {
+		tell(engine.RenewResult{Name: name})
+	}
+	return nil
+}
+
+type waits struct {
+	progress
+	release chan struct{}
+}
+
+func (w *waits) Waiting(one Waiting) {
+	if w.progress.Waiting(one); len(w.waiting) == 2 {
+		close(w.release)
+	}
+}
+
+// TestCallersAreLogged looks for who asked in the log.
+func TestCallersAreLogged(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	path := filepath.Join(t.TempDir(), "control.sock")
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Serve(ctx, ln, &fakeBackend{view: fleet(), value: credential.NewSecret(canary)}, zap.New(core))
+	}()
+	client, loja := NewClient(path), Selection{Names: []string{"loja"}}
+	for message, ask := range map[string]func() error{
+		"value shown":       func() error { return second(client.Show(t.Context(), "loja", "")) },
+		"request signed":    func() error { return second(client.Sign(t.Context(), "loja", "GET", "http://a/?q="+canary, nil)) },
+		"renewal requested": func() error { return client.Renew(t.Context(), loja, RenewOptions{}, &progress{}) },
+		"pause requested":   func() error { return second(client.Pause(t.Context(), loja, 0)) },
+		"resume requested":  func() error { return second(client.Resume(t.Context(), loja)) },
+		"forget requested":  func() error { return client.Forget(t.Context(), []string{"velha"}) },
+		"reload requested":  func() error { return second(client.Reload(t.Context(), ReloadOptions{})) },
+	} {
+		if err := ask(); err != nil {
+			t.Error(err)
+		}
+		found := logs.FilterMessage(message).All()
+		if len(found) != 1 {
+			t.Errorf("%q is logged %d times", message, len(found))
+			continue
+		}
+		fields := found[0].ContextMap()
+		if fields["uid"] != uint32(os.Getuid()) || fields["pid"] != int32(os.Getpid()) || fields["user"] == nil { //nolint:gosec // small numbers
+			t.Errorf("%q names the caller as %v", message, fields)
+		}
+	}
+	if strings.Contains(fmt.Sprint(logs.All()), canary) {
+		t.Error("a value is in the log")
+	}
+	stop()
+	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
@@ -332,7 +445,7 @@ func TestUnreachable(t *testing.T) {
 		foreign:                    "the daemon does not answer at ",
 	} {
 		all := calls(NewClient(path), "loja")
-		all["reload"] = NewClient(path).Reload
+		all["reload"] = func(ctx context.Context) error { return second(NewClient(path).Reload(ctx, ReloadOptions{})) }
 		for name, call := range all {
 			err := call(t.Context())
 			if _, ok := errors.AsType[*UnreachableError](err); !ok || !strings.HasPrefix(err.Error(), want+path+" (") {
@@ -371,7 +484,7 @@ func TestConnectionLostHalfway(t *testing.T) {
 	client := NewClient(path)
 	var told progress
 	for name, err := range map[string]error{
-		"renew": client.Renew(t.Context(), nil, &told),
+		"renew": client.Renew(t.Context(), Selection{All: true}, RenewOptions{}, &told),
 		"show":  second(client.Show(t.Context(), "loja", "")),
 	} {
 		if _, ok := errors.AsType[*UnreachableError](err); !ok {

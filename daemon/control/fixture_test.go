@@ -14,6 +14,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 const canary = "c4n4ry-s3cr3t"
@@ -23,8 +24,8 @@ var at = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // fakeBackend answers with what it holds.
 type fakeBackend struct {
 	view      engine.View
-	err       error         // of View, Await and Renew
-	hangs     bool          // View does not answer
+	err       error // of Await and Renew; the engine is dead
+	options   RenewOptions
 	later     engine.View   // the state that Await sees second
 	entered   chan struct{} // closed when Await has to wait
 	renewed   []string
@@ -35,20 +36,15 @@ type fakeBackend struct {
 	asked     string
 }
 
-func (f *fakeBackend) View(ctx context.Context) (engine.View, error) {
-	if f.hangs {
-		<-ctx.Done()
-		return engine.View{}, ctx.Err()
-	}
-	return f.view, f.err
+func (f *fakeBackend) Alive() bool                       { return f.err == nil }
+func (f *fakeBackend) Select(q engine.Query) engine.View { return q.Of(f.view) }
+
+func (*fakeBackend) Config() view.Config {
+	return view.Config{Hash: "hash", LoadedAt: at, LastError: "config.toml:1: a: b"}
 }
 
-func (*fakeBackend) ConfigStatus() (string, time.Time, string) {
-	return "hash", at, "config.toml:1: a: b"
-}
-
-func (f *fakeBackend) Await(ctx context.Context, holds func(engine.View) bool) error {
-	if holds(f.view) {
+func (f *fakeBackend) Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error {
+	if holds(q.Of(f.view)) {
 		return nil
 	}
 	if f.entered != nil {
@@ -56,21 +52,42 @@ func (f *fakeBackend) Await(ctx context.Context, holds func(engine.View) bool) e
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if !holds(f.later) {
+	if !holds(q.Of(f.later)) {
 		return fmt.Errorf("the condition holds at no time")
 	}
 	return nil
 }
 
-func (f *fakeBackend) Renew(_ context.Context, names []string, tell func(engine.RenewResult)) error {
-	f.renewed = slices.Clone(names)
+func (f *fakeBackend) Renew(_ context.Context, names []string, opt RenewOptions, tell func(engine.RenewResult)) error {
+	f.renewed, f.options = slices.Clone(names), opt
 	for _, end := range f.ends {
 		tell(end)
 	}
 	return f.err
 }
 
-func (f *fakeBackend) Reload(context.Context) error { return f.reloadErr }
+func (f *fakeBackend) Pause(_ context.Context, names []string, length time.Duration) (time.Time, error) {
+	f.asked = fmt.Sprint("pause ", names, " ", length)
+	if length == 0 {
+		return time.Time{}, f.valueErr
+	}
+	return at.Add(length), f.valueErr
+}
+
+func (f *fakeBackend) Resume(_ context.Context, names []string) error {
+	f.asked = fmt.Sprint("resume ", names)
+	return f.valueErr
+}
+
+func (f *fakeBackend) Forget(_ context.Context, names []string) ([]string, error) {
+	f.asked = fmt.Sprint("forget ", names)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "velha" }), f.valueErr
+}
+
+func (f *fakeBackend) Reload(_ context.Context, opt ReloadOptions) (Reloaded, error) {
+	f.asked = fmt.Sprintf("reload %+v", opt)
+	return Reloaded{Missing: []Missing{{"novo", "/etc/pw"}}}, f.reloadErr
+}
 
 func (f *fakeBackend) Plan(_ context.Context, sources []Source) (Difference, error) {
 	return Difference{Format: 1, Faults: []string{string(sources[0].Text)}}, f.err

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"go.uber.org/zap"
+
 	"encoding/json"
 	"errors"
 	"net"
@@ -102,8 +104,8 @@ func TestIdentify(t *testing.T) {
 // TestStrangersMayOnlyLook asks as a peer that nobody vouches for.
 func TestStrangersMayOnlyLook(t *testing.T) {
 	backend := &fakeBackend{view: fleet()}
-	h := newHandler(backend)
-	for _, path := range []string{pathRenew, pathReload, pathShow, pathSign} {
+	h := newHandler(backend, zap.NewNop())
+	for _, path := range []string{pathRenew, pathReload, pathShow, pathSign, pathPause, pathResume, pathForget} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(`{"name":"loja","names":["loja"]}`)))
 		var p Problem

@@ -3,65 +3,121 @@ package control
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// renew streams one line an end, so that a command can show how far it is.
+const (
+	// sayWaiting is when a person is told what a renewal waits for.
+	sayWaiting  = 500 * time.Millisecond
+	mostWaiting = 10
+)
+
+// renew streams what happens to each credential, so that a command can show how
+// far it is and what it waits for.
 func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	var ask renewRequest
 	if !decode(w, r, &ask) {
 		return
 	}
-	if ask.All == (len(ask.Names) > 0) {
+	if ask.All && len(ask.Names) > 0 {
 		refuse(w, Problem{Code: CodeBadRequest, Message: "either names or all are renewed"})
 		return
 	}
-	v, ok := h.look(w, r, ask.Names)
+	names, ok := h.choose(w, ask.Selection)
 	if !ok {
 		return
 	}
-	names := ask.Names
-	if ask.All {
-		for _, c := range v.Credentials {
-			names = append(names, c.Name)
-		}
+	log := h.audit
+	if ask.IgnoreCooldown {
+		log = h.auditWarning
 	}
-	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	if sinks := notCredentials(v, names); len(sinks) > 0 {
-		refuse(w, unknownNames(sinks))
-		return
-	}
-	lines := stream{json.NewEncoder(w), http.NewResponseController(w)}
+	log(r, "renewal requested", credentials(names),
+		zap.Bool("ignore_cooldown", ask.IgnoreCooldown), zap.Bool("force", ask.Force), zap.Bool("take_over", ask.TakeOver))
+	lines := &stream{encoder: json.NewEncoder(w), control: http.NewResponseController(w), open: map[string]bool{}}
 	w.Header().Set("Content-Type", "application/jsonl")
 	total := len(names)
+	for _, name := range names {
+		lines.open[name] = true
+	}
 	lines.send(renewLine{Total: &total})
-	err := h.backend.Renew(r.Context(), names, func(end engine.RenewResult) { lines.send(renewLine{End: &end}) })
-	if err != nil {
-		lines.send(renewLine{Problem: &Problem{Code: CodeSilent, Message: "the daemon stopped before every renewal had ended"}})
-		return
-	}
-	lines.send(renewLine{Over: true})
+	waiting := time.AfterFunc(sayWaiting, func() { lines.tellWaiting(h.backend.Select) })
+	err := h.backend.Renew(r.Context(), names, ask.RenewOptions, lines.end)
+	waiting.Stop()
+	lines.close(err)
 }
 
-// notCredentials returns the names that are those of sinks only.
-func notCredentials(v engine.View, names []string) []string {
-	known := map[string]bool{}
-	for _, c := range v.Credentials {
-		known[c.Name] = true
-	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] })
-}
-
-// stream sends lines as they come.
+// stream sends lines as they come. A client that is gone is ignored: its context
+// ends the work.
 type stream struct {
+	mu      sync.Mutex
 	encoder *json.Encoder
 	control *http.ResponseController
+	open    map[string]bool // the names whose end has not come; nil once it is over
 }
 
-// send ignores a client that is gone: its context ends the work.
-func (s stream) send(line renewLine) {
+func (s *stream) send(line renewLine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sendLocked(line)
+}
+
+func (s *stream) sendLocked(line renewLine) {
 	_ = s.encoder.Encode(line)
 	_ = s.control.Flush()
+}
+
+// end sends the end of one renewal.
+func (s *stream) end(end engine.RenewResult) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, end.Name)
+	s.sendLocked(renewLine{End: &end})
+}
+
+// close ends the answer; nothing is sent after it.
+func (s *stream) close(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = nil
+	if err != nil {
+		s.sendLocked(renewLine{Problem: &Problem{Code: CodeSilent, Message: "the daemon stopped before every renewal had ended"}})
+		return
+	}
+	s.sendLocked(renewLine{Over: true})
+}
+
+// tellWaiting says what the renewals wait for that have not begun.
+func (s *stream) tellWaiting(look func(engine.Query) engine.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name := range s.open {
+		if names = append(names, name); len(names) == mostWaiting {
+			break
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	v := look(engine.Query{Names: names})
+	for _, c := range v.Credentials {
+		if !s.open[c.Name] {
+			continue
+		}
+		line := Waiting{Name: c.Name, Why: c.NextReason}
+		switch {
+		case c.Running:
+			line.Why = "the backend has not answered yet"
+		case c.NextAttemptAt.After(v.At):
+			line.Until = c.NextAttemptAt
+		case c.LastError == nil && c.Generation > 0 && c.NextAttemptAt.IsZero():
+			line.Why = "not delivered yet"
+		}
+		s.sendLocked(renewLine{Waiting: &line})
+	}
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"github.com/vigented/vigente/daemon/engine"
 	"io/fs"
 	"net"
 	"os"
@@ -229,7 +230,7 @@ func TestLongPaths(t *testing.T) {
 	if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o660 {
 		t.Errorf("%v %v", info, err)
 	}
-	if _, err := NewClient(path).View(t.Context()); err != nil {
+	if _, err := NewClient(path).Select(t.Context(), engine.Query{}); err != nil {
 		t.Error(err)
 	}
 	if _, err := Listen(path); !errors.Is(err, errInUse) {

@@ -27,22 +27,24 @@ type State string
 
 // The states of a credential.
 const (
-	Pending State = "pending" // nothing obtained yet
-	Valid   State = "valid"   // in force
-	Failing State = "failing" // in force, but renewing it fails; for a sink: delivering fails
-	Expired State = "expired" // no longer in force
-	Parked  State = "parked"  // a person is needed
+	Parked   State = "parked"   // action needed: not tried again by itself
+	Pending  State = "pending"  // nothing obtained yet
+	Handover State = "handover" // its end has just passed, and asking earlier was useless
+	Expired  State = "expired"  // no longer in force
+	Overdue  State = "overdue"  // the server states no end and max_age has passed: in force for all anybody knows
+	Failing  State = "failing"  // in force, but renewing it fails; for a sink: delivering fails
+	Valid    State = "valid"    // in force
 )
 
-// The further states of a sink, beside Pending and Failing.
+// The further states of a sink, beside Failing and Pending.
 const (
-	Delivered State = "delivered"
 	Behind    State = "behind"
+	Delivered State = "delivered"
 )
 
 // CredentialStates and SinkStates list every state once, the worst first.
 var (
-	CredentialStates = [...]State{Parked, Pending, Expired, Failing, Valid}
+	CredentialStates = [...]State{Parked, Pending, Handover, Expired, Overdue, Failing, Valid}
 	SinkStates       = [...]State{Failing, Behind, Pending, Delivered}
 )
 
@@ -52,6 +54,11 @@ type CredentialView struct {
 	State                State
 	Generation           uint64
 	IssuedAt, ExpiresAt  time.Time // zero when unknown
+	// RenewBy is when a credential whose server states no end should have been
+	// renewed; zero where ExpiresAt is known.
+	RenewBy time.Time
+	// PausedUntil is when a pause ends; zero when there is none.
+	PausedUntil time.Time
 	// NextAttemptAt is zero when none is planned (parked). NextReason says in a
 	// few words why it is at that second, NextRule names the configuration key
 	// that fixed it (such as "renewal.renew_before").

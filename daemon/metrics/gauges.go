@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,32 +8,39 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// viewTimeout bounds how long a scrape waits for the engine.
-const viewTimeout = 2 * time.Second
+// mostUrgent is how many credentials, and how many sinks, have series of their
+// own above the detail limit.
+const mostUrgent = 100
 
-// gauges computes its series from one view of the engine at each scrape.
+// gauges computes its series from queries to the engine at each scrape.
 type gauges struct {
 	viewer Viewer
-	last   atomic.Pointer[engine.View] // the last good view; nil before the first
 
-	expiry, issued, next, lastUseful, state, generation, limit *prometheus.Desc
-	sinkGeneration, sinkSuccess, cooldown, stateSaved          *prometheus.Desc
+	expiry, renewBy, issued, next, lastUseful, paused, state, generation, limit *prometheus.Desc
+	sinkGeneration, sinkState, sinkSuccess, cooldown, stateSaved                *prometheus.Desc
+	sums                                                                        sums
+}
+
+// desc describes a series of ours.
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 }
 
 func newGauges(viewer Viewer) *gauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
-	}
 	return &gauges{
 		viewer: viewer,
 		expiry: desc("credential_expiry_timestamp_seconds",
-			"When the values in force end; absent when there are none or no end is known.", "credential", "provider"),
+			"When the values in force end; absent when there are none or the server states no end.", "credential", "provider"),
+		renewBy: desc("credential_renew_by_timestamp_seconds",
+			"When values whose server states no end should have been renewed; absent where it states one.", "credential", "provider"),
 		issued: desc("credential_issued_timestamp_seconds",
 			"When the values in force were issued; absent when there are none.", "credential", "provider"),
 		next: desc("credential_next_attempt_timestamp_seconds",
 			"When the next attempt to renew is planned; absent when none is, because the credential is parked.", "credential", "provider"),
 		lastUseful: desc("credential_last_useful_attempt_timestamp_seconds",
 			"The instant after which a renewal can no longer arrive before the expiry; absent without an expiry.", "credential", "provider"),
+		paused: desc("credential_paused_until_timestamp_seconds",
+			"Until when no attempt is made, by somebody's decision; absent when the credential is not paused.", "credential", "provider"),
 		state: desc("credential_state",
 			"1 for the state the credential is in, 0 for the others.", "credential", "provider", "state"),
 		generation: desc("credential_generation",
@@ -43,54 +48,94 @@ func newGauges(viewer Viewer) *gauges {
 		limit: desc("credential_limit_timestamp_seconds",
 			"The known end of something the credential depends on, such as a certificate.", "credential", "provider", "kind"),
 		sinkGeneration: desc("sink_generation",
-			"The generation of the credential that the sink holds; 0 for none.", "sink", "credential"),
+			"The generation of the credential that the sink was seen to hold; 0 for something else or nothing.", "sink", "credential"),
+		sinkState: desc("sink_state",
+			"1 for the state the sink is in, 0 for the others.", "sink", "state"),
 		sinkSuccess: desc("sink_last_success_timestamp_seconds",
 			"When the sink was last known to hold what it should; absent when it never did.", "sink"),
 		cooldown: desc("provider_cooldown_until_timestamp_seconds",
 			"The instant before which no credential of this provider is asked for; 0 when it is free.", "provider"),
 		stateSaved: desc("state_saved",
 			"1 when the state on disk is up to date, 0 when saving it failed."),
+		sums: newSums(),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{
-		g.expiry, g.issued, g.next, g.lastUseful, g.state, g.generation, g.limit,
-		g.sinkGeneration, g.sinkSuccess, g.cooldown, g.stateSaved,
-	} {
-		ch <- desc
+	for _, d := range append(g.sums.all(),
+		g.expiry, g.renewBy, g.issued, g.next, g.lastUseful, g.paused, g.state, g.generation, g.limit,
+		g.sinkGeneration, g.sinkState, g.sinkSuccess, g.cooldown, g.stateSaved,
+	) {
+		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector. It emits nothing before the engine
-// has answered for the first time.
+// runs.
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
-	view := g.view()
-	if view == nil {
+	if !g.viewer.Begun() {
 		return
 	}
 	e := emitter{ch}
-	for i := range view.Credentials {
-		g.credential(e, &view.Credentials[i])
+	sum := g.viewer.Summary()
+	credentials, sinks := detailed(g.viewer, sum.Totals)
+	for i := range credentials {
+		g.credential(e, &credentials[i])
 	}
-	for _, s := range view.Sinks {
-		for _, name := range s.Needs {
-			e.value(g.sinkGeneration, float64(s.Delivered[name]), s.Name, name)
-		}
-		e.instant(g.sinkSuccess, s.LastDeliveredAt, s.Name)
+	for i := range sinks {
+		g.sink(e, &sinks[i])
 	}
-	for _, p := range view.Providers {
+	for _, p := range sum.Providers {
 		e.value(g.cooldown, seconds(p.CooldownUntil), p.Name)
 	}
-	e.value(g.stateSaved, oneIf(view.StateError == ""))
+	e.value(g.stateSaved, oneIf(sum.StateError == ""))
+	g.sums.collect(e, sum)
+}
+
+// detailed returns the credentials and the sinks that have series of their own:
+// all of them up to the limit, above it the most urgent that are not in order.
+func detailed(v Viewer, totals engine.Totals) ([]engine.CredentialView, []engine.SinkView) {
+	limit := v.DetailLimit()
+	allCredentials, allSinks := count(totals.Credentials) <= limit, count(totals.Sinks) <= limit
+	q := engine.Query{Worst: true, Limit: mostUrgent}
+	if allCredentials || allSinks {
+		q = engine.Query{Worst: true, Limit: max(limit, mostUrgent)}
+	}
+	found := v.Select(q)
+	credentials, sinks := found.Credentials, found.Sinks
+	if !allCredentials {
+		credentials = urgent(credentials, func(c *engine.CredentialView) bool { return c.State != engine.Valid })
+	}
+	if !allSinks {
+		sinks = urgent(sinks, func(s *engine.SinkView) bool { return s.State != engine.Delivered })
+	}
+	return credentials, sinks
+}
+
+// urgent returns the beginning of a list, the worst first, that is not in order.
+func urgent[T any](all []T, troubled func(*T) bool) []T {
+	n := 0
+	for n < min(len(all), mostUrgent) && troubled(&all[n]) {
+		n++
+	}
+	return all[:n]
+}
+
+func count(states map[engine.State]int) (n int) {
+	for _, more := range states {
+		n += more
+	}
+	return n
 }
 
 func (g *gauges) credential(e emitter, c *engine.CredentialView) {
 	e.instant(g.expiry, c.ExpiresAt, c.Name, c.Provider)
+	e.instant(g.renewBy, c.RenewBy, c.Name, c.Provider)
 	e.instant(g.issued, c.IssuedAt, c.Name, c.Provider)
 	e.instant(g.next, c.NextAttemptAt, c.Name, c.Provider)
 	e.instant(g.lastUseful, c.LastUsefulAttemptAt, c.Name, c.Provider)
+	e.instant(g.paused, c.PausedUntil, c.Name, c.Provider)
 	e.value(g.generation, float64(c.Generation), c.Name, c.Provider)
 	for _, state := range engine.CredentialStates {
 		e.value(g.state, oneIf(c.State == state), c.Name, c.Provider, string(state))
@@ -106,29 +151,31 @@ func (g *gauges) credential(e emitter, c *engine.CredentialView) {
 	}
 }
 
-// view asks the engine, and falls back to what it said last.
-func (g *gauges) view() *engine.View {
-	ctx, cancel := context.WithTimeout(context.Background(), viewTimeout)
-	defer cancel()
-	view, err := g.viewer.View(ctx)
-	if err != nil {
-		return g.last.Load()
+func (g *gauges) sink(e emitter, s *engine.SinkView) {
+	for _, name := range s.Needs {
+		e.value(g.sinkGeneration, float64(s.Delivered[name]), s.Name, name)
 	}
-	g.last.Store(&view)
-	return &view
+	for _, state := range engine.SinkStates {
+		e.value(g.sinkState, oneIf(s.State == state), s.Name, string(state))
+	}
+	e.instant(g.sinkSuccess, s.LastDeliveredAt, s.Name)
 }
 
 // emitter sends constant metrics.
 type emitter struct{ ch chan<- prometheus.Metric }
 
-func (e emitter) value(desc *prometheus.Desc, value float64, labels ...string) {
-	e.ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+func (e emitter) value(d *prometheus.Desc, value float64, labels ...string) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (e emitter) counter(d *prometheus.Desc, value uint64, labels ...string) {
+	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 }
 
 // instant leaves an unknown instant out.
-func (e emitter) instant(desc *prometheus.Desc, at time.Time, labels ...string) {
+func (e emitter) instant(d *prometheus.Desc, at time.Time, labels ...string) {
 	if !at.IsZero() {
-		e.value(desc, seconds(at), labels...)
+		e.value(d, seconds(at), labels...)
 	}
 }
 

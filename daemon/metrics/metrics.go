@@ -1,15 +1,16 @@
 // Package metrics turns the engine's outcomes and views into Prometheus series.
 //
-// Gauges are computed at scrape time from one view of the engine, so that a
+// Gauges are computed at scrape time from queries to the engine, so that a
 // series goes with its object and never goes stale on its own. Counters and
 // histograms are fed by outcomes; they exist at zero from the moment a plan is
 // installed, so that increase() sees the first failure, and they are deleted
-// with the object. Labels are names of the configuration and fixed words. The
-// package decides nothing, and nothing reads its numbers back.
+// with the object. Sums are there at every size; up to a limit each credential
+// and each sink has series of its own, above it only the most urgent of those
+// that are not in order. Labels are names of the configuration and fixed words.
+// The package decides nothing, and nothing reads its numbers back.
 package metrics
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 
@@ -17,15 +18,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // namespace begins the name of every series of ours.
 const namespace = "vigente"
 
-// Viewer shows the engine's state. It may fail or be late, at the start for
-// instance; the last good view is shown then.
+// Viewer shows the engine's state and the configuration, and waits for nobody.
 type Viewer interface {
-	View(ctx context.Context) (engine.View, error)
+	// Begun reports whether there is a state to show.
+	Begun() bool
+	Select(q engine.Query) engine.View
+	Summary() engine.Summary
+	Config() view.Config
+	// DetailLimit is the number of credentials, and of sinks, up to which each
+	// has series of its own.
+	DetailLimit() int
 }
 
 // Options are what New needs; Registerer and Viewer are required.
@@ -64,9 +72,9 @@ func New(opt Options) (*Metrics, error) {
 		}
 		return float64(opt.LogLinesDropped())
 	})
-	m := &Metrics{outcomes: newOutcomes(), reload: newReload()}
+	m := &Metrics{outcomes: newOutcomes(opt.Viewer), reload: newReload()}
 	parts := []prometheus.Collector{
-		build, dropped, newGauges(opt.Viewer), m.outcomes, m.reload,
+		build, dropped, newGauges(opt.Viewer), newConfigured(opt.Viewer), m.outcomes, m.reload,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, part := range parts {

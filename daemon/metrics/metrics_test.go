@@ -1,8 +1,9 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,17 +15,24 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 var at = time.Date(2026, 11, 22, 12, 0, 0, 500e6, time.UTC)
 
-// fakeEngine answers View with what it was given.
+// fakeEngine answers with what it was given.
 type fakeEngine struct {
-	view engine.View
-	err  error
+	view     engine.View
+	config   view.Config
+	starting bool
+	limit    int // of series in detail; 0 for 2000
 }
 
-func (f *fakeEngine) View(context.Context) (engine.View, error) { return f.view, f.err }
+func (f *fakeEngine) Begun() bool                       { return !f.starting }
+func (f *fakeEngine) Select(q engine.Query) engine.View { return q.Of(f.view) }
+func (f *fakeEngine) Summary() engine.Summary           { return engine.Summarize(f.view) }
+func (f *fakeEngine) Config() view.Config               { return f.config }
+func (f *fakeEngine) DetailLimit() int                  { return cmp.Or(f.limit, 2000) }
 
 type hook struct{}
 
@@ -34,11 +42,11 @@ func planned() *plan.Plan {
 	return &plan.Plan{
 		Providers:   []plan.Provider{{Name: "tss"}, {Name: "vault"}},
 		Credentials: []plan.Credential{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []plan.Sink{{Name: "till", Hook: hook{}}, {Name: "plain"}},
+		Sinks:       []plan.Sink{{Name: "till", Type: "ini", Hook: hook{}}, {Name: "plain", Type: "file"}},
 	}
 }
 
-func view() engine.View {
+func mixed() engine.View {
 	return engine.View{
 		At: at,
 		Credentials: []engine.CredentialView{
@@ -52,8 +60,8 @@ func view() engine.View {
 			},
 		},
 		Sinks: []engine.SinkView{
-			{Name: "plain", Needs: []string{"cofre", "loja"}},
-			{Name: "till", Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 2}, LastDeliveredAt: at},
+			{Name: "plain", Type: "file", State: engine.Pending, Needs: []string{"cofre", "loja"}},
+			{Name: "till", Type: "ini", State: engine.Behind, Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 2}, LastDeliveredAt: at},
 		},
 		Providers: []engine.ProviderView{{Name: "tss", CooldownUntil: at}, {Name: "vault"}},
 	}
@@ -105,7 +113,7 @@ func series(t testing.TB, registry *prometheus.Registry) map[string]float64 {
 }
 
 func TestNamesAndHelpArePrometheusStyle(t *testing.T) {
-	m, registry := newMetrics(t, &fakeEngine{view: view()})
+	m, registry := newMetrics(t, &fakeEngine{view: mixed()})
 	m.ObserveClock("tss", time.Second)
 	problems, err := testutil.GatherAndLint(registry)
 	if err != nil {
@@ -129,7 +137,7 @@ func TestRegisteringTwiceIsAnError(t *testing.T) {
 }
 
 func TestGaugesShowTheView(t *testing.T) {
-	_, registry := newMetrics(t, &fakeEngine{view: view()})
+	_, registry := newMetrics(t, &fakeEngine{view: mixed()})
 	got := series(t, registry)
 	const sec = 1795348800.5 // at
 	for key, want := range map[string]float64{
@@ -152,6 +160,8 @@ func TestGaugesShowTheView(t *testing.T) {
 		"vigente_sink_last_success_timestamp_seconds{sink=till}":                                       sec,
 		"vigente_provider_cooldown_until_timestamp_seconds{provider=tss}":                              sec,
 		"vigente_provider_cooldown_until_timestamp_seconds{provider=vault}":                            0,
+		"vigente_sink_state{sink=till,state=behind}":                                                   1,
+		"vigente_sink_state{sink=till,state=delivered}":                                                0,
 		"vigente_state_saved{}": 1,
 	} {
 		if value, ok := got[key]; !ok || value != want {
@@ -173,7 +183,7 @@ func TestGaugesShowTheView(t *testing.T) {
 }
 
 func TestStateNotSavedIsShown(t *testing.T) {
-	v := view()
+	v := mixed()
 	v.StateError = "no space left on device"
 	_, registry := newMetrics(t, &fakeEngine{view: v})
 	if got := series(t, registry)["vigente_state_saved{}"]; got != 0 {
@@ -181,43 +191,96 @@ func TestStateNotSavedIsShown(t *testing.T) {
 	}
 }
 
-func TestLastGoodViewStandsInForAnEngineThatDoesNotAnswer(t *testing.T) {
-	eng := &fakeEngine{err: errors.New("starting")}
+func TestNothingIsShownBeforeTheEngineRuns(t *testing.T) {
+	eng := &fakeEngine{view: mixed(), starting: true}
 	_, registry := newMetrics(t, eng)
 	const key = "vigente_credential_generation{credential=loja,provider=tss}"
 	if _, ok := series(t, registry)[key]; ok {
 		t.Fatal("a gauge is there before any view")
 	}
-	eng.view, eng.err = view(), nil
+	eng.starting = false
 	if got := series(t, registry)[key]; got != 3 {
 		t.Fatalf("generation is %v", got)
 	}
-	eng.view, eng.err = engine.View{}, errors.New("hangs")
-	if got := series(t, registry)[key]; got != 3 {
-		t.Errorf("generation is %v while the engine hangs", got)
-	}
-	eng.err = nil
+	eng.view = engine.View{}
 	if _, ok := series(t, registry)[key]; ok {
 		t.Error("the series outlived its object")
 	}
 }
 
-func TestScrapeGivesTheEngineABoundedTime(t *testing.T) {
-	var left time.Duration
-	g := newGauges(viewerFunc(func(ctx context.Context) (engine.View, error) {
-		deadline, _ := ctx.Deadline()
-		left = time.Until(deadline)
-		return engine.View{}, nil
-	}))
-	g.view()
-	if left <= 0 || left > 2*time.Second {
-		t.Errorf("the engine was given %v", left)
+// TestFleetsAreSummed has more credentials and sinks than are shown one by one.
+func TestFleetsAreSummed(t *testing.T) {
+	const many, failing = 500, 120
+	v, specs := engine.View{At: at}, &plan.Plan{Providers: []plan.Provider{{Name: "tss"}}}
+	for i := range many {
+		name := fmt.Sprintf("shops/c%03d", i)
+		c := engine.CredentialView{Name: name, Provider: "tss", State: engine.Valid, ExpiresAt: at.Add(time.Duration(i) * time.Second), LastUsefulAttemptAt: at}
+		s := engine.SinkView{Name: name + "/till", Type: "ini", State: engine.Delivered, Needs: []string{name}}
+		if i < failing {
+			c.State, c.FailingSince = engine.Failing, at.Add(-time.Duration(i)*time.Second)
+		}
+		if i < 3 {
+			s.State = engine.Behind
+		}
+		v.Credentials, v.Sinks = append(v.Credentials, c), append(v.Sinks, s)
+		specs.Credentials = append(specs.Credentials, plan.Credential{Name: name, Provider: "tss"})
+		specs.Sinks = append(specs.Sinks, plan.Sink{Name: s.Name, Type: "ini"})
+	}
+	v.Credentials = append(v.Credentials, engine.CredentialView{Name: "loja", Provider: "tss", State: engine.Valid})
+	specs.Credentials = append(specs.Credentials, plan.Credential{Name: "loja", Provider: "tss"})
+	eng := &fakeEngine{view: v, limit: 400, config: view.Config{
+		Fleets: []view.Fleet{{Name: "shops", Good: many, Bad: 2}},
+		Limits: []view.Limit{{Kind: "certificate", EndsAt: view.Instant{Time: at}}},
+	}}
+	m, registry := newMetrics(t, eng)
+	m.Install(specs)
+	m.Observe(engine.Outcome{Kind: engine.Obtain, Name: "shops/c499", Provider: "tss", Result: schedule.Renewed})
+	m.Observe(engine.Outcome{Kind: engine.Deliver, Name: "shops/c001/till", Result: schedule.Failed})
+	got := series(t, registry)
+	const sec = 1795348800.5
+	for key, want := range map[string]float64{
+		"vigente_credentials{fleet=shops,provider=tss,state=failing}":                      failing,
+		"vigente_credentials{fleet=shops,provider=tss,state=valid}":                        many - failing,
+		"vigente_credentials{fleet=shops,provider=tss,state=parked}":                       0,
+		"vigente_credentials{fleet=,provider=tss,state=valid}":                             1,
+		"vigente_sinks{fleet=shops,state=behind,type=ini}":                                 3,
+		"vigente_sinks{fleet=shops,state=delivered,type=ini}":                              many - 3,
+		"vigente_earliest_expiry_timestamp_seconds{fleet=shops,provider=tss}":              sec,
+		"vigente_earliest_last_useful_attempt_timestamp_seconds{fleet=shops,provider=tss}": sec,
+		"vigente_oldest_failure_timestamp_seconds{fleet=shops,provider=tss}":               sec - failing + 1,
+		"vigente_fleet_renewals_total{fleet=shops,provider=tss,result=renewed}":            1,
+		"vigente_fleet_renewals_total{fleet=,provider=tss,result=renewed}":                 0,
+		"vigente_fleet_sink_writes_total{fleet=shops,result=failed,type=ini}":              1,
+		"vigente_sink_writes_total{result=failed,sink=shops/c001/till}":                    1,
+		"vigente_sink_state{sink=shops/c002/till,state=behind}":                            1,
+		"vigente_credential_state{credential=shops/c099,provider=tss,state=failing}":       1,
+		"vigente_renewals_total{credential=shops/c000,provider=tss,result=failed}":         0,
+		"vigente_fleet_rows{fleet=shops,state=good}":                                       many,
+		"vigente_fleet_rows{fleet=shops,state=bad}":                                        2,
+		"vigente_listener_limit_timestamp_seconds{kind=certificate}":                       sec,
+	} {
+		if value, ok := got[key]; !ok || value != want {
+			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+		}
+	}
+	detailed := map[string]int{}
+	for key := range got {
+		name, labels, _ := strings.Cut(key, "{")
+		if strings.Contains(labels, "credential=shops/") || strings.Contains(labels, "sink=shops/") {
+			detailed[name]++
+		}
+	}
+	if n := detailed["vigente_credential_generation"]; n != mostUrgent {
+		t.Errorf("%d credentials are shown one by one, want the %d most urgent", n, mostUrgent)
+	}
+	if n := detailed["vigente_sink_state"]; n != 3*len(engine.SinkStates) {
+		t.Errorf("%d series of sink states", n)
+	}
+	eng.limit = many + 1 // from here on each has its own
+	if got := series(t, registry); got["vigente_renewals_total{credential=shops/c499,provider=tss,result=renewed}"] != 1 {
+		t.Error("what was counted in sum is not counted for the one")
 	}
 }
-
-type viewerFunc func(context.Context) (engine.View, error)
-
-func (f viewerFunc) View(ctx context.Context) (engine.View, error) { return f(ctx) }
 
 // TestEveryOutcomeMovesItsSeries lists each outcome with all that it changes.
 func TestEveryOutcomeMovesItsSeries(t *testing.T) {
@@ -281,7 +344,7 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, registry := newMetrics(t, &fakeEngine{view: view()})
+			m, registry := newMetrics(t, &fakeEngine{view: mixed()})
 			before := series(t, registry)
 			m.Observe(tt.outcome)
 			moved := map[string]float64{}
@@ -293,6 +356,21 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 				if value != old {
 					moved[key] = value - old
 				}
+			}
+			if len(moved) > 0 { // in sum as well
+				sum := map[engine.TaskKind]string{
+					engine.Obtain:  "vigente_fleet_renewals_total{fleet=,provider=tss,result=%s}",
+					engine.Deliver: "vigente_fleet_sink_writes_total{fleet=,result=%s,type=" + map[string]string{"till": "ini", "plain": "file"}[tt.outcome.Name] + "}",
+				}[tt.outcome.Kind]
+				results := renewalResults
+				if tt.outcome.Kind == engine.Deliver {
+					results = writeResults
+				}
+				key := fmt.Sprintf(sum, results[indexOf(tt.outcome.Result)])
+				if sum != "" && moved[key] != 1 {
+					t.Errorf("%s moved by %v", key, moved[key])
+				}
+				delete(moved, key)
 			}
 			for key, value := range moved {
 				if tt.moved[key] != value {

@@ -8,23 +8,11 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Values of the label result.
-const (
-	resultRenewed   = "renewed"
-	resultWritten   = "written"
-	resultUnchanged = "unchanged"
-	resultFailed    = "failed"
-	resultOK        = "ok"
-)
-
 var (
-	renewalResults = [...]string{resultRenewed, resultUnchanged, resultFailed}
-	writeResults   = [...]string{resultWritten, resultUnchanged, resultFailed}
-	hookResults    = [...]string{resultOK, resultFailed}
-
 	// The buckets of a renewal reach the longest usual time-out; those of the
 	// lag tell a busy minute from a stuck daemon.
 	renewalBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 45, 60}
@@ -33,32 +21,26 @@ var (
 
 // outcomes are the series that outcomes move.
 type outcomes struct {
-	renewals    *prometheus.CounterVec
+	*tallies
+
 	failures    *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
-	writes      *prometheus.CounterVec
-	hooks       *prometheus.CounterVec
 	lag         prometheus.Histogram
 	panics      prometheus.Counter
 	clockOffset *prometheus.GaugeVec
 
-	// mu guards what the installed plan names. An outcome or an offset of an
-	// object that has left must not bring its series back.
-	mu          sync.Mutex
-	providers   map[string]bool
-	credentials map[string]string // name to provider
-	sinks       map[string]bool   // name to whether it has a hook
+	// installed guards the names of the installed plan's providers.
+	installed sync.Mutex
+	providers map[string]bool
 }
 
-func newOutcomes() *outcomes {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	}
+func newOutcomes(viewer Viewer) *outcomes {
 	return &outcomes{
-		renewals: counter("renewals_total", "Attempts to renew a credential, by how they ended.", "credential", "provider", "result"),
-		failures: counter("renewal_failures_total", "Failed attempts to renew a credential of this provider, by reason.", "provider", "reason"),
-		writes:   counter("sink_writes_total", "Deliveries to a sink, by how they ended.", "sink", "result"),
-		hooks:    counter("hook_runs_total", "Runs of a sink's on_change command, by how they ended.", "sink", "result"),
+		tallies: newTallies(viewer),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "renewal_failures_total",
+			Help: "Failed attempts to renew a credential of this provider, by reason.",
+		}, []string{"provider", "reason"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "renewal_duration_seconds",
 			Help: "How long the backend took to answer an attempt, successful or not.", Buckets: renewalBuckets,
@@ -73,16 +55,14 @@ func newOutcomes() *outcomes {
 		}),
 		clockOffset: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "clock_offset_seconds",
-			Help: "The clock of the provider's server, from its Date header, minus ours.",
+			Help: "The clock of the provider's server, from its Date header, minus ours; 0 while they agree within the second that the header tells.",
 		}, []string{"provider"}),
-		providers:   map[string]bool{},
-		credentials: map[string]string{},
-		sinks:       map[string]bool{},
+		providers: map[string]bool{},
 	}
 }
 
 func (c *outcomes) parts() []prometheus.Collector {
-	return []prometheus.Collector{c.renewals, c.failures, c.duration, c.writes, c.hooks, c.lag, c.panics, c.clockOffset}
+	return []prometheus.Collector{c.tallies, c.failures, c.duration, c.lag, c.panics, c.clockOffset}
 }
 
 // Describe implements prometheus.Collector.
@@ -99,11 +79,36 @@ func (c *outcomes) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// Install makes the counters of every object of the plan exist at zero, keeps
+// those that count already, and deletes those of objects that are gone.
+func (c *outcomes) Install(specs *plan.Plan) {
+	c.install(specs)
+	c.installed.Lock()
+	defer c.installed.Unlock()
+	providers := map[string]bool{}
+	for _, p := range specs.Providers {
+		providers[p.Name] = true
+		for _, reason := range credential.Reasons {
+			c.failures.WithLabelValues(p.Name, string(reason))
+		}
+		c.duration.WithLabelValues(p.Name)
+	}
+	for name := range c.providers {
+		if !providers[name] {
+			c.failures.DeletePartialMatch(prometheus.Labels{"provider": name})
+			c.duration.DeleteLabelValues(name)
+			c.clockOffset.DeleteLabelValues(name)
+		}
+	}
+	c.providers = providers
+}
+
 // Observe counts one outcome.
 func (c *outcomes) Observe(o engine.Outcome) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.knownLocked(o) {
+	known := c.countLocked(o)
+	c.mu.Unlock()
+	if !known {
 		return
 	}
 	if !o.DueAt.IsZero() && !o.StartedAt.IsZero() {
@@ -112,41 +117,40 @@ func (c *outcomes) Observe(o engine.Outcome) {
 	if o.Panicked {
 		c.panics.Inc()
 	}
-	switch o.Kind {
-	case engine.Obtain:
-		c.renewals.WithLabelValues(o.Name, o.Provider, result(o.Result, resultRenewed, resultUnchanged)).Inc()
-		if o.Called {
-			c.duration.WithLabelValues(o.Provider).Observe(o.Took.Seconds())
-		}
-		if o.Result == schedule.Failed {
-			c.failures.WithLabelValues(o.Provider, string(reason(o.Fault))).Inc()
-		}
-	case engine.Deliver:
-		c.writes.WithLabelValues(o.Name, result(o.Result, resultWritten, resultUnchanged)).Inc()
-	case engine.RunHook:
-		c.hooks.WithLabelValues(o.Name, result(o.Result, resultOK, resultOK)).Inc()
+	if o.Kind != engine.Obtain {
+		return
+	}
+	c.installed.Lock()
+	defer c.installed.Unlock()
+	if !c.providers[o.Provider] {
+		return
+	}
+	if o.Called {
+		c.duration.WithLabelValues(o.Provider).Observe(o.Took.Seconds())
+	}
+	if o.Result == schedule.Failed {
+		c.failures.WithLabelValues(o.Provider, string(reason(o.Fault))).Inc()
 	}
 }
 
-// knownLocked reports whether the installed plan names the object.
-func (c *outcomes) knownLocked(o engine.Outcome) bool {
-	if o.Kind == engine.Obtain {
-		provider, ok := c.credentials[o.Name]
-		return ok && provider == o.Provider
-	}
-	hook, ok := c.sinks[o.Name]
-	return ok && (hook || o.Kind == engine.Deliver)
-}
-
-func result(r schedule.Outcome, changed, unchanged string) string {
+// indexOf is the place of an outcome in renewalResults and writeResults.
+func indexOf(r schedule.Outcome) int {
 	switch r {
 	case schedule.Failed:
-		return resultFailed
+		return 2
 	case schedule.Unchanged:
-		return unchanged
+		return 1
 	case schedule.Renewed:
 	}
-	return changed
+	return 0
+}
+
+// hookIndex is the place of an outcome in hookResults.
+func hookIndex(r schedule.Outcome) int {
+	if r == schedule.Failed {
+		return 1
+	}
+	return 0
 }
 
 // reason keeps the label inside the fixed set, whatever the fault says.
@@ -165,8 +169,8 @@ func reason(f *credential.Fault) credential.Reason {
 // ObserveClock records how far the clock of a provider's server is ahead of
 // ours.
 func (c *outcomes) ObserveClock(provider string, offset time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.installed.Lock()
+	defer c.installed.Unlock()
 	if c.providers[provider] {
 		c.clockOffset.WithLabelValues(provider).Set(offset.Seconds())
 	}

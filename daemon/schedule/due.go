@@ -39,6 +39,10 @@ var (
 	whyIdle        = Why{"", "nothing is owed"}
 )
 
+// AskedToWait reports whether an instant was fixed by a backend that asked to
+// be left alone until then.
+func AskedToWait(text string) bool { return text == whyRetryAfter.Text || text == whyCooldown.Text }
+
 // never stands for "not by itself".
 var never time.Time
 

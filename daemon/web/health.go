@@ -1,76 +1,75 @@
 package web
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
-	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 type providerRow struct {
 	Name, Type, State, Class string
 	InForce, Credentials     int
 	Running, Waiting         int
-	Answered, Cooldown       when
+	Failing, Cooldown        when
 }
 
-// health is what the attempts of a provider's credentials say of its backend.
+// health is what the credentials of a provider say of its backend.
 type health struct {
-	credentials, inForce int
-	last                 schedule.Attempt // the latest of all
-	answeredAt           time.Time        // the latest good answer
+	credentials, inForce, pending int
+	failingSince                  time.Time
 }
 
 // healthOf gathers the health of every provider, by name.
-func healthOf(v engine.View) map[string]*health {
-	all := make(map[string]*health, len(v.Providers))
-	for _, p := range v.Providers {
+func healthOf(s engine.Summary) map[string]*health {
+	all := make(map[string]*health, len(s.Providers))
+	for _, p := range s.Providers {
 		all[p.Name] = &health{}
 	}
-	for _, c := range v.Credentials {
-		h := all[c.Provider]
+	for _, sum := range s.Credentials {
+		h := all[sum.Provider]
 		if h == nil {
 			continue
 		}
-		h.credentials++
-		if c.InForce(v.At) {
-			h.inForce++
-		}
-		for _, a := range c.History {
-			end := a.At.Add(a.Took)
-			if a.Outcome != schedule.Failed && end.After(h.answeredAt) {
-				h.answeredAt = end
-			}
-			if end.After(h.last.At.Add(h.last.Took)) {
-				h.last = a
-			}
+		h.credentials += count(sum.States)
+		h.pending += sum.States[engine.Pending]
+		h.inForce += sum.States[engine.Valid] + sum.States[engine.Failing] + sum.States[engine.Overdue]
+		if at := sum.OldestFailure; !at.IsZero() && (h.failingSince.IsZero() || at.Before(h.failingSince)) {
+			h.failingSince = at
 		}
 	}
 	return all
 }
 
-// providerRows shows every backend: whether it answers, and what waits for it.
-func providerRows(v engine.View, l tongue) []providerRow {
-	all := healthOf(v)
-	rows := make([]providerRow, 0, len(v.Providers))
-	for _, p := range v.Providers {
+// providerRows shows every backend, the failing ones first: whether it answers,
+// and what waits for it.
+func providerRows(s engine.Summary, l tongue) []providerRow {
+	all := healthOf(s)
+	rows := make([]providerRow, 0, len(s.Providers))
+	for _, p := range s.Providers {
 		h := all[p.Name]
 		row := providerRow{
 			Name: p.Name, Type: p.Type, InForce: h.inForce, Credentials: h.credentials, Running: p.Running, Waiting: p.Waiting,
-			Answered: l.seen(h.answeredAt, v.At), Cooldown: l.seen(p.CooldownUntil, v.At),
+			Failing: l.seen(h.failingSince, s.At), Cooldown: l.seen(p.CooldownUntil, s.At),
 		}
 		word := "answers"
-		row.Class = ClassGood
+		row.Class = view.ClassGood
 		switch {
 		case !p.CooldownUntil.IsZero():
-			word, row.Class = "cooling down", ClassWarn
-		case h.last.At.IsZero():
-			word, row.Class = "not asked yet", ClassWarn
-		case h.last.Outcome == schedule.Failed:
-			word, row.Class = "failing", ClassBad
+			word, row.Class = "cooling down", view.ClassWarn
+		case !h.failingSince.IsZero():
+			word, row.Class = "failing", view.ClassBad
+		case h.pending == h.credentials:
+			word, row.Class = "not asked yet", view.ClassWarn
 		}
 		row.State = l.say(word)
 		rows = append(rows, row)
 	}
+	order := []string{view.ClassBad, view.ClassWarn, view.ClassGood}
+	slices.SortStableFunc(rows, func(a, b providerRow) int {
+		return cmp.Compare(slices.Index(order, a.Class), slices.Index(order, b.Class))
+	})
 	return rows
 }

@@ -7,8 +7,13 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 //go:embed style.css
@@ -35,7 +40,7 @@ func parsePages() map[string]*template.Template {
 // pagePolicy allows the page's own style and script, questions to the daemon
 // itself, and nothing else.
 var pagePolicy = "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
-	"; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // hashSource names inline text in a content security policy.
 func hashSource(text string) string {
@@ -43,31 +48,46 @@ func hashSource(text string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// maxRows bounds the page: a person reads the urgent end of a fleet.
-const maxRows = 500
+// rowsAtOnce is how many rows of a table one page shows.
+const rowsAtOnce = 100
 
 // page is what the template shows, all its words in one tongue.
 type page struct {
-	Style                      template.CSS
-	Script                     template.JS
-	Title, Version             string
-	Starting, At               string
-	Verdict                    verdict
-	Counts                     []pageCount
-	ConfigError, StateError    string
-	Hash, LoadedAt             string
-	Credentials                []credentialRow
-	Sinks                      []sinkRow
-	Providers                  []providerRow
-	MoreCredentials, MoreSinks string
+	Style                   template.CSS
+	Script                  template.JS
+	Title, Version          string
+	Starting, At            string
+	Verdict                 view.Verdict
+	Counts                  []pageCount
+	ConfigError, StateError string
+	Listener                string
+	Limits                  []limitNote
+	Fleets                  []fleetNote
+	Hash, LoadedAt          string
+	Search                  string
+	Found                   string
+	Pages                   []pageLink
+	Credentials             []credentialRow
+	Sinks                   []sinkRow
+	Providers               []providerRow
 }
-
-// verdict is the first thing a person reads.
-type verdict struct{ Words, Class string }
 
 type pageCount struct {
 	Number       int
 	Words, Class string
+}
+
+// pageLink leads to another part of the tables. Here says that it is shown.
+type pageLink struct {
+	Number int
+	To     string
+	Here   bool
+}
+
+// fleetNote tells of the rows of a fleet that cannot be used.
+type fleetNote struct {
+	Words string
+	Rows  []string
 }
 
 // overview answers with the page for people, in the browser's language.
@@ -75,14 +95,12 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	l := tongueFor(r.Header.Get("Accept-Language"))
 	shown := page{Style: template.CSS(style), Script: template.JS(script), Version: p.version} //nolint:gosec // our own
 	code := http.StatusOK
-	if v, err := p.view(r); err != nil {
-		_, reason := p.silence()
+	if _, reason := p.silence(); reason != "" {
 		shown.Starting = l.say(reason)
 		shown.Title = shown.Starting
 		code = http.StatusServiceUnavailable
 	} else {
-		hash, loadedAt, lastError := p.backend.ConfigStatus()
-		shown.fill(v, Config{Hash: hash, LoadedAt: loadedAt, LastError: lastError}, l)
+		p.fill(&shown, questionOf(r), l)
 	}
 	var text bytes.Buffer // a template that fails must not leave half a page
 	if err := pageTemplates[l.tag].Execute(&text, shown); err != nil {
@@ -96,72 +114,165 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text.Bytes())
 }
 
-func (s *page) fill(v engine.View, c Config, l tongue) {
-	s.At = Stamp(v.At)
-	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], Stamp(c.LoadedAt), c.LastError, v.StateError
-	credentials, sinks := ByUrgency(v), SinksByUrgency(v)
-	worst := ClassGood
-	if s.ConfigError != "" || s.StateError != "" {
-		worst = ClassBad // a person has to look, however well all tokens are
-	}
-	s.count(credentials, sinks, worst, l)
-	s.MoreCredentials, s.MoreSinks = more(len(credentials), l), more(len(sinks), l)
-	for _, c := range credentials[:min(maxRows, len(credentials))] {
-		s.Credentials = append(s.Credentials, newCredentialRow(c, v.At, l))
-	}
-	for _, k := range sinks[:min(maxRows, len(sinks))] {
-		s.Sinks = append(s.Sinks, newSinkRow(k, v.At, l))
-	}
-	s.Providers = providerRows(v, l)
+// question is what a reader wants to see.
+type question struct {
+	search string
+	page   int // from 1
 }
 
-// more says how many rows are not shown.
-func more(rows int, l tongue) string {
-	if rows <= maxRows {
-		return ""
+const longestSearch = 200
+
+func questionOf(r *http.Request) question {
+	values := r.URL.Query()
+	q := question{search: strings.TrimSpace(values.Get("q"))}
+	q.search = strings.ToValidUTF8(q.search[:min(len(q.search), longestSearch)], "")
+	number, err := strconv.Atoi(values.Get("page"))
+	if err != nil {
+		number = 1
 	}
-	return l.sayf("and %d more, all less urgent than these", rows-maxRows)
+	q.page = max(1, number)
+	return q
 }
 
-// count fills the verdict, which is no better than worst, and the line of
-// numbers; states that nothing is in are left out.
-func (s *page) count(credentials []engine.CredentialView, sinks []engine.SinkView, worst string, l tongue) {
-	states := map[engine.State]int{}
-	for _, c := range credentials {
-		states[c.State]++
-		worst = worse(worst, Class(c.State))
+// to is the address of a part of the same question.
+func (q question) to(number int) string {
+	values := url.Values{}
+	if q.search != "" {
+		values.Set("q", q.search)
 	}
-	undelivered := 0
-	for _, k := range sinks {
-		if k.State != engine.Delivered {
-			undelivered++
+	if number > 1 {
+		values.Set("page", strconv.Itoa(number))
+	}
+	if len(values) == 0 {
+		return "/"
+	}
+	return "/?" + values.Encode()
+}
+
+// query selects what the question asks for, up to the end of its page.
+func (q question) query() engine.Query {
+	selected := engine.Query{Worst: true, Limit: q.page * rowsAtOnce, History: true}
+	if q.search != "" {
+		selected.Names = []string{"*" + strings.ToLower(q.search) + "*"}
+	}
+	return selected
+}
+
+// fill shows what the question asks for, as far as a reader may know.
+func (p *pages) fill(s *page, q question, l tongue) {
+	c, sum := p.backend.Config(), p.backend.Summary()
+	all := p.backend.Select(engine.Query{Worst: true, Limit: rowsAtOnce})
+	found := p.backend.Select(q.query())
+	rows := max(count(found.Totals.Credentials), count(found.Totals.Sinks))
+	parts := max(1, (rows+rowsAtOnce-1)/rowsAtOnce)
+	if q.page > parts {
+		q.page = parts
+		found = p.backend.Select(q.query())
+	}
+	s.Verdict = view.VerdictOf(all, c)
+	s.Verdict.Words = l.say(s.Verdict.Words)
+	s.count(sum.Totals, l)
+	s.Search, s.Pages = q.search, linksOf(q, parts)
+	if q.search != "" {
+		s.Found = l.sayf("%d credentials and %d sinks match", count(found.Totals.Credentials), count(found.Totals.Sinks))
+	}
+	found.Credentials, found.Sinks = part(found.Credentials, q.page), part(found.Sinks, q.page)
+	if p.public() {
+		found, c = view.Public(found), view.PublicConfig(c)
+	}
+	s.frame(found, c, l)
+	for _, one := range found.Credentials {
+		s.Credentials = append(s.Credentials, newCredentialRow(one, found.At, l))
+	}
+	for _, one := range found.Sinks {
+		s.Sinks = append(s.Sinks, newSinkRow(one, found.At, l))
+	}
+	s.link(all, found)
+	s.Providers = providerRows(sum, l)
+}
+
+// frame fills in what stands around the tables.
+func (s *page) frame(v engine.View, c view.Config, l tongue) {
+	s.At = view.Local(v.At)
+	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], view.Local(c.LoadedAt), c.LastError, v.StateError
+	s.Listener, s.Limits = c.Listener, l.listenerLimits(c.Limits, v.At)
+	for _, f := range c.Fleets {
+		if f.Bad > 0 {
+			s.Fleets = append(s.Fleets, fleetNote{l.sayf("Fleet %s: %d rows cannot be used.", f.Name, f.Bad), f.BadRows[:min(len(f.BadRows), rowsAtOnce)]})
 		}
-		worst = worse(worst, SinkClass(k.State))
 	}
-	for _, state := range [...]engine.State{engine.Expired, engine.Parked, engine.Pending, engine.Failing, engine.Valid} {
-		if states[state] > 0 || state == engine.Valid {
-			s.Counts = append(s.Counts, pageCount{states[state], l.say(string(state)), Class(state)})
-		}
-	}
-	if undelivered > 0 {
-		s.Counts = append(s.Counts, pageCount{undelivered, l.say("not delivered"), ClassBad})
-	}
-	s.Title = l.sayf("%d of %d valid", states[engine.Valid], len(credentials))
-	words := map[string]string{
-		ClassGood: "Everything is valid and delivered.",
-		ClassWarn: "Something fails; it is tried again by itself.",
-		ClassBad:  "Something needs a person.",
-	}[worst]
-	if len(credentials)+len(sinks) == 0 && worst == ClassGood {
-		words = "Nothing is configured yet."
-	}
-	s.Verdict = verdict{l.say(words), worst}
 }
 
-// worse returns the class that asks more of a person.
-func worse(a, b string) string {
-	if a == ClassBad || b == ClassGood {
-		return a
+func count(states map[engine.State]int) (n int) {
+	for _, more := range states {
+		n += more
 	}
-	return b
+	return n
+}
+
+// part returns the rows of one page.
+func part[T any](all []T, number int) []T { return all[min(len(all), (number-1)*rowsAtOnce):] }
+
+// linksOf leads to the first pages, the last ones and those around the present.
+func linksOf(q question, parts int) (links []pageLink) {
+	if parts < 2 {
+		return nil
+	}
+	for number := 1; number <= parts; number++ {
+		if number <= 2 || number > parts-2 || max(number-q.page, q.page-number) <= 2 {
+			links = append(links, pageLink{number, q.to(number), number == q.page})
+		}
+	}
+	return links
+}
+
+// link leads from each credential that is shown to its sinks that are not
+// delivered: those on this page and the worst of all.
+func (s *page) link(all, found engine.View) {
+	rows := map[string]*credentialRow{}
+	for i := range s.Credentials {
+		rows[s.Credentials[i].Name] = &s.Credentials[i]
+	}
+	here, linked := map[string]bool{}, map[string]bool{}
+	for _, k := range found.Sinks {
+		here[k.Name] = true
+	}
+	for _, k := range slices.Concat(found.Sinks, all.Sinks) {
+		if linked[k.Name] || k.State == engine.Delivered || k.State == engine.Pending {
+			continue
+		}
+		linked[k.Name] = true
+		for _, name := range k.Needs {
+			if row := rows[name]; row != nil {
+				row.Sinks = append(row.Sinks, sinkLink(k.Name, here[k.Name]))
+			}
+		}
+	}
+}
+
+// nameLink leads to the row of a thing.
+type nameLink struct{ Name, To string }
+
+func sinkLink(name string, here bool) nameLink {
+	anchor := "#" + anchorOf(name)
+	if here {
+		return nameLink{name, anchor}
+	}
+	return nameLink{name, question{search: name}.to(1) + anchor}
+}
+
+// anchorOf names the row of a sink within the page.
+func anchorOf(sink string) string { return "sink-" + strings.ReplaceAll(sink, "/", ".") }
+
+// count fills the line of numbers; states that nothing is in are left out.
+func (s *page) count(totals engine.Totals, l tongue) {
+	for _, state := range engine.CredentialStates {
+		if n := totals.Credentials[state]; n > 0 || state == engine.Valid {
+			s.Counts = append(s.Counts, pageCount{n, l.say(string(state)), view.Class(state)})
+		}
+	}
+	if undelivered := count(totals.Sinks) - totals.Sinks[engine.Delivered]; undelivered > 0 {
+		s.Counts = append(s.Counts, pageCount{undelivered, l.say("not delivered"), view.ClassBad})
+	}
+	s.Title = l.sayf("%d of %d valid", totals.Credentials[engine.Valid], count(totals.Credentials))
 }

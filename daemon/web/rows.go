@@ -4,15 +4,15 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // when is an instant in words and in full.
 type when struct{ At, Words string }
 
-type pageNote struct{ Reason, Message, Ago, Cure, Class string }
+type pageNote struct{ Reason, Message, Ago, Fix, Class string }
 
 // life is where the present, the next attempt and the last useful one stand
 // between issue and expiry, in percent.
@@ -27,6 +27,8 @@ type credentialRow struct {
 	Name, Provider, Type, State, Class, NextReason string
 	Generation                                     uint64
 	Running                                        bool
+	Paused                                         string
+	Sinks                                          []nameLink // that do not hold what they should
 	Life                                           *life
 	Expires, Next                                  when
 	Notes                                          []pageNote
@@ -34,26 +36,37 @@ type credentialRow struct {
 }
 
 type sinkRow struct {
-	Name, Type, Path, State, Class, Hook string
-	Holds                                []string
-	Delivered                            when
-	Notes                                []pageNote
+	Anchor, Name, Type, Path, State, Class, Hook string
+	Holds                                        []string
+	Delivered                                    when
+	Notes                                        []pageNote
 }
 
 func newCredentialRow(c engine.CredentialView, now time.Time, l tongue) credentialRow {
-	return credentialRow{
-		Name: c.Name, Provider: c.Provider, Type: c.Type, State: l.say(string(c.State)), Class: Class(c.State),
+	row := credentialRow{
+		Name: c.Name, Provider: c.Provider, Type: c.Type, State: l.say(string(c.State)), Class: view.Class(c.State),
 		NextReason: l.say(c.NextReason), Generation: c.Generation, Running: c.Running, Life: lifeOf(c, now, l),
 		Expires: l.seen(c.ExpiresAt, now), Next: l.seen(c.NextAttemptAt, now),
-		Notes: l.notes(c.LastError, engine.Obtain, c.State, c.Name, now), Limits: l.limits(c.Limits, now),
+		Notes: l.notes(c.LastError, "", l.fix(view.CredentialFixText(c), c.Name), now), Limits: l.limits(view.LimitsOf(c.Limits), now),
 	}
+	if c.ExpiresAt.IsZero() && !c.RenewBy.IsZero() {
+		row.Expires = when{view.Stamp(c.RenewBy), l.sayf("not stated; renewal due %s", l.relative(c.RenewBy, now))}
+	}
+	switch {
+	case c.PausedUntil.IsZero():
+	case c.PausedUntil.Year() == view.EndlessYear:
+		row.Paused = l.say("paused until it is resumed")
+	default:
+		row.Paused = l.sayf("paused until %s", view.Local(c.PausedUntil))
+	}
+	return row
 }
 
 func newSinkRow(s engine.SinkView, now time.Time, l tongue) sinkRow {
 	row := sinkRow{
-		Name: s.Name, Type: s.Type, Path: s.Path, State: l.say(string(s.State)), Class: SinkClass(s.State),
+		Anchor: anchorOf(s.Name), Name: s.Name, Type: s.Type, Path: s.Path, State: l.say(string(s.State)), Class: view.SinkClass(s.State),
 		Delivered: l.seen(s.LastDeliveredAt, now),
-		Notes:     append(l.notes(s.LastError, engine.Deliver, s.State, s.Name, now), l.notes(s.HookError, engine.RunHook, s.State, s.Name, now)...),
+		Notes:     append(l.notes(s.LastError, "", l.fix(view.SinkFix(s), s.Name), now), l.notes(s.HookError, "on_change: ", l.fix(view.HookFix(s), s.Name), now)...),
 	}
 	switch {
 	case s.HookRunning:
@@ -67,18 +80,12 @@ func newSinkRow(s engine.SinkView, now time.Time, l tongue) sinkRow {
 	return row
 }
 
-// notes tells a failure and its cure.
-func (l tongue) notes(n *schedule.Note, kind engine.TaskKind, state engine.State, name string, now time.Time) []pageNote {
+// notes tells a failure and what to do about it.
+func (l tongue) notes(n *schedule.Note, head, fix string, now time.Time) []pageNote {
 	if n == nil {
 		return nil
 	}
-	what := string(n.Reason)
-	if kind == engine.RunHook {
-		what = "on_change: " + what
-	}
-	return []pageNote{{
-		Reason: what, Message: n.Message, Ago: l.relative(n.At, now), Cure: l.cure(kind, state, n.Reason, name), Class: ClassBad,
-	}}
+	return []pageNote{{Reason: head + string(n.Reason), Message: n.Message, Ago: l.relative(n.At, now), Fix: fix, Class: view.ClassBad}}
 }
 
 func lifeOf(c engine.CredentialView, now time.Time, l tongue) *life {
@@ -96,44 +103,34 @@ func lifeOf(c engine.CredentialView, now time.Time, l tongue) *life {
 	used := percent(now)
 	return &life{
 		Used: used, Next: min(98, percent(c.NextAttemptAt)), HasNext: !c.NextAttemptAt.IsZero(), Late: late, LateWidth: 100 - late,
-		Issued: when{Stamp(c.IssuedAt), l.sayf("issued %s", l.relative(c.IssuedAt, now))},
+		Issued: when{view.Stamp(c.IssuedAt), l.sayf("issued %s", l.relative(c.IssuedAt, now))},
 		Words:  l.sayf("%d %% of its life is over", used),
 	}
 }
 
 // seen is an instant as seen from now.
-func (l tongue) seen(at, now time.Time) when { return when{Stamp(at), l.relative(at, now)} }
-
-// limitNames are the kinds of limit in words.
-var limitNames = map[string]string{
-	"refresh_token": "refresh token", "term": "term", "certificate": "certificate", "authorization": "authorization",
-}
-
-// soon is how long before the end of a limit a person should think of it.
-const soon = 60 * 24 * time.Hour
+func (l tongue) seen(at, now time.Time) when { return when{view.Stamp(at), l.relative(at, now)} }
 
 type limitNote struct{ Words, Class string }
 
-// Limits says, for people, what ends and needs a person.
-func Limits(limits []credential.Limit, now time.Time) (said []string) {
-	for _, n := range english.limits(limits, now) {
-		said = append(said, n.Words)
+// limits says, for people, what ends and needs them.
+func (l tongue) limits(limits []view.Limit, now time.Time) (said []limitNote) {
+	for _, limit := range view.LimitsSoon(limits, now) {
+		words := l.sayf(view.LimitForm(limit, now), l.say(view.LimitNames[limit.Kind]), l.relative(limit.EndsAt.Time, now))
+		class := view.ClassWarn
+		if !limit.EndsAt.After(now) {
+			class = view.ClassBad
+		}
+		said = append(said, limitNote{words, class})
 	}
 	return said
 }
 
-// limits is Limits in the language, each with its class.
-func (l tongue) limits(limits []credential.Limit, now time.Time) (said []limitNote) {
-	for _, limit := range limits {
-		if !limit.Person {
-			continue
-		}
-		class := "soft"
-		if limit.EndsAt.Sub(now) < soon {
-			class = ClassWarn
-		}
-		words := l.sayf("its %s ends %s, and only a person can renew it", l.say(limitNames[limit.Kind]), l.relative(limit.EndsAt, now))
-		said = append(said, limitNote{words, class})
+// listenerLimits is limits for the listener's own certificates.
+func (l tongue) listenerLimits(limits []view.Limit, now time.Time) []limitNote {
+	said := l.limits(limits, now)
+	for i := range said {
+		said[i].Words = l.say("The listener:") + " " + said[i].Words
 	}
 	return said
 }

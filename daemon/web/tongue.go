@@ -2,8 +2,12 @@ package web
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"golang.org/x/text/language"
+
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // tongue is the language that a page is told in. English text is the key of its
@@ -47,4 +51,24 @@ func (l tongue) say(text string) string {
 // sayf is say for a text with places to fill.
 func (l tongue) sayf(text string, args ...any) string {
 	return fmt.Sprintf(l.say(text), args...)
+}
+
+// relative says an instant as seen from now.
+func (l tongue) relative(at, now time.Time) string {
+	form, distance := view.RelativeForm(at, now)
+	if distance == "" {
+		return l.say(form)
+	}
+	return l.sayf(form, distance)
+}
+
+// fix says what to do about a failure of the thing of a name: sentences of the
+// view, one after the other.
+func (l tongue) fix(text, name string) string {
+	first, again := strings.CutSuffix(text, " "+view.Retries)
+	text = l.say(first)
+	if again {
+		text += " " + l.say(view.Retries)
+	}
+	return strings.ReplaceAll(text, "NAME", name)
 }

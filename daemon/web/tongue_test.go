@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -9,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
+	"github.com/vigented/vigente/daemon/view/viewtest"
 )
 
 // sayings gathers every text that a page can say: those that the template and
@@ -32,11 +32,9 @@ func sayings(t testing.TB) []string {
 		}
 	}
 	gather("page.html", `\{\{say "([^"]+)"`)
-	for _, file := range []string{"page.go", "rows.go", "words.go"} {
+	for _, file := range []string{"page.go", "rows.go"} {
 		gather(file, `\.sayf?\("([^"]+)"`)
 	}
-	gather("page.go", `(?m)^\t\tClass\w+: +"([^"]+)"`)
-	gather("page.go", `words = "([^"]+)"`)
 	gather("health.go", `word(?:, row\.Class)? :?= "([^"]+)"`)
 	gather("web.go", `return "\w+", "([^"]+)"`)
 	gather("../schedule/due.go", `Why\{"\w*", "([^"]+)"\}`)
@@ -46,14 +44,11 @@ func sayings(t testing.TB) []string {
 	for _, state := range engine.SinkStates {
 		said[string(state)] = true
 	}
-	for _, name := range limitNames {
+	for _, name := range view.LimitNames {
 		said[name] = true
 	}
-	for _, kind := range []engine.TaskKind{engine.Obtain, engine.Deliver, engine.RunHook} {
-		for _, reason := range credential.Reasons {
-			said[cureText(kind, engine.Failing, reason)] = true
-			said[cureText(kind, engine.Behind, reason)] = true
-		}
+	for _, text := range slices.Concat(view.Fixes(), view.Verdicts(), []string{view.LimitEnds, view.LimitEnded, "in %s", "%s ago", "now"}) {
+		said[text] = true
 	}
 	var all []string
 	for text := range said {
@@ -114,7 +109,7 @@ func TestTongueIsTheBrowsers(t *testing.T) {
 }
 
 func TestPageInPortuguese(t *testing.T) {
-	h := handler(&fakeBackend{view: fleet(), config: config})
+	h := handler(&fakeBackend{view: viewtest.Mixed(), config: config})
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Accept-Language", "pt-BR")
 	w := httptest.NewRecorder()
@@ -126,22 +121,17 @@ func TestPageInPortuguese(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`<html lang="pt-BR">`, "<title>1 de 3 válidas · Vigente</title>", "Algo precisa de uma pessoa.",
+		`<html lang="pt-BR">`, "<title>1 de 3 válidas · Vigente</title>", "Requer intervenção.",
 		"há 1 min", "em 18 h", "renovação antes de expirar", "execute: vigente renew cofre",
-		`<span lang="en">the client secret was refused</span>`, "certificado: termina em 10 d e só uma pessoa pode renovar", "on_change ainda vai executar", "em pausa",
+		`<span lang="en">the client secret was refused</span>`, "certificado: termina em 10 d; só uma pessoa pode renovar", "on_change ainda vai executar", "em pausa",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)
 		}
 	}
-	for _, english := range []string{"Next attempt", "valid<", "pending", ">parked", "delivered<", " ago<", "It is tried again"} {
+	for _, english := range []string{"Next attempt", "valid<", "pending", ">parked", "delivered<", " ago<", "It is retried"} {
 		if strings.Contains(text, english) {
 			t.Errorf("%q is on the page", english)
 		}
 	}
-}
-
-func ExampleCure() {
-	fmt.Println(Cure(engine.Obtain, engine.Parked, credential.ReasonRejected, "loja"))
-	// Output: Correct the account or the secret. A changed file is noticed by itself; otherwise run: vigente renew loja
 }

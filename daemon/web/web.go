@@ -1,31 +1,31 @@
 // Package web shows the daemon's state over HTTP: metrics, liveness,
 // readiness and a page for people.
 //
-// It answers from the engine's view, changes nothing and holds no secret. It is
-// up before the first call to a backend, because that is when one wants to
-// look; until the engine answers it says that the daemon is starting.
+// It answers from queries to the engine that wait for nobody, changes nothing and
+// holds no secret. It is up before the first call to a backend, because that is
+// when one wants to look; until the engine runs it says that the daemon is
+// starting.
 package web
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"sync/atomic"
-	"time"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view"
 )
 
-// viewTimeout bounds how long a request waits for the engine. An engine that is
-// silent for longer counts as dead.
-const viewTimeout = 5 * time.Second
-
-// Backend is what the pages are made from.
+// Backend is what the pages are made from. Its methods wait for nobody.
 type Backend interface {
-	View(ctx context.Context) (engine.View, error)
-	ConfigStatus() (hash string, loadedAt time.Time, lastError string)
+	// Alive reports whether the engine makes progress, Begun whether it ever did.
+	Alive() bool
+	Begun() bool
+	Select(q engine.Query) engine.View
+	Summary() engine.Summary
+	Config() view.Config
 }
 
 // Options are what New needs.
@@ -42,7 +42,7 @@ type Options struct {
 
 // New returns the handler of every path. It is safe for concurrent use.
 func New(opt Options) http.Handler {
-	p := &pages{backend: opt.Backend, version: opt.Version}
+	p := &pages{backend: opt.Backend, version: opt.Version, webConfig: opt.Listening.WebConfig}
 	epoch := opt.Epoch
 	if epoch == nil {
 		epoch = func() uint64 { return 0 }
@@ -51,7 +51,7 @@ func New(opt Options) http.Handler {
 	mux.Handle("GET /metrics", newScrapes(opt.Gatherer, epoch))
 	mux.HandleFunc("GET /livez", p.live)
 	mux.HandleFunc("GET /readyz", p.ready)
-	mux.HandleFunc("GET /readyz/{name}", p.readyOne)
+	mux.HandleFunc("GET /readyz/{name...}", p.readyOne)
 	mux.HandleFunc("GET /{$}", p.overview)
 	return guarded(hostsOf(opt.Listening).guard(http.MaxBytesHandler(mux, MaxBody)))
 }
@@ -70,72 +70,79 @@ func guarded(next http.Handler) http.Handler {
 
 // pages answers the requests.
 type pages struct {
-	backend  Backend
-	version  string
-	answered atomic.Bool // the engine has answered once
+	backend Backend
+	version string
+	// webConfig says whether readers have logged in.
+	webConfig string
 }
 
-// view asks the engine within the limit.
-func (p *pages) view(r *http.Request) (engine.View, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), viewTimeout)
-	defer cancel()
-	v, err := p.backend.View(ctx)
-	if err == nil {
-		p.answered.Store(true)
-	}
-	return v, err
-}
+// public reports whether readers have not logged in.
+func (p *pages) public() bool { return !hasUsers(p.webConfig) }
 
-// silence says why there is no view.
+// silence says why there is nothing to show; empty when there is.
 func (p *pages) silence() (state, reason string) {
-	if p.answered.Load() {
+	switch {
+	case p.backend.Alive():
+		return "", ""
+	case p.backend.Begun():
 		return "silent", "the engine does not answer"
 	}
 	return "starting", "the daemon is starting"
 }
 
 // live answers whether the engine makes progress.
-func (p *pages) live(w http.ResponseWriter, r *http.Request) {
-	if _, err := p.view(r); err != nil {
-		_, reason := p.silence()
+func (p *pages) live(w http.ResponseWriter, _ *http.Request) {
+	if _, reason := p.silence(); reason != "" {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]any{"live": false, "reason": reason})
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"live": true})
 }
 
+// mostReasons bounds an answer about a large fleet.
+const mostReasons = 1000
+
 // ready answers for the whole configuration.
-func (p *pages) ready(w http.ResponseWriter, r *http.Request) {
-	v, err := p.view(r)
-	if err != nil {
-		p.notReadyYet(w)
+func (p *pages) ready(w http.ResponseWriter, _ *http.Request) {
+	if p.notReadyYet(w) {
 		return
 	}
-	writeReadiness(w, Judge(v))
+	p.answer(w, p.backend.Select(engine.Query{Worst: true, Limit: mostReasons}))
 }
 
 // readyOne answers for one credential with its sinks.
 func (p *pages) readyOne(w http.ResponseWriter, r *http.Request) {
-	v, err := p.view(r)
-	if err != nil {
-		p.notReadyYet(w)
+	if p.notReadyYet(w) {
 		return
 	}
 	name := r.PathValue("name")
-	one, ok := credentialWithSinks(v, name)
-	if !ok {
+	one := p.backend.Select(engine.Query{Names: []string{name}, Worst: true})
+	if strings.ContainsAny(name, "*?") || len(one.Credentials) == 0 {
 		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no credential of this name", "credential": name})
 		return
 	}
-	writeReadiness(w, Judge(one))
+	p.answer(w, one)
 }
 
-func (p *pages) notReadyYet(w http.ResponseWriter) {
+// answer judges what was selected, as far as a reader may know.
+func (p *pages) answer(w http.ResponseWriter, v engine.View) {
+	verdict := view.Judge(v)
+	if p.public() {
+		verdict = verdict.Public()
+	}
+	writeReadiness(w, verdict)
+}
+
+// notReadyYet answers while there is nothing to show.
+func (p *pages) notReadyYet(w http.ResponseWriter) bool {
 	state, reason := p.silence()
-	writeReadiness(w, Readiness{Reasons: []Reason{{State: state, Reason: reason}}})
+	if reason != "" {
+		writeReadiness(w, view.Readiness{Reasons: []view.Reason{{State: state, Reason: reason}}})
+	}
+	return reason != ""
 }
 
-func writeReadiness(w http.ResponseWriter, r Readiness) {
+func writeReadiness(w http.ResponseWriter, r view.Readiness) {
 	code := http.StatusOK
 	if !r.Ready {
 		code = http.StatusServiceUnavailable

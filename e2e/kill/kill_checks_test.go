@@ -3,6 +3,7 @@ package kill
 import (
 	"context"
 	"errors"
+	"github.com/vigented/vigente/daemon/engine"
 	"io/fs"
 	"os"
 	"regexp"
@@ -162,7 +163,7 @@ func (l *life) remembered() map[string]int {
 func (l *life) paced() {
 	l.T.Helper()
 	for user, begun := range l.begun {
-		s, err := l.client.Explain(l.T.Context(), user)
+		s, err := l.client.Select(l.T.Context(), engine.Query{Names: []string{user}, History: true})
 		if err != nil {
 			l.T.Fatal(err)
 		}

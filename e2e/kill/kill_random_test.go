@@ -182,7 +182,7 @@ func (c *crowd) calm() {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		s, err := c.client.View(ctx)
+		s, err := c.client.Select(ctx, engine.Query{})
 		if err == nil && !slices.ContainsFunc(s.View.Credentials, func(v engine.CredentialView) bool { return v.State != engine.Valid }) {
 			return
 		}
@@ -235,7 +235,7 @@ func (c *crowd) comeToRest() {
 	c.Launch()
 	c.calm()
 	c.Eventually("everything has settled", func() bool {
-		s, err := c.client.View(c.T.Context())
+		s, err := c.client.Select(c.T.Context(), engine.Query{})
 		if err != nil {
 			return false
 		}

@@ -161,20 +161,21 @@ func (l *life) gone() bool {
 func (l *life) renew(names ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), e2etest.Patience)
 	defer cancel()
-	return l.client.Renew(ctx, names, silent{})
+	return l.client.Renew(ctx, control.Selection{Names: names, All: len(names) == 0}, control.RenewOptions{}, silent{})
 }
 
 // silent is a progress that nobody watches.
 type silent struct{}
 
-func (silent) Begin(int)              {}
-func (silent) End(engine.RenewResult) {}
+func (silent) Waiting(control.Waiting) {}
+func (silent) Begin(int)               {}
+func (silent) End(engine.RenewResult)  {}
 
 // settled reports whether nothing is left to be done.
 func (l *life) settled() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	s, err := l.client.View(ctx)
+	s, err := l.client.Select(ctx, engine.Query{})
 	if err != nil || len(s.View.Credentials) != len(l.present) {
 		return false
 	}

@@ -23,6 +23,8 @@ var clockReaders = map[string]string{
 	"daemon/web/bounded.go":         "a peer that takes nothing of its answer for some time is cut off",
 	"daemon/web/listener.go":        "an address that is taken is tried again",
 	"daemon/web/scrape.go":          "an answer is shared for a moment",
+	"daemon/control/renew.go":       "says what a renewal waits for, a moment after it was asked for",
+	"daemon/control/client.go":      "asks again whether what is waited for has come",
 	"daemon/limits.go":              "looks at what ends every few minutes",
 	"daemon/wires.go":               "compares the Date of a server with our clock",
 	"internal/atomicfile/system.go": "waits a moment for a second writer to finish",
@@ -43,6 +45,7 @@ var clockReaders = map[string]string{
 // starters may start goroutines. Each has an owner that waits for them.
 var starters = map[string]string{
 	"daemon/engine/engine.go":  "the workers; the loop waits for them",
+	"daemon/control/renew.go":  "says what a renewal waits for; nothing is sent after its answer is over",
 	"daemon/web/listener.go":   "the server of an address; whoever ends the listener waits for it",
 	"daemon/daemon.go":         "the servers; Run waits for them",
 	"daemon/eventlog/queue.go": "writes the log while there is something to write; the end does not wait for a reader that stalls",

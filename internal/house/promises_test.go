@@ -30,6 +30,20 @@ var series = map[string]string{
 	"vigente_renewal_failures_total":   "provider reason",
 	"vigente_renewal_duration_seconds": "provider",
 
+	"vigente_credential_renew_by_timestamp_seconds":     "credential provider",
+	"vigente_credential_paused_until_timestamp_seconds": "credential provider",
+	"vigente_listener_limit_timestamp_seconds":          "kind",
+
+	"vigente_credentials":                                    "fleet provider state",
+	"vigente_sinks":                                          "fleet state type",
+	"vigente_earliest_expiry_timestamp_seconds":              "fleet provider",
+	"vigente_earliest_last_useful_attempt_timestamp_seconds": "fleet provider",
+	"vigente_oldest_failure_timestamp_seconds":               "fleet provider",
+	"vigente_fleet_renewals_total":                           "fleet provider result",
+	"vigente_fleet_sink_writes_total":                        "fleet result type",
+	"vigente_fleet_rows":                                     "fleet state",
+
+	"vigente_sink_state":                          "sink state",
 	"vigente_sink_generation":                     "credential sink",
 	"vigente_sink_writes_total":                   "result sink",
 	"vigente_sink_last_success_timestamp_seconds": "sink",

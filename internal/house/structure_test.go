@@ -124,7 +124,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/metrics",
-		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/view", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"metrics are told outcomes and steer nothing",
 	},
 	{
@@ -133,13 +133,23 @@ var arrows = []arrow{
 		"the log is told outcomes and steers nothing",
 	},
 	{
+		"daemon/view",
+		[]string{"daemon/engine", "daemon/schedule", "credential"},
+		"what is said of the state knows nobody who says it",
+	},
+	{
+		"daemon/view/viewtest",
+		[]string{"daemon/engine", "daemon/schedule", "credential"},
+		"states to be shown in tests",
+	},
+	{
 		"daemon/web",
-		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/view", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"pages show the engine's view and change nothing",
 	},
 	{
 		"daemon/control",
-		[]string{"daemon/web", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/view", "daemon/web", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"the socket passes requests on, it decides nothing",
 	},
 	{

@@ -17,7 +17,8 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	defer tick.Stop()
 	lines, told := 0, map[string]string{}
 	for {
-		if v, err := d.View(ctx); err == nil {
+		if d.Alive() {
+			v := d.Select(engine.Query{})
 			if opt.Live {
 				lines = redraw(opt.Out, v, lines, opt.Width())
 			} else {

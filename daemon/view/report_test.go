@@ -1,29 +1,54 @@
-package web
+package view
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/view/viewtest"
 )
 
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var at = viewtest.At
+
 func TestReportIsTheDocumentedDocument(t *testing.T) {
-	broken := config
+	broken := Config{Hash: "0123456789abcdef0123456789abcdef", LoadedAt: at.Add(-24 * time.Hour)}
 	broken.LastError = "config.toml:3: daemon.listen: no address"
-	text, err := json.MarshalIndent(NewReport(fleet(), broken), "", "  ")
+	v := engine.Query{Worst: true}.Of(viewtest.Mixed())
+	text, err := json.MarshalIndent(NewReport(v, broken), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.json", append(text, '\n'))
+	const path = "testdata/report.json"
+	text = append(text, '\n')
+	if *update {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(text, want) {
+		t.Errorf("%s differs; run with -update and look at the difference\ngot:\n%s", path, text)
+	}
 }
 
-func TestReportOfNothingHasListsAndNoNull(t *testing.T) {
-	text, err := json.Marshal(NewReport(engine.View{}, Config{}))
+func TestReportOfNothingHasLists(t *testing.T) {
+	text, err := json.Marshal(NewReport(engine.Query{}.Of(engine.View{}), Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"format":1,"config":{"hash":"","loaded_at":"","last_error":""},"state":{"saved":true,"last_error":""},"credentials":[],"sinks":[]}`
+	const want = `{"format":1,"config":{"hash":"","loaded_at":null,"last_error":""},"state":{"saved":true,"last_error":""},"listener":{"last_error":""},` +
+		`"credentials":[],"sinks":[],"providers":[],"fleets":[],"limits":[],"warnings":[],` +
+		`"totals":{"credentials":{"expired":0,"failing":0,"handover":0,"overdue":0,"parked":0,"pending":0,"valid":0},` +
+		`"sinks":{"behind":0,"delivered":0,"failing":0,"pending":0}}}`
 	if string(text) != want {
 		t.Errorf("got %s, want %s", text, want)
 	}

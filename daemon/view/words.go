@@ -1,6 +1,7 @@
-package web
+package view
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -33,18 +34,25 @@ func Distance(d time.Duration) string {
 
 // Relative says an instant as seen from now: "in 5 min", "3 h ago", "now". It
 // is empty for an unknown instant.
-func Relative(at, now time.Time) string { return english.relative(at, now) }
+func Relative(at, now time.Time) string {
+	form, distance := RelativeForm(at, now)
+	if distance == "" {
+		return form
+	}
+	return fmt.Sprintf(form, distance)
+}
 
-// relative is Relative in the language. The units are the same in both.
-func (l tongue) relative(at, now time.Time) string {
+// RelativeForm is Relative in two parts, for other languages: the sentence, and
+// the distance that it has a place for. The units are the same in all of them.
+func RelativeForm(at, now time.Time) (form, distance string) {
 	d := at.Sub(now)
 	switch {
 	case at.IsZero():
-		return ""
+		return "", ""
 	case d >= time.Second:
-		return l.sayf("in %s", Distance(d))
+		return "in %s", Distance(d)
 	case d <= -time.Second:
-		return l.sayf("%s ago", Distance(d))
+		return "%s ago", Distance(d)
 	}
-	return l.say("now")
+	return "now", ""
 }

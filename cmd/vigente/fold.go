@@ -1,0 +1,55 @@
+package main
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Widths of lines for people, where the terminal does not tell its own.
+const (
+	usualWidth     = 100
+	narrowestWidth = 40
+	noteIndent     = 2 // of the lines below a row
+)
+
+// look is how text is shown to a person: in which colours and how wide.
+type look struct {
+	paint
+
+	width int
+}
+
+// sheetFor returns how text is shown on a stream.
+func (a *app) sheetFor(stream any) look {
+	p := look{width: usualWidth}
+	if w, ok := stream.(interface{ Write([]byte) (int, error) }); ok {
+		p.paint = paint{a.colours(w)}
+	}
+	if columns := width(stream); columns > 0 {
+		p.width = max(narrowestWidth, columns)
+	}
+	return p
+}
+
+// fold breaks a text into lines that fit, at blanks; a word that is wider than
+// the line stays whole, so that it can be copied. Never empty, unless the text
+// is.
+func (p look) fold(text, indent string) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = indent + word
+		case noteIndent+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width:
+			lines = append(lines, line)
+			line = indent + word
+		default:
+			line += " " + word
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,130 @@
+package view
+
+import (
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+)
+
+// CredentialFix says what a person can do about the last failure of a
+// credential. The failure's own message names the case; this is what to look at
+// first. It is empty without a failure.
+func CredentialFix(c engine.CredentialView) string {
+	return strings.ReplaceAll(CredentialFixText(c), "NAME", c.Name)
+}
+
+// CredentialFixText is CredentialFix where NAME stands for the name.
+func CredentialFixText(c engine.CredentialView) string {
+	if c.LastError == nil {
+		return ""
+	}
+	text := fixRenewal(c.LastError.Reason)
+	switch {
+	case c.State == engine.Parked && c.LastError.Reason == credential.ReasonInternal:
+		return fixMissing
+	case c.State == engine.Parked:
+		return text
+	case !retried(c.LastError.Reason):
+		return text
+	}
+	return text + " " + Retries
+}
+
+// SinkFix says what a person can do about the failure that SinkError shows.
+func SinkFix(s engine.SinkView) string {
+	switch {
+	case s.LastError == nil && s.HookError == nil:
+		return ""
+	case s.LastError == nil:
+		return HookFix(s)
+	case s.State == engine.Behind: // by another's value, else it were failing
+		return fixForeign
+	}
+	return fixDelivery(s.LastError.Reason) + retriesUnlessStopping(s.LastError.Reason)
+}
+
+// HookFix says what a person can do about the failure of a sink's on_change. It
+// is empty without a failure.
+func HookFix(s engine.SinkView) string {
+	if s.HookError == nil {
+		return ""
+	}
+	return fixHook(s.HookError.Reason) + retriesUnlessStopping(s.HookError.Reason)
+}
+
+func retriesUnlessStopping(reason credential.Reason) string {
+	if !retried(reason) {
+		return ""
+	}
+	return " " + Retries
+}
+
+// retried reports whether the daemon tries again by itself after a failure that
+// parks nothing.
+func retried(reason credential.Reason) bool { return reason != credential.ReasonCancelled }
+
+// Retries says that nothing has to be done for the next attempt to happen.
+const Retries = "It is retried automatically."
+
+const (
+	fixNothing = "Nothing to do: the daemon was stopping."
+	fixForeign = "Another program, a person, or a second daemon for the same account wrote it. Stop that one first: the value may be the right one."
+	fixMissing = "Put the file or variable that the message names in place, readable for the daemon. A file that appears is noticed within seconds."
+)
+
+func fixRenewal(reason credential.Reason) string {
+	switch reason {
+	case credential.ReasonNetwork:
+		return "Check that this host reaches the backend: name, route, firewall, proxy."
+	case credential.ReasonTimeout:
+		return "The backend is slow or out of reach; raise timeout if it is always slow."
+	case credential.ReasonTLS:
+		return "Compare the server's certificate with ca_file, server_name and pin_sha256 of the provider, and check this host's clock."
+	case credential.ReasonThrottled:
+		return "The backend asks for fewer calls; set rate to stay below its limit."
+	case credential.ReasonServer:
+		return "The backend reports a fault of its own: tell its operator."
+	case credential.ReasonRejected:
+		return "Correct the account or the secret. A changed file is noticed within seconds; otherwise run: vigente renew NAME"
+	case credential.ReasonInvalidRequest:
+		return "Compare the keys of the credential and the url of the provider with what the backend knows."
+	case credential.ReasonBadResponse:
+		return "What answered is not the expected service. Check the url of the provider and what is in between."
+	case credential.ReasonCancelled:
+		return fixNothing
+	case credential.ReasonInternal:
+	}
+	return "The cause is on this machine. Check the sinks of this credential and the daemon's log."
+}
+
+func fixDelivery(reason credential.Reason) string {
+	switch reason {
+	case credential.ReasonTimeout:
+		return "Writing takes too long. Check the disk or the remote file system."
+	case credential.ReasonCancelled:
+		return fixNothing
+	default:
+		return "Check the path, its owner and mode, the space on the disk, and ReadWritePaths= of the unit."
+	}
+}
+
+func fixHook(reason credential.Reason) string {
+	switch reason {
+	case credential.ReasonTimeout:
+		return "The command took too long. Run it by hand, or raise timeout of on_change."
+	case credential.ReasonCancelled:
+		return fixNothing
+	default:
+		return "Run the command by hand as the daemon's user."
+	}
+}
+
+// Fixes lists every sentence that a fix can be made of, for translations.
+func Fixes() []string {
+	all := []string{Retries, fixNothing, fixForeign, fixMissing}
+	for _, reason := range credential.Reasons {
+		all = append(all, fixRenewal(reason), fixDelivery(reason), fixHook(reason))
+	}
+	return all
+}

@@ -1,0 +1,55 @@
+package view
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// Instant is a moment in a document: RFC 3339 in UTC to the second, null where
+// there is none.
+type Instant struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (i Instant) MarshalJSON() ([]byte, error) {
+	if i.IsZero() {
+		return []byte("null"), nil
+	}
+	return []byte(`"` + Stamp(i.Time) + `"`), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *Instant) UnmarshalJSON(text []byte) (err error) {
+	if bytes.Equal(text, []byte("null")) {
+		i.Time = time.Time{}
+		return nil
+	}
+	if i.Time, err = time.Parse(`"`+time.RFC3339+`"`, string(text)); err != nil {
+		return fmt.Errorf("read an instant: %w", err)
+	}
+	return nil
+}
+
+// Stamp writes an instant for programs: RFC 3339 in UTC, empty for none.
+func Stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+// Local writes an instant for people: in the zone of this machine, with its
+// offset. It is empty for none.
+func Local(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Local().Format(time.RFC3339) //nolint:gosmopolitan // people read it on this machine
+}
+
+// EndlessYear is the year of an instant that stands for no end, and Endless the
+// instant.
+const EndlessYear = 9999
+
+// Endless stands for no end.
+var Endless = time.Date(EndlessYear, 12, 31, 23, 59, 59, 0, time.UTC)
