@@ -118,6 +118,7 @@ func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.R
 		return control.Reloaded{}, err
 	}
 	change := plan.Between(d.plan, specs)
+	was, now := listening(d.cfg.Daemon), listening(cfg.Daemon)
 	d.adopt(cfg, specs, w)
 	d.know()
 	// Whoever asked may go away meanwhile: half a reload is none.
@@ -125,6 +126,9 @@ func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.R
 		return control.Reloaded{}, err
 	}
 	d.sinkFiles.install(specs.Sinks)
+	if !now.Equal(was) {
+		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
+	}
 	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(specs.Credentials)), zap.Int("sinks", len(specs.Sinks)))
 	return control.Reloaded{}, nil
 }
