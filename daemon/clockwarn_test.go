@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -31,35 +30,5 @@ func TestClocksThatDifferAreSaidOnce(t *testing.T) {
 	last := logs.FilterMessage("clocks differ").All()[1].ContextMap()["detail"].(string)
 	if !strings.Contains(first, "1h0m0s ahead of ours") || !strings.Contains(last, "1h0m0s behind ours") {
 		t.Errorf("%q, %q", first, last)
-	}
-}
-
-// dated answers with a Date that is off.
-type dated time.Duration
-
-func (d dated) RoundTrip(*http.Request) (*http.Response, error) {
-	date := time.Now().Add(time.Duration(d)).UTC().Format(http.TimeFormat)
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Date": {date}}, Body: http.NoBody}, nil
-}
-
-func TestEveryAnswerShowsTheClockOfItsServer(t *testing.T) {
-	core, logs := observer.New(zap.DebugLevel)
-	d := &Daemon{warner: newClockWarner(zap.New(core)), clocks: &clockNotes{}}
-	for provider, off := range map[string]time.Duration{"late": -time.Hour, "early": time.Hour, "right": 0} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a.invalid/", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := clockWatch{dated(off), d, provider}.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if got := d.clocks.of(provider); (got - off).Abs() > 3*time.Second {
-			t.Errorf("%s: %s, want %s", provider, got, off)
-		}
-	}
-	if n := logs.FilterMessage("clocks differ").Len(); n != 2 {
-		t.Errorf("%d warnings, want one of each wrong clock", n)
 	}
 }

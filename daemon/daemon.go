@@ -11,7 +11,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/eventlog"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/metrics"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
@@ -30,7 +30,6 @@ import (
 	"github.com/vigented/vigente/daemon/web"
 	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/process"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
 )
@@ -61,16 +60,7 @@ type Options struct {
 }
 
 // ConfigError says that a configuration cannot be used, with every reason.
-type ConfigError struct{ Faults []section.Fault }
-
-// Error returns one fault a line.
-func (e *ConfigError) Error() string {
-	lines := make([]string, len(e.Faults))
-	for i, f := range e.Faults {
-		lines[i] = f.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+type ConfigError = load.ConfigError
 
 // Daemon is one process. Its methods may be called from any goroutine; Run and
 // Once are called once, one of them.
@@ -84,7 +74,6 @@ type Daemon struct {
 	gather    prometheus.Gatherer
 	files     *watch.Files
 	sinkFiles *sinkFiles
-	clocks    *clockNotes // of an examination; nil in a daemon
 	warner    *clockWarner
 	seed      [32]byte
 	disks     *devices.Pool
@@ -92,13 +81,14 @@ type Daemon struct {
 	// reloading serialises configurations; live guards what readers see of the
 	// present one.
 	reloading sync.Mutex
+	loader    *load.Loader
 	live      sync.RWMutex
 	cfg       *config.Config
 	refused   *config.Config // the last one that was rejected, nil after a good one
+	loaded    *load.Loaded
 	plan      *plan.Plan
 	loadedAt  time.Time
 	lastError string
-	wires     *wires
 	listener  *web.Listener
 	epoch     atomic.Uint64 // what commands have reported
 	begun     atomic.Bool   // the engine was seen to make progress
@@ -109,10 +99,13 @@ type Daemon struct {
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
 	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger), disks: devices.New()}
-	cfg, specs, wires, err := d.load()
-	if err != nil {
+	d.loader = load.New(opt.loadOptions(d.disks, d.observeClock))
+	loaded := d.loader.Load()
+	if err := loaded.Err(); err != nil {
 		return nil, err
 	}
+	cfg := loaded.Config
+	var err error
 	var state store.State
 	d.store, state, err = openState(cfg, opt.Logger)
 	if err != nil {
@@ -129,14 +122,24 @@ func New(opt Options) (*Daemon, error) {
 	d.engine = engine.New(engine.Options{
 		Ledger: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
-	d.adopt(cfg, specs, wires)
+	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
+	specs := loaded.Plan()
+	d.adopt(loaded, specs)
 	d.listener = web.NewListener(d.pages, d.log)
-	d.engine.Install(plan.Between(&plan.Plan{}, specs), memory(specs, state))
+	d.engine.Install(change, memory(specs, state))
 	d.files = watch.NewFiles(watch.Options{Disks: d.disks, Work: devices.Configure, Within: configWithin})
 	d.know()
 	d.sinkFiles = newSinkFiles(d.disks, d.log)
 	d.sinkFiles.install(specs.Sinks)
 	return d, nil
+}
+
+// observeClock is told how far a backend's clock is ahead of ours.
+func (d *Daemon) observeClock(provider string, offset time.Duration) {
+	if d.metrics != nil {
+		d.metrics.ObserveClock(provider, offset)
+	}
+	d.warner.note(provider, offset)
 }
 
 // observers tells an outcome to several.

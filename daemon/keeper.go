@@ -32,7 +32,7 @@ func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, 
 	opt := store.Options{Key: stateKey(cfg), Warn: func(path, message string) {
 		log.Warn("state closed to other users", zap.String("file", path), zap.String("detail", message))
 	}}
-	s, state, err := load(dir, opt)
+	s, state, err := openAndLoad(dir, opt)
 	broken, ok := errors.AsType[*store.DamagedError](err)
 	if !ok {
 		return s, state, err
@@ -43,10 +43,10 @@ func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, 
 	}
 	log.Error("state set aside", zap.String("reason", broken.Err.Error()), zap.String("file", to),
 		zap.String("detail", "a new state was begun, so every credential is renewed once; the file is kept as it was"))
-	return load(dir, opt)
+	return openAndLoad(dir, opt)
 }
 
-func load(dir string, opt store.Options) (*store.Store, store.State, error) {
+func openAndLoad(dir string, opt store.Options) (*store.Store, store.State, error) {
 	s, err := store.Open(dir, opt)
 	if err != nil {
 		return nil, store.State{}, err

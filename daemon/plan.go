@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -28,22 +28,23 @@ func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Di
 		given[i] = config.Source(s)
 	}
 	diff := control.Difference{Format: 1}
-	cfg, plan, w, err := d.loadWith(config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given})
-	if err != nil {
-		for _, f := range err.(*ConfigError).Faults { //nolint:errorlint // loadWith returns no other
-			diff.Faults = append(diff.Faults, f.Error())
-		}
+	opt := config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given}
+	loaded := d.loader.LoadAs(opt)
+	defer loaded.Close()
+	for _, f := range loaded.Faults {
+		diff.Faults = append(diff.Faults, f.Error())
+	}
+	if len(diff.Faults) > 0 {
 		return diff, nil
 	}
-	defer w.close()
-	d.rekey(plan)
-	preview, err := d.engine.Preview(ctx, plan)
+	_ = d.loader.Change(loaded, d.seed[:])
+	preview, err := d.engine.Preview(ctx, loaded.Plan())
 	if err != nil {
 		return diff, err
 	}
-	c := &comparison{was: tablesOf(d.cfg), is: tablesOf(cfg)}
+	c := &comparison{was: d.loaded, is: loaded}
 	diff.At = preview.At
-	diff.Restart, diff.Settings = settingChanges(d.cfg, cfg)
+	diff.Restart, diff.Settings = settingChanges(d.cfg, loaded.Config)
 	diff.Providers = c.providers(preview)
 	diff.Credentials = c.credentials(preview)
 	diff.Sinks = c.sinks(ctx, preview)
@@ -68,33 +69,12 @@ func settingChanges(was, is *config.Config) (restart, live []control.SettingChan
 	return restart, live
 }
 
-// tables are those of one configuration by their path.
-type tables struct {
-	sections  map[string]*section.Section
-	providers map[string]config.Provider
-}
-
-func tablesOf(cfg *config.Config) tables {
-	t := tables{map[string]*section.Section{}, map[string]config.Provider{}}
-	for _, p := range cfg.Providers {
-		t.sections[p.Section.Path()], t.providers[p.Name] = p.Section, p
-	}
-	for _, c := range cfg.Credentials {
-		t.sections[c.Section.Path()] = c.Section
-	}
-	for _, s := range cfg.Sinks {
-		t.sections[s.Section.Path()] = s.Section
-	}
-	return t
-}
-
 // comparison puts the board's verdict into words of the configuration.
-type comparison struct{ was, is tables }
+type comparison struct{ was, is *load.Loaded }
 
 // keys returns the kind's keys that differ in one table.
 func (c *comparison) keys(group, name string) []string {
-	path := group + "." + name
-	keys := c.is.sections[path].Differing(c.was.sections[path])
+	keys := c.is.Differing(c.was, group, name)
 	if keys == nil {
 		keys = []string{}
 	}
@@ -146,8 +126,7 @@ func (c *comparison) budget(name string, p engine.ProviderPreview) []string {
 	if p.Was.Concurrency != p.Is.Concurrency {
 		keys = append(keys, "concurrency")
 	}
-	was, is := c.was.providers[name].Location, c.is.providers[name].Location
-	if was != nil && is != nil && was.String() != is.String() {
+	if c.was.Zone(name) != c.is.Zone(name) {
 		keys = append(keys, "timezone")
 	}
 	return keys

@@ -2,93 +2,61 @@ package daemon
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/view"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
 )
 
-// load reads the configuration and opens everything in it. Nothing that runs
-// is touched: all that can fail, fails here.
-func (d *Daemon) load() (*config.Config, *plan.Plan, *wires, error) {
-	return d.loadWith(config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID})
-}
+// applyTime bounds how long the engine may take to take a change over. It does
+// not end with the client that asked for the reload.
+const applyTime = 30 * time.Second
 
-func (d *Daemon) loadWith(opt config.Options) (*config.Config, *plan.Plan, *wires, error) {
-	path := d.opt.ConfigPath
-	if len(opt.Given) > 0 {
-		path = opt.Given[0].Name
-	}
-	cfg, _ := config.Load(path, opt)
-	w := newWires(d)
-	specs, faults := Assemble(cfg, AssembleOptions{
-		Disks:     d.disks,
-		Providers: d.opt.Providers,
-		Sinks:     d.opt.Sinks,
-		SinkEnv:   sinks.Env{Processes: d.opt.Processes},
-		DigestKey: []byte("vigente"), // rekey makes it this host's own
-		ProviderEnv: func(provider string, loc *time.Location) providers.Env {
-			return providers.Env{
-				Transport: w.transport(provider), Location: loc, Processes: d.opt.Processes,
-				Warn: func(message string) { w.warn(provider, message) },
-			}
-		},
-	})
-	if len(faults) > 0 {
-		w.close()
-		return cfg, nil, nil, &ConfigError{faults}
-	}
-	return cfg, specs, w, nil
-}
-
-// rekey replaces the digests of secrets by ones that only this host's state
-// can make: a digest of a weak password under a known key could be guessed.
-func (d *Daemon) rekey(specs *plan.Plan) {
-	digest := func(text string) string {
-		mac := hmac.New(sha256.New, d.seed[:])
-		mac.Write([]byte(text))
-		return hex.EncodeToString(mac.Sum(nil))
-	}
-	for i := range specs.Credentials {
-		specs.Credentials[i].Inputs = digest(specs.Credentials[i].Inputs)
-	}
-	for i := range specs.Sinks {
-		specs.Sinks[i].Target = digest(specs.Sinks[i].Target)
-		if g, ok := specs.Sinks[i].Guard.(*guard); ok {
-			g.key = d.seed[:]
-		}
+// loadOptions say how the configuration is loaded. Observe is told the offsets
+// of the backends' clocks.
+func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider string, offset time.Duration)) load.Options {
+	lender := opt.Lender()
+	lender.Observe = observe
+	return load.Options{
+		Path: opt.ConfigPath, Config: config.Options{Getenv: opt.Getenv, UID: opt.UID},
+		Providers: opt.Providers, Sinks: opt.Sinks,
+		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks,
 	}
 }
 
 // adopt makes a configuration the present one, for readers.
-func (d *Daemon) adopt(cfg *config.Config, specs *plan.Plan, w *wires) {
-	d.rekey(specs)
+func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
+	cfg := loaded.Config
 	d.live.Lock()
-	old := d.wires
-	d.cfg, d.plan, d.wires = cfg, specs, w
+	d.cfg, d.loaded, d.plan = cfg, loaded, specs
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
-	if old != nil {
-		old.close()
-	}
+	d.loader.Adopt(loaded)
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
 	d.metrics.Install(specs)
 	d.report.Install(specs)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
-	for _, line := range w.warnings() {
-		d.log.Warn("dangerous setting", zap.String("provider", line.provider), zap.String("setting", line.message))
+	for _, w := range loaded.Dangers {
+		d.log.Warn("dangerous setting", zap.String("provider", w.Provider), zap.String("setting", w.Message))
+	}
+	for _, m := range loaded.Missing {
+		d.log.Warn("credential parked, what it is made from is missing", zap.String("credential", m.Credential), zap.String("detail", m.Message))
+	}
+	for _, m := range loaded.Warnings {
+		d.log.Warn("missing by now, the credential goes on with what was read before", zap.String("credential", m.Credential), zap.String("detail", m.Message))
+	}
+	for _, f := range loaded.Slips {
+		d.log.Warn("suspicious secret", zap.String("key", f.Key), zap.String("detail", f.Message))
 	}
 }
 
@@ -101,37 +69,69 @@ func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.R
 	defer d.reloading.Unlock()
 	d.notify(reloadingState())
 	defer d.notify("READY=1")
-	cfg, specs, w, err := d.load()
+	loaded := d.loader.Load()
+	err := loaded.Err()
 	if err == nil {
-		err = d.unchangeable(cfg)
+		err = d.unchangeable(loaded.Config)
 	}
 	if err != nil {
-		if w != nil {
-			w.close()
-		}
-		d.live.Lock()
-		d.lastError, d.refused = err.Error(), cfg
-		d.live.Unlock()
-		d.know()
-		d.metrics.SetReload(false, time.Now(), d.cfg.Hash)
-		d.log.Error("configuration rejected, the old one runs on", zap.String("reason", err.Error()))
+		return control.Reloaded{}, d.refuse(loaded, err)
+	}
+	change := d.loader.Change(loaded, d.seed[:])
+	specs := loaded.Plan()
+	was, now := listening(d.cfg.Daemon), listening(loaded.Config.Daemon)
+	// All that can fail is behind us. The engine takes the change first, readers
+	// see it after, and a client that goes away changes nothing about that.
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
+	defer cancel()
+	renewed := d.loader.Renewed(change)
+	if err := d.engine.Apply(within, change); err != nil {
+		loaded.Close()
 		return control.Reloaded{}, err
 	}
-	change := plan.Between(d.plan, specs)
-	was, now := listening(d.cfg.Daemon), listening(cfg.Daemon)
-	d.adopt(cfg, specs, w)
+	d.adopt(loaded, specs)
 	d.know()
-	// Whoever asked may go away meanwhile: half a reload is none.
-	if err := d.engine.Apply(context.WithoutCancel(ctx), change); err != nil {
-		return control.Reloaded{}, err
-	}
 	d.sinkFiles.install(specs.Sinks)
 	if !now.Equal(was) {
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
-	d.log.Info("configuration loaded", zap.String("hash", cfg.Hash), zap.Int("credentials", len(specs.Credentials)), zap.Int("sinks", len(specs.Sinks)))
+	d.logChange(loaded, change, renewed)
 	return control.Reloaded{}, nil
 }
+
+// refuse keeps the reason for which a configuration was rejected.
+func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
+	loaded.Close()
+	d.live.Lock()
+	d.lastError, d.refused = err.Error(), loaded.Config
+	d.live.Unlock()
+	d.know()
+	d.metrics.SetReload(false, time.Now(), d.cfg.Hash)
+	d.log.Error("configuration rejected", zap.String("reason", err.Error()),
+		zap.String("detail", "still running the configuration loaded at "+d.loadedAt.Format(time.RFC3339)))
+	return err
+}
+
+// logChange tells what a reload changed.
+func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []string) {
+	fields := []zap.Field{
+		zap.String("hash", loaded.Config.Hash), zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)),
+	}
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{
+		{"added", change.Added()}, {"removed", change.Removed()}, {"changed", change.Changed()}, {"will_renew", renewed},
+	} {
+		if n := len(list.names); n > 0 {
+			fields = append(fields, zap.Strings(list.key, list.names[:min(n, mostNamed)]), zap.Int(list.key+"_count", n))
+		}
+	}
+	d.log.Info("configuration loaded", fields...)
+}
+
+// mostNamed bounds the names in one line of the log.
+const mostNamed = 50
 
 // fixed are the keys that only a restart can change, with what it is for.
 func fixed(was, now config.Daemon) []fixedKey {
@@ -169,7 +169,7 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 		faults = append(faults, cfg.Fault("daemon", f.key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.was, f.is, f.what))
 	}
 	if len(faults) > 0 {
-		return &ConfigError{cfg.Sorted(faults)}
+		return &ConfigError{Faults: cfg.Sorted(faults)}
 	}
 	return nil
 }

@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/house/papers"
 	"github.com/vigented/vigente/providers"
 )
@@ -50,26 +51,23 @@ func loadBlock(t *testing.T, text string) {
 	if err := os.WriteFile(main, []byte(text+missingCredentials(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, faults := config.Load(main, config.Options{
-		Getenv: func(string) string { return "a value" }, UID: os.Getuid(), CredentialsMissingOK: true,
-		ReadFile: func(file string) ([]byte, error) {
-			if strings.HasSuffix(file, ".pem") || strings.HasSuffix(file, ".p12") {
-				return certificate(t), nil
-			}
-			return []byte("0123456789abcdef0123456789abcdef\n"), nil
-		},
-	})
-	if len(faults) == 0 {
-		_, faults = daemon.Assemble(cfg, daemon.AssembleOptions{
-			Providers: providerKinds(), Sinks: sinkKinds(), DigestKey: make([]byte, 32),
-			ProviderEnv: func(_ string, zone *time.Location) providers.Env {
-				return providers.Env{
-					Transport: func(providers.TransportOptions) http.RoundTripper { return http.NewFileTransport(nil) },
-					Location:  zone, Warn: func(string) {},
+	faults := load.New(load.Options{
+		Path: main, Config: config.Options{
+			Getenv: func(string) string { return "a value" }, UID: os.Getuid(), CredentialsMissingOK: true,
+			ReadFile: func(file string) ([]byte, error) {
+				if strings.HasSuffix(file, ".pem") || strings.HasSuffix(file, ".p12") {
+					return certificate(t), nil
 				}
+				return []byte("0123456789abcdef0123456789abcdef\n"), nil
 			},
-		})
-	}
+		},
+		Providers: providerKinds(), Sinks: sinkKinds(), Devices: devices.New(),
+		Lend: func(_ string, zone *time.Location) (providers.Env, func()) {
+			return providers.Env{
+				Transport: func(providers.TransportOptions) http.RoundTripper { return http.NewFileTransport(nil) }, Location: zone,
+			}, nil
+		},
+	}).Load().All()
 	for _, f := range faults {
 		t.Error(strings.ReplaceAll(f.Error(), dir+"/", ""))
 	}

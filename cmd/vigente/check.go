@@ -3,12 +3,13 @@ package main
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/doctor"
+	"github.com/vigented/vigente/internal/section"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -29,30 +30,29 @@ stderr.`,
   vigente check -c new.toml`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
-			c, err := a.check(daemon.Options{
-				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-				Providers: providerKinds(), Sinks: sinkKinds(),
-			})
+			c, err := a.check(a.offline())
+			if err == nil && len(c.Missing) > 0 {
+				err = &daemon.ConfigError{Faults: c.Missing}
+			}
 			if broken, ok := errors.AsType[*daemon.ConfigError](err); ok && asJSON {
-				return a.writeVerdict(verdict{Faults: strings.Split(broken.Error(), "\n")}, &exitError{code: exitConfig})
+				return a.writeVerdict(verdict{Faults: faultsOf(broken.Faults)}, &exitError{code: exitConfig})
 			}
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				return a.writeVerdict(verdict{
-					OK: true, Warnings: c.Warnings, Providers: len(c.Plan.Providers), Credentials: len(c.Plan.Credentials),
-					Sinks: len(c.Plan.Sinks), Files: c.Config.Sources,
+					OK: true, Warnings: c.Warnings, Providers: c.Providers, Credentials: c.Credentials,
+					Sinks: c.Sinks, Files: c.Sources,
 				}, nil)
 			}
 			for _, line := range c.Warnings {
 				a.err.line("warning: " + line)
 			}
 			a.out.printf("ok\n%s, %s, %s in %s\n",
-				count(len(c.Plan.Providers), "provider"), count(len(c.Plan.Credentials), "credential"),
-				count(len(c.Plan.Sinks), "sink"), count(len(c.Config.Sources), "file"))
+				count(c.Providers, "provider"), count(c.Credentials, "credential"), count(c.Sinks, "sink"), count(len(c.Sources), "file"))
 			if probe {
-				return a.examine(command.Context(), daemon.Probe, false)
+				return a.examine(command.Context(), doctor.Probe, false)
 			}
 			return nil
 		}),
@@ -65,8 +65,9 @@ stderr.`,
 
 // verdict is what check tells programs.
 type verdict struct {
+	Format      int      `json:"format"`
 	OK          bool     `json:"ok"`
-	Faults      []string `json:"faults"`
+	Faults      []fault  `json:"faults"`
 	Warnings    []string `json:"warnings"`
 	Providers   int      `json:"providers"`
 	Credentials int      `json:"credentials"`
@@ -74,12 +75,45 @@ type verdict struct {
 	Files       []string `json:"files"`
 }
 
+// fault is one fault of the configuration. Its kind is wrong, or missing for
+// what the configuration refers to.
+type fault struct {
+	Kind    string `json:"kind"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Key     string `json:"key"`
+	Message string `json:"message"`
+}
+
+func faultsOf(list []section.Fault) []fault {
+	out := make([]fault, len(list))
+	for i, f := range list {
+		out[i] = fault{"wrong", f.File, f.Line, f.Key, f.Message}
+		if f.Missing() {
+			out[i].Kind = "missing"
+		}
+	}
+	return out
+}
+
+// offline says what a command needs to load the configuration by itself.
+func (a *app) offline() daemon.Options {
+	return daemon.Options{
+		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
+		Providers: providerKinds(), Sinks: sinkKinds(),
+	}
+}
+
 // writeVerdict prints a verdict and returns the end it comes with.
 func (a *app) writeVerdict(v verdict, end error) error {
-	for _, list := range []*[]string{&v.Faults, &v.Warnings, &v.Files} {
+	v.Format = 1
+	for _, list := range []*[]string{&v.Warnings, &v.Files} {
 		if *list == nil {
 			*list = []string{}
 		}
+	}
+	if v.Faults == nil {
+		v.Faults = []fault{}
 	}
 	return errors.Join(a.document(v), end)
 }

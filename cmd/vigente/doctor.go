@@ -8,9 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/doctor"
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -37,11 +36,11 @@ sandbox forbids comes with the lines for the unit.`,
 				if a.UID != 0 {
 					return errors.New("run the doctor as the service: only root may (sudo vigente doctor --service)")
 				}
-				return a.examine(command.Context(), func(ctx context.Context, _ daemon.Options) ([]daemon.Finding, error) {
+				return a.examine(command.Context(), func(ctx context.Context, _ doctor.Options) ([]doctor.Finding, error) {
 					return examineService(ctx, a.configFile)
 				}, asJSON)
 			}
-			return a.examine(command.Context(), daemon.Examine, asJSON)
+			return a.examine(command.Context(), doctor.Examine, asJSON)
 		}),
 	}
 	command.Flags().BoolVar(&service, "service", false, "examine under the settings of vigente.service")
@@ -50,11 +49,9 @@ sandbox forbids comes with the lines for the unit.`,
 }
 
 // examine prints what an examination found.
-func (a *app) examine(ctx context.Context, examine func(context.Context, daemon.Options) ([]daemon.Finding, error), asJSON bool) error {
-	findings, err := examine(ctx, daemon.Options{
-		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-		Providers: providerKinds(), Sinks: sinkKinds(),
-	})
+func (a *app) examine(ctx context.Context, examine func(context.Context, doctor.Options) ([]doctor.Finding, error), asJSON bool) error {
+	opt := a.offline()
+	findings, err := examine(ctx, doctor.Options{Load: opt.Loading(false), Transport: opt.Lender()})
 	if err != nil {
 		return err
 	}
@@ -79,14 +76,14 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, daemon.
 		a.out.printf("\nThe unit lacks these lines; with systemctl edit vigente they are added, then systemctl restart vigente:\n[Service]\n%s\n",
 			strings.Join(lines, "\n"))
 	}
-	if healthy, names := daemon.Healthy(findings); !healthy {
+	if healthy, names := doctor.Healthy(findings); !healthy {
 		return &exitError{exitFailed, []string{"vigente: would fail: " + names}}
 	}
 	return nil
 }
 
 // missingLines collects what the findings ask of the unit, each once.
-func missingLines(findings []daemon.Finding) []string {
+func missingLines(findings []doctor.Finding) []string {
 	var lines []string
 	for _, f := range findings {
 		for _, line := range f.Unit {

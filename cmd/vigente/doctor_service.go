@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/doctor"
 	"github.com/vigented/vigente/internal/atomicfile"
 )
 
@@ -26,7 +26,7 @@ const serviceUnit = "vigente.service"
 // of vigente.service, its drop-ins included: the same user, the same sandbox,
 // the same secrets. The daemon itself is not disturbed. A configuration file
 // takes the place of the daemon's own when one is named.
-func examineService(ctx context.Context, configFile string) ([]daemon.Finding, error) {
+func examineService(ctx context.Context, configFile string) ([]doctor.Finding, error) {
 	settings, err := systemctl(ctx, "cat", serviceUnit)
 	if err != nil {
 		return nil, fmt.Errorf("read the settings of %s: %w (is it installed?)", serviceUnit, err)
@@ -144,12 +144,12 @@ func lastOf(settings, key string) string {
 }
 
 // readFindings reads what the doctor left, or says why it could not begin.
-func readFindings(folder, status string, failed error) ([]daemon.Finding, error) {
+func readFindings(folder, status string, failed error) ([]doctor.Finding, error) {
 	if why := setUpFault(status); why != "" {
 		return nil, fmt.Errorf("start a service like %s: systemd could not set it up, status %s: %s (journalctl -n 20 has the name)", serviceUnit, status, why)
 	}
 	out, _ := os.ReadFile(filepath.Join(folder, "out")) // not there when nothing began
-	var findings []daemon.Finding
+	var findings []doctor.Finding
 	if json.Unmarshal(out, &findings) == nil {
 		return findings, nil
 	}
@@ -193,7 +193,7 @@ var connecting = regexp.MustCompile(`^connect to (\S+): (.*)$`)
 
 // allowBackends adds the addresses of the backends that were not reached. They
 // are looked up here, outside of the sandbox.
-func allowBackends(ctx context.Context, findings []daemon.Finding) {
+func allowBackends(ctx context.Context, findings []doctor.Finding) {
 	for i := range findings {
 		f := &findings[i]
 		m := connecting.FindStringSubmatch(f.Detail)

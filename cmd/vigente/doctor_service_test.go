@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/doctor"
 )
 
 // TestDoctorUnit takes the unit as it is shipped, with a drop-in.
@@ -78,7 +78,7 @@ func TestAllowBackends(t *testing.T) {
 	if narrowNetwork("[Service]\nIPAddressDeny=any\n[Service]\nIPAddressDeny=\n") || !narrowNetwork("IPAddressDeny=any\n") {
 		t.Error("IPAddressDeny= is misread")
 	}
-	findings := []daemon.Finding{
+	findings := []doctor.Finding{
 		{Check: "provider a", Detail: "connect to 127.0.0.2:80: no connection in time (is a firewall in the way?)"},
 		{Check: "provider b", OK: true, Detail: "connect to 127.0.0.3:80: x"},
 		{Check: "provider c", Detail: "connect to 127.0.0.4:80: connection refused (is the server up, and the port right?)"},

@@ -18,9 +18,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 )
@@ -53,19 +54,25 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 			return []byte(strings.Repeat("k", 32)), nil
 		},
 	})
-	specs, faults := daemon.Assemble(cfg, daemon.AssembleOptions{
+	kept := *cfg // opening lets go of the sections
+	kept.Providers = slices.Clone(cfg.Providers)
+	loader := load.New(load.Options{
 		Providers: providerKinds(),
 		Sinks:     sinkKinds(),
-		ProviderEnv: func(_ string, location *time.Location) providers.Env {
+		Lend: func(_ string, location *time.Location) (providers.Env, func()) {
 			return providers.Env{
 				Transport: func(providers.TransportOptions) http.RoundTripper { return http.DefaultTransport },
 				Location:  location,
-				Warn:      func(string) {},
-			}
+			}, nil
 		},
-		DigestKey: []byte("key"),
+		Devices: devices.New(),
 	})
-	return cfg, specs, faults
+	loaded := loader.Open(cfg)
+	if faults := loaded.All(); len(faults) > 0 {
+		return &kept, nil, faults
+	}
+	_ = loader.Change(loaded, []byte("key"))
+	return &kept, loaded.Plan(), nil
 }
 
 // exampleCertificate is a certificate and its key in one PEM file.

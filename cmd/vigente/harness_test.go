@@ -17,10 +17,8 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon"
-	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/process"
@@ -76,9 +74,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.check = func(opt daemon.Options) (*daemon.Checked, error) {
 		w.opened = opt
-		return &daemon.Checked{Config: &config.Config{Sources: []string{"a", "b"}}, Plan: &plan.Plan{
-			Providers: make([]plan.Provider, 1), Credentials: make([]plan.Credential, 3),
-		}, Warnings: w.warnings}, w.openErr
+		return &daemon.Checked{Sources: []string{"a", "b"}, Providers: 1, Credentials: 3, Warnings: w.warnings}, w.openErr
 	}
 	w.harden = func() (*process.Runner, error) { w.hardened++; return nil, nil }
 	return w

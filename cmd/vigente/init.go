@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/internal/section"
@@ -293,14 +292,18 @@ func absolute(text string) string {
 	return ""
 }
 
+// options say what loads the configuration that is being written.
+func (i *interview) options() daemon.Options {
+	opt := i.offline()
+	opt.ConfigPath = i.path
+	return opt
+}
+
 // judge checks the configuration as far as it is known, as vigente check does,
 // and returns what is said of the given keys or those below, of any key when
 // none is given. That secrets are not there yet is no fault.
 func (i *interview) judge(known answers, keys ...string) string {
-	faults := daemon.CheckText(daemon.Options{
-		ConfigPath: i.path, Getenv: i.Getenv, UID: i.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-		Providers: providerKinds(), Sinks: sinkKinds(),
-	}, known.text(), func(path string) ([]byte, error) {
+	faults := daemon.CheckText(i.options(), known.text(), func(path string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	})
 	awaited := known.secretFiles()

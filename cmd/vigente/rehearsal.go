@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/simulate"
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -40,7 +40,7 @@ type rehearsedProvider struct {
 	BusiestMinute int    `json:"busiest_minute"`
 }
 
-func newRehearsalReport(r daemon.Rehearsal, s daemon.Scenario) rehearsalReport {
+func newRehearsalReport(r simulate.Rehearsal, s simulate.Scenario) rehearsalReport {
 	out := rehearsalReport{
 		From: view.Stamp(s.From), To: view.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
 		Credentials: []rehearsedCredential{}, Providers: []rehearsedProvider{},
@@ -59,14 +59,14 @@ func newRehearsalReport(r daemon.Rehearsal, s daemon.Scenario) rehearsalReport {
 }
 
 // writeRehearsalJSON prints what a simulation showed for programs.
-func writeRehearsalJSON(w *printer, r daemon.Rehearsal, s daemon.Scenario) error {
+func writeRehearsalJSON(w *printer, r simulate.Rehearsal, s simulate.Scenario) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(newRehearsalReport(r, s))
 }
 
 // writeRehearsal prints what a simulation showed for people.
-func writeRehearsal(w *printer, r daemon.Rehearsal, s daemon.Scenario) {
+func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
 	w.printf("simulated %s to %s\n\n", s.From.UTC().Format(time.RFC3339), s.From.Add(s.For).UTC().Format(time.RFC3339))
 	good := 0
 	for _, c := range r.Credentials {

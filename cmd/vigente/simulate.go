@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/daemon/simulate"
 	"github.com/vigented/vigente/internal/duration"
 )
 
@@ -37,15 +37,13 @@ taken; --life sets another.`,
   vigente simulate --step 2d-1h --step 3d+1h`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
-			scenario := daemon.Scenario{From: time.Now().Truncate(time.Second), Lives: map[string]time.Duration{}}
+			scenario := simulate.Scenario{From: time.Now().Truncate(time.Second), Lives: map[string]time.Duration{}}
 			if err := flags.read(&scenario); err != nil {
 				return &exitError{exitUsage, []string{"vigente: " + err.Error()}}
 			}
-			r, err := daemon.Simulate(command.Context(), daemon.Options{
-				ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
-				Providers: providerKinds(), Sinks: sinkKinds(),
-			}, scenario)
-			if _, ok := errors.AsType[*daemon.UnknownProviderError](err); ok {
+			opt := a.offline()
+			r, err := simulate.Run(command.Context(), load.New(opt.Loading(true)), scenario)
+			if _, ok := errors.AsType[*simulate.UnknownProviderError](err); ok {
 				return &exitError{exitUsage, []string{"vigente: " + err.Error()}}
 			}
 			if err != nil {
@@ -76,7 +74,7 @@ type scenarioFlags struct {
 }
 
 // read reads the flags.
-func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
+func (f *scenarioFlags) read(s *simulate.Scenario) (err error) {
 	if f.begin != "" {
 		if s.From, err = time.Parse(time.RFC3339, f.begin); err != nil {
 			return fmt.Errorf("--from %q is no instant (expected e.g. 2026-12-24T03:00:00-03:00)", f.begin)
@@ -91,7 +89,7 @@ func (f *scenarioFlags) read(s *daemon.Scenario) (err error) {
 		if !ok || err != nil {
 			return fmt.Errorf("--outage %q: expected provider=START+LENGTH, e.g. vault=10d+6h", text)
 		}
-		s.Outages = append(s.Outages, daemon.Outage{Provider: provider, Span: at})
+		s.Outages = append(s.Outages, simulate.Outage{Provider: provider, Span: at})
 	}
 	for _, text := range f.suspends {
 		at, err := readSpan(text, s.From)

@@ -10,6 +10,7 @@ package config
 import (
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -158,6 +159,21 @@ func (c *Config) Files() []string {
 // the sources and, once the kinds have read their sections, secrets, CAs and
 // certificates.
 func (c *Config) Versions() map[string]readfile.Version { return c.reader.Versions() }
+
+// Release lets go of the tables, once everything was read from them, and of what
+// was read for them: a configuration in force is not kept twice.
+func (c *Config) Release() {
+	for i := range c.Providers {
+		c.Providers[i].Section = nil
+	}
+	c.Credentials, c.Sinks = nil, nil
+	for path := range c.tables {
+		if strings.Contains(path, ".") {
+			delete(c.tables, path)
+		}
+	}
+	c.reader.Forget()
+}
 
 // SourceFiles returns the absolute paths of the configuration's own files.
 func (c *Config) SourceFiles() []string { return slices.Clone(c.files) }

@@ -16,7 +16,7 @@ import (
 // seeds are the cases of the assembly and the example.
 func seeds(t testing.TB) [][]byte {
 	t.Helper()
-	files, err := filepath.Glob("../testdata/*/*.toml")
+	files, err := filepath.Glob("../load/testdata/*/*.toml")
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d seeds, %v", len(files), err)
 	}

@@ -66,7 +66,10 @@ func (l *loader) settle() {
 
 // settled closes one of the tables without a name.
 func (l *loader) settled(s *section.Section) {
-	l.report(s.Finish()...)
+	for _, f := range s.Finish() {
+		f.Path = "" // without these files there is no daemon: that is wrong and not missing
+		l.report(f)
+	}
 	for _, key := range s.Described() {
 		key.Name = s.Path() + "." + key.Name
 		l.config.settings = append(l.config.settings, key)

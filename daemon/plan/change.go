@@ -32,6 +32,49 @@ func (c Change) Empty() bool {
 	return c.Providers.Empty() && c.Credentials.Empty() && c.Sinks.Empty()
 }
 
+// Added names the objects that are new, each with the table it stands in
+// ("credentials.loja"), sorted.
+func (c Change) Added() []string {
+	return c.names(func(d Difference[Provider]) []string { return keys(d.Added, (*Provider).key) },
+		func(d Difference[Credential]) []string { return keys(d.Added, (*Credential).key) },
+		func(d Difference[Sink]) []string { return keys(d.Added, (*Sink).key) })
+}
+
+// Changed names the objects that are others than before.
+func (c Change) Changed() []string {
+	return c.names(func(d Difference[Provider]) []string { return keys(d.Changed, (*Provider).key) },
+		func(d Difference[Credential]) []string { return keys(d.Changed, (*Credential).key) },
+		func(d Difference[Sink]) []string { return keys(d.Changed, (*Sink).key) })
+}
+
+// Removed names the objects that are gone.
+func (c Change) Removed() []string {
+	return c.names(func(d Difference[Provider]) []string { return d.Removed },
+		func(d Difference[Credential]) []string { return d.Removed },
+		func(d Difference[Sink]) []string { return d.Removed })
+}
+
+func (c Change) names(p func(Difference[Provider]) []string, o func(Difference[Credential]) []string, s func(Difference[Sink]) []string) []string {
+	var all []string
+	for _, table := range []struct {
+		name  string
+		names []string
+	}{{"providers", p(c.Providers)}, {"credentials", o(c.Credentials)}, {"sinks", s(c.Sinks)}} {
+		for _, name := range table.names {
+			all = append(all, table.name+"."+name)
+		}
+	}
+	return all
+}
+
+func keys[S any](specs []*S, key func(*S) (string, Hash)) []string {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i], _ = key(s)
+	}
+	return names
+}
+
 // Between returns what must be done to was to arrive at is.
 func Between(was, is *Plan) Change {
 	return Change{
@@ -40,6 +83,15 @@ func Between(was, is *Plan) Change {
 		Sinks:       between(was.Sinks, is.Sinks, (*Sink).key),
 	}
 }
+
+// ContentHash returns the hash of the content.
+func (p *Provider) ContentHash() Hash { return p.Hash }
+
+// ContentHash returns the hash of the content.
+func (c *Credential) ContentHash() Hash { return c.Hash }
+
+// ContentHash returns the hash of the content.
+func (s *Sink) ContentHash() Hash { return s.Hash }
 
 func (p *Provider) key() (string, Hash)   { return p.Name, p.Hash }
 func (c *Credential) key() (string, Hash) { return c.Name, c.Hash }

@@ -19,13 +19,13 @@ func TestBetween(t *testing.T) {
 		Sinks:       []Sink{{Name: "unhashed"}},
 	}
 	c := Between(was, is)
-	if got := names(c.Providers.Added, (*Provider).key); !slices.Equal(got, []string{"new"}) || !slices.Equal(c.Providers.Removed, []string{"gone"}) || len(c.Providers.Changed) > 0 {
+	if got := keys(c.Providers.Added, (*Provider).key); !slices.Equal(got, []string{"new"}) || !slices.Equal(c.Providers.Removed, []string{"gone"}) || len(c.Providers.Changed) > 0 {
 		t.Errorf("got providers %+v, want new added and gone removed", c.Providers)
 	}
-	if got := names(c.Credentials.Changed, (*Credential).key); !slices.Equal(got, []string{"a", "b"}) {
+	if got := keys(c.Credentials.Changed, (*Credential).key); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("got changed credentials %q, want a and b", got)
 	}
-	if got := names(c.Sinks.Changed, (*Sink).key); !slices.Equal(got, []string{"unhashed"}) {
+	if got := keys(c.Sinks.Changed, (*Sink).key); !slices.Equal(got, []string{"unhashed"}) {
 		t.Errorf("got changed sinks %q, want the one without a hash", got)
 	}
 	if c.Empty() {
@@ -43,12 +43,4 @@ func TestBetweenNothing(t *testing.T) {
 	if c := Between(is, is); !c.Empty() {
 		t.Errorf("got %+v between a plan and itself, want nothing", c)
 	}
-}
-
-func names[S any](specs []*S, key func(*S) (string, Hash)) (all []string) {
-	for _, s := range specs {
-		name, _ := key(s)
-		all = append(all, name)
-	}
-	return all
 }

@@ -52,7 +52,19 @@ type Credential struct {
 	// Limits are the ends of what the configuration makes it rest on.
 	Limits []credential.Limit
 	Source credential.Provider
-	Hash   Hash
+	// Missing is what it is made from and cannot be used. Such a credential is
+	// parked for that reason, whatever its record says, and Identity and Inputs
+	// are empty: they are not known, so they count as unchanged. It is tried
+	// again by the Change in which nothing is missing any more.
+	Missing []Missing
+	Hash    Hash
+}
+
+// Missing is a secret, a CA or a certificate that cannot be used.
+type Missing struct {
+	Key     string // of the configuration that refers to it
+	Path    string // of a file, or a variable of the environment with a dollar sign
+	Message string // for people, with the path
 }
 
 // Sink is one place that receives values.

@@ -152,6 +152,14 @@ func (c *Cron) Equal(o *Cron) bool {
 	return c.expr == o.expr && c.zone() == o.zone()
 }
 
+// Key returns a text that is the same for equal schedules only.
+func (c *Cron) Key() string {
+	if c == nil {
+		return ""
+	}
+	return c.expr + " in " + c.zone()
+}
+
 func (c *Cron) zone() string {
 	if s, ok := c.next.(*cron.SpecSchedule); ok {
 		return s.Location.String()

@@ -153,8 +153,35 @@ var arrows = []arrow{
 		"the socket passes requests on, it decides nothing",
 	},
 	{
+		"daemon/transport",
+		[]string{"providers", "internal/process"},
+		"what a kind of provider is lent knows neither the kind nor the daemon",
+	},
+	{
+		"daemon/load",
+		[]string{
+			"daemon/config", "daemon/plan", "daemon/schedule", "credential", "providers", "sinks",
+			"daemon/disk", "internal/section", "internal/devices", "internal/realpath", "internal/getent",
+		},
+		"the loader knows the kinds it is handed and nothing that runs",
+	},
+	{
+		"daemon/doctor",
+		[]string{"daemon/load", "daemon/plan", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
+		"the doctor looks at a plan, it runs none",
+	},
+	{
+		"daemon/simulate",
+		[]string{"daemon/load", "daemon/plan", "daemon/engine", "daemon/schedule", "credential"},
+		"a simulation is a plan, the engine and a clock",
+	},
+	{"internal/realpath", nil, "links are followed for whoever compares paths"},
+	{
 		"daemon",
-		[]string{"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process", "internal/devices", "internal/getent"},
+		[]string{
+			"daemon/*", "providers", "sinks", "credential", "internal/section", "internal/atomicfile", "internal/process",
+			"internal/devices", "internal/getent", "internal/realpath",
+		},
 		"the daemon knows the kinds it is handed, never one by name",
 	},
 	{
@@ -300,7 +327,7 @@ var foreign = []room{
 	{"golang.org/x/text", []string{"daemon/web"}, "only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
-	{"golang.org/x/sys", []string{"daemon", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
+	{"golang.org/x/sys", []string{"daemon", "daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
 	{"github.com/golang-jwt/jwt/v5", []string{"providers/oauth2"}, "assertions are signed in one place; no token is verified here"},

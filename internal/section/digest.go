@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/vigented/vigente/credential"
 )
 
 // Digest returns a keyed digest of what the kind asked for: the values that
@@ -20,43 +20,77 @@ import (
 // everything.
 func (s *Section) Digest(key []byte) string {
 	mac := hmac.New(sha256.New, key)
-	write := func(text string) {
-		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
-		mac.Write(size[:])
-		mac.Write([]byte(text))
-	}
 	for _, path := range slices.Sorted(maps.Keys(s.values)) {
-		write(path)
-		write(s.values[path].Reveal())
+		writeText(mac, path)
+		writeText(mac, s.values[path].Reveal())
 	}
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// Sums are short digests of what the kind asked for, a key each. They tell which
+// keys of two tables differ without holding any value.
+type Sums map[string]uint64
+
+// Sums returns the digests under a seed of this process.
+func (s *Section) Sums(seed maphash.Seed) Sums {
+	sums := make(Sums, len(s.values))
+	for path, v := range s.values {
+		sums[path] = maphash.String(seed, v.Reveal())
+	}
+	return sums
+}
+
 // Differing returns the keys, below the table, for which the kind would get
 // other values from the one than from the other: what makes their digests
-// differ. Either may be nil, for a table without keys. No value is in it.
-func (s *Section) Differing(o *Section) []string {
-	mine, theirs := s.noted(), o.noted()
+// differ.
+func (s Sums) Differing(o Sums) []string {
 	keys := map[string]bool{}
-	for path, v := range mine {
-		if w, ok := theirs[path]; !ok || !v.Equal(w) {
+	for path, v := range s {
+		if w, ok := o[path]; !ok || v != w {
 			keys[readable(path)] = true
 		}
 	}
-	for path := range theirs {
-		if _, ok := mine[path]; !ok {
+	for path := range o {
+		if _, ok := s[path]; !ok {
 			keys[readable(path)] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(keys))
 }
 
-func (s *Section) noted() map[string]credential.Secret {
-	if s == nil {
-		return nil
+// Written returns a digest of the table as it is written, with the folder that
+// its paths start from: what it refers to is no part of it.
+func (s *Section) Written() [sha256.Size]byte {
+	sum := sha256.New()
+	writeText(sum, s.folder)
+	s.table.write(sum)
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+func (t *table) write(sum hash.Hash) {
+	for _, e := range t.keys {
+		writeText(sum, e.key)
+		e.node.write(sum)
 	}
-	return s.values
+	writeText(sum, "")
+}
+
+func (n *node) write(sum hash.Hash) {
+	writeText(sum, n.kind.String())
+	writeText(sum, n.text)
+	for _, item := range n.items {
+		item.write(sum)
+	}
+	if n.table != nil {
+		n.table.write(sum)
+	}
+}
+
+func writeText(sum hash.Hash, text string) {
+	var size [8]byte
+	binary.BigEndian.PutUint64(size[:], uint64(len(text)))
+	sum.Write(size[:])
+	sum.Write([]byte(text))
 }
 
 // readable turns the path of a noted value into the key that an operator wrote;

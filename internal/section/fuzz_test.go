@@ -12,7 +12,7 @@ import (
 // FuzzDocument: what the walk takes for good TOML, the library's decoder does
 // too, and the other way round. Every fault has a line of the text.
 func FuzzDocument(f *testing.F) {
-	files, err := filepath.Glob("../../daemon/testdata/*/*.toml")
+	files, err := filepath.Glob("../../daemon/load/testdata/*/*.toml")
 	if err != nil || len(files) < 40 {
 		f.Fatalf("%d seeds, %v", len(files), err)
 	}

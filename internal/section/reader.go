@@ -61,6 +61,9 @@ func (r *Reader) Files() []string { return append([]string(nil), r.files...) }
 // were read.
 func (r *Reader) Versions() map[string]readfile.Version { return maps.Clone(r.seen) }
 
+// Forget lets go of the contents that were read.
+func (r *Reader) Forget() { clear(r.cache) }
+
 // Read reads a file of at most limit bytes anew, in place of the override for
 // secrets, and keeps its version. Files does not list it.
 func (r *Reader) Read(path string, limit int64) ([]byte, error) {

@@ -1,24 +1,28 @@
-package daemon
+// Package doctor proves, as the present user and in the present sandbox, that
+// what a configuration asks for can be done: the state and every sink written,
+// every hook found, every backend reached. It renews nothing, changes nothing and
+// leaves nothing behind.
+package doctor
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/daemon/transport"
 	"github.com/vigented/vigente/internal/atomicfile"
+	"github.com/vigented/vigente/internal/realpath"
 )
 
 // Finding is what one check of the doctor found.
@@ -58,16 +62,21 @@ const (
 	clockTrouble = 30 * time.Second
 )
 
-// Examine proves, as the present user and in the present sandbox, that the
-// state and every sink can be written, every hook found and every backend
-// reached. It renews nothing, changes no sink and needs no running daemon; one
-// that runs is not disturbed.
+// Options say what to examine. Transport is what backends are reached with.
+type Options struct {
+	Load      load.Options
+	Transport transport.Lender
+}
+
+// Examine looks at everything. It needs no running daemon, and does not disturb
+// one. It returns a *load.ConfigError when the configuration cannot be used.
 func Examine(ctx context.Context, opt Options) ([]Finding, error) {
 	return examine(ctx, opt, func(e *examination) {
 		e.state()
 		for _, s := range e.plan.Sinks {
 			e.sink(s)
 		}
+		e.missing()
 		e.providers()
 	})
 }
@@ -80,7 +89,7 @@ func Probe(ctx context.Context, opt Options) ([]Finding, error) {
 // examination collects findings in the order in which they were asked for.
 type examination struct {
 	ctx    context.Context //nolint:containedctx // lives for one call
-	cfg    *config.Config
+	loaded *load.Loaded
 	plan   *plan.Plan
 	clocks *clockNotes
 	around sandbox
@@ -91,13 +100,17 @@ type examination struct {
 }
 
 func examine(ctx context.Context, opt Options, work func(*examination)) ([]Finding, error) {
-	d := &Daemon{opt: opt, log: zap.NewNop(), clocks: &clockNotes{}}
-	cfg, specs, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID})
-	if err != nil {
+	clocks := &clockNotes{}
+	opt.Transport.Observe = clocks.note
+	opt.Load.Lend = opt.Transport.Lend
+	loader := load.New(opt.Load)
+	loaded := loader.Load()
+	if err := loaded.Err(); err != nil {
 		return nil, err
 	}
-	defer w.close()
-	e := &examination{ctx: ctx, cfg: cfg, plan: specs, clocks: d.clocks, around: readSandbox(), bound: make(chan struct{}, checksAtOnce)}
+	defer loaded.Close()
+	_ = loader.Change(loaded, nil)
+	e := &examination{ctx: ctx, loaded: loaded, plan: loaded.Plan(), clocks: clocks, around: readSandbox(), bound: make(chan struct{}, checksAtOnce)}
 	work(e)
 	e.running.Wait()
 	out := make([]Finding, len(e.found))
@@ -105,6 +118,17 @@ func examine(ctx context.Context, opt Options, work func(*examination)) ([]Findi
 		out[i] = *f
 	}
 	return out, context.Cause(ctx)
+}
+
+// missing tells what keeps credentials from being obtained, and what looks like
+// an accident in secrets.
+func (e *examination) missing() {
+	for _, f := range e.loaded.MissingFaults {
+		e.found = append(e.found, &Finding{Check: f.Key, Detail: f.Message})
+	}
+	for _, f := range e.loaded.Slips {
+		e.found = append(e.found, &Finding{Check: f.Key, OK: true, Detail: "warning: " + f.Message})
+	}
 }
 
 // check runs one check beside the others; good is said when it finds nothing.
@@ -152,7 +176,7 @@ func answered(ctx context.Context, look func(ctx context.Context) error) error {
 // state looks at the state directory without opening what a running daemon
 // holds.
 func (e *examination) state() {
-	dir := e.cfg.Daemon.StateDir
+	dir := e.loaded.Config.Daemon.StateDir
 	e.check("state", dir+" can be written", func(context.Context) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w (expected a folder of the daemon's user; under systemd StateDirectory=vigente makes it)", dir, reasonOfPath(err))
@@ -207,16 +231,16 @@ func tryWriting(dir string) (err error) {
 func (e *examination) sink(s plan.Sink) {
 	if p, ok := s.Sink.(credential.Preflighter); ok {
 		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
-			owner, group := e.ownerOf(s.Name)
+			owner, group := e.loaded.OwnerOf(s.Name)
 			err := p.Preflight(ctx)
 			switch {
 			case err != nil:
 				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
 			case s.File == "":
 				return nil
-			case e.around.private(resolve(s.Path)):
+			case e.around.private(realpath.Of(s.Path)):
 				return cured(fmt.Errorf("write %s: nobody but this service would see it, which has %s of its own (expected another folder, or no PrivateTmp=)",
-					s.Path, e.around.at(resolve(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
+					s.Path, e.around.at(realpath.Of(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
 			}
 			return e.whole(ctx, s.Path, owner, group)
 		})
@@ -240,16 +264,6 @@ func (e *examination) whole(ctx context.Context, path, owner, group string) erro
 	}
 	return &remark{fmt.Sprintf("%s can be written, but not replaced as a whole: %v; a crash of the machine in that moment may leave half of it "+
 		"(give the file to the daemon's user and a group that its reader is in, or keep a backup)", path, why)}
-}
-
-// ownerOf returns whom the file of a sink shall belong to.
-func (e *examination) ownerOf(sink string) (owner, group string) {
-	for _, s := range e.cfg.Sinks {
-		if s.Name == sink {
-			return s.Section.Text("owner", ""), s.Section.Text("group", "")
-		}
-	}
-	return "", ""
 }
 
 // hook looks at the program of a hook.
@@ -322,17 +336,13 @@ type clockNotes struct {
 	off map[string]time.Duration
 }
 
-func (c *clockNotes) note(provider string, header http.Header) {
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return
-	}
+func (c *clockNotes) note(provider string, offset time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.off == nil {
 		c.off = map[string]time.Duration{}
 	}
-	c.off[provider] = time.Until(date)
+	c.off[provider] = offset
 }
 
 func (c *clockNotes) of(provider string) time.Duration {

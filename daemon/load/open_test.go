@@ -1,4 +1,4 @@
-package daemon
+package load
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/internal/devices"
+	"github.com/vigented/vigente/internal/realpath"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/sinks"
@@ -121,14 +123,14 @@ type fakeHook struct{}
 
 func (fakeHook) Run(context.Context) error { return nil }
 
-func fakeOptions() AssembleOptions {
-	return AssembleOptions{
+func fakeOptions() Options {
+	return Options{
+		Path: "config.toml", Config: config.Options{Getenv: testEnv, UID: 1000}, Devices: devices.New(),
 		Providers: []providers.Kind{fakeProvider(), {Name: "other", Open: fakeProvider().Open}},
 		Sinks:     []sinks.Kind{fakeSink(), {Name: "lines", Open: fakeSink().Open}},
-		ProviderEnv: func(_ string, location *time.Location) providers.Env {
-			return providers.Env{Location: location}
+		Lend: func(_ string, location *time.Location) (providers.Env, func()) {
+			return providers.Env{Location: location}, func() {}
 		},
-		DigestKey: []byte("key"),
 	}
 }
 
@@ -145,11 +147,13 @@ func assembled(t testing.TB, text string) (*config.Config, *plan.Plan) {
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	specs, faults := Assemble(cfg, fakeOptions())
-	if len(faults) > 0 {
+	l := New(fakeOptions())
+	loaded := l.Open(cfg)
+	if faults := loaded.All(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	return cfg, specs
+	_ = l.Change(loaded, []byte("key"))
+	return cfg, loaded.Plan()
 }
 
 const planText = `
@@ -284,7 +288,7 @@ func TestOutsideTheUnitCredentialsMayBeMissing(t *testing.T) {
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
-		if _, faults := Assemble(cfg, fakeOptions()); (len(faults) == 0) != ok {
+		if faults := New(fakeOptions()).Open(cfg).All(); (len(faults) == 0) != ok {
 			t.Errorf("missing credentials allowed %v, faults %v", ok, faults)
 		}
 	}
@@ -306,9 +310,9 @@ func TestFilesOfTheStateAreKnown(t *testing.T) {
 	if err != nil || len(entries) == 0 {
 		t.Fatalf("%d files, %v", len(entries), err)
 	}
-	a := &assembly{cfg: &config.Config{Daemon: config.Daemon{StateDir: dir}}}
+	a := &assembly{Loaded: newLoaded(&config.Config{Daemon: config.Daemon{StateDir: dir}})}
 	for _, e := range entries {
-		if a.ownFiles()[resolve(filepath.Join(dir, e.Name()))] == "" {
+		if a.ownFiles()[realpath.Of(filepath.Join(dir, e.Name()))] == "" {
 			t.Errorf("a sink may write %s", e.Name())
 		}
 	}
@@ -339,28 +343,8 @@ content = "${c.token}"
 	mkdir(t, "other")
 	link(t, "folder", "alias")
 	cfg, _ := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
-	_, faults := Assemble(cfg, fakeOptions())
+	faults := New(fakeOptions()).Open(cfg).All()
 	if len(faults) != 1 || faults[0].Key != "sinks.t.path" {
 		t.Errorf("faults %v", faults)
-	}
-}
-
-func TestResolveFollowsLinksAsFarAsTheyExist(t *testing.T) {
-	dir := t.TempDir()
-	dir = resolve(dir)
-	link(t, dir+"/real", dir+"/link")
-	link(t, "loop", dir+"/loop")
-	mkdir(t, dir+"/folder")
-	link(t, "folder", dir+"/alias")
-	for path, want := range map[string]string{
-		"/link":            "/real",
-		"/alias/new":       "/folder/new",
-		"/alias/a/b/../c":  "/folder/a/c",
-		"/folder/../alias": "/folder",
-		"/loop":            "/loop",
-	} {
-		if got := resolve(dir + path); got != dir+want {
-			t.Errorf("%s is %s, want %s", path, got, want)
-		}
 	}
 }

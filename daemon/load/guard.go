@@ -1,4 +1,4 @@
-package daemon
+package load
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type guard struct {
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
-func newGuard(b sinks.Binding, disks *devices.Pool) plan.Guard {
+func newGuard(b sinks.Binding, disks *devices.Pool, key []byte) plan.Guard {
 	kind, ok := b.Sink.(sinks.Inspector)
 	if !ok {
 		return nil
@@ -29,10 +29,10 @@ func newGuard(b sinks.Binding, disks *devices.Pool) plan.Guard {
 	if b.File != "" {
 		kind = disk.Inspector(disks, b.File, b.Sink)
 	}
-	return &guard{kind: kind, enforce: b.Enforce}
+	return &guard{kind: kind, enforce: b.Enforce, key: key}
 }
 
-// Values implements engine.Guard.
+// Values implements plan.Guard.
 func (g *guard) Values(set credential.Set) (map[string]string, error) {
 	values, err := g.kind.Values(set)
 	if err != nil {
@@ -45,7 +45,7 @@ func (g *guard) Values(set credential.Set) (map[string]string, error) {
 	return digests, nil
 }
 
-// Inspect implements engine.Guard.
+// Inspect implements plan.Guard.
 func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (plan.Drift, error) {
 	finding, err := g.kind.Inspect(ctx, set)
 	if err != nil {

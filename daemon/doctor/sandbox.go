@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/vigented/vigente/internal/atomicfile"
 	"github.com/vigented/vigente/internal/getent"
+	"github.com/vigented/vigente/internal/realpath"
 )
 
 // sandbox is what confines this process, as far as a drop-in of its unit can
@@ -111,7 +112,7 @@ func (s sandbox) private(path string) bool {
 // cannot. One obstacle hides others, so the owner and the group that the file
 // shall have, and the permissions of its folder, are looked at as well.
 func (s sandbox) linesFor(path, owner, group string, err error) []string {
-	folder := filepath.Dir(resolve(path))
+	folder := filepath.Dir(realpath.Of(path))
 	var lines []string
 	add := func(more ...string) {
 		for _, line := range more {

@@ -1,4 +1,4 @@
-package daemon
+package load
 
 import (
 	"slices"
@@ -18,11 +18,11 @@ func budgeted(t testing.TB, kindRate, key string) ([]schedule.Rate, []section.Fa
 	cfg, _ := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
 	opt := fakeOptions()
 	opt.Providers[0].Rate = kindRate
-	plan, faults := Assemble(cfg, opt)
-	if plan == nil {
-		return nil, faults
+	loaded := New(opt).Open(cfg)
+	if len(loaded.Faults) > 0 {
+		return nil, loaded.Faults
 	}
-	return plan.Providers[0].Rates, nil
+	return loaded.providers[0].rates, nil
 }
 
 func TestTheKindsBudgetHoldsWhereNoneIsSet(t *testing.T) {

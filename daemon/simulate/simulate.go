@@ -1,4 +1,7 @@
-package daemon
+// Package simulate runs a configuration through the engine on a virtual clock,
+// with outages of backends, a machine that sleeps and a clock that is set, and
+// tells when tokens would have lapsed.
+package simulate
 
 import (
 	"cmp"
@@ -11,10 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
-	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 )
 
@@ -65,16 +66,18 @@ func (r Rehearsal) Lapsed() bool {
 	return slices.ContainsFunc(r.Credentials, func(c RehearsedCredential) bool { return len(c.Lapses) > 0 })
 }
 
-// Simulate runs the configuration through the engine on a virtual clock. No
-// backend is called, no sink is touched, and the state is neither read nor
-// written: the simulation begins with every credential just obtained.
-func Simulate(ctx context.Context, opt Options, s Scenario) (Rehearsal, error) {
-	d := &Daemon{opt: opt, log: zap.NewNop()}
-	_, specs, w, err := d.loadWith(config.Options{Getenv: opt.Getenv, UID: opt.UID, CredentialsMissingOK: true})
-	if err != nil {
+// Run simulates the configuration of a loader. No backend is called, no sink is
+// touched, and the state is neither read nor written: the simulation begins with
+// every credential just obtained. It returns a *load.ConfigError when the
+// configuration cannot be used.
+func Run(ctx context.Context, loader *load.Loader, s Scenario) (Rehearsal, error) {
+	loaded := loader.Load()
+	if err := loaded.Err(); err != nil {
 		return Rehearsal{}, err
 	}
-	defer w.close()
+	defer loaded.Close()
+	_ = loader.Change(loaded, nil)
+	specs := loaded.Plan()
 	known := map[string]bool{}
 	for _, p := range specs.Providers {
 		known[p.Name] = true

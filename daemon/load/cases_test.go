@@ -1,4 +1,4 @@
-package daemon
+package load
 
 import (
 	"flag"
@@ -72,13 +72,10 @@ func faultsOf(t testing.TB, text string) []string {
 		t.Fatal(err)
 	}
 	cfg, loaded := config.Load("config.toml", config.Options{Getenv: testEnv, UID: 1000})
-	plan, faults := Assemble(cfg, fakeOptions())
-	if (plan == nil) != (len(faults) > 0) {
-		t.Errorf("plan is nil: %v, faults: %d", plan == nil, len(faults))
-	}
+	faults := New(fakeOptions()).Open(cfg).All()
 	for _, f := range loaded {
 		if !slices.Contains(faults, f) {
-			t.Errorf("found by Load, lost by Assemble: %v", f)
+			t.Errorf("found by Load, lost by Open: %v", f)
 		}
 	}
 	var lines []string

@@ -1,0 +1,237 @@
+// Package load turns the files of a configuration into a plan, and tells how it
+// differs from the one in force.
+//
+// Load does all that can fail: it reads, opens and checks everything, calls no
+// backend, touches no target and leaves alone what is in force. Whoever runs the
+// plan takes the Change of what was loaded and then tells the loader that it is
+// in force. check, plan, doctor, simulate, a start and a reload all go this way.
+//
+// What is wrong with the configuration makes it unusable as a whole. What it
+// refers to and is missing, such as a secret, harms only the credentials made
+// from it: they are parked, or go on with what was read before.
+package load
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/internal/devices"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/sinks"
+)
+
+// Options make a Loader.
+type Options struct {
+	// Path is the main file.
+	Path   string
+	Config config.Options
+	// Providers and Sinks are the catalogues.
+	Providers []providers.Kind
+	Sinks     []sinks.Kind
+	// Lend makes what one provider is lent, and what lets go of it when the
+	// provider is no longer used; the location is the one of its dates without a
+	// zone. The loader itself receives the warnings of kinds.
+	Lend func(provider string, location *time.Location) (env providers.Env, release func())
+	// SinkEnv is what every sink is lent.
+	SinkEnv sinks.Env
+	// Devices bounds the work on file systems that may hang.
+	Devices *devices.Pool
+}
+
+// Loader loads one configuration again and again. It is used by one goroutine
+// at a time.
+type Loader struct {
+	opt    Options
+	seed   maphash.Seed
+	opened uint64
+	now    *Loaded // in force; without any object before the first
+}
+
+// New returns a loader with nothing in force.
+func New(opt Options) *Loader {
+	return &Loader{opt: opt, seed: maphash.MakeSeed(), now: newLoaded(&config.Config{})}
+}
+
+// Loaded is one configuration that was read, opened and checked.
+type Loaded struct {
+	Config *config.Config
+	// Faults are what is wrong, in the order of the files and lines. With any of
+	// them there is no plan.
+	Faults []section.Fault
+	// Missing is what keeps credentials from being obtained, by credential.
+	// MissingFaults tells the same by the keys that refer to it.
+	Missing       []Missing
+	MissingFaults []section.Fault
+	// Warnings are what is missing by now and was read before: the credentials
+	// go on with what they have.
+	Warnings []Missing
+	// Slips are what looks like an accident in secrets.
+	Slips []section.Fault
+	// Dangers are settings that are allowed and dangerous.
+	Dangers []Danger
+
+	providers   []*provider
+	credentials []*boundCredential
+	sinks       []*openSink
+
+	// By name; an entry says that the table is there, not that it is good.
+	provider   map[string]*provider
+	credential map[string]*boundCredential
+	sink       map[string]*openSink
+}
+
+// Missing is one thing that a credential is made from and that cannot be used.
+type Missing struct {
+	Credential string
+	Path       string // of a file, or a variable of the environment with a dollar sign
+	Message    string // with the path
+}
+
+// Danger is a setting that is allowed and dangerous.
+type Danger struct{ Provider, Message string }
+
+func newLoaded(cfg *config.Config) *Loaded {
+	return &Loaded{
+		Config: cfg, provider: map[string]*provider{}, credential: map[string]*boundCredential{}, sink: map[string]*openSink{},
+	}
+}
+
+// Load reads the files.
+func (l *Loader) Load() *Loaded { return l.LoadAs(l.opt.Config) }
+
+// LoadAs is Load with other options for the files.
+func (l *Loader) LoadAs(opt config.Options) *Loaded {
+	path := l.opt.Path
+	if len(opt.Given) > 0 {
+		path = opt.Given[0].Name
+	}
+	cfg, _ := config.Load(path, opt) // its faults are in it
+	return l.Open(cfg)
+}
+
+// Open opens a configuration that has been read, however well.
+func (l *Loader) Open(cfg *config.Config) *Loaded {
+	a := &assembly{Loaded: newLoaded(cfg), opt: l.opt, was: l.now, seed: l.seed, faults: cfg.Faults()}
+	a.serials = func() uint64 { l.opened++; return l.opened }
+	for _, p := range cfg.Providers {
+		a.openProvider(p)
+	}
+	for _, c := range cfg.Credentials {
+		a.bind(c)
+	}
+	for _, s := range cfg.Sinks {
+		a.openSink(s)
+	}
+	a.checkIdentities()
+	a.checkNeeds()
+	a.checkSinks()
+	a.finish()
+	return a.Loaded
+}
+
+// assembly is one configuration on its way to a plan.
+type assembly struct {
+	*Loaded
+	opt     Options
+	was     *Loaded
+	seed    maphash.Seed
+	serials func() uint64
+	places  map[string]devices.Place // of sinks, by their paths
+	faults  []section.Fault
+}
+
+// finish collects the faults of every table and lets go of the tables.
+func (a *assembly) finish() {
+	for _, p := range a.providers {
+		a.collect(&p.object)
+		for _, line := range p.told {
+			a.Dangers = append(a.Dangers, Danger{p.Name, line})
+		}
+	}
+	for _, c := range a.credentials {
+		a.collect(&c.object)
+		a.park(c)
+	}
+	for _, s := range a.sinks {
+		a.collect(&s.object)
+	}
+	a.Faults = a.Config.Sorted(a.faults)
+	a.MissingFaults = a.Config.Sorted(a.MissingFaults)
+	a.Slips = a.Config.Sorted(a.Slips)
+	if len(a.Faults) > 0 {
+		a.Close()
+	}
+	a.Config.Release()
+}
+
+// collect takes over what is wrong with one table and what it is missing.
+func (a *assembly) collect(o *object) {
+	faults := o.section.Faults()
+	if o.complete {
+		faults = o.section.Finish()
+	}
+	for _, f := range faults {
+		if f.Missing() {
+			a.MissingFaults = append(a.MissingFaults, f)
+		} else {
+			a.faults = append(a.faults, f)
+		}
+	}
+	a.Slips = append(a.Slips, o.section.Slips()...)
+	o.section = nil
+}
+
+// park notes what keeps a credential from being obtained.
+func (a *assembly) park(c *boundCredential) {
+	for _, f := range c.absent() {
+		a.Missing = append(a.Missing, Missing{Credential: c.Name, Path: f.Path, Message: f.Message})
+	}
+}
+
+// absent is what a credential and its provider refer to and is missing.
+func (c *boundCredential) absent() []section.Fault {
+	if c.provider == nil || len(c.provider.missing) == 0 {
+		return c.missing
+	}
+	return append(c.provider.missing[:len(c.provider.missing):len(c.provider.missing)], c.missing...)
+}
+
+// Close lets go of what was opened for a configuration that is not taken into
+// force. What is in force is left alone.
+func (d *Loaded) Close() {
+	for _, p := range d.providers {
+		if p.release != nil && p.fresh {
+			p.release()
+		}
+	}
+}
+
+// All returns what is wrong and what is missing, in the order of the files and
+// lines.
+func (d *Loaded) All() []section.Fault {
+	return d.Config.Sorted(slices.Concat(d.Faults, d.MissingFaults))
+}
+
+// Err returns what is wrong as one error, nil when the configuration is usable.
+func (d *Loaded) Err() error {
+	if len(d.Faults) == 0 {
+		return nil
+	}
+	return &ConfigError{Faults: d.Faults}
+}
+
+// ConfigError says that a configuration cannot be used, with every reason.
+type ConfigError struct{ Faults []section.Fault }
+
+// Error returns one fault a line.
+func (e *ConfigError) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}

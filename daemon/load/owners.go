@@ -1,0 +1,48 @@
+package load
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vigented/vigente/internal/getent"
+)
+
+// OwnerOf returns whom the file of a sink shall belong to, as it is written.
+func (d *Loaded) OwnerOf(sink string) (owner, group string) {
+	if s := d.sink[sink]; s != nil {
+		return s.owner, s.group
+	}
+	return "", ""
+}
+
+// UnknownOwners tells, a line each, which owners and groups this machine does
+// not know. The configuration may be meant for another machine, so it is no
+// fault.
+func (d *Loaded) UnknownOwners() []string {
+	users, groups := map[string]bool{}, map[string]bool{}
+	var lines []string
+	look := func(sink, key, what, name string, seen map[string]bool, find func(context.Context, string) (int, error)) {
+		known, asked := seen[name] // a directory server that is away is waited for once a name
+		if !asked {
+			known = name == ""
+			if !known {
+				_, err := find(context.Background(), name)
+				known = err == nil
+			}
+			seen[name] = known
+		}
+		if !known {
+			lines = append(lines, fmt.Sprintf("sinks.%s.%s: there is no %s %q on this machine (expected one that is there when the file is written: create it, or give its number)", sink, key, what, name))
+		}
+	}
+	for _, s := range d.sinks {
+		look(s.Name, "owner", "user", s.owner, users, getent.UserID)
+		look(s.Name, "group", "group", s.group, groups, getent.GroupID)
+	}
+	return lines
+}
+
+// Count returns the numbers of providers, credentials and sinks.
+func (d *Loaded) Count() (providers, credentials, sinks int) {
+	return len(d.providers), len(d.credentials), len(d.sinks)
+}

@@ -1,0 +1,169 @@
+package load
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/disk"
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/devices"
+)
+
+// Change returns what a configuration without faults changes about the one in
+// force. Key is this host's own: it must stay the same over restarts, or
+// everything looks changed, and nobody else may know it, since a digest of a
+// weak password under a known key could be guessed.
+func (l *Loader) Change(d *Loaded, key []byte) plan.Change {
+	return plan.Change{
+		Providers:   difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
+		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) { c.make(key); return c.Name, &c.spec }, (*plan.Credential).ContentHash),
+		Sinks:       difference(d.sinks, l.now.sink, func(s *openSink) (string, **plan.Sink) { s.make(l.opt.Devices, key); return s.Name, &s.spec }, (*plan.Sink).ContentHash),
+	}
+}
+
+// Renewed names the credentials that a change against what is in force leads to a
+// renewal of: what is new, and what has another identity or other inputs.
+func (l *Loader) Renewed(c plan.Change) []string {
+	var names []string
+	for _, s := range c.Credentials.Added {
+		names = append(names, s.Name)
+	}
+	for _, s := range c.Credentials.Changed {
+		was := l.now.credential[s.Name]
+		if was != nil && was.spec != nil && (was.spec.Identity != s.Identity || was.spec.Inputs != s.Inputs) {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Adopt says that what was loaded is in force, and lets go of what was before.
+func (l *Loader) Adopt(d *Loaded) {
+	for name, was := range l.now.provider {
+		if is := d.provider[name]; was.release != nil && (is == nil || is.serial != was.serial) {
+			was.release()
+		}
+	}
+	l.now = d
+}
+
+// difference compares the objects of one table with those of before. What did
+// not change keeps the spec that it had.
+func difference[O comparable, S any](is []O, was map[string]O, made func(O) (string, **S), hash func(*S) plan.Hash) (d plan.Difference[S]) {
+	var none O
+	names := make(map[string]bool, len(is))
+	for _, o := range is {
+		name, spec := made(o)
+		names[name] = true
+		before := was[name]
+		if before == none {
+			d.Added = append(d.Added, *spec)
+			continue
+		}
+		if _, old := made(before); hash(*old) == hash(*spec) {
+			*spec = *old
+		} else {
+			d.Changed = append(d.Changed, *spec)
+		}
+	}
+	for name := range was {
+		if !names[name] {
+			d.Removed = append(d.Removed, name)
+		}
+	}
+	slices.Sort(d.Removed)
+	return d
+}
+
+// Plan returns all of a configuration without faults as one plan, in the order
+// of the files. Change must have been called.
+func (d *Loaded) Plan() *plan.Plan {
+	p := &plan.Plan{}
+	for _, o := range d.providers {
+		p.Providers = append(p.Providers, *o.spec)
+	}
+	for _, o := range d.credentials {
+		p.Credentials = append(p.Credentials, *o.spec)
+	}
+	for _, o := range d.sinks {
+		p.Sinks = append(p.Sinks, *o.spec)
+	}
+	return p
+}
+
+func (p *provider) make() {
+	if p.spec == nil {
+		p.spec = &plan.Provider{Name: p.Name, Type: p.Type, Rates: p.rates, Concurrency: p.Concurrency}
+		p.spec.Hash = hashOf(p.serial, p.Type, p.rates, p.Concurrency)
+	}
+}
+
+func (c *boundCredential) make(key []byte) {
+	if c.spec != nil {
+		return
+	}
+	s := &plan.Credential{
+		Name: c.Name, Provider: c.Credential.Provider, Type: c.provider.Type, Policy: c.Policy,
+		Identity: strings.TrimSpace(c.provider.Type + " " + c.binding.Identity),
+		Inputs:   keyed(key, c.provider.digest+"."+c.digest),
+		Places:   joined(c.provider.places, c.places),
+		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Source: c.binding.Source,
+	}
+	for _, f := range c.absent() {
+		s.Missing = append(s.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})
+	}
+	if len(s.Missing) > 0 {
+		s.Inputs, s.Identity = "", ""
+	}
+	s.Hash = hashOf(c.provider.serial, c.digest, s.Provider, s.Type, c.pace(), s.Identity, s.Needs, s.Fields, s.Missing)
+	c.spec = s
+}
+
+func (o *openSink) make(disks *devices.Pool, key []byte) {
+	if o.spec != nil {
+		return
+	}
+	b := o.binding
+	o.spec = &plan.Sink{
+		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: keyed(key, o.digest),
+		Sink: b.Sink, Hook: b.Hook, Guard: newGuard(b, disks, key),
+	}
+	if b.File != "" {
+		o.spec.Device, o.spec.Sink = o.device, disk.New(disks, b.File, b.Sink)
+	}
+	o.spec.Hash = hashOf(o.Type, o.digest, b.Target, b.File, o.spec.Needs, b.Enforce)
+}
+
+// pace is the credential's policy as text.
+func (c *boundCredential) pace() string {
+	p := c.Policy
+	return fmt.Sprint(p.RenewBefore, p.OwnRenewBefore, p.MaxAge, p.Schedule.Key(), p.Jitter, p.MinInterval, p.Timeout, p.Keys)
+}
+
+// joined returns both lists; where one is empty it is the other one itself.
+func joined(a, b []plan.Place) []plan.Place {
+	if len(b) == 0 {
+		return a
+	}
+	return slices.Concat(a, b)
+}
+
+func keyed(key []byte, text string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// hashOf returns a digest of values by how they are written in Go.
+func hashOf(values ...any) plan.Hash {
+	sum := sha256.New()
+	for _, v := range values {
+		fmt.Fprintf(sum, "%#v\x00", v)
+	}
+	return plan.Hash(sum.Sum(nil)[:len(plan.Hash{})])
+}

@@ -1,0 +1,114 @@
+// Package transport makes the HTTP transports that kinds of providers are lent,
+// and reads the offset of a backend's clock off every answer.
+package transport
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/vigented/vigente/internal/process"
+	"github.com/vigented/vigente/providers"
+)
+
+// Lender lends to kinds of providers what they reach their backends with.
+type Lender struct {
+	// Base makes the base of every HTTP call; nil for the network.
+	Base func(providers.TransportOptions) http.RoundTripper
+	// Processes runs programs; nil works.
+	Processes *process.Runner
+	// Observe is told how far the clock of a backend is ahead of ours; nil for
+	// nobody. It is called from any goroutine.
+	Observe func(provider string, offset time.Duration)
+}
+
+// Lend returns what one provider is lent, and what lets go of connections that
+// nobody uses; calls under way end in peace.
+func (l *Lender) Lend(provider string, location *time.Location) (env providers.Env, release func()) {
+	open := &opened{}
+	env = providers.Env{Location: location, Processes: l.Processes, Transport: func(opt providers.TransportOptions) http.RoundTripper {
+		if l.Base != nil {
+			return clockWatch{l.Base(opt), l.Observe, provider}
+		}
+		t := network(opt)
+		open.add(t)
+		return clockWatch{t, l.Observe, provider}
+	}}
+	return env, open.close
+}
+
+// opened are the transports of one provider.
+type opened struct {
+	mu   sync.Mutex
+	list []*http.Transport
+}
+
+func (o *opened) add(t *http.Transport) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list = append(o.list, t)
+}
+
+func (o *opened) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, t := range o.list {
+		t.CloseIdleConnections()
+	}
+}
+
+func network(opt providers.TransportOptions) *http.Transport {
+	return &http.Transport{
+		Proxy:                  opt.Proxy,
+		OnProxyConnectResponse: proxyConnected,
+		DialContext:            newDialer().DialContext,
+		TLSClientConfig:        opt.TLS,
+		TLSHandshakeTimeout:    10 * time.Second,
+		DisableKeepAlives:      opt.OneShot,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		// Bodies are small; a decompressor is one more thing a hostile
+		// answer could feed.
+		DisableCompression: true,
+		// So are headers, though net/http would read ten megabytes of them.
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+// proxyConnected keeps the status of a proxy that does not connect us, of which
+// net/http keeps the proxy's own text.
+func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &providers.ProxyError{Status: resp.StatusCode}
+	}
+	return nil
+}
+
+// clockWatch reads the offset of a backend's clock off every answer.
+type clockWatch struct {
+	base     http.RoundTripper
+	observe  func(provider string, offset time.Duration)
+	provider string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.base.RoundTrip(req)
+	if err != nil || c.observe == nil {
+		return resp, err
+	}
+	if date, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
+		c.observe(c.provider, time.Until(date))
+	}
+	return resp, nil
+}
+
+// CloseIdleConnections lets http.Client pass the call on.
+func (c clockWatch) CloseIdleConnections() {
+	if t, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
