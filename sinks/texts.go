@@ -44,7 +44,7 @@ func ReadTexts(s *section.Section, key string) []Text {
 }
 
 func parse(s *section.Section, name, at, text string) Text {
-	t, faults := credential.ParseTemplate(text)
+	t, faults := credential.ParseTemplate(s.References(at, text))
 	for _, err := range faults {
 		s.Faultf(at, "%v", err)
 	}

@@ -37,6 +37,7 @@ type Config struct {
 	Providers   []Provider
 	Credentials []Credential
 	Sinks       []Sink
+	Fleets      []Fleet
 
 	// Broken says that a source could not be read or is no TOML, so that a name
 	// which seems to be missing may well be defined there.
@@ -47,6 +48,7 @@ type Config struct {
 	files    []string // absolute paths of the sources and of includes that are missing
 	reader   *section.Reader
 	faults   []section.Fault
+	base     Base
 }
 
 // Options says what Load may know of the process.
@@ -146,6 +148,55 @@ type Sink struct {
 	Section *section.Section
 }
 
+// Fleet is a table of rows, each of which makes a credential and its sinks.
+type Fleet struct {
+	Name string
+	// Rows is the absolute path of the table, or of a folder of rows; Shown is
+	// how it is written.
+	Rows, Shown string
+	RowName     section.Text
+	// Refuse says that one bad row refuses the whole configuration.
+	Refuse bool
+	// Windows says that the table is in windows-1252.
+	Windows    bool
+	Credential *section.Template // nil after a fault
+	Sinks      []*section.Template
+	Section    *section.Section
+}
+
+// Base is the pace of credentials of an unknown provider, and the pace of each
+// provider by its name, for credentials that are made from rows.
+type Base struct {
+	base  pace
+	paces map[string]pace
+}
+
+// Pace returns what is configured for rows' credentials to start from.
+func (c *Config) Pace() Base { return c.base }
+
+// Policy reads the keys of pace of a credential's table.
+func (b Base) Policy(provider string, s *section.Section) schedule.Policy {
+	p, ok := b.paces[provider]
+	if !ok {
+		p = b.base
+	}
+	return p.read(s, specific).policy
+}
+
+// ReadRows reads a table of rows, or one row, and keeps its version.
+func (c *Config) ReadRows(path string) ([]byte, error) {
+	if !slices.Contains(c.files, path) {
+		c.files = append(c.files, path)
+	}
+	return c.reader.Read(path, maxSource)
+}
+
+// Watch adds a pattern of files to those that are watched.
+func (c *Config) Watch(pattern string) { c.Globs = append(c.Globs, pattern) }
+
+// Reader returns what reads the files that tables refer to.
+func (c *Config) Reader() *section.Reader { return c.reader }
+
 // Files returns the absolute path of every file to be watched: the sources and,
 // once the kinds have read their sections, the files of secrets, CAs and
 // certificates. Files that are missing are among them.
@@ -166,7 +217,7 @@ func (c *Config) Release() {
 	for i := range c.Providers {
 		c.Providers[i].Section = nil
 	}
-	c.Credentials, c.Sinks = nil, nil
+	c.Credentials, c.Sinks, c.Fleets = nil, nil, nil
 	for path := range c.tables {
 		if strings.Contains(path, ".") {
 			delete(c.tables, path)

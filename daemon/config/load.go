@@ -45,6 +45,7 @@ const (
 	tableProviders   = "providers"
 	tableCredentials = "credentials"
 	tableSinks       = "sinks"
+	tableFleets      = "fleets"
 	keyInclude       = "include"
 	keyFile          = "file" // of a fault of the whole file
 )
@@ -98,7 +99,7 @@ func (l *loader) report(faults ...section.Fault) {
 // sectionFaults collects what is recorded in the tables that are handed out.
 func (l *loader) sectionFaults() []section.Fault {
 	var faults []section.Fault
-	for _, group := range []string{tableProviders, tableCredentials, tableSinks} {
+	for _, group := range []string{tableProviders, tableCredentials, tableSinks, tableFleets} {
 		for _, s := range l.groups[group] {
 			faults = append(faults, s.Faults()...)
 		}
@@ -195,7 +196,7 @@ func (l *loader) take(file *section.Section) {
 			l.isNew(s)
 		}
 	}
-	for _, key := range []string{tableProviders, tableCredentials, tableSinks} {
+	for _, key := range []string{tableProviders, tableCredentials, tableSinks, tableFleets} {
 		for _, s := range file.Objects(key) {
 			if !nameForm.MatchString(s.Name()) {
 				s.Daemon().Faultf("", "is no valid name (expected lower-case letters, digits, _ and -, at most 64, the first a letter or a digit)")

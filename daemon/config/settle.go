@@ -59,6 +59,10 @@ func (l *loader) settle() {
 			Name: s.Name(), Provider: name, Policy: p.read(s, specific).policy, Section: s,
 		})
 	}
+	l.config.base = Base{base, paces}
+	for _, s := range l.groups[tableFleets] {
+		l.config.Fleets = append(l.config.Fleets, fleet(s))
+	}
 	for _, s := range l.groups[tableSinks] {
 		l.config.Sinks = append(l.config.Sinks, Sink{Name: s.Name(), Type: s.Required("type"), Section: s})
 	}

@@ -19,7 +19,7 @@ import (
 func (s *Section) Has(key string) bool {
 	k := knownKey{s.table, key}
 	if !s.known[k] {
-		s.known[k] = false
+		set(&s.known, k, false)
 	}
 	return s.table.get(key) != nil
 }
@@ -80,7 +80,7 @@ func Value[T any](s *Section, key string, fallback T, expected string, parse fun
 // Bool returns true or false, or the fallback when the key is absent.
 func (s *Section) Bool(key string, fallback bool) bool {
 	s.describe(key, Key{Form: FormBool, Fallback: written(fallback)})
-	n := s.take(key, kindBool, "true or false, without quotes")
+	n := s.takeLiteral(key, kindBool, "true or false, without quotes")
 	if n == nil {
 		return fallback
 	}
@@ -91,10 +91,26 @@ func (s *Section) Bool(key string, fallback bool) bool {
 	return v
 }
 
+// takeLiteral is take for what is written without quotes. In a row it is read
+// from the text of its column.
+func (s *Section) takeLiteral(key string, want kind, expected string) *node {
+	e := s.ask(key)
+	if e == nil || e.node.kind != kindString || !e.node.filled {
+		return s.take(key, want, "%s", expected)
+	}
+	n := &node{kind: want, line: e.line, text: strings.TrimSpace(e.node.text)}
+	_, isInt := n.integer()
+	if want == kindInteger && !isInt || want == kindBool && n.text != "true" && n.text != "false" {
+		s.Faultf(key, "%s is not %s (expected %s)", quote(e.node.text), want, strings.TrimSuffix(expected, ", without quotes"))
+		return nil
+	}
+	return n
+}
+
 // Int returns an integer, or the fallback when the key is absent.
 func (s *Section) Int(key string, fallback int) int {
 	s.describe(key, Key{Form: FormInt, Fallback: written(fallback)})
-	n := s.take(key, kindInteger, "an integer, without quotes")
+	n := s.takeLiteral(key, kindInteger, "an integer, without quotes")
 	if n == nil {
 		return fallback
 	}

@@ -54,9 +54,12 @@ func (s *Section) Described() []Key {
 
 // describe notes what a getter asks for; the first description of a key stays.
 func (s *Section) describe(key string, k Key) {
+	if s.bare {
+		return
+	}
 	name := dotted(append(append([]string{}, s.below...), key))
 	if s.keys[name].Form == "" {
-		s.keys[name] = k
+		set(&s.keys, name, k)
 	}
 }
 

@@ -127,7 +127,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 		s.lookAt(r, e, v, from)
 		return v
 	}
-	s.unread[knownKey{s.table, r.key}] = true
+	set(&s.unread, knownKey{s.table, r.key}, true)
 	return v
 }
 
@@ -136,7 +136,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 // is wrong.
 func (s *Section) lookAt(r reference, e *entry, v credential.Secret, from string) {
 	if own := s.table.get(r.key); own != nil && own.node == r.node {
-		s.referred[own] = from
+		set(&s.referred, own, from)
 	}
 	if what := slip(v.Reveal()); what != "" && !r.raw {
 		s.slips = append(s.slips, Fault{
@@ -303,10 +303,10 @@ func (s *Section) File(key string) []byte {
 	}
 	if problem != "" {
 		s.miss(e.line, s.child(key), path, "%s", problem)
-		s.unread[knownKey{s.table, key}] = true
+		set(&s.unread, knownKey{s.table, key}, true)
 		return nil
 	}
-	s.referred[e] = path
+	set(&s.referred, e, path)
 	// A part of the key, so that a kind that asks for the name as well does not
 	// put it in place of the content.
 	s.note(key+"\x000", string(data))

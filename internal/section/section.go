@@ -50,6 +50,7 @@ type object struct {
 	unread map[knownKey]bool
 	read   []string // files
 	places []Place
+	bare   bool // made from a row: nobody asks what it was asked for
 	// referred holds where the value of an entry was read from.
 	referred map[*entry]string
 }
@@ -99,8 +100,6 @@ func Empty(file, path string, reader *Reader) *Section {
 func newObject(file, folder string, reader *Reader, t *table, line int, path []string) *Section {
 	o := &object{
 		file: file, folder: folder, reader: reader,
-		known: map[knownKey]bool{}, keys: map[string]Key{}, values: map[string]credential.Secret{}, unread: map[knownKey]bool{},
-		referred: map[*entry]string{},
 	}
 	o.top = &Section{object: o, table: t, line: line, path: path}
 	o.tables = []*Section{o.top}
@@ -345,8 +344,10 @@ func (s *Section) child(keys ...string) []string { return slices.Concat(s.path, 
 func (s *Section) ask(key string) *entry {
 	k := knownKey{s.table, key}
 	if !s.known[k] {
-		s.known[k] = true
-		s.asked = append(s.asked, dotted(slices.Concat(s.below, []string{key})))
+		set(&s.known, k, true)
+		if !s.bare {
+			s.asked = append(s.asked, dotted(slices.Concat(s.below, []string{key})))
+		}
 	}
 	return s.table.get(key)
 }
@@ -375,10 +376,22 @@ func (s *Section) mismatch(e *entry, path []string, expected string) {
 	s.record(e.line, path, "is %s (expected %s)", e.node.kind, expected)
 }
 
+// set puts a value into a map that may not be there yet.
+func set[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
+
 // note puts a value into the digest, under the key and, for the members of an
 // array or a table, a part of it.
 func (s *Section) note(key, value string) {
 	if !s.quiet {
-		s.values[strings.Join(append(slices.Clone(s.below), key), "\x00")] = credential.NewSecret(value)
+		name := key
+		if len(s.below) > 0 {
+			name = strings.Join(s.below, "\x00") + "\x00" + key
+		}
+		set(&s.values, name, credential.NewSecret(value))
 	}
 }

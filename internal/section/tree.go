@@ -28,7 +28,12 @@ type node struct {
 	line  int
 	text  string  // a string's text; any other scalar as it is written
 	items []*node // arrays
-	table *table  // tables
+	// Of a text that was filled in from a row: the same as a template of
+	// references, where that differs, and whether a column stands in it, so that
+	// it may be a number.
+	template string
+	filled   bool
+	table    *table // tables
 }
 
 // integer returns the value of an integer node.
@@ -54,7 +59,7 @@ const (
 type table struct {
 	origin origin
 	keys   []*entry
-	byName map[string]*entry
+	byName map[string]*entry // of a table with many keys
 }
 
 // entry is one key of a table.
@@ -64,16 +69,36 @@ type entry struct {
 	node *node
 }
 
-func newTable(from origin) *table { return &table{origin: from, byName: map[string]*entry{}} }
+func newTable(from origin) *table { return &table{origin: from} }
+
+// fewKeys is up to how many keys a table is searched one by one.
+const fewKeys = 8
 
 // get returns the entry of a key, or nil.
-func (t *table) get(key string) *entry { return t.byName[key] }
+func (t *table) get(key string) *entry {
+	if t.byName != nil {
+		return t.byName[key]
+	}
+	for _, e := range t.keys {
+		if e.key == key {
+			return e
+		}
+	}
+	return nil
+}
 
 // add appends a key that is not there yet.
 func (t *table) add(key string, line int, n *node) {
 	e := &entry{key: key, line: line, node: n}
 	t.keys = append(t.keys, e)
-	t.byName[key] = e
+	if t.byName != nil {
+		t.byName[key] = e
+	} else if len(t.keys) > fewKeys {
+		t.byName = make(map[string]*entry, 2*fewKeys)
+		for _, known := range t.keys {
+			t.byName[known.key] = known
+		}
+	}
 }
 
 // find returns the entry at a path below t, written with dots. A key that
