@@ -51,6 +51,9 @@ func Check(opt Options) (*Checked, error) {
 		c.Warnings = append(c.Warnings, f.Error())
 	}
 	c.Warnings = append(c.Warnings, loaded.UnknownOwners()...)
+	for _, f := range loaded.Fleets {
+		c.Warnings = append(c.Warnings, f.Bad...)
+	}
 	return c, nil
 }
 

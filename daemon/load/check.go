@@ -5,73 +5,138 @@ import (
 	"strings"
 )
 
+// identity is what a credential is at its backend.
+type identity struct{ kind, text string }
+
+// owner is who has an identity, or a part of a file.
+type owner struct{ name, place string }
+
+// own gives an identity to a credential, unless another one has it.
+func (a *assembly) own(id identity, name, place string) (other owner, ok bool) {
+	if other, taken := a.identities[id]; taken && other.name != name {
+		return other, false
+	}
+	a.identities[id] = owner{name, place}
+	return owner{}, true
+}
+
 // checkIdentities reports credentials that are one and the same at their
 // backend: renewing one would kill or confuse the other.
 func (a *assembly) checkIdentities() {
-	type identity struct{ kind, text string }
-	first := map[identity]*boundCredential{}
 	for _, o := range a.credentials {
-		if o.provider == nil || !o.provider.good() || !o.good() || o.binding.Identity == "" || len(o.missing)+len(o.provider.missing) > 0 {
-			continue
+		if id, known := o.identity(); known {
+			if other, ok := a.own(id, o.section.Path(), o.section.Place()); !ok {
+				o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one credential for it, which any number of sinks may show)",
+					other.name, other.place)
+			}
 		}
-		id := identity{o.provider.Type, o.binding.Identity}
-		if other, ok := first[id]; ok {
-			o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one credential for it, which any number of sinks may show)",
-				other.section.Path(), other.section.Place())
-			continue
-		}
-		first[id] = o
 	}
+}
+
+// identity returns what the credential is at its backend, where that is known.
+func (o *boundCredential) identity() (id identity, known bool) {
+	if o.provider == nil || !o.provider.good() || !o.good() || o.binding.Identity == "" || len(o.absent()) > 0 {
+		return id, false
+	}
+	return identity{o.provider.Type, o.binding.Identity}, true
+}
+
+// checkIdentity is checkIdentities for a row.
+func (a *assembly) checkIdentity(r *row, o *boundCredential) {
+	if id, known := o.identity(); known {
+		if other, ok := a.own(id, r.name, r.place()); !ok {
+			o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place)
+		}
+	}
+}
+
+// known is what others may want to know of a credential.
+type known struct {
+	provider string
+	fields   []string
+	needs    []string
+	listed   bool // the fields are all that it has
+	good     bool
+}
+
+// lookup finds a credential by its name, one that a row makes too.
+func (a *assembly) lookup(name string) *known {
+	if c := a.credential[name]; c != nil {
+		return knownOf(c)
+	}
+	r := a.row(name)
+	switch {
+	case r == nil:
+		return nil
+	case r.bound != nil:
+		c := r.bound.credential
+		return knownOf(c)
+	}
+	return &known{r.credential.Provider, r.credential.Fields, r.credential.Needs, true, true}
+}
+
+func knownOf(c *boundCredential) *known {
+	listed := c.provider != nil && c.provider.good()
+	return &known{c.Credential.Provider, c.binding.Fields, c.binding.Needs, listed, listed && c.good()}
 }
 
 // checkNeeds reports credentials made from one that does not exist, or in the
 // end from themselves.
 func (a *assembly) checkNeeds() {
 	for _, o := range a.credentials {
-		for _, need := range o.binding.Needs {
-			switch other := a.credential[need]; {
-			case other == nil && a.Config.Broken:
-			case other == nil:
-				o.section.Faultf(o.section.KeyOf(need), "there is no credential %q (expected %s)", need, a.credentialNames())
-			case len(o.binding.NeedsFields) > 0 && !o.takes(other):
-				o.section.Faultf(o.section.KeyOf(need), "credential %q is of another kind (expected one of provider %q with the fields %s)",
-					need, o.Credential.Provider, strings.Join(o.binding.NeedsFields, " and "))
-			}
-		}
+		a.checkNeed(o)
 	}
 	done := map[string]bool{}
 	for _, o := range a.credentials {
-		a.walkNeeds(o.Name, nil, done)
+		a.walkNeeds(o, nil, done)
+	}
+}
+
+func (a *assembly) checkNeed(o *boundCredential) {
+	for _, need := range o.binding.Needs {
+		switch other := a.lookup(need); {
+		case other == nil && a.Config.Broken:
+		case other == nil:
+			o.section.Faultf(o.section.KeyOf(need), "there is no credential %q (expected %s)", need, a.credentialNames())
+		case len(o.binding.NeedsFields) > 0 && !o.takes(other):
+			o.section.Faultf(o.section.KeyOf(need), "credential %q is of another kind (expected one of provider %q with the fields %s)",
+				need, o.Credential.Provider, strings.Join(o.binding.NeedsFields, " and "))
+		}
 	}
 }
 
 // takes reports whether the other credential may be one that this one is made
 // from. Faults of the other's own table leave that open.
-func (o *boundCredential) takes(other *boundCredential) bool {
-	if other.Credential.Provider != o.Credential.Provider {
+func (o *boundCredential) takes(other *known) bool {
+	if other.provider != o.Credential.Provider {
 		return false
 	}
-	missing := func(field string) bool { return !slices.Contains(other.binding.Fields, field) }
-	return other.provider == nil || !other.provider.good() || !other.good() || !slices.ContainsFunc(o.binding.NeedsFields, missing)
+	missing := func(field string) bool { return !slices.Contains(other.fields, field) }
+	return !other.good || !slices.ContainsFunc(o.binding.NeedsFields, missing)
 }
 
 // walkNeeds follows what a credential is made from and reports a cycle once,
 // at the table where the walk entered it.
-func (a *assembly) walkNeeds(name string, trail []string, done map[string]bool) {
-	o := a.credential[name]
-	if o == nil || done[name] {
+func (a *assembly) walkNeeds(o *boundCredential, trail []string, done map[string]bool) {
+	if done[o.Name] {
 		return
 	}
-	if i := slices.Index(trail, name); i >= 0 {
-		cycle := append(slices.Clone(trail[i:]), name)
-		o.section.Faultf(o.section.KeyOf(cycle[1]), "is made from itself: %s (expected no cycle)", strings.Join(cycle, " → "))
-		return
-	}
-	trail = append(trail, name)
+	trail = append(trail, o.Name)
 	for _, need := range o.binding.Needs {
-		a.walkNeeds(need, trail, done)
+		if i := slices.Index(trail, need); i >= 0 {
+			cycle := append(slices.Clone(trail[i:]), need)
+			if first := a.credential[cycle[0]]; first != nil {
+				first.section.Faultf(first.section.KeyOf(cycle[1]), "is made from itself: %s (expected no cycle)", strings.Join(cycle, " → "))
+			} else {
+				o.section.Faultf(o.section.KeyOf(need), "is made from itself: %s (expected no cycle)", strings.Join(cycle, " → "))
+			}
+			continue
+		}
+		if other := a.credential[need]; other != nil {
+			a.walkNeeds(other, trail, done)
+		}
 	}
-	done[name] = true
+	done[o.Name] = true
 }
 
 func (a *assembly) credentialNames() string {
@@ -80,16 +145,16 @@ func (a *assembly) credentialNames() string {
 
 func (a *assembly) checkRefs(o *openSink) {
 	for _, r := range o.binding.Refs {
-		c := a.credential[r.Credential]
+		c := a.lookup(r.Credential)
 		switch {
 		case c == nil && a.Config.Broken:
 		case c == nil:
 			o.section.Faultf(r.Key, "%s: there is no credential %q (expected %s)", r.Ref, r.Credential, a.credentialNames())
-		case c.provider == nil || !c.provider.good() || len(c.binding.Fields) == 0:
+		case !c.listed || len(c.fields) == 0:
 			// What fields it has is not known; its own faults say why.
-		case !slices.Contains(fieldsOf(c.binding), r.Field):
+		case !slices.Contains(fieldsOf(c.fields), r.Field):
 			o.section.Faultf(r.Key, "%s: credential %q has no field %q (expected %s)", r.Ref, r.Credential, r.Field,
-				listed(fieldsOf(c.binding), func(f string) string { return f }))
+				listed(fieldsOf(c.fields), func(f string) string { return f }))
 		}
 	}
 	if len(o.binding.Refs) == 0 && o.good() {

@@ -2,7 +2,10 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vigented/vigente/internal/devices"
@@ -17,10 +20,20 @@ const realTime = 2 * time.Second
 // checkSinks reports references to nothing, sinks that show nothing, and sinks
 // that would write over each other or over what is the daemon's.
 func (a *assembly) checkSinks() {
-	targets := map[string]*target{}
-	own := a.ownFiles()
-	var paths []string
 	for _, o := range a.sinks {
+		read := o.good() // a wrong reference leaves the file's name right
+		a.checkRefs(o)
+		if read {
+			a.checkClaims(o, owner{o.section.Path(), o.section.Place()})
+		}
+	}
+}
+
+// follow follows the links of all paths of sinks that are new, and of those that
+// are not what was found out before.
+func (a *assembly) follow() {
+	var paths []string
+	for _, o := range a.allSinks() {
 		if o.binding.File != "" {
 			paths = append(paths, o.binding.File)
 		}
@@ -28,82 +41,142 @@ func (a *assembly) checkSinks() {
 	ctx, cancel := context.WithTimeout(context.Background(), realTime)
 	defer cancel()
 	a.places = devices.ResolveAll(ctx, a.opt.Devices, paths)
-	for _, o := range a.sinks {
-		read := o.good() // a wrong reference leaves the file's name right
-		a.checkRefs(o)
-		if !read || o.binding.Target == "" {
-			continue
-		}
-		path := o.binding.Target
+	for _, o := range a.allSinks() {
+		o.real = o.binding.Target
 		if o.binding.File != "" {
-			path, o.device = a.places[o.binding.File].Path, a.places[o.binding.File].Mount.Device
+			o.real, o.device = a.places[o.binding.File].Path, a.places[o.binding.File].Mount.Device
 		}
-		if what := own[path]; what != "" {
-			o.section.Faultf("path", "is %s (expected a file of its own)", what)
-			continue
+	}
+}
+
+// allSinks returns the sinks that were opened for this configuration.
+func (a *assembly) allSinks() []*openSink {
+	all := slices.Clone(a.sinks)
+	for _, f := range a.fleets {
+		for _, r := range f.rows {
+			if r.bound != nil {
+				all = append(all, r.bound.sinks...)
+			}
 		}
-		t := targets[path]
-		if t == nil {
-			t = &target{parts: map[string]*openSink{}}
-			targets[path] = t
+	}
+	return all
+}
+
+// checkClaims takes the parts of its file for a sink, or reports who has them.
+func (a *assembly) checkClaims(o *openSink, by owner) {
+	if o.real == "" {
+		return
+	}
+	if what := a.ownFiles()[o.real]; what != "" {
+		o.section.Faultf("path", "is %s (expected a file of its own)", what)
+		return
+	}
+	for _, c := range claims(o.binding.Claims) {
+		if problem := a.target(o.real).claim(by, c.Part); problem != "" {
+			key := c.Key
+			if key == "" || strings.HasPrefix(problem, "is the file") {
+				key = "path"
+			}
+			o.section.Faultf(key, "%s", problem)
 		}
-		for _, claim := range claims(o.binding) {
-			t.claim(o, claim)
+	}
+}
+
+// claimAll is checkClaims for a sink that is what it was.
+func (a *assembly) claimAll(by owner, real string, list []sinks.Claim) (problem string) {
+	if real == "" {
+		return ""
+	}
+	if what := a.ownFiles()[real]; what != "" {
+		return "path is " + what
+	}
+	for _, c := range claims(list) {
+		if problem := a.target(real).claim(by, c.Part); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+func (a *assembly) target(real string) *target {
+	t := a.targets[real]
+	if t == nil {
+		t = &target{}
+		a.targets[real] = t
+	}
+	return t
+}
+
+// disown lets go of all that a row has taken.
+func (a *assembly) disown(r *row) {
+	for id, who := range a.identitiesOf(r) {
+		if a.identities[id].name == who {
+			delete(a.identities, id)
+		}
+	}
+	for _, f := range r.files() {
+		if t := a.targets[f.real]; t != nil {
+			t.release(f.sink)
 		}
 	}
 }
 
 // target is one file and who manages which part of it.
 type target struct {
-	whole *openSink
-	parts map[string]*openSink
-	first *openSink
+	whole owner
+	parts []claimed
+}
+
+type claimed struct {
+	part string
+	by   owner
 }
 
 // claims returns the parts that a sink manages; one that names none has all.
-func claims(b sinks.Binding) []sinks.Claim {
-	if len(b.Claims) == 0 {
+func claims(list []sinks.Claim) []sinks.Claim {
+	if len(list) == 0 {
 		return []sinks.Claim{{}}
 	}
-	return b.Claims
+	return list
 }
 
-// claim takes a part of the file for a sink or reports who has it.
-func (t *target) claim(o *openSink, c sinks.Claim) {
-	key := c.Key
-	if key == "" {
-		key = "path"
-	}
-	if t.first == nil {
-		t.first = o
-	}
+// claim takes a part of the file, or says who has it.
+func (t *target) claim(by owner, part string) (problem string) {
 	other := t.whole
-	if other == nil && c.Part == "" && t.first != o {
-		other = t.first
+	if i := slices.IndexFunc(t.parts, func(c claimed) bool { return c.by.name != by.name }); other.name == "" && part == "" && i >= 0 {
+		other = t.parts[i].by
 	}
-	if other != nil && other != o {
-		o.section.Faultf("path", "is the file of %s at %s, and one of the two manages the whole file (expected different files)",
-			other.section.Path(), other.section.Place())
-		return
+	if other.name != "" && other.name != by.name {
+		return fmt.Sprintf("is the file of %s at %s, and one of the two manages the whole file (expected different files)", other.name, other.place)
 	}
-	if c.Part == "" {
-		t.whole = o
-		return
+	if part == "" {
+		t.whole = by
+		return ""
 	}
-	other = t.parts[c.Part]
+	i := slices.IndexFunc(t.parts, func(c claimed) bool { return c.part == part })
 	switch {
-	case other == nil:
-		t.parts[c.Part] = o
-	case other == o:
-		o.section.Faultf(key, "manages the same key of the file as another line of this table (expected each key once)")
-	default:
-		o.section.Faultf(key, "manages the same key of the same file as %s at %s (expected one sink for each key)",
-			other.section.Path(), other.section.Place())
+	case i < 0:
+		t.parts = append(t.parts, claimed{part, by})
+		return ""
+	case t.parts[i].by.name == by.name:
+		return "manages the same key of the file as another line of this table (expected each key once)"
 	}
+	return fmt.Sprintf("manages the same key of the same file as %s at %s (expected one sink for each key)", t.parts[i].by.name, t.parts[i].by.place)
+}
+
+// release lets go of what a sink has taken.
+func (t *target) release(name string) {
+	if t.whole.name == name {
+		t.whole = owner{}
+	}
+	t.parts = slices.DeleteFunc(t.parts, func(c claimed) bool { return c.by.name == name })
 }
 
 // ownFiles are the files that no sink may replace, each with what it is.
 func (a *assembly) ownFiles() map[string]string {
+	if a.reserved != nil {
+		return a.reserved
+	}
 	own := map[string]string{}
 	d := a.Config.Daemon
 	add := func(path, what string) {
@@ -121,5 +194,6 @@ func (a *assembly) ownFiles() map[string]string {
 		}
 	}
 	add(d.ControlSocket, "the control socket")
+	a.reserved = own
 	return own
 }

@@ -1,12 +1,41 @@
 package load
 
-import "github.com/vigented/vigente/internal/section"
+import (
+	"strings"
+
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/section"
+)
 
 // Differing returns the kind's keys of one object for which it got other values
 // than in the other configuration. Group is the table of the object
 // ("credentials").
 func (d *Loaded) Differing(o *Loaded, group, name string) []string {
+	if is, was := d.rowSpec(group, name), o.rowSpec(group, name); is != was {
+		return []string{"row"}
+	}
 	return d.sums(group, name).Differing(o.sums(group, name))
+}
+
+// rowSpec is the content of what a row makes; zero for what no row makes.
+func (d *Loaded) rowSpec(group, name string) plan.Hash {
+	parts := strings.SplitN(name, "/", 3)
+	if len(parts) < 2 {
+		return plan.Hash{}
+	}
+	r := d.row(parts[0] + "/" + parts[1])
+	switch {
+	case r == nil || r.credential == nil:
+	case group == "credentials":
+		return r.credential.Hash
+	case group == "sinks":
+		for _, s := range r.sinks {
+			if s.Name == name {
+				return s.Hash
+			}
+		}
+	}
+	return plan.Hash{}
 }
 
 func (d *Loaded) sums(group, name string) section.Sums {

@@ -45,11 +45,22 @@ type Options struct {
 // Loader loads one configuration again and again. It is used by one goroutine
 // at a time.
 type Loader struct {
-	opt    Options
-	seed   maphash.Seed
-	opened uint64
-	now    *Loaded // in force; without any object before the first
+	opt     Options
+	seed    maphash.Seed
+	opened  uint64
+	accept  Accept
+	adopted bool
+	now     *Loaded // in force; without any object before the first
 }
+
+// Accept says which changes of fleets are taken over though they are large.
+type Accept struct {
+	Removals   bool // of more than half of the rows
+	Identities bool // other ones for more than half of the rows
+}
+
+// Accept returns the loader that takes such changes over at its next load.
+func (l *Loader) Accept(a Accept) { l.accept = a }
 
 // New returns a loader with nothing in force.
 func New(opt Options) *Loader {
@@ -69,6 +80,8 @@ type Loaded struct {
 	// Warnings are what is missing by now and was read before: the credentials
 	// go on with what they have.
 	Warnings []Missing
+	// Fleets tell what became of tables of rows.
+	Fleets []Fleet
 	// Slips are what looks like an accident in secrets.
 	Slips []section.Fault
 	// Dangers are settings that are allowed and dangerous.
@@ -82,6 +95,9 @@ type Loaded struct {
 	provider   map[string]*provider
 	credential map[string]*boundCredential
 	sink       map[string]*openSink
+
+	fleets []*fleet
+	fleet  map[string]*fleet
 }
 
 // Missing is one thing that a credential is made from and that cannot be used.
@@ -96,7 +112,7 @@ type Danger struct{ Provider, Message string }
 
 func newLoaded(cfg *config.Config) *Loaded {
 	return &Loaded{
-		Config: cfg, provider: map[string]*provider{}, credential: map[string]*boundCredential{}, sink: map[string]*openSink{},
+		Config: cfg, provider: map[string]*provider{}, credential: map[string]*boundCredential{}, sink: map[string]*openSink{}, fleet: map[string]*fleet{},
 	}
 }
 
@@ -115,7 +131,10 @@ func (l *Loader) LoadAs(opt config.Options) *Loaded {
 
 // Open opens a configuration that has been read, however well.
 func (l *Loader) Open(cfg *config.Config) *Loaded {
-	a := &assembly{Loaded: newLoaded(cfg), opt: l.opt, was: l.now, seed: l.seed, faults: cfg.Faults()}
+	a := &assembly{
+		Loaded: newLoaded(cfg), opt: l.opt, was: l.now, seed: l.seed, faults: cfg.Faults(),
+		starting: !l.adopted, accept: l.accept, identities: map[identity]owner{}, targets: map[string]*target{},
+	}
 	a.serials = func() uint64 { l.opened++; return l.opened }
 	for _, p := range cfg.Providers {
 		a.openProvider(p)
@@ -126,9 +145,14 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	for _, s := range cfg.Sinks {
 		a.openSink(s)
 	}
+	for _, f := range cfg.Fleets {
+		a.openFleet(f)
+	}
+	a.follow()
 	a.checkIdentities()
 	a.checkNeeds()
 	a.checkSinks()
+	a.checkRows()
 	a.finish()
 	return a.Loaded
 }
@@ -141,7 +165,13 @@ type assembly struct {
 	seed    maphash.Seed
 	serials func() uint64
 	places  map[string]devices.Place // of sinks, by their paths
-	faults  []section.Fault
+	// starting says that nothing is in force yet.
+	starting   bool
+	accept     Accept
+	identities map[identity]owner
+	targets    map[string]*target // by path
+	reserved   map[string]string  // the daemon's own files, with what they are
+	faults     []section.Fault
 }
 
 // finish collects the faults of every table and lets go of the tables.
@@ -155,9 +185,15 @@ func (a *assembly) finish() {
 	for _, c := range a.credentials {
 		a.collect(&c.object)
 		a.park(c)
+		a.warn(c.Name, c.provider)
 	}
 	for _, s := range a.sinks {
 		a.collect(&s.object)
+	}
+	for _, f := range a.fleets {
+		for _, r := range f.rows {
+			a.finishRow(r)
+		}
 	}
 	a.Faults = a.Config.Sorted(a.faults)
 	a.MissingFaults = a.Config.Sorted(a.MissingFaults)
@@ -190,6 +226,36 @@ func (a *assembly) park(c *boundCredential) {
 	for _, f := range c.absent() {
 		a.Missing = append(a.Missing, Missing{Credential: c.Name, Path: f.Path, Message: f.Message})
 	}
+}
+
+// warn tells that a provider goes on with what it read before.
+func (a *assembly) warn(credential string, p *provider) {
+	if p == nil {
+		return
+	}
+	for _, f := range p.stale {
+		a.Warnings = append(a.Warnings, Missing{Credential: credential, Path: f.Path, Message: f.Message})
+	}
+}
+
+// bound finds what a credential was bound from, where that is kept.
+func (d *Loaded) bound(name string) *boundCredential {
+	if c := d.credential[name]; c != nil {
+		return c
+	}
+	if r := d.row(name); r != nil && r.bound != nil {
+		return r.bound.credential
+	}
+	return nil
+}
+
+// row finds the row that makes a credential.
+func (d *Loaded) row(name string) *row {
+	fleet, _, ok := strings.Cut(name, "/")
+	if !ok || d.fleet[fleet] == nil {
+		return nil
+	}
+	return d.fleet[fleet].byName[name]
 }
 
 // absent is what a credential and its provider refer to and is missing.

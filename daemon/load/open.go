@@ -54,6 +54,7 @@ type boundCredential struct {
 	provider *provider // nil when there is none of that name
 	binding  providers.Binding
 	places   []plan.Place
+	refers   bool // to files
 	spec     *plan.Credential
 }
 
@@ -63,7 +64,7 @@ type openSink struct {
 	config.Sink
 	binding      sinks.Binding
 	owner, group string
-	device       string // that its file lies on
+	real, device string // its file behind all links, and what that lies on
 	spec         *plan.Sink
 }
 
@@ -162,7 +163,7 @@ func (a *assembly) bindTo(o *boundCredential) {
 	}
 	if o.good() {
 		a.read(&o.object)
-		o.places = placesOf(s)
+		o.places, o.refers = placesOf(s), len(s.Files()) > 0 || len(o.missing) > 0
 		a.hold(o)
 	}
 }
@@ -170,10 +171,7 @@ func (a *assembly) bindTo(o *boundCredential) {
 // hold keeps what a credential was bound from, where its table is as it was and
 // only what it refers to is missing by now: it goes on with what it read.
 func (a *assembly) hold(o *boundCredential) {
-	for _, f := range o.provider.stale {
-		a.Warnings = append(a.Warnings, Missing{Credential: o.Name, Path: f.Path, Message: f.Message})
-	}
-	was := a.was.credential[o.Name]
+	was := a.was.bound(o.Name)
 	if len(o.missing) == 0 || was == nil || was.written != o.written || len(was.missing) > 0 || was.provider == nil || was.provider.serial != o.provider.serial {
 		return
 	}
@@ -304,7 +302,5 @@ func reportBroken(s *section.Section, role, kind, place string) {
 	s.Faultf("", "the %s kind %s %s (a fault of vigente: please report it together with this table)", role, kind, what)
 }
 
-// fieldsOf lists the fields that a credential has.
-func fieldsOf(b providers.Binding) []string {
-	return slices.Concat(b.Fields, credential.CommonFields[:])
-}
+// fieldsOf lists the fields of a credential, those that all have included.
+func fieldsOf(own []string) []string { return slices.Concat(own, credential.CommonFields[:]) }

@@ -86,7 +86,7 @@ func fakeSink() sinks.Kind {
 		b.File = s.FilePath("path")
 		b.Target = b.File
 		read := func(key, text string) {
-			tmpl, faults := credential.ParseTemplate(text)
+			tmpl, faults := credential.ParseTemplate(s.References(key, text))
 			for _, err := range faults {
 				s.Faultf(key, "%v", err)
 			}

@@ -44,5 +44,10 @@ func (d *Loaded) UnknownOwners() []string {
 
 // Count returns the numbers of providers, credentials and sinks.
 func (d *Loaded) Count() (providers, credentials, sinks int) {
-	return len(d.providers), len(d.credentials), len(d.sinks)
+	providers, credentials, sinks = len(d.providers), len(d.credentials), len(d.sinks)
+	for _, f := range d.fleets {
+		credentials += len(f.rows)
+		sinks += len(f.rows) * len(f.Sinks)
+	}
+	return providers, credentials, sinks
 }

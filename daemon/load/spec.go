@@ -18,11 +18,13 @@ import (
 // everything looks changed, and nobody else may know it, since a digest of a
 // weak password under a known key could be guessed.
 func (l *Loader) Change(d *Loaded, key []byte) plan.Change {
-	return plan.Change{
+	c := plan.Change{
 		Providers:   difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
 		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) { c.make(key); return c.Name, &c.spec }, (*plan.Credential).ContentHash),
 		Sinks:       difference(d.sinks, l.now.sink, func(s *openSink) (string, **plan.Sink) { s.make(l.opt.Devices, key); return s.Name, &s.spec }, (*plan.Sink).ContentHash),
 	}
+	l.changeRows(&c, d, key)
+	return c
 }
 
 // Renewed names the credentials that a change against what is in force leads to a
@@ -49,7 +51,7 @@ func (l *Loader) Adopt(d *Loaded) {
 			was.release()
 		}
 	}
-	l.now = d
+	l.now, l.adopted, l.accept = d, true, Accept{}
 }
 
 // difference compares the objects of one table with those of before. What did
@@ -92,6 +94,14 @@ func (d *Loaded) Plan() *plan.Plan {
 	}
 	for _, o := range d.sinks {
 		p.Sinks = append(p.Sinks, *o.spec)
+	}
+	for _, f := range d.fleets {
+		for _, r := range f.rows {
+			p.Credentials = append(p.Credentials, *r.credential)
+			for _, s := range r.sinks {
+				p.Sinks = append(p.Sinks, *s)
+			}
+		}
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Change is what one plan has over another: the difference that a reload
@@ -12,6 +13,19 @@ type Change struct {
 	Providers   Difference[Provider]
 	Credentials Difference[Credential]
 	Sinks       Difference[Sink]
+	// Retain names credentials that are not in force for a while only, such as a
+	// row that is bad by now: their records are kept, and those of their sinks.
+	// A name that ends in a slash stands for all that begin with it.
+	Retain []string
+}
+
+// Retained reports whether the record of a credential or of a sink is kept though
+// it is not in force.
+func (c Change) Retained(name string) bool {
+	return slices.ContainsFunc(c.Retain, func(kept string) bool {
+		rest, ok := strings.CutPrefix(name, kept)
+		return ok && (rest == "" || strings.HasSuffix(kept, "/") || rest[0] == '/')
+	})
 }
 
 // Difference holds the specs of one table that are new, those whose content is

@@ -337,3 +337,35 @@ func (s *Section) References(key, text string) string {
 	}
 	return text
 }
+
+// Columns returns the columns that the template fills in, each once.
+func (t *Template) Columns() []string { return columnsIn(t.fields, nil) }
+
+// AsWritten returns the text at a key as it is written; empty for another kind of
+// value.
+func (s *Section) AsWritten(key string) string {
+	if _, e := s.table.find(key); e != nil {
+		return e.node.text
+	}
+	return ""
+}
+
+// Columns reads a file that is one row: a table of texts, numbers, true and
+// false. It returns the line and the problem of a file that is none.
+func Columns(file string, data []byte) (values map[string]string, line int, problem string) {
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil, 1, "is empty (expected the columns of a row; an empty file is taken for one that is just being saved)"
+	}
+	root, faults := parseDocument(file, data)
+	if len(faults) > 0 {
+		return nil, faults[0].Line, faults[0].Key + ": " + faults[0].Message
+	}
+	values = make(map[string]string, len(root.keys))
+	for _, e := range root.keys {
+		if e.node.kind == kindArray || e.node.kind == kindTable {
+			return nil, e.line, fmt.Sprintf("%s: is %s (expected a text, a number, true or false)", shown(e.key), e.node.kind)
+		}
+		values[e.key] = e.node.text
+	}
+	return values, 1, ""
+}

@@ -1,0 +1,264 @@
+package load
+
+import (
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
+)
+
+// Fleet tells what became of one table of rows.
+type Fleet struct {
+	Name string
+	Good int      // rows that are in force as they are in the table
+	Bad  []string // rows that are not, one a line: FILE:LINE: COLUMN: what is wrong
+	// Problem says why the table as a whole could not be used; empty when it
+	// could.
+	Problem string
+}
+
+// fleet is one table of rows with what was made of it.
+type fleet struct {
+	config.Fleet
+	made   plan.Hash // of all that the rows are made with, the rows aside
+	header []string
+	rows   []*row // in force, in the order of the table; the kept ones last
+	byName map[string]*row
+	bad    []badRow
+	// unnamed counts bad rows of which not even the name could be read.
+	unnamed int
+	problem string
+}
+
+// row is one row in force.
+type row struct {
+	name string // FLEET/ROW
+	file string
+	line int
+	sum  uint64
+	// kept says that the row in the table is bad by now, and this is its last
+	// good form.
+	kept bool
+	// bound is what the specs are made from. Of a row that refers to no file it
+	// is let go once they are made.
+	bound      *boundRow
+	credential *plan.Credential
+	sinks      []*plan.Sink
+	claims     [][]sinks.Claim // of each sink
+	reals      []string        // the file of each sink behind all links
+}
+
+// boundRow is a row on its way to specs.
+type boundRow struct {
+	credential *boundCredential
+	sinks      []*openSink
+}
+
+// badRow is one row that cannot be used.
+type badRow struct {
+	name   string // FLEET/ROW; empty when it could not be read
+	twice  bool   // the name is another row's
+	file   string
+	line   int
+	column string
+	text   string
+	// key and template name what is at fault when no column is, for the case
+	// that it is so in every row.
+	key      string
+	template *section.Template
+}
+
+func (b badRow) String() string {
+	if b.column == "" {
+		return fmt.Sprintf("%s:%d: %s", b.file, b.line, b.text)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", b.file, b.line, b.column, b.text)
+}
+
+// openFleet makes the rows of one fleet.
+func (a *assembly) openFleet(c config.Fleet) {
+	f := &fleet{Fleet: c, byName: map[string]*row{}}
+	a.fleets = append(a.fleets, f)
+	a.fleet[c.Name] = f
+	if c.Section.Failed() || c.Credential == nil || c.Rows == "" {
+		return
+	}
+	f.made = a.madeWith(c)
+	was := a.was.fleet[c.Name]
+	err := a.readRows(f, func(rec record) error {
+		a.addRow(f, was, rec)
+		return nil
+	})
+	if err != nil {
+		a.unusableTable(f, was, err)
+	}
+}
+
+// unusableTable says that a table cannot be used. While rows of it are in force
+// that is a bad save; a fleet that never had any stays empty until a good one is
+// there.
+func (a *assembly) unusableTable(f, was *fleet, err error) {
+	line, path := 1, f.Rows
+	if t, ok := err.(*tableError); ok { //nolint:errorlint // made here, never wrapped
+		line = t.line
+	}
+	fault := section.Fault{File: f.Shown, Line: line, Key: "fleets." + f.Name + ".rows", Message: err.Error()}
+	f.rows, f.bad, f.unnamed, f.byName = nil, nil, 0, map[string]*row{}
+	if !a.starting && (was == nil || was.problem == "") {
+		a.faults = append(a.faults, fault)
+		return
+	}
+	f.problem = fmt.Sprintf("%s:%d: %s", f.Shown, line, err)
+	fault.Path = path
+	a.MissingFaults = append(a.MissingFaults, fault)
+}
+
+// madeWith is a digest of all that the rows of a fleet are made with.
+func (a *assembly) madeWith(c config.Fleet) plan.Hash {
+	values := []any{c.Credential.Written(), c.Name, c.RowName, fmt.Sprint(a.Config.Pace())}
+	for _, t := range c.Sinks {
+		values = append(values, t.Name(), t.Written())
+	}
+	for _, p := range a.providers {
+		values = append(values, p.Name, p.serial, len(p.stale), len(p.missing))
+	}
+	return hashOf(values...)
+}
+
+// addRow takes one row of the table.
+func (a *assembly) addRow(f, was *fleet, rec record) {
+	if f.Section.Failed() {
+		return // its templates name columns that are not there
+	}
+	name, problem := f.nameOf(rec)
+	if problem == nil && rec.problem != "" {
+		problem = &badRow{name: name, file: rec.file, line: rec.line, text: rec.problem}
+	}
+	if problem == nil && f.byName[name] != nil {
+		problem = &badRow{twice: true, file: rec.file, line: rec.line, column: f.nameColumn(), text: fmt.Sprintf("%q is the name of the row at line %d already (expected each name once)", strings.TrimPrefix(name, f.Name+"/"), f.byName[name].line)}
+	}
+	if problem != nil {
+		if problem.name == "" && !problem.twice {
+			f.unnamed++
+		}
+		f.bad = append(f.bad, *problem)
+		return
+	}
+	sum := a.sumOf(rec)
+	if was != nil && was.made == f.made {
+		if old := was.byName[name]; old != nil && !old.kept && old.sum == sum && old.bound == nil {
+			same := *old
+			same.line, same.file = rec.line, rec.file
+			f.put(&same)
+			return
+		}
+	}
+	f.put(a.bindRow(f, name, rec, sum))
+}
+
+func (f *fleet) put(r *row) {
+	f.rows = append(f.rows, r)
+	f.byName[r.name] = r
+}
+
+// nameOf returns the name of a row's credential.
+func (f *fleet) nameOf(rec record) (string, *badRow) {
+	missing := ""
+	text := f.RowName.Fill(func(column string) string {
+		v, ok := f.value(rec, column)
+		if !ok {
+			missing = column
+		}
+		return v
+	})
+	bad := &badRow{file: rec.file, line: rec.line, column: f.nameColumn()}
+	text = strings.ToLower(text)
+	switch {
+	case missing != "" && rec.problem != "":
+		bad.text, bad.column = rec.problem, ""
+	case missing != "":
+		bad.text = fmt.Sprintf("has no value (expected the column %s, which names the row)", missing)
+	case !config.ValidName(text):
+		bad.text = fmt.Sprintf("%q is not a valid name (expected letters, digits, _ and -, at most 64, the first a letter or a digit)", text)
+	default:
+		return f.Name + "/" + text, nil
+	}
+	return "", bad
+}
+
+func (f *fleet) nameColumn() string {
+	if columns := f.RowName.Columns(); len(columns) > 0 {
+		return columns[0]
+	}
+	return ""
+}
+
+// value returns the text of one column.
+func (f *fleet) value(rec record, column string) (string, bool) {
+	if rec.values != nil {
+		v, ok := rec.values[column]
+		return v, ok
+	}
+	if i := slices.Index(f.header, column); i >= 0 && i < len(rec.fields) {
+		return rec.fields[i], true
+	}
+	return "", false
+}
+
+// sumOf is a digest of a row as it is written.
+func (a *assembly) sumOf(rec record) uint64 {
+	var h maphash.Hash
+	h.SetSeed(a.seed)
+	for _, v := range rec.fields {
+		h.WriteString(v)
+		h.WriteByte(0)
+	}
+	for _, key := range slices.Sorted(maps.Keys(rec.values)) {
+		h.WriteString(key)
+		h.WriteByte(1)
+		h.WriteString(rec.values[key])
+		h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+// bindRow fills the templates of a fleet and opens what they describe.
+func (a *assembly) bindRow(f *fleet, name string, rec record, sum uint64) *row {
+	r := &row{name: name, file: rec.file, line: rec.line, sum: sum, bound: &boundRow{}}
+	filled := section.Row{File: rec.file, Line: rec.line, Name: name, Column: func(column string) string { v, _ := f.value(rec, column); return v }}
+	s := f.Credential.Fill([]string{"credentials", name}, filled)
+	provider := s.Daemon().Required("provider")
+	c := &boundCredential{
+		object: object{section: s}, provider: a.provider[provider],
+		Credential: config.Credential{Name: name, Provider: provider, Policy: a.Config.Pace().Policy(provider, s), Section: s},
+	}
+	a.bindTo(c)
+	r.bound.credential = c
+	for _, t := range f.Sinks {
+		s := t.Fill([]string{"sinks", name + "/" + t.Name()}, filled)
+		o := &openSink{object: object{section: s}, Sink: config.Sink{Name: name + "/" + t.Name(), Type: s.Required("type"), Section: s}}
+		a.open(o)
+		r.bound.sinks = append(r.bound.sinks, o)
+		r.claims = append(r.claims, o.binding.Claims)
+	}
+	return r
+}
+
+// template returns the template that a table of a row was made from.
+func (f *fleet) template(path string) *section.Template {
+	if strings.HasPrefix(path, "credentials.") {
+		return f.Credential
+	}
+	for _, t := range f.Sinks {
+		if strings.HasSuffix(path, "/"+t.Name()+`"`) {
+			return t
+		}
+	}
+	return f.Credential
+}

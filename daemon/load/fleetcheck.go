@@ -1,0 +1,314 @@
+package load
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/vigented/vigente/internal/section"
+)
+
+// Bounds of the guard against a table that lost its rows.
+const (
+	guardedFrom = 20 // rows in force
+	guardedPart = 2  // more than one in so many
+)
+
+// checkRows finds the bad rows of every fleet, now that all rows are there.
+func (a *assembly) checkRows() {
+	for _, f := range a.fleets {
+		good := f.rows[:0]
+		for _, r := range f.rows {
+			bad := a.checkRow(f, r)
+			if bad == nil {
+				good = append(good, r)
+				continue
+			}
+			delete(f.byName, r.name)
+			f.bad = append(f.bad, *bad)
+		}
+		f.rows = good
+		a.blameTemplate(f)
+	}
+	for _, f := range a.fleets {
+		was := a.was.fleet[f.Name]
+		a.keepRows(f, was)
+		a.guardRows(f, was)
+		a.reportRows(f)
+	}
+	for name, was := range a.was.fleet {
+		if a.fleet[name] == nil && len(was.rows) >= guardedFrom && !a.accept.Removals {
+			a.faults = append(a.faults, section.Fault{File: a.Config.Path, Line: 1, Key: "fleets." + name, Message: heldBack("remove all", len(was.rows), len(was.rows), "--accept-removals")})
+		}
+	}
+}
+
+// checkRow returns why a row is bad, nil when it is good.
+func (a *assembly) checkRow(f *fleet, r *row) *badRow {
+	if r.bound == nil {
+		return a.checkUnchanged(f, r)
+	}
+	c := r.bound.credential
+	a.checkNeed(c)
+	a.checkIdentity(r, c)
+	for _, o := range r.bound.sinks {
+		a.checkRefs(o)
+		a.checkClaims(o, owner{o.Name, r.place()})
+	}
+	if bad := f.firstFault(r, &c.object); bad != nil {
+		a.disown(r)
+		return bad
+	}
+	for _, o := range r.bound.sinks {
+		if bad := f.firstFault(r, &o.object); bad != nil {
+			a.disown(r)
+			return bad
+		}
+	}
+	return nil
+}
+
+// checkUnchanged looks again at what a row has in common with others.
+func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
+	bad := func(format string, args ...any) *badRow {
+		a.disown(r)
+		return &badRow{name: r.name, file: r.file, line: r.line, text: fmt.Sprintf(format, args...)}
+	}
+	if id := r.credential.Identity; id != "" && strings.Contains(id, " ") {
+		if other, ok := a.own(identity{r.credential.Type, strings.TrimPrefix(id, r.credential.Type+" ")}, r.name, r.place()); !ok {
+			return bad("is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place)
+		}
+	}
+	for _, need := range r.credential.Needs {
+		if a.lookup(need) == nil {
+			return bad("there is no credential %q", need)
+		}
+	}
+	for i, s := range r.sinks {
+		for _, need := range s.Needs {
+			if need != r.name && a.lookup(need) == nil {
+				return bad("there is no credential %q", need)
+			}
+		}
+		if problem := a.claimAll(owner{s.Name, r.place()}, r.reals[i], r.claims[i]); problem != "" {
+			return bad("%s", problem)
+		}
+	}
+	return nil
+}
+
+// finishRow lets go of the tables of a row.
+func (a *assembly) finishRow(r *row) {
+	if r.credential != nil {
+		a.warn(r.name, a.provider[r.credential.Provider])
+		for _, m := range r.credential.Missing {
+			a.Missing = append(a.Missing, Missing{Credential: r.name, Path: m.Path, Message: m.Message})
+		}
+		return
+	}
+	c := r.bound.credential
+	a.warn(r.name, c.provider)
+	for _, f := range c.section.Faults() {
+		if f.Missing() {
+			a.MissingFaults = append(a.MissingFaults, f)
+		}
+	}
+	a.Slips = append(a.Slips, c.section.Slips()...)
+	c.section = nil
+	a.park(c)
+	for _, o := range r.bound.sinks {
+		r.reals = append(r.reals, o.real)
+		o.section = nil
+	}
+}
+
+// identitiesOf returns the identity of a row, with who has it.
+func (a *assembly) identitiesOf(r *row) map[identity]string {
+	if r.bound != nil {
+		if id, known := r.bound.credential.identity(); known {
+			return map[identity]string{id: r.name}
+		}
+		return nil
+	}
+	return map[identity]string{{r.credential.Type, strings.TrimPrefix(r.credential.Identity, r.credential.Type+" ")}: r.name}
+}
+
+// rowFile is the file of a sink of a row.
+type rowFile struct{ sink, real string }
+
+func (r *row) files() (files []rowFile) {
+	if r.bound != nil {
+		for _, o := range r.bound.sinks {
+			files = append(files, rowFile{o.Name, o.real})
+		}
+		return files
+	}
+	for i, s := range r.sinks {
+		files = append(files, rowFile{s.Name, r.reals[i]})
+	}
+	return files
+}
+
+func (r *row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
+
+// firstFault makes a bad row of the first fault of one of its tables.
+func (f *fleet) firstFault(r *row, o *object) *badRow {
+	faults := o.section.Faults()
+	if o.complete {
+		faults = o.section.Finish()
+	}
+	for _, fault := range faults {
+		if fault.Missing() {
+			continue
+		}
+		t := f.template(o.section.Path())
+		key := strings.TrimPrefix(strings.TrimPrefix(fault.Key, o.section.Path()), ".")
+		bad := &badRow{name: r.name, file: r.file, line: r.line, text: strings.ReplaceAll(fault.Message, "${"+r.name+".", "${this.")}
+		if strings.Contains(bad.text, "${this.") {
+			bad.text = strings.ReplaceAll(bad.text, fmt.Sprintf("credential %q", r.name), "its credential")
+			bad.key, bad.template = key, t
+		} else if columns := t.ColumnsOf(key); len(columns) > 0 {
+			bad.column = columns[0]
+			bad.text += spreadsheet(fault.Message, o.section, key)
+		} else {
+			bad.key, bad.template = key, t
+		}
+		return bad
+	}
+	return nil
+}
+
+var scientific = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
+
+// spreadsheet says what a spreadsheet seems to have done to a number.
+func spreadsheet(message string, s *section.Section, key string) string {
+	text := strings.TrimSpace(s.AsWritten(key))
+	digits := len(text) > 0 && strings.Trim(text, "0123456789") == ""
+	number := strings.Contains(message, "CNPJ") || strings.Contains(message, "CPF") || strings.Contains(key, "cnpj") || strings.Contains(key, "numero")
+	switch {
+	case scientific.MatchString(text):
+		return fmt.Sprintf("; a spreadsheet turned the number into %s: format the column as text and enter it again", text)
+	case digits && number && (len(text) == 12 || len(text) == 13 || len(text) == 9 || len(text) == 10):
+		return fmt.Sprintf("; it has %d digits, so a spreadsheet has probably dropped a leading zero: format the column as text and enter it again", len(text))
+	}
+	return ""
+}
+
+// blameTemplate turns what is wrong in every row, and with no column of it, into
+// one fault of the template.
+func (a *assembly) blameTemplate(f *fleet) {
+	if len(f.rows) > 0 || len(f.bad) == 0 {
+		return
+	}
+	first := f.bad[0]
+	for _, b := range f.bad {
+		if b.template == nil || b.template != first.template || b.key != first.key || b.text != first.text {
+			return
+		}
+	}
+	a.faults = append(a.faults, first.template.Fault(first.key, first.text))
+}
+
+// keepRows keeps the last good form of rows that run and are bad by now.
+func (a *assembly) keepRows(f, was *fleet) {
+	if was == nil || f.problem != "" {
+		return
+	}
+	keep := func(old *row, b *badRow) {
+		kept := *old
+		kept.kept = true
+		f.put(&kept)
+		if b != nil {
+			b.name = old.name
+		}
+	}
+	for i := range f.bad {
+		b := &f.bad[i]
+		if old := was.byName[b.name]; b.name != "" && old != nil && f.byName[b.name] == nil {
+			keep(old, b)
+		}
+	}
+	if f.unnamed == 0 {
+		return
+	}
+	// The name of some rows could not be read: they are among those that seem to
+	// be gone, first of all where they stood.
+	var gone []*row
+	for _, old := range was.rows {
+		if f.byName[old.name] == nil {
+			gone = append(gone, old)
+		}
+	}
+	lines := map[int]bool{}
+	for _, b := range f.bad {
+		if b.name == "" {
+			lines[b.line] = true
+		}
+	}
+	for _, old := range gone {
+		if len(gone) <= f.unnamed || lines[old.line] {
+			keep(old, nil)
+		}
+	}
+}
+
+// guardRows holds back a change that would remove most rows of a fleet, or make
+// most of them something else at their backends.
+func (a *assembly) guardRows(f, was *fleet) {
+	if was == nil || len(was.rows) < guardedFrom || f.problem != "" {
+		return
+	}
+	removed, others := 0, 0
+	for _, old := range was.rows {
+		switch is := f.byName[old.name]; {
+		case is == nil:
+			removed++
+		case is.bound != nil && old.credential != nil && is.identity() != old.credential.Identity && len(is.bound.credential.absent()) == 0:
+			others++
+		}
+	}
+	fault := func(text string) {
+		a.faults = append(a.faults, f.Section.FaultAt("rows", "%s", text))
+	}
+	if removed*guardedPart > len(was.rows) && !a.accept.Removals {
+		fault(heldBack("remove", removed, len(was.rows), "--accept-removals"))
+	}
+	if others*guardedPart > len(was.rows) && !a.accept.Identities {
+		fault(heldBack("give another identity to", others, len(was.rows), "--accept-identities"))
+	}
+}
+
+func heldBack(what string, n, of int, flag string) string {
+	return fmt.Sprintf("the change would %s %d of the %d rows in force, so it is held back (expected vigente reload %s, if that is what you want)", what, n, of, flag)
+}
+
+// identity is what the row's credential is at its backend.
+func (r *row) identity() string {
+	c := r.bound.credential
+	return strings.TrimSpace(c.provider.Type + " " + c.binding.Identity)
+}
+
+// reportRows tells what became of the rows.
+func (a *assembly) reportRows(f *fleet) {
+	a.faults = append(a.faults, f.Section.Finish()...)
+	told := Fleet{Name: f.Name, Problem: f.problem}
+	for _, r := range f.rows {
+		if !r.kept {
+			told.Good++
+		}
+	}
+	for _, b := range f.bad {
+		told.Bad = append(told.Bad, b.String())
+		if f.Refuse {
+			a.faults = append(a.faults, section.Fault{File: b.file, Line: b.line, Key: orRow(b.column), Message: b.text})
+		}
+	}
+	a.Fleets = append(a.Fleets, told)
+}
+
+func orRow(column string) string {
+	if column == "" {
+		return "row"
+	}
+	return column
+}

@@ -1,0 +1,120 @@
+package load
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/vigented/vigente/daemon/plan"
+)
+
+// changeRows adds what the rows of all fleets change.
+func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
+	for _, f := range d.fleets {
+		was := l.now.fleet[f.Name]
+		if was == nil {
+			was = &fleet{}
+		}
+		for _, r := range f.rows {
+			l.changeRow(c, r, was.byName[r.name], f.Name, key)
+		}
+		for _, old := range was.rows {
+			if f.byName[old.name] == nil {
+				removeRow(c, old)
+			}
+		}
+		f.retain(c)
+	}
+	for name, was := range l.now.fleet {
+		if d.fleet[name] != nil {
+			continue
+		}
+		for _, old := range was.rows {
+			removeRow(c, old)
+		}
+	}
+	sortChange(c)
+}
+
+// changeRow makes the specs of a row and compares them with those of before.
+func (l *Loader) changeRow(c *plan.Change, r, was *row, fleet string, key []byte) {
+	if r.bound == nil {
+		return // it is what it was
+	}
+	if r.credential == nil {
+		l.makeRow(r, fleet, key)
+	}
+	if was == nil {
+		c.Credentials.Added = append(c.Credentials.Added, r.credential)
+		c.Sinks.Added = append(c.Sinks.Added, r.sinks...)
+		return
+	}
+	if was.credential.Hash == r.credential.Hash {
+		r.credential = was.credential
+	} else {
+		c.Credentials.Changed = append(c.Credentials.Changed, r.credential)
+	}
+	for i, s := range r.sinks {
+		j := slices.IndexFunc(was.sinks, func(old *plan.Sink) bool { return old.Name == s.Name })
+		switch {
+		case j < 0:
+			c.Sinks.Added = append(c.Sinks.Added, s)
+		case was.sinks[j].Hash == s.Hash:
+			r.sinks[i] = was.sinks[j]
+		default:
+			c.Sinks.Changed = append(c.Sinks.Changed, s)
+		}
+	}
+	for _, old := range was.sinks {
+		if !slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return s.Name == old.Name }) {
+			c.Sinks.Removed = append(c.Sinks.Removed, old.Name)
+		}
+	}
+}
+
+// makeRow makes the specs of a row, and lets go of what they were made from
+// unless the row refers to files, whose content may be another one next time.
+func (l *Loader) makeRow(r *row, fleet string, key []byte) {
+	b := r.bound
+	b.credential.make(key)
+	r.credential = b.credential.spec
+	r.credential.Fleet = fleet
+	for _, o := range b.sinks {
+		o.make(l.opt.Devices, key)
+		o.spec.Fleet = fleet
+		r.sinks = append(r.sinks, o.spec)
+	}
+	if !b.credential.refers {
+		r.bound = nil
+	}
+}
+
+func removeRow(c *plan.Change, r *row) {
+	c.Credentials.Removed = append(c.Credentials.Removed, r.name)
+	for _, s := range r.sinks {
+		c.Sinks.Removed = append(c.Sinks.Removed, s.Name)
+	}
+}
+
+// retain names what is not in force for a while only: its records are kept.
+func (f *fleet) retain(c *plan.Change) {
+	if f.problem != "" || f.unnamed > 0 {
+		c.Retain = append(c.Retain, f.Name+"/")
+		return
+	}
+	for _, b := range f.bad {
+		if b.name != "" && f.byName[b.name] == nil {
+			c.Retain = append(c.Retain, b.name)
+		}
+	}
+}
+
+func sortChange(c *plan.Change) {
+	byName := func(a, b *plan.Credential) int { return cmp.Compare(a.Name, b.Name) }
+	slices.SortFunc(c.Credentials.Added, byName)
+	slices.SortFunc(c.Credentials.Changed, byName)
+	slices.Sort(c.Credentials.Removed)
+	sinkByName := func(a, b *plan.Sink) int { return cmp.Compare(a.Name, b.Name) }
+	slices.SortFunc(c.Sinks.Added, sinkByName)
+	slices.SortFunc(c.Sinks.Changed, sinkByName)
+	slices.Sort(c.Sinks.Removed)
+}

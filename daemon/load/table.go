@@ -1,0 +1,134 @@
+package load
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// record is one row of a table as it was read.
+type record struct {
+	file    string // as faults show it
+	line    int    // where it begins
+	values  map[string]string
+	fields  []string // of a table with a header, in its order
+	problem string   // why it is no row
+}
+
+// tableError says why a table as a whole cannot be used.
+type tableError struct {
+	line int
+	text string
+}
+
+func (e *tableError) Error() string { return e.text }
+
+func unusable(line int, format string, args ...any) error {
+	return &tableError{line, fmt.Sprintf(format, args...)}
+}
+
+// readTable reads a table in the form of RFC 4180, with commas or semicolons,
+// and hands over its rows one by one. The header comes first.
+func readTable(data []byte, windows bool, header func([]string) error, row func(record) error) error {
+	text, err := decoded(data, windows)
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return unusable(1, "is empty (expected a header and rows; an empty file is taken for one that is just being saved)")
+	}
+	skipped := 0
+	comma := ','
+	if first, rest, _ := bytes.Cut(text, []byte("\n")); bytes.HasPrefix(bytes.ToLower(first), []byte("sep=")) {
+		if sep := bytes.TrimSpace(first[len("sep="):]); len(sep) == 1 && sep[0] == ';' {
+			comma = ';'
+		}
+		text, skipped = rest, 1
+	}
+	if first, _, _ := bytes.Cut(text, []byte("\n")); bytes.Count(first, []byte(";")) > bytes.Count(first, []byte(",")) {
+		comma = ';'
+	}
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, false
+	return eachRecord(r, text, skipped, header, row)
+}
+
+func eachRecord(r *csv.Reader, text []byte, skipped int, header func([]string) error, row func(record) error) error {
+	var columns []string
+	rows := 0
+	for {
+		from := r.InputOffset()
+		fields, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		line := skipped + 1
+		if len(fields) > 0 && err == nil {
+			at, _ := r.FieldPos(0)
+			line = skipped + at
+		}
+		rec := record{line: line, fields: fields}
+		if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+			rec.line, rec.problem = skipped+parse.StartLine, "has a quote in a place where none may be (expected a field with quotes in it to be quoted, and the quotes doubled)"
+			if openAtEnd(text[from:], r.InputOffset() == int64(len(text))) {
+				return unusable(rec.line, "is cut off: a quote is never closed (expected a complete table; one that is just being saved looks like this)")
+			}
+		} else if err != nil {
+			return unusable(line, "cannot be read (expected a table of rows)")
+		}
+		if columns == nil {
+			if rec.problem != "" {
+				return unusable(rec.line, "%s", rec.problem)
+			}
+			columns = fields
+			if err := header(columns); err != nil {
+				return err
+			}
+			continue
+		}
+		rows++
+		last := r.InputOffset() == int64(len(text))
+		if rec.problem == "" && len(fields) != len(columns) {
+			if last && len(fields) < len(columns) && text[len(text)-1] != '\n' {
+				return unusable(line, "is cut off: the last row has %d of %d fields and no line end (expected a complete table; one that is just being saved looks like this)", len(fields), len(columns))
+			}
+			rec.problem = fmt.Sprintf("has %d fields (expected %d, as the header has)", len(fields), len(columns))
+		}
+		if rec.problem == "" && slices.ContainsFunc(fields, func(f string) bool { return !utf8.ValidString(f) }) {
+			rec.problem = `is not UTF-8 (expected UTF-8, or encoding = "windows-1252" in the fleet's table)`
+		}
+		if err := row(rec); err != nil {
+			return err
+		}
+	}
+	if columns == nil || rows == 0 {
+		return unusable(skipped+1, "has no rows (expected at least one below the header; a table without rows is taken for one that is just being saved)")
+	}
+	return nil
+}
+
+// openAtEnd reports whether a record that could not be read ends with the file
+// because a quote in it is never closed.
+func openAtEnd(rest []byte, atEnd bool) bool {
+	return atEnd && bytes.Count(rest, []byte(`"`))%2 == 1
+}
+
+// decoded returns the text of a table as UTF-8 without a byte order mark.
+func decoded(data []byte, windows bool) ([]byte, error) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, unusable(1, "is UTF-16 (expected UTF-8: save it as CSV UTF-8)")
+	}
+	if rest, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
+		return rest, nil // whoever wrote the mark wrote UTF-8
+	}
+	if windows {
+		return charmap.Windows1252.NewDecoder().Bytes(data)
+	}
+	return data, nil
+}
