@@ -167,7 +167,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/doctor",
-		[]string{"daemon/load", "daemon/plan", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
+		[]string{"daemon/load", "daemon/plan", "daemon/store", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
 		"the doctor looks at a plan, it runs none",
 	},
 	{
@@ -324,7 +324,7 @@ var foreign = []room{
 	{"go.uber.org/zap", []string{"daemon", "daemon/control", "daemon/eventlog", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
-	{"golang.org/x/text", []string{"daemon/web"}, "only the page for people speaks more than one language"},
+	{"golang.org/x/text", []string{"daemon/load", "daemon/web"}, "tables come in the encodings of other programs, and only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
 	{"golang.org/x/sys", []string{"daemon", "daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
