@@ -154,7 +154,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/transport",
-		[]string{"providers", "internal/process"},
+		[]string{"providers", "internal/getent", "internal/process"},
 		"what a kind of provider is lent knows neither the kind nor the daemon",
 	},
 	{
