@@ -54,6 +54,8 @@ type Fault struct {
 	// Lost says that the request may have taken effect though no usable answer
 	// arrived.
 	Lost bool
+	// Uncalled says that no request was made, because what it takes is not there.
+	Uncalled bool
 	// SeedSpent says that the seed of the previous credential is dead for good;
 	// it is forgotten, and never shown to the backend again.
 	SeedSpent bool

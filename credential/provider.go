@@ -41,6 +41,13 @@ type Spender interface {
 	Spends(previous Credential) bool
 }
 
+// OneWayer is a Spender that may have no way in but its seed. After an answer
+// that was lost the engine keeps such a seed back; within the grace of a call
+// the server takes it again.
+type OneWayer interface {
+	OneWay() (only bool, grace time.Duration)
+}
+
 // Prober tells whether the backend can be reached and trusted, without
 // renewing, reading or changing anything there (doctor, check --probe).
 type Prober interface {

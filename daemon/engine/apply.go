@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
@@ -128,10 +129,14 @@ func boardChange(change plan.Change) schedule.Change {
 		out.Groups = append(out.Groups, schedule.Group{Name: p.Name, Concurrency: max(1, p.Concurrency), Rates: p.Rates})
 	}
 	for _, c := range both(change.Credentials) {
-		out.Tasks = append(out.Tasks, &schedule.Task{
+		task := &schedule.Task{
 			Key: obtaining(c.Name), Group: c.Provider, Policy: c.Policy,
 			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs,
-		})
+		}
+		if s, ok := c.Source.(credential.OneWayer); ok {
+			task.OneWay, task.Grace = s.OneWay()
+		}
+		out.Tasks = append(out.Tasks, task)
 	}
 	for _, s := range both(change.Sinks) {
 		out.Tasks = append(out.Tasks, &schedule.Task{

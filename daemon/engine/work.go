@@ -215,7 +215,11 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 		// The backend acted all the same: a seed that works once is used up.
 		res.Fault.SeedSpent = spends
 	}
-	f = j.end(ctx, res, begun)
+	left := begun
+	if res.Fault != nil && res.Fault.Uncalled {
+		left = *r // the floor counts from calls
+	}
+	f = j.end(ctx, res, left)
 	failpoint.Hit("obtain saved")
 	f.refused = refused
 	return f

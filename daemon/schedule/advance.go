@@ -104,7 +104,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
 		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
 	}
-	if res.Called {
+	if res.Called && (res.Fault == nil || !res.Fault.Uncalled) {
 		r.Past.Unknown = 0
 		r.Past.AttemptAt = res.At
 		if res.End.Before(res.At) {

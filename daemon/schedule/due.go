@@ -31,6 +31,7 @@ var (
 	whyInput       = Why{"", "waits for a credential that it is made from"}
 	whyPlanned     = Why{"", "planned before the timing was changed"}
 	whyLost        = Why{"", "the last answer was lost"}
+	whyKeptBack    = Why{"", "the last answer was lost, and the refresh token may be used up: it is shown again when the token is about to end"}
 	whyUnknown     = Why{"min_interval", "retry after calls whose end is not known"}
 	whyOwed        = Why{"", "the values have changed"}
 	whyTarget      = Why{"", "the sink's configuration was changed"}
@@ -76,6 +77,9 @@ func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 
 // wanted is due without the floor.
 func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
+	if until, kept := keptBack(t, r, now); kept {
+		return until, whyKeptBack
+	}
 	switch {
 	case otherInputs(t, r):
 		return now, whyInputs

@@ -1,6 +1,9 @@
 package schedule
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // Kind tells what a task does.
 type Kind uint8
@@ -38,6 +41,10 @@ type Task struct {
 	Identity, Inputs string
 	// Target is that of Record; sinks only.
 	Target string
+	// OneWay says that the seed works once and is the only way in; within Grace
+	// of a call the server takes it again. Credentials only.
+	OneWay bool
+	Grace  time.Duration
 }
 
 // Group is a budget that tasks share.

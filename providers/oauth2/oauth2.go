@@ -51,6 +51,12 @@ func (s *source) Spends(previous credential.Credential) bool {
 	return s.rotation != rotationNone && s.keepsSeed() && !seedOf(previous).IsZero()
 }
 
+// OneWay reports whether a refresh token works once and nothing but a person can
+// begin anew, and how long after a call the server takes it again.
+func (s *source) OneWay() (only bool, grace time.Duration) {
+	return s.grant == grantRefresh && s.rotation != rotationNone, s.grace
+}
+
 // keepsSeed reports whether the grant lives on a refresh token.
 func (s *source) keepsSeed() bool { return s.grant == grantRefresh || s.grant == grantPassword }
 
@@ -217,7 +223,7 @@ func (s *source) rehearsedSeed() credential.Secret {
 // awaitsLogin parks a credential that nobody has logged in for yet.
 func (s *source) awaitsLogin() *credential.Fault {
 	return &credential.Fault{
-		Reason:  credential.ReasonRejected,
+		Reason: credential.ReasonRejected, Uncalled: true,
 		Message: "it waits for a person to log in: run vigente login " + s.name,
 	}
 }

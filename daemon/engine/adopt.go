@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Adopt takes in a credential that no attempt obtained: a person has logged in.
+// It is durable when Adopt returns, delivered like any other, and not renewed
+// for that.
+func (e *Engine) Adopt(ctx context.Context, name string, got credential.Credential) error {
+	return e.replace(ctx, name, func(s *schedule.Start, at time.Time) (finished, error) {
+		if f := schedule.Vet(got, at); f != nil {
+			return finished{}, f
+		}
+		res := schedule.Result{At: at, End: at, Called: true, Token: got}
+		return finished{start: s, result: res, record: schedule.Advance(s.Task, s.Record, res, e.opt.Seed)}, nil
+	})
+}
+
+// Plant takes in a seed that a person brought, in place of the one there. It
+// makes no call; a renewal shows whether it works.
+func (e *Engine) Plant(ctx context.Context, name string, seed map[string]credential.Secret) error {
+	return e.replace(ctx, name, func(s *schedule.Start, at time.Time) (finished, error) {
+		res := schedule.Result{At: at, End: at}
+		return finished{start: s, result: res, record: schedule.Plant(s.Task, s.Record, seed), quiet: true}, nil
+	})
+}
+
+// errRemoved is for a credential that is no longer in the configuration.
+var errRemoved = errors.New("it was removed from the configuration")
+
+// replace lets change make another record of a credential while no attempt for
+// it is under way, and stores that before anybody hears of it.
+func (e *Engine) replace(ctx context.Context, name string, change func(*schedule.Start, time.Time) (finished, error)) error {
+	start, after, at, err := e.seize(ctx, obtaining(name))
+	if err != nil {
+		return err
+	}
+	if after != nil {
+		<-after
+	}
+	f, err := change(&start, at)
+	if err == nil && e.opt.Ledger != nil {
+		f.saveError = e.keepNow(ctx, start.Task.Key, start.Record, f.record)
+		if f.quiet { // nothing was spent for it: a person can bring it again
+			err = f.saveError
+		}
+	}
+	if err != nil {
+		f = finished{start: &start, unmade: true, owed: true}
+	}
+	folded := e.ask(context.WithoutCancel(ctx), func() {
+		e.fold(&f)
+		if f.quiet {
+			e.unsaved.durable(start.Task.Key)
+		}
+	})
+	return errors.Join(err, folded)
+}
+
+// KeptBack returns those of the credentials whose refresh token is kept back
+// after an answer that was lost, with the instants until then.
+func (e *Engine) KeptBack(ctx context.Context, names []string) (until map[string]time.Time, err error) {
+	until = map[string]time.Time{}
+	err = e.ask(ctx, func() {
+		for _, name := range names {
+			if at, kept := e.board.KeptBack(e.now(), obtaining(name)); kept {
+				until[name] = at
+			}
+		}
+	})
+	return until, err
+}
+
+// seize takes a task out of the board as soon as it does not run.
+func (e *Engine) seize(ctx context.Context, key schedule.Key) (start schedule.Start, after <-chan struct{}, at time.Time, err error) {
+	for {
+		taken, known := false, true
+		err = e.ask(ctx, func() {
+			at = e.now()
+			if known = e.credentials[key.Name] != nil; !known {
+				return
+			}
+			if start, taken = e.board.Take(at, key); taken {
+				e.running[key] = &flight{at: at, begun: e.read().awake, limit: limitOf(start.Task), stage: &stage{}}
+				after = e.unsaved.underWay(key)
+			}
+		})
+		switch {
+		case err != nil:
+			return start, nil, at, err
+		case !known:
+			return start, nil, at, errRemoved
+		case taken:
+			return start, after, at, nil
+		}
+		e.pause(ctx, seizeAgain)
+		if ctx.Err() != nil {
+			return start, nil, at, context.Cause(ctx)
+		}
+	}
+}
+
+// seizeAgain is how long an attempt that is under way is left alone.
+const seizeAgain = 50 * time.Millisecond
+
+// keepNow makes a record durable.
+func (e *Engine) keepNow(ctx context.Context, key schedule.Key, intent, rec schedule.Record) error {
+	ctx, cancel := e.within(context.WithoutCancel(ctx), durableDeadline)
+	defer cancel()
+	ticket, err := e.opt.Ledger.Begin(ctx, key, intent)
+	if ticket == nil {
+		return errors.Join(errors.New("save the login: refused"), err)
+	}
+	return ticket.Commit(ctx, rec)
+}

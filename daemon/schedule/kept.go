@@ -1,0 +1,78 @@
+package schedule
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// keptBack returns until when a seed is not shown again by itself, and whether
+// it is kept back at an instant. That is so after an answer that was lost, where
+// the seed works once and is the only way in: the server may have issued its
+// successor, and may revoke everything when the old one is shown again, the
+// values in force included. So these are used to their last tenth first; what
+// is then left to lose is little.
+func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
+	end := r.Token.ExpiresAt
+	if !t.OneWay || !r.Past.Open || r.Past.Parked || len(r.Token.Seed) == 0 || !HasValue(r.Token) || !end.After(now) {
+		return time.Time{}, false
+	}
+	if t.Grace > 0 && now.Before(firstShown(t, r).Add(t.Grace)) {
+		return time.Time{}, false
+	}
+	left := end.Sub(r.Past.AttemptAt)
+	lead := min(max(left/10, t.Policy.Timeout+t.Policy.MinInterval), left/2)
+	until = end.Add(-lead)
+	return until, until.After(now)
+}
+
+// firstShown is when the first call began whose answer was lost, or earlier.
+func firstShown(t *Task, r *Record) time.Time {
+	first := r.Past.AttemptAt
+	if r.Past.Failures > 0 && !r.Past.FailingSince.IsZero() {
+		if began := r.Past.FailingSince.Add(-t.Policy.Timeout); began.Before(first) {
+			first = began
+		}
+	}
+	return first
+}
+
+// KeptBack returns until when a credential's seed is kept back, and whether it
+// is: then it is renewed before that only by a person who says so.
+func (b *Board) KeptBack(now time.Time, key Key) (until time.Time, kept bool) {
+	e := b.entries[key]
+	if e == nil || e.task.Kind != Obtaining || e.running {
+		return time.Time{}, false
+	}
+	return keptBack(e.task, e.rec, b.see(now))
+}
+
+// Take hands out a task that does not run, whatever it waits for: a person
+// brings what its attempt would have asked for. It is running until Fold, like
+// those of Due.
+func (b *Board) Take(now time.Time, key Key) (Start, bool) {
+	now = b.see(now)
+	e := b.entries[key]
+	if e == nil || e.running {
+		return Start{}, false
+	}
+	e.leave()
+	b.touchOne(e)
+	e.running, e.asked, e.detached = true, false, false
+	e.hold, e.dueAt = Hold{}, now
+	e.startedAt, e.startedIn = now, b.applies
+	e.group.running++
+	b.regate(e.group, now)
+	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false}, true
+}
+
+// Plant puts a seed that a person brought into a record, in place of the one
+// there, and forgets what was said of that. The values stay as they are.
+func Plant(t *Task, r Record, seed map[string]credential.Secret) Record {
+	r.Token.Seed = seed
+	r.Inputs, r.Identity = t.Inputs, t.Identity
+	r.Past.Open, r.Past.Unknown, r.Past.Parked = false, 0, false
+	r.Past.Failures, r.Past.FailingSince, r.Past.RetryAt, r.Past.Last = 0, time.Time{}, time.Time{}, nil
+	r.Past.PauseUntil, r.Past.Asked = time.Time{}, false
+	return r
+}

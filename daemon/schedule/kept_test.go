@@ -1,0 +1,76 @@
+package schedule
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// TestASeedThatWorksOnceIsKeptBack looks at when a seed is shown again after an
+// answer that was lost.
+func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	secret := map[string]credential.Secret{"x": credential.NewSecret("x")}
+	policy := Policy{MinInterval: 30 * time.Second, Timeout: 30 * time.Second}
+	lost := func(life time.Duration) Record {
+		return Record{
+			Token:  credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)},
+			Past:   Past{AttemptAt: at, Open: true, Failures: 1, FailingSince: at, RetryAt: at.Add(30 * time.Second)},
+			Inputs: "i",
+		}
+	}
+	for _, c := range []struct {
+		what  string
+		life  time.Duration
+		task  Task
+		until time.Duration // zero for not kept back
+	}{
+		{"the last tenth of an hour", time.Hour, Task{OneWay: true}, 54 * time.Minute},
+		{"at least time-out and floor", 5 * time.Minute, Task{OneWay: true}, 4 * time.Minute},
+		{"never in the first half", time.Minute, Task{OneWay: true}, 30 * time.Second},
+		{"within the grace", time.Hour, Task{OneWay: true, Grace: 2 * time.Minute}, 0},
+		{"another way in", time.Hour, Task{}, 0},
+		{"no value in force", -time.Second, Task{OneWay: true}, 0},
+	} {
+		c.task.Policy, c.task.Inputs = policy, "i"
+		r := lost(c.life)
+		until, kept := keptBack(&c.task, &r, at.Add(time.Second))
+		if kept != (c.until > 0) || kept && !until.Equal(at.Add(c.until)) {
+			t.Errorf("%s: kept back %v until %s, want %s", c.what, kept, until.Sub(at), c.until)
+		}
+	}
+	task := Task{OneWay: true, Policy: policy, Inputs: "i"}
+	r := lost(time.Hour)
+	if next, why := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54*time.Minute)) || why != whyKeptBack {
+		t.Errorf("the next attempt is after %s: %s", next.Sub(at), why.Text)
+	}
+	task.Inputs = "changed" // another secret shows no seed earlier
+	if next, _ := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54 * time.Minute)) {
+		t.Errorf("with another secret the next attempt is after %s", next.Sub(at))
+	}
+	after := at.Add(54 * time.Minute)
+	if next, _ := due(&task, &r, after, 1); next.After(after) {
+		t.Errorf("about to end, the next attempt is %s later", next.Sub(after))
+	}
+	task.Grace = 2 * time.Minute
+	if _, kept := keptBack(&task, &r, at.Add(2*time.Minute)); !kept {
+		t.Error("after the grace the seed is shown again")
+	}
+}
+
+func TestAPlantedSeedBeginsAnew(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	secret := map[string]credential.Secret{"x": credential.NewSecret("x")}
+	r := Record{
+		Token: credential.Credential{Values: secret, Generation: 3, ExpiresAt: at},
+		Past:  Past{AttemptAt: at, Open: true, Parked: true, Failures: 2, FailingSince: at, RetryAt: at, Asked: true, Last: &Note{}},
+	}
+	got := Plant(&Task{Inputs: "i", Identity: "d"}, r, secret)
+	if got.Past.Parked || got.Past.Open || got.Past.Failures != 0 || got.Past.Last != nil || !got.Past.AttemptAt.Equal(at) {
+		t.Errorf("the past is %+v", got.Past)
+	}
+	if got.Token.Generation != 3 || len(got.Token.Seed) != 1 || got.Inputs != "i" || got.Identity != "d" {
+		t.Errorf("the record is %+v", got)
+	}
+}

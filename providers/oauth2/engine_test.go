@@ -1,0 +1,234 @@
+package oauth2
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/providers/oauth2/emulator"
+	"github.com/vigented/vigente/providers/providertest"
+)
+
+// disk keeps records in memory.
+type disk struct {
+	mu      sync.Mutex
+	records map[schedule.Key]schedule.Record
+}
+
+func (d *disk) do(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+func (d *disk) Begin(_ context.Context, key schedule.Key, r schedule.Record) (engine.Ticket, error) {
+	d.do(func() { d.records[key] = r })
+	return diskTicket{d, key}, nil
+}
+
+func (d *disk) Write(_ context.Context, b engine.Batch) error {
+	d.do(func() { maps.Copy(d.records, b.Records) })
+	return nil
+}
+
+type diskTicket struct {
+	d   *disk
+	key schedule.Key
+}
+
+func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
+	t.d.do(func() { t.d.records[t.key] = r })
+	return nil
+}
+
+// copied is what a killed daemon leaves.
+func (d *disk) copied() *disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &disk{records: maps.Clone(d.records)}
+}
+
+func (d *disk) record() (r schedule.Record) {
+	d.do(func() { r = d.records[schedule.Key{Kind: schedule.Obtaining, Name: "c"}] })
+	return r
+}
+
+type deaf struct{}
+
+func (deaf) Observe(engine.Outcome) {}
+
+// life is one life of a daemon over a disk.
+type life struct {
+	*engine.Engine
+	source *source
+	stop   func()
+}
+
+func begin(t testing.TB, server *emulator.Server, d *disk, provider, cred string) life {
+	t.Helper()
+	suite := clientSuite()
+	suite.Provider = "token_url = \"https://login.example/token\"\nclient_id = \"" + testID + "\"\nclient_secret = { env = \"OAUTH2_SECRET\" }\n" + provider
+	suite.Credential = cred
+	b := suite.Open(t, providertest.Serve(t, server).Env())
+	src := b.Source.(*source)
+	src.name = "c"
+	e := engine.New(engine.Options{Ledger: d, Observer: deaf{}, Seed: 7})
+	specs := &plan.Plan{
+		Providers: []plan.Provider{{Name: "p", Type: "oauth2", Concurrency: 8}},
+		Credentials: []plan.Credential{{
+			Name: "c", Provider: "p", Type: "oauth2", Identity: b.Identity, Inputs: "i", Fields: b.Fields, Source: b.Source,
+			Policy: schedule.Policy{
+				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
+				MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
+			},
+		}},
+	}
+	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{Records: d.copied().records})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); e.Run(ctx) }()
+	return life{e, src, func() { cancel(); <-ended }}
+}
+
+// pass lets time pass and reports whether the token on the disk was in force at
+// every step of it.
+func pass(server *emulator.Server, d *disk, span time.Duration) bool {
+	good := true
+	for end := time.Now().Add(span); time.Now().Before(end); {
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		good = good && server.Active(d.record().Token.Values["access_token"].Reveal())
+	}
+	return good
+}
+
+// story plays with a server that has a credential logged in already.
+func story(t *testing.T, provider string, tell func(t *testing.T, server *emulator.Server, d *disk, l life)) {
+	t.Setenv("OAUTH2_SECRET", testSecret)
+	synctest.Test(t, func(t *testing.T) {
+		server := emulator.New(emulator.Settings{Clients: []emulator.Client{{ID: testID, Secret: testSecret}}}, time.Now)
+		d := &disk{records: map[schedule.Key]schedule.Record{}}
+		l := begin(t, server, d, provider, refreshGrant)
+		defer func() { l.stop() }()
+		synctest.Wait()
+		if r := d.record(); !r.Past.Parked || !strings.Contains(r.Past.Last.Message, "vigente login c") || server.Counts().Requests > 0 {
+			t.Fatalf("before the login: %+v, %d calls", r.Past, server.Counts().Requests)
+		}
+		seed, err := l.source.Import(credential.NewSecret(server.Seed(testID, "a")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Plant(t.Context(), "c", seed); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Renew(t.Context(), []string{"c"}, func(r engine.RenewResult) {
+			if !r.Good() {
+				t.Error(r.Failure)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		tell(t, server, d, l)
+	})
+}
+
+func TestAWeekOfRotation(t *testing.T) {
+	story(t, "", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+		if !pass(server, d, 7*24*time.Hour) {
+			t.Errorf("the token lapsed: %+v", d.record().Past.Last)
+		}
+		if n := server.Counts(); n.Reused != 0 || n.Refreshes < 200 {
+			t.Errorf("the server saw %+v", n)
+		}
+	})
+}
+
+func TestALostAnswerKeepsTheLiveToken(t *testing.T) {
+	for _, c := range []struct {
+		fault  string
+		reused int
+	}{{"lost-answer", 1}, {"drop", 0}} {
+		story(t, "", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+			if err := server.SetFault(c.fault, 1); err != nil {
+				t.Fatal(err)
+			}
+			if !pass(server, d, 50*time.Minute) || server.Counts().Reused != 0 {
+				t.Errorf("%s: the token in hand died, or its seed was shown again: %+v", c.fault, server.Counts())
+			}
+			r := d.record()
+			if !r.Past.Open || r.Past.Last == nil || !strings.Contains(r.Past.Last.Message, "--force") {
+				t.Errorf("%s: %+v", c.fault, r.Past)
+			}
+			if kept, err := l.KeptBack(t.Context(), []string{"c"}); err != nil || len(kept) != 1 {
+				t.Errorf("%s: kept back %v, %v", c.fault, kept, err)
+			}
+			pass(server, d, 9*time.Minute)
+			if n := server.Counts(); n.Reused != c.reused || n.TokenRequests != 3 {
+				t.Errorf("%s: about to end, the server saw %+v", c.fault, n)
+			}
+			if parked := d.record().Past.Parked; parked != (c.reused > 0) {
+				t.Errorf("%s: parked is %v", c.fault, parked)
+			}
+		})
+	}
+}
+
+func TestAKillWithinTheCallKeepsTheSeedBack(t *testing.T) {
+	story(t, "", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+		if err := server.SetFault("hang", 1); err != nil {
+			t.Fatal(err)
+		}
+		calls := server.Counts().TokenRequests
+		for server.Counts().TokenRequests == calls {
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		killed := d.copied()
+		next := begin(t, server, killed, "", refreshGrant)
+		defer func() { next.stop() }()
+		l.stop()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if n := server.Counts(); n.TokenRequests != calls+1 {
+			t.Errorf("after the kill the seed was shown again: %+v", n)
+		}
+		pass(server, killed, 20*time.Minute)
+		if n := server.Counts(); n.Reused != 0 || killed.record().Past.Open {
+			t.Errorf("the renewal was not made up for: %+v", n)
+		}
+	})
+}
+
+func TestGraceShowsTheSeedAgain(t *testing.T) {
+	story(t, "rotation = \"grace\"\ngrace = \"2m\"\n", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+		server.Configure(func(s *emulator.Settings) { s.Grace = 2 * time.Minute })
+		if err := server.SetFault("lost-answer", 1); err != nil {
+			t.Fatal(err)
+		}
+		if !pass(server, d, 3*time.Hour) || server.Counts().Reused != 0 {
+			t.Errorf("%+v, %+v", server.Counts(), d.record().Past)
+		}
+	})
+}
+
+func TestARefusedGrantParksOnce(t *testing.T) {
+	story(t, "", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+		if err := server.SetFault("invalid-grant", 1); err != nil {
+			t.Fatal(err)
+		}
+		calls := server.Counts().TokenRequests
+		pass(server, d, 5*time.Hour)
+		if n := server.Counts().TokenRequests - calls; n != 1 || !d.record().Past.Parked {
+			t.Errorf("%d calls, parked %v", n, d.record().Past.Parked)
+		}
+	})
+}
