@@ -5,23 +5,22 @@ import (
 	"unicode/utf8"
 )
 
-// Widths of lines for people, where the terminal does not tell its own.
 const (
-	usualWidth     = 100
 	narrowestWidth = 40
 	noteIndent     = 2 // of the lines below a row
 )
 
-// look is how text is shown to a person: in which colours and how wide.
+// look is how text is shown: in which colours and how wide. What is no terminal
+// has no width: whoever searches a sentence there must find it in one piece.
 type look struct {
 	paint
 
-	width int
+	width int // 0 for none
 }
 
 // sheetFor returns how text is shown on a stream.
 func (a *app) sheetFor(stream any) look {
-	p := look{width: usualWidth}
+	p := look{}
 	if w, ok := stream.(interface{ Write([]byte) (int, error) }); ok {
 		p.paint = paint{a.colours(w)}
 	}
@@ -41,7 +40,7 @@ func (p look) fold(text, indent string) []string {
 		switch {
 		case line == "":
 			line = indent + word
-		case noteIndent+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width:
+		case p.width > 0 && noteIndent+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width:
 			lines = append(lines, line)
 			line = indent + word
 		default:

@@ -29,6 +29,8 @@ func (w *World) Refuses(saw func(where, said string, words ...string)) {
 	}
 	taken := strings.TrimPrefix(Serve(w.T, http.NotFoundHandler()), "http://")
 	w.Write("config.toml", strings.Replace(head+"[daemon]\n"+rest, w.Listen, taken, 1))
-	_, _, errs = w.Run("run")
-	saw("a daemon whose port is taken", errs, "address already in use")
+	w.Start()
+	_, said, _ := w.Run("status")
+	saw("a daemon whose port is taken", said, "address already in use")
+	w.Stop()
 }
