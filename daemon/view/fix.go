@@ -5,6 +5,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // CredentialFix says what a person can do about the last failure of a
@@ -25,7 +26,7 @@ func CredentialFixText(c engine.CredentialView) string {
 		return fixMissing
 	case c.State == engine.Parked:
 		return text
-	case !retried(c.LastError.Reason):
+	case !retried(c.LastError):
 		return text
 	}
 	return text + " " + Retries
@@ -41,7 +42,7 @@ func SinkFix(s engine.SinkView) string {
 	case s.State == engine.Behind: // by another's value, else it were failing
 		return fixForeign
 	}
-	return fixDelivery(s.LastError.Reason) + retriesUnlessStopping(s.LastError.Reason)
+	return fixDelivery(s.LastError.Reason) + retriesUnlessStopping(s.LastError)
 }
 
 // HookFix says what a person can do about the failure of a sink's on_change. It
@@ -50,19 +51,21 @@ func HookFix(s engine.SinkView) string {
 	if s.HookError == nil {
 		return ""
 	}
-	return fixHook(s.HookError.Reason) + retriesUnlessStopping(s.HookError.Reason)
+	return fixHook(s.HookError.Reason) + retriesUnlessStopping(s.HookError)
 }
 
-func retriesUnlessStopping(reason credential.Reason) string {
-	if !retried(reason) {
+func retriesUnlessStopping(n *schedule.Note) string {
+	if !retried(n) {
 		return ""
 	}
 	return " " + Retries
 }
 
 // retried reports whether the daemon tries again by itself after a failure that
-// parks nothing.
-func retried(reason credential.Reason) bool { return reason != credential.ReasonCancelled }
+// parks nothing, and the message does not say so already.
+func retried(n *schedule.Note) bool {
+	return n.Reason != credential.ReasonCancelled && !strings.Contains(n.Message, "retried")
+}
 
 // Retries says that nothing has to be done for the next attempt to happen.
 const Retries = "It is retried automatically."

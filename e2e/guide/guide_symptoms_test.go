@@ -133,8 +133,8 @@ func TestGuideKnowsTheSymptoms(t *testing.T) {
 
 	good := w.Read("config.toml")
 	w.Write("config.toml", good+"nonsense = 1\n")
-	w.Eventually("the configuration is refused", func() bool { _, said, _ = w.Run("status"); return strings.Contains(said, "not accepted") })
-	saw("status", said, "The last configuration was not accepted")
+	w.Eventually("the configuration is refused", func() bool { _, said, _ = w.Run("status"); return strings.Contains(said, "was refused") })
+	saw("status", said, "The new configuration was refused")
 	w.Write("config.toml", good)
 	w.Refuses(saw)
 }

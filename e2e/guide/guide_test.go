@@ -298,6 +298,8 @@ func TestGuideIsSo(t *testing.T) {
 			said = r.types(p)
 		}
 	}
+	// The last reload changed a sink, which is delivered a moment later.
+	r.Eventually("everything is delivered", func() bool { code, _, _ := r.Run("status", "--check"); return code == 0 })
 	states := r.Status().States()
 	for name, want := range map[string]string{
 		"loja": "valid", "ged": "valid", "erp": "valid", "legado": "valid", "sessao": "valid", "cliente": "valid",
