@@ -172,7 +172,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	var parts sync.WaitGroup
-	defer parts.Wait()
+	defer join(&parts)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	parts.Go(func() {
@@ -190,6 +190,19 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.engine.Run(ctx)
 	d.log.Info("daemon stopped")
 	return nil
+}
+
+// joinGrace is how long the end waits for parts of the daemon, one of which may
+// read a configuration that hangs.
+const joinGrace = 300 * time.Millisecond
+
+func join(parts *sync.WaitGroup) {
+	ended := make(chan struct{})
+	go func() { defer close(ended); parts.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(joinGrace):
+	}
 }
 
 // Once tries each due thing once, delivers, and returns the state it led to.

@@ -28,7 +28,7 @@ func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Di
 		given[i] = config.Source(s)
 	}
 	diff := control.Difference{Format: 1}
-	opt := config.Options{Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given}
+	opt := config.Options{Disks: d.disks, Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given}
 	loaded := d.loader.LoadAs(opt)
 	defer loaded.Close()
 	for _, f := range loaded.Faults {

@@ -26,7 +26,7 @@ func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider strin
 	lender := opt.Lender()
 	lender.Observe = observe
 	return load.Options{
-		Path: opt.ConfigPath, Config: config.Options{Getenv: opt.Getenv, UID: opt.UID},
+		Path: opt.ConfigPath, Config: config.Options{Disks: disks, Getenv: opt.Getenv, UID: opt.UID},
 		Providers: opt.Providers, Sinks: opt.Sinks,
 		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks,
 	}

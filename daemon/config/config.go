@@ -15,6 +15,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/readfile"
 	"github.com/vigented/vigente/internal/section"
 )
@@ -66,6 +67,9 @@ type Options struct {
 	// CheckWeb judges a web configuration together with the certificates it
 	// names; that of the exporters' library when nil.
 	CheckWeb func(path string) error
+	// Disks bounds the work on file systems that may hang; a pool of its own when
+	// nil. Whoever loads again and again hands over one.
+	Disks *devices.Pool
 	// Given are the sources where somebody else has read them already: the main
 	// file and all that it includes, in the order of Config.Sources. The files
 	// themselves are left alone then.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -31,7 +32,12 @@ func (l *loader) includes(main *section.Section) []string {
 			main.Faultf(keyInclude, "%q holds ** (expected * for one level of folders)", pattern)
 			continue
 		}
-		absolute, matches, err := expand(l.config.Path, pattern)
+		absolute, matches, err := l.opt.expand(l.config.Path, pattern)
+		if hangs, ok := errors.AsType[*devices.HangingError](err); ok {
+			main.Faultf(keyInclude, "%q: %v", pattern, hangs)
+			l.config.Globs = append(l.config.Globs, absolute)
+			continue
+		}
 		if err != nil {
 			main.Faultf(keyInclude, `%q is no pattern (expected e.g. "conf.d/*.toml")`, pattern)
 			continue
@@ -41,7 +47,7 @@ func (l *loader) includes(main *section.Section) []string {
 			continue
 		}
 		for _, name := range matches {
-			if !slices.Contains(found, name) && !sameFile(name, l.config.Path) && (!hasMeta(pattern) || !isFolder(name)) {
+			if !slices.Contains(found, name) && !l.opt.sameFile(name, l.config.Path) && (!hasMeta(pattern) || !l.opt.isFolder(name)) {
 				found = append(found, name)
 			}
 		}
@@ -51,7 +57,7 @@ func (l *loader) includes(main *section.Section) []string {
 
 // literal checks an include without wildcards, which must be there.
 func (l *loader) literal(main *section.Section, pattern, name string) bool {
-	info, err := os.Stat(name)
+	info, err := l.opt.stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		main.Faultf(keyInclude, "%q does not exist (expected a file, or a pattern such as \"conf.d/*.toml\")", pattern)
@@ -69,7 +75,7 @@ func (l *loader) literal(main *section.Section, pattern, name string) bool {
 
 // expand returns a pattern of the main file as an absolute one, and what it
 // matches, without left-overs of editors, in lexical order.
-func expand(mainFile, pattern string) (absolute string, matches []string, err error) {
+func (o Options) expand(mainFile, pattern string) (absolute string, matches []string, err error) {
 	full := pattern
 	if !filepath.IsAbs(pattern) {
 		full = filepath.Join(escape(filepath.Dir(mainFile)), pattern)
@@ -83,9 +89,9 @@ func expand(mainFile, pattern string) (absolute string, matches []string, err er
 		}
 		return absolute, []string{filepath.Clean(pattern)}, nil
 	}
-	found, err := filepath.Glob(full)
+	found, err := within(o, absolute, func() ([]string, error) { return filepath.Glob(full) })
 	if err != nil {
-		return "", nil, err
+		return absolute, nil, err
 	}
 	for _, name := range found {
 		if !Ignored(filepath.Base(name)) && !throughHidden(full, name) {
@@ -135,13 +141,13 @@ func throughHidden(pattern, name string) bool {
 	return false
 }
 
-func isFolder(name string) bool {
-	info, err := os.Stat(name)
+func (o Options) isFolder(name string) bool {
+	info, err := o.stat(name)
 	return err == nil && info.IsDir()
 }
 
-func sameFile(a, b string) bool {
-	ia, erra := os.Stat(a)
-	ib, errb := os.Stat(b)
+func (o Options) sameFile(a, b string) bool {
+	ia, erra := o.stat(a)
+	ib, errb := o.stat(b)
 	return erra == nil && errb == nil && os.SameFile(ia, ib)
 }

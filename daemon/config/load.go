@@ -14,6 +14,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -79,8 +80,11 @@ func (l *loader) read(path string) {
 }
 
 func newLoader(path string, opt Options) *loader {
+	if opt.Disks == nil {
+		opt.Disks = devices.New()
+	}
 	reader := section.NewReader(section.ReaderOptions{
-		Getenv: opt.getenv, ReadFile: opt.ReadFile, CredentialsMissingOK: opt.CredentialsMissingOK,
+		Getenv: opt.getenv, ReadFile: opt.ReadFile, Bounded: opt.bounded, CredentialsMissingOK: opt.CredentialsMissingOK,
 	})
 	tables := map[string]*section.Section{}
 	return &loader{

@@ -30,7 +30,8 @@ func (l *loader) webConfig(s *section.Section) {
 		return
 	}
 	d.WebConfig = s.FilePath(key)
-	if err := check(d.WebConfig); err != nil {
+	_, err := within(l.opt, d.WebConfig, func() (struct{}, error) { return struct{}{}, check(d.WebConfig) })
+	if err != nil {
 		s.Faultf(key, "%q cannot be used: %v (%s)", d.WebConfig, err, expectedWeb)
 	}
 	if d.Listen == "" {

@@ -36,7 +36,7 @@ const (
 	// HangsAfter is how long a call may take. A device with one that takes
 	// longer is taken for one that hangs.
 	HangsAfter = 5 * time.Second
-	// probeTime is how long others wait for a probe to come back.
+	// probeTime is how long a probe is waited for.
 	probeTime = time.Second
 )
 
@@ -149,7 +149,11 @@ func call[T any](ctx context.Context, p *Pool, m Mount, w Work, f func(context.C
 		}()
 		r.value, r.err = f(ctx)
 	}()
-	limit := time.NewTimer(HangsAfter)
+	patience := HangsAfter
+	if v.probe {
+		patience = probeTime // the device is known to hang
+	}
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	select {
 	case r := <-ended:

@@ -34,6 +34,7 @@ var clockReaders = map[string]string{
 	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
 	"providers/tlsconf/ends.go":     "compares the end of a certificate with today, to refuse or warn of it as it is read",
 
+	"daemon/daemon.go":            "does not keep the end waiting for a disk that hangs",
 	"daemon/sweep.go":             "does not keep the start waiting",
 	"daemon/watch/watch.go":       "lets a file rest, and looks for itself where no events reach",
 	"daemon/watch/files.go":       "lets a file that is empty be filled",

@@ -119,7 +119,7 @@ var arrows = []arrow{
 	{"daemon/watch", []string{"internal/devices", "internal/readfile"}, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",
-		[]string{"internal/readfile", "internal/section", "daemon/schedule", "credential"},
+		[]string{"internal/devices", "internal/readfile", "internal/section", "daemon/schedule", "credential"},
 		"the configuration knows no kind of provider or sink: it hands out sections",
 	},
 	{

@@ -33,6 +33,9 @@ type ReaderOptions struct {
 	// ReadFile reads a secret or a certificate whole; when nil, a regular file
 	// of at most 1 MiB is read.
 	ReadFile func(path string) ([]byte, error)
+	// Bounded reads a regular file of at most limit bytes; readfile.Bounded when
+	// nil.
+	Bounded func(path string, limit int64) ([]byte, readfile.Version, error)
 	// CredentialsMissingOK leaves a { credential = … } reference unread when
 	// $CREDENTIALS_DIRECTORY is not set: a check outside the unit.
 	CredentialsMissingOK bool
@@ -47,6 +50,9 @@ type fetched struct {
 func NewReader(opt ReaderOptions) *Reader {
 	if opt.Getenv == nil {
 		opt.Getenv = os.Getenv
+	}
+	if opt.Bounded == nil {
+		opt.Bounded = readfile.Bounded
 	}
 	return &Reader{opt: opt, cache: map[string]fetched{}, seen: map[string]readfile.Version{}}
 }
@@ -67,7 +73,7 @@ func (r *Reader) Forget() { clear(r.cache) }
 // Read reads a file of at most limit bytes anew, in place of the override for
 // secrets, and keeps its version. Files does not list it.
 func (r *Reader) Read(path string, limit int64) ([]byte, error) {
-	data, version, err := readfile.Bounded(path, limit)
+	data, version, err := r.opt.Bounded(path, limit)
 	r.seen[path] = version
 	return data, err
 }
