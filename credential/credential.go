@@ -102,6 +102,14 @@ func JoinLimits(configured, answered []Limit) []Limit {
 	return out
 }
 
+// StatedEnd is the end that the server stated, zero where it stated none.
+func (c Credential) StatedEnd() time.Time {
+	if c.PolicyExpiry {
+		return time.Time{}
+	}
+	return c.ExpiresAt
+}
+
 // IsZero reports whether nothing has been obtained.
 func (c Credential) IsZero() bool { return c.Generation == 0 && len(c.Values) == 0 }
 

@@ -177,10 +177,11 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 // lastUseful is the instant after which a call that takes its whole time-out
 // ends after the expiry.
 func lastUseful(t *Task, r *Record) time.Time {
-	if r.Token.ExpiresAt.IsZero() {
+	end := r.Token.StatedEnd()
+	if end.IsZero() {
 		return time.Time{}
 	}
-	return r.Token.ExpiresAt.Add(-t.Policy.Timeout)
+	return end.Add(-t.Policy.Timeout)
 }
 
 // meet changes a wait so that an attempt falls on the last useful instant,
@@ -225,7 +226,8 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 // is: only the count of useless answers grows, so that the next attempt keeps
 // its distance.
 func obtained(t *Task, r *Record, res *Result) (fresh bool) {
-	old, now := &r.Token, res.Token
+	before, now := r.previous(), res.Token
+	old := &before
 	if now.IssuedAt.IsZero() {
 		now.IssuedAt = res.At
 	}
@@ -267,7 +269,7 @@ func obtained(t *Task, r *Record, res *Result) (fresh bool) {
 			r.Revision++
 		}
 	}
-	r.Token = now
+	r.Token, r.TokenOf = now, ""
 	return fresh
 }
 

@@ -19,8 +19,8 @@ type Change struct {
 // Apply makes the board hold what the change says, in time that grows with the
 // change and not with the board. What is changed keeps its record, and is
 // neither disturbed nor due earlier by a change of timing alone; what is new
-// takes up what Learn has brought of it. It returns the keys that are no longer
-// there. A running task goes on either way: one that is gone is reported by the
+// takes up what Learn has brought of it. It returns the keys of sinks and hooks that are
+// no longer there; the record of a credential is kept for a while, see Expire. A running task goes on either way: one that is gone is reported by the
 // Fold that ends it.
 func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	now = b.see(now)
@@ -40,11 +40,15 @@ func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 		if e == nil || e.gone {
 			continue
 		}
-		if b.remove(e, budgets, unlinked) {
-			removed = append(removed, key)
-		}
-		if key.Kind == Obtaining {
+		left := b.remove(e, budgets, unlinked)
+		switch {
+		case key.Kind == Obtaining:
 			orphans = append(orphans, key.Name)
+			if left {
+				b.keep(key, *e.rec, now)
+			}
+		case left:
+			removed = append(removed, key)
 		}
 	}
 	b.relink(affected, unlinked)
@@ -107,6 +111,7 @@ func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked m
 func (b *Board) claim(t *Task) *Record {
 	r := b.learned.Records[t.Key]
 	delete(b.learned.Records, t.Key)
+	r.LeftAt = time.Time{}
 	for _, shared := range []struct {
 		mine *string
 		its  string
@@ -190,9 +195,9 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 	}
 	r := e.rec
 	if r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
-		// The values, and what failed, belong to something else at the backend.
-		// The floor and the count of revisions go on, so that sinks see a change.
-		e.rec = &Record{Past: Past{AttemptAt: r.Past.AttemptAt}, Revision: r.Revision, Token: credential.Credential{Generation: r.Token.Generation}}
+		other := withIdentity(*r, e.task.Identity, now)
+		e.rec = &other
+		b.corrected[e.task.Key] = true
 	}
 	if !e.running {
 		b.age(e, now) // else at the end of the attempt, which builds on this record
@@ -288,6 +293,9 @@ func (g *group) recall(p Past) time.Time {
 // moreUrgent orders what waits for one group: earliest expiry first, and what
 // has nothing in force as if it had expired when it became due.
 func moreUrgent(a, b *entry) bool {
+	if a.rush != b.rush {
+		return a.rush
+	}
 	if c := urgency(a).Compare(urgency(b)); c != 0 {
 		return c < 0
 	}

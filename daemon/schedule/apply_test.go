@@ -33,8 +33,15 @@ func (b *Board) install(now time.Time, groups []Group, tasks []*Task, memory Mem
 			return e != nil && !e.gone && reflect.DeepEqual(e.task, t)
 		})
 	}
-	b.LearnAll(memory)
+	if b.applies == 0 {
+		b.LearnAll(memory)
+	}
+	for key, r := range memory.Records {
+		if b.entries[key] == nil && wanted[key] && b.applies > 0 {
+			b.keep(key, r, now)
+		}
+	}
 	removed = b.Apply(now, c)
-	b.Unclaimed()
+	b.Unclaimed(now)
 	return removed
 }

@@ -76,6 +76,8 @@ func (b *Board) Corrections() (out []Correction) {
 		delete(b.corrected, key)
 		if e != nil {
 			out = append(out, Correction{key, *e.rec})
+		} else if kept, found := b.learned.Records[key]; found {
+			out = append(out, Correction{key, kept})
 		}
 	}
 	return out

@@ -11,6 +11,8 @@ type Why struct{ Rule, Text string }
 // The rules, one for each thing that can fix the next attempt.
 var (
 	whyFirst       = Why{"", "nothing has been obtained yet"}
+	whyIdentity    = Why{"", "its identity at the backend was changed"}
+	whyPaused      = Why{"", "paused by a person"}
 	whyInputs      = Why{"", "its secrets or keys were changed"}
 	whyAsked       = Why{"", "somebody asked for it"}
 	whyRenewBefore = Why{"renew_before", "renewed ahead of expiry"}
@@ -97,6 +99,8 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 		return now, whyLost
 	case !HasValue(r.Token):
 		return now, whyFirst
+	case r.Borrowed():
+		return now, whyIdentity
 	}
 	at, why := planned(t, r, seed)
 	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {

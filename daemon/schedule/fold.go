@@ -12,8 +12,8 @@ type Folded struct {
 	// Provider is the record of the task's group, Cooled whether it changed.
 	Provider ProviderRecord
 	Cooled   bool
-	// Removed says that the configuration no longer has the task: what is
-	// stored of it can go.
+	// Removed says that the configuration no longer has the sink or the hook: what
+	// is stored of it can go.
 	Removed bool
 }
 
@@ -40,6 +40,10 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	if e.gone {
 		delete(b.entries, s.Task.Key)
 		b.regateLive(e.group, now)
+		if s.Task.Kind == Obtaining {
+			b.keep(s.Task.Key, rec, now)
+			out.Removed = false
+		}
 		return out
 	}
 	if e.task.Identity != s.Task.Identity {
@@ -47,10 +51,17 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		if at.After(now) {
 			at = now // the clock was set back meanwhile
 		}
-		e.edit().Past.AttemptAt = at
+		r := e.edit()
+		r.Past.AttemptAt = at
+		r.keepAnswer(rec)
+		b.corrected[s.Task.Key] = true
 	} else {
 		delivered := rec.Delivered
 		if rec.Delivered = b.stillMeant(e, delivered); len(rec.Delivered) < len(delivered) {
+			b.corrected[s.Task.Key] = true
+		}
+		if until := e.rec.Past.PausedUntil; !until.Equal(rec.Past.PausedUntil) {
+			rec.Past.PausedUntil = until // set while the attempt was under way
 			b.corrected[s.Task.Key] = true
 		}
 		e.rec = &rec
@@ -92,13 +103,17 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 	if e.gone {
 		delete(b.entries, s.Task.Key)
 		b.regateLive(e.group, now)
+		if s.Task.Kind == Obtaining {
+			b.keep(s.Task.Key, *e.rec, now)
+			return false
+		}
 		return true
 	}
 	if by := b.setBack - s.setBack; by > 0 && e.edit().moveLife(by) {
 		b.corrected[s.Task.Key] = true
 	}
 	b.age(e, now)
-	e.asked, e.hold = e.asked || s.asked, hold
+	e.asked, e.rush, e.hold = e.asked || s.asked, e.rush || s.rush, hold
 	b.replan(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)

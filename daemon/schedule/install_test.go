@@ -48,7 +48,7 @@ func TestInstallTellsWhatIsGone(t *testing.T) {
 	r.obtain("a", time.Hour)
 	r.obtain("b", time.Hour)
 	removed := r.install(p8, obtaining("b"))
-	if want := []Key{{Obtaining, "a"}, {Delivering, "s"}, {Hooking, "s"}}; !slices.Equal(removed, want) {
+	if want := []Key{{Delivering, "s"}, {Hooking, "s"}}; !slices.Equal(removed, want) {
 		t.Errorf("removed %v, want %v", removed, want)
 	}
 	for _, n := range []string{"a", "sink:s", "hook:s"} {
@@ -58,9 +58,7 @@ func TestInstallTellsWhatIsGone(t *testing.T) {
 	}
 	// c runs: it goes with its end.
 	r.pass(time.Minute)
-	if out := r.end("c", Result{Called: true, Token: token("late", after(time.Hour))}); !out.Removed {
-		t.Error("the end of what is gone does not say so")
-	}
+	r.end("c", Result{Called: true, Token: token("late", after(time.Hour))})
 	if _, ok := r.Look(r.now, keyOf("c")); ok {
 		t.Error("c is still on the board after its end")
 	}
@@ -90,7 +88,7 @@ func TestBackBeforeItsEnd(t *testing.T) {
 	r.nextAt("a", 45*time.Minute, whyRenewBefore)
 }
 
-func TestACredentialThatIsBackIsAnotherOne(t *testing.T) {
+func TestACredentialThatIsBackAfterItWasForgottenIsAnotherOne(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"), obtaining("b"), delivering("s", "a", "b"), delivering("u", "a"))
 	r.expect("a b")
 	r.obtain("a", time.Hour)
@@ -99,6 +97,9 @@ func TestACredentialThatIsBackIsAnotherOne(t *testing.T) {
 	_, a := r.Token("a")
 	_, b := r.Token("b")
 	r.install(p8, obtaining("b"), delivering("s", "b"))
+	if !r.Forget("a") || r.Forget("a") || r.Forget("b") {
+		t.Error("something else was forgotten than what is kept")
+	}
 	r.install(p8, obtaining("a"), obtaining("b"), delivering("s", "a", "b"), delivering("u", "a"))
 	r.expect("a")
 	r.obtain("a", time.Hour)
@@ -125,10 +126,12 @@ func TestProviderThatIsGoneWithACallUnderWay(t *testing.T) {
 		t.Error("the group is still there")
 	}
 	r.pass(time.Second)
-	if out := r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour))); !out.Removed {
-		t.Error("the end of what is gone does not say so")
-	}
-	// Another one of that name is another one.
+	r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour)))
+	// What it was asked to wait for holds when it is back.
+	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("x", in("q")))
+	r.expect("")
+	r.install([]Group{provider("q", 1)}, obtaining("x", in("q")))
+	r.Forget("a")
 	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("x", in("q")))
 	r.expect("a")
 }
@@ -155,7 +158,7 @@ func TestMoveToAnotherProvider(t *testing.T) {
 	r.obtain("a", time.Hour)
 }
 
-func TestOtherIdentityDiscardsTheValueAndKeepsTheFloor(t *testing.T) {
+func TestOtherIdentityBorrowsTheValueAndKeepsTheFloor(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"), delivering("s", "a"))
 	r.expect("a")
 	r.obtain("a", time.Hour)
@@ -163,8 +166,11 @@ func TestOtherIdentityDiscardsTheValueAndKeepsTheFloor(t *testing.T) {
 	r.deliver("sink:s", true)
 	r.pass(10 * time.Second)
 	r.install(p8, obtaining("a", identity("other")), delivering("s", "a"))
-	if c, m := r.Token("a"); HasValue(c) || m != (Mark{1, 1}) {
-		t.Errorf("kept %v, mark %+v; want no value and the mark", c, m)
+	if c, m := r.Token("a"); !HasValue(c) || m != (Mark{1, 1}) {
+		t.Errorf("kept %v, mark %+v; want the value, and the mark", c, m)
+	}
+	if s := r.look("a"); !s.Record.Borrowed() || HasValue(s.Record.Previous()) {
+		t.Error("the value is taken for one of the new identity")
 	}
 	if s := r.look("a"); len(s.Record.Past.History) > 0 || s.Record.Past.PlannedAt.Equal(after(45*time.Minute)) {
 		t.Errorf("kept a past: %+v", s.Record.Past)
@@ -192,7 +198,7 @@ func TestOtherIdentityDuringACallKeepsOnlyItsInstant(t *testing.T) {
 	r.install(p8, obtaining("a", identity("other"), inputs("in-2")))
 	r.pass(10 * time.Second)
 	r.obtain("a", day)
-	if c, _ := r.Token("a"); HasValue(c) {
+	if s := r.look("a"); !s.Record.Borrowed() {
 		t.Error("a value of the old identity was taken for the new one")
 	}
 	r.nextAt("a", 75*time.Second, whyFloor)

@@ -20,13 +20,21 @@ func (b *Board) LearnAll(m Memory) {
 	}
 }
 
-// Unclaimed returns, once, the keys of the records that were learned and that no
-// task has claimed.
-func (b *Board) Unclaimed() (keys []Key) {
-	for key := range b.learned.Records {
-		keys = append(keys, key)
+// Unclaimed returns the keys of the records of sinks and hooks that were learned
+// and that no task has claimed. Those of credentials are kept like the records of
+// what is removed while the daemon runs, from now on unless they were before.
+func (b *Board) Unclaimed(now time.Time) (keys []Key) {
+	for key, r := range b.learned.Records {
+		switch {
+		case key.Kind != Obtaining:
+			keys = append(keys, key)
+			delete(b.learned.Records, key)
+		case r.LeftAt.IsZero():
+			b.keep(key, r, now)
+		default:
+			b.expireAt(r.LeftAt.Add(removedKept))
+		}
 	}
-	b.learned.Records = nil
 	return keys
 }
 
@@ -44,6 +52,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	waited := e.in == &e.group.waiting
 	e.leave()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
+	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is this machine's own
 	e.rec, e.stale, e.hold = &rec, nil, Hold{}
 	e.answers++
 	b.settleIdentity(e, now)

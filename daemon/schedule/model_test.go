@@ -24,6 +24,7 @@ type credentialModel struct {
 	identity, inputs string // of the last attempt
 	call             callTime
 	text             string // the value in hand, empty for none
+	borrowed         string // what sinks go on showing of an earlier identity until there is one
 	expires, useful  time.Time
 	answered         time.Time // the expiry before the configuration moved it
 	policy, counted  bool
@@ -43,14 +44,19 @@ type credentialModel struct {
 
 // shown is what a sink can see of it, as the last answer said.
 func (c *credentialModel) shown() string {
-	if c == nil || c.text == "" {
+	if c == nil {
 		return ""
+	}
+	if c.text == "" {
+		return c.borrowed
 	}
 	return c.text + c.answered.String()
 }
 
-// drop forgets all that belonged to another identity.
-func (c *credentialModel) drop() { *c = credentialModel{call: c.call, kicked: c.kicked} }
+// drop forgets all that belonged to another identity, but for what sinks show.
+func (c *credentialModel) drop() {
+	*c = credentialModel{call: c.call, kicked: c.kicked, borrowed: c.shown()}
+}
 
 type sinkModel struct {
 	held                 map[string]string

@@ -26,7 +26,15 @@ type Record struct {
 	// Identity names the thing at the backend; Inputs is a keyed digest of what
 	// was used to ask for it (secrets, keys of the kind).
 	Identity string `json:"identity,omitempty"`
-	Inputs   string `json:"inputs,omitempty"`
+	// TokenOf is the identity that Token belongs to where that is an earlier one
+	// than Identity, see Borrowed.
+	TokenOf string `json:"token_of,omitempty"`
+	// Former are the records of earlier identities, the last one first, LeftAt is
+	// when such a record was left, or its credential was removed. The store encodes
+	// Former, whose tokens hold secrets.
+	Former []Record  `json:"-"`
+	LeftAt time.Time `json:"left_at,omitzero"`
+	Inputs string    `json:"inputs,omitempty"`
 
 	// Delivered says what a sink holds; sinks only.
 	Delivered map[string]Mark `json:"delivered,omitempty"`
@@ -80,6 +88,8 @@ type Past struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// Parked says that only a change of inputs or a person starts it again.
 	Parked bool `json:"parked,omitempty"`
+	// PausedUntil is until when a person wants no attempt; Endless without an end.
+	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// Last is the last failure, nil after a success.
 	Last *Note `json:"last,omitempty"`
 	// History holds the last ten attempts, oldest first.

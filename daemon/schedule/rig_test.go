@@ -49,6 +49,20 @@ func (r *rig) install(groups []Group, tasks ...*Task) (removed []Key) {
 	return removed
 }
 
+// Forget and Expire drop from the rig's store what the board no longer keeps.
+func (r *rig) Forget(name string) bool {
+	delete(r.records, Key{Obtaining, name})
+	return r.Board.Forget(name)
+}
+
+func (r *rig) Expire(now time.Time) (over []Key, next time.Time) {
+	over, next = r.Board.Expire(now)
+	for _, key := range over {
+		delete(r.records, key)
+	}
+	return over, next
+}
+
 // due starts what is due and returns the names in order.
 func (r *rig) due() string {
 	r.t.Helper()

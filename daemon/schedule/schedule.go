@@ -29,7 +29,8 @@ type Board struct {
 	setBack   time.Duration // by how much the clock was set back so far
 	corrected map[Key]bool  // whose records the board changed by itself
 	applies   uint64        // changes so far
-	learned   Memory        // records that no task has claimed yet
+	learned   Memory        // records that no task has claimed yet, or no longer
+	expiry    time.Time     // when the first record of a removed credential has been kept long enough
 	entries   map[Key]*entry
 	groups    map[string]*group
 	timed     queue // what is planned, by instant
@@ -63,6 +64,7 @@ type entry struct {
 	detached bool
 	touched  bool // it is among Board.touched
 	asked    bool
+	rush     bool // asked for in spite of what the backend asked to wait
 	hold     Hold
 	// answers counts the good ends of the task's attempts.
 	answers uint64
@@ -112,8 +114,8 @@ type Start struct {
 	Why    Why
 	inputs map[string]uint64 // the generations that were handed out
 	// setBack is by how much the clock had been set back until then.
-	setBack time.Duration
-	asked   bool
+	setBack     time.Duration
+	asked, rush bool
 }
 
 // Due takes out what must start at now, in the order in which it should, and
@@ -139,15 +141,15 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			// input expired, say).
 			b.plan(e, at, why)
 		} else {
-			asked := e.asked
-			e.running, e.asked, e.detached = true, false, false
+			asked, rush := e.asked, e.rush
+			e.running, e.asked, e.rush, e.detached = true, false, false, false
 			e.hold = Hold{}
 			e.startedAt, e.startedIn = now, b.applies
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, *e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked})
+			starts = append(starts, Start{e.task, *e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked, rush})
 		}
 		b.regate(g, now)
 	}
@@ -172,7 +174,7 @@ func (b *Board) regate(g *group, now time.Time) {
 		return
 	}
 	g.gate = now
-	if g.rec.CooldownUntil.After(now) {
+	if g.rec.CooldownUntil.After(now) && !g.waiting.first().rush {
 		g.gate = g.rec.CooldownUntil
 	}
 	for i := range g.buckets {
@@ -190,6 +192,7 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	switch e.task.Kind {
 	case Obtaining:
 		at, why := b.nextObtain(e, now)
+		at, why = e.rec.paused(at, why, now)
 		if !at.IsZero() && e.hold.Until.After(later(at, now)) {
 			return e.hold.Until, Why{"", e.hold.Text}
 		}
@@ -214,7 +217,7 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 	for _, name := range e.task.Needs {
 		input := b.entries[Key{Obtaining, name}]
-		if input == nil || !inForce(input.rec.Token, now) {
+		if input == nil || input.rec.Borrowed() || !inForce(input.rec.Token, now) {
 			return never, whyInput
 		}
 		if r, refused := e.stale[name]; refused && r.generation == input.rec.Token.Generation && r.answers == input.answers {
@@ -222,8 +225,11 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 	}
 	if e.asked {
-		last := e.rec.Past.AttemptAt
-		if floor := last.Add(e.task.Policy.MinInterval); !last.IsZero() && floor.After(now) {
+		p := &e.rec.Past
+		if at := p.RetryAt; p.Asked && at.After(now) && at.After(e.group.rec.CooldownUntil) && !e.rush {
+			return at, whyRetryAfter
+		}
+		if floor := p.AttemptAt.Add(e.task.Policy.MinInterval); !p.AttemptAt.IsZero() && floor.After(now) {
 			return floor, whyFloor
 		}
 		return now, whyAsked
@@ -231,15 +237,17 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 	return due(e.task, e.rec, now, b.seed)
 }
 
-// inForce reports whether the token shows something that has not expired.
+// inForce reports whether the token shows something that has not expired. What
+// the server states no end for is in force for all that anybody knows.
 func inForce(c credential.Credential, now time.Time) bool {
-	return HasValue(c) && (c.ExpiresAt.IsZero() || c.ExpiresAt.After(now))
+	end := c.StatedEnd()
+	return HasValue(c) && (end.IsZero() || end.After(now))
 }
 
 // owes reports whether a sink holds something else than it should, once every
 // credential it shows has a value.
 func (b *Board) owes(e *entry) (Why, bool) {
-	why, owed := whyIdle, false
+	why, owed, borrowed := whyIdle, false, false
 	for _, name := range e.task.Needs {
 		c := b.entries[Key{Obtaining, name}]
 		if c == nil || !HasValue(c.rec.Token) {
@@ -250,8 +258,13 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		if e.rec.Delivered[name] != (Mark{c.rec.Token.Generation, c.rec.Revision}) {
 			why, owed = whyOwed, true
 		}
+		borrowed = borrowed || c.rec.Borrowed()
 	}
 	switch {
+	case borrowed && (owed || e.rec.Target != e.task.Target):
+		// Values of an earlier identity are written to no sink that does not hold
+		// them.
+		return whyInput, false
 	case owed:
 	case e.rec.Target != e.task.Target:
 		why, owed = whyTarget, true
@@ -324,6 +337,15 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 		b.replan(e, now)
 	}
 	return true
+}
+
+// Hurry is Kick for somebody who calls before the instant that the backend asked
+// to wait for. The minimum interval and the rate hold all the same.
+func (b *Board) Hurry(now time.Time, key Key) bool {
+	if e := b.entries[key]; e != nil && !e.running {
+		e.rush = true
+	}
+	return b.Kick(now, key)
 }
 
 // Detach lets a running task go on without counting against its group: it

@@ -198,7 +198,7 @@ func (w *world) endObtaining(r *run) {
 	res := Result{At: r.at, End: w.now, Called: true}
 	task := r.start.Task
 	c := w.model.credentials[task.Name]
-	if r.start.Record.Token.Values != nil && task.Identity == r.start.Record.Identity && w.dice.n(4) == 0 {
+	if HasValue(r.start.Record.Previous()) && task.Identity == r.start.Record.Identity && w.dice.n(4) == 0 {
 		res.Token = w.sameAnswer(r.start.Record.Token)
 	} else {
 		res.Token = w.freshAnswer()
@@ -223,10 +223,13 @@ func (w *world) endObtaining(r *run) {
 	}
 	w.model.cool(task.Group, res)
 	current := w.tasks[task.Key]
-	if (current == nil) != out.Removed {
-		w.broken("%s was told as removed: %v", task.Name, out.Removed)
+	if out.Removed {
+		w.broken("%s was told as removed, and is to be kept", task.Name)
 	}
 	if current == nil {
+		if !w.b.Forget(task.Name) {
+			w.broken("%s is gone, and nothing is kept of it", task.Name)
+		}
 		w.forget(task.Key)
 		return
 	}

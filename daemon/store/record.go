@@ -9,10 +9,12 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// wireRecord is a record as it is stored: a record's own JSON hides the token.
+// wireRecord is a record as it is stored: a record's own JSON hides the token
+// and the records of earlier identities.
 type wireRecord struct {
 	schedule.Record
-	Token wireToken `json:"token,omitzero"`
+	Token  wireToken    `json:"token,omitzero"`
+	Former []wireRecord `json:"former,omitempty"`
 }
 
 // wireToken is a credential with its secrets in clear; sealing comes after it.
@@ -32,7 +34,9 @@ type wireToken struct {
 }
 
 // encodeRecord returns the record as it is stored, its secrets in clear.
-func encodeRecord(r schedule.Record) ([]byte, error) {
+func encodeRecord(r schedule.Record) ([]byte, error) { return json.Marshal(wireOf(r)) }
+
+func wireOf(r schedule.Record) wireRecord {
 	t := r.Token
 	w := wireToken{
 		Generation: t.Generation, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
@@ -40,7 +44,11 @@ func encodeRecord(r schedule.Record) ([]byte, error) {
 	}
 	w.Values, w.ValuesBytes = reveal(t.Values)
 	w.Seed, w.SeedBytes = reveal(t.Seed)
-	return json.Marshal(wireRecord{Record: r, Token: w})
+	out := wireRecord{Record: r, Token: w}
+	for _, f := range r.Former {
+		out.Former = append(out.Former, wireOf(f))
+	}
+	return out
 }
 
 // decodeRecord is the reverse of encodeRecord. Members it does not know are
@@ -50,12 +58,19 @@ func decodeRecord(plain []byte) (schedule.Record, error) {
 	if json.Unmarshal(plain, &w) != nil {
 		return schedule.Record{}, errNotReadable
 	}
+	return w.record(), nil
+}
+
+func (w wireRecord) record() schedule.Record {
 	r, t := w.Record, w.Token
 	r.Token = credential.Credential{
 		Generation: t.Generation, Values: hide(t.Values, t.ValuesBytes), Seed: hide(t.Seed, t.SeedBytes), IssuedAt: t.IssuedAt,
 		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UnreadEnd: t.UnreadEnd, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
-	return r, nil
+	for _, f := range w.Former {
+		r.Former = append(r.Former, f.record())
+	}
+	return r
 }
 
 func encodeProvider(r schedule.ProviderRecord) ([]byte, error) { return json.Marshal(r) }
