@@ -26,7 +26,7 @@ type held struct {
 func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 	e.board.LearnAll(memory)
 	e.apply(change)
-	for _, key := range e.board.Unclaimed() {
+	for _, key := range e.board.Unclaimed(e.now()) {
 		e.unsaved.forget(key)
 	}
 	if e.opt.Ledger != nil {

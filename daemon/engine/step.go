@@ -45,6 +45,10 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	awake := e.read().awake
 	e.detach(now, awake)
 	suspects := e.lookAtSuspects(now)
+	over, expiry := e.board.Expire(now)
+	for _, key := range over {
+		e.unsaved.forget(key)
+	}
 	starts, wake := e.board.Due(now)
 	for i := range starts {
 		s := &starts[i]
@@ -58,6 +62,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	}
 	first(&wake, suspects)
 	first(&wake, retry)
+	first(&wake, expiry)
 	if left := e.show(now); left > 0 {
 		first(&wake, now.Add(left))
 	}

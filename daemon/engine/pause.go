@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Pause keeps the named credentials from being attempted before an instant, for
+// good when it is zero. It is kept over restarts; what they hold stays
+// delivered. Every name must be in the plan.
+func (e *Engine) Pause(ctx context.Context, names []string, until time.Time) error {
+	if until.IsZero() {
+		until = schedule.Endless
+	}
+	return e.pauseUntil(ctx, names, until)
+}
+
+// Resume ends the pauses of the named credentials.
+func (e *Engine) Resume(ctx context.Context, names []string) error {
+	return e.pauseUntil(ctx, names, time.Time{})
+}
+
+func (e *Engine) pauseUntil(ctx context.Context, names []string, until time.Time) error {
+	return e.ask(ctx, func() {
+		for _, name := range names {
+			e.board.Pause(e.now(), name, until)
+		}
+		e.keepCorrections()
+		e.publish(e.now())
+	})
+}
+
+// Forget drops what is kept of removed credentials. It returns those of which
+// nothing is kept, and an error for one that is in the configuration.
+func (e *Engine) Forget(ctx context.Context, names []string) (unknown []string, err error) {
+	askErr := e.ask(ctx, func() {
+		for _, name := range names {
+			if e.credentials[name] != nil {
+				err = fmt.Errorf("credential %q is in the configuration: only what is kept of a removed one can be forgotten", name)
+				return
+			}
+		}
+		for _, name := range names {
+			if !e.board.Forget(name) {
+				unknown = append(unknown, name)
+				continue
+			}
+			e.unsaved.forget(obtaining(name))
+		}
+	})
+	if askErr != nil {
+		return nil, askErr
+	}
+	return unknown, err
+}
