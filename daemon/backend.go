@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,50 +92,26 @@ func leaveAlone(v engine.View, names []string, tell func(engine.RenewResult)) []
 	})
 }
 
-// errNotYet answers what this engine cannot do.
-var errNotYet = errors.New("this build cannot do that yet")
-
-// pauser and forgetter are what the engine does for pause, resume and forget.
-type (
-	pauser interface {
-		Pause(ctx context.Context, names []string, until time.Time) error
-		Resume(ctx context.Context, names []string) error
-	}
-	forgetter interface {
-		Forget(ctx context.Context, names []string) (unknown []string, err error)
-	}
-)
-
 // Pause makes no attempt for the named credentials for that long, until they are
 // resumed when it is zero.
 func (d *Daemon) Pause(ctx context.Context, names []string, length time.Duration) (until time.Time, err error) {
 	defer d.epoch.Add(1)
-	e, ok := any(d.engine).(pauser)
-	if !ok {
-		return until, errNotYet
-	}
 	if length > 0 {
 		until = time.Now().Add(length)
 	}
-	return until, e.Pause(ctx, names, until)
+	return until, d.engine.Pause(ctx, names, until)
 }
 
 // Resume ends pauses.
 func (d *Daemon) Resume(ctx context.Context, names []string) error {
 	defer d.epoch.Add(1)
-	if e, ok := any(d.engine).(pauser); ok {
-		return e.Resume(ctx, names)
-	}
-	return errNotYet
+	return d.engine.Resume(ctx, names)
 }
 
 // Forget drops what is kept of removed credentials.
 func (d *Daemon) Forget(ctx context.Context, names []string) (unknown []string, err error) {
 	defer d.epoch.Add(1)
-	if e, ok := any(d.engine).(forgetter); ok {
-		return e.Forget(ctx, names)
-	}
-	return nil, errNotYet
+	return d.engine.Forget(ctx, names)
 }
 
 // Show returns one field of a credential, the kind's first one for the empty

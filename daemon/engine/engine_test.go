@@ -543,13 +543,20 @@ func TestReplacingThePlanDisturbsNothingThatDidNotChange(t *testing.T) {
 				t.Errorf("%s is %s after the reload", c.Name, c.State)
 			}
 		}
-		if _, found := r.keeper.memory().Records[schedule.Key{Kind: schedule.Obtaining, Name: "gone"}]; found {
-			t.Error("the record of a removed credential is still stored")
+		stored := func() bool {
+			_, found := r.keeper.memory().Records[schedule.Key{Kind: schedule.Obtaining, Name: "gone"}]
+			return found
+		}
+		if pass(58 * time.Minute); !stored() {
+			t.Error("the record of a removed credential is not kept for an hour")
+		}
+		if pass(3 * time.Minute); stored() {
+			t.Error("the record of a removed credential is stored after an hour")
 		}
 	})
 }
 
-func TestRemovalWhileInFlightLeavesNothingBehind(t *testing.T) {
+func TestRemovalWhileInFlightKeepsTheAnswerForAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		slow := living(time.Hour)
@@ -564,8 +571,12 @@ func TestRemovalWhileInFlightLeavesNothingBehind(t *testing.T) {
 		}
 		close(release)
 		pass(time.Second)
+		if n := len(r.keeper.memory().Records); n != 1 {
+			t.Errorf("%d records stored after removal, want the answer's", n)
+		}
+		pass(time.Hour)
 		if n := len(r.keeper.memory().Records); n != 0 {
-			t.Errorf("%d records stored after removal, want none", n)
+			t.Errorf("%d records stored an hour after removal, want none", n)
 		}
 	})
 }

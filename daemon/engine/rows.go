@@ -42,7 +42,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 	if r.until.IsZero() || now.Before(r.until) {
 		return r.state
 	}
-	state, _ := credentialState(r.spec, r.record, now)
+	state, _ := r.judge(now)
 	return state
 }
 
@@ -55,11 +55,15 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
 		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, rec.Token.Limits),
 	}
+	v.PausedUntil = rec.PausedAt(now)
 	if history {
 		v.History = rec.Past.History
 	}
 	if schedule.HasValue(rec.Token) {
-		v.Generation, v.IssuedAt, v.ExpiresAt = rec.Token.Generation, rec.Token.IssuedAt, rec.Token.ExpiresAt
+		v.Generation, v.IssuedAt, v.ExpiresAt = rec.Token.Generation, rec.Token.IssuedAt, rec.Token.StatedEnd()
+		if rec.Token.PolicyExpiry {
+			v.RenewBy = rec.Token.ExpiresAt
+		}
 		v.LastUsefulAttemptAt = r.lastUseful()
 	}
 	return v
@@ -67,10 +71,11 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 
 // lastUseful is zero without an expiry.
 func (r *credentialRow) lastUseful() time.Time {
-	if r.record.Token.ExpiresAt.IsZero() {
+	end := r.record.Token.StatedEnd()
+	if end.IsZero() {
 		return time.Time{}
 	}
-	return r.record.Token.ExpiresAt.Add(-r.spec.Policy.Timeout)
+	return end.Add(-r.spec.Policy.Timeout)
 }
 
 // view returns the row for people.

@@ -143,7 +143,7 @@ func (e *Engine) shelveCredential(c *held, g schedule.Glimpse, now time.Time) {
 	if was != nil {
 		row.shownBy = was.shownBy
 	}
-	row.state, row.until = credentialState(c.spec, g.Record, now)
+	row.state, row.until = row.judge(now)
 	s.sums.replaceCredential(c.slot, was, row)
 	s.at.grow(int(c.slot) + 1)
 	s.lapses.set(c.slot, row.until)
@@ -198,7 +198,7 @@ func (e *Engine) lapse(now time.Time) {
 		slot := s.lapses.slots[0]
 		was := s.credentials.row(slot)
 		row := *was
-		row.state, row.until = credentialState(row.spec, row.record, now)
+		row.state, row.until = row.judge(now)
 		s.sums.replaceCredential(slot, was, &row)
 		s.lapses.set(slot, row.until)
 		s.credentials.put(slot, &row)

@@ -4,28 +4,51 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// credentialState returns the state of a credential by its record, and until when
-// that holds if nothing happens, zero for ever.
-func credentialState(_ *plan.Credential, r *schedule.Record, now time.Time) (state State, until time.Time) {
-	inForce := schedule.HasValue(r.Token) && (r.Token.ExpiresAt.IsZero() || now.Before(r.Token.ExpiresAt))
-	if inForce {
-		until = r.Token.ExpiresAt
-	}
+// handoverTime is how long after the end of a token its first renewal may take
+// before the token is called expired, where asking earlier was useless.
+const handoverTime = time.Minute
+
+// judge returns the state of a credential by its record, and until when that
+// holds if nothing happens, zero for ever.
+func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
+	token, past := &r.record.Token, &r.record.Past
 	switch {
-	case r.Past.Parked:
+	case past.Parked:
 		return Parked, time.Time{}
-	case !schedule.HasValue(r.Token):
+	case !schedule.HasValue(*token):
 		return Pending, time.Time{}
-	case !inForce:
-		return Expired, time.Time{}
-	case r.Past.Failures > 0:
-		return Failing, until
 	}
-	return Valid, until
+	end, state := token.ExpiresAt, Valid
+	if past.Failures > 0 {
+		state = Failing
+	}
+	switch over := !end.IsZero() && !now.Before(end); {
+	case !over:
+		return state, end
+	case token.PolicyExpiry && r.firstSince(end):
+		return state, time.Time{}
+	case token.PolicyExpiry:
+		return Overdue, time.Time{}
+	case r.handedOver(now):
+		return Handover, end.Add(handoverTime)
+	}
+	return Expired, time.Time{}
+}
+
+// firstSince reports whether the first attempt since an instant is under way.
+func (r *credentialRow) firstSince(at time.Time) bool {
+	return r.running && r.record.Past.AttemptAt.Before(at)
+}
+
+// handedOver reports whether the token has just ended, could not be renewed
+// ahead of its end, and the answer to the first attempt since is still to come.
+func (r *credentialRow) handedOver(now time.Time) bool {
+	token, past := &r.record.Token, &r.record.Past
+	useless := !token.UsefulAfter.Before(token.ExpiresAt) || r.record.Unchanged > 0
+	return useless && past.Failures == 0 && past.AttemptAt.Before(token.ExpiresAt) && now.Before(token.ExpiresAt.Add(handoverTime))
 }
 
 // state returns the state of a sink, what its last error is, and until when that

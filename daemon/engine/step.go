@@ -156,7 +156,7 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	}
 	if task.Kind == schedule.Obtaining {
 		o.Provider = task.Group
-		o.Generation, o.ExpiresAt, o.UnreadEnd = is.Token.Generation, is.Token.ExpiresAt, is.Token.UnreadEnd
+		o.Generation, o.ExpiresAt, o.UnreadEnd = is.Token.Generation, is.Token.StatedEnd(), is.Token.UnreadEnd
 	}
 	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)
 	return o

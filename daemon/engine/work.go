@@ -182,7 +182,7 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 		at = j.clock()
 	}
 	spender, _ := spec.Source.(credential.Spender)
-	spends := spender != nil && spender.Spends(r.Token)
+	spends := spender != nil && spender.Spends(r.Previous())
 	begun := schedule.Begin(*r, at)
 	failpoint.Hit("obtain begun")
 	granted, err := j.begin(ctx, &begun)

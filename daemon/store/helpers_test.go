@@ -39,11 +39,16 @@ func fillValue(v reflect.Value, n *int) {
 		v.Set(reflect.ValueOf(credential.NewSecret(fmt.Sprintf("%s%d", canary, *n))))
 		return
 	}
+	if former, ok := v.Addr().Interface().(*[]schedule.Record); ok {
+		*former = make([]schedule.Record, 2)
+		for i := range *former {
+			fillFields(reflect.ValueOf(&(*former)[i]).Elem(), n, "Former") // those have none
+		}
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fillValue(v.Field(i), n)
-		}
+		fillFields(v, n, "")
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fillValue(v.Elem(), n)
@@ -68,6 +73,14 @@ func fillValue(v reflect.Value, n *int) {
 		v.SetUint(uint64(*n))
 	default:
 		panic("a field of a new kind: " + v.Type().String())
+	}
+}
+
+func fillFields(v reflect.Value, n *int, but string) {
+	for i := range v.NumField() {
+		if v.Type().Field(i).Name != but {
+			fillValue(v.Field(i), n)
+		}
 	}
 }
 
