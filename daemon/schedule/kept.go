@@ -58,17 +58,19 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	}
 	e.leave()
 	b.touchOne(e)
-	e.running, e.asked, e.detached = true, false, false
+	e.running, e.asked, e.rush, e.detached = true, false, false, false
 	e.hold, e.dueAt = Hold{}, now
 	e.startedAt, e.startedIn = now, b.applies
 	e.group.running++
 	b.regate(e.group, now)
-	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false}, true
+	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false, false}, true
 }
 
 // Plant puts a seed that a person brought into a record, in place of the one
-// there, and forgets what was said of that. The values stay as they are.
+// there, and forgets what was said of that. The values stay as they are, unless
+// they are those of an earlier identity.
 func Plant(t *Task, r Record, seed map[string]credential.Secret) Record {
+	r.Token, r.TokenOf = r.previous(), ""
 	r.Token.Seed = seed
 	r.Inputs, r.Identity = t.Inputs, t.Identity
 	r.Past.Open, r.Past.Unknown, r.Past.Parked = false, 0, false
