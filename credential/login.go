@@ -2,6 +2,7 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -21,6 +22,10 @@ type Authorizer interface {
 	// Import returns the seed for a refresh token that a person brings.
 	Import(refresh Secret) (map[string]Secret, error)
 }
+
+// ErrNoLogin is wrapped by the error of an Authorizer whose credential needs no
+// login.
+var ErrNoLogin = errors.New("it needs no login")
 
 // Invitation is what a person needs for a login, and what the exchange after it
 // needs.

@@ -60,10 +60,30 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 	if !opt.IgnoreCooldown {
 		names = leaveAlone(d.engine.Select(engine.Query{Names: names}), names, told)
 	}
+	if !opt.Force {
+		kept, err := d.engine.KeptBack(ctx, names)
+		if err != nil {
+			return err
+		}
+		names = leaveKept(kept, names, told)
+	}
 	if len(names) == 0 {
 		return nil
 	}
 	return d.engine.Renew(ctx, names, told)
+}
+
+// leaveKept tells the end of those whose refresh token is kept back, and returns
+// the others.
+func leaveKept(kept map[string]time.Time, names []string, tell func(engine.RenewResult)) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		until, found := kept[name]
+		if found {
+			tell(engine.RenewResult{Name: name, Failure: "the last answer was lost, so the refresh token may be used up: it is shown again at " +
+				view.Local(until) + ", when the token in force is about to end (vigente renew " + name + " --force shows it now; the server may then revoke everything)"})
+		}
+		return found
+	})
 }
 
 // leaveAlone tells the end of those that would wait for long, and returns the

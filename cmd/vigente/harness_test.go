@@ -257,3 +257,13 @@ func golden(t testing.TB, name, got string) {
 }
 
 var errSilent = errors.New("does not answer")
+
+func (f *fakeBackend) Invite(context.Context, string, string) (credential.Invitation, error) {
+	return credential.Invitation{}, f.valueErr
+}
+
+func (f *fakeBackend) Redeem(context.Context, string, credential.Invitation, credential.Secret) error {
+	return f.valueErr
+}
+
+func (f *fakeBackend) Import(context.Context, string, credential.Secret) error { return f.valueErr }

@@ -60,6 +60,7 @@ type Backend interface {
 	// Forget drops what is kept of removed credentials, and returns the names of
 	// which nothing is kept, dropping nothing then.
 	Forget(ctx context.Context, names []string) (unknown []string, err error)
+	Loginer
 	// Reload returns an error with one reason a line when the configuration
 	// that runs was kept.
 	Reload(ctx context.Context, opt ReloadOptions) (Reloaded, error)
@@ -100,6 +101,7 @@ func newHandler(backend Backend, log *zap.Logger) http.Handler {
 	mux.HandleFunc("POST "+pathWait, h.wait)
 	for path, serve := range map[string]http.HandlerFunc{
 		pathRenew: h.renew, pathReload: h.reload, pathPlan: h.plan, pathShow: h.show, pathSign: h.sign,
+		pathInvite: h.invite, pathRedeem: h.redeem, pathImport: h.importToken,
 		pathPause: h.pause, pathResume: h.resume, pathForget: h.forget,
 	} {
 		mux.HandleFunc("POST "+path, trusted(serve))

@@ -149,3 +149,18 @@ func serve(t testing.TB, ln net.Listener, backend Backend) {
 		}
 	})
 }
+
+func (f *fakeBackend) Invite(_ context.Context, name, offer string) (credential.Invitation, error) {
+	f.asked = "invite " + name + " " + offer
+	return credential.Invitation{Address: "https://login.example/", State: "s"}, f.valueErr
+}
+
+func (f *fakeBackend) Redeem(_ context.Context, name string, in credential.Invitation, address credential.Secret) error {
+	f.asked = "redeem " + name + " " + in.State + " " + address.Reveal()
+	return f.valueErr
+}
+
+func (f *fakeBackend) Import(_ context.Context, name string, refresh credential.Secret) error {
+	f.asked = "import " + name + " " + refresh.Reveal()
+	return f.valueErr
+}

@@ -105,7 +105,7 @@ func TestIdentify(t *testing.T) {
 func TestStrangersMayOnlyLook(t *testing.T) {
 	backend := &fakeBackend{view: fleet()}
 	h := newHandler(backend, zap.NewNop())
-	for _, path := range []string{pathRenew, pathReload, pathShow, pathSign, pathPause, pathResume, pathForget} {
+	for _, path := range []string{pathRenew, pathReload, pathShow, pathSign, pathPause, pathResume, pathForget, pathInvite, pathRedeem, pathImport} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(`{"name":"loja","names":["loja"]}`)))
 		var p Problem

@@ -24,6 +24,9 @@ const (
 	pathPause  = "/v1/pause"
 	pathResume = "/v1/resume"
 	pathForget = "/v1/forget"
+	pathInvite = "/v1/login/invite"
+	pathRedeem = "/v1/login/redeem"
+	pathImport = "/v1/login/import"
 )
 
 // Snapshot is what a query selected of the daemon's state, at one instant.

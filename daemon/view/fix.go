@@ -24,6 +24,8 @@ func CredentialFixText(c engine.CredentialView) string {
 	switch {
 	case c.State == engine.Parked && c.LastError.Reason == credential.ReasonInternal:
 		return fixMissing
+	case c.State == engine.Parked && strings.Contains(c.LastError.Message, "vigente login "+c.Name):
+		return fixLogin
 	case c.State == engine.Parked:
 		return text
 	case !retried(c.LastError):
@@ -73,6 +75,7 @@ const Retries = "It is retried automatically."
 const (
 	fixNothing = "Nothing to do: the daemon was stopping."
 	fixForeign = "Another program, a person, or a second daemon for the same account wrote it. Stop that one first: the value may be the right one."
+	fixLogin   = "A person logs in, once. Run: vigente login NAME"
 	fixMissing = "Put the file or variable that the message names in place, readable for the daemon. A file that appears is noticed within seconds."
 )
 
@@ -125,7 +128,7 @@ func fixHook(reason credential.Reason) string {
 
 // Fixes lists every sentence that a fix can be made of, for translations.
 func Fixes() []string {
-	all := []string{Retries, fixNothing, fixForeign, fixMissing}
+	all := []string{Retries, fixNothing, fixForeign, fixLogin, fixMissing}
 	for _, reason := range credential.Reasons {
 		all = append(all, fixRenewal(reason), fixDelivery(reason), fixHook(reason))
 	}

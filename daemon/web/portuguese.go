@@ -124,12 +124,14 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"the sink's configuration was changed":                      "a configuração do destino mudou",
 	"the sink has changed":                                      "o destino mudou",
 	"parked: a person is needed":                                "parada: uma pessoa é necessária",
-	"nothing is owed":                                           "nada pendente",
+	"the last answer was lost, and the refresh token may be used up: it is shown again when the token is about to end": "a última resposta se perdeu, e o refresh token pode estar gasto: ele é apresentado de novo quando o token estiver por acabar",
+	"nothing is owed": "nada pendente",
 
 	// What to do.
 	"It is retried automatically.":            "Haverá novas tentativas automáticas.",
 	"Nothing to do: the daemon was stopping.": "Nada a fazer: o serviço estava terminando.",
 	"Another program, a person, or a second daemon for the same account wrote it. Stop that one first: the value may be the right one.": "Outro programa, uma pessoa ou um segundo serviço da mesma conta gravou esse valor. Pare esse primeiro: o valor pode ser o certo.",
+	"A person logs in, once. Run: vigente login NAME": "Uma pessoa faz login, uma vez. Execute: vigente login NAME",
 	"Put the file or variable that the message names in place, readable for the daemon. A file that appears is noticed within seconds.": "Coloque no lugar o arquivo ou a variável que a mensagem cita, com permissão de leitura para o serviço. Um arquivo que aparece é percebido em segundos.",
 	"Check that this host reaches the backend: name, route, firewall, proxy.":                                                           "Verifique se esta máquina alcança o servidor: nome, rota, firewall, proxy.",
 	"The backend is slow or out of reach; raise timeout if it is always slow.":                                                          "O servidor está lento ou fora de alcance; aumente timeout se ele for sempre lento.",

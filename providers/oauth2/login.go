@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // ready says why nobody can log in here.
 func (s *source) ready() error {
 	if s.grant != grantRefresh {
-		return refusedLogin("it needs no login (expected a credential with grant = \"" + grantRefresh + "\")")
+		return fmt.Errorf("credential %s: %w (expected one with grant = %q)", s.name, credential.ErrNoLogin, grantRefresh)
 	}
 	if s.client == nil {
 		return refusedLogin("its provider's keys are not complete: see vigente check")
