@@ -408,7 +408,12 @@ func (a *app) nextSteps(path string, known answers) []string {
 	}
 	steps = append(steps, "vigente check --probe"+option)
 	if main == defaultConfig {
-		return append(steps, "systemctl enable --now vigente    # systemctl reload vigente where it runs already")
+		steps = append(steps, "systemctl enable --now vigente    # systemctl reload vigente where it runs already")
+	} else {
+		steps = append(steps, "vigente run"+option)
 	}
-	return append(steps, "vigente run"+option)
+	if known.system.login {
+		steps = append(steps, "vigente login "+known.name+option+"    # a person, once, while it runs")
+	}
+	return steps
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"github.com/vigented/vigente/providers/oauth2"
 )
 
 // system is one backend that vigente init knows to ask about.
@@ -18,6 +20,7 @@ type system struct {
 	keys    []string
 	fixed   []string // lines of the provider that need no question
 	asks    []setting
+	login   bool // a person logs in once the daemon runs
 }
 
 // form is how the value of a setting is written.
@@ -49,7 +52,51 @@ const (
 	inCredential = "credential"
 )
 
-func initSystems() []system {
+func initSystems() []system { return append(ownSystems(), presetSystems()...) }
+
+// presetSystems are the services that are known by name: what a preset leaves
+// to the configuration is asked.
+func presetSystems() []system {
+	list, err := oauth2.Presets()
+	if err != nil {
+		return nil // a test opens every one of them
+	}
+	systems := make([]system, 0, len(list))
+	for _, p := range list {
+		s := system{
+			name: p.Name, title: p.Title, kind: "oauth2", provider: p.Name, credential: p.Name,
+			fields: []string{"access_token"}, section: strings.ToUpper(strings.ReplaceAll(p.Name, "-", "_")), keys: []string{"ACCESS_TOKEN"},
+			fixed: []string{"preset = " + tomlText(p.Name)}, login: p.Login,
+		}
+		for _, need := range p.Needs {
+			s.asks = append(s.asks, presetAsks(need)...)
+		}
+		systems = append(systems, s)
+	}
+	return systems
+}
+
+// presetAsks are the questions for one key that a preset leaves open.
+func presetAsks(need string) []setting {
+	switch need {
+	case "token_url":
+		return []setting{{table: inProvider, key: need, flag: "token-url", ask: "Address of the token endpoint, complete", example: "https://erp.example.com/rest/api/oauth2/v1/token"}}
+	case "client_id":
+		return []setting{{table: inProvider, key: need, flag: "client-id", ask: "Client id", example: "0f5b8a6e4c1d"}}
+	case "scope":
+		return []setting{{table: inCredential, key: need, flag: "scope", ask: "Scope, words separated by blanks", example: "cob.read"}}
+	case "username":
+		return []setting{{table: inCredential, key: need, flag: "username", ask: "Name to log in with", example: "integration"}}
+	case "password":
+		return []setting{{table: inCredential, key: need, form: asSecret}}
+	case "tls.certificate":
+		return []setting{{table: inProvider, key: "tls.certificate.file", form: asFile, example: "client.p12"}, {table: inProvider, key: "tls.certificate.password", form: asSecret}}
+	}
+	return []setting{{table: inProvider, key: need, form: asSecret}} // client_secret, or a header of the service
+}
+
+// ownSystems are the backends with a kind of their own.
+func ownSystems() []system {
 	return []system{
 		{
 			name: "tss", title: "TOTVS TSS, the token of TSS Offline", kind: "tss", provider: "tss", credential: "store",

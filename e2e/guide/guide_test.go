@@ -17,6 +17,7 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
+	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 	"software.sslmate.com/src/go-pkcs12"
@@ -131,8 +132,13 @@ func guideBackends() map[string]http.Handler {
 	serpro := integracontador.New(integracontador.Settings{
 		Keys: []integracontador.Key{{ConsumerKey: "djaR21PGoYp1iyK2n2ACOH9REdUb", ConsumerSecret: guideSecret}},
 	}, nil)
+	client := oauth2.Settings{Clients: []oauth2.Client{{ID: oauth2.PresetClient, Secret: guideSecret}}}
+	bling := oauth2.New(client, nil)
+	bling.Plant(guideSecret, oauth2.PresetClient, "")
 	return map[string]http.Handler{
-		"http://tss.example.com.br:1322": tss.New(tss.Options{}),
+		"https://cdpj.partners.bancointer.com.br": oauth2.New(client, nil),
+		"https://api.bling.com.br":                bling,
+		"http://tss.example.com.br:1322":          tss.New(tss.Options{}),
 		"https://api-rest.arquivar.com": arqged.New(arqged.Settings{
 			Users: []arqged.User{{Name: "integracao", Password: guideSecret}}, Keys: []string{guideSecret},
 		}, nil),
@@ -303,6 +309,7 @@ func TestGuideIsSo(t *testing.T) {
 	states := r.Status().States()
 	for name, want := range map[string]string{
 		"loja": "valid", "ged": "valid", "erp": "valid", "legado": "valid", "sessao": "valid", "cliente": "valid",
+		"pix": "valid", "pedidos": "valid",
 	} {
 		if states[name] != want {
 			t.Errorf("%s is %q, expected %q", name, states[name], want)
