@@ -29,6 +29,8 @@ func uses() map[string][][]string {
 		"help":       {{}, {"renew"}, {"nothing"}},
 		"man":        {{}},
 		"reload":     {{}},
+		"login":      {{"vault"}, {"vault", "--refresh-token", "x"}, {"vault", "--refresh-token", "-"}, {"--import", "x"}, {"--import", "-"}, {"nobody"}},
+		"presets":    {{}, {"--json"}},
 		"renew":      {{"vault", "ged"}, {"nobody"}, {}, {"--all", "vault"}},
 		"run":        {{}, {"--once"}},
 		"show":       {{"vault", "--field", "nothing"}, {"vault", "--field", "expires_at"}, {"till"}, {"old", "--field", "token_secret"}},
