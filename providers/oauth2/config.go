@@ -203,7 +203,7 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 		Identity: src.identity(id),
 		Fields:   []string{tokens.AccessToken, tokens.TokenType, tokens.FieldAuthorization, tokens.IDToken, tokens.Scope},
 		Limits:   src.limits,
-		Needs:    needs(src.fixed, src.params, src.extra),
+		Needs:    neededBy(src.fixed, src.params, src.extra),
 	}
 }
 

@@ -152,8 +152,8 @@ func expand(list []template, req credential.Request) ([]tokens.Param, *credentia
 	return params, nil
 }
 
-// needs names the credentials that the lists refer to, each once.
-func needs(lists ...[]template) []string {
+// neededBy names the credentials that the lists refer to, each once.
+func neededBy(lists ...[]template) []string {
 	var names []string
 	for _, list := range lists {
 		for _, t := range list {

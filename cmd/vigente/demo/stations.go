@@ -6,6 +6,7 @@ import (
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/emulation"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
+	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
@@ -43,6 +44,17 @@ func stations() []station {
 			files:  map[string]string{"secrets/senhasegura": demoSecret + "\n"},
 			look:   "vault.env and vault.token: a new access token about every 15 seconds",
 			fault:  "server-error",
+		},
+		{
+			kind: "oauth2",
+			emulator: oauth2.New(oauth2.Settings{
+				Lifetime: 20 * time.Second, Latency: 100 * time.Millisecond,
+				Clients: []oauth2.Client{{ID: demoClient, Secret: demoSecret}}, Users: []oauth2.User{{Name: demoUser, Password: demoSecret}},
+			}, nil),
+			config: oauth2Config,
+			files:  map[string]string{"secrets/oauth2": demoSecret + "\n"},
+			look:   "orders.token: a new token about every 15 seconds, by a refresh token that works once",
+			fault:  "lost-answer",
 		},
 		{
 			kind: "arqged",
@@ -145,6 +157,24 @@ type = "file"
 path = "{dir}/vault.token"
 content = "${vault.authorization}"
 mode = "0640"
+`
+
+const oauth2Config = `[providers.orders]
+type = "oauth2"
+token_url = "{base}/token"
+client_id = "` + demoClient + `"
+client_secret = { file = "{dir}/secrets/oauth2" }
+
+[credentials.orders]
+provider = "orders"
+grant = "password"
+username = "` + demoUser + `"
+password = { file = "{dir}/secrets/oauth2" }
+
+[sinks.orders-file]
+type = "file"
+path = "{dir}/orders.token"
+content = "${orders.access_token}"
 `
 
 const arqgedConfig = `[providers.ged]

@@ -1,9 +1,12 @@
-// Command fosite serves the client credentials grant with the library of Ory on
-// a free loopback port and prints its address. It ends when its standard input
-// does. It is a module of its own: the daemon must not depend on any of this.
+// Command fosite serves OAuth 2.0 with the library of Ory on a free loopback port
+// and prints its address: client credentials, and codes with refresh tokens that
+// work once, for clients with a secret or a key. The file that its argument names
+// holds the public keys (JWKS) of the client that signs. Whoever opens the page
+// is logged in. It ends when its standard input does. It is a module of its own: the daemon must not depend on any of this.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -12,6 +15,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/go-jose/go-jose/v3"
 	"github.com/ory/fosite"
 	"github.com/ory/fosite/compose"
 	"github.com/ory/fosite/storage"
@@ -30,6 +34,31 @@ func client(id, secret, method string, grants ...string) fosite.Client {
 	}
 }
 
+// signing is a client that signs its assertions.
+func signing(id, keys string, grants ...string) fosite.Client {
+	set := &jose.JSONWebKeySet{}
+	data, err := os.ReadFile(keys)
+	if err == nil {
+		err = json.Unmarshal(data, set)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	return &fosite.DefaultOpenIDConnectClient{
+		DefaultClient:                     &fosite.DefaultClient{ID: id, GrantTypes: grants, Scopes: []string{"leitura"}},
+		TokenEndpointAuthMethod:           "private_key_jwt",
+		TokenEndpointAuthSigningAlgorithm: "RS256",
+		JSONWebKeys:                       set,
+	}
+}
+
+// coded is a client at which a person logs in.
+func coded(id, secret string) fosite.Client {
+	c := client(id, secret, "client_secret_basic", "authorization_code", "refresh_token").(*fosite.DefaultOpenIDConnectClient)
+	c.RedirectURIs, c.ResponseTypes, c.Scopes = []string{"http://127.0.0.1/"}, []string{"code"}, []string{"offline"}
+	return c
+}
+
 func main() {
 	const grant, basic, body = "client_credentials", "client_secret_basic", "client_secret_post"
 	config := &fosite.Config{
@@ -46,11 +75,39 @@ func main() {
 		client("beyond ASCII", "ação€", basic, grant),
 		client("body id +%", "s3cr+et:x =%/&ok", body, grant),
 		client("other grant", "a-b", basic, "authorization_code"),
+		coded("coded", "s3cr+et:x =%/&ok"),
 	} {
 		store.Clients[c.GetID()] = c
 	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	config.TokenURL = "http://" + listener.Addr().String() + "/token"
+	if len(os.Args) > 1 {
+		store.Clients["signing"] = signing("signing", os.Args[1], grant)
+	}
 	provider := compose.Compose(config, store, &compose.CommonStrategy{CoreStrategy: compose.NewOAuth2HMACStrategy(config)},
-		compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2TokenIntrospectionFactory)
+		compose.OAuth2ClientCredentialsGrantFactory, compose.OAuth2TokenIntrospectionFactory,
+		compose.OAuth2AuthorizeExplicitFactory, compose.OAuth2RefreshTokenGrantFactory, compose.OAuth2PKCEFactory)
+
+	http.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		req, err := provider.NewAuthorizeRequest(ctx, r)
+		if err != nil {
+			provider.WriteAuthorizeError(ctx, w, req, err)
+			return
+		}
+		for _, scope := range req.GetRequestedScopes() {
+			req.GrantScope(scope)
+		}
+		resp, err := provider.NewAuthorizeResponse(ctx, req, &fosite.DefaultSession{Subject: "somebody"})
+		if err != nil {
+			provider.WriteAuthorizeError(ctx, w, req, err)
+			return
+		}
+		provider.WriteAuthorizeResponse(ctx, w, req, resp)
+	})
 
 	http.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
@@ -76,10 +133,6 @@ func main() {
 		provider.WriteIntrospectionResponse(ctx, w, resp)
 	})
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
 	go func() { log.Fatal(http.Serve(listener, nil)) }()
 	fmt.Printf("http://%s\n", listener.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)

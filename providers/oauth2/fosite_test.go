@@ -1,0 +1,111 @@
+package oauth2
+
+import (
+	"bufio"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// fosite builds and starts a server with the library of Ory, so that we do not
+// only agree with ourselves. It is a module of its own, which Go downloads; its
+// absence is that of a tool.
+func fosite(t testing.TB, keys string) *stage {
+	t.Helper()
+	const folder = "../senhasegura/testdata/fosite"
+	binary := filepath.Join(t.TempDir(), "fosite")
+	build := exec.CommandContext(t.Context(), needs.Tool(t, "go"), "build", "-C", folder, "-mod=readonly", "-o", binary, ".")
+	build.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Logf("go build -C %s: %v\n%s", folder, err, out)
+		needs.Missing(t, "github.com/ory/fosite (go build -C providers/senhasegura/testdata/fosite)")
+	}
+	server := exec.Command(binary, keys)
+	server.Stderr = t.Output()
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = server.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("read the address of %s: %v", server, err)
+	}
+	return &stage{url: strings.TrimSpace(line), dir: filepath.Dir(keys)}
+}
+
+// TestAgainstFosite logs in by code, renews by refresh tokens that work once, and
+// authenticates with a signed assertion, at a server of somebody else.
+func TestAgainstFosite(t *testing.T) {
+	public, _, private := pair(t, "rsa")
+	dir := t.TempDir()
+	keys := filepath.Join(dir, "keys.json")
+	number := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }
+	key := public.(*rsa.PublicKey)
+	set, err := json.Marshal(map[string]any{"keys": []any{map[string]string{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "k1", "n": number(key.N), "e": number(big.NewInt(int64(key.E))),
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{dir: dir}
+	s.write(t, "keys.json", set)
+	s = fosite(t, keys)
+	s.write(t, "client.pem", private)
+	s.write(t, "secret", []byte("s3cr+et:x =%/&ok"))
+	s.write(t, "ca.pem", private)
+
+	t.Run("private_key_jwt", func(t *testing.T) {
+		b := s.open(t, "token_url = \"{url}/token\"\nclient_id = \"signing\"\nclient_auth = \"private_key_jwt\"\nkey = { file = \"{dir}/client.pem\" }\nkey_id = \"k1\"\n", `scope = "leitura"`)
+		for range 2 { // an assertion works once, so each call needs its own
+			if c := obtain(t, b, credential.Request{}); c.Values["scope"].Reveal() != "leitura" {
+				t.Errorf("the scope is %q", c.Values["scope"].Reveal())
+			}
+		}
+	})
+	t.Run("rotation", func(t *testing.T) {
+		b := s.open(t, "token_url = \"{url}/token\"\nauthorize_url = \"{url}/authorize\"\nclient_id = \"coded\"\nclient_secret = { file = \"{dir}/secret\" }\n",
+			"grant = \"refresh_token\"\nscope = \"offline\"\n")
+		a := b.Source.(credential.Authorizer)
+		at := time.Now()
+		in, err := a.Invite(t.Context(), at, offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := a.Redeem(t.Context(), at, in, person(t, in.Address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := obtain(t, b, credential.Request{Previous: first})
+		third := obtain(t, b, credential.Request{Previous: second})
+		if seedOf(second).Equal(seedOf(first)) || seedOf(third).Equal(seedOf(second)) {
+			t.Error("the server kept a refresh token")
+		}
+		if f := refused(t, b, credential.Request{Previous: first}); f.Reason != credential.ReasonRejected || !f.SeedSpent {
+			t.Errorf("a spent refresh token: %s, spent %v", f.Reason, f.SeedSpent)
+		}
+		if f := refused(t, b, credential.Request{Previous: third}); f.Code != "invalid_grant" {
+			t.Errorf("the family lives on after a spent refresh token was shown: %s", f.Code)
+		}
+	})
+}
