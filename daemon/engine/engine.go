@@ -79,8 +79,9 @@ type Engine struct {
 	doubts      int     // failed saves in a row that the observer was told of
 	seen        reading // the last one that was compared
 	stopping    bool
-	shelf       *shelf                // what readers are shown
-	renewals    map[string][]*renewal // by credential
+	learned     map[schedule.Key]schedule.Record // during attempts, for their end
+	shelf       *shelf                           // what readers are shown
+	renewals    map[string][]*renewal            // by credential
 
 	asks  chan func()
 	done  chan end
@@ -103,6 +104,7 @@ func New(opt Options) *Engine {
 		sinks:       map[string]*sink{},
 		running:     map[schedule.Key]*flight{},
 		shelf:       newShelf(),
+		learned:     map[schedule.Key]schedule.Record{},
 		renewals:    map[string][]*renewal{},
 		asks:        make(chan func()),
 		done:        make(chan end),

@@ -94,6 +94,7 @@ func (e *Engine) fold(f *finished) {
 	} else {
 		e.foldMade(f, now)
 	}
+	e.learnAfter(f)
 	for name, note := range f.refused {
 		if s := e.sinks[name]; s != nil && s.refused != note {
 			s.refused = note

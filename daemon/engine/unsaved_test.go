@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -28,3 +31,66 @@ func TestARecordOwedDuringASaveIsSavedNext(t *testing.T) {
 		t.Error("something is left unsaved")
 	}
 }
+
+// TestARemovalDuringAnOlderOneIsNotTakenForDone: a sink is removed, added again
+// while its removal is being written, and removed once more.
+func TestARemovalDuringAnOlderOneIsNotTakenForDone(t *testing.T) {
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	k := newKeeper()
+	e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
+	key := delivering("s")
+	e.unsaved.forget(key)
+	batch, _ := e.save(now)
+	e.unsaved.wanted(key)
+	k.records[key] = schedule.Record{Revision: 2} // an attempt of its second life
+	e.unsaved.forget(key)
+	e.unsaved.saved(now, nil) // the older removal was written before
+	if batch, _ = e.save(now); batch == nil {
+		t.Fatal("the second removal was taken for done")
+	}
+	if err := batch.write(t.Context()); err != nil || len(k.records) > 0 {
+		t.Errorf("got %v stored (%v), want nothing", k.records, err)
+	}
+}
+
+// TestARemovalThatFailedIsNotRepeatedForWhatIsBack: what is wanted again by then
+// keeps its record.
+func TestARemovalThatFailedIsNotRepeatedForWhatIsBack(t *testing.T) {
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
+	e.unsaved.forget(delivering("s"))
+	e.unsaved.forget(delivering("other"))
+	e.save(now)
+	e.unsaved.wanted(delivering("s"))
+	e.unsaved.saved(now, errors.New("full"))
+	if e.unsaved.next.gone[delivering("s")] || !e.unsaved.next.gone[delivering("other")] {
+		t.Errorf("got %v to be removed, want the other alone", e.unsaved.next.gone)
+	}
+}
+
+// TestAHookIsNotLostWhereItsRecordAloneSurvived: a kill between two removals
+// left the hook's record of an earlier life of the sink, whose changes count
+// anew; the counts must not meet.
+func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for ran := range uint64(3) {
+			h := &bellRinger{}
+			specs := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": {}})
+			specs.Sinks[0].Hook = h
+			k := newKeeper()
+			k.records[hooking("a")] = schedule.Record{Ran: ran}
+			r := launch(t, specs, k)
+			pass(10 * time.Second)
+			r.stop()
+			if h.rung == 0 {
+				t.Errorf("the hook did not run after the first delivery, its record said %d", ran)
+			}
+		}
+	})
+}
+
+// bellRinger counts its runs.
+type bellRinger struct{ rung int }
+
+// Run implements credential.Hook.
+func (b *bellRinger) Run(context.Context) error { b.rung++; return nil }

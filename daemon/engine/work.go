@@ -23,7 +23,7 @@ type job struct {
 	credential *plan.Credential
 	sink       *plan.Sink
 	sinks      []*plan.Sink // those that show the credential
-	changes    uint64       // hooks: the sink's changes that this run acts on
+	changes    uint64       // the sink's so far: a hook acts on them, a delivery counts on
 	after      <-chan struct{}
 	look       bool // sinks: nothing is owed, the target may have drifted
 	// left is what a panic leaves of the record, nil for what it was at the
@@ -81,6 +81,7 @@ func (e *Engine) prepare(s *schedule.Start) *job {
 	case schedule.Delivering:
 		one := e.sinks[s.Task.Name]
 		j.sink, j.look = one.spec, one.looking && !e.board.Owed(s.Task.Key)
+		j.changes = max(s.Record.Changes, e.board.Ran(s.Task.Name))
 	case schedule.Hooking:
 		j.sink, j.changes = e.sinks[s.Task.Name].spec, e.board.Changes(s.Task.Name)
 	}
@@ -262,7 +263,7 @@ func (j *job) deliver(ctx context.Context) finished {
 	failpoint.Hit("deliver begun")
 	raised.Changes = 0 // without a hook nothing is owed, also to one that comes later
 	if spec.Hook != nil {
-		raised.Changes = r.Changes + 1
+		raised.Changes = j.changes + 1
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
 		_, _ = j.begin(ctx, &raised)

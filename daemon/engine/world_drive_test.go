@@ -246,6 +246,9 @@ func (w *world) conduct() {
 		sleep = w.leap()
 	}
 	w.wakeAt = w.now + max(sleep, time.Microsecond)
+	if w.turns%61 == 0 {
+		w.laws.readers()
+	}
 }
 
 // leap skips the wake-ups at which nothing can be due.

@@ -75,6 +75,17 @@ func (b *Board) Changes(sink string) uint64 {
 	return e.rec.Changes
 }
 
+// Ran returns the change that the hook of a sink last acted on. A sink counts its
+// changes on from there: where a crash has left the hook's record alone, the two
+// must not meet by chance, which would lose a hook.
+func (b *Board) Ran(sink string) uint64 {
+	e := b.entries[Key{Hooking, sink}]
+	if e == nil {
+		return 0
+	}
+	return e.rec.Ran
+}
+
 // Showing returns the names of the sinks that show a credential.
 func (b *Board) Showing(name string) (sinks []string) {
 	for _, d := range b.dependents[name] {

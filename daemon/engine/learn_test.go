@@ -1,0 +1,130 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// elsewhere is a record that another machine has made.
+func elsewhere(value string, generation uint64, at time.Time) schedule.Record {
+	return schedule.Record{
+		Past: schedule.Past{AttemptAt: at}, Revision: 10, ObtainedAt: at, Identity: "id", Inputs: "in",
+		Token: credential.Credential{
+			Generation: generation, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
+			Values: map[string]credential.Secret{"token": credential.NewSecret(value)},
+		},
+	}
+}
+
+// TestALearnedRecordIsDelivered: values of another machine go to the sinks of
+// this one without a call, and the renewal is planned by them.
+func TestALearnedRecordIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p := living(time.Hour), &place{}
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		r := launch(t, specs, nil)
+		defer r.stop()
+		pass(30 * time.Minute)
+		if err := r.Learn(t.Context(), "a", elsewhere("theirs", 7, wall())); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		v := r.mustView(t)
+		if v.Credentials[0].Generation != 7 || v.Sinks[0].Delivered["a"] != 7 || v.Sinks[0].State != Delivered {
+			t.Errorf("got generation %d, delivered %v, want 7 in both", v.Credentials[0].Generation, v.Sinks[0].Delivered)
+		}
+		if b.count() != 1 {
+			t.Errorf("got %d calls, want the first one alone", b.count())
+		}
+		pass(40 * time.Minute) // its own would have been renewed at three quarters of an hour
+		if b.count() != 1 {
+			t.Errorf("got %d calls, want none before the learned life asks for it", b.count())
+		}
+		pass(10 * time.Minute)
+		if b.count() != 2 {
+			t.Errorf("got %d calls, want one for the learned life", b.count())
+		}
+	})
+}
+
+// guardedLedger is a ledger that refuses the first intents and brings a record
+// instead.
+type guardedLedger struct {
+	Ledger
+	e        *Engine
+	refusals int
+	until    time.Time
+	record   schedule.Record
+}
+
+func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (Ticket, error) {
+	if key.Kind != schedule.Obtaining || l.refusals == 0 {
+		return l.Ledger.Begin(ctx, key, intent)
+	}
+	l.refusals--
+	if l.record.Token.Generation > 0 {
+		if err := l.e.Learn(ctx, key.Name, l.record); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &Refusal{Until: l.until, Reason: "node b is renewing it"}
+}
+
+// TestARefusedIntentMakesNoCall: the attempt is as if it had never been, waits as
+// long as the refusal says, and says why.
+func TestARefusedIntentMakesNoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		k := newKeeper()
+		l := &guardedLedger{Ledger: onDisk{k}, refusals: 1, until: wall().Add(20 * time.Second)}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(10 * time.Second)
+		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].NextReason != "node b is renewing it" {
+			t.Errorf("got %d calls and reason %q, want none and the refusal's", b.count(), v.Credentials[0].NextReason)
+		}
+		if len(k.records) != 0 {
+			t.Errorf("got %v stored of an attempt that was not made, want nothing", k.records)
+		}
+		pass(11 * time.Second)
+		if b.count() != 1 {
+			t.Errorf("got %d calls after the refusal's instant, want 1", b.count())
+		}
+		stop()
+		<-ended
+	})
+}
+
+// TestARefusalBringsTheRecordInstead: what the ledger holds in place of the
+// intent is taken in, and no call is made for it.
+func TestARefusalBringsTheRecordInstead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		specs := planOf(map[string]*backend{"a": b}, nil)
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		l := &guardedLedger{Ledger: onDisk{newKeeper()}, refusals: 1, record: elsewhere("theirs", 3, wall())}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(time.Minute)
+		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].Generation != 3 {
+			t.Errorf("got %d calls and generation %d, want none and 3", b.count(), v.Credentials[0].Generation)
+		}
+		stop()
+		<-ended
+	})
+}

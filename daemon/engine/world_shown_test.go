@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// readers checks what readers are shown against the board itself, read task by
+// task, and the counters against what is shown.
+func (l *laws) readers() {
+	e := l.w.e
+	now := e.now()
+	e.publish(now)
+	all := e.Select(Query{History: true})
+	if len(all.Credentials) != len(e.credentials) || len(all.Sinks) != len(e.sinks) {
+		l.breaks("readers are shown %d credentials and %d sinks of %d and %d", len(all.Credentials), len(all.Sinks), len(e.credentials), len(e.sinks))
+		return
+	}
+	for _, got := range all.Credentials {
+		if want := truthOfCredential(e, got.Name, now); !reflect.DeepEqual(got, want) {
+			l.breaks("readers are shown %+v in place of %+v", got, want)
+			return
+		}
+	}
+	for _, got := range all.Sinks {
+		if want := truthOfSink(e, got.Name, now); !reflect.DeepEqual(got, want) {
+			l.breaks("readers are shown %+v in place of %+v", got, want)
+			return
+		}
+		one, _ := e.Get(got.Needs[0])
+		found := false
+		for _, s := range one.Sinks {
+			found = found || s.Name == got.Name
+		}
+		if !found && e.credentials[got.Needs[0]] != nil {
+			l.breaks("%s is not shown with its sink %s", got.Needs[0], got.Name)
+		}
+	}
+	sum, want := e.Summary(), Summarize(all)
+	if !reflect.DeepEqual(sum.Totals, want.Totals) || !reflect.DeepEqual(sum.Sinks, want.Sinks) || !reflect.DeepEqual(sum.Credentials, want.Credentials) {
+		l.breaks("the counters are %+v in place of %+v", sum, want)
+	}
+}
+
+// truthOfCredential is the view of a credential by what the board says of it.
+func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
+	spec := e.credentials[name].spec
+	s, _ := e.board.Look(now, obtaining(name))
+	r := s.Record
+	v := CredentialView{
+		Name: name, Provider: spec.Provider, Type: spec.Type,
+		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
+		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: r.Token.Limits,
+	}
+	v.State, _ = credentialState(spec, &r, now)
+	if schedule.HasValue(r.Token) {
+		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt
+		v.LastUsefulAttemptAt = r.Token.ExpiresAt.Add(-spec.Policy.Timeout)
+	}
+	return v
+}
+
+// truthOfSink is the view of a sink by what the board says of it.
+func truthOfSink(e *Engine, name string, now time.Time) SinkView {
+	one := e.sinks[name]
+	s, _ := e.board.Look(now, delivering(name))
+	row := &sinkRow{spec: one.spec, record: &s.Record, at: s.At, owed: s.Owed, refused: one.refused, foreign: one.foreign}
+	if f := e.running[delivering(name)]; f != nil {
+		row.begun = f.at
+	}
+	v := row.view(now)
+	if v.HasHook {
+		h, _ := e.board.Look(now, hooking(name))
+		v.HookOwed, v.HookRunning, v.HookError = h.Owed, h.Running, h.Record.Past.Last
+	}
+	return v
+}
