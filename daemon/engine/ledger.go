@@ -34,7 +34,7 @@ type Ledger interface {
 	// Write makes a batch durable, all of it in one step where it can, and
 	// returns when it is. The engine has one Write under way at a time and
 	// repeats what an error left unknown. What is in a batch was never waited
-	// for by an attempt: deliveries, hooks, corrections, cool-downs, removals.
+	// for by an attempt: deliveries that no hook follows, corrections, cool-downs, removals.
 	Write(ctx context.Context, batch Batch) error
 }
 

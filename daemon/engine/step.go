@@ -118,8 +118,8 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 		e.unsaved.forget(key)
 	case f.quiet, e.opt.Ledger == nil:
 	case f.owed:
-		// Nobody waits for deliveries and hooks: a start looks at every place
-		// anyway, and a hook is owed as long as its end is not known.
+		// Nobody waits for a delivery that no hook follows: a start looks at every
+		// place anyway.
 		e.unsaved.owe(key, f.record)
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)

@@ -78,6 +78,8 @@ func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
 			specs := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": {}})
 			specs.Sinks[0].Hook = h
 			k := newKeeper()
+			before := launch(t, planOf(map[string]*backend{"a": living(time.Hour)}, nil), k)
+			before.stop()
 			k.records[hooking("a")] = schedule.Record{Ran: ran}
 			r := launch(t, specs, k)
 			pass(10 * time.Second)

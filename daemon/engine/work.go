@@ -132,7 +132,7 @@ func (j *job) contain(ctx context.Context) (end finished) {
 func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (f finished) {
 	f.start, f.result = &j.start, res
 	f.record = schedule.Advance(j.start.Task, r, res, j.seed)
-	if f.owed = j.ticket == nil || j.start.Task.Kind != schedule.Obtaining; !f.owed {
+	if f.owed = j.ticket == nil; !f.owed {
 		f.saveError = j.commit(ctx, &f.record)
 	}
 	return f
@@ -295,13 +295,17 @@ func (j *job) hook(ctx context.Context) finished {
 	spec := j.sink
 	at := j.clock()
 	failpoint.Hit("hook begun")
+	// Durable before it runs, and its end before anything else follows: a crash
+	// makes it run once more only where its end is really not known.
+	begun := schedule.Begin(j.start.Record, at)
+	_, _ = j.begin(ctx, &begun)
 	err := spec.Hook.Run(ctx)
 	failpoint.Hit("hook ended")
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Ran: j.changes}
 	if err != nil {
 		res.Fault = localFault(ctx, err)
 	}
-	f := j.end(ctx, res, j.start.Record)
+	f := j.end(ctx, res, begun)
 	failpoint.Hit("hook saved")
 	return f
 }
