@@ -22,22 +22,41 @@ type reading struct {
 // elapsed is how much time really passed since the engine was made.
 func (r reading) elapsed() time.Duration { return r.awake + r.slept }
 
+// sleptFor is how long an answer to how long the machine was suspended is good
+// for, unless the clock's distance from the time awake says that it was again:
+// asking takes three calls of the system.
+const sleptFor = 50 * time.Millisecond
+
 // read reads the clocks. They are read again when the machine was suspended
 // between the first of them and the last.
 func (e *Engine) read() reading {
-	for before := e.slept(); ; {
-		t := e.clock()
-		r := reading{wall: t.Round(0), slept: e.slept()}
-		if e.steady != nil {
-			r.awake = e.steady()
-		} else {
-			r.awake = max(0, t.Sub(e.made))
+	r := e.readAwake()
+	if known := e.asked.Load(); known != nil {
+		since := r.awake - known.awake
+		if jump := r.wall.Sub(known.wall) - since; since >= 0 && since < sleptFor && jump.Abs() < leastStep/2 {
+			r.slept = known.slept
+			return r
 		}
+	}
+	for before := e.slept(); ; {
+		r = e.readAwake()
+		r.slept = e.slept()
 		if r.slept-before < leastStep {
+			e.asked.Store(&r)
 			return r
 		}
 		before = r.slept
 	}
+}
+
+// readAwake reads the clocks that stand still while the machine is suspended, or
+// can be set.
+func (e *Engine) readAwake() reading {
+	t := e.clock()
+	if e.steady != nil {
+		return reading{wall: t.Round(0), awake: e.steady()}
+	}
+	return reading{wall: t.Round(0), awake: max(0, t.Sub(e.made))}
 }
 
 // wall reads the engine's clock without its monotonic reading: lives are

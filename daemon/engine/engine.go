@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -59,6 +60,7 @@ type Engine struct {
 	steady func() time.Duration
 	slept  func() time.Duration
 	made   time.Time
+	asked  atomic.Pointer[reading] // when it was last asked how long the machine was suspended
 	// reads is how attempts read them.
 	reads struct {
 		wall func() time.Time

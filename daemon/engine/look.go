@@ -99,8 +99,8 @@ type selection struct {
 	s           *shown
 	named       map[uint32]bool // sinks that show a credential that is named
 	providers   map[uint32]bool // sinks that show a credential of the query's provider
-	credentials []*credentialRow
-	sinks       []*sinkRow
+	credentials best[credentialRow]
+	sinks       best[sinkRow]
 	totals      Totals
 }
 
@@ -159,7 +159,7 @@ func (sel *selection) credential(row *credentialRow) {
 	}
 	if state := row.stateAt(sel.now); named && ofProvider && sel.q.admits(row.spec.Name, state) {
 		sel.totals.Credentials[state]++
-		sel.credentials = append(sel.credentials, row)
+		sel.credentials.add(row, sel.q.Limit, sel.compareCredentials)
 	}
 }
 
@@ -173,35 +173,62 @@ func (sel *selection) sink(slot uint32, row *sinkRow) {
 	}
 	if state, _, _ := row.stateAt(sel.now); sel.q.admits(row.spec.Name, state) {
 		sel.totals.Sinks[state]++
-		sel.sinks = append(sel.sinks, row)
+		sel.sinks.add(row, sel.q.Limit, sel.compareSinks)
 	}
+}
+
+// best are the rows that are selected. Where a limit will cut them, what lies
+// behind it is dropped on the way.
+type best[R any] struct {
+	rows  []*R
+	bound *R // the last that the limit lets through so far; nil before it is reached
+}
+
+func (b *best[R]) add(row *R, limit int, compare func(a, b *R) int) {
+	if b.bound != nil && compare(row, b.bound) > 0 {
+		return
+	}
+	b.rows = append(b.rows, row)
+	if limit > 0 && len(b.rows) >= 2*limit+64 {
+		slices.SortFunc(b.rows, compare)
+		b.rows = b.rows[:limit]
+		b.bound = b.rows[limit-1]
+	}
+}
+
+func (sel *selection) compareCredentials(a, b *credentialRow) int {
+	if sel.q.Worst {
+		if c := worse(CredentialStates[:], a.stateAt(sel.now), b.stateAt(sel.now)); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.spec.Name, b.spec.Name)
+}
+
+func (sel *selection) compareSinks(a, b *sinkRow) int {
+	if sel.q.Worst {
+		if c := worse(SinkStates[:], a.state, b.state); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.spec.Name, b.spec.Name)
 }
 
 // view orders and cuts what was selected: only what is left is made into views.
 func (sel *selection) view() View {
 	v := View{At: sel.now, Providers: sel.s.providers(sel.now), StateError: sel.s.sum.StateError, Totals: sel.totals, Unknown: sel.names.unknown()}
-	worst := func(order []State, a, b State) int {
-		if !sel.q.Worst {
-			return 0
-		}
-		return worse(order, a, b)
-	}
-	slices.SortFunc(sel.credentials, func(a, b *credentialRow) int {
-		return cmp.Or(worst(CredentialStates[:], a.stateAt(sel.now), b.stateAt(sel.now)), cmp.Compare(a.spec.Name, b.spec.Name))
-	})
-	slices.SortFunc(sel.sinks, func(a, b *sinkRow) int {
-		return cmp.Or(worst(SinkStates[:], a.state, b.state), cmp.Compare(a.spec.Name, b.spec.Name))
-	})
+	credentials, sinks := sel.credentials.rows, sel.sinks.rows
+	slices.SortFunc(credentials, sel.compareCredentials)
+	slices.SortFunc(sinks, sel.compareSinks)
 	if n := sel.q.Limit; n > 0 {
-		sel.credentials = sel.credentials[:min(n, len(sel.credentials))]
-		sel.sinks = sel.sinks[:min(n, len(sel.sinks))]
+		credentials, sinks = credentials[:min(n, len(credentials))], sinks[:min(n, len(sinks))]
 	}
-	v.Credentials = make([]CredentialView, 0, len(sel.credentials))
-	for _, row := range sel.credentials {
+	v.Credentials = make([]CredentialView, 0, len(credentials))
+	for _, row := range credentials {
 		v.Credentials = append(v.Credentials, row.view(sel.s, sel.now, sel.q.History))
 	}
-	v.Sinks = make([]SinkView, 0, len(sel.sinks))
-	for _, row := range sel.sinks {
+	v.Sinks = make([]SinkView, 0, len(sinks))
+	for _, row := range sinks {
 		v.Sinks = append(v.Sinks, row.view(sel.now))
 	}
 	return v

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// instants are one instant for each slot of a table, and the slot's place in the
-// pile that it lies in.
+// instants are one instant for each slot of a table, in nanoseconds since 1970, and
+// the slot's place in the pile that it lies in.
 type instants struct {
-	at    []time.Time
+	at    []int64
 	place []int32 // -1 outside of every pile
 }
 
 func (i *instants) grow(slots int) {
 	for len(i.at) < slots {
-		i.at = append(i.at, time.Time{})
+		i.at = append(i.at, 0)
 		i.place = append(i.place, -1)
 	}
 }
@@ -28,7 +28,7 @@ type pile struct {
 
 func (p *pile) Len() int { return len(p.slots) }
 func (p *pile) Less(i, j int) bool {
-	return p.of.at[p.slots[i]].Before(p.of.at[p.slots[j]])
+	return p.of.at[p.slots[i]] < p.of.at[p.slots[j]]
 }
 
 func (p *pile) Swap(i, j int) {
@@ -53,7 +53,9 @@ func (p *pile) Pop() any {
 // set gives the slot another instant; zero takes it out.
 func (p *pile) set(slot uint32, at time.Time) {
 	place := p.of.place[slot]
-	p.of.at[slot] = at
+	if p.of.at[slot] = 0; !at.IsZero() {
+		p.of.at[slot] = at.UnixNano()
+	}
 	switch {
 	case place < 0 && !at.IsZero():
 		heap.Push(p, slot)
@@ -69,5 +71,5 @@ func (p *pile) first() time.Time {
 	if len(p.slots) == 0 {
 		return time.Time{}
 	}
-	return p.of.at[p.slots[0]]
+	return time.Unix(0, p.of.at[p.slots[0]]).UTC()
 }

@@ -110,6 +110,9 @@ func (q Query) order(v *View) {
 }
 
 func worse(order []State, a, b State) int {
+	if a == b {
+		return 0
+	}
 	return cmp.Compare(slices.Index(order, a), slices.Index(order, b))
 }
 

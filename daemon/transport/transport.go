@@ -67,9 +67,11 @@ func network(opt providers.TransportOptions) *http.Transport {
 		TLSClientConfig:        opt.TLS,
 		TLSHandshakeTimeout:    10 * time.Second,
 		DisableKeepAlives:      opt.OneShot,
-		MaxIdleConnsPerHost:    32,
-		IdleConnTimeout:        90 * time.Second,
-		ExpectContinueTimeout:  time.Second,
+		// The board bounds the calls of a provider: there are never more
+		// connections than its concurrency, and all of them are worth keeping.
+		MaxIdleConnsPerHost:   1 << 16,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
 		// Bodies are small; a decompressor is one more thing a hostile
 		// answer could feed.
 		DisableCompression: true,
