@@ -242,7 +242,7 @@ func TestClockSetBackDoesNotHoldARate(t *testing.T) {
 	r.setBack(24 * time.Hour)
 	back := r.now
 	r.expect("")
-	if got := r.wake.Sub(back); got < 6*time.Second || got > 7*time.Second {
+	if got := r.wake.Sub(back); got < 3*time.Second || got > 4*time.Second {
 		t.Errorf("the next turn is %s away, want what was left of it", got)
 	}
 	r.now = r.wake

@@ -116,28 +116,28 @@ func TestBucketKeepsTheWindowOfAMillionCalls(t *testing.T) {
 			b.take(at)
 			n++
 		}
-		if n > calls || n < calls*85/100 {
+		if n > calls || n < calls*95/100 {
 			t.Errorf("%d calls a second: %d in the first", calls, n)
 		}
 	}
 }
 
-func TestBurstIsATenthAndThroughputIsKept(t *testing.T) {
+func TestBurstIsSmallAndTheRateIsUsed(t *testing.T) {
 	for _, rate := range someRates {
 		b := newBucket(rate)
 		burst := 0
 		for ; b.allowedAt(instant0).Equal(instant0); burst++ {
 			b.take(instant0)
 		}
-		if want := max(1, rate.Calls/10); burst != want {
-			t.Errorf("%v: a burst of %d at once, want %d", rate, burst, want)
+		if most := max(1, rate.Calls/10); burst < 1 || burst > most {
+			t.Errorf("%v: a burst of %d at once, want at most a tenth, %d", rate, burst, most)
 		}
 		const windows = 50
-		calls, now := 0, instant0
+		calls, now := burst, instant0
 		for now = call(&b, now); now.Before(instant0.Add(windows * rate.Per)); now = call(&b, now) {
 			calls++
 		}
-		if share := float64(calls) / float64(windows*rate.Calls); share < 0.85 || share > 1 {
+		if share := float64(calls) / float64(windows*rate.Calls); share < 0.95 || share > 1 {
 			t.Errorf("%v: %.0f %% of the rate in the long run", rate, 100*share)
 		}
 	}
@@ -152,7 +152,28 @@ func TestIdleTimeGivesNoMoreThanOneBurst(t *testing.T) {
 	for ; b.allowedAt(later).Equal(later); burst++ {
 		b.take(later)
 	}
-	if burst != 10 {
-		t.Errorf("a burst of %d after an idle hour, want 10", burst)
+	if burst != 3 {
+		t.Errorf("a burst of %d after an idle hour, want 3", burst)
+	}
+}
+
+// TestLateTurnsAreMadeUpFor: a machine that is late for every turn by a little
+// uses the rate all the same, and keeps every window.
+func TestLateTurnsAreMadeUpFor(t *testing.T) {
+	for _, rate := range []Rate{{4, time.Second}, {50, time.Second}, {240, time.Minute}} {
+		b, now := newBucket(rate), instant0
+		rng := rand.New(rand.NewPCG(1, uint64(rate.Calls)))
+		var at []time.Time
+		for now.Sub(instant0) < 50*rate.Per {
+			now = b.allowedAt(now).Add(time.Duration(rng.Int64N(int64(5 * time.Millisecond))))
+			b.take(now)
+			at = append(at, now)
+		}
+		if share := float64(len(at)) / float64(50*rate.Calls); share < 0.95 {
+			t.Errorf("%v: %.1f %% of the rate is used", rate, 100*share)
+		}
+		if n := busiest(at, rate.Per); n > rate.Calls {
+			t.Errorf("%v: %d calls in one window", rate, n)
+		}
 	}
 }
