@@ -11,7 +11,7 @@ import (
 // task, and the counters against what is shown.
 func (l *laws) readers() {
 	e := l.w.e
-	now := e.now()
+	now := e.wall() // a look changes nothing: it is not the loop's reading of the clock
 	e.publish(now)
 	all := e.Select(Query{History: true})
 	if len(all.Credentials) != len(e.credentials) || len(all.Sinks) != len(e.sinks) {
@@ -54,10 +54,15 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
 		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: r.Token.Limits,
 	}
-	v.State, _ = credentialState(spec, &r, now)
+	row := &credentialRow{spec: spec, record: &r, running: s.Running}
+	v.State, _ = row.judge(now)
+	v.PausedUntil = r.PausedAt(now)
 	if schedule.HasValue(r.Token) {
-		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.ExpiresAt
-		v.LastUsefulAttemptAt = r.Token.ExpiresAt.Add(-spec.Policy.Timeout)
+		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.StatedEnd()
+		v.LastUsefulAttemptAt = row.lastUseful()
+		if r.Token.PolicyExpiry {
+			v.RenewBy = r.Token.ExpiresAt
+		}
 	}
 	return v
 }

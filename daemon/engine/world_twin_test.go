@@ -68,7 +68,7 @@ type call struct {
 }
 
 // touches notes who shares something with the fault, directly or through what
-// it is made from or what is made from it.
+// it is made from, what is made from it, or who shares a backend's rate.
 func (l *laws) touches() {
 	plan := &l.w.nature.plan
 	for more := true; more; {
@@ -81,6 +81,12 @@ func (l *laws) touches() {
 			c := &plan.credentials[i]
 			if l.shares(c) {
 				touch(c.name)
+			}
+			for j := range plan.credentials {
+				// Who shares a rate with another waits for its turns.
+				if o := &plan.credentials[j]; o.provider == c.provider && l.touched[o.name] && !l.touched[c.name] {
+					touch(c.name)
+				}
 			}
 			for _, need := range c.needs {
 				if l.touched[c.name] != l.touched[need] {
