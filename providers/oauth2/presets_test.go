@@ -1,6 +1,13 @@
 package oauth2
 
 import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +157,59 @@ func TestPresetsAddressesGoWithItsHost(t *testing.T) {
 		}
 		if got := b.way.authorize != nil; got != kept {
 			t.Errorf("%q: the page is kept: %v, want %v", text, got, kept)
+		}
+	}
+}
+
+// TestEveryPresetReadsItsRecordedAnswers plays answers in the form of each
+// service: NAME--LIFE.http is a success, NAME--REASON-what.http is none.
+func TestEveryPresetReadsItsRecordedAnswers(t *testing.T) {
+	list, err := Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		files, err := filepath.Glob("testdata/preset-answers/" + p.Name + "--*.http")
+		if err != nil || len(files) == 0 {
+			t.Errorf("there is no recorded answer of %s", p.Name)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, what, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".http"), "--")
+			answer := func(w http.ResponseWriter, _ *http.Request) {
+				resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
+				if err != nil {
+					t.Error(file, err)
+					return
+				}
+				w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+				w.WriteHeader(resp.StatusCode)
+				_, _ = io.Copy(w, resp.Body)
+			}
+			s := &stage{dir: t.TempDir()}
+			server := httptest.NewServer(http.HandlerFunc(answer))
+			t.Cleanup(server.Close)
+			s.url = server.URL
+			_, _, certificate := pair(t, "ec")
+			for _, name := range []string{"secret", "header"} {
+				s.write(t, name, []byte("x"))
+			}
+			s.write(t, "cert.pem", certificate)
+			s.write(t, "ca.pem", certificate)
+			b := s.open(t, presetProvider(p), presetCredential(p))
+			c, err := attempt(t, b, credential.Request{Previous: seeded("seed")})
+			life, isLife := time.ParseDuration(what)
+			switch {
+			case isLife == nil && err != nil:
+				t.Errorf("%s: %v", file, err)
+			case isLife == nil && (c.ExpiresAt.Sub(c.IssuedAt) > life || c.ExpiresAt.Sub(c.IssuedAt) < life-life/10):
+				t.Errorf("%s: the life is %s", file, c.ExpiresAt.Sub(c.IssuedAt))
+			case isLife != nil && (err == nil || !strings.HasPrefix(what, string(credential.AsFault(err).Reason)) || strings.Contains(err.Error(), "CANARY")):
+				t.Errorf("%s: got %v", file, err)
+			}
 		}
 	}
 }

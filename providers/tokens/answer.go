@@ -132,7 +132,13 @@ func (e *Endpoint) Code(body []byte) string {
 	if o == nil {
 		return ""
 	}
-	text, _ := e.standard(o).Text("error")
+	o = e.standard(o)
+	text, _ := o.Text("error")
+	for _, name := range []string{"type", "code"} { // some services nest it
+		if nested, ok := o.Member("error").Text(name); ok && text == "" {
+			text = nested
+		}
+	}
 	text = strings.ToLower(strings.TrimSpace(text))
 	if knownCodes[text] {
 		return text
