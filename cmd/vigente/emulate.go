@@ -15,10 +15,11 @@ import (
 
 	"github.com/vigented/vigente/daemon/web"
 	"github.com/vigented/vigente/providers/emulation"
+	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
 func (a *app) emulateCommand() *cobra.Command {
-	var listen string
+	var listen, preset string
 	var faults []string
 	command := &cobra.Command{
 		Use:   "emulate KIND…",
@@ -30,6 +31,8 @@ backend has faults that can be switched on and off while it runs. KIND is one of
   vigente emulate tss senhasegura
   # on known ports, the second kind on the next one
   vigente emulate tss senhasegura --listen 127.0.0.1:18080
+  # a service that is known by name
+  vigente emulate oauth2 --preset bling
   # the first five answers are bad
   vigente emulate senhasegura --fault throttled=5`,
 		Args:      someOf("KIND", emulatedKinds()...),
@@ -37,10 +40,11 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 		RunE: a.begin(func(command *cobra.Command, kinds []string) error {
 			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
-			return a.emulate(ctx, kinds, listen, faults)
+			return a.emulate(ctx, kinds, listen, preset, faults)
 		}),
 	}
 	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
+	command.Flags().StringVar(&preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
 	command.Flags().StringArrayVar(&faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
 	return command
 }
@@ -61,8 +65,8 @@ type stage struct {
 }
 
 // emulate plays the kinds until ctx ends.
-func (a *app) emulate(ctx context.Context, kinds []string, listen string, faults []string) error {
-	stages, err := setUp(kinds, listen, faults)
+func (a *app) emulate(ctx context.Context, kinds []string, listen, preset string, faults []string) error {
+	stages, err := setUp(kinds, listen, preset, faults)
 	if err != nil {
 		return err
 	}
@@ -79,7 +83,7 @@ func (a *app) emulate(ctx context.Context, kinds []string, listen string, faults
 }
 
 // setUp makes every backend and its port, or none.
-func setUp(kinds []string, listen string, faults []string) (stages []stage, err error) {
+func setUp(kinds []string, listen, preset string, faults []string) (stages []stage, err error) {
 	defer func() {
 		if err != nil {
 			for _, s := range stages {
@@ -87,10 +91,18 @@ func setUp(kinds []string, listen string, faults []string) (stages []stage, err 
 			}
 		}
 	}()
+	if preset != "" && !slices.Contains(kinds, "oauth2") {
+		return nil, usagef("--preset belongs to oauth2")
+	}
 	for i, kind := range kinds {
 		all := emulations()
 		s := stage{emulated: all[slices.IndexFunc(all, func(e emulated) bool { return e.kind == kind })]}
 		s.emulator = s.make()
+		if kind == "oauth2" && preset != "" {
+			if s, err = playedAs(s, preset); err != nil {
+				return stages, err
+			}
+		}
 		address, err := nextAddress(listen, i)
 		if err != nil {
 			return stages, err
@@ -106,6 +118,25 @@ func setUp(kinds []string, listen string, faults []string) (stages []stage, err 
 		}
 	}
 	return stages, nil
+}
+
+// playedAs makes a service that is known by name of the server.
+func playedAs(s stage, preset string) (stage, error) {
+	settings, known := oauth2.Preset(preset)
+	if !known {
+		return s, usagef("--preset %q is not known (see vigente presets)", preset)
+	}
+	s.emulator = oauth2.New(settings, nil)
+	s.login = []string{
+		"token_url      BASE/token", "authorize_url  BASE/authorize",
+		"client_id      " + oauth2.PresetClient, "client_secret  " + oauth2.PresetSecret,
+		"username       " + oauth2.PresetUser, "password       " + oauth2.PresetSecret,
+	}
+	for name, value := range settings.Headers {
+		s.login = append(s.login, "header         "+name+": "+value)
+	}
+	slices.Sort(s.login[6:])
+	return s, nil
 }
 
 // nextAddress returns the address of the kind at a place in the line.

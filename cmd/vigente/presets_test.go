@@ -69,3 +69,24 @@ func TestInitOffersEveryPreset(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPresetIsPlayed(t *testing.T) {
+	list, err := oauth2.Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		stages, err := setUp([]string{"oauth2"}, "127.0.0.1:0", p.Name, nil)
+		if err != nil {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+		for _, s := range stages {
+			_ = s.listener.Close()
+		}
+	}
+	for _, bad := range [][2]string{{"oauth2", "nothing"}, {"tss", "bling"}} {
+		if _, err := setUp([]string{bad[0]}, "127.0.0.1:0", bad[1], nil); err == nil {
+			t.Errorf("%s plays %s", bad[0], bad[1])
+		}
+	}
+}
