@@ -28,7 +28,7 @@ func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider strin
 	return load.Options{
 		Path: opt.ConfigPath, Config: config.Options{Disks: disks, Getenv: opt.Getenv, UID: opt.UID},
 		Providers: opt.Providers, Sinks: opt.Sinks,
-		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks,
+		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks, Now: time.Now,
 	}
 }
 
@@ -63,13 +63,14 @@ func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
 // Reload reads the configuration again and applies it as a difference. When it
 // cannot be used the old one runs on, undisturbed, and the reason is kept for
 // status, log and metrics.
-func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.Reloaded, error) {
+func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control.Reloaded, error) {
 	defer d.epoch.Add(1)
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.notify(reloadingState())
 	defer d.notify("READY=1")
-	loaded := d.loader.Load()
+	d.loader.Accept(load.Accept{Removals: opt.AcceptRemovals, Identities: opt.AcceptIdentities})
+	loaded := d.load(ctx)
 	err := loaded.Err()
 	if err == nil {
 		err = d.unchangeable(loaded.Config)
@@ -96,7 +97,32 @@ func (d *Daemon) Reload(ctx context.Context, _ control.ReloadOptions) (control.R
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
 	d.logChange(loaded, change, renewed)
-	return control.Reloaded{}, nil
+	done := control.Reloaded{Missing: []control.Missing{}}
+	for _, m := range loaded.Missing {
+		done.Missing = append(done.Missing, control.Missing{Credential: m.Credential, Path: m.Path})
+	}
+	return done, nil
+}
+
+// A file that is gone is a save in progress for so long, and looked for so often.
+const (
+	goneFor   = 2 * time.Second
+	lookAgain = 200 * time.Millisecond
+)
+
+// load loads the configuration. An included file or a row's file that was there
+// before and is gone may be in the middle of a save: it is waited for.
+func (d *Daemon) load(ctx context.Context) *load.Loaded {
+	loaded := d.loader.Load()
+	for waited := time.Duration(0); waited < goneFor && len(loaded.Gone()) > 0 && !loaded.Config.Broken && ctx.Err() == nil; waited += lookAgain {
+		loaded.Close()
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookAgain):
+		}
+		loaded = d.loader.Load()
+	}
+	return loaded
 }
 
 // refuse keeps the reason for which a configuration was rejected.
@@ -179,5 +205,19 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()
-	return view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem()}
+	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem()}
+	for _, m := range d.loaded.Warnings {
+		c.Warnings = append(c.Warnings, view.Warning{Credential: m.Credential, Path: m.Path, Message: m.Message})
+	}
+	for _, f := range d.loaded.Fleets {
+		told := view.Fleet{Name: f.Name, Good: f.Good, Bad: len(f.Bad), BadRows: f.Bad}
+		if f.Problem != "" {
+			told.BadRows = append([]string{f.Problem}, told.BadRows...)
+		}
+		if told.BadRows == nil {
+			told.BadRows = []string{}
+		}
+		c.Fleets = append(c.Fleets, told)
+	}
+	return c
 }

@@ -26,7 +26,7 @@ type held struct {
 func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 	e.board.LearnAll(memory)
 	e.apply(change)
-	for _, key := range e.board.Unclaimed(e.now()) {
+	for _, key := range e.board.Unclaimed(e.now(), change.Retained) {
 		e.unsaved.forget(key)
 	}
 	if e.opt.Ledger != nil {
@@ -131,7 +131,7 @@ func boardChange(change plan.Change) schedule.Change {
 	for _, c := range both(change.Credentials) {
 		task := &schedule.Task{
 			Key: obtaining(c.Name), Group: c.Provider, Policy: c.Policy,
-			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs,
+			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs, Absent: c.Absent(),
 		}
 		if s, ok := c.Source.(credential.OneWayer); ok {
 			task.OneWay, task.Grace = s.OneWay()

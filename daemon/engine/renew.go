@@ -95,6 +95,9 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		return end, true
 	case c.ends == r.after && s.At.IsZero() && !s.Running && !s.Waiting:
 		end.Failure = s.Why.Text
+		if absent := c.spec.Absent(); absent != "" {
+			end.Failure = "parked: " + absent
+		}
 		return end, true
 	case c.ends == r.after:
 		return end, false

@@ -56,6 +56,9 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, rec.Token.Limits),
 	}
 	v.PausedUntil = rec.PausedAt(now)
+	if absent := r.spec.Absent(); absent != "" {
+		v.LastError = &schedule.Note{Reason: credential.ReasonInternal, Message: absent, At: r.spec.Missing[0].At}
+	}
 	if history {
 		v.History = rec.Past.History
 	}

@@ -16,7 +16,7 @@ const handoverTime = time.Minute
 func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
 	token, past := &r.record.Token, &r.record.Past
 	switch {
-	case past.Parked:
+	case past.Parked || len(r.spec.Missing) > 0:
 		return Parked, time.Time{}
 	case !schedule.HasValue(*token):
 		return Pending, time.Time{}

@@ -38,6 +38,8 @@ type Options struct {
 	Lend func(provider string, location *time.Location) (env providers.Env, release func())
 	// SinkEnv is what every sink is lent.
 	SinkEnv sinks.Env
+	// Now tells the time, for people; nil for none.
+	Now func() time.Time
 	// Devices bounds the work on file systems that may hang.
 	Devices *devices.Pool
 }
@@ -98,6 +100,7 @@ type Loaded struct {
 
 	fleets []*fleet
 	fleet  map[string]*fleet
+	gone   []string
 }
 
 // Missing is one thing that a credential is made from and that cannot be used.
@@ -153,6 +156,7 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	a.checkNeeds()
 	a.checkSinks()
 	a.checkRows()
+	a.noteGone()
 	a.finish()
 	return a.Loaded
 }
@@ -264,6 +268,23 @@ func (c *boundCredential) absent() []section.Fault {
 		return c.missing
 	}
 	return append(c.provider.missing[:len(c.provider.missing):len(c.provider.missing)], c.missing...)
+}
+
+// Gone returns the files of the configuration in force that are no longer there,
+// the main file aside: included ones and those of rows.
+func (d *Loaded) Gone() []string { return d.gone }
+
+// noteGone finds the files that were a part of what is in force.
+func (a *assembly) noteGone() {
+	is := map[string]bool{}
+	for _, path := range a.Config.SourceFiles() {
+		is[path] = true
+	}
+	for _, path := range a.was.Config.SourceFiles() {
+		if !is[path] {
+			a.gone = append(a.gone, path)
+		}
+	}
 }
 
 // Close lets go of what was opened for a configuration that is not taken into

@@ -348,3 +348,87 @@ content = "${c.token}"
 		t.Errorf("faults %v", faults)
 	}
 }
+
+// TestMissingParksOnlyWhatUsesIt: at a start, what is missing harms the
+// credentials made from it; what was read before goes on, and comes back without
+// a change.
+func TestMissingParksOnlyWhatUsesIt(t *testing.T) {
+	enter(t, `
+[providers.p]
+type = "fake"
+url = "u"
+password = { file = "pw" }
+[providers.q]
+type = "fake"
+url = "v"
+[credentials.a]
+provider = "p"
+id = "1"
+[credentials.b]
+provider = "q"
+id = "2"
+[sinks.s]
+type = "text"
+path = "f"
+content = "${a.token} ${b.token}"
+`)
+	l := New(fakeOptions())
+	take := func() (*Loaded, plan.Change) {
+		t.Helper()
+		loaded := l.Load()
+		if err := loaded.Err(); err != nil {
+			t.Fatal(err)
+		}
+		change := l.Change(loaded, []byte("key"))
+		l.Adopt(loaded)
+		return loaded, change
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile("pw", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loaded, change := take()
+	a, b := change.Credentials.Added[0], change.Credentials.Added[1]
+	if len(a.Missing) != 1 || !strings.HasSuffix(a.Missing[0].Path, "/pw") || a.Inputs != "" || a.Identity != "" || len(b.Missing) > 0 || b.Inputs == "" {
+		t.Errorf("got %+v and %+v", a, b)
+	}
+	if len(loaded.Missing) != 1 || len(loaded.MissingFaults) != 1 || len(change.Sinks.Added) != 1 {
+		t.Errorf("got %+v, %v", loaded.Missing, loaded.MissingFaults)
+	}
+	write("one")
+	if _, change = take(); len(change.Credentials.Changed) != 1 || len(change.Credentials.Changed[0].Missing) > 0 || change.Credentials.Changed[0].Identity != "fake u 1" {
+		t.Fatalf("when it appears: %+v", change.Credentials)
+	}
+	if err := os.Remove("pw"); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, change = take(); !change.Empty() || len(loaded.Missing) > 0 || len(loaded.Warnings) != 1 || loaded.Warnings[0].Credential != "a" {
+		t.Errorf("when it is gone: %v, %+v, %+v", change.Changed(), loaded.Missing, loaded.Warnings)
+	}
+	write("one")
+	if loaded, change = take(); !change.Empty() || len(loaded.Warnings) > 0 {
+		t.Errorf("when the same bytes are back: %v, %+v", change.Changed(), loaded.Warnings)
+	}
+	write("two")
+	if _, change = take(); len(change.Credentials.Changed) != 1 {
+		t.Errorf("when others are there: %+v", change.Credentials)
+	}
+}
+
+// TestGoneFilesAreTold: what an include no longer finds may be in the middle of
+// a save.
+func TestGoneFilesAreTold(t *testing.T) {
+	enter(t, "include = [\"d/*.toml\"]\n#-- d/a.toml --\n[providers.p]\ntype = \"fake\"\nurl = \"u\"\n")
+	l := New(fakeOptions())
+	loaded := l.Load()
+	l.Change(loaded, nil)
+	l.Adopt(loaded)
+	if err := os.Remove("d/a.toml"); err != nil {
+		t.Fatal(err)
+	}
+	if gone := l.Load().Gone(); len(gone) != 1 || !strings.HasSuffix(gone[0], "/d/a.toml") {
+		t.Errorf("got %q, want the included file", gone)
+	}
+}

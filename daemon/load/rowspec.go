@@ -75,7 +75,7 @@ func (l *Loader) changeRow(c *plan.Change, r, was *row, fleet string, key []byte
 // unless the row refers to files, whose content may be another one next time.
 func (l *Loader) makeRow(r *row, fleet string, key []byte) {
 	b := r.bound
-	b.credential.make(key)
+	b.credential.make(key, l.at())
 	r.credential = b.credential.spec
 	r.credential.Fleet = fleet
 	for _, o := range b.sinks {

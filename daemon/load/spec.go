@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vigented/vigente/daemon/disk"
 	"github.com/vigented/vigente/daemon/plan"
@@ -20,11 +21,19 @@ import (
 func (l *Loader) Change(d *Loaded, key []byte) plan.Change {
 	c := plan.Change{
 		Providers:   difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
-		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) { c.make(key); return c.Name, &c.spec }, (*plan.Credential).ContentHash),
+		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) { c.make(key, l.at()); return c.Name, &c.spec }, (*plan.Credential).ContentHash),
 		Sinks:       difference(d.sinks, l.now.sink, func(s *openSink) (string, **plan.Sink) { s.make(l.opt.Devices, key); return s.Name, &s.spec }, (*plan.Sink).ContentHash),
 	}
 	l.changeRows(&c, d, key)
 	return c
+}
+
+// at is when something was found to be missing.
+func (l *Loader) at() time.Time {
+	if l.opt.Now == nil {
+		return time.Time{}
+	}
+	return l.opt.Now()
 }
 
 // Renewed names the credentials that a change against what is in force leads to a
@@ -113,7 +122,7 @@ func (p *provider) make() {
 	}
 }
 
-func (c *boundCredential) make(key []byte) {
+func (c *boundCredential) make(key []byte, at time.Time) {
 	if c.spec != nil {
 		return
 	}
@@ -131,6 +140,9 @@ func (c *boundCredential) make(key []byte) {
 		s.Inputs, s.Identity = "", ""
 	}
 	s.Hash = hashOf(c.provider.serial, c.digest, s.Provider, s.Type, c.pace(), s.Identity, s.Needs, s.Fields, s.Missing)
+	for i := range s.Missing {
+		s.Missing[i].At = at
+	}
 	c.spec = s
 }
 

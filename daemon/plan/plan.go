@@ -4,6 +4,8 @@ package plan
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
@@ -65,6 +67,16 @@ type Missing struct {
 	Key     string // of the configuration that refers to it
 	Path    string // of a file, or a variable of the environment with a dollar sign
 	Message string // for people, with the path
+	At      time.Time
+}
+
+// Absent says what is missing, empty for nothing.
+func (c *Credential) Absent() string {
+	texts := make([]string, len(c.Missing))
+	for i, m := range c.Missing {
+		texts[i] = m.Key + ": " + m.Message
+	}
+	return strings.Join(texts, "; ")
 }
 
 // Sink is one place that receives values.

@@ -194,7 +194,7 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 		return
 	}
 	r := e.rec
-	if r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
+	if e.task.Absent == "" && r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
 		other := withIdentity(*r, e.task.Identity, now)
 		e.rec = &other
 		b.corrected[e.task.Key] = true

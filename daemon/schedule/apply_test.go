@@ -42,6 +42,6 @@ func (b *Board) install(now time.Time, groups []Group, tasks []*Task, memory Mem
 		}
 	}
 	removed = b.Apply(now, c)
-	b.Unclaimed(now)
+	b.Unclaimed(now, func(string) bool { return false })
 	return removed
 }

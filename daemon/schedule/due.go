@@ -39,6 +39,7 @@ var (
 	whyTarget      = Why{"", "the sink's configuration was changed"}
 	whyHook        = Why{"", "the sink has changed"}
 	whyParked      = Why{"", "parked: a person is needed"}
+	whyAbsent      = Why{"", "parked: something that it is made from is missing"}
 	whyIdle        = Why{"", "nothing is owed"}
 )
 
@@ -121,7 +122,9 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 
 // otherInputs reports whether the last attempt was made with other secrets or
 // keys than the next one will be.
-func otherInputs(t *Task, r *Record) bool { return r.Inputs != "" && r.Inputs != t.Inputs }
+func otherInputs(t *Task, r *Record) bool {
+	return r.Inputs != "" && r.Inputs != t.Inputs && t.Absent == ""
+}
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -22,10 +22,11 @@ func (b *Board) LearnAll(m Memory) {
 
 // Unclaimed returns the keys of the records of sinks and hooks that were learned
 // and that no task has claimed. Those of credentials are kept like the records of
-// what is removed while the daemon runs, from now on unless they were before.
-func (b *Board) Unclaimed(now time.Time) (keys []Key) {
+// what is removed while the daemon runs, from now on unless they were before. Those of retained names wait for their tasks.
+func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys []Key) {
 	for key, r := range b.learned.Records {
 		switch {
+		case retained(key.Name):
 		case key.Kind != Obtaining:
 			keys = append(keys, key)
 			delete(b.learned.Records, key)

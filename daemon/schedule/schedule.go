@@ -191,6 +191,9 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	}
 	switch e.task.Kind {
 	case Obtaining:
+		if e.task.Absent != "" {
+			return never, whyAbsent
+		}
 		at, why := b.nextObtain(e, now)
 		at, why = e.rec.paused(at, why, now)
 		if !at.IsZero() && e.hold.Until.After(later(at, now)) {
@@ -332,7 +335,7 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 	if e == nil {
 		return false
 	}
-	if !e.running {
+	if !e.running && e.task.Absent == "" {
 		e.asked = true
 		b.replan(e, now)
 	}

@@ -39,6 +39,10 @@ type Task struct {
 	Needs []string
 	// Identity and Inputs are those of Record; credentials only.
 	Identity, Inputs string
+	// Absent says what a credential is made from and cannot be used; empty for
+	// nothing. It is parked then, whatever its record says, and its Identity and
+	// Inputs are not known, so they count as unchanged.
+	Absent string
 	// Target is that of Record; sinks only.
 	Target string
 	// OneWay says that the seed works once and is the only way in; within Grace
