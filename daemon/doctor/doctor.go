@@ -129,6 +129,9 @@ func (e *examination) missing() {
 	for _, f := range e.loaded.Slips {
 		e.found = append(e.found, &Finding{Check: f.Key, OK: true, Detail: "warning: " + f.Message})
 	}
+	for _, line := range e.loaded.EndingSoon() {
+		e.found = append(e.found, &Finding{Check: "certificate", OK: true, Detail: "warning: " + line})
+	}
 }
 
 // check runs one check beside the others; good is said when it finds nothing.
@@ -178,8 +181,10 @@ func answered(ctx context.Context, look func(ctx context.Context) error) error {
 func (e *examination) state() {
 	dir := e.loaded.Config.Daemon.StateDir
 	e.check("state", dir+" can be written", func(context.Context) error {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make %s: %w (expected a folder of the daemon's user; under systemd StateDirectory=vigente makes it)", dir, reasonOfPath(err))
+		if info, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("look at %s: %w (expected a folder of the daemon's user; the daemon makes it, under systemd StateDirectory=vigente does)", dir, reasonOfPath(err))
+		} else if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder (expected one of the daemon's user)", dir)
 		}
 		if err := exposed(dir); err != nil {
 			return err
@@ -233,7 +238,10 @@ func (e *examination) sink(s plan.Sink) {
 		e.check("sink "+s.Name, s.Path+" can be written", func(ctx context.Context) error {
 			owner, group := e.loaded.OwnerOf(s.Name)
 			err := p.Preflight(ctx)
+			point, mounted := e.around.unwritable(filepath.Dir(realpath.Of(s.Path)))
 			switch {
+			case err != nil && mounted:
+				return fmt.Errorf("%w; the file system at %s is mounted read-only: mount it for writing, or choose another folder", credential.AsFault(err), point)
 			case err != nil:
 				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
 			case s.File == "":

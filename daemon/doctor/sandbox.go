@@ -32,7 +32,8 @@ type sandbox struct {
 // mount is a line of mountinfo (proc_pid_mountinfo(5)).
 type mount struct {
 	root, point string
-	readOnly    bool
+	readOnly    bool // this mount
+	fixed       bool // the file system itself, whatever the mount
 }
 
 // readSandbox looks at this process.
@@ -65,7 +66,11 @@ func readMounts(text string) []mount {
 		if len(f) < 6 {
 			continue
 		}
-		all = append(all, mount{unescape.Replace(f[3]), unescape.Replace(f[4]), slices.Contains(strings.Split(f[5], ","), "ro")})
+		m := mount{root: unescape.Replace(f[3]), point: unescape.Replace(f[4]), readOnly: slices.Contains(strings.Split(f[5], ","), "ro")}
+		if i := slices.Index(f, "-"); i >= 0 && i+3 < len(f) {
+			m.fixed = slices.Contains(strings.Split(f[i+3], ","), "ro")
+		}
+		all = append(all, m)
 	}
 	return all
 }
@@ -80,6 +85,18 @@ func (s sandbox) at(path string) mount {
 		}
 	}
 	return best
+}
+
+// unwritable names the mount point of a path whose file system is mounted
+// read-only for everybody: no line of a unit changes that. The sandbox makes all
+// mounts read-only, the root's too, on file systems that could be written.
+func (s sandbox) unwritable(path string) (point string, yes bool) {
+	m := s.at(path)
+	if _, hidden := s.hidden(path); hidden || m.point == "" {
+		return "", false
+	}
+	ofSystem := m.point == "/" || slices.Contains([]string{"/usr", "/boot", "/efi", "/etc"}, m.point)
+	return m.point, m.fixed || m.readOnly && !ofSystem && !s.at("/").readOnly
 }
 
 // below reports whether a path is a folder or lies in it.
@@ -123,6 +140,8 @@ func (s sandbox) linesFor(path, owner, group string, err error) []string {
 	}
 	if line, hidden := s.hidden(folder); hidden {
 		add(line, "ReadWritePaths="+folder)
+	} else if _, yes := s.unwritable(folder); yes {
+		return nil // only who mounted it can help
 	} else if errors.Is(err, unix.EROFS) || s.at(folder).readOnly || readOnly(folder) {
 		add("ReadWritePaths=" + folder)
 	}

@@ -57,6 +57,28 @@ func TestLinesForMounts(t *testing.T) {
 	}
 }
 
+// TestReadOnlyMounts tells a file system that nobody may write from one that only
+// the unit closes.
+func TestReadOnlyMounts(t *testing.T) {
+	unit := sandbox{mounts: readMounts(mountsOfUnit + "622 612 0:70 / /mnt/fixed ro - nfs server:/x ro\n623 612 0:71 / /mnt/open ro - nfs server:/y rw\n")}
+	plain := sandbox{mounts: readMounts("1 0 0:1 / / rw - ext4 x rw\n2 1 0:2 / /mnt ro - ext4 y rw\n")}
+	for _, c := range []struct {
+		s    sandbox
+		path string
+		want bool
+	}{
+		{unit, "/mnt/fixed/f", true}, {unit, "/mnt/open/f", false}, {unit, "/totvs/f", false}, {unit, "/home/ana/f", false},
+		{plain, "/mnt/f", true}, {plain, "/srv/f", false},
+	} {
+		if _, got := c.s.unwritable(c.path); got != c.want {
+			t.Errorf("%s: got %t, want %t", c.path, got, c.want)
+		}
+		if lines := c.s.linesFor(c.path+"/x", "", "", unix.EROFS); c.want && lines != nil {
+			t.Errorf("%s: got the lines %q for a mount that no unit changes", c.path, lines)
+		}
+	}
+}
+
 // TestLinesForOwners looks at a folder of this test's user as somebody else.
 func TestLinesForOwners(t *testing.T) {
 	dir := t.TempDir()

@@ -34,6 +34,8 @@ type fleet struct {
 	// unnamed counts bad rows of which not even the name could be read.
 	unnamed int
 	problem string
+	// unusable says that the table refuses the whole configuration.
+	unusable bool
 }
 
 // row is one row in force.
@@ -112,6 +114,7 @@ func (a *assembly) unusableTable(f, was *fleet, err error) {
 	f.rows, f.bad, f.unnamed, f.byName = nil, nil, 0, map[string]*row{}
 	if !a.starting && (was == nil || was.problem == "") {
 		a.faults = append(a.faults, fault)
+		f.unusable = true
 		return
 	}
 	f.problem = fmt.Sprintf("%s:%d: %s", f.Shown, line, err)

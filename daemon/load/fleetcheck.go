@@ -1,8 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vigented/vigente/internal/section"
@@ -211,7 +213,7 @@ func (a *assembly) blameTemplate(f *fleet) {
 
 // keepRows keeps the last good form of rows that run and are bad by now.
 func (a *assembly) keepRows(f, was *fleet) {
-	if was == nil || f.problem != "" {
+	if was == nil || f.problem != "" || f.unusable {
 		return
 	}
 	keep := func(old *row, b *badRow) {
@@ -255,7 +257,7 @@ func (a *assembly) keepRows(f, was *fleet) {
 // guardRows holds back a change that would remove most rows of a fleet, or make
 // most of them something else at their backends.
 func (a *assembly) guardRows(f, was *fleet) {
-	if was == nil || len(was.rows) < guardedFrom || f.problem != "" {
+	if was == nil || len(was.rows) < guardedFrom || f.problem != "" || f.unusable {
 		return
 	}
 	removed, others := 0, 0
@@ -291,6 +293,7 @@ func (r *row) identity() string {
 // reportRows tells what became of the rows.
 func (a *assembly) reportRows(f *fleet) {
 	a.faults = append(a.faults, f.Section.Finish()...)
+	slices.SortStableFunc(f.bad, func(a, b badRow) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
 	told := Fleet{Name: f.Name, Problem: f.problem}
 	for _, r := range f.rows {
 		if !r.kept {

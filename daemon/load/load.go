@@ -101,6 +101,7 @@ type Loaded struct {
 	fleets []*fleet
 	fleet  map[string]*fleet
 	gone   []string
+	ending []string
 }
 
 // Missing is one thing that a credential is made from and that cannot be used.
@@ -214,7 +215,7 @@ func (a *assembly) collect(o *object) {
 	if o.complete {
 		faults = o.section.Finish()
 	}
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, onlyIn(o.missing, faults)) {
 		if f.Missing() {
 			a.MissingFaults = append(a.MissingFaults, f)
 		} else {
@@ -223,6 +224,16 @@ func (a *assembly) collect(o *object) {
 	}
 	a.Slips = append(a.Slips, o.section.Slips()...)
 	o.section = nil
+}
+
+// onlyIn returns what is missing beside the faults.
+func onlyIn(missing, faults []section.Fault) (more []section.Fault) {
+	for _, f := range missing {
+		if !slices.Contains(faults, f) {
+			more = append(more, f)
+		}
+	}
+	return more
 }
 
 // park notes what keeps a credential from being obtained.

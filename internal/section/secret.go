@@ -3,6 +3,7 @@ package section
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -138,10 +139,24 @@ func (s *Section) lookAt(r reference, e *entry, v credential.Secret, from string
 	if own := s.table.get(r.key); own != nil && own.node == r.node {
 		set(&s.referred, own, from)
 	}
+	s.lookAtMode(e.line, s.child(r.key, e.key), from)
 	if what := slip(v.Reveal()); what != "" && !r.raw {
 		s.slips = append(s.slips, Fault{
 			File: s.file, Line: e.line, Key: dotted(s.child(r.key, e.key)), Path: from,
 			Message: fmt.Sprintf("%s %s (expected the bare secret: it is sent as it is)", from, what),
+		})
+	}
+}
+
+// lookAtMode notes that every user of this machine can read a secret.
+func (s *Section) lookAtMode(line int, at []string, path string) {
+	if s.reader.opt.ReadFile != nil || strings.HasPrefix(path, "$") {
+		return
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
+		s.slips = append(s.slips, Fault{
+			File: s.file, Line: line, Key: dotted(at), Path: path,
+			Message: fmt.Sprintf("%s can be read by every user of this machine (expected mode 0600 or 0640)", path),
 		})
 	}
 }
@@ -310,6 +325,9 @@ func (s *Section) File(key string) []byte {
 	// A part of the key, so that a kind that asks for the name as well does not
 	// put it in place of the content.
 	s.note(key+"\x000", string(data))
+	if !bytes.Contains(data, []byte("-----BEGIN ")) || bytes.Contains(data, []byte("PRIVATE KEY")) {
+		s.lookAtMode(e.line, s.child(key), path)
+	}
 	s.stands(key, path)
 	return slices.Clone(bytes.TrimPrefix(data, byteOrderMark))
 }

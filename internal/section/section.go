@@ -120,6 +120,9 @@ func (s *Section) Path() string { return dotted(s.path) }
 // Place returns where the table begins, as FILE:LINE.
 func (s *Section) Place() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
 
+// Line returns the line at which the table begins.
+func (s *Section) Line() int { return s.line }
+
 // Source returns the file that holds the table, as faults show it.
 func (s *Section) Source() string { return s.file }
 
