@@ -51,6 +51,9 @@ func loadBlock(t *testing.T, text string) {
 	if err := os.WriteFile(main, []byte(text+missingCredentials(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "shops.csv"), []byte("code,cnpj,ie,uf\na,11222333000181,,SP\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	faults := load.New(load.Options{
 		Path: main, Config: config.Options{
 			Getenv: func(string) string { return "a value" }, UID: os.Getuid(), CredentialsMissingOK: true,
