@@ -17,49 +17,33 @@ import (
 // file system that hangs stays as it is.
 const realTime = 2 * time.Second
 
-// checkSinks reports references to nothing, sinks that show nothing, and sinks
-// that would write over each other or over what is the daemon's.
+// checkSinks reports sinks that would write over each other or over what is the
+// daemon's.
 func (a *assembly) checkSinks() {
 	for _, o := range a.sinks {
-		read := o.good() // a wrong reference leaves the file's name right
-		a.checkRefs(o)
-		if read {
+		if o.good() {
 			a.checkClaims(o, owner{o.section.Path(), o.section.Place()})
 		}
 	}
 }
 
-// follow follows the links of all paths of sinks that are new, and of those that
-// are not what was found out before.
-func (a *assembly) follow() {
+// follow follows the links of the paths of sinks.
+func (a *assembly) follow(opened []*openSink) {
 	var paths []string
-	for _, o := range a.allSinks() {
+	for _, o := range opened {
 		if o.binding.File != "" {
 			paths = append(paths, o.binding.File)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), realTime)
 	defer cancel()
-	a.places = devices.ResolveAll(ctx, a.opt.Devices, paths)
-	for _, o := range a.allSinks() {
+	places := devices.ResolveAll(ctx, a.opt.Devices, paths)
+	for _, o := range opened {
 		o.real = o.binding.Target
 		if o.binding.File != "" {
-			o.real, o.device = a.places[o.binding.File].Path, a.places[o.binding.File].Mount.Device
+			o.real, o.device = places[o.binding.File].Path, places[o.binding.File].Mount.Device
 		}
 	}
-}
-
-// allSinks returns the sinks that were opened for this configuration.
-func (a *assembly) allSinks() []*openSink {
-	all := slices.Clone(a.sinks)
-	for _, f := range a.fleets {
-		for _, r := range f.rows {
-			if r.bound != nil {
-				all = append(all, r.bound.sinks...)
-			}
-		}
-	}
-	return all
 }
 
 // checkClaims takes the parts of its file for a sink, or reports who has them.

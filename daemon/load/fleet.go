@@ -36,7 +36,11 @@ type fleet struct {
 	problem string
 	// unusable says that the table refuses the whole configuration.
 	unusable bool
+	batch    []*row // read and not yet checked
 }
+
+// settleAtOnce is how many rows are opened before their tables are let go.
+const settleAtOnce = 512
 
 // row is one row in force.
 type row struct {
@@ -47,6 +51,9 @@ type row struct {
 	// kept says that the row in the table is bad by now, and this is its last
 	// good form.
 	kept bool
+	// fresh says that it was bound for this configuration, sealed that its specs
+	// hold this host's digests.
+	fresh, sealed bool
 	// bound is what the specs are made from. Of a row that refers to no file it
 	// is let go once they are made.
 	bound      *boundRow
@@ -94,9 +101,12 @@ func (a *assembly) openFleet(c config.Fleet) {
 	f.made = a.madeWith(c)
 	was := a.was.fleet[c.Name]
 	err := a.readRows(f, func(rec record) error {
-		a.addRow(f, was, rec)
+		if a.addRow(f, was, rec); len(f.batch) >= settleAtOnce {
+			a.settleRows(f)
+		}
 		return nil
 	})
+	a.settleRows(f)
 	if err != nil {
 		a.unusableTable(f, was, err)
 	}
@@ -157,12 +167,18 @@ func (a *assembly) addRow(f, was *fleet, rec record) {
 	if was != nil && was.made == f.made {
 		if old := was.byName[name]; old != nil && !old.kept && old.sum == sum && old.bound == nil {
 			same := *old
-			same.line, same.file = rec.line, rec.file
-			f.put(&same)
+			same.line, same.file, same.fresh = rec.line, rec.file, false
+			f.add(&same)
 			return
 		}
 	}
-	f.put(a.bindRow(f, name, rec, sum))
+	f.add(a.bindRow(f, name, rec, sum))
+}
+
+// add takes a row that is still to be checked.
+func (f *fleet) add(r *row) {
+	f.batch = append(f.batch, r)
+	f.byName[r.name] = r
 }
 
 func (f *fleet) put(r *row) {
@@ -233,7 +249,7 @@ func (a *assembly) sumOf(rec record) uint64 {
 
 // bindRow fills the templates of a fleet and opens what they describe.
 func (a *assembly) bindRow(f *fleet, name string, rec record, sum uint64) *row {
-	r := &row{name: name, file: rec.file, line: rec.line, sum: sum, bound: &boundRow{}}
+	r := &row{name: name, file: rec.file, line: rec.line, sum: sum, fresh: true, bound: &boundRow{}}
 	filled := section.Row{File: rec.file, Line: rec.line, Name: name, Column: func(column string) string { v, _ := f.value(rec, column); return v }}
 	s := f.Credential.Fill([]string{"credentials", name}, filled)
 	provider := s.Daemon().Required("provider")

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Bounds of the guard against a table that lost its rows.
@@ -16,20 +18,62 @@ const (
 	guardedPart = 2  // more than one in so many
 )
 
-// checkRows finds the bad rows of every fleet, now that all rows are there.
-func (a *assembly) checkRows() {
-	for _, f := range a.fleets {
-		good := f.rows[:0]
-		for _, r := range f.rows {
-			bad := a.checkRow(f, r)
-			if bad == nil {
-				good = append(good, r)
-				continue
-			}
-			delete(f.byName, r.name)
-			f.bad = append(f.bad, *bad)
+// lateRow is a row that refers to one which is not read yet.
+type lateRow struct {
+	fleet *fleet
+	row   *row
+}
+
+// settleRows checks the rows that were read, in their order, and makes the specs
+// of those that are good.
+func (a *assembly) settleRows(f *fleet) {
+	var opened []*openSink
+	for _, r := range f.batch {
+		if r.bound != nil {
+			opened = append(opened, r.bound.sinks...)
 		}
-		f.rows = good
+	}
+	a.follow(opened)
+	for _, r := range f.batch {
+		if a.refersAhead(r) {
+			a.late = append(a.late, lateRow{f, r})
+			continue
+		}
+		a.settleRow(f, r)
+	}
+	f.batch = f.batch[:0]
+}
+
+func (a *assembly) settleRow(f *fleet, r *row) {
+	if bad := a.checkRow(f, r); bad != nil {
+		delete(f.byName, r.name)
+		f.bad = append(f.bad, *bad)
+		return
+	}
+	if r.fresh {
+		a.finishRow(f, r)
+	}
+	f.rows = append(f.rows, r)
+}
+
+// refersAhead reports whether a row refers to another row that is not there.
+func (a *assembly) refersAhead(r *row) bool {
+	ahead := func(name string) bool { return name != r.name && strings.Contains(name, "/") && a.row(name) == nil }
+	if r.bound == nil {
+		return slices.ContainsFunc(r.credential.Needs, ahead) ||
+			slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return slices.ContainsFunc(s.Needs, ahead) })
+	}
+	return slices.ContainsFunc(r.bound.credential.binding.Needs, ahead) || slices.ContainsFunc(r.bound.sinks, func(o *openSink) bool {
+		return slices.ContainsFunc(o.binding.Refs, func(ref sinks.RefAt) bool { return ahead(ref.Credential) })
+	})
+}
+
+// checkRows ends the check of the rows of every fleet, now that all are there.
+func (a *assembly) checkRows() {
+	for _, l := range a.late {
+		a.settleRow(l.fleet, l.row)
+	}
+	for _, f := range a.fleets {
 		a.blameTemplate(f)
 	}
 	for _, f := range a.fleets {
@@ -99,28 +143,29 @@ func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
 	return nil
 }
 
-// finishRow lets go of the tables of a row.
-func (a *assembly) finishRow(r *row) {
-	if r.credential != nil {
-		a.warn(r.name, a.provider[r.credential.Provider])
-		for _, m := range r.credential.Missing {
-			a.Missing = append(a.Missing, Missing{Credential: r.name, Path: m.Path, Message: m.Message})
-		}
-		return
-	}
+// finishRow makes the specs of a row and lets go of its tables, and of what the
+// specs are made from unless it refers to files, whose content may be another
+// one next time.
+func (a *assembly) finishRow(f *fleet, r *row) {
 	c := r.bound.credential
-	a.warn(r.name, c.provider)
-	for _, f := range c.section.Faults() {
-		if f.Missing() {
-			a.MissingFaults = append(a.MissingFaults, f)
+	for _, fault := range slices.Concat(c.section.Faults(), onlyIn(c.missing, c.section.Faults())) {
+		if fault.Missing() {
+			a.MissingFaults = append(a.MissingFaults, fault)
 		}
 	}
 	a.Slips = append(a.Slips, c.section.Slips()...)
 	c.section = nil
-	a.park(c)
+	c.make(a.at)
+	c.spec.Fleet = f.Name
+	r.credential = c.spec
 	for _, o := range r.bound.sinks {
-		r.reals = append(r.reals, o.real)
 		o.section = nil
+		o.make(a.opt.Devices, a.key)
+		o.spec.Fleet = f.Name
+		r.reals, r.sinks = append(r.reals, o.real), append(r.sinks, o.spec)
+	}
+	if !c.refers {
+		r.bound = nil
 	}
 }
 
@@ -218,7 +263,7 @@ func (a *assembly) keepRows(f, was *fleet) {
 	}
 	keep := func(old *row, b *badRow) {
 		kept := *old
-		kept.kept = true
+		kept.kept, kept.fresh = true, false
 		f.put(&kept)
 		if b != nil {
 			b.name = old.name
@@ -265,7 +310,7 @@ func (a *assembly) guardRows(f, was *fleet) {
 		switch is := f.byName[old.name]; {
 		case is == nil:
 			removed++
-		case is.bound != nil && old.credential != nil && is.identity() != old.credential.Identity && len(is.bound.credential.absent()) == 0:
+		case is.credential.Identity != "" && old.credential.Identity != "" && is.credential.Identity != old.credential.Identity:
 			others++
 		}
 	}
@@ -282,12 +327,6 @@ func (a *assembly) guardRows(f, was *fleet) {
 
 func heldBack(what string, n, of int, flag string) string {
 	return fmt.Sprintf("the change would %s %d of the %d rows in force, so it is held back (expected vigente reload %s, if that is what you want)", what, n, of, flag)
-}
-
-// identity is what the row's credential is at its backend.
-func (r *row) identity() string {
-	c := r.bound.credential
-	return strings.TrimSpace(c.provider.Type + " " + c.binding.Identity)
 }
 
 // reportRows tells what became of the rows.

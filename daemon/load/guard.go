@@ -17,11 +17,11 @@ import (
 type guard struct {
 	kind    sinks.Inspector
 	enforce bool // a foreign value is replaced as well
-	key     []byte
+	key     *hostKey
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
-func newGuard(b sinks.Binding, disks *devices.Pool, key []byte) plan.Guard {
+func newGuard(b sinks.Binding, disks *devices.Pool, key *hostKey) plan.Guard {
 	kind, ok := b.Sink.(sinks.Inspector)
 	if !ok {
 		return nil
@@ -65,7 +65,7 @@ func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(nam
 }
 
 func (g *guard) digest(v credential.Secret) string {
-	mac := hmac.New(sha256.New, g.key)
+	mac := hmac.New(sha256.New, g.key.bytes)
 	mac.Write([]byte(v.Reveal()))
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }

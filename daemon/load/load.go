@@ -51,6 +51,7 @@ type Loader struct {
 	seed    maphash.Seed
 	opened  uint64
 	accept  Accept
+	key     *hostKey
 	adopted bool
 	now     *Loaded // in force; without any object before the first
 }
@@ -66,7 +67,7 @@ func (l *Loader) Accept(a Accept) { l.accept = a }
 
 // New returns a loader with nothing in force.
 func New(opt Options) *Loader {
-	return &Loader{opt: opt, seed: maphash.MakeSeed(), now: newLoaded(&config.Config{})}
+	return &Loader{opt: opt, seed: maphash.MakeSeed(), key: &hostKey{}, now: newLoaded(&config.Config{})}
 }
 
 // Loaded is one configuration that was read, opened and checked.
@@ -140,6 +141,7 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 		starting: !l.adopted, accept: l.accept, identities: map[identity]owner{}, targets: map[string]*target{},
 	}
 	a.serials = func() uint64 { l.opened++; return l.opened }
+	a.key, a.at = l.key, l.at()
 	for _, p := range cfg.Providers {
 		a.openProvider(p)
 	}
@@ -149,13 +151,17 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	for _, s := range cfg.Sinks {
 		a.openSink(s)
 	}
+	// What is written out goes before rows where two clash.
+	a.follow(a.sinks)
+	a.checkIdentities()
+	a.checkSinks()
 	for _, f := range cfg.Fleets {
 		a.openFleet(f)
 	}
-	a.follow()
-	a.checkIdentities()
 	a.checkNeeds()
-	a.checkSinks()
+	for _, o := range a.sinks {
+		a.checkRefs(o)
+	}
 	a.checkRows()
 	a.noteGone()
 	a.finish()
@@ -169,7 +175,9 @@ type assembly struct {
 	was     *Loaded
 	seed    maphash.Seed
 	serials func() uint64
-	places  map[string]devices.Place // of sinks, by their paths
+	key     *hostKey
+	at      time.Time // of what is found to be missing
+	late    []lateRow
 	// starting says that nothing is in force yet.
 	starting   bool
 	accept     Accept
@@ -197,7 +205,10 @@ func (a *assembly) finish() {
 	}
 	for _, f := range a.fleets {
 		for _, r := range f.rows {
-			a.finishRow(r)
+			a.warn(r.name, a.provider[r.credential.Provider])
+			for _, m := range r.credential.Missing {
+				a.Missing = append(a.Missing, Missing{Credential: r.name, Path: m.Path, Message: m.Message})
+			}
 		}
 	}
 	a.Faults = a.Config.Sorted(a.faults)

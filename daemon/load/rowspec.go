@@ -15,7 +15,7 @@ func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
 			was = &fleet{}
 		}
 		for _, r := range f.rows {
-			l.changeRow(c, r, was.byName[r.name], f.Name, key)
+			l.changeRow(c, r, was.byName[r.name], key)
 		}
 		for _, old := range was.rows {
 			if f.byName[old.name] == nil {
@@ -36,12 +36,16 @@ func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
 }
 
 // changeRow makes the specs of a row and compares them with those of before.
-func (l *Loader) changeRow(c *plan.Change, r, was *row, fleet string, key []byte) {
-	if r.bound == nil {
+func (l *Loader) changeRow(c *plan.Change, r, was *row, key []byte) {
+	if !r.fresh {
 		return // it is what it was
 	}
-	if r.credential == nil {
-		l.makeRow(r, fleet, key)
+	if !r.sealed {
+		r.sealed = true
+		sealCredential(r.credential, key)
+		for _, s := range r.sinks {
+			sealSink(s, key)
+		}
 	}
 	if was == nil {
 		c.Credentials.Added = append(c.Credentials.Added, r.credential)
@@ -68,23 +72,6 @@ func (l *Loader) changeRow(c *plan.Change, r, was *row, fleet string, key []byte
 		if !slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return s.Name == old.Name }) {
 			c.Sinks.Removed = append(c.Sinks.Removed, old.Name)
 		}
-	}
-}
-
-// makeRow makes the specs of a row, and lets go of what they were made from
-// unless the row refers to files, whose content may be another one next time.
-func (l *Loader) makeRow(r *row, fleet string, key []byte) {
-	b := r.bound
-	b.credential.make(key, l.at())
-	r.credential = b.credential.spec
-	r.credential.Fleet = fleet
-	for _, o := range b.sinks {
-		o.make(l.opt.Devices, key)
-		o.spec.Fleet = fleet
-		r.sinks = append(r.sinks, o.spec)
-	}
-	if !b.credential.refers {
-		r.bound = nil
 	}
 }
 

@@ -19,10 +19,19 @@ import (
 // everything looks changed, and nobody else may know it, since a digest of a
 // weak password under a known key could be guessed.
 func (l *Loader) Change(d *Loaded, key []byte) plan.Change {
+	l.key.bytes = key
 	c := plan.Change{
-		Providers:   difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
-		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) { c.make(key, l.at()); return c.Name, &c.spec }, (*plan.Credential).ContentHash),
-		Sinks:       difference(d.sinks, l.now.sink, func(s *openSink) (string, **plan.Sink) { s.make(l.opt.Devices, key); return s.Name, &s.spec }, (*plan.Sink).ContentHash),
+		Providers: difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
+		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) {
+			c.make(l.at())
+			c.seal(key)
+			return c.Name, &c.spec
+		}, (*plan.Credential).ContentHash),
+		Sinks: difference(d.sinks, l.now.sink, func(s *openSink) (string, **plan.Sink) {
+			s.make(l.opt.Devices, l.key)
+			s.seal(key)
+			return s.Name, &s.spec
+		}, (*plan.Sink).ContentHash),
 	}
 	l.changeRows(&c, d, key)
 	return c
@@ -122,14 +131,18 @@ func (p *provider) make() {
 	}
 }
 
-func (c *boundCredential) make(key []byte, at time.Time) {
+// hostKey is the key of this host, once it is known.
+type hostKey struct{ bytes []byte }
+
+// make makes the spec, with digests that are not this host's yet.
+func (c *boundCredential) make(at time.Time) {
 	if c.spec != nil {
 		return
 	}
 	s := &plan.Credential{
 		Name: c.Name, Provider: c.Credential.Provider, Type: c.provider.Type, Policy: c.Policy,
 		Identity: strings.TrimSpace(c.provider.Type + " " + c.binding.Identity),
-		Inputs:   keyed(key, c.provider.digest+"."+c.digest),
+		Inputs:   c.provider.digest + "." + c.digest,
 		Places:   joined(c.provider.places, c.places),
 		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Source: c.binding.Source,
 	}
@@ -146,13 +159,36 @@ func (c *boundCredential) make(key []byte, at time.Time) {
 	c.spec = s
 }
 
-func (o *openSink) make(disks *devices.Pool, key []byte) {
+// seal keys the digests.
+func (c *boundCredential) seal(key []byte) {
+	if !c.sealed {
+		c.sealed = true
+		sealCredential(c.spec, key)
+	}
+}
+
+func sealCredential(s *plan.Credential, key []byte) {
+	if s.Inputs != "" {
+		s.Inputs = keyed(key, s.Inputs)
+	}
+}
+
+func (o *openSink) seal(key []byte) {
+	if !o.sealed {
+		o.sealed = true
+		sealSink(o.spec, key)
+	}
+}
+
+func sealSink(s *plan.Sink, key []byte) { s.Target = keyed(key, s.Target) }
+
+func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	if o.spec != nil {
 		return
 	}
 	b := o.binding
 	o.spec = &plan.Sink{
-		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: keyed(key, o.digest),
+		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: o.digest,
 		Sink: b.Sink, Hook: b.Hook, Guard: newGuard(b, disks, key),
 	}
 	if b.File != "" {
