@@ -32,6 +32,9 @@ func (f Fault) Error() string {
 // Sort brings faults into the order of the files, as given, and of the lines
 // within them, and drops repetitions.
 func Sort(faults []Fault, files []string) []Fault {
+	if len(faults) == 0 {
+		return nil
+	}
 	rank := make(map[string]int, len(files))
 	for i, name := range files {
 		if _, ok := rank[name]; !ok {

@@ -281,13 +281,15 @@ func (s *Section) Finish() []Fault {
 }
 
 func (s *Section) reportUnknown() {
-	var known []string
-	for k, asked := range s.known {
-		if k.table == s.table && asked {
-			known = append(known, k.key)
+	var unknown []*entry
+	for _, e := range s.table.keys {
+		if _, ok := s.known[knownKey{s.table, e.key}]; !ok {
+			unknown = append(unknown, e)
 		}
 	}
-	slices.Sort(known)
+	if len(unknown) == 0 {
+		return
+	}
 	type place struct {
 		line int
 		key  string
@@ -296,10 +298,8 @@ func (s *Section) reportUnknown() {
 	for _, f := range slices.Concat(s.faults, s.own) {
 		reported[place{f.Line, f.Key}] = true
 	}
-	for _, e := range s.table.keys {
-		if _, ok := s.known[knownKey{s.table, e.key}]; ok {
-			continue
-		}
+	known := s.askedKeys()
+	for _, e := range unknown {
 		path := slices.Concat(s.path, []string{e.key})
 		if reported[place{e.line, dotted(path)}] {
 			continue
@@ -310,6 +310,17 @@ func (s *Section) reportUnknown() {
 		}
 		s.record(e.line, path, "%s (%s)", what, expectation(e.key, known))
 	}
+}
+
+// askedKeys returns the keys of this table that a getter asked for, sorted.
+func (s *Section) askedKeys() (known []string) {
+	for k, asked := range s.known {
+		if k.table == s.table && asked {
+			known = append(known, k.key)
+		}
+	}
+	slices.Sort(known)
+	return known
 }
 
 // expectation says which keys there are, or the one that was probably meant.
