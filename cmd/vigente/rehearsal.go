@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
 
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/simulate"
 	"github.com/vigented/vigente/daemon/view"
 )
@@ -25,6 +27,9 @@ type rehearsedCredential struct {
 	Renewals int     `json:"renewals"`
 	Failed   int     `json:"failed"`
 	Lapses   []lapse `json:"lapses"`
+	// Planned are the gaps at an end that cannot be renewed ahead.
+	Planned               int     `json:"planned_gaps"`
+	LongestPlannedSeconds float64 `json:"longest_planned_gap_seconds"`
 }
 
 type lapse struct {
@@ -46,7 +51,7 @@ func newRehearsalReport(r simulate.Rehearsal, s simulate.Scenario) rehearsalRepo
 		Credentials: []rehearsedCredential{}, Providers: []rehearsedProvider{},
 	}
 	for _, c := range r.Credentials {
-		one := rehearsedCredential{c.Name, c.Provider, c.Renewals, c.Failed, []lapse{}}
+		one := rehearsedCredential{c.Name, c.Provider, c.Renewals, c.Failed, []lapse{}, c.Planned, c.LongestPlanned.Seconds()}
 		for _, l := range c.Lapses {
 			one.Lapses = append(one.Lapses, lapse{view.Stamp(l.From), view.Stamp(l.To), l.To.Sub(l.From).Seconds()})
 		}
@@ -65,22 +70,39 @@ func writeRehearsalJSON(w *printer, r simulate.Rehearsal, s simulate.Scenario) e
 	return out.Encode(newRehearsalReport(r, s))
 }
 
+// mostGaps is how many lapses people are shown.
+const mostGaps = 50
+
 // writeRehearsal prints what a simulation showed for people.
 func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
 	w.printf("simulated %s to %s\n\n", s.From.UTC().Format(time.RFC3339), s.From.Add(s.For).UTC().Format(time.RFC3339))
-	good := 0
+	good, planned, longest := 0, 0, time.Duration(0)
+	type gap struct {
+		name string
+		engine.Span
+	}
+	var gaps []gap
 	for _, c := range r.Credentials {
+		planned, longest = planned+c.Planned, max(longest, c.LongestPlanned)
 		if len(c.Lapses) == 0 {
 			good++
-			continue
 		}
-		for _, lapse := range c.Lapses {
-			w.printf("LAPSED  %s for %s: %s to %s\n", c.Name, lapse.To.Sub(lapse.From).Round(time.Second),
-				lapse.From.UTC().Format(time.RFC3339), lapse.To.UTC().Format(time.RFC3339))
+		for _, l := range c.Lapses {
+			gaps = append(gaps, gap{c.Name, l})
 		}
 	}
-	if good < len(r.Credentials) {
+	slices.SortStableFunc(gaps, func(a, b gap) int { return cmp.Compare(b.To.Sub(b.From), a.To.Sub(a.From)) })
+	for _, g := range gaps[:min(len(gaps), mostGaps)] {
+		w.printf("LAPSED  %s for %s: %s to %s\n", g.name, g.To.Sub(g.From).Round(time.Second), g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
+	}
+	if left := len(gaps) - mostGaps; left > 0 {
+		w.printf("and %d shorter ones (all of them with --json)\n", left)
+	}
+	if len(gaps) > 0 {
 		w.printf("\n")
+	}
+	if planned > 0 {
+		w.printf("%s of at most %s at an end that cannot be renewed ahead, as planned\n", count(planned, "gap"), longest.Round(time.Second))
 	}
 	w.printf("%d of %s never lapsed\n", good, count(len(r.Credentials), "credential"))
 	for _, p := range r.Providers {

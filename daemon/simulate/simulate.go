@@ -48,7 +48,12 @@ type Rehearsal struct {
 type RehearsedCredential struct {
 	Name, Provider   string
 	Renewals, Failed int
-	Lapses           []engine.Span
+	Lapses           []engine.Span // the longest first
+	// Planned counts the gaps at an end before which asking was useless, as at
+	// Brasília's midnight, and LongestPlanned is the longest of them. They are no
+	// lapses.
+	Planned        int
+	LongestPlanned time.Duration
 }
 
 // RehearsedProvider is one backend's part.
@@ -172,6 +177,7 @@ func conclude(stages []*stage, books []*ledger, end time.Time) (r Rehearsal) {
 	for _, st := range stages {
 		for _, p := range st.parts {
 			p.lapsed(end)
+			slices.SortStableFunc(p.Lapses, func(a, b engine.Span) int { return cmp.Compare(b.To.Sub(b.From), a.To.Sub(a.From)) })
 			r.Credentials = append(r.Credentials, p.RehearsedCredential)
 		}
 	}

@@ -26,7 +26,10 @@ type part struct {
 	// expiry is when what it shows ends, the simulation's beginning before the
 	// first answer; next is what the answer under way says.
 	expiry, next time.Time
-	calls        []time.Duration // since they were entered into the books
+	// useful is the instant before which asking for the next one was useless, zero
+	// for none; nextUseful is that of the answer under way.
+	useful, nextUseful time.Time
+	calls              []time.Duration // since they were entered into the books
 }
 
 // rehearsedBackend is what a scenario says of one provider.
@@ -86,6 +89,9 @@ type actor struct {
 	answers   int
 }
 
+// handover is how long the gap may be at an end that cannot be renewed ahead.
+const handover = time.Minute
+
 // usualLife is taken for a kind that does not tell.
 const usualLife = time.Hour
 
@@ -112,7 +118,7 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 	if a.backend.life > 0 {
 		c.ExpiresAt, c.CountedExpiry = now.Add(a.backend.life), true
 	}
-	a.part.next = c.ExpiresAt
+	a.part.next, a.part.nextUseful = c.ExpiresAt, c.UsefulAfter
 	if c.ExpiresAt.IsZero() {
 		a.part.next = now.Add(a.maxAge)
 	}
@@ -135,11 +141,16 @@ func (st *stage) Observe(o engine.Outcome) {
 	}
 	p.Renewals++
 	p.lapsed(st.course.Now())
-	p.expiry = p.next
+	p.expiry, p.useful = p.next, p.nextUseful
 }
 
 // lapsed notes a lapse up to now, if there was one.
 func (p *part) lapsed(now time.Time) {
+	if gap := now.Sub(p.expiry); gap > 0 && gap <= handover && !p.useful.IsZero() && !p.useful.Before(p.expiry) {
+		p.Planned++
+		p.LongestPlanned = max(p.LongestPlanned, gap)
+		return
+	}
 	if now.After(p.expiry) {
 		p.Lapses = append(p.Lapses, engine.Span{From: p.expiry, To: now})
 	}
