@@ -3,6 +3,9 @@ package oauth2
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -230,5 +233,68 @@ func TestARefusedGrantParksOnce(t *testing.T) {
 		if n := server.Counts().TokenRequests - calls; n != 1 || !d.record().Past.Parked {
 			t.Errorf("%d calls, parked %v", n, d.record().Past.Parked)
 		}
+	})
+}
+
+// kills is how many kills TestKillsSpendNoSeedTwice makes; VIGENTE_KILLS sets
+// another number.
+func kills(t testing.TB) int {
+	n, err := strconv.Atoi(os.Getenv("VIGENTE_KILLS"))
+	if err != nil {
+		return 40
+	}
+	return n
+}
+
+// TestKillsSpendNoSeedTwice kills the daemon again and again, most often within
+// a call, at a server that answers slowly and ends a family when a spent refresh
+// token is shown. A token in force must not be lost to that before it is about
+// to end; after it a person logs in again.
+func TestKillsSpendNoSeedTwice(t *testing.T) {
+	t.Setenv("OAUTH2_SECRET", testSecret)
+	chance := rand.New(rand.NewPCG(1, 2))
+	synctest.Test(t, func(t *testing.T) {
+		server := emulator.New(emulator.Settings{
+			Clients: []emulator.Client{{ID: testID, Secret: testSecret}}, Latency: 3 * time.Second,
+		}, time.Now)
+		d := &disk{records: map[schedule.Key]schedule.Record{}}
+		l := begin(t, server, d, "", refreshGrant)
+		within, logins := 0, 0
+		for range kills(t) {
+			if r := d.record(); r.Past.Parked || len(r.Token.Seed) == 0 {
+				logins++
+				seed, err := l.source.Import(credential.NewSecret(server.Seed(testID, "a")))
+				if err == nil {
+					err = l.Plant(t.Context(), "c", seed)
+				}
+				if err == nil {
+					err = l.Renew(t.Context(), []string{"c"}, func(engine.RenewResult) {})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			calls, reused := server.Counts().TokenRequests, server.Counts().Reused
+			for wait := time.Duration(chance.Int64N(int64(2 * time.Hour))); wait > 0 && server.Counts().TokenRequests == calls; wait -= time.Second {
+				before := d.record()
+				time.Sleep(time.Second)
+				synctest.Wait()
+				left := before.Token.ExpiresAt.Sub(time.Now())
+				if n := server.Counts().Reused; n > reused && left > 6*time.Minute+10*time.Second {
+					t.Fatalf("a spent seed was shown with %s of the token left: %+v", left, before.Past)
+				}
+			}
+			if server.Counts().TokenRequests > calls {
+				time.Sleep(time.Duration(chance.Int64N(int64(4 * time.Second)))) // within the call, or just after it
+				within++
+			}
+			d = d.copied()
+			l.stop()
+			l = begin(t, server, d, "", refreshGrant)
+			synctest.Wait()
+		}
+		l.stop()
+		n := server.Counts()
+		t.Logf("%d kills within a call, %d logins, %d refreshes, %d spent seeds shown when the token was about to end", within, logins, n.Refreshes, n.Reused)
 	})
 }
