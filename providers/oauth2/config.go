@@ -50,12 +50,15 @@ func openProvider(s *section.Section, env providers.Env) providers.Backend {
 	k := keys{own: s, preset: preset.table("provider")}
 	b := &provider{env: env, preset: preset, life: preset.Life}
 	moved := movedAway(s, k.preset)
-	tokenURL := k.address("token_url", true)
+	tokenURL := k.address("token_url", !preset.unknown)
 	refreshURL := k.addressUnless(moved, "refresh_url")
 	b.way.authorize, b.way.device = k.addressUnless(moved, "authorize_url"), k.addressUnless(moved, "device_url")
 	b.way.redirect = k.readRedirect()
 
 	b.endpoint = k.readClient(tokenURL)
+	if !preset.unknown {
+		k.checkClient(b.endpoint)
+	}
 	b.clientID = b.endpoint.ID
 	b.names = k.names(nil)
 	b.endpoint.Names = b.names
@@ -103,7 +106,6 @@ func (k keys) readClient(tokenURL *url.URL) *tokens.Endpoint {
 		RawBasic: k.choice("basic_encoding", "rfc6749", "rfc6749", "raw") == "raw",
 		Send:     tokens.Send(k.choice("send", "form", "form", "json", "query", "headers")),
 	}
-	k.checkClient(e)
 	return e
 }
 

@@ -27,6 +27,9 @@ type Preset struct {
 	Life time.Duration
 
 	file *section.Section
+	// unknown says that the configuration names one that there is not: what it
+	// would have brought is not missed.
+	unknown bool
 }
 
 //go:embed presets/*.toml
@@ -98,7 +101,7 @@ func findPreset(s *section.Section) Preset {
 	if err != nil || strings.ContainsAny(name, "/.") {
 		s.Faultf("preset", "%q is not known (expected one of %s)", name, strings.Join(presetNames(), ", "))
 		s = section.Empty("presets", "preset", section.NewReader(section.ReaderOptions{}))
-		return Preset{Life: defaultLife, file: s}
+		return Preset{Life: defaultLife, file: s, unknown: true}
 	}
 	return p
 }

@@ -130,7 +130,7 @@ func TestUnknownPresetListsAll(t *testing.T) {
 	}
 	open(s, liveEnv(t))
 	faults := s.Finish()
-	if len(faults) == 0 || faults[0].Key != "providers.p.preset" {
+	if len(faults) != 1 || faults[0].Key != "providers.p.preset" {
 		t.Fatalf("faults %v", faults)
 	}
 	for _, name := range presetNames() {
@@ -169,7 +169,7 @@ func TestEveryPresetReadsItsRecordedAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range list {
-		files, err := filepath.Glob("testdata/preset-answers/" + p.Name + "--*.http")
+		files, err := filepath.Glob("testdata/presets/" + p.Name + "--*.http")
 		if err != nil || len(files) == 0 {
 			t.Errorf("there is no recorded answer of %s", p.Name)
 		}
