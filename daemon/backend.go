@@ -155,6 +155,12 @@ func (d *Daemon) Show(ctx context.Context, name, field string) (credential.Secre
 	return value, nil
 }
 
+// Fields names the fields of a credential, its kind's own first.
+func (d *Daemon) Fields(ctx context.Context, name string) ([]string, error) {
+	_, spec, err := d.engine.Credential(ctx, name)
+	return append(slices.Clone(spec.Fields), credential.CommonFields[:]...), err
+}
+
 // Sign returns the Authorization header of one request.
 func (d *Daemon) Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
 	_, spec, err := d.engine.Credential(ctx, name)

@@ -36,6 +36,11 @@ func TestExitCodes(t *testing.T) {
 		{"status --nonsense", nil, nil, 2, "vigente: unknown flag: --nonsense; see vigente status --help"},
 		{"version", nil, nil, 0, ""},
 		{"version x", nil, nil, 2, "see vigente version --help"},
+		{"--version", nil, nil, 0, ""},
+		{"statsu", nil, nil, 2, `vigente: unknown command "statsu" for "vigente" (did you mean status?); see vigente --help`},
+		{"relaod", nil, nil, 2, "(did you mean reload?)"},
+		{"status --jsn", nil, nil, 2, "vigente: unknown flag: --jsn (did you mean --json?); see vigente status --help"},
+		{"renew --ignore-cooldwn x", nil, nil, 2, "(did you mean --ignore-cooldown?)"},
 		{"--help", nil, nil, 0, ""},
 
 		{"check", nil, nil, 0, ""},
@@ -190,6 +195,64 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stdout of a failure is %q", got.out)
 			}
 		})
+	}
+}
+
+// TestJSONWhenItFails wants one document with its format from every way to fail.
+func TestJSONWhenItFails(t *testing.T) {
+	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
+	refused := &fakeBackend{view: healthy(), reloadErr: errors.New("a.toml:3: b.c: wrong"), valueErr: errors.New("no value yet")}
+	failing := &fakeBackend{view: healthy(), ends: []engine.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}
+	for _, tt := range []struct {
+		args    string
+		backend *fakeBackend // nil: no daemon runs
+		code    int
+	}{
+		{"status", nil, 4}, {"status nada", good, 2}, {"status --check", bad, 5}, {"status --nonsense", good, 2},
+		{"explain loja", nil, 4}, {"explain nada", good, 2}, {"explain till", good, 2},
+		{"renew loja", nil, 4}, {"renew nada", good, 2}, {"renew loja", failing, 1}, {"renew", good, 2},
+		{"wait loja", nil, 4}, {"wait nada", good, 2}, {"wait novo --timeout 10ms", bad, 5},
+		{"reload", nil, 4}, {"reload", refused, 3},
+		{"pause loja", nil, 4}, {"pause nada", good, 2}, {"pause loja", refused, 1}, {"resume nada", good, 2},
+		{"forget loja", good, 1}, {"forget nada", good, 2},
+		{"show loja", nil, 4}, {"show loja", refused, 1}, {"sign loja GET http://a/", refused, 1}, {"sign nada GET http://a/", good, 2},
+		{"version x", nil, 2}, {"plan none.toml", good, 3},
+	} {
+		w := newWorld(t)
+		if tt.backend != nil {
+			w.serve(t, tt.backend)
+		}
+		got := w.do(t.Context(), append(strings.Fields(tt.args), "--json")...)
+		var document struct{ Format int }
+		if err := json.Unmarshal([]byte(got.out), &document); err != nil || document.Format != 1 || got.code != tt.code {
+			t.Errorf("%s: exit code %d, want %d; %v in %q; stderr %q", tt.args, got.code, tt.code, err, got.out, got.err)
+		}
+	}
+}
+
+// TestManualPages wants the sections that a reader of manuals looks for.
+func TestManualPagesHaveTheirSections(t *testing.T) {
+	w := newWorld(t)
+	page := w.do(t.Context(), "man").out
+	for _, section := range []string{"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "FILES", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES"} {
+		if !strings.Contains(page, ".SH "+section+"\n") {
+			t.Errorf("vigente(1) has no %s", section)
+		}
+	}
+	reference := w.do(t.Context(), "man", "--toml").out
+	for _, key := range []string{"control_socket", "renew_before", "pin_sha256", "detail_limit"} {
+		if !strings.Contains(reference, strings.ReplaceAll(key, "_", "_")) {
+			t.Errorf("vigente.toml(5) does not explain %s", key)
+		}
+	}
+	folder := t.TempDir()
+	if got := w.do(t.Context(), "man", folder); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	for _, name := range []string{"vigente.1", "vigente-status.1", "vigente.toml.5"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -367,17 +430,19 @@ func TestCompletionOffersNames(t *testing.T) {
 	w.serve(t, &fakeBackend{view: troubled()})
 	const credentials = "cofre\tparked\nloja\tvalid\nnovo\tpending\n"
 	for args, want := range map[string]string{
-		"status":      credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
-		"wait":        credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
-		"renew loja":  "cofre\tparked\nnovo\tpending\n:4\n",
-		"show":        credentials + ":4\n",
-		"explain":     credentials + ":4\n",
-		"sign":        credentials + ":4\n",
-		"show loja":   ":4\n",
-		"emulate":     "arqged\nintegra-contador\noauth2\nsenhasegura\ntss\n:4\n",
-		"plan":        "toml\n:8\n",
-		"init --sink": "file\nini\nenv\nnone\n:4\n",
-		"completion":  "bash\tGenerate the autocompletion script for bash\nfish\tGenerate the autocompletion script for fish\npowershell\tGenerate the autocompletion script for powershell\nzsh\tGenerate the autocompletion script for zsh\n:4\n",
+		"status":            credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
+		"wait":              credentials + "api\tsink, failing\ntill\tsink, delivered\n:4\n",
+		"renew loja":        "cofre\tparked\nnovo\tpending\n:4\n",
+		"show":              credentials + ":4\n",
+		"explain":           credentials + ":4\n",
+		"sign":              credentials + ":4\n",
+		"show loja":         ":4\n",
+		"show loja --field": "token\nexpires_at\n:4\n",
+		"status --state":    "parked\npending\nhandover\nexpired\noverdue\nfailing\nvalid\nbehind\ndelivered\n:4\n",
+		"emulate":           "arqged\nintegra-contador\noauth2\nsenhasegura\ntss\n:4\n",
+		"plan":              "toml\n:8\n",
+		"init --sink":       "file\nini\nenv\nnone\n:4\n",
+		"completion":        "bash\tGenerate the autocompletion script for bash\nfish\tGenerate the autocompletion script for fish\npowershell\tGenerate the autocompletion script for powershell\nzsh\tGenerate the autocompletion script for zsh\n:4\n",
 	} {
 		if got := complete(args); got != want {
 			t.Errorf("%s: %q, want %q", args, got, want)
@@ -414,7 +479,7 @@ func TestTheSocketIsFoundInABrokenConfiguration(t *testing.T) {
 
 // A configuration that is gone or empty says nothing about a running daemon.
 func TestASocketThatIsOnlyGuessedIsToldAsSuch(t *testing.T) {
-	const told = "which could not be read: "
+	const told = "because the configuration could not be read: "
 	w := newWorld(t)
 	w.write(t, "")
 	if got := w.do(t.Context(), "status"); got.code != exitUnreachable || !strings.Contains(got.err, told+w.config()+":1: file: is empty") {

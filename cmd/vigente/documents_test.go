@@ -30,7 +30,7 @@ func TestCheckForPrograms(t *testing.T) {
 		t.Errorf("%v %+v", err, got)
 	}
 	w.openErr = errors.New("something else")
-	if got := w.do(t.Context(), "check", "--json"); got.code != 1 || got.out != "" {
+	if got := w.do(t.Context(), "check", "--json"); got.code != 1 || !strings.Contains(got.out, `"error": "something else"`) {
 		t.Errorf("%+v", got)
 	}
 	if got := w.do(t.Context(), "check", "--json", "--probe"); got.code != 2 {
@@ -41,9 +41,9 @@ func TestCheckForPrograms(t *testing.T) {
 func TestVersionAndExplainForPrograms(t *testing.T) {
 	w := newWorld(t)
 	w.serve(t, &fakeBackend{view: troubled()})
-	var version map[string]string
+	var version struct{ Version, Revision, Go string }
 	got := w.do(t.Context(), "version", "--json")
-	if err := json.Unmarshal([]byte(got.out), &version); err != nil || got.code != 0 || version["version"] == "" || version["revision"] == "" || !strings.HasPrefix(version["go"], "go1.") {
+	if err := json.Unmarshal([]byte(got.out), &version); err != nil || got.code != 0 || version.Version == "" || version.Revision == "" || !strings.HasPrefix(version.Go, "go1.") {
 		t.Errorf("%v %+v", err, got)
 	}
 	for name, golds := range map[string]string{"loja": "explain.json", "cofre": "explain-sick.json"} {

@@ -46,7 +46,24 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
 	command.Flags().StringVar(&preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
 	command.Flags().StringArrayVar(&faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
+	_ = command.RegisterFlagCompletionFunc("fault", completeFaults) // fails for an unknown flag only
 	return command
+}
+
+// completeFaults offers the faults of the kinds that were named, of all without.
+func completeFaults(_ *cobra.Command, kinds []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var offered []string
+	for _, e := range emulations() {
+		if len(kinds) > 0 && !slices.Contains(kinds, e.kind) {
+			continue
+		}
+		for _, f := range e.make().Faults() {
+			if text := f.Name + "\t" + f.Help; !slices.Contains(offered, text) {
+				offered = append(offered, text)
+			}
+		}
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
 }
 
 func emulatedKinds() []string {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // The exit codes.
@@ -30,11 +32,39 @@ type exitError struct {
 // Error returns the lines.
 func (e *exitError) Error() string { return strings.Join(e.lines, "\n") }
 
-// report writes what went wrong to stderr and returns the exit code.
+// report writes what went wrong to stderr and returns the exit code. Who asked
+// for JSON gets a document then too.
 func (a *app) report(command *cobra.Command, err error) int {
 	if err == nil {
 		return exitDone
 	}
+	before := a.err.written.Len()
+	code := a.tell(command, err)
+	if !a.documented && a.out.failed == nil && slices.Contains(a.Args, "--json") {
+		_ = a.document(failureOf(code, strings.TrimSpace(a.err.written.String()[before:]), err))
+	}
+	return code
+}
+
+// failure is the document of a command that has nothing else to tell.
+type failure struct {
+	Format   int      `json:"format"`
+	OK       bool     `json:"ok"`
+	ExitCode int      `json:"exit_code"`
+	Error    string   `json:"error"`
+	Unknown  []string `json:"unknown,omitempty"`
+}
+
+func failureOf(code int, said string, err error) failure {
+	f := failure{Format: view.Format, ExitCode: code, Error: strings.TrimPrefix(said, "vigente: ")}
+	if problem, ok := errors.AsType[*control.Problem](err); ok && problem.Code == control.CodeUnknown {
+		f.Unknown = problem.Names
+	}
+	return f
+}
+
+// tell writes what went wrong to stderr and returns the exit code.
+func (a *app) tell(command *cobra.Command, err error) int {
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		for _, line := range exit.lines {
 			a.err.line(line)
@@ -52,7 +82,7 @@ func (a *app) report(command *cobra.Command, err error) int {
 	a.err.printf("vigente: %v\n", err)
 	if _, ok := errors.AsType[*control.UnreachableError](err); ok {
 		if a.unread != "" {
-			a.err.printf("vigente: that is where it listens unless the configuration says otherwise, which could not be read: %s\n", a.unread)
+			a.err.printf("vigente: used the default socket, because the configuration could not be read: %s\n", a.unread)
 		}
 		return exitUnreachable
 	}
@@ -69,15 +99,11 @@ func exitOf(code control.Code) int {
 		return exitUsage
 	case control.CodeSilent:
 		return exitUnreachable
+	case control.CodeRejected:
+		return exitConfig
 	case control.CodeDenied, control.CodeFailed, control.CodeBadRequest:
 	}
 	return exitFailed
-}
-
-// oneLine returns the first line of an error, since some add suggestions.
-func oneLine(err error) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-	return first
 }
 
 // interrupted reports whether err is the end that somebody asked for.

@@ -190,6 +190,10 @@ func (f *fakeBackend) Show(_ context.Context, name, field string) (credential.Se
 	return credential.NewSecret(canary), f.valueErr
 }
 
+func (f *fakeBackend) Fields(context.Context, string) ([]string, error) {
+	return []string{"token", "expires_at"}, nil
+}
+
 func (f *fakeBackend) Sign(_ context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
 	f.asked = []string{"sign", name, method, url, strings.Join(form["a"], "+")}
 	return credential.NewSecret("OAuth " + canary), f.valueErr

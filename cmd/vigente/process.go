@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -53,7 +54,7 @@ func openDaemon(opt daemon.Options) (service, error) {
 // Main runs one command and returns the exit code.
 func Main(ctx context.Context, p *Process) int {
 	a := &app{Process: p, out: &printer{to: p.Stdout}}
-	a.err = &printer{to: a.errorsTo(p.Stderr)}
+	a.err = &printer{to: a.errorsTo(p.Stderr), written: &strings.Builder{}}
 	root := a.root() //nolint:contextcheck // the commands get ctx from ExecuteContextC
 	root.SetArgs(p.Args)
 	root.SetOut(a.out)
@@ -73,6 +74,7 @@ type app struct {
 	out, err   *printer
 	configFile string
 	unread     string // why the configuration could not be asked where the daemon listens
+	documented bool   // a JSON document was printed
 	started    bool   // the command's own work has begun: what fails now is no usage error
 }
 
@@ -110,6 +112,7 @@ func (a *app) colours(w io.Writer) bool { return a.Getenv("NO_COLOR") == "" && a
 // document prints one JSON document.
 func (a *app) document(v any) error {
 	out := json.NewEncoder(a.out)
+	a.documented = true
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
 	return out.Encode(v)
@@ -120,11 +123,16 @@ func (a *app) document(v any) error {
 type printer struct {
 	to     io.Writer
 	failed error
+	// written keeps what went to stderr, for the document of a failure.
+	written *strings.Builder
 }
 
 // Write implements io.Writer.
 func (p *printer) Write(text []byte) (int, error) {
 	n, err := p.to.Write(text)
+	if p.written != nil {
+		p.written.Write(text)
+	}
 	if err != nil && p.failed == nil {
 		p.failed = err
 	}

@@ -31,7 +31,12 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVarP(&a.configFile, "config", "c", "",
 		"configuration `FILE` (default $VIGENTE_CONFIG, else "+defaultConfig+")")
+	root.Version = buildOf().version
+	root.SetVersionTemplate(buildOf().String() + "\n")
+	root.SuggestionsMinimumDistance = 3
+	root.SetFlagErrorFunc(suggestFlag)
 	root.InitDefaultHelpFlag() // else --help before another flag swallows it
+	root.InitDefaultVersionFlag()
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.pauseCommand(), a.resumeCommand(), a.forgetCommand(), a.showCommand(),
 		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
@@ -77,7 +82,7 @@ func (a *app) begin(run func(*cobra.Command, []string) error) func(*cobra.Comman
 // client returns a client of the running daemon. The configuration is read for
 // the place of the socket only: it may be broken, or closed to this user.
 func (a *app) client() *control.Client {
-	opt := config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread}
+	opt := config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread, SocketOnly: true}
 	cfg, faults := config.Load(a.configPath(), opt)
 	for _, f := range faults {
 		if f.Key == "file" && !cfg.Daemon.SocketChosen { // a file as a whole: the key may stand in it

@@ -1,9 +1,16 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/view"
+)
 
 func (a *app) showCommand() *cobra.Command {
 	var field string
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a value of a credential",
@@ -26,10 +33,33 @@ members of the group of its control socket.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return a.document(struct {
+					Format int    `json:"format"`
+					Name   string `json:"name"`
+					Value  string `json:"value"`
+				}{view.Format, args[0], value.Reveal()})
+			}
 			a.out.line(value.Reveal())
 			return nil
 		}),
 	}
 	command.Flags().StringVar(&field, "field", "", "`FIELD` to print (default the kind's first)")
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	_ = command.RegisterFlagCompletionFunc("field", a.completeFields) // fails for an unknown flag only
 	return command
+}
+
+// completeFields offers the fields of the credential that was named.
+func (a *app) completeFields(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(command.Context(), completionTime)
+	defer cancel()
+	fields, err := a.client().Fields(ctx, args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return fields, cobra.ShellCompDirectiveNoFileComp
 }

@@ -6,10 +6,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/view"
 )
 
 func (a *app) signCommand() *cobra.Command {
 	var form []string
+	var asJSON bool
 	command := &cobra.Command{
 		Use:   "sign NAME METHOD URL",
 		Short: "Print the OAuth 1.0 header for one request",
@@ -40,10 +43,17 @@ one request, soon. The fields of a form body are signed too and must be given.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return a.document(struct {
+					Format        int    `json:"format"`
+					Authorization string `json:"authorization"`
+				}{view.Format, value.Reveal()})
+			}
 			a.out.line("Authorization: " + value.Reveal())
 			return nil
 		}),
 	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	command.Flags().StringArrayVar(&form, "form", nil, "`KEY=VALUE` of a form body, once for each field")
 	return command
 }

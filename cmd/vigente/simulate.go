@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"github.com/vigented/vigente/daemon/config"
 	"strings"
 	"time"
 
@@ -64,7 +65,21 @@ taken; --life sets another.`,
 	f.StringArrayVar(&flags.steps, "step", nil, "START+LENGTH or START-LENGTH: the clock is set forward or back (repeatable)")
 	f.StringArrayVar(&flags.lives, "life", nil, "provider=LENGTH: how long its tokens live (repeatable)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
+	for _, flag := range []string{"outage", "life"} {
+		_ = command.RegisterFlagCompletionFunc(flag, a.completeProviders) // fails for an unknown flag only
+	}
 	return command
+}
+
+// completeProviders offers the providers of the configuration, as these flags
+// begin.
+func (a *app) completeProviders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
+	var offered []string
+	for _, p := range cfg.Providers {
+		offered = append(offered, p.Name+"=\t"+p.Type)
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // scenarioFlags are a scenario as it is typed.

@@ -4,15 +4,21 @@ import (
 	"cmp"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vigented/vigente/daemon/view"
 )
 
 // version is set by the linker for a release (-X main.version=1.2.3).
 var version string
 
 // build says which program this is.
-type build struct{ version, revision string }
+type build struct {
+	version, revision string
+	at                time.Time // of the revision; zero when unknown
+}
 
 // buildOf returns what the linker and the toolchain noted in the binary.
 func buildOf() build {
@@ -29,6 +35,8 @@ func buildOf() build {
 		switch s.Key {
 		case "vcs.revision":
 			b.revision = s.Value
+		case "vcs.time":
+			b.at, _ = time.Parse(time.RFC3339, s.Value) // zero stands for unknown
 		case "vcs.modified":
 			modified = s.Value == "true"
 		}
@@ -37,6 +45,11 @@ func buildOf() build {
 		b.revision += "+modified"
 	}
 	return b
+}
+
+// String is what people read of it.
+func (b build) String() string {
+	return "vigente " + b.version + " (revision " + b.revision + ", " + runtime.Version() + ")"
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -50,12 +63,13 @@ func (a *app) versionCommand() *cobra.Command {
 			b := buildOf()
 			if asJSON {
 				return a.document(struct {
+					Format   int    `json:"format"`
 					Version  string `json:"version"`
 					Revision string `json:"revision"`
 					Go       string `json:"go"`
-				}{b.version, b.revision, runtime.Version()})
+				}{view.Format, b.version, b.revision, runtime.Version()})
 			}
-			a.out.printf("vigente %s (revision %s, %s)\n", b.version, b.revision, runtime.Version())
+			a.out.line(b.String())
 			return nil
 		}),
 	}

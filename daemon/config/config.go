@@ -70,6 +70,9 @@ type Options struct {
 	// Disks bounds the work on file systems that may hang; a pool of its own when
 	// nil. Whoever loads again and again hands over one.
 	Disks *devices.Pool
+	// SocketOnly reads no more than it takes to find the control socket: a command
+	// must not pay for the tables of a large fleet.
+	SocketOnly bool
 	// Given are the sources where somebody else has read them already: the main
 	// file and all that it includes, in the order of Config.Sources. The files
 	// themselves are left alone then.

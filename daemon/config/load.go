@@ -117,6 +117,9 @@ func (l *loader) readSource(path string) (data []byte, absolute, problem string)
 		return l.opt.Given[i].Text, path, ""
 	}
 	data, absolute, problem = readSource(path, l.config.reader.Read)
+	if l.opt.SocketOnly {
+		data = onlyDaemon(data)
+	}
 	if l.gather && problem == "" {
 		l.gathered = append(l.gathered, Source{absolute, data})
 	}

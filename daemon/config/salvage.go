@@ -37,3 +37,21 @@ func salvage(name string, data []byte, reader *section.Reader) *section.Section 
 	}
 	return s.Object(tableDaemon)
 }
+
+var anyDaemonHeader = regexp.MustCompile(`^\[\s*daemon\s*(\.[^\]]*)?\]`)
+
+// onlyDaemon keeps of a file what stands before its first table, and the tables
+// of [daemon].
+func onlyDaemon(data []byte) []byte {
+	var kept []byte
+	inside := true
+	for line := range bytes.Lines(data) {
+		if text := bytes.TrimLeft(line, " \t"); bytes.HasPrefix(text, []byte("[")) {
+			inside = anyDaemonHeader.Match(text)
+		}
+		if inside {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
+}

@@ -128,6 +128,14 @@ func (c *Client) Show(ctx context.Context, name, field string) (credential.Secre
 	return c.value(ctx, pathShow, showRequest{name, field})
 }
 
+// Fields returns the names of the fields of a credential.
+func (c *Client) Fields(ctx context.Context, name string) (fields []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err = c.ask(ctx, http.MethodPost, pathFields, showRequest{Name: name}, &fields)
+	return fields, err
+}
+
 // Sign returns the Authorization header for a request.
 func (c *Client) Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
 	return c.value(ctx, pathSign, signRequest{name, method, url, form})

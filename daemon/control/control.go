@@ -70,6 +70,8 @@ type Backend interface {
 	// Show returns a field of a credential that exists; the first field of its
 	// kind for the empty name. It wraps ErrUnknown for an unknown field.
 	Show(ctx context.Context, name, field string) (credential.Secret, error)
+	// Fields names the fields of a credential that exists.
+	Fields(ctx context.Context, name string) ([]string, error)
 	// Sign returns the Authorization header of one request, signed with a
 	// credential that exists. It returns a *MisuseError when the
 	// credential signs nothing, or not such a request.
@@ -99,6 +101,7 @@ func newHandler(backend Backend, log *zap.Logger) http.Handler {
 	mux.HandleFunc("GET "+pathView, h.view)
 	mux.HandleFunc("POST "+pathView, h.view)
 	mux.HandleFunc("POST "+pathWait, h.wait)
+	mux.HandleFunc("POST "+pathFields, h.fields)
 	for path, serve := range map[string]http.HandlerFunc{
 		pathRenew: h.renew, pathReload: h.reload, pathPlan: h.plan, pathShow: h.show, pathSign: h.sign,
 		pathInvite: h.invite, pathRedeem: h.redeem, pathImport: h.importToken,
@@ -244,6 +247,20 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) {
 		value, err := h.backend.Show(r.Context(), ask.Name, ask.Field)
 		answerValue(w, value, err)
 	}
+}
+
+// fields names what show can print, which is no secret.
+func (h handler) fields(w http.ResponseWriter, r *http.Request) {
+	var ask showRequest
+	if !decode(w, r, &ask) || !h.exists(w, ask.Name) {
+		return
+	}
+	fields, err := h.backend.Fields(r.Context(), ask.Name)
+	if err != nil {
+		refuse(w, problemOf(err))
+		return
+	}
+	answer(w, fields)
 }
 
 func (h handler) sign(w http.ResponseWriter, r *http.Request) {

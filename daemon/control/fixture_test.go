@@ -98,6 +98,10 @@ func (f *fakeBackend) Show(_ context.Context, name, field string) (credential.Se
 	return f.value, f.valueErr
 }
 
+func (f *fakeBackend) Fields(context.Context, string) ([]string, error) {
+	return []string{"token", "expires_at"}, nil
+}
+
 func (f *fakeBackend) Sign(_ context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
 	f.asked = fmt.Sprint("sign ", name, " ", method, " ", url, " ", form)
 	return f.value, f.valueErr

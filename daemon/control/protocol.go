@@ -21,6 +21,7 @@ const (
 	pathPlan   = "/v1/plan"
 	pathShow   = "/v1/show"
 	pathSign   = "/v1/sign"
+	pathFields = "/v1/fields"
 	pathPause  = "/v1/pause"
 	pathResume = "/v1/resume"
 	pathForget = "/v1/forget"
