@@ -197,7 +197,7 @@ func TestPrometheusSeesEveryTrouble(t *testing.T) {
 	w.Write("config.toml", w.Read("config.toml")+"\nnonsense = 1\n")
 	p.expect("trouble", []string{
 		"VigenteClockOff busy", "VigenteCredentialExpired gone", "VigenteCredentialWillLapse vault", "VigenteDeliveryBehind vault", "VigenteHookFailing hooked",
-		"VigentePersonNeeded vault", "VigenteReloadFailed", "VigenteRenewalFailing busy", "VigenteThrottled busy",
+		"VigentePersonNeeded vault", "VigenteReloadFailed", "VigenteRenewalFailing busy", "VigenteSinkNotDelivered file", "VigenteThrottled busy",
 	})
 	p.dashboard()
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"unicode"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
@@ -16,11 +17,9 @@ func HeaderText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// PlainText reports whether the text holds no control character. Blanks and
-// letters beyond ASCII are fine.
-func PlainText(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
-}
+// PlainText reports whether the text holds no control character, those beyond
+// ASCII (C1, U+0085) included. Blanks and letters beyond ASCII are fine.
+func PlainText(text string) bool { return !strings.ContainsFunc(text, unicode.IsControl) }
 
 // OneLine refuses a secret with control characters: a file with two lines is
 // the usual slip, and the server would only say that the secret is wrong, which

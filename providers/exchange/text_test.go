@@ -12,6 +12,8 @@ func TestTexts(t *testing.T) {
 		"a\tb":         {false, false},
 		"a\x00":        {false, false},
 		"a\x7f":        {false, false},
+		"a\u0085":      {false, false},
+		"a\u009b":      {false, false},
 		"\xff":         {false, true},
 		"a\r\nX-Y: \t": {false, false},
 	} {

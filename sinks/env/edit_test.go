@@ -178,6 +178,7 @@ func TestEditRefuses(t *testing.T) {
 		{name: "zero byte in the value", styles: []env.Style{env.Shell, env.Docker}, value: canary + "\x00", says: "zero byte"},
 		{name: "zero byte in the value", styles: []env.Style{env.Systemd}, value: canary + "\x00", says: "control character"},
 		{name: "control character", styles: []env.Style{env.Systemd}, value: canary + "\x1b", says: "control character"},
+		{name: "next line", styles: []env.Style{env.Systemd}, value: canary + "\u0085", says: "control character"},
 		{name: "delete character", styles: []env.Style{env.Systemd}, value: canary + "\x7f", says: "control character"},
 		{name: "carriage return", styles: []env.Style{env.Systemd}, value: canary + "\rx", says: "control character"},
 		{name: "invalid UTF-8", styles: []env.Style{env.Systemd, env.Docker}, value: canary + "\xe9", says: "no valid UTF-8"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -181,7 +182,7 @@ func quoteSystemd(key, value string) (string, error) {
 			return "", errors.New("is no valid UTF-8, and systemd refuses a file with such a value (use a sink of type file)")
 		case r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe:
 			return "", errors.New("holds a character that Unicode sets aside, and systemd refuses a file with such a value (use a sink of type file)")
-		case r < ' ' && r != '\t' && r != '\n', r == 0x7f:
+		case unicode.IsControl(r) && r != '\t' && r != '\n':
 			return "", errors.New("holds a control character, and older versions of systemd drop such a variable (use a sink of type file)")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unicode"
 
 	"github.com/vigented/vigente/credential"
 )
@@ -49,8 +50,8 @@ func checkValue(value credential.Secret) error {
 	if text == "" {
 		return errors.New("is empty (a good value is never replaced by nothing)")
 	}
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == 0x7f {
+	for _, r := range text {
+		if unicode.IsControl(r) {
 			return errors.New("holds a line break or another control character, which an INI line cannot carry")
 		}
 	}
@@ -73,10 +74,8 @@ func checkName(name string) error {
 	case strings.HasPrefix(name, ";"), strings.HasPrefix(name, "#"), strings.HasPrefix(name, "//"):
 		return errors.New("would make its line a comment (expected a name that does not start with ; or # or //)")
 	}
-	for i := range len(name) {
-		if name[i] < ' ' || name[i] == 0x7f {
-			return errors.New("holds a control character (expected the bare name)")
-		}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return errors.New("holds a control character (expected the bare name)")
 	}
 	return nil
 }

@@ -167,6 +167,7 @@ func TestEditRefuses(t *testing.T) {
 		{name: "value with LF", in: plain, value: canary + "\nx", says: "line break"},
 		{name: "value with a zero byte", in: plain, value: canary + "\x00x", says: "control character"},
 		{name: "value with a TAB", in: plain, value: canary + "\tx", says: "control character"},
+		{name: "value with NEL", in: plain, value: canary + "\u0085x", says: "control character"},
 		{name: "value with DEL", in: plain, value: canary + "\x7fx", says: "control character"},
 		{name: "value with a leading blank", in: plain, value: " " + canary, says: "starts or ends with a blank"},
 		{name: "value with a trailing blank", in: plain, value: canary + " ", says: "starts or ends with a blank"},

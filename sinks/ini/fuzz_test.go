@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/vigented/vigente/sinks/ini"
 )
@@ -139,13 +140,13 @@ func checkRefusal(t *testing.T, in, section string, keys, values []string, creat
 		}
 	}
 	for _, v := range values {
-		if v == "" || v != refTrim(v) || strings.ContainsFunc(v, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		if v == "" || v != refTrim(v) || strings.ContainsFunc(v, unicode.IsControl) {
 			return
 		}
 	}
 	for _, name := range append([]string{section}, keys...) {
 		if name == "" || refTrim(name) != name || strings.ContainsAny(name, "[]=") || refComment.MatchString(name) ||
-			strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			strings.ContainsFunc(name, unicode.IsControl) {
 			return
 		}
 	}
