@@ -113,6 +113,12 @@ func TestExitCodes(t *testing.T) {
 			"loja: not renewed: since sink till is full\n",
 		},
 		{
+			"renew loja", &fakeBackend{view: healthy(), ends: []engine.RenewResult{{
+				Name: "loja", Failure: "full", Sink: "a", Undelivered: []engine.Undelivered{{Sink: "a", Failure: "full"}, {Sink: "b", Failure: "closed"}},
+			}}}, nil, 1,
+			"loja: renewed, but not delivered to a: full\nloja: renewed, but not delivered to b: closed\n",
+		},
+		{
 			"renew loja", &fakeBackend{view: healthy(), ends: []engine.RenewResult{{Name: "loja", Failure: "full", Sink: "till"}}}, nil, 1,
 			"loja: renewed, but not delivered to till: full\n",
 		},

@@ -72,8 +72,7 @@ type renewals struct {
 	Credentials []renewed `json:"credentials"`
 }
 
-// renewed is the end of one renewal. Sink is the first one that failed, Sinks
-// are all of them.
+// renewed is the end of one renewal, with every sink that failed.
 type renewed struct {
 	Name       string   `json:"name"`
 	OK         bool     `json:"ok"`
@@ -120,7 +119,9 @@ func (p *progress) End(end engine.RenewResult) {
 		p.out.printf("%s: generation %d is delivered\n", end.Name, end.Generation)
 	case end.Sink != "":
 		p.failed++
-		p.err.printf("%s: renewed, but not delivered to %s: %s\n", end.Name, end.Sink, end.Failure)
+		for _, u := range undelivered(end) {
+			p.err.printf("%s: renewed, but not delivered to %s: %s\n", end.Name, u.Sink, u.Failure)
+		}
 	default:
 		p.failed++
 		p.err.printf("%s: not renewed: %s\n", end.Name, strings.TrimPrefix(end.Failure, "not renewed, "))
@@ -130,10 +131,18 @@ func (p *progress) End(end engine.RenewResult) {
 
 func renewedOf(end engine.RenewResult) renewed {
 	r := renewed{Name: end.Name, OK: end.Good(), Generation: end.Generation, Message: end.Failure, Sinks: []string{}}
-	if end.Sink != "" {
-		r.Sinks = append(r.Sinks, end.Sink)
+	for _, u := range undelivered(end) {
+		r.Sinks = append(r.Sinks, u.Sink)
 	}
 	return r
+}
+
+// undelivered returns the sinks that failed.
+func undelivered(end engine.RenewResult) []engine.Undelivered {
+	if len(end.Undelivered) == 0 && end.Sink != "" {
+		return []engine.Undelivered{{Sink: end.Sink, Failure: end.Failure}}
+	}
+	return end.Undelivered
 }
 
 func (p *progress) draw() {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -206,7 +207,7 @@ func TestRenew(t *testing.T) {
 		if !slices.Equal(backend.renewed, tt.want) {
 			t.Errorf("asked for %v, renewed %v", tt.ask, backend.renewed)
 		}
-		if told.total != len(tt.want) || !backend.options.Force || !slices.Equal(told.ends, ends) {
+		if told.total != len(tt.want) || !backend.options.Force || !reflect.DeepEqual(told.ends, ends) {
 			t.Errorf("told %+v", told)
 		}
 	}

@@ -8,10 +8,15 @@ import (
 type RenewResult struct {
 	Name string
 	// Failure says what went wrong; empty when the values are renewed and in
-	// every sink. Sink names the sink when a delivery failed.
+	// every sink. Sink names the sink when a delivery failed: the first one of
+	// Undelivered.
 	Failure, Sink string
+	Undelivered   []Undelivered
 	Generation    uint64
 }
+
+// Undelivered is a sink that does not have the renewed values, and why.
+type Undelivered struct{ Sink, Failure string }
 
 // Good reports whether nothing went wrong.
 func (r RenewResult) Good() bool { return r.Failure == "" }
@@ -106,16 +111,19 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		return end, true
 	}
 	end.Generation = s.Record.Token.Generation
+	over := true
 	for _, sink := range e.board.Showing(r.name) {
 		d, _ := e.board.Look(e.now(), delivering(sink))
 		switch {
 		case d.Record.Delivered[r.name].Revision == s.Record.Revision:
 		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(s.Record.ObtainedAt):
-			end.Failure, end.Sink = d.Record.Past.Last.Message, sink
-			return end, true
+			end.Undelivered = append(end.Undelivered, Undelivered{sink, d.Record.Past.Last.Message})
 		case d.Owed || d.Running:
-			return end, false
+			over = false // every sink is tried before the end is told
 		}
 	}
-	return end, true
+	if len(end.Undelivered) > 0 {
+		end.Failure, end.Sink = end.Undelivered[0].Failure, end.Undelivered[0].Sink
+	}
+	return end, over
 }

@@ -98,14 +98,25 @@ type clockWatch struct {
 
 // RoundTrip implements http.RoundTripper.
 func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent := time.Now()
 	resp, err := c.base.RoundTrip(req)
 	if err != nil || c.observe == nil {
 		return resp, err
 	}
 	if date, bad := http.ParseTime(resp.Header.Get("Date")); bad == nil {
-		c.observe(c.provider, time.Until(date))
+		c.observe(c.provider, offset(date, sent, time.Now()))
 	}
 	return resp, nil
+}
+
+// offset returns by how much a server's clock differs from ours at least. A Date
+// tells a whole second, in which the answer was made at some time between the
+// request and its arrival; while that fits, the clocks agree.
+func offset(date, sent, received time.Time) time.Duration {
+	if ahead := date.Sub(received); ahead > 0 {
+		return ahead
+	}
+	return min(0, date.Add(time.Second).Sub(sent))
 }
 
 // CloseIdleConnections lets http.Client pass the call on.

@@ -39,3 +39,23 @@ func TestEveryAnswerShowsTheClockOfItsServer(t *testing.T) {
 		}
 	}
 }
+
+func TestOffsetHasNoBiasOfTheWholeSecond(t *testing.T) {
+	second := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		sent, received time.Duration // since the second of the Date
+		want           time.Duration
+	}{
+		{0, 0, 0},
+		{500 * time.Millisecond, 600 * time.Millisecond, 0},
+		{999 * time.Millisecond, 1500 * time.Millisecond, 0},
+		{-200 * time.Millisecond, 100 * time.Millisecond, 0},
+		{1500 * time.Millisecond, 1600 * time.Millisecond, -500 * time.Millisecond},
+		{-3 * time.Second, -2 * time.Second, 2 * time.Second},
+		{time.Hour, time.Hour, -time.Hour + time.Second},
+	} {
+		if got := offset(second, second.Add(tt.sent), second.Add(tt.received)); got != tt.want {
+			t.Errorf("sent %v, received %v after the Date: %v, want %v", tt.sent, tt.received, got, tt.want)
+		}
+	}
+}
