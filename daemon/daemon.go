@@ -91,6 +91,7 @@ type Daemon struct {
 	lastError string
 	listener  *web.Listener
 	epoch     atomic.Uint64 // what commands have reported
+	announced atomic.Bool   // READY was said
 	begun     atomic.Bool   // the engine was seen to make progress
 }
 

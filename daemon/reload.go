@@ -67,8 +67,10 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	defer d.epoch.Add(1)
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	d.notify(reloadingState())
-	defer d.notify("READY=1")
+	if d.announced.Load() { // a start is no reload
+		d.notify(reloadingState())
+		defer d.notify("READY=1")
+	}
 	d.loader.Accept(load.Accept{Removals: opt.AcceptRemovals, Identities: opt.AcceptIdentities})
 	loaded := d.load(ctx)
 	err := loaded.Err()

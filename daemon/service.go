@@ -41,27 +41,18 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 	if d.opt.Notify == nil {
 		return
 	}
-	started := time.Now()
-	settled, cancel := context.WithCancel(serving)
-	defer cancel()
-	ready := make(chan struct{})
-	go func() {
-		defer close(ready)
-		_ = d.engine.Await(settled, engine.Query{History: true}, func(v engine.View) bool { return settledSince(v, started) })
-	}()
-	defer func() { <-ready }()
-	defer cancel()
 	every := tellEvery
 	if w := d.opt.WatchdogEvery; w > 0 {
 		every = min(every, w/2)
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	starting, stopped := ready, running.Done()
+	starting, stopped := d.engine.Ready(), running.Done()
 	for {
 		select {
 		case <-starting:
 			if serving.Err() == nil && running.Err() == nil {
+				d.announced.Store(true)
 				d.notify("READY=1\n" + d.statusLine())
 			}
 			starting = nil
@@ -79,33 +70,6 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 			return
 		}
 	}
-}
-
-// settledSince reports whether every credential that is in force is in its
-// sinks, and every other one has been tried since the start, or is not due
-// before some later instant.
-func settledSince(v engine.View, started time.Time) bool {
-	for _, c := range v.Credentials {
-		tried := len(c.History) > 0 && !c.History[len(c.History)-1].At.Before(started.Round(0))
-		due := !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(v.At)
-		if !c.InForce(v.At) && !tried && (c.Running || due) {
-			return false
-		}
-	}
-	inForce := map[string]bool{}
-	for _, c := range v.Credentials {
-		inForce[c.Name] = c.InForce(v.At)
-	}
-	for _, s := range v.Sinks {
-		whole := true
-		for _, name := range s.Needs {
-			whole = whole && inForce[name]
-		}
-		if whole && s.State != engine.Delivered && s.State != engine.Failing {
-			return false
-		}
-	}
-	return true
 }
 
 // statusLine counts the states for the service manager; it is empty when the

@@ -27,6 +27,7 @@ type sink struct {
 	spec     *plan.Sink
 	refused  *schedule.Note // what its last preflight said; nil for a good word
 	foreign  *schedule.Note // somebody else's value in it; nil for none
+	seen     bool           // what it holds was looked at since the start
 	looking  bool           // the next delivery looks first
 	again    bool           // to be looked at when what runs has ended
 	repaired time.Time      // the last repair
@@ -193,7 +194,11 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	if s == nil {
 		return
 	}
-	s.looking = false
+	if s.looking = false; !s.seen {
+		s.seen = true
+		e.shelveSink(s, func(*sinkRow) {}, now)
+		e.shelf.dirty = true
+	}
 	if f.result.Fault == nil {
 		s.foreign, s.refused = f.foreign, nil
 	}

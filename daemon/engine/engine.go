@@ -84,6 +84,7 @@ type Engine struct {
 	learned     map[schedule.Key]schedule.Record // during attempts, for their end
 	shelf       *shelf                           // what readers are shown
 	renewals    map[string][]*renewal            // by credential
+	starting    starting
 
 	asks  chan func()
 	done  chan end
@@ -114,6 +115,7 @@ func New(opt Options) *Engine {
 	}
 	e.reads.wall, e.reads.all = e.wall, e.read
 	e.beat.since = e.made
+	e.starting.ready = make(chan struct{})
 	return e
 }
 
@@ -122,6 +124,7 @@ func New(opt Options) *Engine {
 // seconds are over.
 func (e *Engine) Run(ctx context.Context) {
 	e.shelf.on = true
+	e.begin(e.now())
 	e.run(ctx, false)
 }
 

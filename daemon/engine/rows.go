@@ -30,6 +30,7 @@ type sinkRow struct {
 	at               time.Time
 	owed             bool
 	begun            time.Time // of the delivery under way; zero for none
+	unseen           bool      // what it holds was not looked at since the start
 	refused, foreign *schedule.Note
 	hook             schedule.Glimpse
 	sum              *sinkSum
@@ -90,7 +91,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
 	}
 	for _, name := range r.spec.Needs {
-		if mark, found := r.record.Delivered[name]; found {
+		if mark, found := r.record.Delivered[name]; found && !r.unseen {
 			v.Delivered[name] = mark.Generation
 		}
 	}

@@ -159,6 +159,7 @@ func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 	}
 	edit(row)
 	row.spec, row.refused, row.foreign = one.spec, one.refused, one.foreign
+	row.unseen = one.spec.Guard != nil && !one.seen
 	row.begun = time.Time{}
 	if f := e.running[delivering(one.spec.Name)]; f != nil {
 		row.begun = f.at

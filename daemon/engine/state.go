@@ -71,6 +71,8 @@ func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, unti
 		return Failing, note, until
 	case r.foreign != nil:
 		return Behind, r.foreign, until
+	case r.unseen && !r.owed && held == len(r.spec.Needs):
+		return Pending, nil, until
 	case !r.owed && held == len(r.spec.Needs):
 		return Delivered, nil, until
 	case held > 0:

@@ -61,6 +61,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 		todo = append(todo, work{batch: batch})
 	}
 	first(&wake, suspects)
+	first(&wake, e.checkReady(now))
 	first(&wake, retry)
 	first(&wake, expiry)
 	if left := e.show(now); left > 0 {
@@ -105,6 +106,7 @@ func (e *Engine) fold(f *finished) {
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
 	}
+	e.startedWith(now, key)
 	e.keepCorrections() // after what was saved of this attempt
 	failpoint.Hit("end taken in")
 }

@@ -58,7 +58,6 @@ var starters = map[string]string{
 	"daemon/store/rewrite.go":     "rewrites the state beside the saves; Close waits for it",
 	"daemon/store/mark.go":        "the timer of the mark; Close stops it",
 	"daemon/store/store.go":       "the end, which a disk that hangs must not keep",
-	"daemon/service.go":           "waits for readiness; its caller waits for it",
 	"daemon/simulate/simulate.go": "plays parts of a plan that have nothing in common; its caller waits for them",
 	"cmd/vigente/signals.go":      "listens for SIGHUP; the returned function waits for it",
 	"cmd/vigente/login.go":        "reads standard input beside the browser; it ends with the process",

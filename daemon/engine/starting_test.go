@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
+)
+
+func ready(r *rig) bool {
+	select {
+	case <-r.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
+// TestReadyOnceTargetsWereLookedAt starts again over a target that somebody
+// emptied while nobody was there: until it was looked at it is not said to be
+// delivered, and the start is not ready.
+func TestReadyOnceTargetsWereLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, p := guarded(t)
+		if !ready(r) {
+			t.Error("not ready though everything is delivered")
+		}
+		r.stop()
+		specs, look := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": p}), make(chan struct{})
+		specs.Sinks[0].Guard = slowLook{watched{p}, look}
+		p.set(func(p *place) { p.held = "" })
+		r = launch(t, specs, r.keeper)
+		defer r.stop()
+		pass(time.Second)
+		if v := r.Select(Query{}).Sinks[0]; v.State != Pending || len(v.Delivered) != 0 || ready(r) {
+			t.Errorf("before the look: %s %v, ready %t", v.State, v.Delivered, ready(r))
+		}
+		close(look)
+		pass(time.Second)
+		if v := r.Select(Query{}).Sinks[0]; v.State != Delivered || !ready(r) || p.holds() != "a=value-1\n" {
+			t.Errorf("after the look: %s, ready %t, holds %q", v.State, ready(r), p.holds())
+		}
+	})
+}
+
+// slowLook is a guard that looks when it is let.
+type slowLook struct {
+	watched
+	let chan struct{}
+}
+
+func (s slowLook) Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (plan.Drift, error) {
+	<-s.let
+	return s.watched.Inspect(ctx, set, issued)
+}
+
+// TestReadyDoesNotWaitForEver: a look that hangs is waited for five seconds, a
+// delivery that fails for one try, and a backend that refuses for one call.
+func TestReadyDoesNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, p := guarded(t)
+		r.stop()
+		specs, look := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": p}), make(chan struct{})
+		specs.Sinks[0].Guard = slowLook{watched{p}, look}
+		r = launch(t, specs, r.keeper)
+		pass(startPatience - time.Second)
+		early := ready(r)
+		pass(2 * time.Second)
+		if early || !ready(r) {
+			t.Errorf("a look that hangs: ready early %t, late %t", early, ready(r))
+		}
+		close(look)
+		r.stop()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		refusing := &backend{answer: func(context.Context, int, credential.Request) (credential.Credential, error) {
+			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonServer, Message: "away"}
+		}}
+		r := launch(t, planOf(map[string]*backend{"a": living(time.Hour), "b": refusing}, map[string]*place{"a": {fail: errors.New("full")}}), nil)
+		defer r.stop()
+		pass(time.Second)
+		if !ready(r) {
+			t.Error("not ready after one try of everything")
+		}
+	})
+}
