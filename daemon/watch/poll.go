@@ -70,6 +70,7 @@ func (w *Watcher) followStale() {
 	if len(w.stale) == 0 {
 		return
 	}
+	w.survey.forgetBelow(w.stale)
 	for _, f := range w.folders {
 		if f.busy || w.isStale(f.path, &f.way) {
 			w.want(f)
@@ -99,14 +100,14 @@ func (w *Watcher) isStale(path string, on *way) bool {
 			return true
 		}
 	}
-	for _, p := range []string{path, on.path} {
-		for ; p != "/" && p != "" && p != "."; p = filepath.Dir(p) {
-			if w.stale[p] {
-				return true
-			}
-		}
-		if on.path == path {
-			return false
+	return below(path, w.stale) || on.path != path && below(on.path, w.stale)
+}
+
+// below reports whether a path, or one above it, is among the others.
+func below(path string, others map[string]bool) bool {
+	for ; path != "/" && path != "" && path != "."; path = filepath.Dir(path) {
+		if others[path] {
+			return true
 		}
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,6 +231,14 @@ func (s *surveyor) forget(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.added, path)
+}
+
+// forgetBelow says that other folders may lie at these paths and below them: a
+// watch goes along with the folder that it was added for.
+func (s *surveyor) forgetBelow(paths map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.added, func(path string, _ watched) bool { return below(path, paths) })
 }
 
 func hangs(err error) bool {

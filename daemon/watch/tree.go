@@ -118,7 +118,10 @@ func (t *tree) dirOf(w watched) *dir {
 		t.idle = append(t.idle, d)
 	}
 	if d.wd != w.wd {
-		delete(t.byWD, d.wd)
+		if t.byWD[d.wd] == d { // another folder has taken its place
+			delete(t.byWD, d.wd)
+			t.events.remove(d.wd)
+		}
 		d.wd = w.wd
 	}
 	d.full = d.full || w.full

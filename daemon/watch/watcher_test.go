@@ -1,0 +1,220 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/internal/devices"
+	"github.com/vigented/vigente/internal/readfile"
+)
+
+// tells follows paths, returns what is told of them, and waits until each was
+// told once.
+func tells(t *testing.T, w *Watcher, paths ...string) <-chan []string {
+	t.Helper()
+	told := make(chan []string, 1000)
+	w.Follow(paths...)
+	launch(t, func(ctx context.Context) { w.Run(ctx, func(paths []string) { told <- paths }) })
+	for left := slices.Clone(paths); len(left) > 0; {
+		for _, path := range wait(t, told) {
+			left = slices.DeleteFunc(left, func(p string) bool { return p == path })
+		}
+	}
+	return told
+}
+
+func wait(t *testing.T, told <-chan []string) []string {
+	t.Helper()
+	select {
+	case paths := <-told:
+		return paths
+	case <-time.After(patience):
+		t.Fatal("nothing was told")
+		return nil
+	}
+}
+
+func looking() *Watcher {
+	return New(Options{Disks: devices.New(), Work: devices.Look, Within: 100 * time.Millisecond, Few: 800})
+}
+
+// TestNoiseInAFolderIsNotTold writes what nobody follows beside a followed file
+// of which a change follows: it alone is told.
+func TestNoiseInAFolderIsNotTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "f")
+	told := tells(t, looking(), file)
+	for i := range 200 {
+		write(t, filepath.Join(dir, fmt.Sprint("noise", i)), "x")
+	}
+	write(t, file, "a")
+	if got := wait(t, told); !slices.Equal(got, []string{file}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+// TestRepeatsAreToldNowAndThen writes a followed file again and again: it is
+// told at most every two seconds, and once more after the last write.
+func TestRepeatsAreToldNowAndThen(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "f")
+	told := tells(t, looking(), file)
+	begun := time.Now()
+	for n := 0; time.Since(begun) < 5*time.Second; n++ {
+		write(t, file, fmt.Sprint(n))
+	}
+	if n := len(told); n < 1 || n > 3 {
+		t.Errorf("told %d times within 5 s, want one every %s", n, repeatAfter)
+	}
+	for len(told) > 0 {
+		<-told
+	}
+	wait(t, told)
+}
+
+// TestFolderAboveIsSwapped exchanges a folder two levels above the file, as a
+// deployment does that renames a whole tree into place.
+func TestFolderAboveIsSwapped(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, v := range []string{"live", "next"} {
+		if err := os.MkdirAll(filepath.Join(dir, v, "a"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, v, "a", "f"), v)
+	}
+	file := filepath.Join(dir, "live", "a", "f")
+	told := tells(t, looking(), file)
+	for from, to := range map[string]string{"live": "old"} {
+		if err := os.Rename(filepath.Join(dir, from), filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, told)
+	if err := os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "live")); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, told)
+	write(t, file, "changed in the new folder")
+	wait(t, told)
+}
+
+// TestForgottenIsNotTold forgets every file and gives every watch back.
+func TestForgottenIsNotTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kept, gone := filepath.Join(dir, "kept", "f"), filepath.Join(dir, "gone", "f")
+	for _, name := range []string{kept, gone} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := looking()
+	told := tells(t, w, kept, gone)
+	w.Forget(gone)
+	write(t, kept, "a")
+	wait(t, told) // by now it is forgotten
+	write(t, gone, "a")
+	write(t, kept, "b")
+	if got := wait(t, told); !slices.Equal(got, []string{kept}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+// TestLooksWhereEventsDoNotReach takes the events away: a change is found by
+// looking all the same.
+func TestLooksWhereEventsDoNotReach(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "f")
+	w := looking()
+	w.deaf = true
+	limited := make(chan string, 1)
+	w.opt.Limited = func(message string) { limited <- message }
+	told := tells(t, w, file)
+	write(t, file, "a")
+	wait(t, told)
+	if len(limited) != 1 {
+		t.Error("nobody was told which limit to raise")
+	}
+}
+
+// TestNoChangeDuringALoadIsMissed changes a file after it was read and before
+// the watcher knows of it, in its size or not.
+func TestNoChangeDuringALoadIsMissed(t *testing.T) {
+	t.Parallel()
+	for _, later := range []string{"b", "other"} {
+		file := filepath.Join(t.TempDir(), "f")
+		write(t, file, "a")
+		_, version, err := readfile.Bounded(file, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, later)
+		f, told := NewFiles(Options{Disks: devices.New(), Work: devices.Configure, Within: time.Second}), make(chan struct{}, 9)
+		f.Know(Set{Versions: map[string]readfile.Version{file: version}})
+		launch(t, func(ctx context.Context) { f.Run(ctx, func([]string) { told <- struct{}{} }) })
+		expect(t, told)
+	}
+}
+
+// TestNewMatchOfAPatternIsTold puts a file where a pattern of the configuration
+// finds it, in a folder that comes later still, and one that does not matter.
+func TestNewMatchOfAPatternIsTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f, told := NewFiles(Options{Disks: devices.New(), Work: devices.Configure, Within: time.Second}), make(chan []string, 9)
+	f.Know(Set{
+		Globs:   []string{filepath.Join(dir, "conf.d", "*.toml")},
+		Ignored: func(path string) bool { return filepath.Base(path)[0] == '.' },
+	})
+	launch(t, func(ctx context.Context) { f.Run(ctx, func(paths []string) { told <- paths }) })
+	if err := os.Mkdir(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "conf.d", ".hidden.toml"), "x")
+	name := filepath.Join(dir, "conf.d", "a.toml")
+	write(t, name, "x")
+	if got := wait(t, told); !slices.Equal(got, []string{name}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+// TestParse reads events as the kernel writes them, a torn one at the end too.
+func TestParse(t *testing.T) {
+	dir := t.TempDir()
+	q, err := newInotify()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer q.file.Close()
+	wd, err := q.add(dir, contents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "a"), "x")
+	write(t, filepath.Join(dir, "longer-name"), "x")
+	buf := make([]byte, 4096)
+	n, err := q.file.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	parse(buf[:n], func(e event) {
+		if e.wd != wd {
+			t.Errorf("watch %d, want %d", e.wd, wd)
+		}
+		if len(got) == 0 || got[len(got)-1] != string(e.name) {
+			got = append(got, string(e.name))
+		}
+	})
+	if !slices.Equal(got, []string{"a", "longer-name"}) {
+		t.Errorf("events of %q", got)
+	}
+	parse(buf[:20], func(event) {})
+}
