@@ -19,6 +19,9 @@ type provider struct {
 	env        providers.Env
 	connection exchange.Connection
 	preset     Preset
+	// lasting keeps connections, oneShot makes one for each call; both are made
+	// when a credential first needs them.
+	lasting, oneShot *exchange.Client
 
 	clientID credential.Secret
 	// endpoint begins a grant, refreshing renews one.
@@ -37,6 +40,19 @@ type provider struct {
 	ends            []credential.Limit
 	way             way
 	good            bool // nothing was reported
+}
+
+// client returns the client of all credentials that need one of that kind, so
+// that they share its connections.
+func (b *provider) client(oneShot bool) *exchange.Client {
+	of := &b.lasting
+	if oneShot {
+		of = &b.oneShot
+	}
+	if *of == nil {
+		*of = b.connection.Client(exchange.ClientOptions{OneShot: oneShot})
+	}
+	return *of
 }
 
 // way is how a person logs in.
@@ -198,7 +214,7 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 	if b.good {
 		// A connection that the server closed while it was idle would make a
 		// spent refresh token out of a call that never arrived.
-		src.client = b.connection.Client(exchange.ClientOptions{OneShot: src.keepsSeed() && b.rotation != rotationNone})
+		src.client = b.client(src.keepsSeed() && b.rotation != rotationNone)
 	}
 	return providers.Binding{
 		Source:   src,

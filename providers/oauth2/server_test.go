@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -86,6 +87,21 @@ func liveEnv(t testing.TB) providers.Env {
 			t.Cleanup(transport.CloseIdleConnections)
 			return transport
 		},
+	}
+}
+
+// TestCredentialsShareConnections binds many credentials of one server: what
+// they call through is made once.
+func TestCredentialsShareConnections(t *testing.T) {
+	s, env, made := serve(t, emulator.Settings{}), liveEnv(t), 0
+	lent := env.Transport
+	env.Transport = func(opt providers.TransportOptions) http.RoundTripper { made++; return lent(opt) }
+	backend := open(s.parse(t, "providers.p", withSecret), env)
+	for i := range 20 {
+		backend.Bind(s.parse(t, "credentials.c", fmt.Sprintf("scope = \"s%d\"", i)))
+	}
+	if made != 1 {
+		t.Errorf("got %d transports for 20 credentials, want 1", made)
 	}
 }
 
