@@ -1,12 +1,13 @@
 # One-line targets. .ci/run does more than check and test on a bare machine; fuzz,
 # bench, kills, worlds and systemd are long.
-.PHONY: check test fuzz bench kills worlds build package systemd
+.PHONY: check test fuzz bench bench-fleet kills worlds build package systemd
 
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test ./internal/house
 test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
 reference: ; go test ./cmd/vigente -run 'TestReference|TestPresetPages' -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
+bench-fleet: build; go run ./internal/bench ./vigente $(or $(SIZES),100 1000 10000 100000)
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e/kill
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/engine
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente

@@ -36,6 +36,8 @@ var clockReaders = map[string]string{
 	"providers/exchange/client.go":  "notes when the headers of an answer arrived, to compare them with the Date in it",
 	"providers/tlsconf/ends.go":     "compares the end of a certificate with today, to refuse or warn of it as it is read",
 
+	"internal/bench/measure.go":   "measures how long the built binary takes",
+	"internal/bench/server.go":    "its certificate begins now",
 	"daemon/daemon.go":            "does not keep the end waiting for a disk that hangs",
 	"daemon/sweep.go":             "does not keep the start waiting",
 	"daemon/watch/watch.go":       "lets a file rest, and looks for itself where no events reach",
@@ -67,6 +69,8 @@ var starters = map[string]string{
 	"daemon/web/serve.go":         "the HTTP server; its caller waits for it",
 
 	"daemon/sweep.go":             "goes on behind the start; it ends with Run",
+	"internal/bench/server.go":    "the token server; it ends with the measurement",
+	"internal/bench/bare.go":      "the calls of the plain program; it waits for them",
 	"daemon/watch/watch.go":       "reads events, and one a device for the work on it; they end with Run, but for one that hangs",
 	"daemon/watch/files.go":       "the watcher beneath it; Run waits for it",
 	"internal/devices/devices.go": "one a call; its caller waits for it, but not for a disk that hangs",

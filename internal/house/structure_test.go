@@ -246,6 +246,7 @@ var arrows = []arrow{
 		"a sink is handed values; it never asks for one",
 	},
 	{"internal/devices", nil, "the budget of a device is the same whatever is done on it"},
+	{"internal/bench", nil, "it measures the built binary from outside"},
 	{"internal/readfile", nil, "reading a file and telling its version knows nothing of us"},
 	{"internal/house/papers", nil, "it reads Markdown for the tests"},
 	{"docs", nil, "pages that the program shows"},
@@ -339,7 +340,7 @@ var foreign = []room{
 
 // standard are the packages of Go that let the world in.
 var standard = []room{
-	{"os/exec", []string{"internal/process", "internal/needs", "cmd/vigente"}, "a program is run in one way, without a shell; the doctor asks systemctl, as root would by hand"},
+	{"os/exec", []string{"internal/bench", "internal/process", "internal/needs", "cmd/vigente"}, "a program is run in one way, without a shell; the doctor asks systemctl, as root would by hand"},
 	{"os/signal", []string{"cmd/vigente"}, "signals are translated into calls before anything of ours runs"},
 	{"math/rand", nil, "jitter is a hash, so that a plan can be explained and repeated"},
 	{"math/rand/v2", nil, "jitter is a hash, so that a plan can be explained and repeated"},
