@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -57,11 +56,10 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, doctor.
 	}
 	p := paint{a.colours(a.Stdout)}
 	if asJSON {
-		text, err := json.MarshalIndent(findings, "", "  ")
-		if err != nil {
+		healthy, _ := doctor.Healthy(findings)
+		if err := a.document(examined{Format: 1, OK: healthy, Findings: findings}); err != nil {
 			return err
 		}
-		a.out.printf("%s\n", text)
 	}
 	for _, f := range findings {
 		switch {
@@ -80,6 +78,13 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, doctor.
 		return &exitError{exitFailed, []string{"vigente: would fail: " + names}}
 	}
 	return nil
+}
+
+// examined is what doctor tells programs.
+type examined struct {
+	Format   int              `json:"format"`
+	OK       bool             `json:"ok"`
+	Findings []doctor.Finding `json:"findings"`
 }
 
 // missingLines collects what the findings ask of the unit, each once.

@@ -149,9 +149,9 @@ func readFindings(folder, status string, failed error) ([]doctor.Finding, error)
 		return nil, fmt.Errorf("start a service like %s: systemd could not set it up, status %s: %s (journalctl -n 20 has the name)", serviceUnit, status, why)
 	}
 	out, _ := os.ReadFile(filepath.Join(folder, "out")) // not there when nothing began
-	var findings []doctor.Finding
-	if json.Unmarshal(out, &findings) == nil {
-		return findings, nil
+	var left examined
+	if json.Unmarshal(out, &left) == nil && left.Format > 0 {
+		return left.Findings, nil
 	}
 	said, _ := os.ReadFile(filepath.Join(folder, "err"))
 	if text := strings.TrimRight(string(said), "\n"); text != "" {

@@ -50,7 +50,7 @@ func TestReadFindings(t *testing.T) {
 		code                   int // of the exitError
 		says                   string
 	}{
-		{"findings", "1", `[{"check":"state","ok":false,"detail":"d","unit":["A=b"]}]`, "", 1, 0, ""},
+		{"findings", "1", `{"format":1,"ok":false,"findings":[{"check":"state","ok":false,"detail":"d","unit":["A=b"]}]}`, "", 1, 0, ""},
 		{"a bad configuration", "3", "", "config.toml:1: x: y\nconfig.toml:2: z\n", 0, 3, "config.toml:2"},
 		{"words and no status", "0", "", "vigente: strange\n", 0, 1, "strange"},
 		{"no sandbox", "226", "", "", 0, 0, "ReadWritePaths="},

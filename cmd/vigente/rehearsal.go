@@ -14,6 +14,7 @@ import (
 // rehearsalReport is the document of simulate --json. Instants are RFC 3339 in
 // UTC, lengths are seconds.
 type rehearsalReport struct {
+	Format      int                   `json:"format"`
 	From        string                `json:"from"`
 	To          string                `json:"to"`
 	Lapsed      bool                  `json:"lapsed"`
@@ -47,7 +48,8 @@ type rehearsedProvider struct {
 
 func newRehearsalReport(r simulate.Rehearsal, s simulate.Scenario) rehearsalReport {
 	out := rehearsalReport{
-		From: view.Stamp(s.From), To: view.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
+		Format: 1,
+		From:   view.Stamp(s.From), To: view.Stamp(s.From.Add(s.For)), Lapsed: r.Lapsed(),
 		Credentials: []rehearsedCredential{}, Providers: []rehearsedProvider{},
 	}
 	for _, c := range r.Credentials {

@@ -107,18 +107,22 @@ func (a *assembly) openProvider(p config.Provider) {
 func (a *assembly) keep(o *provider) {
 	o.serial, o.places = a.serials(), placesOf(o.section)
 	was := a.was.provider[o.Name]
-	if was == nil || was.Type != o.Type || was.Location.String() != o.Location.String() || len(was.missing) > 0 {
+	if was == nil || was.Type != o.Type || was.Location.String() != o.Location.String() {
 		return
 	}
-	gone := len(o.missing) > 0 && was.written == o.written
-	if !gone && (len(o.missing) > 0 || was.digest != o.digest) {
+	same := was.digest == o.digest && slices.Equal(was.missing, o.missing)
+	gone := len(o.missing) > 0 && len(was.missing) == 0 && was.written == o.written
+	if !same && !gone {
 		return
 	}
 	if o.release != nil {
 		o.release()
 	}
 	o.serial, o.backend, o.digest, o.sums, o.places, o.release = was.serial, was.backend, was.digest, was.sums, was.places, was.release
-	o.told, o.stale, o.missing, o.fresh = was.told, o.missing, nil, false
+	o.told, o.fresh = was.told, false
+	if gone {
+		o.stale, o.missing = o.missing, nil
+	}
 }
 
 // ratesOf returns the budget of a provider: the one that is configured, "" for

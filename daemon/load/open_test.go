@@ -397,6 +397,9 @@ content = "${a.token} ${b.token}"
 	if len(loaded.Missing) != 1 || len(loaded.MissingFaults) != 1 || len(change.Sinks.Added) != 1 {
 		t.Errorf("got %+v, %v", loaded.Missing, loaded.MissingFaults)
 	}
+	if _, change = take(); !change.Empty() {
+		t.Errorf("while it is still missing: %v", change.Changed())
+	}
 	write("one")
 	if _, change = take(); len(change.Credentials.Changed) != 1 || len(change.Credentials.Changed[0].Missing) > 0 || change.Credentials.Changed[0].Identity != "fake u 1" {
 		t.Fatalf("when it appears: %+v", change.Credentials)

@@ -50,11 +50,13 @@ func (l *Loader) at() time.Time {
 func (l *Loader) Renewed(c plan.Change) []string {
 	var names []string
 	for _, s := range c.Credentials.Added {
-		names = append(names, s.Name)
+		if len(s.Missing) == 0 {
+			names = append(names, s.Name)
+		}
 	}
 	for _, s := range c.Credentials.Changed {
 		was := l.now.credential[s.Name]
-		if was != nil && was.spec != nil && (was.spec.Identity != s.Identity || was.spec.Inputs != s.Inputs) {
+		if len(s.Missing) == 0 && was != nil && was.spec != nil && (was.spec.Identity != s.Identity || was.spec.Inputs != s.Inputs) {
 			names = append(names, s.Name)
 		}
 	}

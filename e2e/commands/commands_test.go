@@ -21,15 +21,18 @@ func TestDoctorFindsWhatWouldFailAndTouchesNothing(t *testing.T) {
 	w.Write("till/appserver.ini", "[OTHER]\r\n")
 	w.Configure(strings.Replace(e2etest.Both(w.TssURL(t), w.VaultURL(t), "on_change = { command = [\"/nothing/here\"] }\n"), w.VaultURL(t), "http://127.0.0.1:1", 1))
 	code, out, _ = w.Run("doctor", "--json")
-	var findings []struct {
-		Check, Detail string
-		OK            bool
+	var told struct {
+		Format   int
+		Findings []struct {
+			Check, Detail string
+			OK            bool
+		}
 	}
-	if err := json.Unmarshal([]byte(out), &findings); err != nil {
+	if err := json.Unmarshal([]byte(out), &told); err != nil || told.Format != 1 {
 		t.Fatalf("no JSON: %v\n%s", err, out)
 	}
 	bad := map[string]bool{}
-	for _, f := range findings {
+	for _, f := range told.Findings {
 		bad[f.Check] = !f.OK
 		if f.Detail == "" {
 			t.Errorf("%s says nothing", f.Check)
