@@ -21,12 +21,13 @@ const (
 	ReasonBadResponse    Reason = "bad_response"    // the answer cannot be used
 	ReasonCancelled      Reason = "cancelled"       // the daemon is stopping
 	ReasonInternal       Reason = "internal"        // this machine: state, sink, hook, or a fault of ours
+	ReasonAmbiguous      Reason = "ambiguous"       // another machine's call has no known end, and a second one could spend what works once
 )
 
 // Reasons lists every reason once.
 var Reasons = [...]Reason{
 	ReasonNetwork, ReasonTimeout, ReasonTLS, ReasonThrottled, ReasonServer, ReasonRejected,
-	ReasonInvalidRequest, ReasonBadResponse, ReasonCancelled, ReasonInternal,
+	ReasonInvalidRequest, ReasonBadResponse, ReasonCancelled, ReasonInternal, ReasonAmbiguous,
 }
 
 // Parks reports whether asking again is useless until a person or an input

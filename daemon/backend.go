@@ -70,6 +70,9 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 	if len(names) == 0 {
 		return nil
 	}
+	if opt.TakeOver && d.cluster != nil {
+		d.cluster.TakeOver(names)
+	}
 	return d.engine.Renew(ctx, names, told)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
@@ -76,6 +77,9 @@ type Daemon struct {
 	sinkFiles *sinkFiles
 	warner    *clockWarner
 	seed      [32]byte
+	cluster   *cluster.Cluster // nil without one
+	sharing   atomic.Pointer[sharedPlan]
+	offline   bool // a command in place of the daemon: no engine runs
 	disks     *devices.Pool
 
 	// reloading serialises configurations; live guards what readers see of the
@@ -120,8 +124,18 @@ func New(opt Options) (*Daemon, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	d.report = eventlog.New(opt.Logger)
+	if d.cluster, err = d.openCluster(cfg, state); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	var ledger engine.Ledger = d.store
+	if d.cluster != nil {
+		ledger = d.cluster
+		if err := d.metrics.ShowCluster(d.clusterState); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
 	d.engine = engine.New(engine.Options{
-		Ledger: d.store, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
+		Ledger: ledger, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
 	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
 	specs := loaded.Plan()
@@ -186,6 +200,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.watch(ctx) })
 	parts.Go(func() { d.watchSinks(ctx) })
 	parts.Go(func() { d.warnOfLimits(ctx) })
+	defer d.share(ctx)()
 	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
 		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))
 	d.engine.Run(ctx)
@@ -210,6 +225,7 @@ func join(parts *sync.WaitGroup) {
 func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	defer d.Close() //nolint:contextcheck // the end has its own time
 	d.sweep(ctx)
+	defer d.share(ctx)()
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)
 }

@@ -40,6 +40,7 @@ func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
 	d.loader.Adopt(loaded)
+	d.shareOut(specs)
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
@@ -207,7 +208,7 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()
-	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem()}
+	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem(), Cluster: d.clusterTrouble()}
 	for _, m := range d.loaded.Warnings {
 		c.Warnings = append(c.Warnings, view.Warning{Credential: m.Credential, Path: m.Path, Message: m.Message})
 	}

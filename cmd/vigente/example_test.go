@@ -26,8 +26,9 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// commentedKey is a line of the example that becomes a key without its #.
-var commentedKey = regexp.MustCompile(`(?m)^#([a-z0-9_]+ *= )`)
+// commentedKey is a line of the example that becomes a key, or a table that is
+// used as a whole or not at all, without its #.
+var commentedKey = regexp.MustCompile(`(?m)^#(\[[a-z]+\]$|[a-z0-9_]+ *= )`)
 
 // openExample loads the example, or what became of it, with the real kinds and
 // a reader that has every secret and every certificate.
@@ -190,6 +191,12 @@ func missingSettings(text string, keys []string) []string {
 	var missing []string
 	for _, path := range keys {
 		table, key, _ := strings.Cut(path, ".")
+		if i := strings.LastIndex(key, "."); i >= 0 { // in a table that is written on one line
+			if !regexp.MustCompile(`(?m)^` + key[:strings.Index(key, ".")] + ` *= .*\b` + key[i+1:] + ` = `).MatchString(tables[table]) {
+				missing = append(missing, path)
+			}
+			continue
+		}
 		if !regexp.MustCompile(`(?m)^` + key + ` *= `).MatchString(tables[table]) {
 			missing = append(missing, path)
 		}

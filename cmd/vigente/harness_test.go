@@ -17,6 +17,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
@@ -271,3 +272,7 @@ func (f *fakeBackend) Redeem(context.Context, string, credential.Invitation, cre
 }
 
 func (f *fakeBackend) Import(context.Context, string, credential.Secret) error { return f.valueErr }
+
+func (*fakeBackend) Cluster() (cluster.Status, bool) { return cluster.Status{}, false }
+
+func (*fakeBackend) LeaveCluster(context.Context) error { return nil }

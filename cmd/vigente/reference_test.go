@@ -236,7 +236,7 @@ func (w *writer) all(r reference) string {
 	w.line("%s\n", w.say(introduction))
 	w.line("## include\n")
 	w.rows("include", []key{{Key: section.Key{Form: section.FormTexts}}})
-	for _, table := range []string{"daemon", "log", "metrics", "renewal"} {
+	for _, table := range []string{"daemon", "log", "metrics", "cluster", "renewal"} {
 		w.line("## [%s]\n", table)
 		if table == "renewal" {
 			w.line("%s\n", w.say("Any key of this table may be repeated in a provider, for all of its credentials, and in a credential."))

@@ -40,7 +40,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.pauseCommand(), a.resumeCommand(), a.forgetCommand(), a.showCommand(),
 		a.waitCommand(), a.explainCommand(), a.signCommand(), a.simulateCommand(), a.doctorCommand(), a.emulateCommand(), a.demoCommand(),
-		a.presetsCommand(), a.sealCommand(), a.loginCommand(), a.versionCommand(), a.manCommand(),
+		a.presetsCommand(), a.sealCommand(), a.clusterCommand(), a.loginCommand(), a.versionCommand(), a.manCommand(),
 	)
 	return root
 }

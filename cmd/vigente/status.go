@@ -18,7 +18,7 @@ import (
 const rowsForPeople = 50
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON, check bool
+	var asJSON, check, machines bool
 	var limit int
 	var chosen selection
 	command := &cobra.Command{
@@ -51,6 +51,16 @@ value is still in force.`,
 		},
 		ValidArgsFunction: a.completeNames,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
+			if machines {
+				s, err := a.client().Cluster(command.Context())
+				if err == nil && asJSON {
+					return a.document(s)
+				}
+				if err == nil {
+					writeCluster(a.out, s)
+				}
+				return err
+			}
 			q := chosen.query(command, names)
 			if q.Limit = limit; limit == 0 && !asJSON && !check {
 				q.Limit = rowsForPeople
@@ -74,6 +84,7 @@ value is still in force.`,
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	command.Flags().BoolVar(&machines, "cluster", false, "show the machines that share their credentials")
 	command.Flags().BoolVar(&check, "check", false, "exit with 5 unless everything is valid and delivered")
 	command.Flags().IntVar(&limit, "limit", 0, "show at most `N` credentials and N sinks (default 50, in JSON all)")
 	chosen.flags(command)
@@ -125,6 +136,9 @@ func writeConfig(w *printer, s control.Snapshot, p look) {
 	}
 	if c.Listener != "" {
 		paragraph("The HTTP listener is not available; it is retried automatically:", c.Listener)
+	}
+	if c.Cluster != "" {
+		paragraph("The machines that share credentials:", c.Cluster)
 	}
 	for _, warning := range c.Warnings {
 		paragraph("Missing, while "+warning.Credential+" goes on with the value read before:", warning.Path+": "+warning.Message)

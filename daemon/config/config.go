@@ -35,6 +35,7 @@ type Config struct {
 	Daemon      Daemon
 	Log         Log
 	Metrics     Metrics
+	Cluster     Cluster
 	Providers   []Provider
 	Credentials []Credential
 	Sinks       []Sink

@@ -198,7 +198,7 @@ var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // take sorts the tables of one file and keeps those whose name is new.
 func (l *loader) take(file *section.Section) {
-	for _, key := range []string{tableDaemon, tableLog, tableMetrics, tableRenewal} {
+	for _, key := range []string{tableDaemon, tableLog, tableMetrics, tableRenewal, tableCluster} {
 		if s := file.Object(key); s != nil {
 			l.isNew(s)
 		}

@@ -283,7 +283,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 	})
 	_, faults := Load("c.toml", options())
 	expect(t, faults,
-		`c.toml:2: typo: unknown table (expected one of credentials, daemon, fleets, include, log, metrics, providers, renewal, sinks)`,
+		`c.toml:2: typo: unknown table (expected one of cluster, credentials, daemon, fleets, include, log, metrics, providers, renewal, sinks)`,
 		`c.toml:3: sinks.a.type: is missing (expected a string)`,
 		`z.toml:2: daemon.x: unknown key (expected one of control_socket, hosts, listen, state_dir, state_key, web_config)`,
 		`z.toml:3: credentials.c.provider: is missing (expected a string)`,

@@ -39,6 +39,7 @@ func (l *loader) settle() {
 		metrics.Faultf("detail_limit", "%d is out of range (expected 0 to %d)", limit, mostDetail)
 	}
 	l.settled(metrics)
+	l.settleCluster(l.single(tableCluster), l.tables[tableCluster] != nil)
 	renewal := l.single(tableRenewal)
 	base := defaultPace().read(renewal, general)
 	l.settled(renewal)

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/daemon/web"
@@ -61,6 +62,11 @@ type Backend interface {
 	// which nothing is kept, dropping nothing then.
 	Forget(ctx context.Context, names []string) (unknown []string, err error)
 	Loginer
+
+	// Cluster tells what the machines know of each other, false without others.
+	// LeaveCluster takes everything back to this machine.
+	Cluster() (cluster.Status, bool)
+	LeaveCluster(ctx context.Context) error
 	// Reload returns an error with one reason a line when the configuration
 	// that runs was kept.
 	Reload(ctx context.Context, opt ReloadOptions) (Reloaded, error)
@@ -102,10 +108,12 @@ func newHandler(backend Backend, log *zap.Logger) http.Handler {
 	mux.HandleFunc("POST "+pathView, h.view)
 	mux.HandleFunc("POST "+pathWait, h.wait)
 	mux.HandleFunc("POST "+pathFields, h.fields)
+	mux.HandleFunc("GET "+pathCluster, h.cluster)
 	for path, serve := range map[string]http.HandlerFunc{
 		pathRenew: h.renew, pathReload: h.reload, pathPlan: h.plan, pathShow: h.show, pathSign: h.sign,
 		pathInvite: h.invite, pathRedeem: h.redeem, pathImport: h.importToken,
 		pathPause: h.pause, pathResume: h.resume, pathForget: h.forget,
+		pathLeave: h.leave,
 	} {
 		mux.HandleFunc("POST "+path, trusted(serve))
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/view"
@@ -168,3 +169,7 @@ func (f *fakeBackend) Import(_ context.Context, name string, refresh credential.
 	f.asked = "import " + name + " " + refresh.Reveal()
 	return f.valueErr
 }
+
+func (*fakeBackend) Cluster() (cluster.Status, bool) { return cluster.Status{}, false }
+
+func (*fakeBackend) LeaveCluster(context.Context) error { return nil }

@@ -28,6 +28,9 @@ const (
 	pathInvite = "/v1/login/invite"
 	pathRedeem = "/v1/login/redeem"
 	pathImport = "/v1/login/import"
+
+	pathCluster = "/v1/cluster"
+	pathLeave   = "/v1/cluster/leave"
 )
 
 // Snapshot is what a query selected of the daemon's state, at one instant.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
@@ -73,6 +74,7 @@ type Options struct {
 func Examine(ctx context.Context, opt Options) ([]Finding, error) {
 	return examine(ctx, opt, func(e *examination) {
 		e.state()
+		e.cluster()
 		for _, s := range e.plan.Sinks {
 			e.sink(s)
 		}
@@ -193,6 +195,23 @@ func (e *examination) state() {
 			return cured(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
 		}
 		return nil
+	})
+}
+
+// cluster proves that this machine can use the engine that it shares with others.
+func (e *examination) cluster() {
+	c := e.loaded.Config.Cluster
+	if len(c.Endpoints) == 0 {
+		return
+	}
+	e.check("cluster", "the engine grants "+c.Prefix+"/ to this machine", func(ctx context.Context) error {
+		warnings, err := cluster.Examine(ctx, cluster.EtcdOptions{
+			Endpoints: c.Endpoints, Prefix: c.Prefix, TLS: c.TLS, Username: c.Username, Password: c.Password.Reveal(),
+		}, c.Node)
+		if err == nil && len(warnings) > 0 {
+			return &remark{"warning: " + strings.Join(warnings, "; ")}
+		}
+		return err
 	})
 }
 

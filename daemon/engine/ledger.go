@@ -58,7 +58,14 @@ type Refusal struct {
 	Until time.Time
 	// Reason says in a few words, for people, what the attempt waits for.
 	Reason string
+	// Final says that waiting alone does not end it: whoever asked for the
+	// attempt is told.
+	Final bool
 }
+
+// Lapsing is a Ticket that does not stand for ever. Once it has lapsed the call
+// must not begin any more.
+type Lapsing interface{ Lapsed() bool }
 
 // Error returns the reason.
 func (r *Refusal) Error() string { return r.Reason }

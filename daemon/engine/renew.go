@@ -127,3 +127,11 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	}
 	return end, over
 }
+
+// failRenewals ends what waits for a renewal that is not made.
+func (e *Engine) failRenewals(name, why string) {
+	for _, r := range e.renewals[name] {
+		r.ends <- RenewResult{Name: name, Failure: why} // has room for every name
+	}
+	delete(e.renewals, name)
+}

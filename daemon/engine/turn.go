@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,9 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	if j.turns.closed(j.read().elapsed()) {
 		return false
 	}
+	if l, ok := j.ticket.(Lapsing); ok && l.Lapsed() {
+		return false
+	}
 	j.stage.begun.Store(int64(j.read().awake))
 	j.stage.at.Store(calling)
 	return true
@@ -129,6 +133,9 @@ func (j *job) unmade(ctx context.Context) finished {
 // foldUnmade takes back what was not made. Nobody hears of it.
 func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	key := f.start.Task.Key
+	if r, ok := errors.AsType[*Refusal](f.refusal); ok && r.Final {
+		e.failRenewals(key.Name, r.Reason)
+	}
 	switch {
 	case e.board.Return(now, *f.start, heldBy(f.refusal, now)):
 		e.unsaved.forget(key)

@@ -50,6 +50,7 @@ type Options struct {
 type Metrics struct {
 	*outcomes
 	*reload
+	*clusterParts
 }
 
 var _ engine.Observer = (*Metrics)(nil)
@@ -72,7 +73,7 @@ func New(opt Options) (*Metrics, error) {
 		}
 		return float64(opt.LogLinesDropped())
 	})
-	m := &Metrics{outcomes: newOutcomes(opt.Viewer), reload: newReload()}
+	m := &Metrics{outcomes: newOutcomes(opt.Viewer), reload: newReload(), clusterParts: newClusterParts(opt.Registerer)}
 	parts := []prometheus.Collector{
 		build, dropped, newGauges(opt.Viewer), newConfigured(opt.Viewer), m.outcomes, m.reload,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

@@ -115,3 +115,9 @@ func hide(texts map[string]string, bytes map[string][]byte) map[string]credentia
 	}
 	return out
 }
+
+// Encode returns a record with its secrets in clear, for whoever seals it.
+func Encode(r schedule.Record) ([]byte, error) { return encodeRecord(r) }
+
+// Decode is the reverse of Encode.
+func Decode(plain []byte) (schedule.Record, error) { return decodeRecord(plain) }

@@ -99,6 +99,8 @@ func fixRenewal(reason credential.Reason) string {
 		return "What answered is not the expected service. Check the url of the provider and what is in between."
 	case credential.ReasonCancelled:
 		return fixNothing
+	case credential.ReasonAmbiguous:
+		return "Find out whether the machine that was calling has the answer. If it is gone for good, run: vigente renew NAME --take-over"
 	case credential.ReasonInternal:
 	}
 	return "The cause is on this machine. Check the sinks of this credential and the daemon's log."

@@ -23,6 +23,9 @@ type Readiness struct {
 	// StateError says why the state cannot be saved, if it cannot. It makes
 	// nothing unready: tokens are delivered all the same.
 	StateError string `json:"state_error,omitempty"`
+	// Cluster says that the engine of the cluster is away, or machines differ. It
+	// makes nothing unready either.
+	Cluster string `json:"cluster,omitempty"`
 }
 
 // Good reports whether there is nothing to say: every credential is valid, or

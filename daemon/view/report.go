@@ -21,7 +21,9 @@ type Report struct {
 	Fleets      []Fleet            `json:"fleets"`
 	Limits      []Limit            `json:"limits"`
 	Warnings    []Warning          `json:"warnings"`
-	Totals      Totals             `json:"totals"`
+	// Cluster says what is wrong between the machines; absent when nothing is.
+	Cluster string `json:"cluster,omitempty"`
+	Totals  Totals `json:"totals"`
 }
 
 // ConfigReport says which configuration runs.
@@ -117,6 +119,7 @@ func NewReport(v engine.View, c Config) Report {
 		Config:      ConfigReport{Hash: c.Hash, LoadedAt: Instant{c.LoadedAt}, LastError: c.LastError},
 		State:       StateReport{Saved: v.StateError == "", LastError: v.StateError},
 		Listener:    ListenerReport{c.Listener},
+		Cluster:     c.Cluster,
 		Credentials: make([]CredentialReport, 0, len(v.Credentials)),
 		Sinks:       make([]SinkReport, 0, len(v.Sinks)),
 		Providers:   make([]ProviderReport, 0, len(v.Providers)),

@@ -50,7 +50,7 @@ func VerdictOf(v engine.View, c Config) Verdict {
 	if c.LastError != "" || v.StateError != "" || Ended(c.Limits, v.At) {
 		t.people++
 	}
-	if c.Listener != "" || len(c.Warnings) > 0 {
+	if c.Listener != "" || c.Cluster != "" || len(c.Warnings) > 0 {
 		t.fails++
 	}
 	for _, f := range c.Fleets {

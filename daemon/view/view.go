@@ -15,6 +15,9 @@ type Config struct {
 	LastError string
 	// Listener says why the listener is not served; empty when all is as wanted.
 	Listener string
+	// Cluster says what is wrong between this machine and the others that it
+	// shares credentials with: an engine that is away, or machines that differ.
+	Cluster string
 	// Limits are the ends of the listener's own certificates.
 	Limits []Limit
 	// Warnings name what is missing on disk while the value that was read

@@ -60,7 +60,7 @@ type page struct {
 	Verdict                 view.Verdict
 	Counts                  []pageCount
 	ConfigError, StateError string
-	Listener                string
+	Listener, Cluster       string
 	Limits                  []limitNote
 	Fleets                  []fleetNote
 	Hash, LoadedAt          string
@@ -195,6 +195,7 @@ func (p *pages) fill(s *page, q question, l tongue) {
 func (s *page) frame(v engine.View, c view.Config, l tongue) {
 	s.At = view.Local(v.At)
 	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], view.Local(c.LoadedAt), c.LastError, v.StateError
+	s.Cluster = c.Cluster
 	s.Listener, s.Limits = c.Listener, l.listenerLimits(c.Limits, v.At)
 	for _, f := range c.Fleets {
 		if f.Bad > 0 {

@@ -127,6 +127,7 @@ func (p *pages) readyOne(w http.ResponseWriter, r *http.Request) {
 // answer judges what was selected, as far as a reader may know.
 func (p *pages) answer(w http.ResponseWriter, v engine.View) {
 	verdict := view.Judge(v)
+	verdict.Cluster = p.backend.Config().Cluster
 	if p.public() {
 		verdict = verdict.Public()
 	}

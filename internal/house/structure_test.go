@@ -108,6 +108,11 @@ var arrows = []arrow{
 		[]string{"daemon/engine", "daemon/schedule", "credential", "internal/failpoint"},
 		"the store keeps records and decides nothing; the engine names what a ledger is",
 	},
+	{
+		"daemon/cluster",
+		[]string{"daemon/engine", "daemon/store", "daemon/schedule", "credential", "internal/failpoint"},
+		"machines share records through the ledger; the engine knows nothing of it",
+	},
 	{"internal/duration", nil, "text to a span of time and nothing else"},
 	{
 		"daemon/disk",
@@ -149,7 +154,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/control",
-		[]string{"daemon/view", "daemon/web", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/cluster", "daemon/view", "daemon/web", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
 		"the socket passes requests on, it decides nothing",
 	},
 	{
@@ -167,7 +172,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/doctor",
-		[]string{"daemon/load", "daemon/plan", "daemon/store", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
+		[]string{"daemon/cluster", "daemon/load", "daemon/plan", "daemon/store", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
 		"the doctor looks at a plan, it runs none",
 	},
 	{
@@ -318,12 +323,15 @@ type room struct {
 // one that is not named here may not be imported at all.
 var foreign = []room{
 	{"github.com/robfig/cron/v3", []string{"daemon/schedule"}, "its parser needs a guard, which stands there; its runner is a second scheduler"},
+	{"go.etcd.io/etcd/client/v3", []string{"daemon/cluster"}, "one package knows where machines meet"},
+	{"go.etcd.io/etcd/api/v3", []string{"daemon/cluster"}, "the errors and messages of that client"},
+	{"google.golang.org/grpc", []string{"daemon/cluster"}, "the codes and options of that client"},
 	{"go.etcd.io/bbolt", nil, "tests make the states of earlier versions with it"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/section"}, "one reader gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/web", "cmd/vigente"}, "providers and sinks return outcomes, they count nothing"},
 	{"github.com/prometheus/exporter-toolkit", []string{"daemon/web", "daemon/config"}, "one listener; its file is checked with the configuration"},
 	{"go.yaml.in/yaml/v2", []string{"daemon/web", "daemon/config"}, "the listener's file is YAML; its library's texts repeat what is in it"},
-	{"go.uber.org/zap", []string{"daemon", "daemon/control", "daemon/eventlog", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing"},
+	{"go.uber.org/zap", []string{"daemon", "daemon/cluster", "daemon/control", "daemon/eventlog", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors, they log nothing; the client of etcd is given a silent one"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "one place talks to the service manager"},
 	{"github.com/spf13/pflag", []string{"cmd/vigente"}, "a mistyped flag is told from other mistakes"},
 	{"github.com/cpuguy83/go-md2man/v2", []string{"cmd/vigente"}, "manual pages are written as Markdown"},

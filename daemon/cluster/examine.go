@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// oldestGood is the first version in which known holes of the engine are closed.
+var oldestGood = [3]int{3, 6, 14}
+
+// uncompacted is how much history an engine may have before compaction is
+// missed.
+const uncompacted = 10_000
+
+// Examine proves that an engine can be used, and that no more than the prefix
+// is allowed; it leaves no key. The error says what keeps the cluster from
+// working, the warnings what may yet do so.
+func Examine(ctx context.Context, opt EtcdOptions, node string) (warnings []string, err error) {
+	kv, err := Etcd(opt)
+	if err != nil {
+		return nil, err
+	}
+	defer kv.Close()
+	e, ok := kv.(*etcd)
+	if !ok {
+		return nil, errors.New("examine the engine: it is of another kind")
+	}
+	if err := e.rights(ctx, "doctor/"+node); err != nil {
+		return nil, err
+	}
+	return e.remarks(ctx), nil
+}
+
+// rights reads, writes and deletes a key.
+func (e *etcd) rights(ctx context.Context, key string) error {
+	now, err := e.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+	}
+	now, _, err = e.Swap(ctx, key, now.Rev, []byte("doctor"), 0)
+	if err != nil {
+		return fmt.Errorf("write below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+	}
+	if _, err := e.Remove(ctx, key, now.Rev); err != nil {
+		return fmt.Errorf("delete below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+	}
+	return nil
+}
+
+// remarks looks at version, compaction, space and rights of the engine.
+func (e *etcd) remarks(ctx context.Context) (warnings []string) {
+	for _, endpoint := range e.opt.Endpoints {
+		limited, cancel := context.WithTimeout(ctx, requestTimeout)
+		s, err := e.client.Status(limited, endpoint)
+		cancel()
+		switch {
+		case err != nil:
+			warnings = append(warnings, endpoint+" does not answer")
+		case older(s.Version):
+			warnings = append(warnings, fmt.Sprintf("%s runs etcd %s, which has known holes (3.6.14 closes them)", endpoint, s.Version))
+		}
+		if err == nil && len(s.Errors) > 0 {
+			warnings = append(warnings, endpoint+" reports "+strings.Join(s.Errors, ", "))
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := e.client.Get(limited, e.key("probe"), clientv3.WithRev(1))
+	now, known := e.client.Get(limited, e.key("probe"))
+	if err == nil && known == nil && now.Header.Revision > uncompacted {
+		warnings = append(warnings, "no compaction is seen: set --auto-compaction-retention, or the engine becomes full")
+	}
+	_, err = e.client.Get(limited, "/outside"+e.opt.Prefix, clientv3.WithSerializable())
+	if !errors.Is(err, rpctypes.ErrPermissionDenied) && err == nil {
+		warnings = append(warnings, "more than "+e.opt.Prefix+"/ can be read: give this user rights on exactly that prefix")
+	}
+	return warnings
+}
+
+// older reports whether a version is before the first good one.
+func older(version string) bool {
+	for i, part := range strings.SplitN(version, ".", 3) {
+		n, err := strconv.Atoi(part)
+		if err != nil || n > oldestGood[i] {
+			return false
+		}
+		if n < oldestGood[i] {
+			return true
+		}
+	}
+	return false
+}

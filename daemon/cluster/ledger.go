@@ -1,0 +1,248 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Begin implements engine.Ledger: a call of a credential is granted once its
+// intent is committed where all machines see it.
+func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (engine.Ticket, error) {
+	if key.Kind != schedule.Obtaining {
+		return c.opt.Local.Begin(ctx, key, intent)
+	}
+	begun := c.clock()
+	s := c.shareOf(key.Name)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	attempt, err := c.claim(ctx, s, intent)
+	if err != nil {
+		return nil, err
+	}
+	local, err := c.opt.Local.Begin(ctx, key, intent)
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+	return &ticket{c, s, local, attempt, begun, &sync.Once{}}, err
+}
+
+// refusal keeps an attempt from being made for a while.
+func (c *Cluster) refusal(wait time.Duration, format string, args ...any) error {
+	return &engine.Refusal{Until: c.clock().Add(wait), Reason: fmt.Sprintf(format, args...)}
+}
+
+// final is a refusal that waiting alone does not end.
+func (c *Cluster) final(wait time.Duration, format string, args ...any) error {
+	return &engine.Refusal{Until: c.clock().Add(wait), Reason: fmt.Sprintf(format, args...), Final: true}
+}
+
+// claimTries is how often one Begin meets news in place of what it knew.
+const claimTries = 4
+
+// claim commits the intent of an attempt, and returns the attempt's name; an
+// empty one stands for a call that is made without the others.
+func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (string, error) {
+	spec, known := c.opt.Spec(s.name)
+	if !known {
+		return "", c.refusal(time.Second, "it is not configured")
+	}
+	ability := spec.Ability(s.heldRecord())
+	if alone, err := c.mayCall(s.name, ability); alone || err != nil {
+		return "", err
+	}
+	for range claimTries {
+		if err := c.refresh(ctx, s); err != nil {
+			return "", c.away(err)
+		}
+		attempt := newAttempt()
+		next, verdict, why := c.judge(s, spec, intent, attempt)
+		if verdict != Granted {
+			return "", why
+		}
+		done, err := c.put(ctx, s, next)
+		if errors.Is(err, ErrUnknown) {
+			done, err = c.readBack(ctx, s, attempt)
+		}
+		if err != nil {
+			return "", c.away(err)
+		}
+		if done {
+			return attempt, nil
+		}
+	}
+	return "", c.refusal(time.Second, "other machines are writing its record")
+}
+
+func newAttempt() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// away refuses a call since the engine did not answer.
+func (c *Cluster) away(err error) error {
+	if errors.Is(err, ErrAway) || errors.Is(err, ErrUnknown) {
+		return c.refusal(2*time.Second, "the cluster's engine does not answer")
+	}
+	return c.refusal(5*time.Second, "%s", err)
+}
+
+// judge asks the protocol whether the call may be made.
+func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt string) (Shared, Verdict, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := versionOf(intent); v.Issued != versionOf(s.held).Issued || v.Generation != s.held.Token.Generation {
+		// The attempt builds on an older record than the one that was taken over.
+		return Shared{}, Newer, c.refusal(200*time.Millisecond, "what another machine has renewed is being taken over")
+	}
+	if s.newer {
+		return Shared{}, Busy, c.final(time.Minute, "a newer version of vigente keeps its record")
+	}
+	if s.identity(spec) {
+		return Shared{}, Busy, c.final(15*time.Second, "the machines differ in what %s is: compare their configurations", s.name)
+	}
+	silentFor := c.silence(s, spec)
+	f := Facts{
+		Node: c.opt.Node, Attempt: attempt, At: c.clock().UnixNano(), Ability: spec.Ability(s.held), Open: s.held.Past.Open,
+		Silent: silentFor <= 0, Uncalled: s.uncalled, TakeOver: s.takeOver,
+	}
+	held, err := s.value()
+	if err != nil {
+		return Shared{}, Busy, err
+	}
+	next, verdict := Claim(held, s.seen, f)
+	who := s.seen.Intent.Node
+	switch verdict {
+	case Granted:
+		s.takeOver = false
+		return next, verdict, nil
+	case Newer:
+		c.syncSoon(s)
+		return next, verdict, c.refusal(200*time.Millisecond, "another machine has renewed it")
+	case Busy:
+		return next, verdict, c.refusal(min(max(silentFor, 200*time.Millisecond), time.Second), "%s is renewing it", who)
+	case Unended:
+		s.unended = true
+		c.syncSoon(s)
+		return next, verdict, c.refusal(200*time.Millisecond, "the call of %s has no known end", who)
+	}
+	s.ambiguous = true
+	c.syncSoon(s)
+	return next, verdict, c.final(time.Minute, "the call of %s has no known end, and a second one could spend what works once: vigente renew %s --take-over", orThis(who), s.name)
+}
+
+func orThis(node string) string {
+	if node == "" {
+		return "this machine"
+	}
+	return node
+}
+
+// silence is how much longer an intent counts as one under way. A lease that is
+// gone and the clock of its holder count only where both say so; otherwise it
+// is as old as it was seen here. Machines that come later in the order of the
+// credential wait a little more.
+func (c *Cluster) silence(s *share, spec Spec) time.Duration {
+	i := s.seen.Intent
+	if i.None() {
+		return 0
+	}
+	limit := spec.Timeout + callGrace
+	age := c.clock().Sub(s.intentSeen)
+	if !c.alive(i.Node) {
+		age = max(age, c.clock().Sub(time.Unix(0, i.At)))
+	}
+	return limit + time.Duration(c.rank(s.name, i.Node))*rankDelay - age
+}
+
+// callGrace is how long after its intent a call may begin at the latest.
+const callGrace = 5 * time.Second
+
+// rankDelay is what each further machine waits before it takes an intent over.
+const rankDelay = 3 * time.Second
+
+// readBack finds out whether a write whose answer was lost took place.
+func (c *Cluster) readBack(ctx context.Context, s *share, attempt string) (bool, error) {
+	err := c.fetch(ctx, s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.seen.Intent.Attempt == attempt {
+		return true, nil
+	}
+	// This process knows that it makes no such call, whenever the intent arrives.
+	s.uncalled = append(s.uncalled, attempt)
+	if n := len(s.uncalled); n > 64 {
+		s.uncalled = slices.Delete(s.uncalled, 0, n-64)
+	}
+	return false, err
+}
+
+// ticket is an attempt of this machine.
+type ticket struct {
+	cluster *Cluster
+	share   *share
+	local   engine.Ticket
+	attempt string
+	begun   time.Time
+	once    *sync.Once
+}
+
+// Lapsed reports whether it is too late to begin the call: others may count the
+// intent as one without an end before the call could end.
+func (t *ticket) Lapsed() bool { return t.attempt != "" && t.cluster.clock().Sub(t.begun) > callGrace }
+
+// Commit implements engine.Ticket: first durable on this machine, then shared.
+func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
+	var err error
+	if t.local != nil {
+		err = t.local.Commit(ctx, r)
+	}
+	s := t.share
+	s.mu.Lock()
+	s.held, s.running = r, false
+	if t.attempt != "" {
+		s.ended = append(s.ended, ended{t.attempt, r.Past.Open})
+	}
+	s.mu.Unlock()
+	if t.cluster.Up() {
+		shared, cancel := context.WithTimeout(ctx, commitWait)
+		defer cancel()
+		t.cluster.sync(shared, s)
+	}
+	t.cluster.syncSoon(s)
+	return err
+}
+
+// commitWait bounds how long an answer waits to be shared before it is shown
+// here.
+const commitWait = 2 * time.Second
+
+// Write implements engine.Ledger.
+func (c *Cluster) Write(ctx context.Context, batch engine.Batch) error {
+	if err := c.opt.Local.Write(ctx, batch); err != nil {
+		return err
+	}
+	for key, r := range batch.Records {
+		if key.Kind != schedule.Obtaining {
+			continue
+		}
+		s := c.shareOf(key.Name)
+		s.mu.Lock()
+		s.held = r
+		s.mu.Unlock()
+		c.syncSoon(s)
+	}
+	for name, r := range batch.Providers {
+		c.shareCooldown(name, r)
+	}
+	return nil
+}

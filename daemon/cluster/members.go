@@ -1,0 +1,240 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// Keys besides those of the credentials. They are for display, for who tries
+// first and for what is known of backends: never for safety.
+const (
+	presencePrefix = "n/" // a machine that is heard of, with a lease
+	machinePrefix  = "m/" // every machine that there was
+	cooldownPrefix = "p/" // what the callers of a backend share
+	hookPrefix     = "h/" // one command at a time
+	leavePrefix    = "l/" // what was taken back
+)
+
+// presenceSeconds is how long a machine that is not heard of counts as there.
+const presenceSeconds = 10
+
+// member is a machine as the others see it.
+type member struct {
+	Name     string    `json:"name"`
+	Version  string    `json:"version"`
+	Hash     string    `json:"config_hash"`
+	LastSeen time.Time `json:"last_seen"`
+	live     bool
+}
+
+// leaveNote says that a machine took a credential back.
+type leaveNote struct {
+	Node  string   `json:"node"`
+	Names []string `json:"names"`
+}
+
+func (c *Cluster) alive(node string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.members[node].live
+}
+
+// takeList takes all keys in at once, and sees whether any record opens.
+func (c *Cluster) takeList(entries []Entry, rev int64) {
+	opened, refused := 0, 0
+	there := map[string]bool{}
+	for _, e := range entries {
+		there[e.Key] = true
+		if kind, name, _ := strings.Cut(e.Key, "/"); name != c.opt.Node || kind+"/" == credentialPrefix {
+			var any json.RawMessage
+			if err := c.keys.open(e.Key, e.Value, &any); err == nil || errors.Is(err, errNewer) {
+				opened++
+			} else {
+				refused++
+			}
+		}
+	}
+	differs := refused > 0 && opened == 0
+	c.mu.Lock()
+	was := c.keyDiffers
+	c.keyDiffers = differs
+	for name, m := range c.members {
+		m.live = m.live && there[presencePrefix+name]
+		c.members[name] = m
+	}
+	c.left = map[string]leaveNote{}
+	known := sortedNames(c.shares)
+	c.mu.Unlock()
+	if differs {
+		if !was {
+			c.warn("cluster key differs", "", "none of the shared records opens with the key of this machine: it calls nothing and writes nothing")
+		}
+		return
+	}
+	for _, e := range entries {
+		c.takeOne(e)
+	}
+	for _, name := range known {
+		if !there[credentialPrefix+name] {
+			c.take(c.shareOf(name), Entry{Key: credentialPrefix + name, At: rev})
+		}
+	}
+}
+
+// takeOne takes one key in.
+func (c *Cluster) takeOne(e Entry) {
+	c.mu.Lock()
+	c.lastRev = max(c.lastRev, e.At)
+	c.mu.Unlock()
+	kind, name, _ := strings.Cut(e.Key, "/")
+	switch kind + "/" {
+	case credentialPrefix:
+		c.take(c.shareOf(name), e)
+	case presencePrefix, machinePrefix:
+		c.takeMember(kind+"/" == presencePrefix, name, e)
+	case cooldownPrefix:
+		c.takeCooldown(name, e)
+	case leavePrefix:
+		c.takeLeave(e)
+	}
+}
+
+func (c *Cluster) takeMember(presence bool, name string, e Entry) {
+	var m member
+	if e.Rev > 0 && c.keys.open(e.Key, e.Value, &m) != nil {
+		return
+	}
+	c.mu.Lock()
+	old := c.members[name]
+	switch {
+	case presence && e.Rev == 0:
+		old.Name, old.live = name, false
+		old.LastSeen = c.clock()
+		c.members[name] = old
+	case e.Rev == 0:
+	default:
+		m.live = old.live || presence
+		if old.LastSeen.After(m.LastSeen) {
+			m.LastSeen = old.LastSeen
+		}
+		c.members[name] = m
+	}
+	if presence && name == c.opt.Node {
+		c.presence = e.Rev
+	}
+	hash := ""
+	if c.opt.Hash != nil {
+		hash = c.opt.Hash()
+	}
+	differs := presence && e.Rev > 0 && name != c.opt.Node && hash != "" && m.Hash != hash && old.Hash != m.Hash
+	c.mu.Unlock()
+	if differs {
+		c.warn("machines differ", "", name+" runs another configuration of providers, credentials or renewal than this machine")
+	}
+}
+
+// keepPresent says that this machine is there, when that has changed.
+func (c *Cluster) keepPresent(ctx context.Context) {
+	c.mu.Lock()
+	up, known, rev := c.up && !c.keyDiffers && !c.gone, c.members[c.opt.Node], c.presence
+	c.mu.Unlock()
+	if up && (rev == 0 || known.Hash != c.opt.Hash()) {
+		c.announce(ctx)
+	}
+}
+
+// announce writes the keys of this machine.
+func (c *Cluster) announce(ctx context.Context) {
+	c.mu.Lock()
+	rev := c.presence
+	silent := c.keyDiffers
+	c.mu.Unlock()
+	if silent {
+		return
+	}
+	m := member{Name: c.opt.Node, Version: c.opt.Version, Hash: c.opt.Hash(), LastSeen: c.clock().UTC()}
+	for range 3 {
+		sealed, err := c.keys.seal(presencePrefix+m.Name, 0, m)
+		if err != nil {
+			return
+		}
+		now, done, err := c.opt.KV.Swap(ctx, presencePrefix+m.Name, rev, sealed, presenceSeconds)
+		if err != nil {
+			return
+		}
+		rev = now.Rev
+		if done {
+			c.takeMember(true, m.Name, now)
+			break
+		}
+	}
+	key := machinePrefix + m.Name
+	if e, err := c.opt.KV.Get(ctx, key); err == nil {
+		if sealed, err := c.keys.seal(key, 0, m); err == nil {
+			_, _, _ = c.opt.KV.Swap(ctx, key, e.Rev, sealed, 0)
+		}
+	}
+}
+
+// shareCooldown tells the others what a backend asked of all its callers.
+func (c *Cluster) shareCooldown(provider string, r schedule.ProviderRecord) {
+	c.mu.Lock()
+	up, rev := c.up && !c.keyDiffers, c.cooldowns[provider]
+	c.mu.Unlock()
+	if !up {
+		return
+	}
+	key := cooldownPrefix + provider
+	sealed, err := c.keys.seal(key, 0, r)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commitWait)
+	defer cancel()
+	now, done, err := c.opt.KV.Swap(ctx, key, rev, sealed, 0)
+	if err == nil && !done {
+		now, _, err = c.opt.KV.Swap(ctx, key, now.Rev, sealed, 0)
+	}
+	if err == nil {
+		c.mu.Lock()
+		c.cooldowns[provider] = now.Rev
+		c.mu.Unlock()
+	}
+}
+
+func (c *Cluster) takeCooldown(provider string, e Entry) {
+	var r schedule.ProviderRecord
+	if e.Rev == 0 || c.keys.open(e.Key, e.Value, &r) != nil {
+		return
+	}
+	c.mu.Lock()
+	c.cooldowns[provider] = e.Rev
+	c.mu.Unlock()
+	if c.opt.Cooldown != nil && r.CooldownUntil.After(c.clock()) {
+		go func() { // The watch does not wait for the board.
+			ctx, cancel := context.WithTimeout(context.Background(), commitWait)
+			defer cancel()
+			c.opt.Cooldown(ctx, provider, r)
+		}()
+	}
+}
+
+func (c *Cluster) takeLeave(e Entry) {
+	var note leaveNote
+	if e.Rev > 0 && c.keys.open(e.Key, e.Value, &note) != nil {
+		return
+	}
+	node := strings.TrimPrefix(e.Key, leavePrefix)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.left, func(_ string, old leaveNote) bool { return old.Node == node })
+	for _, name := range note.Names {
+		c.left[name] = note
+	}
+}

@@ -1,0 +1,301 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/store"
+)
+
+// share is one credential: what this machine holds of it and what all share.
+type share struct {
+	name string
+	turn sync.Mutex // one Begin at a time
+	meet sync.Mutex // one sync at a time
+
+	mu   sync.Mutex
+	held schedule.Record
+	seen Shared
+	rev  int64 // of the key when it was seen
+	at   int64 // of the engine then
+	// taken is the body of the shared record that was taken over or written last:
+	// what this machine corrects in its own one since then is not news.
+	taken string
+	// read says that the key was read since this process reached the engine.
+	read bool
+	// intentSeen is when the intent was first seen.
+	intentSeen time.Time
+	uncalled   []string
+	ended      []ended
+	running    bool // an attempt of this machine is under way
+	newer      bool // a later version wrote the key
+	unended    bool // treat the last call as lost
+	ambiguous  bool
+	takeOver   bool
+	queued     bool // for the next sync
+}
+
+// ended is an attempt whose end is not shared yet.
+type ended struct {
+	attempt string
+	lost    bool
+}
+
+const credentialPrefix = "c/"
+
+func (s *share) key() string { return credentialPrefix + s.name }
+
+func (s *share) heldRecord() schedule.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+// identity reports whether the machines mean different things by the name.
+func (s *share) identity(spec Spec) (differs bool) {
+	if s.seen.Generation == 0 || spec.Identity == "" {
+		return false
+	}
+	r, err := recordOf(s.seen.Value)
+	return err == nil && r.Identity != "" && r.Identity != spec.Identity
+}
+
+// valueOf is a record as it is shared. What was asked with belongs to each
+// machine.
+func valueOf(r schedule.Record) (Value, error) {
+	v := Value{Version: versionOf(r)}
+	r.Inputs = ""
+	body, err := store.Encode(r)
+	v.Body = string(body)
+	return v, err
+}
+
+func versionOf(r schedule.Record) (v Version) {
+	v.Generation = r.Token.Generation
+	if !r.Token.IssuedAt.IsZero() {
+		v.Issued = r.Token.IssuedAt.UnixNano()
+	}
+	if !r.Past.AttemptAt.IsZero() {
+		v.Touched = r.Past.AttemptAt.UnixNano()
+	}
+	return v
+}
+
+// recordOf is the reverse of valueOf.
+func recordOf(v Value) (schedule.Record, error) {
+	if v.Body == "" {
+		return schedule.Record{}, nil
+	}
+	r, err := store.Decode([]byte(v.Body))
+	r.Token.Generation = v.Generation
+	return r, err
+}
+
+// value is what is held, as the protocol compares it.
+func (s *share) value() (Value, error) {
+	v, err := valueOf(s.held)
+	if v.Version == s.seen.Version && s.seen.Body == s.taken {
+		v.Body = s.taken
+	}
+	return v, err
+}
+
+// refresh reads the key unless the watch keeps it up to date.
+func (c *Cluster) refresh(ctx context.Context, s *share) error {
+	s.mu.Lock()
+	read := s.read
+	s.mu.Unlock()
+	if read {
+		return nil
+	}
+	return c.fetch(ctx, s)
+}
+
+// fetch reads the key.
+func (c *Cluster) fetch(ctx context.Context, s *share) error {
+	e, err := c.opt.KV.Get(ctx, s.key())
+	if err == nil {
+		c.take(s, e)
+	}
+	return err
+}
+
+// take notes what is under the key of a credential. What is older than what was
+// seen before, or does not open, is written over by the next sync.
+func (c *Cluster) take(s *share, e Entry) {
+	var now Shared
+	var err error
+	if len(e.Value) > 0 {
+		err = c.keys.open(e.Key, e.Value, &now)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.At < s.at && !c.rewound() {
+		return // Older news than what was read meanwhile.
+	}
+	s.at = e.At
+	s.rev, s.read = e.Rev, true
+	s.newer = errors.Is(err, errNewer)
+	switch {
+	case s.newer:
+		c.warn("record of a newer version left alone", s.name, err.Error())
+	case err != nil:
+		c.warn("shared record refused", s.name, err.Error())
+		if s.seen.Serial > 0 {
+			s.seen.Serial++
+			s.seen.restored = true
+		}
+	case now.Serial < s.seen.Serial:
+		held, _ := valueOf(s.held)
+		c.warn("shared record refused", s.name, "it is older than what is held: a backup was brought back, or the record was removed")
+		s.seen = Restored(held, s.seen, now)
+		s.seen.restored = true
+	default:
+		if now.Intent != s.seen.Intent {
+			s.intentSeen = c.clock()
+		}
+		s.seen = now
+	}
+	c.queue(s)
+}
+
+// put writes the key, if it is still what was seen.
+func (c *Cluster) put(ctx context.Context, s *share, next Shared) (bool, error) {
+	sealed, err := c.keys.seal(s.key(), next.Generation, next)
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	rev := s.rev
+	s.mu.Unlock()
+	now, done, err := c.opt.KV.Swap(ctx, s.key(), rev, sealed, 0)
+	if err != nil {
+		s.mu.Lock()
+		s.read = false
+		s.mu.Unlock()
+		return false, err
+	}
+	c.take(s, now)
+	return done, nil
+}
+
+// sync brings what is held and what is shared together: ends of attempts are
+// shared, what is newer here is offered, what is newer there is taken over. It
+// reports whether nothing is left to do.
+func (c *Cluster) sync(ctx context.Context, s *share) bool {
+	s.meet.Lock()
+	defer s.meet.Unlock()
+	spec, known := c.opt.Spec(s.name)
+	if !known || c.hasLeft() {
+		return true
+	}
+	for range claimTries {
+		if c.refresh(ctx, s) != nil {
+			return false
+		}
+		s.mu.Lock()
+		next, write, adopt, ends := s.due(spec)
+		running := s.running
+		s.mu.Unlock()
+		if write && !c.silencedByKey() {
+			done, err := c.put(ctx, s, next)
+			if err != nil {
+				return false
+			}
+			if done {
+				s.mu.Lock()
+				s.ended, s.taken = s.ended[ends:], next.Body
+				s.mu.Unlock()
+			}
+			continue
+		}
+		if !adopt {
+			return true
+		}
+		return !running && c.adopt(ctx, s, spec)
+	}
+	return false
+}
+
+// due says what is to be written or taken over.
+func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
+	if s.newer || s.identity(spec) {
+		return s.seen, false, false, 0
+	}
+	held, err := valueOf(s.held)
+	if err != nil {
+		return s.seen, false, false, 0
+	}
+	next = s.seen
+	for _, e := range s.ended {
+		var one bool
+		next, one = Finish(held, next, e.attempt, e.lost)
+		write = write || one
+		ends++
+	}
+	if s.seen.restored {
+		next.restored, write = false, true
+	}
+	if s.running {
+		return next, write, false, ends
+	}
+	if held.Version == next.Version && (next.Body == s.taken || write) {
+		held.Body = next.Body
+	}
+	var more bool
+	next, more, adopt = Meet(held, next)
+	if more {
+		next.Serial = s.seen.Serial + 1
+	}
+	adopt = adopt || s.unended && !s.held.Past.Open || s.ambiguous && !parkedAmbiguous(s.held)
+	return next, write || more, adopt, ends
+}
+
+func parkedAmbiguous(r schedule.Record) bool {
+	return r.Past.Parked && r.Past.Last != nil && r.Past.Last.Reason == credential.ReasonAmbiguous
+}
+
+// adopt hands what is shared to the board of this machine.
+func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
+	s.mu.Lock()
+	held, err := s.value()
+	merged, _, _ := Meet(held, s.seen)
+	r := s.held
+	if merged.Version != held.Version || merged.Body != held.Body {
+		r, err = recordOf(merged.Value)
+	}
+	i := s.seen.Intent
+	switch {
+	case s.ambiguous:
+		r.Past.Parked = true
+		r.Past.Last = &schedule.Note{Reason: credential.ReasonAmbiguous, At: c.clock(), Message: "a call of " + orThis(i.Node) + " that spends what works once has no known end"}
+	case s.unended:
+		r.Past.Open = true
+		if at := time.Unix(0, i.At); at.After(r.Past.AttemptAt) && !i.None() {
+			r.Past.AttemptAt = at
+		}
+	}
+	r.Inputs = spec.Inputs
+	if r.Identity == "" && r.Token.Generation == 0 {
+		r.Inputs = ""
+	}
+	s.mu.Unlock()
+	if err != nil {
+		c.warn("shared record refused", s.name, "its content is not readable")
+		return true
+	}
+	learned, err := c.opt.Learn(ctx, s.name, r)
+	if err != nil || !learned {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.running && versionOf(s.held) == held.Version {
+		s.held, s.taken, s.unended, s.ambiguous = r, merged.Body, false, false
+	}
+	return true
+}

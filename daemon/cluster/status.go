@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status is what the machines know of each other. It is a document that people
+// and programs are shown.
+type Status struct {
+	Format   int             `json:"format"`
+	Engine   EngineStatus    `json:"engine"`
+	Machines []MachineStatus `json:"machines"`
+	Intents  []IntentStatus  `json:"intents"`
+}
+
+// EngineStatus says whether linearizable reads are answered.
+type EngineStatus struct {
+	Up         bool       `json:"up"`
+	AloneSince *time.Time `json:"alone_since"`
+}
+
+// MachineStatus is one machine.
+type MachineStatus struct {
+	Name       string    `json:"name"`
+	LastSeen   time.Time `json:"last_seen"`
+	Version    string    `json:"version"`
+	ConfigHash string    `json:"config_hash"`
+}
+
+// IntentStatus is one call under way, or without a known end.
+type IntentStatus struct {
+	Credential string    `json:"credential"`
+	Node       string    `json:"node"`
+	At         time.Time `json:"at"`
+}
+
+// Status returns what is known now. It waits for nobody.
+func (c *Cluster) Status() Status {
+	s := Status{Format: 1, Machines: []MachineStatus{}, Intents: []IntentStatus{}}
+	now := c.clock().UTC().Truncate(time.Second)
+	c.mu.Lock()
+	s.Engine.Up = c.up
+	if !c.up {
+		since := c.aloneSince.UTC().Truncate(time.Second)
+		s.Engine.AloneSince = &since
+	}
+	for name, m := range c.members {
+		seen := m.LastSeen.UTC().Truncate(time.Second)
+		if m.live && c.up || name == c.opt.Node {
+			seen = now
+		}
+		s.Machines = append(s.Machines, MachineStatus{name, seen, m.Version, m.Hash})
+	}
+	if _, there := c.members[c.opt.Node]; !there {
+		s.Machines = append(s.Machines, MachineStatus{c.opt.Node, now, c.opt.Version, c.opt.Hash()})
+	}
+	shares := make([]*share, 0, len(c.shares))
+	for _, one := range c.shares {
+		shares = append(shares, one)
+	}
+	c.mu.Unlock()
+	for _, one := range shares {
+		one.mu.Lock()
+		if i := one.seen.Intent; !i.None() {
+			s.Intents = append(s.Intents, IntentStatus{one.name, i.Node, time.Unix(0, i.At).UTC().Truncate(time.Second)})
+		}
+		one.mu.Unlock()
+	}
+	slices.SortFunc(s.Machines, func(a, b MachineStatus) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Intents, func(a, b IntentStatus) int { return strings.Compare(a.Credential, b.Credential) })
+	return s
+}
+
+// Differing returns the live machines whose configuration is another one.
+func (c *Cluster) Differing() []string {
+	hash := c.opt.Hash()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names []string
+	for name, m := range c.members {
+		if m.live && name != c.opt.Node && m.Hash != hash {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Flush shares what is not shared yet, as far as ctx allows, and says that this
+// machine is going.
+func (c *Cluster) Flush(ctx context.Context) {
+	c.mu.Lock()
+	up, rev := c.up, c.presence
+	shares := make([]*share, 0, len(c.shares))
+	for _, one := range c.shares {
+		shares = append(shares, one)
+	}
+	c.mu.Unlock()
+	if !up {
+		return
+	}
+	for _, one := range shares {
+		one.mu.Lock()
+		owed := len(one.ended) > 0
+		one.mu.Unlock()
+		if owed && ctx.Err() == nil {
+			c.sync(ctx, one)
+		}
+	}
+	if rev != 0 && ctx.Err() == nil {
+		_, _ = c.opt.KV.Remove(ctx, presencePrefix+c.opt.Node, rev)
+	}
+}
+
+// Close lets go of the engine.
+func (c *Cluster) Close() error { return c.opt.KV.Close() }

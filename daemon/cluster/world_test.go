@@ -1,0 +1,236 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// world is a few machines that share one credential. The machines have no
+// engine: the tests play its part, which is to begin and to commit.
+type world struct {
+	t       *testing.T
+	kv      *memory
+	ability Ability
+	nodes   map[string]*node
+
+	mu     sync.Mutex
+	shown  map[string]int // seeds at the backend
+	issued int
+}
+
+type node struct {
+	w       *world
+	name    string
+	cluster *Cluster
+	stop    context.CancelFunc
+	ended   chan struct{}
+
+	mu      sync.Mutex
+	board   schedule.Record // what the board believes
+	disk    schedule.Record // what is durable
+	running bool
+	said    []string
+}
+
+const timeout = 30 * time.Second
+
+func newWorld(t *testing.T, ability Ability) *world {
+	return &world{t: t, kv: newMemory(), ability: ability, nodes: map[string]*node{}, shown: map[string]int{}}
+}
+
+var key = schedule.Key{Kind: schedule.Obtaining, Name: "u6"}
+
+// start starts a machine, with what its disk holds.
+func (w *world) start(name string, change ...func(*Options)) *node {
+	n := w.nodes[name]
+	if n == nil {
+		n = &node{w: w, name: name}
+		w.nodes[name] = n
+	}
+	n.board, n.running = n.disk, false
+	opt := Options{
+		KV: w.kv.of(name), Local: n, Node: name, Version: "test", Name: "/test", Key: [32]byte{1},
+		Spec: func(string) (Spec, bool) {
+			return Spec{Timeout: timeout, Identity: "it", Inputs: "in", Ability: func(schedule.Record) Ability { return w.ability }}, true
+		},
+		Names: func() []string { return []string{key.Name} },
+		Held:  map[schedule.Key]schedule.Record{key: n.disk},
+		Hash:  func() string { return "same" },
+		Learn: n.learn,
+		Warn: func(message, name, detail string) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.said = append(n.said, message+": "+name+" "+detail)
+		},
+	}
+	for _, c := range change {
+		c(&opt)
+	}
+	var err error
+	if n.cluster, err = New(opt); err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.stop, n.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(n.ended)
+		n.cluster.Run(ctx)
+	}()
+	return n
+}
+
+// kill ends a machine; what is durable stays.
+func (n *node) kill() {
+	n.stop()
+	<-n.ended
+	n.mu.Lock()
+	n.running = false
+	n.mu.Unlock()
+}
+
+func (n *node) learn(_ context.Context, _ string, r schedule.Record) (bool, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running {
+		return false, nil
+	}
+	if r.Token.IssuedAt.Before(n.board.Token.IssuedAt) {
+		n.w.t.Errorf("%s is handed an older value: of %s, it has one of %s", n.name, r.Token.IssuedAt, n.board.Token.IssuedAt)
+	}
+	n.board, n.disk = r, r
+	return true, nil
+}
+
+// The local ledger.
+
+func (n *node) Begin(_ context.Context, _ schedule.Key, r schedule.Record) (engine.Ticket, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.disk = r
+	return local{n}, nil
+}
+
+func (n *node) Write(context.Context, engine.Batch) error { return nil }
+
+type local struct{ n *node }
+
+func (l local) Commit(_ context.Context, r schedule.Record) error {
+	l.n.mu.Lock()
+	defer l.n.mu.Unlock()
+	l.n.disk = r
+	return nil
+}
+
+// errDied stands for the end of the process.
+var errDied = errors.New("the machine died")
+
+// renew makes one attempt, as the engine does.
+func (n *node) renew(during func() error) error {
+	n.mu.Lock()
+	before := n.board
+	n.running = true
+	n.mu.Unlock()
+	done := func(r schedule.Record) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.board, n.running = r, false
+	}
+	intent := schedule.Begin(before, time.Now())
+	ticket, err := n.cluster.Begin(context.Background(), key, intent)
+	if err != nil {
+		done(before)
+		return err
+	}
+	if during == nil {
+		during = func() error { return nil }
+	}
+	if lapsing, ok := ticket.(interface{ Lapsed() bool }); ok && lapsing.Lapsed() {
+		err := ticket.Commit(context.Background(), before)
+		done(before)
+		return errors.Join(err, errors.New("too late"))
+	}
+	answer := n.w.call(before.Token.Seed["s"].Reveal(), before.Past.Open)
+	switch err := during(); {
+	case errors.Is(err, errDied):
+		return err
+	case err != nil: // The answer is lost.
+		r := intent
+		r.Past.Last = &schedule.Note{Reason: credential.ReasonNetwork}
+		err = errors.Join(err, ticket.Commit(context.Background(), r))
+		done(r)
+		return err
+	}
+	r := intent
+	r.Past.Open, r.Past.Unknown = false, 0
+	r.Token = credential.Credential{
+		Generation: before.Token.Generation + 1, IssuedAt: time.Now(),
+		Values: map[string]credential.Secret{"v": credential.NewSecret("value of " + answer)},
+		Seed:   map[string]credential.Secret{"s": credential.NewSecret(answer)},
+	}
+	r.Identity, r.Inputs = "it", "in"
+	err = ticket.Commit(context.Background(), r)
+	done(r)
+	return err
+}
+
+// call is the backend: it issues a seed, for one that was never shown before.
+func (w *world) call(seed string, open bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if seed != "" && w.ability >= SpendsElse && (!open || w.ability == Spends) {
+		if w.shown[seed]++; w.shown[seed] > 1 {
+			w.t.Errorf("the seed %s is shown twice", seed)
+		}
+	}
+	w.issued++
+	return fmt.Sprint("s", w.issued)
+}
+
+// settle lets so much time pass.
+func settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// same checks that all machines hold one value and one generation.
+func (w *world) same(generation uint64) {
+	w.t.Helper()
+	first := ""
+	for _, name := range sortedNames(w.nodes) {
+		n := w.nodes[name]
+		n.mu.Lock()
+		r := n.board
+		n.mu.Unlock()
+		v := r.Token.Values["v"].Reveal()
+		if first == "" {
+			first = v
+		}
+		if v != first || r.Token.Generation != generation {
+			w.t.Errorf("%s holds %q of generation %d, want %q of %d", name, v, r.Token.Generation, first, generation)
+		}
+	}
+}
+
+func (w *world) end() {
+	for _, n := range maps.Clone(w.nodes) {
+		n.stop()
+		<-n.ended
+	}
+}
+
+func refused(t *testing.T, err error, words string) {
+	t.Helper()
+	if r, ok := errors.AsType[*engine.Refusal](err); !ok || !contains(r.Reason, words) {
+		t.Errorf("it is refused with %v, want %q", err, words)
+	}
+}
