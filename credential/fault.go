@@ -50,6 +50,9 @@ type Fault struct {
 	// RetryAfter is the instant before which the backend asked not to be
 	// called again, for any of its credentials. Zero when it did not.
 	RetryAfter time.Time
+	// IdleUntil is the instant before which another call only brings the same
+	// answer again. Nobody asked for that wait: a person may call earlier.
+	IdleUntil time.Time
 	// RetryAlone says that RetryAfter holds for this credential only.
 	RetryAlone bool
 	// Lost says that the request may have taken effect though no usable answer

@@ -103,6 +103,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		}
 		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
 		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
+		r.Past.PauseAlone = false
 	}
 	if res.Called && (res.Fault == nil || !res.Fault.Uncalled) {
 		r.Past.Unknown = 0
@@ -137,9 +138,12 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 	if p.PauseUntil = (time.Time{}); res.Called && res.Fault.RetryAfter.After(res.End) {
 		p.PauseUntil = res.Fault.RetryAfter
 	}
-	p.RetryAt = res.End.Add(backoff(t, r, p, res, seed))
-	if p.Asked = res.Fault.RetryAfter.After(p.RetryAt); p.Asked {
-		p.RetryAt = res.Fault.RetryAfter
+	p.PauseAlone = res.Fault.RetryAlone || !res.Fault.IdleUntil.IsZero()
+	p.RetryAt, p.Asked = res.End.Add(backoff(t, r, p, res, seed)), false
+	for _, wait := range []time.Time{res.Fault.RetryAfter, res.Fault.IdleUntil} {
+		if wait.After(p.RetryAt) {
+			p.RetryAt, p.Asked = wait, true
+		}
 	}
 	return p
 }

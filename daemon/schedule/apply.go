@@ -280,6 +280,8 @@ func (g *group) recall(p Past) time.Time {
 	switch {
 	case p.Failures == 0 || p.Last == nil:
 		return time.Time{}
+	case p.PauseAlone:
+		return time.Time{}
 	case !p.PauseUntil.IsZero():
 		return p.PauseUntil
 	case p.Asked: // by a record from before there was another field for it

@@ -83,6 +83,9 @@ type Past struct {
 	// PauseUntil is until when the backend asked all its callers to wait, at the
 	// last failure; zero when it named no instant.
 	PauseUntil time.Time `json:"pause_until,omitzero"`
+	// PauseAlone says that PauseUntil and RetryAt bind this task and no other
+	// caller of its backend.
+	PauseAlone bool `json:"pause_alone,omitempty"`
 	// PlannedAt is the next attempt as it was planned when the last one ended,
 	// so that a later change of timing costs no renewal.
 	PlannedAt time.Time `json:"planned_at,omitzero"`

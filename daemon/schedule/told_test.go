@@ -45,4 +45,29 @@ func TestWaitOfOneCredentialIsItsOwn(t *testing.T) {
 	if !rec.Past.RetryAt.Equal(after(20 * time.Minute)) {
 		t.Errorf("the credential waits until %s, want 20 minutes", rec.Past.RetryAt.Sub(instant0))
 	}
+	later := New(1)
+	later.install(after(time.Minute), []Group{provider("p", 1)}, []*Task{one, other}, Memory{Records: map[Key]Record{one.Key: rec}})
+	starts, _ = later.Due(after(time.Minute))
+	if len(starts) != 1 || starts[0].Task.Name != "b" {
+		t.Errorf("after a restart %d start, want the other credential", len(starts))
+	}
+}
+
+// TestUselessCallsWait: until the instant that the fault names nothing is called,
+// unless somebody asks.
+func TestUselessCallsWait(t *testing.T) {
+	b := New(1)
+	task := obtaining("a")
+	b.install(instant0, []Group{provider("p", 1)}, []*Task{task}, Memory{})
+	starts, _ := b.Due(instant0)
+	res := refused(instant0, credential.ReasonBadResponse)
+	res.Fault.IdleUntil = after(9 * time.Hour)
+	out := b.Fold(instant0, starts[0], Advance(task, Begin(starts[0].Record, instant0), res, 1), res)
+	if starts, wake := b.Due(after(8 * time.Hour)); len(starts) > 0 || !wake.Equal(after(9*time.Hour)) || out.Cooled {
+		t.Errorf("%d start, the next look is after %s, cooled %v, want none before 9 hours", len(starts), wake.Sub(instant0), out.Cooled)
+	}
+	b.Kick(after(8*time.Hour), task.Key)
+	if starts, _ := b.Due(after(8 * time.Hour)); len(starts) != 1 {
+		t.Errorf("%d start when somebody asks, want one", len(starts))
+	}
 }

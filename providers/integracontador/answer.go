@@ -79,26 +79,25 @@ const (
 )
 
 // readRepeated reads the answer that the posted Termo has a token that lives.
-//
-// What a 200 said of that token stays true. Else the header counts, read as
-// GMT. The documents leave open whether it is rather Brasília's wall clock
-// labelled GMT, three hours later: then a token that is over by the header is
-// repeated as living long after, and that very answer decides the question.
+// What a 200 said of that token stays true; else the header counts, read as GMT.
 func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credential, *credential.Fault) {
 	known, source := q.known(token)
-	if known.After(q.at) {
-		return q.credential(token, known, source), nil
-	}
 	end, stated := parseExpires(a.Header.Get("Expires"))
 	switch {
+	case known.After(q.at):
+		return q.credential(token, known, source), nil
 	case stated && end.After(q.at):
 		return q.credential(token, end, source304), nil
-	case stated && source != source200 && q.at.Sub(end) > skew && sameWallClock(end).After(q.at):
-		return q.credential(token, sameWallClock(end), source304), nil
 	case !stated && known.IsZero():
 		return q.credential(token, nextMidnight(q.at), source304), nil
 	}
-	return credential.Credential{}, stale(q, token)
+	f := stale(q, token)
+	if stated && q.at.Sub(end) > skew && !f.SeedSpent {
+		// The service keeps what it knows of a Termo until the day is over.
+		f.IdleUntil = nextMidnight(q.at).UTC()
+		f.Message = "the service repeats a procurador token that is over; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)"
+	}
+	return credential.Credential{}, f
 }
 
 // stale is the fault of a token that is over on arrival. Mostly the clocks

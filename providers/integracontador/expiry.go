@@ -64,9 +64,3 @@ func monthOf(name string) time.Month {
 	}
 	return 0
 }
-
-// sameWallClock is the instant at which Brasília's clocks show what a header
-// labelled as GMT.
-func sameWallClock(t time.Time) time.Time {
-	return t.Add(3 * time.Hour)
-}

@@ -262,7 +262,7 @@ func TestExpiresOf304(t *testing.T) {
 		{"GMT in the evening", emulator.InGMT, "2026-03-10 22:00:00", "2026-03-11 00:00:01"},
 		{"local, read as GMT", emulator.LocalAsGMT, "2026-03-10 12:00:00", "2026-03-10 21:00:01"},
 		{"local, a moment after", emulator.LocalAsGMT, "2026-03-10 21:01:00", ""},
-		{"local, long after", emulator.LocalAsGMT, "2026-03-10 21:04:00", "2026-03-11 00:00:01"},
+		{"local, long after", emulator.LocalAsGMT, "2026-03-10 21:04:00", ""},
 		{"none", emulator.WithoutHeader, "2026-03-10 22:00:00", "2026-03-11 00:00:00"},
 	} {
 		for _, etag := range []emulator.Etag{emulator.Quoted, emulator.Weak, emulator.Unquoted, emulator.Bare} {
@@ -283,9 +283,9 @@ func TestExpiresOf304(t *testing.T) {
 	}
 }
 
-// TestLocalExpiresIsOutgrown follows one credential over the evening: what the
-// header says as GMT holds until then, what is repeated long after goes on.
-func TestLocalExpiresIsOutgrown(t *testing.T) {
+// TestTermoThatIsOverWaitsForMidnight: a 304 whose expires is past is the same
+// until Brasília's day is over. Just after the end the clocks may only differ.
+func TestTermoThatIsOverWaitsForMidnight(t *testing.T) {
 	w := newWorld(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
 	w.mustPost()
 	token := w.token.Values[fieldToken]
@@ -293,13 +293,14 @@ func TestLocalExpiresIsOutgrown(t *testing.T) {
 	w.mustPost()
 	w.at = w.token.UsefulAfter // just after 21:00:01
 	w.session = credential.Credential{}
-	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
-	w.at = w.at.Add(3 * time.Minute)
-	w.mustPost()
-	if !w.token.ExpiresAt.Equal(brt("2026-03-11 00:00:01")) || !w.token.Values[fieldToken].Equal(token) {
-		t.Errorf("expires %v", w.token.ExpiresAt.In(brasilia))
+	if f := wantFault(t, w.post(), credential.ReasonBadResponse, "over"); !f.IdleUntil.IsZero() {
+		t.Errorf("waits until %v a moment after the end, want another attempt soon", f.IdleUntil)
 	}
-	w.at = w.token.UsefulAfter
+	w.at = w.at.Add(3 * time.Minute)
+	if f := wantFault(t, w.post(), credential.ReasonBadResponse, "after midnight"); !f.IdleUntil.Equal(brt("2026-03-11 00:00:00")) || !f.RetryAfter.IsZero() {
+		t.Errorf("waits until %v, want midnight in Brasília and no wait of the whole backend", f.IdleUntil)
+	}
+	w.at = brt("2026-03-11 00:00:02")
 	w.session = credential.Credential{}
 	w.mustPost()
 	if w.token.Values[fieldToken].Equal(token) || w.service.Counts().Documents != 1 {

@@ -140,8 +140,8 @@ func parseEnd(text string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, errors.New(`is no date (expected e.g. "2027-01-31", "2027-01-31 18:00" or "2027-01-31T18:00:00-03:00")`)
 }
 
-// readScope reads the scope of a credential: words of RFC 6749, 3.3, whose
-// order means nothing.
+// readScope reads the scope of a credential: words of RFC 6749, 3.3. It
+// is sent as it is written.
 func readScope(s *section.Section) string {
 	return section.Value(s, "scope", "", "a string in quotes", func(text string) (string, error) {
 		words := strings.Fields(text)
@@ -150,7 +150,13 @@ func readScope(s *section.Section) string {
 				return "", errors.New("holds a character that no scope can have (expected words of printable ASCII, separated by blanks)")
 			}
 		}
-		slices.Sort(words)
-		return strings.Join(slices.Compact(words), " "), nil
+		return strings.Join(words, " "), nil
 	})
+}
+
+// scopeIdentity is the scope in the one order in which it names a credential.
+func scopeIdentity(scope string) string {
+	words := strings.Fields(scope)
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), " ")
 }

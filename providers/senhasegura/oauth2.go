@@ -68,7 +68,7 @@ func (b *oauth2) Bind(s *section.Section) providers.Binding {
 	scope := readScope(s)
 	return providers.Binding{
 		Source:   &accessToken{b, scope},
-		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.endpoint.ID.Reveal(), scope),
+		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.endpoint.ID.Reveal(), scopeIdentity(scope)),
 		Fields:   []string{fieldAccessToken, fieldTokenType, fieldAuthorization},
 		Limits:   b.limits,
 	}

@@ -71,7 +71,7 @@ func TestTokenRequestOnTheWire(t *testing.T) {
 		{"body", "0c2fc8", "s3cr+et:x &=%", `auth_style = "body"`, "", "", "client_id=0c2fc8&client_secret=s3cr%2Bet%3Ax+%26%3D%25&" + form},
 		{"body with a colon in the id", "a:b", "c", `auth_style = "body"`, "", "", "client_id=a%3Ab&client_secret=c&" + form},
 		{"rfc6749 with a colon in the id", "a:b", "c", `basic_encoding = "rfc6749"`, "", "Basic YSUzQWI6Yw==", form},
-		{"scope", "a", "b", "", `scope = "write  read"`, "Basic YTpi", form + "&scope=read+write"},
+		{"scope", "a", "b", "", `scope = "write read write"`, "Basic YTpi", form + "&scope=write+read+write"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,7 +3,7 @@
 // identity, answered with a token that has no expiry.
 //
 // A renewal makes the old token worthless at once, and a GET is not harmless
-// here. So there is exactly one call in an attempt, over a connection that is
+// here. So an attempt renews once at most, over a connection that is
 // not reused, without redirects; and an answer that was lost is asked for at
 // RestGetToken, where that is configured, before another renewal.
 package tss
@@ -36,7 +36,8 @@ type source struct {
 // Revokes reports true: the old token dies with the renewal.
 func (*source) Revokes() bool { return true }
 
-// Refresh makes one call: a renewal, or the reading of a renewal that was lost.
+// Refresh renews, after a renewal whose answer was lost only when reading shows
+// that it never happened.
 func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	if req.Lost && s.backend.readURL != nil {
 		return s.recover(ctx, req)
@@ -62,8 +63,8 @@ func (s *source) call(ctx context.Context, service *url.URL) (token credential.S
 	return token, err
 }
 
-// recover asks for the token that a lost answer may have brought. It never
-// renews in the same attempt.
+// recover asks for the token that a lost answer may have brought, and renews
+// where there was none.
 func (s *source) recover(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	token, err := s.call(ctx, s.backend.readURL)
 	switch {
@@ -71,11 +72,9 @@ func (s *source) recover(ctx context.Context, req credential.Request) (credentia
 		fault := credential.AsFault(err)
 		return credential.Credential{}, s.unread(fault, s.final(fault))
 	case token.Equal(req.Previous.Values[FieldToken]):
+		// The renewal whose answer was lost never happened.
 		s.badReads.Store(0)
-		return credential.Credential{}, &credential.Fault{
-			Reason:  credential.ReasonNetwork,
-			Message: "RestGetToken still answers the token known here: the renewal whose answer was lost never happened; the next attempt renews",
-		}
+		return s.renew(ctx, req)
 	}
 	s.badReads.Store(0)
 	return issued(token, req), nil

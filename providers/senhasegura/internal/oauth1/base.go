@@ -61,10 +61,13 @@ func normalize(params []pair) string {
 // does not use net/url, which may write a path in another way than it was
 // given.
 func splitURL(raw string) (base, query string, err error) {
+	inQuery := false
 	for _, c := range []byte(raw) {
+		inQuery = inQuery || c == '?'
 		// What RFC 3986 has no place for is encoded by some clients and sent raw
-		// by others; either way somebody else signs another text.
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+		// by others; either way somebody else signs another text. Letters beyond
+		// ASCII in a query are the same parameter in both forms.
+		if c <= ' ' || c == 0x7f || c >= 0x80 && !inQuery || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
 			return "", "", errors.New("sign request: the URL holds a character that must be percent-encoded (a host beyond ASCII is written as xn--…)")
 		}
 	}

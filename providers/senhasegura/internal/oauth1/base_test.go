@@ -57,6 +57,26 @@ func TestBaseURI(t *testing.T) {
 	}
 }
 
+// TestQueryBeyondASCII: a letter beyond ASCII in a query is signed as the same
+// parameter, however it is written; elsewhere it is refused.
+func TestQueryBeyondASCII(t *testing.T) {
+	base := func(target string) string {
+		t.Helper()
+		text, err := baseString(Request{Method: "GET", URL: target}, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		return text
+	}
+	raw, encoded := base("https://vault.example/a?nome=João&ç=1"), base("https://vault.example/a?nome=Jo%C3%A3o&%C3%A7=1")
+	if raw != encoded {
+		t.Errorf("raw it is signed as\n%s, encoded as\n%s", raw, encoded)
+	}
+	if _, err := baseString(Request{Method: "GET", URL: "https://vault.example/ç"}, nil); err == nil {
+		t.Error("a letter beyond ASCII in the path is signed")
+	}
+}
+
 func TestNormalizeSortsEncodedBytes(t *testing.T) {
 	tests := []struct{ query, want string }{
 		{"b=2&a=1", "a=1&b=2"},
