@@ -61,6 +61,10 @@ type Rehearser interface {
 	Rehearse(req Request) Credential
 }
 
+// Complainer is a provider that keeps what its last attempt wrote for people, and
+// for nobody's log: the stderr of a command.
+type Complainer interface{ Stderr() Secret }
+
 // Signer signs one request on demand (OAuth 1.0).
 type Signer interface {
 	// Sign returns the value of the Authorization header for a request with

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/arqged"
+	"github.com/vigented/vigente/providers/exec"
+	"github.com/vigented/vigente/providers/http"
 	"github.com/vigented/vigente/providers/integracontador"
 	"github.com/vigented/vigente/providers/oauth2"
 	"github.com/vigented/vigente/providers/senhasegura"
@@ -17,6 +19,8 @@ import (
 func providerKinds() []providers.Kind {
 	return []providers.Kind{
 		arqged.Kind(),
+		exec.Kind(),
+		http.Kind(),
 		integracontador.Kind(),
 		oauth2.Kind(),
 		senhasegura.Kind(),

@@ -26,6 +26,8 @@ const (
 	FormTextOrSecret Form = "text or secret"
 	FormTextOrTexts  Form = "text or array of text"
 	FormMembers      Form = "table of text, numbers or secrets"
+	FormJSON         Form = "table of JSON values or secrets"
+	FormRows         Form = "array of tables"
 )
 
 // Key describes one key that a getter asked for: the reference of the

@@ -49,11 +49,11 @@ func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at ti
 	}
 	for _, name := range instantNames {
 		if instant, ok := ParseInstant(members[name]); stated(name) && ok {
-			return a.onOurClock(instant, at)
+			return a.OnOurClock(instant, at)
 		}
 	}
 	if instant, ok := JWTExpiry(token); ok {
-		return a.onOurClock(instant, at)
+		return a.OnOurClock(instant, at)
 	}
 	if unread == "" {
 		return End{}
@@ -67,8 +67,8 @@ func UnreadEnd(name string) string {
 	return "the answer states an end of the token that cannot be read (" + name + "); the token is used, and renewed after an hour at most"
 }
 
-// onOurClock places a server's instant by the Date of the answer, where it has one.
-func (a *Answer) onOurClock(instant, at time.Time) End {
+// OnOurClock places a server's instant by the Date of the answer, where it has one.
+func (a *Answer) OnOurClock(instant, at time.Time) End {
 	date, ok := a.Date()
 	if !ok {
 		return End{At: instant}

@@ -1,0 +1,183 @@
+// Package exec obtains a token by running a command that prints one: the
+// vendors' own command-line tools, a credential helper, a script.
+//
+// There is no shell. The command gets an environment of its own, the end of its
+// input at once unless something is configured, and a time-out at which its
+// whole process group is killed. Nothing that it prints gets into a message;
+// what it wrote to stderr is kept in memory, for the owner of the socket.
+package exec
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/process"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/internal/filled"
+)
+
+// Kind is the catalogue's line for exec.
+func Kind() providers.Kind { return providers.Kind{Name: "exec", Open: open} }
+
+// Bounds of what a command may print.
+const (
+	maxStdout = 64 << 10
+	maxStderr = 16 << 10
+)
+
+// Exit codes of sysexits.h that say more than that the command failed.
+const (
+	exitTempFail = 75
+	exitNoPerm   = 77
+)
+
+// backend has no keys: a command is a credential's own.
+type backend struct{ env providers.Env }
+
+func open(_ *section.Section, env providers.Env) providers.Backend { return &backend{env} }
+
+// Bind reads a command.
+func (b *backend) Bind(s *section.Section) providers.Binding {
+	src := &source{runner: b.env.Processes, zone: time.Local}
+	src.command = s.Texts("command")
+	src.output = s.Choice("output", formAuto, forms[:]...)
+	for _, m := range s.Members("env") {
+		key := "env." + m.Key
+		if m.Key == "" || strings.ContainsAny(m.Key, "=\x00") {
+			s.Faultf(key, "is not the name of a variable (expected letters, digits and _)")
+		}
+		src.env = append(src.env, variable{m.Key, filled.Member(s, key, m)})
+	}
+	if m, ok := s.TextOrReference("stdin"); ok {
+		src.stdin = filled.Member(s, "stdin", m)
+	}
+	src.check(s)
+	texts := []filled.Text{src.stdin}
+	for _, v := range src.env {
+		texts = append(texts, v.Text)
+	}
+	made := providers.Binding{Fields: fieldsOf(src.output), Needs: filled.Needs(texts...)}
+	if !s.Failed() {
+		made.Source, made.Identity = src, exchange.Identity("exec:", append([]string{s.Name()}, src.command...)...)
+	}
+	return made
+}
+
+// check reports a command that cannot be one.
+func (s *source) check(sec *section.Section) {
+	if len(s.command) == 0 || s.command[0] == "" {
+		sec.Faultf("command", `is missing (expected the program and its arguments, such as ["/usr/local/bin/token", "--json"])`)
+	}
+	for _, arg := range s.command {
+		if strings.Contains(arg, "${") {
+			sec.Faultf("command", "holds ${…}, which other users could read in the list of processes (expected it in env or stdin)")
+			break
+		}
+	}
+}
+
+type variable struct {
+	name string
+	filled.Text
+}
+
+// source is one command.
+type source struct {
+	runner  *process.Runner
+	command []string
+	env     []variable
+	stdin   filled.Text
+	output  string
+	zone    *time.Location
+	stderr  atomic.Pointer[credential.Secret]
+}
+
+// Refresh runs the command once.
+func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
+	run, f := s.fill(req)
+	if f != nil {
+		return credential.Credential{}, f
+	}
+	res, err := s.runner.Run(ctx, run)
+	s.stderr.Store(&res.Stderr)
+	if err != nil {
+		return credential.Credential{}, failed(ctx, res, err)
+	}
+	got, f := read(s.output, []byte(res.Stdout.Reveal()), req.At, s.zone)
+	if f != nil {
+		return credential.Credential{}, f
+	}
+	return got, nil
+}
+
+// Stderr implements credential.Complainer.
+func (s *source) Stderr() credential.Secret {
+	if text := s.stderr.Load(); text != nil {
+		return *text
+	}
+	return credential.Secret{}
+}
+
+// fill makes the run of one attempt.
+func (s *source) fill(req credential.Request) (process.Command, *credential.Fault) {
+	c := process.Command{Args: s.command, Env: map[string]credential.Secret{}, MaxStdout: maxStdout, MaxStderr: maxStderr}
+	for _, v := range s.env {
+		text, f := v.Expand(req.Inputs, nil)
+		if f != nil {
+			return c, f
+		}
+		c.Env[v.name] = credential.NewSecret(text)
+	}
+	text, f := s.stdin.Expand(req.Inputs, nil)
+	c.Stdin = credential.NewSecret(text)
+	return c, f
+}
+
+// failed is the fault of a run that did not end well. Its output is not read:
+// what a command prints before it fails may be anything.
+func failed(ctx context.Context, res process.Result, err error) *credential.Fault {
+	f := &credential.Fault{Reason: credential.ReasonInternal, Message: "run the command: " + err.Error(), Keys: []string{"command"}}
+	e, ok := errors.AsType[*process.Error](err)
+	switch {
+	case !ok:
+	case e.Kind == process.Overdue || e.Kind == process.Stopped && errors.Is(ctx.Err(), context.DeadlineExceeded):
+		f.Reason, f.Keys = credential.ReasonTimeout, nil
+		f.Message = "run the command: " + e.Program + " was still running when its time was up, and was killed (raise timeout if it is always slow)"
+	case e.Kind == process.Stopped:
+		f.Reason, f.Keys = credential.ReasonCancelled, nil
+	case e.Kind == process.TooMuch:
+		f.Reason = credential.ReasonBadResponse
+		f.Message = "run the command: " + e.Program + " printed more than 64 KiB (expected a token)"
+	case e.Kind == process.Failed && res.Code == exitTempFail:
+		f.Reason = credential.ReasonServer
+		f.Message = "run the command: " + e.Program + " says that it failed for the moment (exit code 75; retried automatically)"
+	case e.Kind == process.Failed && res.Code == exitNoPerm:
+		f.Reason = credential.ReasonRejected
+		f.Message = "run the command: " + e.Program + " says that its login is refused (exit code 77; vigente explain --stderr shows what it wrote)"
+	case e.Kind == process.Failed:
+		f.Message += " (vigente explain --stderr shows what it wrote)"
+	}
+	return f
+}
+
+// Probe tells whether the command is there.
+func (s *source) Probe(context.Context) error {
+	if _, err := process.Find(s.command[0]); err != nil {
+		return &credential.Fault{Reason: credential.ReasonInternal, Message: err.Error(), Keys: []string{"command"}}
+	}
+	return nil
+}
+
+// rehearsedLife is what is assumed of a command of which nothing is known.
+const rehearsedLife = time.Hour
+
+// Rehearse implements credential.Rehearser.
+func (*source) Rehearse(req credential.Request) credential.Credential {
+	return credential.Credential{ExpiresAt: req.At.Add(rehearsedLife), CountedExpiry: true}
+}

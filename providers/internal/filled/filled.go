@@ -1,0 +1,118 @@
+// Package filled is a text of the configuration that is sent somewhere: a
+// literal, a secret, or one with ${credential.field} in it.
+package filled
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+)
+
+// Text is such a text. The zero value is empty.
+type Text struct {
+	key    string // of the configuration, for messages
+	secret credential.Secret
+	parts  []part
+}
+
+// part is a literal, or a reference.
+type part struct {
+	text string
+	ref  credential.Ref
+}
+
+// Secret returns a text that is a secret, or anything else to be taken as it is.
+func Secret(v credential.Secret) Text { return Text{secret: v} }
+
+// Parse reads the references of a text; what is wrong is reported at the key.
+func Parse(s *section.Section, key, text string) Text {
+	_, faults := credential.ParseTemplate(text)
+	for _, err := range faults {
+		s.Faultf(key, "%v", err)
+	}
+	t := Text{key: key}
+	for text != "" && len(faults) == 0 {
+		i := strings.Index(text, "${")
+		switch {
+		case i < 0:
+			t.add(part{text: text})
+			return t
+		case i > 0 && text[i-1] == '$':
+			t.add(part{text: text[:i-1] + "${"})
+			text = text[i+2:]
+			continue
+		}
+		inner, rest, _ := strings.Cut(text[i+2:], "}")
+		name, field, _ := strings.Cut(inner, ".")
+		t.add(part{text: text[:i]})
+		t.add(part{ref: credential.Ref{Credential: name, Field: field}})
+		text = rest
+	}
+	return t
+}
+
+func (t *Text) add(p part) {
+	if p.text != "" || p.ref.Credential != "" {
+		t.parts = append(t.parts, p)
+	}
+}
+
+// Member reads a member of a table of texts, numbers and secrets.
+func Member(s *section.Section, key string, m section.Member) Text {
+	if m.Secret || m.Literal {
+		t := Secret(m.Text)
+		t.key = key
+		return t
+	}
+	return Parse(s, key, m.Text.Reveal())
+}
+
+// IsZero reports whether the text is empty.
+func (t Text) IsZero() bool { return t.secret.IsZero() && len(t.parts) == 0 }
+
+// Refs returns the references, in the order of the text.
+func (t Text) Refs() (refs []credential.Ref) {
+	for _, p := range t.parts {
+		if p.ref.Credential != "" {
+			refs = append(refs, p.ref)
+		}
+	}
+	return refs
+}
+
+// Expand fills the references from the credentials, each value through encode
+// where there is one; a secret that stands for the whole text too. A value that
+// is missing is a fault that names the key.
+func (t Text) Expand(inputs map[string]credential.Credential, encode func(string) string) (string, *credential.Fault) {
+	if encode == nil {
+		encode = func(text string) string { return text }
+	}
+	var b strings.Builder
+	b.WriteString(encode(t.secret.Reveal()))
+	for _, p := range t.parts {
+		if p.ref.Credential == "" {
+			b.WriteString(p.text)
+			continue
+		}
+		v, ok := inputs[p.ref.Credential].Field(p.ref.Field)
+		if !ok {
+			return "", &credential.Fault{Reason: credential.ReasonInternal, Message: t.key + ": " + p.ref.String() + " has no value"}
+		}
+		b.WriteString(encode(v.Reveal()))
+	}
+	return b.String(), nil
+}
+
+// Needs names the credentials that texts refer to, each once.
+func Needs(texts ...Text) []string {
+	var names []string
+	for _, t := range texts {
+		for _, r := range t.Refs() {
+			names = append(names, r.Credential)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
