@@ -213,15 +213,17 @@ func askedOf(tables []*section.Section) []string {
 	return slices.Compact(keys)
 }
 
-// askedByAll reports whether all kinds have a key, or the table it lies in.
+// askedByAll reports whether all kinds have a key, or the table it lies in; one
+// of them may be another sort of thing, such as a command among the backends.
 func askedByAll(kinds map[string][]*section.Section, key string) bool {
 	key, _, _ = strings.Cut(key, ".")
+	without := 0
 	for _, tables := range kinds {
 		if !slices.Contains(askedOf(tables), key) {
-			return false
+			without++
 		}
 	}
-	return true
+	return without <= 1 && len(kinds) > without+1
 }
 
 // present reports whether one of the tables holds a key, which may lie in a
@@ -230,10 +232,18 @@ func present(tables []*section.Section, key string) bool {
 	return slices.ContainsFunc(tables, func(s *section.Section) bool {
 		path := strings.Split(key, ".")
 		for _, name := range path[:len(path)-1] {
+			if isRows(s, name) {
+				return present(s.Rows(name), path[len(path)-1])
+			}
 			if s = s.Table(name); s == nil {
 				return false
 			}
 		}
 		return s.Has(path[len(path)-1])
 	})
+}
+
+// isRows reports whether a key was read as an array of tables.
+func isRows(s *section.Section, key string) bool {
+	return slices.ContainsFunc(s.Described(), func(k section.Key) bool { return k.Name == key && k.Form == section.FormRows })
 }

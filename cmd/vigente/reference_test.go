@@ -362,6 +362,8 @@ var tongues = []tongue{
 		"array of text":                     "lista de textos",
 		"table of text":                     "tabela de textos",
 		"table of text, numbers or secrets": "tabela de textos, números ou segredos",
+		"table of JSON values or secrets":   "tabela de valores JSON ou segredos",
+		"array of tables":                   "lista de tabelas",
 		"text or array of text":             "texto ou lista de textos",
 		"table":                             "tabela",
 		"path":                              "caminho",

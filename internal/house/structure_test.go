@@ -222,8 +222,8 @@ var arrows = []arrow{
 	},
 	{
 		"providers/*",
-		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/tokens", "providers/internal/*", "credential", "internal/section"},
-		"a kind knows neither the engine nor another kind",
+		[]string{"providers", "providers/exchange", "providers/tlsconf", "providers/tokens", "providers/internal/*", "credential", "internal/section", "internal/process"},
+		"a kind knows neither the engine nor another kind; a command is run as a hook is",
 	},
 	{
 		"providers/*/emulator",
@@ -336,7 +336,7 @@ var foreign = []room{
 	{"github.com/spf13/pflag", []string{"cmd/vigente"}, "a mistyped flag is told from other mistakes"},
 	{"github.com/cpuguy83/go-md2man/v2", []string{"cmd/vigente"}, "manual pages are written as Markdown"},
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
-	{"golang.org/x/text", []string{"daemon/load", "daemon/web"}, "tables come in the encodings of other programs, and only the page for people speaks more than one language"},
+	{"golang.org/x/text", []string{"daemon/load", "daemon/web", "providers/http"}, "tables and answers in XML come in the encodings of other programs, and only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
 	{"golang.org/x/sys", []string{"daemon", "daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
