@@ -55,6 +55,9 @@ type Fault struct {
 	IdleUntil time.Time
 	// RetryAlone says that RetryAfter holds for this credential only.
 	RetryAlone bool
+	// ClientRefused says that the backend refused the id and secret themselves:
+	// whoever shows the same would be refused too.
+	ClientRefused bool
 	// Lost says that the request may have taken effect though no usable answer
 	// arrived.
 	Lost bool

@@ -45,6 +45,10 @@ type Binding struct {
 	Identity string
 	// Fields are the kind's own fields, the one to show by default first.
 	Fields []string
+	// Client is a digest of the address, the id and the secret of a login, as
+	// exchange.Identity makes it. Once it was refused (Fault.ClientRefused) no
+	// further call begins with it. Empty where each credential stands for itself.
+	Client string
 	// Limits are the ends of what the configuration makes it rest on, such as a
 	// certificate; those that an answer tells are the credential's.
 	Limits []credential.Limit

@@ -146,7 +146,7 @@ func (c *boundCredential) make(at time.Time) {
 		Identity: strings.TrimSpace(c.provider.Type + " " + c.binding.Identity),
 		Inputs:   c.provider.digest + "." + c.digest,
 		Places:   joined(c.provider.places, c.places),
-		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Source: c.binding.Source,
+		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source,
 	}
 	for _, f := range c.absent() {
 		s.Missing = append(s.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})

@@ -51,6 +51,8 @@ type Credential struct {
 	Needs []string
 	// Fields are the kind's own fields, the one to show by default first.
 	Fields []string
+	// Client is that of providers.Binding.
+	Client string
 	// Limits are the ends of what the configuration makes it rest on.
 	Limits []credential.Limit
 	Source credential.Provider

@@ -103,7 +103,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		}
 		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
 		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
-		r.Past.PauseAlone = false
+		r.Past.PauseAlone, r.Past.ClientRefused = false, false
 	}
 	if res.Called && (res.Fault == nil || !res.Fault.Uncalled) {
 		r.Past.Unknown = 0
@@ -134,16 +134,18 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 	if t.Kind == Obtaining && res.Called {
 		// Whatever else fails takes no refusal back: who renews by hand tries once.
 		p.Parked = p.Parked || res.Fault.Reason.Parks()
+		p.ClientRefused = clientRefused(res.Fault)
 	}
 	if p.PauseUntil = (time.Time{}); res.Called && res.Fault.RetryAfter.After(res.End) {
 		p.PauseUntil = res.Fault.RetryAfter
 	}
 	p.PauseAlone = res.Fault.RetryAlone || !res.Fault.IdleUntil.IsZero()
-	p.RetryAt, p.Asked = res.End.Add(backoff(t, r, p, res, seed)), false
-	for _, wait := range []time.Time{res.Fault.RetryAfter, res.Fault.IdleUntil} {
-		if wait.After(p.RetryAt) {
-			p.RetryAt, p.Asked = wait, true
-		}
+	p.RetryAt = res.End.Add(backoff(t, r, p, res, seed))
+	if p.Asked = res.Fault.RetryAfter.After(p.RetryAt); p.Asked {
+		p.RetryAt = res.Fault.RetryAfter
+	}
+	if res.Fault.IdleUntil.After(p.RetryAt) {
+		p.RetryAt, p.Asked = res.Fault.IdleUntil, false // a person may ask before
 	}
 	return p
 }

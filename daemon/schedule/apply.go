@@ -53,6 +53,7 @@ func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	}
 	b.relink(affected, unlinked)
 	b.replay(now)
+	b.recallClients(affected, now)
 	for _, e := range affected {
 		b.replan(e, now)
 		b.touch(e, now)

@@ -15,7 +15,7 @@ func (b *Board) Copy() *Board {
 	}
 	*c.to = *b
 	c.to.starts, c.to.touched = nil, nil
-	c.to.corrected = maps.Clone(b.corrected)
+	c.to.corrected, c.to.refused = maps.Clone(b.corrected), maps.Clone(b.refused)
 	c.to.learned.Records = maps.Clone(b.learned.Records)
 	c.to.entries = make(map[Key]*entry, len(b.entries))
 	for key, e := range b.entries {

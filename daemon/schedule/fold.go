@@ -71,6 +71,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	if res.Fault == nil {
 		e.answers++
 	}
+	b.settleClient(s, res, now)
 	e.stale = nil
 	if res.Fault != nil && res.Fault.StaleInput != "" {
 		b.refuse(e, s, res, now)

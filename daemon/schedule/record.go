@@ -91,6 +91,9 @@ type Past struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// Parked says that only a change of inputs or a person starts it again.
 	Parked bool `json:"parked,omitempty"`
+	// ClientRefused says that it is parked for a refusal of the client itself,
+	// which others show too.
+	ClientRefused bool `json:"client_refused,omitempty"`
 	// PausedUntil is until when a person wants no attempt; Endless without an end.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// Last is the last failure, nil after a success.

@@ -25,12 +25,13 @@ import (
 // Board holds every task, its record and its place in time.
 type Board struct {
 	seed      uint64
-	seen      time.Time     // when it was asked last
-	setBack   time.Duration // by how much the clock was set back so far
-	corrected map[Key]bool  // whose records the board changed by itself
-	applies   uint64        // changes so far
-	learned   Memory        // records that no task has claimed yet, or no longer
-	expiry    time.Time     // when the first record of a removed credential has been kept long enough
+	seen      time.Time        // when it was asked last
+	setBack   time.Duration    // by how much the clock was set back so far
+	corrected map[Key]bool     // whose records the board changed by itself
+	refused   map[string]*Note // clients, by Task.Client
+	applies   uint64           // changes so far
+	learned   Memory           // records that no task has claimed yet, or no longer
+	expiry    time.Time        // when the first record of a removed credential has been kept long enough
 	entries   map[Key]*entry
 	groups    map[string]*group
 	timed     queue // what is planned, by instant
@@ -103,6 +104,7 @@ func New(seed uint64) *Board {
 		timed:      queue{less: sooner},
 		dependents: map[string][]*entry{},
 		corrected:  map[Key]bool{},
+		refused:    map[string]*Note{},
 	}
 }
 

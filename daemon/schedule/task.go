@@ -43,6 +43,9 @@ type Task struct {
 	// nothing. It is parked then, whatever its record says, and its Identity and
 	// Inputs are not known, so they count as unchanged.
 	Absent string
+	// Client stands for the address, the id and the secret that it is obtained
+	// with; empty where each credential stands for itself.
+	Client string
 	// Target is that of Record; sinks only.
 	Target string
 	// OneWay says that the seed works once and is the only way in; within Grace

@@ -38,7 +38,7 @@ func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 	case refusal(a.Status) && op == refreshing:
 		return nil, spent(a.Status)
 	case refusal(a.Status):
-		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: refusedLogin(a.Status, o)}
+		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: refusedLogin(a.Status, o), ClientRefused: true}
 	}
 	return nil, statusFault(a)
 }

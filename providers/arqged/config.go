@@ -145,5 +145,6 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Identity: identity(exchange.SameURL(b.base), b.username.Reveal()),
 		Fields:   fields,
 		Limits:   b.limits,
+		Client:   exchange.Identity("", exchange.SameURL(b.base), b.username.Reveal(), b.password.Reveal()),
 	}
 }

@@ -76,5 +76,8 @@ func (c certificate) signingKey() (*rsa.PrivateKey, bool) {
 
 // fingerprint tells certificates apart.
 func (c certificate) fingerprint() string {
+	if c.pair == nil {
+		return ""
+	}
 	return base64.StdEncoding.EncodeToString(c.pair.Leaf.Raw)
 }

@@ -36,7 +36,7 @@ func classifyLogin(a *exchange.Answer) *credential.Fault {
 		f.Message = "the login does not accept the request (is auth_url the complete URL of Integra Contador?)"
 	case http.StatusUnauthorized:
 		f.Message = "the login refuses consumer_key and consumer_secret (compare them with the contract in Serpro's client area)"
-		f.Keys = []string{"consumer_key", "consumer_secret"}
+		f.Keys, f.ClientRefused = []string{"consumer_key", "consumer_secret"}, true
 	case http.StatusForbidden:
 		f.Message = "the login forbids access: check that the contract is active, and that certificate and consumer_key are of the same contratante"
 		f.Keys = []string{"certificate", "consumer_key"}

@@ -87,6 +87,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Identity: id,
 		Fields:   []string{fieldAccessToken, fieldJWT, fieldAuthorization},
 		Limits:   b.limits,
+		Client:   exchange.Identity("", exchange.SameURL(b.authURL), b.consumerKey.Reveal(), b.secret.Reveal(), b.certificate.fingerprint()),
 	}
 }
 

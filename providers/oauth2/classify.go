@@ -121,7 +121,7 @@ func (s *source) grantKeys() []string {
 
 // clientRefused is a refusal of the client itself.
 func (s *source) clientRefused() *credential.Fault {
-	f := &credential.Fault{Reason: credential.ReasonRejected}
+	f := &credential.Fault{Reason: credential.ReasonRejected, ClientRefused: true}
 	switch s.endpoint.Auth {
 	case tokens.PrivateKeyJWT:
 		f.Message, f.Keys = "the server refuses the client: check client_id, key, key_id and signing_alg, assertion.audience, and the clock of this machine", []string{"client_id", "key"}

@@ -221,6 +221,7 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 		Identity: src.identity(id),
 		Fields:   []string{tokens.AccessToken, tokens.TokenType, tokens.FieldAuthorization, tokens.IDToken, tokens.Scope},
 		Limits:   src.limits,
+		Client:   src.clientDigest(),
 		Needs:    neededBy(src.fixed, src.params, src.extra),
 	}
 }
@@ -247,4 +248,13 @@ func sortedWords(text string) string {
 	words := strings.Fields(text)
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), " ")
+}
+
+// clientDigest stands for the client at its token endpoint; empty where it has
+// no secret of its own.
+func (s *source) clientDigest() string {
+	if s.endpoint.URL == nil || s.endpoint.Secret.IsZero() {
+		return ""
+	}
+	return exchange.Identity("", exchange.SameURL(s.endpoint.URL), s.endpoint.ID.Reveal(), s.endpoint.Secret.Reveal())
 }

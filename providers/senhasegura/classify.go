@@ -30,6 +30,7 @@ func classifyToken(a *exchange.Answer) *credential.Fault {
 		return statusOf(a, c)
 	}
 	f := &credential.Fault{Reason: reason, Message: message, Code: c.code()}
+	f.ClientRefused = c.oauth == "invalid_client" || c.says("client authentication failed")
 	if reason == credential.ReasonRejected {
 		f.Keys = oauth2Secrets
 	}
@@ -73,6 +74,7 @@ func statusOf(a *exchange.Answer, c complaint) *credential.Fault {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		f.Message = "the vault refuses the call (" + strconv.Itoa(status) + "): check client_id and client_secret, " + checkAuthorization
 		f.Keys = oauth2Secrets
+		f.ClientRefused = status == http.StatusUnauthorized
 	}
 	f.Code = c.code()
 	return f

@@ -71,6 +71,7 @@ func (b *oauth2) Bind(s *section.Section) providers.Binding {
 		Identity: identity(authOAuth2, exchange.SameURL(b.base), b.endpoint.ID.Reveal(), scopeIdentity(scope)),
 		Fields:   []string{fieldAccessToken, fieldTokenType, fieldAuthorization},
 		Limits:   b.limits,
+		Client:   b.clientDigest(),
 	}
 }
 
@@ -125,4 +126,12 @@ const documentedLife = time.Hour
 // Rehearse implements credential.Rehearser.
 func (t *accessToken) Rehearse(req credential.Request) credential.Credential {
 	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true}
+}
+
+// clientDigest stands for the login at the token endpoint.
+func (b *oauth2) clientDigest() string {
+	if b.endpoint.URL == nil {
+		return "" // it was refused
+	}
+	return exchange.Identity("", exchange.SameURL(b.endpoint.URL), b.endpoint.ID.Reveal(), b.endpoint.Secret.Reveal())
 }

@@ -49,7 +49,7 @@ func statusFault(a *exchange.Answer) *credential.Fault {
 		return unusable("is cut")
 	case a.Status == 401 || a.Status == 403:
 		f.Message += " (for a TSS without login: Security=0 in its REST section, for one with: username and password)"
-		f.Keys = []string{"username", "password"}
+		f.Keys, f.ClientRefused = []string{"username", "password"}, a.Status == 401
 	case a.Status == 404:
 		f.Message += " (the url ends in RestNewToken, and the REST service of TSS must be published under that path)"
 	}

@@ -155,6 +155,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 		Identity: strings.Join([]string{exchange.SameURL(b.url), c.CNPJ, folded(c.IE), c.UF}, " "),
 		Fields:   fields,
 		Limits:   b.limits,
+		Client:   b.login(),
 	}
 }
 
@@ -204,4 +205,12 @@ func folded(text string) string {
 		}
 		return -1
 	}, text)
+}
+
+// login stands for the login of HTTP Basic; empty without one.
+func (b *backend) login() string {
+	if b.username.IsZero() {
+		return ""
+	}
+	return exchange.Identity("", exchange.SameURL(b.url), b.username.Reveal(), b.password.Reveal())
 }

@@ -1,0 +1,91 @@
+package schedule
+
+import (
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// A client that a backend refused, by its id and secret at one address, is
+// refused for whoever shows the same: no further call begins with it until the
+// secret is another one, or a person asks. Task.Client names it.
+
+// settleClient folds what an answer says about the client of a task: a refusal
+// parks every other credential that shows the same, and a success frees those
+// that were parked for it.
+func (b *Board) settleClient(s Start, res Result, now time.Time) {
+	client := s.Task.Client
+	switch {
+	case client == "" || !res.Called:
+	case res.Fault != nil && res.Fault.ClientRefused && res.Fault.Reason.Parks():
+		note := &Note{Reason: res.Fault.Reason, Message: res.Fault.Error(), At: res.End}
+		b.refused[client] = note
+		for _, e := range b.showing(client) {
+			if e.task.Key != s.Task.Key {
+				b.parkFor(e, note, now)
+			}
+		}
+	case res.Fault == nil && b.refused[client] != nil:
+		delete(b.refused, client)
+		for _, e := range b.showing(client) {
+			if e.rec.Past.ClientRefused && !e.running {
+				r := e.edit()
+				r.Past.Parked, r.Past.ClientRefused, r.Past.Last = false, false, nil
+				b.moveOn(e, now)
+			}
+		}
+	}
+}
+
+// showing returns the credentials that show a client.
+func (b *Board) showing(client string) (list []*entry) {
+	for _, e := range b.entries {
+		if e.task.Client == client && !e.gone {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// parkFor parks a credential whose client was refused elsewhere. What runs tells
+// its own end, and what has other secrets by now is tried with them.
+func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
+	if e.running || e.rec.Past.Parked || e.task.Absent != "" || otherInputs(e.task, e.rec) {
+		return
+	}
+	r := e.edit()
+	r.Past.Parked, r.Past.ClientRefused = true, true
+	copied := *note
+	r.Past.Last = &copied
+	// From here on another secret is one.
+	r.Identity, r.Inputs = e.task.Identity, e.task.Inputs
+	b.moveOn(e, now)
+}
+
+func (b *Board) moveOn(e *entry, now time.Time) {
+	b.corrected[e.task.Key] = true
+	b.replan(e, now)
+	b.regate(e.group, now)
+	b.touch(e, now)
+}
+
+// recallClients learns from records which clients were refused, and parks what
+// is new and shows one of them.
+func (b *Board) recallClients(taken []*entry, now time.Time) {
+	for _, e := range taken {
+		if c := e.task.Client; c != "" && e.rec.Past.ClientRefused && e.rec.Past.Parked && e.rec.Past.Last != nil && !otherInputs(e.task, e.rec) {
+			b.refused[c] = e.rec.Past.Last
+		}
+	}
+	if len(b.refused) == 0 {
+		return
+	}
+	for _, e := range taken {
+		if note := b.refused[e.task.Client]; note != nil {
+			b.parkFor(e, note, now)
+		}
+	}
+}
+
+// clientRefused reports whether a failure is that of the client.
+func clientRefused(f *credential.Fault) bool { return f.ClientRefused && f.Reason.Parks() }

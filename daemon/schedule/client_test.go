@@ -1,0 +1,88 @@
+package schedule
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+func client(name string) func(*Task) { return func(t *Task) { t.Client = name } }
+
+func refusedClient(f *credential.Fault) { f.ClientRefused = true }
+
+// TestRefusedClientIsShownOnce: whoever shows the same id and secret at the same
+// address is parked with the one that was refused, of any provider, over a
+// restart and for what is new; another secret, and a person who asks, try once.
+func TestRefusedClientIsShownOnce(t *testing.T) {
+	groups := []Group{provider("p", 1), provider("q", 1)}
+	tasks := func(inputs string) []*Task {
+		return []*Task{
+			obtaining("a", client("c")), obtaining("b", client("c")), obtaining("c", client("c"), in("q")),
+			obtaining("d", client("other"), in("q")), obtaining("e", client("c"), func(t *Task) { t.Inputs = inputs }),
+		}
+	}
+	b := New(1)
+	b.install(instant0, groups, tasks("in-1"), Memory{})
+	starts, _ := b.Due(instant0)
+	var first Start
+	for _, s := range starts {
+		if s.Task.Client == "c" && first.Task == nil {
+			first = s
+			continue
+		}
+		b.Return(instant0, s, Hold{})
+	}
+	res := refused(instant0, credential.ReasonRejected, refusedClient)
+	b.Fold(instant0, first, Advance(first.Task, Begin(first.Record, instant0), res, 1), res)
+	records := map[Key]Record{}
+	for _, name := range []string{"a", "b", "c", "e"} {
+		got, _ := b.Look(after(time.Second), Key{Obtaining, name})
+		if !got.Record.Past.Parked || got.Record.Past.Last == nil {
+			t.Errorf("%s is not parked", name)
+		}
+		records[Key{Obtaining, name}] = got.Record
+	}
+	if corrections := b.Corrections(); len(corrections) != 3 {
+		t.Errorf("%d records are to be saved, want the three that were parked with it", len(corrections))
+	}
+	if starts, _ := b.Due(after(time.Hour)); len(starts) != 1 || starts[0].Task.Name != "d" {
+		t.Errorf("%d start an hour later, want the other client alone", len(starts))
+	}
+
+	later := New(1)
+	more := append(tasks("in-2"), obtaining("new", client("c")))
+	later.install(after(time.Minute), groups, more, Memory{Records: records})
+	names := map[string]bool{}
+	starts, _ = later.Due(after(2 * time.Minute))
+	for _, s := range starts {
+		names[s.Task.Name] = true
+	}
+	if len(names) != 2 || !names["d"] || !names["e"] {
+		t.Errorf("after a restart %v start, want the other client and the one with another secret", names)
+	}
+}
+
+// TestClientThatIsGoodAgainFreesAll: one success shows that the secret is taken.
+func TestClientThatIsGoodAgainFreesAll(t *testing.T) {
+	b := New(1)
+	one, other := obtaining("a", client("c")), obtaining("b", client("c"))
+	b.install(instant0, []Group{provider("p", 2)}, []*Task{one, other}, Memory{})
+	starts, _ := b.Due(instant0)
+	for _, s := range starts {
+		res := refused(instant0, credential.ReasonRejected, refusedClient)
+		b.Fold(instant0, s, Advance(s.Task, Begin(s.Record, instant0), res, 1), res)
+	}
+	now := after(time.Hour)
+	b.Kick(now, one.Key)
+	starts, _ = b.Due(now)
+	if len(starts) != 1 {
+		t.Fatalf("%d start when somebody asks, want one", len(starts))
+	}
+	res := answered(now, token("first", after(3*time.Hour)))
+	b.Fold(now, starts[0], Advance(starts[0].Task, Begin(starts[0].Record, now), res, 1), res)
+	starts, _ = b.Due(now)
+	if len(starts) != 1 || starts[0].Task.Name != "b" {
+		t.Errorf("%d start after the success, want the other one", len(starts))
+	}
+}
