@@ -251,8 +251,14 @@ func (h handler) plan(w http.ResponseWriter, r *http.Request) {
 func (h handler) show(w http.ResponseWriter, r *http.Request) {
 	var ask showRequest
 	if decode(w, r, &ask) && h.exists(w, ask.Name) {
-		h.audit(r, "value shown", zap.String("credential", ask.Name), zap.String("field", ask.Field))
 		value, err := h.backend.Show(r.Context(), ask.Name, ask.Field)
+		if err != nil {
+			// The name of a field that does not exist may be anything, even a
+			// secret that was typed in the wrong place.
+			h.audit(r, "value refused", zap.String("credential", ask.Name))
+		} else {
+			h.audit(r, "value shown", zap.String("credential", ask.Name), zap.String("field", ask.Field))
+		}
 		answerValue(w, value, err)
 	}
 }
