@@ -36,7 +36,7 @@ var program = sync.OnceValues(func() (string, error) {
 	fresh := fmt.Sprintf("%s-%d", name, os.Getpid())
 	build := exec.Command("go", "build", "-mod=readonly", "-o", fresh, ".")
 	build.Dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "internal", "disktest", "testdata", "faultfs")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	build.Env = append(os.Environ(), "GOARCH=", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build faultfs: %w\n%s", err, out)
 	}
