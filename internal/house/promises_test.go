@@ -61,12 +61,23 @@ var series = map[string]string{
 	"vigente_panics_total": "",
 
 	"vigente_log_lines_dropped_total": "",
+
+	"vigente_cluster_engine_up":                        "",
+	"vigente_cluster_alone":                            "",
+	"vigente_cluster_requests_total":                   "op result",
+	"vigente_cluster_request_duration_seconds":         "",
+	"vigente_cluster_node_last_seen_timestamp_seconds": "node",
+	"vigente_credential_intent_timestamp_seconds":      "credential node",
 }
 
 // TestSeriesAreThosePromised compares names and labels with the registered ones.
 func TestSeriesAreThosePromised(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	if _, err := metrics.New(metrics.Options{Registerer: registry, Version: "1", Revision: "r"}); err != nil {
+	m, err := metrics.New(metrics.Options{Registerer: registry, Version: "1", Revision: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.ShowCluster(func() metrics.ClusterState { return metrics.ClusterState{} }); err != nil {
 		t.Fatal(err)
 	}
 	descs := make(chan *prometheus.Desc)
