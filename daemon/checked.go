@@ -50,7 +50,6 @@ func Check(opt Options) (*Checked, error) {
 	for _, f := range loaded.Slips {
 		c.Warnings = append(c.Warnings, f.Error())
 	}
-	c.Warnings = append(c.Warnings, loaded.EndingSoon()...)
 	c.Warnings = append(c.Warnings, loaded.UnknownOwners()...)
 	for _, f := range loaded.Fleets {
 		c.Warnings = append(c.Warnings, f.Bad...)

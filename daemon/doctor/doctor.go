@@ -131,8 +131,8 @@ func (e *examination) missing() {
 	for _, f := range e.loaded.Slips {
 		e.found = append(e.found, &Finding{Check: f.Key, OK: true, Detail: "warning: " + f.Message})
 	}
-	for _, line := range e.loaded.EndingSoon() {
-		e.found = append(e.found, &Finding{Check: "certificate", OK: true, Detail: "warning: " + line})
+	for _, d := range e.loaded.Dangers {
+		e.found = append(e.found, &Finding{Check: "provider " + d.Provider, OK: true, Detail: "warning: " + d.Message})
 	}
 }
 

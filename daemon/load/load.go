@@ -102,7 +102,6 @@ type Loaded struct {
 	fleets []*fleet
 	fleet  map[string]*fleet
 	gone   []string
-	ending []string
 }
 
 // Missing is one thing that a credential is made from and that cannot be used.

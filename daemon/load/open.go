@@ -170,7 +170,6 @@ func (a *assembly) bindTo(o *boundCredential) {
 	if o.good() {
 		a.read(&o.object)
 		o.places, o.refers = placesOf(s), len(s.Files()) > 0 || len(o.missing) > 0
-		a.checkEnds(o)
 		a.hold(o)
 	}
 }
