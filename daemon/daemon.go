@@ -25,6 +25,7 @@ import (
 	"github.com/vigented/vigente/daemon/eventlog"
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/metrics"
+	"github.com/vigented/vigente/daemon/notify"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
@@ -73,6 +74,7 @@ type Daemon struct {
 	metrics   *metrics.Metrics
 	report    *eventlog.Reporter
 	gather    prometheus.Gatherer
+	notifier  *notify.Notifier
 	files     *watch.Files
 	sinkFiles *sinkFiles
 	warner    *clockWarner
@@ -137,6 +139,7 @@ func New(opt Options) (*Daemon, error) {
 	d.engine = engine.New(engine.Options{
 		Ledger: ledger, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
+	d.notifier = d.newNotifier(loaded.Config)
 	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
 	specs := loaded.Plan()
 	d.adopt(loaded, specs)
@@ -200,6 +203,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.watch(ctx) })
 	parts.Go(func() { d.watchSinks(ctx) })
 	parts.Go(func() { d.warnOfLimits(ctx) })
+	parts.Go(func() { d.notifier.Run(ctx) })
 	defer d.share(ctx)()
 	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
 		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,6 +48,9 @@ func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
 	}
 	d.metrics.Install(specs)
 	d.report.Install(specs)
+	rules := failureRules(cfg, specs)
+	d.metrics.InstallOnFailure(slices.Collect(maps.Keys(rules)))
+	d.notifier.Adopt(rules)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
 	for _, w := range loaded.Dangers {
 		d.log.Warn("dangerous setting", zap.String("provider", w.Provider), zap.String("setting", w.Message))

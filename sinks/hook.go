@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -34,28 +32,10 @@ func readHook(s *section.Section, env Env) *Hook {
 	if t == nil {
 		return nil
 	}
-	h := &Hook{
-		sink: s.Name(), command: t.Texts("command"), timeout: t.Duration("timeout", defaultHookTimeout),
+	return &Hook{
+		sink: s.Name(), command: t.Command("command"), timeout: t.Duration("timeout", defaultHookTimeout),
 		processes: env.Processes,
 	}
-	if len(h.command) == 0 && t.Has("command") {
-		if !s.Failed() {
-			s.Faultf("on_change.command", "is empty (expected the program and its arguments)")
-		}
-		return h
-	}
-	switch name := append(h.command, "")[0]; {
-	case name == "":
-		s.Faultf("on_change.command", `is missing (expected the program and its arguments: ["systemctl", "restart", "x"])`)
-	case strings.Contains(name, "/") && !filepath.IsAbs(name):
-		s.Faultf("on_change.command", "%q is a relative path (expected an absolute one, or a name that is found in PATH)", name)
-	}
-	for _, arg := range h.command {
-		if strings.IndexByte(arg, 0) >= 0 {
-			s.Faultf("on_change.command", "holds a zero byte (expected text)")
-		}
-	}
-	return h
 }
 
 // Program returns the path of the program. The error says why it, or the script

@@ -87,7 +87,7 @@ func gather(t testing.TB) reference {
 		}
 	}
 	r.share("providers", "type", "rate", "concurrency", "tls", "proxy")
-	r.share("credentials", "provider")
+	r.share("credentials", "provider", "on_failure")
 	r.share("sinks", "type", "path", "mode", "owner", "group", "enforce", "on_change")
 	return r
 }

@@ -117,6 +117,9 @@ type Daemon struct {
 	// WebConfig is the absolute path of a file in the form that Prometheus
 	// exporters share, for TLS and basic authentication on Listen; or empty.
 	WebConfig string
+	// OnFailure is told of every credential that has none of its own; nil for
+	// nobody.
+	OnFailure *OnFailure
 	// StateKey is 32 bytes, or empty when the state is not sealed.
 	StateKey credential.Secret
 }
@@ -146,7 +149,9 @@ type Credential struct {
 	Name     string
 	Provider string // empty after a fault
 	Policy   schedule.Policy
-	Section  *section.Section
+	// OnFailure replaces the daemon's; nil for that.
+	OnFailure *OnFailure
+	Section   *section.Section
 }
 
 // Sink is one place that receives values.

@@ -285,7 +285,7 @@ func TestFaultsOfSeveralFilesStayInOrder(t *testing.T) {
 	expect(t, faults,
 		`c.toml:2: typo: unknown table (expected one of cluster, credentials, daemon, fleets, include, log, metrics, providers, renewal, sinks)`,
 		`c.toml:3: sinks.a.type: is missing (expected a string)`,
-		`z.toml:2: daemon.x: unknown key (expected one of control_socket, hosts, listen, state_dir, state_key, web_config)`,
+		`z.toml:2: daemon.x: unknown key (expected one of control_socket, hosts, listen, on_failure, state_dir, state_key, web_config)`,
 		`z.toml:3: credentials.c.provider: is missing (expected a string)`,
 		`z.toml:4: credentials.c.timeout: "x" is not a duration (expected e.g. "90s", "12h" or "5d")`,
 		`a/one.toml:1: sinks.b.type: is missing (expected a string)`,

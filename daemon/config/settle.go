@@ -58,6 +58,7 @@ func (l *loader) settle() {
 		}
 		l.config.Credentials = append(l.config.Credentials, Credential{
 			Name: s.Name(), Provider: name, Policy: p.read(s, specific).policy, Section: s,
+			OnFailure: ReadOnFailure(s.Daemon()),
 		})
 	}
 	l.config.base = Base{base, paces}
@@ -120,6 +121,7 @@ func (l *loader) settleDaemon(s *section.Section) {
 	l.hosts(s)
 	l.webConfig(s)
 	l.stateKey(s)
+	d.OnFailure = ReadOnFailure(s)
 	l.settled(s)
 }
 

@@ -255,7 +255,7 @@ func (a *assembly) bindRow(f *fleet, name string, rec record, sum uint64) *row {
 	provider := s.Daemon().Required("provider")
 	c := &boundCredential{
 		object: object{section: s}, provider: a.provider[provider],
-		Credential: config.Credential{Name: name, Provider: provider, Policy: a.Config.Pace().Policy(provider, s), Section: s},
+		Credential: config.Credential{Name: name, Provider: provider, Policy: a.Config.Pace().Policy(provider, s), Section: s, OnFailure: config.ReadOnFailure(s.Daemon())},
 	}
 	a.bindTo(c)
 	r.bound.credential = c

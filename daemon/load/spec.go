@@ -148,13 +148,16 @@ func (c *boundCredential) make(at time.Time) {
 		Places:   joined(c.provider.places, c.places),
 		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source,
 	}
+	if own := c.OnFailure; own != nil {
+		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}
+	}
 	for _, f := range c.absent() {
 		s.Missing = append(s.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})
 	}
 	if len(s.Missing) > 0 {
 		s.Inputs, s.Identity = "", ""
 	}
-	s.Hash = hashOf(c.provider.serial, c.digest, s.Provider, s.Type, c.pace(), s.Identity, s.Needs, s.Fields, s.Missing)
+	s.Hash = hashOf(c.provider.serial, c.digest, s.Provider, s.Type, c.pace(), s.Identity, s.Needs, s.Fields, s.Missing, s.OnFailure)
 	for i := range s.Missing {
 		s.Missing[i].At = at
 	}

@@ -28,6 +28,7 @@ type outcomes struct {
 	lag         prometheus.Histogram
 	panics      prometheus.Counter
 	clockOffset *prometheus.GaugeVec
+	notices     *notices
 
 	// installed guards the names of the installed plan's providers.
 	installed sync.Mutex
@@ -37,6 +38,7 @@ type outcomes struct {
 func newOutcomes(viewer Viewer) *outcomes {
 	return &outcomes{
 		tallies: newTallies(viewer),
+		notices: newNotices(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "renewal_failures_total",
 			Help: "Failed attempts to renew a credential of this provider, by reason.",
@@ -62,7 +64,7 @@ func newOutcomes(viewer Viewer) *outcomes {
 }
 
 func (c *outcomes) parts() []prometheus.Collector {
-	return []prometheus.Collector{c.tallies, c.failures, c.duration, c.lag, c.panics, c.clockOffset}
+	return []prometheus.Collector{c.tallies, c.notices.runs, c.failures, c.duration, c.lag, c.panics, c.clockOffset}
 }
 
 // Describe implements prometheus.Collector.

@@ -56,6 +56,9 @@ type Credential struct {
 	// Limits are the ends of what the configuration makes it rest on.
 	Limits []credential.Limit
 	Source credential.Provider
+	// OnFailure is who is told when it has not been in order for a while; nil for
+	// whom the daemon tells.
+	OnFailure *OnFailure
 	// Missing is what it is made from and cannot be used. Such a credential is
 	// parked for that reason, whatever its record says, and Identity and Inputs
 	// are empty: they are not known, so they count as unchanged. It is tried
@@ -79,6 +82,12 @@ func (c *Credential) Absent() string {
 		texts[i] = m.Key + ": " + m.Message
 	}
 	return strings.Join(texts, "; ")
+}
+
+// OnFailure is a command to be told of a failure, and how long that must last.
+type OnFailure struct {
+	Command        []string
+	After, Timeout time.Duration
 }
 
 // Sink is one place that receives values.

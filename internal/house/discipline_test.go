@@ -11,6 +11,7 @@ import (
 // clockReaders may read the clock or wait for it. Everything else is handed an
 // instant, so that it can be tested with values and run on a virtual clock.
 var clockReaders = map[string]string{
+	"daemon/notify/notify.go":       "when a state was first seen, and when its command is to be run",
 	"daemon/engine/engine.go":       "the conductor: every instant that decides something is taken here",
 	"daemon/engine/turn.go":         "a call waits for its turn, and a stream of news for its pace",
 	"daemon/engine/heartbeat.go":    "signs of life count by the monotonic clock",
@@ -73,6 +74,7 @@ var starters = map[string]string{
 	"cmd/vigente/emulate.go":      "a server for each emulator; the command waits for them",
 	"cmd/vigente/demo/demo.go":    "the daemon beside its display; the command waits for it",
 	"daemon/web/serve.go":         "the HTTP server; its caller waits for it",
+	"daemon/notify/notify.go":     "the commands of on_failure; Run waits for them",
 
 	"daemon/sweep.go":             "goes on behind the start; it ends with Run",
 	"internal/bench/server.go":    "the token server; it ends with the measurement",

@@ -47,6 +47,7 @@ var series = map[string]string{
 	"vigente_sink_generation":                     "credential sink",
 	"vigente_sink_writes_total":                   "result sink",
 	"vigente_sink_last_success_timestamp_seconds": "sink",
+	"vigente_on_failure_runs_total":               "credential result",
 	"vigente_hook_runs_total":                     "result sink",
 
 	"vigente_provider_cooldown_until_timestamp_seconds": "provider",

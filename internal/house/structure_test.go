@@ -138,6 +138,11 @@ var arrows = []arrow{
 		"the log is told outcomes and steers nothing",
 	},
 	{
+		"daemon/notify",
+		[]string{"daemon/engine", "credential", "internal/process", "internal/atomicfile"},
+		"it looks at what the engine shows and steers nothing",
+	},
+	{
 		"daemon/view",
 		[]string{"daemon/engine", "daemon/schedule", "credential"},
 		"what is said of the state knows nobody who says it",

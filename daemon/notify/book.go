@@ -1,0 +1,313 @@
+package notify
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rule is one on_failure: what to run, and how long a cause must last before.
+type Rule struct {
+	Command        []string
+	After, Timeout time.Duration
+}
+
+// Cause is one reason to tell somebody about a credential: its own state, or
+// that of a sink that shows it.
+type Cause struct {
+	Sink    string `json:"sink,omitempty"` // empty for the credential itself
+	State   string `json:"state"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Event is what a command is told, and its line of standard input.
+type Event struct {
+	Event      string `json:"event"`
+	Credential string `json:"credential"`
+	Sink       string `json:"sink"`
+	State      string `json:"state"`
+	Reason     string `json:"reason"`
+	Message    string `json:"message"`
+}
+
+// The values of Event.Event.
+const (
+	Failed    = "failed"
+	Recovered = "recovered"
+)
+
+// gather is how long an event waits for others of the same command.
+const gather = time.Second
+
+// Bounds of the pace after a run that failed, as for hooks.
+const (
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+)
+
+// phase is how far the event of a credential has come.
+type phase string
+
+const (
+	waiting    phase = ""          // a cause lasts, but not long enough yet
+	failing    phase = "failed"    // failed is to be told
+	told       phase = "told"      // failed was told
+	recovering phase = "recovered" // recovered is to be told
+)
+
+// Entry is the event of one credential, as it is remembered over restarts.
+type Entry struct {
+	// Since is when each cause began that lasts now, by its sink.
+	Since map[string]time.Time `json:"since,omitempty"`
+	Phase phase                `json:"phase,omitempty"`
+	// Cause is what failed tells or told, and CauseAt when it began.
+	Cause   Cause     `json:"cause,omitzero"`
+	CauseAt time.Time `json:"cause_at,omitzero"`
+	// At is when the run is due.
+	At time.Time `json:"at,omitzero"`
+	// Begun says that a run was begun, and is found only when a crash cut it off.
+	Begun bool `json:"begun,omitempty"`
+	Tries int  `json:"tries,omitempty"`
+}
+
+// Book decides what is told and when. It reads no clock and does no I/O; what
+// it holds is what must be durable.
+type Book struct {
+	Entries map[string]*Entry `json:"entries"`
+	// Changed says that the entries differ from those that were saved.
+	Changed bool `json:"-"`
+	rules   map[string]Rule
+}
+
+// Adopt brings the rules by credential up to date: what has none is forgotten.
+func (b *Book) Adopt(rules map[string]Rule) {
+	b.rules = rules
+	for name := range b.Entries {
+		if _, ok := rules[name]; !ok {
+			b.drop(name)
+		}
+	}
+}
+
+// CutOff closes the runs that a crash cut off, which are not repeated, and
+// returns the credentials.
+func (b *Book) CutOff() []string {
+	var names []string
+	for name, e := range b.Entries {
+		if e.Begun {
+			names = append(names, name)
+			b.close(name, e)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// See takes in which causes last now, by credential. Well reports of a credential
+// without any whether it and the named sinks are seen to be in order: at a start
+// that is not known yet.
+func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name string, sinks []string) bool) {
+	for name, list := range causes {
+		rule, ok := b.rules[name]
+		if !ok {
+			continue
+		}
+		e := b.Entries[name]
+		if e == nil {
+			e = &Entry{Since: map[string]time.Time{}}
+			b.put(name, e)
+		}
+		b.last(e, list, now)
+		b.open(e, list, rule, now)
+	}
+	for name, e := range b.Entries {
+		if len(causes[name]) == 0 && well(name, e.sinks()) {
+			b.well(name, e, now)
+		}
+	}
+}
+
+// last keeps since when each cause lasts. A clock that was set back makes none
+// begin later than now.
+func (b *Book) last(e *Entry, list []Cause, now time.Time) {
+	lasts := map[string]bool{}
+	for _, c := range list {
+		lasts[c.Sink] = true
+		if at, ok := e.Since[c.Sink]; !ok || at.After(now) {
+			e.Since[c.Sink] = now
+			b.Changed = true
+		}
+	}
+	for sink := range e.Since {
+		if !lasts[sink] {
+			delete(e.Since, sink)
+			b.Changed = true
+		}
+	}
+}
+
+// open begins the event with the first cause that has lasted long enough. A
+// recovery that was not told yet is none any more.
+func (b *Book) open(e *Entry, list []Cause, rule Rule, now time.Time) {
+	if e.Phase == recovering && !e.Begun {
+		e.Phase, e.Tries, b.Changed = told, 0, true
+	}
+	if e.Phase != waiting {
+		return
+	}
+	first := slices.MinFunc(list, func(a, b Cause) int {
+		return cmp.Or(e.Since[a.Sink].Compare(e.Since[b.Sink]), strings.Compare(a.Sink, b.Sink))
+	})
+	since := e.Since[first.Sink]
+	if at := since.Add(rule.After); !at.After(now) {
+		e.Phase, e.Cause, e.CauseAt, e.At, b.Changed = failing, first, since, at, true
+	}
+}
+
+// sinks are those that were a cause.
+func (e *Entry) sinks() []string {
+	seen := map[string]bool{e.Cause.Sink: true}
+	for sink := range e.Since {
+		seen[sink] = true
+	}
+	delete(seen, "")
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// well takes in that a credential has no cause any more.
+func (b *Book) well(name string, e *Entry, now time.Time) {
+	if len(e.Since) > 0 {
+		clear(e.Since)
+		b.Changed = true
+	}
+	switch {
+	case e.Begun: // its end decides
+	case e.Phase == waiting, e.Phase == failing:
+		b.drop(name) // nobody was told
+	case e.Phase == told:
+		e.Phase, e.At, e.Tries, b.Changed = recovering, now, 0, true
+	}
+}
+
+// Next returns the instant of the next change that time alone brings, zero for
+// none.
+func (b *Book) Next() (next time.Time) {
+	earlier := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	for name, e := range b.Entries {
+		switch {
+		case e.Begun:
+		case e.Phase == waiting:
+			for _, at := range e.Since {
+				earlier(at.Add(b.rules[name].After))
+			}
+		case e.Phase != told:
+			earlier(e.At.Add(gather))
+		}
+	}
+	return next
+}
+
+// Batch is one run: the events that were due within one second with the same
+// command, the earliest cause first.
+type Batch struct {
+	Rule   Rule
+	Events []Event
+}
+
+// Due begins the runs that are due. Each must be durable before it is made, and
+// be ended with End.
+func (b *Book) Due(now time.Time) []Batch {
+	groups := map[string][]string{}
+	for name, e := range b.Entries {
+		if !e.Begun && (e.Phase == failing || e.Phase == recovering) && !e.At.After(now) {
+			rule := b.rules[name]
+			key := rule.Timeout.String() + "\x00" + strings.Join(rule.Command, "\x00")
+			groups[key] = append(groups[key], name)
+		}
+	}
+	var batches []Batch
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		names := groups[key]
+		first := slices.MinFunc(names, func(x, y string) int { return b.Entries[x].At.Compare(b.Entries[y].At) })
+		end := b.Entries[first].At.Add(gather)
+		if end.After(now) {
+			continue
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return b.Entries[n].At.After(end) })
+		batches = append(batches, b.begin(names))
+	}
+	return batches
+}
+
+func (b *Book) begin(names []string) Batch {
+	slices.SortFunc(names, func(x, y string) int {
+		return cmp.Or(b.Entries[x].CauseAt.Compare(b.Entries[y].CauseAt), strings.Compare(x, y))
+	})
+	batch := Batch{Rule: b.rules[names[0]]}
+	for _, name := range names {
+		e := b.Entries[name]
+		e.Begun, b.Changed = true, true
+		batch.Events = append(batch.Events, event(name, e))
+	}
+	return batch
+}
+
+func event(name string, e *Entry) Event {
+	out := Event{Failed, name, e.Cause.Sink, e.Cause.State, e.Cause.Reason, e.Cause.Message}
+	if e.Phase == recovering {
+		out.Event, out.State = Recovered, "valid"
+		if e.Cause.Sink != "" {
+			out.State = "delivered"
+		}
+	}
+	return out
+}
+
+// End takes in how a run ended.
+func (b *Book) End(now time.Time, batch Batch, ok bool) {
+	for _, ev := range batch.Events {
+		e := b.Entries[ev.Credential]
+		if e == nil || !e.Begun {
+			continue // forgotten meanwhile
+		}
+		if ok {
+			b.close(ev.Credential, e)
+			continue
+		}
+		e.Begun, b.Changed = false, true
+		e.At = now.Add(min(firstRetry<<min(e.Tries, 5), lastRetry) - gather)
+		e.Tries++
+	}
+}
+
+// close ends what a run told.
+func (b *Book) close(name string, e *Entry) {
+	e.Begun, e.Tries, b.Changed = false, 0, true
+	if e.Phase == failing {
+		e.Phase = told
+		return
+	}
+	// The next cause opens another event.
+	if e.Phase, e.Cause, e.CauseAt = waiting, (Cause{}), (time.Time{}); len(e.Since) == 0 {
+		b.drop(name)
+	}
+}
+
+func (b *Book) put(name string, e *Entry) {
+	if b.Entries == nil {
+		b.Entries = map[string]*Entry{}
+	}
+	b.Entries[name], b.Changed = e, true
+}
+
+func (b *Book) drop(name string) {
+	delete(b.Entries, name)
+	b.Changed = true
+}

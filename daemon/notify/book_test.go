@@ -1,0 +1,214 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// world plays a book on a clock of seconds.
+type world struct {
+	*testing.T
+	Book
+	now    time.Time
+	causes map[string][]Cause
+	unwell map[string]bool // neither a cause nor well
+	log    []string
+	fails  int // how many runs fail
+}
+
+func newWorld(t *testing.T, rules map[string]Rule) *world {
+	w := &world{T: t, now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), causes: map[string][]Cause{}, unwell: map[string]bool{}}
+	w.Adopt(rules)
+	return w
+}
+
+// pass lets seconds pass, with a step each, in which runs end at once.
+func (w *world) pass(seconds int) {
+	for range seconds {
+		w.now = w.now.Add(time.Second)
+		w.See(w.now, w.causes, func(name string, _ []string) bool { return !w.unwell[name] })
+		for _, b := range w.Due(w.now) {
+			var told []string
+			for _, e := range b.Events {
+				told = append(told, fmt.Sprintf("%s %s/%s %s %s", e.Event, e.Credential, e.Sink, e.State, e.Reason))
+			}
+			w.log = append(w.log, fmt.Sprintf("%s: %s", b.Rule.Command[0], strings.Join(told, ", ")))
+			w.fails--
+			w.End(w.now, b, w.fails < 0)
+		}
+	}
+}
+
+func (w *world) want(lines ...string) {
+	w.Helper()
+	if got, want := strings.Join(w.log, "\n"), strings.Join(lines, "\n"); got != want {
+		w.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	w.log = nil
+}
+
+func mail(after time.Duration) Rule {
+	return Rule{Command: []string{"mail"}, After: after, Timeout: time.Second}
+}
+
+var (
+	parked  = Cause{State: "parked", Reason: "rejected"}
+	expired = Cause{State: "expired", Reason: "network"}
+)
+
+func TestToldOnceAndOnceMore(t *testing.T) {
+	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	w.causes["a"] = []Cause{parked}
+	w.pass(60)
+	w.want()
+	w.pass(2)
+	w.want("mail: failed a/ parked rejected")
+	// Another state and another cause belong to the same event.
+	w.causes["a"] = []Cause{expired, {Sink: "s", State: "failing"}}
+	w.pass(600)
+	w.want()
+	delete(w.causes, "a")
+	w.pass(5)
+	w.want("mail: recovered a/ valid rejected")
+	w.pass(600)
+	w.want()
+	if len(w.Entries) > 0 {
+		t.Errorf("left %v", w.Entries)
+	}
+}
+
+func TestShortAndUntoldCauses(t *testing.T) {
+	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	for range 5 {
+		w.causes["a"] = []Cause{expired}
+		w.pass(50)
+		delete(w.causes, "a")
+		w.pass(20)
+	}
+	w.want()
+	// What is not seen to be well keeps its count: a start does not reset it.
+	w.causes["a"] = []Cause{expired}
+	w.pass(50)
+	delete(w.causes, "a")
+	w.unwell["a"] = true
+	w.pass(5)
+	w.causes["a"] = []Cause{expired}
+	w.pass(8)
+	w.want("mail: failed a/ expired network")
+	delete(w.causes, "a")
+	w.pass(60)
+	w.want()
+	w.unwell["a"] = false
+	w.pass(3)
+	w.want("mail: recovered a/ valid network")
+}
+
+func TestOneSecondIsOneRun(t *testing.T) {
+	w := newWorld(t, map[string]Rule{
+		"a": mail(time.Minute), "b": mail(time.Minute), "c": mail(time.Minute),
+		"d": {Command: []string{"chat"}, After: time.Minute, Timeout: time.Second}, "late": mail(90 * time.Second),
+	})
+	w.causes["b"] = []Cause{{Sink: "s2", State: "behind"}, {Sink: "s1", State: "failing"}}
+	w.pass(1)
+	for _, name := range []string{"a", "c", "d", "late"} {
+		w.causes[name] = []Cause{parked}
+	}
+	w.pass(80)
+	w.want("mail: failed b/s1 failing , failed a/ parked rejected, failed c/ parked rejected", "chat: failed d/ parked rejected")
+	w.pass(30)
+	w.want("mail: failed late/ parked rejected")
+	delete(w.causes, "b")
+	w.pass(5)
+	w.want("mail: recovered b/s1 delivered ")
+}
+
+func TestFailedRunsAreRetried(t *testing.T) {
+	w := newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	w.causes["a"] = []Cause{parked}
+	w.fails = 3
+	w.pass(12)
+	line := "mail: failed a/ parked rejected"
+	w.want(line, line, line, line)
+	// Nobody was told of a failure that ended before its run succeeded.
+	w = newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	w.causes["a"] = []Cause{parked}
+	w.fails = 100
+	w.pass(10)
+	delete(w.causes, "a")
+	w.log, w.fails = nil, 0
+	w.pass(100)
+	w.want()
+}
+
+func TestFlappingRecovery(t *testing.T) {
+	w := newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	w.causes["a"] = []Cause{parked}
+	w.pass(5)
+	w.log = nil
+	delete(w.causes, "a")
+	w.fails = 1
+	w.pass(2)
+	w.want("mail: recovered a/ valid rejected")
+	w.causes["a"] = []Cause{parked}
+	w.pass(100)
+	w.want()
+	delete(w.causes, "a")
+	w.pass(3)
+	w.want("mail: recovered a/ valid rejected")
+}
+
+// TestCrash: what was begun is not repeated, what was owed is run.
+func TestCrash(t *testing.T) {
+	path := t.TempDir() + "/book.json"
+	again := func(w *world) *world {
+		t.Helper()
+		if err := w.save(path); err != nil {
+			t.Fatal(err)
+		}
+		next := newWorld(t, nil)
+		if err := next.load(path); err != nil {
+			t.Fatal(err)
+		}
+		next.rules, next.now, next.causes = w.rules, w.now, w.causes
+		return next
+	}
+	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	w.causes["a"] = []Cause{parked}
+	w.pass(50)
+	w = again(w) // the time counts on
+	w.pass(11)
+	w = again(w) // owed
+	w.now = w.now.Add(time.Second)
+	if batches := w.Due(w.now); len(batches) != 1 || !w.Changed {
+		t.Fatalf("got %v", batches)
+	}
+	w = again(w) // begun
+	if got := fmt.Sprint(w.CutOff()); got != "[a]" {
+		t.Errorf("cut off %s", got)
+	}
+	w.pass(100)
+	w.want()
+	delete(w.causes, "a")
+	w.pass(3)
+	w.want("mail: recovered a/ valid rejected")
+}
+
+func TestForgotten(t *testing.T) {
+	w := newWorld(t, map[string]Rule{"a": mail(time.Second), "b": mail(time.Second)})
+	w.causes["a"], w.causes["b"], w.causes["none"] = []Cause{parked}, []Cause{parked}, []Cause{parked}
+	w.pass(1)
+	w.Adopt(map[string]Rule{"b": mail(time.Second)})
+	w.pass(5)
+	w.want("mail: failed b/ parked rejected")
+	if len(w.Entries) != 1 {
+		t.Errorf("left %v", w.Entries)
+	}
+	// A clock that was set back makes nothing last longer than until then.
+	w.Adopt(map[string]Rule{"b": mail(time.Second), "a": mail(time.Minute)})
+	w.pass(1)
+	w.now = w.now.Add(-time.Hour)
+	w.pass(63)
+	w.want("mail: failed a/ parked rejected")
+}

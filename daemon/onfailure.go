@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/notify"
+	"github.com/vigented/vigente/daemon/plan"
+)
+
+// notifyFile keeps what on_failure has told, beside the state.
+const notifyFile = "on_failure.json"
+
+// newNotifier opens the notifier. What it knew before is worth less than a start:
+// a file that cannot be read is said, and begun anew.
+func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
+	path := filepath.Join(cfg.Daemon.StateDir, notifyFile)
+	n, err := notify.New(notify.Options{Source: d.engine, Processes: d.opt.Processes, Path: path, Report: d.told})
+	if err != nil {
+		d.log.Error("state of on_failure not read", zap.String("file", path), zap.Error(err),
+			zap.String("detail", "it is begun anew, so what still fails is told once more"))
+	}
+	return n
+}
+
+// failureRules returns on_failure by credential.
+func failureRules(cfg *config.Config, specs *plan.Plan) map[string]notify.Rule {
+	rules := map[string]notify.Rule{}
+	for i := range specs.Credentials {
+		c := &specs.Credentials[i]
+		switch {
+		case c.OnFailure != nil:
+			rules[c.Name] = notify.Rule(*c.OnFailure)
+		case cfg.Daemon.OnFailure != nil:
+			rules[c.Name] = notify.Rule(*cfg.Daemon.OnFailure)
+		}
+	}
+	return rules
+}
+
+// told takes in the end of one run of on_failure.
+func (d *Daemon) told(end notify.Ended) {
+	first := end.Events[0]
+	fields := []zap.Field{
+		zap.String("credential", first.Credential), zap.String("event", first.Event), zap.Int("count", len(end.Events)),
+		zap.Duration("took", end.Took),
+	}
+	if first.Sink != "" {
+		fields = append(fields, zap.String("sink", first.Sink))
+	}
+	for _, e := range end.Events {
+		d.metrics.CountOnFailure(e.Credential, end.Err == nil && !end.CutOff)
+	}
+	switch {
+	case end.CutOff:
+		d.log.Warn("on_failure was cut off by the end of the daemon, and is not repeated", fields...)
+	case end.Err != nil:
+		d.log.Warn("on_failure failed", append(fields, zap.String("reason", string(credential.ReasonInternal)), zap.String("detail", end.Err.Error()))...)
+	default:
+		d.log.Info("on_failure succeeded", fields...)
+	}
+}
