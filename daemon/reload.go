@@ -61,6 +61,14 @@ func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
 	for _, m := range loaded.Warnings {
 		d.log.Warn("missing by now, the credential goes on with what was read before", zap.String("credential", m.Credential), zap.String("detail", m.Message))
 	}
+	for _, f := range loaded.Fleets {
+		if f.Problem != "" {
+			d.log.Warn("fleet is empty, its table cannot be used", zap.String("fleet", f.Name), zap.String("detail", f.Problem))
+		}
+		if n := len(f.Bad); n > 0 {
+			d.log.Warn("rows cannot be used", zap.String("fleet", f.Name), zap.Int("rows", n), zap.Strings("detail", f.Bad[:min(n, mostNamed)]))
+		}
+	}
 	for _, f := range loaded.Slips {
 		d.log.Warn("suspicious secret", zap.String("key", f.Key), zap.String("detail", f.Message))
 	}
