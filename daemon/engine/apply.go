@@ -130,7 +130,7 @@ func boardChange(change plan.Change) schedule.Change {
 	}
 	for _, c := range both(change.Credentials) {
 		task := &schedule.Task{
-			Key: obtaining(c.Name), Group: c.Provider, Policy: c.Policy,
+			Key: obtaining(c.Name), Group: c.Provider, Policy: &c.Policy,
 			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs, Absent: c.Absent(), Client: c.Client,
 		}
 		if s, ok := c.Source.(credential.OneWayer); ok {

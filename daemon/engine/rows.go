@@ -32,7 +32,7 @@ type sinkRow struct {
 	begun            time.Time // of the delivery under way; zero for none
 	unseen           bool      // what it holds was not looked at since the start
 	refused, foreign *schedule.Note
-	hook             schedule.Glimpse
+	hook             *schedule.Glimpse // nil without one
 	sum              *sinkSum
 	state            State
 	until            time.Time
@@ -95,7 +95,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 			v.Delivered[name] = mark.Generation
 		}
 	}
-	if v.HasHook && r.hook.Record != nil {
+	if v.HasHook && r.hook != nil {
 		v.HookOwed, v.HookRunning, v.HookError = r.hook.Owed, r.hook.Running, r.hook.Record.Past.Last
 	}
 	return v

@@ -128,7 +128,11 @@ func (e *Engine) shelve(g schedule.Glimpse, now time.Time, touched map[string]bo
 		}
 	case schedule.Hooking:
 		if one := e.sinks[g.Key.Name]; one != nil {
-			e.shelveSink(one, func(r *sinkRow) { r.hook = g }, now)
+			e.shelveSink(one, func(r *sinkRow) {
+				if r.hook = &g; g.Gone {
+					r.hook = nil
+				}
+			}, now)
 		}
 	}
 }

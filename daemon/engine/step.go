@@ -146,13 +146,10 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	task, was, is := f.start.Task, &f.start.Record, &f.record
 	o := Outcome{
-		Kind: task.Kind, Name: task.Name, Result: schedule.Renewed,
+		Kind: task.Kind, Name: task.Name, Result: f.result.Outcome(task.Kind, is),
 		Called: f.result.Called, DueAt: f.start.DueAt, StartedAt: f.result.At, Took: f.result.End.Sub(f.result.At),
 		Fault: f.result.Fault, Panicked: f.panicked, Stack: f.stack, SaveError: f.saveError,
 		Failures: is.Past.Failures, Parked: is.Past.Parked,
-	}
-	if n := len(is.Past.History); n > 0 {
-		o.Result = is.Past.History[n-1].Outcome
 	}
 	if o.Failures == 0 {
 		o.Recovered = was.Past.Failures

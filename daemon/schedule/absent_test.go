@@ -19,7 +19,7 @@ func TestAbsentInputsPark(t *testing.T) {
 		Token: credential.Credential{Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, IssuedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour)},
 	}}})
 	group := Group{Name: "p", Concurrency: 1}
-	b.Apply(now, Change{Groups: []Group{group}, Tasks: []*Task{{Key: key, Group: "p", Policy: policy, Absent: "the file is gone"}}})
+	b.Apply(now, Change{Groups: []Group{group}, Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Absent: "the file is gone"}}})
 	s, _ := b.Look(now, key)
 	if !s.At.IsZero() || s.Record.Token.Generation != 3 || s.Record.Identity != "i" {
 		t.Errorf("got %+v, want nothing planned and the token kept", s)
@@ -28,11 +28,11 @@ func TestAbsentInputsPark(t *testing.T) {
 	if s, _ := b.Look(now, key); !s.At.IsZero() {
 		t.Errorf("planned for %v though asked for in vain", s.At)
 	}
-	b.Apply(now, Change{Tasks: []*Task{{Key: key, Group: "p", Policy: policy, Identity: "i", Inputs: "x"}}})
+	b.Apply(now, Change{Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Identity: "i", Inputs: "x"}}})
 	if s, _ := b.Look(now, key); !s.At.After(now) {
 		t.Errorf("with the same secret it is due at %v, %s", s.At, s.Why.Text)
 	}
-	b.Apply(now, Change{Tasks: []*Task{{Key: key, Group: "p", Policy: policy, Identity: "i", Inputs: "y"}}})
+	b.Apply(now, Change{Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Identity: "i", Inputs: "y"}}})
 	if s, _ := b.Look(now, key); s.At.After(now) {
 		t.Errorf("with another secret it is due at %v, %s", s.At, s.Why.Text)
 	}

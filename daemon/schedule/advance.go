@@ -80,9 +80,8 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		r.Past.Failures, r.Past.FailingSince, r.Past.Parked = 0, time.Time{}, false
 	}
 	r.Inputs, r.Identity = t.Inputs, t.Identity
-	outcome := Renewed
+	outcome := res.outcome(t.Kind)
 	if res.Fault != nil {
-		outcome = Failed
 		r.Past = failed(t, r, res, seed)
 		if res.Fault.SeedSpent {
 			r.Token.Seed = nil
@@ -95,9 +94,6 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 			}
 		case Delivering:
 			r.Delivered, r.DeliveredAt, r.Target = res.Delivered, res.End, t.Target
-			if !res.Changed {
-				outcome = Unchanged
-			}
 		case Hooking:
 			r.Ran = res.Ran
 		}
@@ -112,10 +108,33 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 			r.Past.AttemptAt = res.End // the clock was set back meanwhile
 		}
 	}
-	r.Past.History = remember(r.Past.History, res, outcome)
+	if t.Kind == Obtaining {
+		r.Past.History = remember(r.Past.History, res, outcome)
+	} else {
+		r.Past.History = nil // nobody is shown it
+	}
 	r.Past.PlannedAt = time.Time{}
 	r.Past.PlannedAt, _ = due(t, &r, res.End, seed)
 	return r
+}
+
+// outcome is what the result alone says of how the attempt ended.
+func (res *Result) outcome(kind Kind) Outcome {
+	switch {
+	case res.Fault != nil:
+		return Failed
+	case kind == Delivering && !res.Changed:
+		return Unchanged
+	}
+	return Renewed
+}
+
+// Outcome is how the attempt ended that has led to the record.
+func (res *Result) Outcome(kind Kind, r *Record) Outcome {
+	if n := len(r.Past.History); kind == Obtaining && n > 0 {
+		return r.Past.History[n-1].Outcome
+	}
+	return res.outcome(kind)
 }
 
 // failed folds a failure into the past.
@@ -156,9 +175,12 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 // the waits of one streak never shrink and never close in on the expiry in ever
 // shorter steps.
 func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
-	first, ceiling := t.Policy.MinInterval, maxCallDelay
-	if t.Kind != Obtaining || !res.Called {
-		first, ceiling = firstLocalDelay, maxLocalDelay
+	first, ceiling, jitter := firstLocalDelay, maxLocalDelay, Margin{}
+	if t.Kind == Obtaining {
+		jitter = t.Policy.Jitter
+	}
+	if t.Kind == Obtaining && res.Called {
+		first, ceiling = t.Policy.MinInterval, maxCallDelay
 	}
 	ceiling = max(first, ceiling)
 	if t.Kind == Obtaining && r.Token.ExpiresAt.After(res.End) {
@@ -170,7 +192,7 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	}
 	wait = min(wait, ceiling)
 	if wait > first {
-		wait = max(first, wait-part(t.Policy.Jitter, wait, chance(seed, t.Name, r.Revision, 1)))
+		wait = max(first, wait-part(jitter, wait, chance(seed, t.Name, r.Revision, 1)))
 	}
 	if t.Kind == Obtaining && res.Called {
 		// The next attempt may take as long as this one did.

@@ -209,7 +209,10 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 // would end it at once. It is stored, for sinks hold it by its revision.
 func (b *Board) age(e *entry, now time.Time) {
 	r := e.rec
-	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); r.Token.PolicyExpiry && !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
+	if !r.Token.PolicyExpiry {
+		return
+	}
+	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
 		r = e.edit()
 		r.Token.ExpiresAt = expires
 		r.Revision++

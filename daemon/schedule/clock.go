@@ -86,8 +86,11 @@ func (b *Board) Corrections() (out []Correction) {
 // goBack moves what the entry knows of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.edit().Past
-	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &e.hold.Until, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
+	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
+	}
+	if e.hold != nil {
+		e.hold = &Hold{e.hold.Until.Add(-by), e.hold.Text}
 	}
 	if e.rec.counted() {
 		back(&p.PlannedAt, by)

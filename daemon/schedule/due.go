@@ -135,7 +135,7 @@ func later(a, b time.Time) time.Time {
 
 // planned is the instant for a token that is in hand and did not fail.
 func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
-	p, tok := &t.Policy, &r.Token
+	p, tok := t.Policy, &r.Token
 	from := r.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
 	margin, why := ahead(p, life)

@@ -31,7 +31,8 @@ func at(t testing.TB, text string) time.Time {
 
 // obtaining makes the task of one credential of provider "p".
 func obtaining(name string, edits ...func(*Task)) *Task {
-	t := &Task{Key: Key{Obtaining, name}, Group: "p", Policy: policy0, Identity: "id-" + name, Inputs: "in-1"}
+	pace := policy0
+	t := &Task{Key: Key{Obtaining, name}, Group: "p", Policy: &pace, Identity: "id-" + name, Inputs: "in-1"}
 	for _, edit := range edits {
 		edit(t)
 	}
@@ -42,7 +43,7 @@ func needs(names ...string) func(*Task)     { return func(t *Task) { t.Needs = n
 func in(group string) func(*Task)           { return func(t *Task) { t.Group = group } }
 func inputs(digest string) func(*Task)      { return func(t *Task) { t.Inputs = digest } }
 func identity(id string) func(*Task)        { return func(t *Task) { t.Identity = id } }
-func pace(edit func(p *Policy)) func(*Task) { return func(t *Task) { edit(&t.Policy) } }
+func pace(edit func(p *Policy)) func(*Task) { return func(t *Task) { edit(t.Policy) } }
 func delivering(name string, needs ...string) *Task {
 	return &Task{Key: Key{Delivering, name}, Group: SinkGroup, Needs: needs, Target: "t-1"}
 }

@@ -114,7 +114,10 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 		b.corrected[s.Task.Key] = true
 	}
 	b.age(e, now)
-	e.asked, e.rush, e.hold = e.asked || s.asked, e.rush || s.rush, hold
+	e.asked, e.rush, e.hold = e.asked || s.asked, e.rush || s.rush, nil
+	if !hold.Until.IsZero() {
+		e.hold = &hold
+	}
 	b.replan(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)

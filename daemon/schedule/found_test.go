@@ -48,8 +48,8 @@ func (w *world) someGroup(n string) Group {
 	return g
 }
 
-func (w *world) somePolicy() Policy {
-	return Policy{
+func (w *world) somePolicy() *Policy {
+	return &Policy{
 		RenewBefore:    pick(w.dice, Margin{Share: 0.25}, Margin{}, Margin{Share: 0.5}, Margin{Share: 0.95}, Margin{Fixed: 10 * time.Second}, Margin{Fixed: 30 * time.Minute}, Margin{Fixed: 5 * day}),
 		OwnRenewBefore: w.dice.n(2) == 0,
 		MaxAge:         pick(w.dice, day, time.Hour, time.Minute),

@@ -59,7 +59,7 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	e.leave()
 	b.touchOne(e)
 	e.running, e.asked, e.rush, e.detached = true, false, false, false
-	e.hold, e.dueAt = Hold{}, now
+	e.hold, e.dueAt = nil, now
 	e.startedAt, e.startedIn = now, b.applies
 	e.group.running++
 	b.regate(e.group, now)

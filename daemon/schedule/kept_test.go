@@ -33,14 +33,14 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 		{"another way in", time.Hour, Task{}, 0},
 		{"no value in force", -time.Second, Task{OneWay: true}, 0},
 	} {
-		c.task.Policy, c.task.Inputs = policy, "i"
+		c.task.Policy, c.task.Inputs = &policy, "i"
 		r := lost(c.life)
 		until, kept := keptBack(&c.task, &r, at.Add(time.Second))
 		if kept != (c.until > 0) || kept && !until.Equal(at.Add(c.until)) {
 			t.Errorf("%s: kept back %v until %s, want %s", c.what, kept, until.Sub(at), c.until)
 		}
 	}
-	task := Task{OneWay: true, Policy: policy, Inputs: "i"}
+	task := Task{OneWay: true, Policy: &policy, Inputs: "i"}
 	r := lost(time.Hour)
 	if next, why := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54*time.Minute)) || why != whyKeptBack {
 		t.Errorf("the next attempt is after %s: %s", next.Sub(at), why.Text)

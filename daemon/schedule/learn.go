@@ -54,7 +54,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	e.leave()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
 	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is this machine's own
-	e.rec, e.stale, e.hold = &rec, nil, Hold{}
+	e.rec, e.stale, e.hold = &rec, nil, nil
 	e.answers++
 	b.settleIdentity(e, now)
 	if waited {

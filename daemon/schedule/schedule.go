@@ -65,8 +65,8 @@ type entry struct {
 	detached bool
 	touched  bool // it is among Board.touched
 	asked    bool
-	rush     bool // asked for in spite of what the backend asked to wait
-	hold     Hold
+	rush     bool  // asked for in spite of what the backend asked to wait
+	hold     *Hold // nil for none
 	// answers counts the good ends of the task's attempts.
 	answers uint64
 	// stale names the inputs whose values were refused: the task waits for
@@ -145,7 +145,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 		} else {
 			asked, rush := e.asked, e.rush
 			e.running, e.asked, e.rush, e.detached = true, false, false, false
-			e.hold = Hold{}
+			e.hold = nil
 			e.startedAt, e.startedIn = now, b.applies
 			g.running++
 			for i := range g.buckets {
@@ -198,7 +198,7 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 		}
 		at, why := b.nextObtain(e, now)
 		at, why = e.rec.paused(at, why, now)
-		if !at.IsZero() && e.hold.Until.After(later(at, now)) {
+		if !at.IsZero() && e.hold != nil && e.hold.Until.After(later(at, now)) {
 			return e.hold.Until, Why{"", e.hold.Text}
 		}
 		return at, why

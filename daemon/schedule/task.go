@@ -33,8 +33,8 @@ type Task struct {
 	// Group is the name of the group whose budget the task shares: its
 	// provider; SinkGroup or HookGroup for the others.
 	Group string
-	// Policy times the obtaining of credentials; the others use none of it.
-	Policy Policy
+	// Policy times the obtaining of credentials; nil for the others.
+	Policy *Policy
 	// Needs names the credentials the task is made from.
 	Needs []string
 	// Identity and Inputs are those of Record; credentials only.
