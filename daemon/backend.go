@@ -137,6 +137,19 @@ func (d *Daemon) Forget(ctx context.Context, names []string) (unknown []string, 
 	return d.engine.Forget(ctx, names)
 }
 
+// Stderr returns what the command of a credential wrote to stderr last.
+func (d *Daemon) Stderr(ctx context.Context, name string) (credential.Secret, error) {
+	_, spec, err := d.engine.Credential(ctx, name)
+	if err != nil {
+		return credential.Secret{}, err
+	}
+	from, ok := spec.Source.(credential.Complainer)
+	if !ok {
+		return credential.Secret{}, &control.MisuseError{Err: fmt.Errorf("credential %s runs no command (expected one of a provider of type exec)", name)}
+	}
+	return from.Stderr(), nil
+}
+
 // Show returns one field of a credential, the kind's first one for the empty
 // name.
 func (d *Daemon) Show(ctx context.Context, name, field string) (credential.Secret, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, stderr bool
 	var chosen selection
 	command := &cobra.Command{
 		Use:   "explain NAME…",
@@ -26,6 +27,9 @@ the configuration fixed it; then its last ten attempts, the newest first.
 		Args:              chosen.needed(nil),
 		ValidArgsFunction: a.completeCredentials,
 		RunE: a.begin(func(command *cobra.Command, names []string) error {
+			if stderr {
+				return a.writeStderr(command, names)
+			}
 			q := chosen.query(command, names)
 			q.History = true
 			snapshot, err := a.client().Select(command.Context(), q)
@@ -51,9 +55,24 @@ the configuration fixed it; then its last ten attempts, the newest first.
 			return nil
 		}),
 	}
+	command.Flags().BoolVar(&stderr, "stderr", false, "print what the command of an exec credential wrote last; for root and the daemon's user")
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	chosen.flags(command)
 	return command
+}
+
+// writeStderr prints what commands wrote, as it is.
+func (a *app) writeStderr(command *cobra.Command, names []string) error {
+	for _, name := range names {
+		text, err := a.client().Stderr(command.Context(), name)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(a.Stdout, text.Reveal()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isSink reports whether a plain name is that of a sink alone.

@@ -113,7 +113,7 @@ func newHandler(backend Backend, log *zap.Logger) http.Handler {
 		pathRenew: h.renew, pathReload: h.reload, pathPlan: h.plan, pathShow: h.show, pathSign: h.sign,
 		pathInvite: h.invite, pathRedeem: h.redeem, pathImport: h.importToken,
 		pathPause: h.pause, pathResume: h.resume, pathForget: h.forget,
-		pathLeave: h.leave,
+		pathLeave: h.leave, pathStderr: h.stderr,
 	} {
 		mux.HandleFunc("POST "+path, trusted(serve))
 	}

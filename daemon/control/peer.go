@@ -15,6 +15,7 @@ import (
 // peer is who is at the other end of a connection.
 type peer struct {
 	trusted bool
+	owner   bool // root or the daemon's own user
 	known   bool // uid and pid are
 	uid     uint32
 	pid     int32
@@ -42,7 +43,7 @@ func identify(conn net.Conn, path string) peer {
 	if !ok {
 		return peer{}
 	}
-	found := peer{known: true, uid: who.Uid, pid: who.Pid}
+	found := peer{known: true, uid: who.Uid, pid: who.Pid, owner: vouched(who, os.Geteuid())}
 	var socket, folder syscall.Stat_t
 	if syscall.Lstat(path, &socket) == nil && syscall.Stat(filepath.Dir(path), &folder) == nil {
 		found.trusted = admit(who, &socket, &folder)

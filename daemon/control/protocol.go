@@ -20,6 +20,7 @@ const (
 	pathReload = "/v1/reload"
 	pathPlan   = "/v1/plan"
 	pathShow   = "/v1/show"
+	pathStderr = "/v1/stderr"
 	pathSign   = "/v1/sign"
 	pathFields = "/v1/fields"
 	pathPause  = "/v1/pause"
