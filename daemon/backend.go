@@ -57,8 +57,10 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 		d.epoch.Add(1)
 		tell(end)
 	}
+	v := d.engine.Select(engine.Query{Names: names})
+	names = leavePaused(v, names, told)
 	if !opt.IgnoreCooldown {
-		names = leaveAlone(d.engine.Select(engine.Query{Names: names}), names, told)
+		names = leaveAlone(v, names, told)
 	}
 	if !opt.Force {
 		kept, err := d.engine.KeptBack(ctx, names)
@@ -86,6 +88,28 @@ func leaveKept(kept map[string]time.Time, names []string, tell func(engine.Renew
 				view.Local(until) + ", when the token in force is about to end (vigente renew " + name + " --force shows it now; the server may then revoke everything)"})
 		}
 		return found
+	})
+}
+
+// leavePaused tells the end of those that are paused, and returns the others.
+func leavePaused(v engine.View, names []string, tell func(engine.RenewResult)) []string {
+	paused := map[string]time.Time{}
+	for _, c := range v.Credentials {
+		if c.PausedUntil.After(v.At) {
+			paused[c.Name] = c.PausedUntil
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		until, found := paused[name]
+		if !found {
+			return false
+		}
+		how := "until " + view.Local(until)
+		if until.Year() >= view.EndlessYear {
+			how = "until it is resumed"
+		}
+		tell(engine.RenewResult{Name: name, Failure: "it is paused " + how + " (vigente resume " + name + " ends the pause)"})
+		return true
 	})
 }
 
