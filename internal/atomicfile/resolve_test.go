@@ -186,7 +186,25 @@ func TestExposedFolderIsNamed(t *testing.T) {
 	chmod(t, tr.links, 0o777)
 	_, err := Replace(t.Context(), tr.link, Options{}, to("x"))
 	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
+	_, _, err = Read(t.Context(), tr.link, 100)
+	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
 	wantHolds(t, tr.file, "old")
+}
+
+// TestRead reads through a link that nobody else can change, and takes what is
+// not there for nothing.
+func TestRead(t *testing.T) {
+	tr := newTree(t)
+	if got, exists, err := Read(t.Context(), tr.link, 100); string(got) != "old" || !exists || err != nil {
+		t.Errorf("got %q, %t, %v", got, exists, err)
+	}
+	for _, path := range []string{tr.file + "-none", filepath.Join(tr.files, "none", "f")} {
+		if _, exists, err := Read(t.Context(), path, 100); exists || err != nil {
+			t.Errorf("%s: exists %t, %v", path, exists, err)
+		}
+	}
+	_, _, err := Read(t.Context(), tr.file, 2)
+	wantError(t, err, Refused, "too large")
 }
 
 // TestLinkBehindASharedFolder: a second link counts like the first one.

@@ -3,12 +3,9 @@ package filesink
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/atomicfile"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -68,20 +65,8 @@ func (f File) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 
 // Read returns the content of the file, and whether there is one.
 func (f File) Read(ctx context.Context) (content []byte, exists bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, false, f.fault(err)
-	}
-	content, err = section.ReadBounded(f.Path, MaxSize)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, false, nil
-	case err != nil:
-		if pe, ok := errors.AsType[*os.PathError](err); ok {
-			err = pe.Err
-		}
-		return nil, false, sinks.Faultf(err, "read %s: %v", f.Path, err)
-	}
-	return content, true, nil
+	content, exists, err = atomicfile.Read(ctx, f.Path, MaxSize)
+	return content, exists, f.fault(err)
 }
 
 // fault classifies what stopped a write. The errors of atomicfile name their
