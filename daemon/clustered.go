@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -238,4 +239,18 @@ func (d *Daemon) clusterTrouble() string {
 		return "machines differ: " + strings.Join(others, ", ") + " has other providers, credentials or renewal settings than this machine"
 	}
 	return ""
+}
+
+// exclusive runs a command while no other one of that name runs.
+func (d *Daemon) exclusive(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error {
+	if d.cluster != nil {
+		return d.cluster.Exclusive(ctx, name, longest, run)
+	}
+	lock, _ := d.commands.LoadOrStore(name, &sync.Mutex{})
+	mu, ok := lock.(*sync.Mutex)
+	if !ok || !mu.TryLock() {
+		return &credential.Fault{Reason: credential.ReasonInternal, Message: fmt.Sprintf("it waits for another command %q", name)}
+	}
+	defer mu.Unlock()
+	return run(ctx)
 }

@@ -59,6 +59,8 @@ type Options struct {
 	// WatchdogEvery is the longest distance between two signs of life that the
 	// service manager accepts; 0 when it watches none.
 	WatchdogEvery time.Duration
+
+	exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
 // ConfigError says that a configuration cannot be used, with every reason.
@@ -81,7 +83,8 @@ type Daemon struct {
 	seed      [32]byte
 	cluster   *cluster.Cluster // nil without one
 	sharing   atomic.Pointer[sharedPlan]
-	offline   bool // a command in place of the daemon: no engine runs
+	commands  sync.Map // locks of commands that run one at a time, by name
+	offline   bool     // a command in place of the daemon: no engine runs
 	disks     *devices.Pool
 
 	// reloading serialises configurations; live guards what readers see of the
@@ -106,6 +109,7 @@ type Daemon struct {
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
 	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger), disks: devices.New()}
+	opt.exclusive = d.exclusive
 	d.loader = load.New(opt.loadOptions(d.disks, d.observeClock))
 	loaded := d.loader.Load()
 	if err := loaded.Err(); err != nil {

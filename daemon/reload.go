@@ -30,7 +30,7 @@ func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider strin
 	return load.Options{
 		Path: opt.ConfigPath, Config: config.Options{Disks: disks, Getenv: opt.Getenv, UID: opt.UID},
 		Providers: opt.Providers, Sinks: opt.Sinks,
-		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks, Now: time.Now,
+		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes, Exclusive: opt.exclusive}, Devices: disks, Now: time.Now,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -24,6 +25,9 @@ type Hook struct {
 	command   []string
 	timeout   time.Duration
 	processes *process.Runner
+	// alone is the name of which one command at a time runs; empty for none.
+	alone     string
+	exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
 // readHook reads on_change; it returns nil when there is none.
@@ -32,10 +36,14 @@ func readHook(s *section.Section, env Env) *Hook {
 	if t == nil {
 		return nil
 	}
-	return &Hook{
+	h := &Hook{
 		sink: s.Name(), command: t.Command("command"), timeout: t.Duration("timeout", defaultHookTimeout),
-		processes: env.Processes,
+		processes: env.Processes, alone: t.Text("one_at_a_time", ""), exclusive: env.Exclusive,
 	}
+	if strings.ContainsAny(h.alone, "/ \t\n") {
+		s.Faultf("on_change.one_at_a_time", "%q is not a valid name (expected one without blanks and slashes)", h.alone)
+	}
+	return h
 }
 
 // Program returns the path of the program. The error says why it, or the script
@@ -52,6 +60,13 @@ func (h *Hook) Program() (string, error) {
 
 // Run implements credential.Hook.
 func (h *Hook) Run(ctx context.Context) error {
+	if h.alone == "" || h.exclusive == nil {
+		return h.run(ctx)
+	}
+	return h.exclusive(ctx, h.alone, h.timeout, h.run)
+}
+
+func (h *Hook) run(ctx context.Context) error {
 	_, err := h.processes.Run(ctx, process.Command{
 		Args: h.command, Timeout: h.timeout, LeaveBackground: true,
 		Env: map[string]credential.Secret{"VIGENTE_SINK": credential.NewSecret(h.sink)},

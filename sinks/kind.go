@@ -1,6 +1,9 @@
 package sinks
 
 import (
+	"context"
+	"time"
+
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/internal/section"
@@ -21,6 +24,9 @@ type Env struct {
 	// Processes runs programs. Nil works, with the limits that the daemon has
 	// itself.
 	Processes *process.Runner
+	// Exclusive runs a command while no other one of that name runs, on any
+	// machine, and lasts as long as the command may take at most. Nil runs it.
+	Exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
 // Binding is one sink, ready to be delivered to.

@@ -87,8 +87,9 @@ type Cluster struct {
 	cooldowns  map[string]int64 // revisions, by provider
 	presence   int64            // revision of our own key
 	left       map[string]leaveNote
-	gone       bool // this machine has left
-	back       bool // the engine's revisions went back
+	commands   map[string]bool // that run here, one at a time
+	gone       bool            // this machine has left
+	back       bool            // the engine's revisions went back
 	lastRev    int64
 }
 
@@ -103,7 +104,7 @@ func New(opt Options) (*Cluster, error) {
 	opt.Alone = cmp.Or(opt.Alone, AlonePlain)
 	c := &Cluster{
 		opt: opt, keys: keys, clock: time.Now, shares: map[string]*share{}, todo: make(chan *share, 1<<16),
-		members: map[string]member{}, cooldowns: map[string]int64{}, left: map[string]leaveNote{}, aloneSince: time.Now(),
+		members: map[string]member{}, cooldowns: map[string]int64{}, left: map[string]leaveNote{}, commands: map[string]bool{}, aloneSince: time.Now(),
 	}
 	for key, r := range opt.Held {
 		if key.Kind == schedule.Obtaining {

@@ -1,0 +1,83 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// exclusiveSlack is how much longer than its command a lock lasts.
+const exclusiveSlack = 10 * time.Second
+
+// lockNote says who holds a lock.
+type lockNote struct {
+	Node string `json:"node"`
+}
+
+// Exclusive runs a command while no other machine runs one of that name. The lock
+// outlasts the command: it goes by itself after the command's time-out, should
+// this machine not be heard of any more. While it is held elsewhere, or the
+// engine is away, the command does not run and stays owed.
+func (c *Cluster) Exclusive(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error {
+	key := hookPrefix + name
+	sealed, err := c.keys.seal(key, 0, lockNote{c.opt.Node})
+	if err != nil {
+		return err
+	}
+	if !c.Up() {
+		return waits("it waits until the cluster's engine is back, since one command %q at a time may run", name)
+	}
+	if !c.startCommand(name) {
+		return waits("it waits for another command %q of this machine", name)
+	}
+	defer c.endCommand(name)
+	seconds := int64((longest+exclusiveSlack)/time.Second) + 1
+	now, done, err := c.opt.KV.Swap(ctx, key, 0, sealed, seconds)
+	var held lockNote
+	if err == nil && !done && c.keys.open(key, now.Value, &held) == nil && held.Node == c.opt.Node {
+		// Left over from a release whose answer was lost, or from before a restart.
+		now, done, err = c.opt.KV.Swap(ctx, key, now.Rev, sealed, seconds)
+	}
+	if err != nil {
+		return waits("it waits until the cluster's engine answers, since one command %q at a time may run", name)
+	}
+	if !done {
+		return waits("it waits for %s, which runs the command %q", orAnother(held.Node), name)
+	}
+	defer func() {
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+		defer cancel()
+		_, _ = c.opt.KV.Remove(release, key, now.Rev)
+	}()
+	return run(ctx)
+}
+
+// startCommand reports whether no command of that name runs on this machine.
+func (c *Cluster) startCommand(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.commands[name] {
+		return false
+	}
+	c.commands[name] = true
+	return true
+}
+
+func (c *Cluster) endCommand(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.commands, name)
+}
+
+func orAnother(node string) string {
+	if node == "" {
+		return "another machine"
+	}
+	return node
+}
+
+func waits(format string, args ...any) error {
+	return &credential.Fault{Reason: credential.ReasonInternal, Message: fmt.Sprintf(format, args...)}
+}

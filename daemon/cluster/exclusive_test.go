@@ -1,0 +1,35 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// One command of a name runs at a time on all machines, and none while the
+// engine is away.
+func TestOneCommandAtATime(t *testing.T) {
+	play(t, Plain, func(t *testing.T, w *world, a, b *node) {
+		ran := 0
+		command := func(context.Context) error { ran++; return nil }
+		failed := errors.New("the command failed")
+		err := a.cluster.Exclusive(t.Context(), "reload", time.Minute, func(context.Context) error {
+			if err := b.cluster.Exclusive(t.Context(), "reload", time.Minute, command); err == nil || !strings.Contains(err.Error(), "waits for a") {
+				t.Errorf("beside another one: %v", err)
+			}
+			must(t, b.cluster.Exclusive(t.Context(), "other", time.Minute, command))
+			return failed
+		})
+		if !errors.Is(err, failed) || ran != 1 {
+			t.Errorf("ended with %v after %d", err, ran)
+		}
+		must(t, b.cluster.Exclusive(t.Context(), "reload", time.Minute, command))
+		w.kv.setAway("b", true)
+		settle(10 * time.Second)
+		if err := b.cluster.Exclusive(t.Context(), "reload", time.Minute, command); err == nil || ran != 2 {
+			t.Errorf("while the engine is away: %v, %d", err, ran)
+		}
+	})
+}
