@@ -122,11 +122,12 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"planned before the timing was changed":                     "planejado antes da mudança de horários",
 	"the last answer was lost":                                  "a última resposta se perdeu",
 	"the last answer was lost, and the refresh token may be used up: it is shown again when the token is about to end": "a última resposta se perdeu, e o token de renovação pode já ter sido usado: ele será apresentado de novo quando o token estiver para terminar",
-	"the values have changed":              "os valores mudaram",
-	"the sink's configuration was changed": "a configuração do destino mudou",
-	"the sink has changed":                 "o destino mudou",
-	"parked: a person is needed":           "parada: uma pessoa é necessária",
-	"nothing is owed":                      "nada pendente",
+	"the values have changed":                           "os valores mudaram",
+	"the sink's configuration was changed":              "a configuração do destino mudou",
+	"the sink has changed":                              "o destino mudou",
+	"parked: something that it is made from is missing": "parada: falta algo de que ela depende",
+	"parked: a person is needed":                        "parada: uma pessoa é necessária",
+	"nothing is owed":                                   "nada pendente",
 
 	// What to do.
 	"It is retried automatically.":            "Haverá novas tentativas automáticas.",
