@@ -33,7 +33,10 @@ func listenForBrowser(address string) (*landing, error) {
 	path := "/"
 	if address != "" {
 		u, err := url.Parse(address)
-		if err != nil || u.Scheme != "http" || !loopback(u.Hostname()) {
+		if err != nil {
+			return nil, fmt.Errorf("read the redirect address: %w", err)
+		}
+		if u.Scheme != "http" || !loopback(u.Hostname()) {
 			return nil, nil
 		}
 		host = net.JoinHostPort(u.Hostname(), u.Port())

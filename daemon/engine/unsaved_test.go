@@ -40,12 +40,13 @@ func TestARemovalDuringAnOlderOneIsNotTakenForDone(t *testing.T) {
 	e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
 	key := delivering("s")
 	e.unsaved.forget(key)
-	batch, _ := e.save(now)
+	e.save(now)
 	e.unsaved.wanted(key)
 	k.records[key] = schedule.Record{Revision: 2} // an attempt of its second life
 	e.unsaved.forget(key)
 	e.unsaved.saved(now, nil) // the older removal was written before
-	if batch, _ = e.save(now); batch == nil {
+	batch, _ := e.save(now)
+	if batch == nil {
 		t.Fatal("the second removal was taken for done")
 	}
 	if err := batch.write(t.Context()); err != nil || len(k.records) > 0 {

@@ -48,7 +48,7 @@ func TestQueueDropsWhileTheReaderStalls(t *testing.T) {
 		if got := queue.Dropped(); got != lost {
 			t.Errorf("dropped %d lines, want %d", got, lost)
 		}
-		if queue.Sync(); time.Since(begun) != syncTime {
+		if _ = queue.Sync(); time.Since(begun) != syncTime {
 			t.Errorf("Sync waited %v for a reader that stalls, want %v", time.Since(begun), syncTime)
 		}
 		close(to.free)

@@ -34,11 +34,11 @@ func (a *assembly) checkIdentities() {
 }
 
 // identity returns what the credential is at its backend, where that is known.
-func (o *boundCredential) identity() (id identity, known bool) {
-	if o.provider == nil || !o.provider.good() || !o.good() || o.binding.Identity == "" || len(o.absent()) > 0 {
+func (c *boundCredential) identity() (id identity, known bool) {
+	if c.provider == nil || !c.provider.good() || !c.good() || c.binding.Identity == "" || len(c.absent()) > 0 {
 		return id, false
 	}
-	return identity{o.provider.Type, o.binding.Identity}, true
+	return identity{c.provider.Type, c.binding.Identity}, true
 }
 
 // checkIdentity is checkIdentities for a row.
@@ -107,12 +107,12 @@ func (a *assembly) checkNeed(o *boundCredential) {
 
 // takes reports whether the other credential may be one that this one is made
 // from. Faults of the other's own table leave that open.
-func (o *boundCredential) takes(other *known) bool {
-	if other.provider != o.Credential.Provider {
+func (c *boundCredential) takes(other *known) bool {
+	if other.provider != c.Credential.Provider {
 		return false
 	}
 	missing := func(field string) bool { return !slices.Contains(other.fields, field) }
-	return !other.good || !slices.ContainsFunc(o.binding.NeedsFields, missing)
+	return !other.good || !slices.ContainsFunc(c.binding.NeedsFields, missing)
 }
 
 // walkNeeds follows what a credential is made from and reports a cycle once,

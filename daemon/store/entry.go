@@ -21,7 +21,7 @@ type entry struct {
 
 func entryOf(key schedule.Key) (e entry, valid bool) {
 	e = entry{uint8(key.Kind), key.Name}
-	return e, key.Kind >= 0 && key.Kind < providerKind && key.Name != ""
+	return e, key.Kind < providerKind && key.Name != ""
 }
 
 // entryOfBucket is the reverse of a bucket's name.

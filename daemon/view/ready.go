@@ -60,6 +60,7 @@ func Arrived(v engine.View) bool {
 			if !c.InForce(v.At) {
 				return false
 			}
+		default: // in force
 		}
 	}
 	for i := range v.Sinks {
@@ -147,8 +148,9 @@ func serves(c *engine.CredentialView, v engine.View) bool {
 		return true
 	case engine.Expired, engine.Pending:
 		return false
+	default:
+		return c.InForce(v.At)
 	}
-	return c.InForce(v.At)
 }
 
 func because(r Reason, note *schedule.Note, otherwise string) Reason {

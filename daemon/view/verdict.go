@@ -94,6 +94,7 @@ func (t *tally) credential(c *engine.CredentialView, now time.Time) {
 			t.out++
 		}
 		t.begins++
+	default: // in force
 	}
 }
 
@@ -114,5 +115,6 @@ func (t *tally) sink(s *engine.SinkView) {
 		if s.HookError != nil {
 			t.fails++
 		}
+	default: // the states of credentials
 	}
 }

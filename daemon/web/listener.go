@@ -49,7 +49,6 @@ type Listener struct {
 	address string // where it is served; empty when it is not
 	problem string
 	stop    func()
-	ended   <-chan struct{} // the server that stop stops
 }
 
 // NewListener returns a listener that serves nothing yet. The handler is made

@@ -224,7 +224,10 @@ func canaries(t *testing.T, w *e2etest.World) {
 		}
 	}
 	err := filepath.WalkDir(w.Dir, func(name string, d os.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || strings.Contains(name, "/state/") || d.Name() == "client-secret" {
+		if err != nil {
+			return err
+		}
+		if !d.Type().IsRegular() || strings.Contains(name, "/state/") || d.Name() == "client-secret" {
 			return nil
 		}
 		data, err := os.ReadFile(name)

@@ -279,7 +279,7 @@ func TestKillsSpendNoSeedTwice(t *testing.T) {
 				before := d.record()
 				time.Sleep(time.Second)
 				synctest.Wait()
-				left := before.Token.ExpiresAt.Sub(time.Now())
+				left := time.Until(before.Token.ExpiresAt)
 				if n := server.Counts().Reused; n > reused && left > 6*time.Minute+10*time.Second {
 					t.Fatalf("a spent seed was shown with %s of the token left: %+v", left, before.Past)
 				}

@@ -20,8 +20,6 @@ type keys struct {
 	preset *section.Section // a table without keys where there is no preset
 }
 
-func (k keys) has(key string) bool { return k.own.Has(key) || k.preset.Has(key) }
-
 func (k keys) text(key, fallback string) string {
 	return k.own.Text(key, k.preset.Text(key, fallback))
 }
