@@ -3,9 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"github.com/vigented/vigente/daemon/config"
 	"strings"
 	"time"
+
+	"github.com/vigented/vigente/daemon/config"
 
 	"github.com/spf13/cobra"
 

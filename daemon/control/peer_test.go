@@ -1,8 +1,6 @@
 package control
 
 import (
-	"go.uber.org/zap"
-
 	"encoding/json"
 	"errors"
 	"net"
@@ -13,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/internal/needs"
 )

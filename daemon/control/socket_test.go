@@ -2,7 +2,6 @@ package control
 
 import (
 	"errors"
-	"github.com/vigented/vigente/daemon/engine"
 	"io/fs"
 	"net"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/vigented/vigente/daemon/engine"
 )
 
 func TestSocketHasItsModeUnderAnyUmask(t *testing.T) {

@@ -67,8 +67,12 @@ func TestReadOnlyMounts(t *testing.T) {
 		path string
 		want bool
 	}{
-		{unit, "/mnt/fixed/f", true}, {unit, "/mnt/open/f", false}, {unit, "/totvs/f", false}, {unit, "/home/ana/f", false},
-		{plain, "/mnt/f", true}, {plain, "/srv/f", false},
+		{unit, "/mnt/fixed/f", true},
+		{unit, "/mnt/open/f", false},
+		{unit, "/totvs/f", false},
+		{unit, "/home/ana/f", false},
+		{plain, "/mnt/f", true},
+		{plain, "/srv/f", false},
 	} {
 		if _, got := c.s.unwritable(c.path); got != c.want {
 			t.Errorf("%s: got %t, want %t", c.path, got, c.want)

@@ -14,9 +14,19 @@ func TestPatterns(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"*", "", true}, {"*", "shops/a", true}, {"shops/*", "shops/a", true}, {"shops/*", "shops", false},
-		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*b", "abab", true}, {"a*b*c", "aXbYbZc", true},
-		{"a*b*c", "aXbYbZ", false}, {"", "", true}, {"", "a", false}, {"a", "ab", false}, {"a**", "a", true},
+		{"*", "", true},
+		{"*", "shops/a", true},
+		{"shops/*", "shops/a", true},
+		{"shops/*", "shops", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"*b", "abab", true},
+		{"a*b*c", "aXbYbZc", true},
+		{"a*b*c", "aXbYbZ", false},
+		{"", "", true},
+		{"", "a", false},
+		{"a", "ab", false},
+		{"a**", "a", true},
 	} {
 		if got := fits(c.pattern, c.name); got != c.want {
 			t.Errorf("pattern %q, name %q: got %v, want %v", c.pattern, c.name, got, c.want)

@@ -23,7 +23,8 @@ func TestProviderHealth(t *testing.T) {
 		{"nothing obtained", time.Time{}, []engine.CredentialView{pending}, providerRow{State: "not asked yet", Class: view.ClassWarn, Credentials: 1}},
 		{"good", time.Time{}, []engine.CredentialView{good, pending}, providerRow{State: "answers", Class: view.ClassGood, InForce: 1, Credentials: 2}},
 		{
-			"one fails", time.Time{},
+			"one fails",
+			time.Time{},
 			[]engine.CredentialView{good, failing},
 			providerRow{State: "failing", Class: view.ClassBad, InForce: 1, Credentials: 2, Failing: english.seen(at.Add(-time.Minute), at)},
 		},

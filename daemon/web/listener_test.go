@@ -1,17 +1,17 @@
 package web
 
 import (
-	"io"
-	"net/http"
-
 	"errors"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestListenFaultSaysWhatToDo(t *testing.T) {

@@ -3,13 +3,14 @@ package kill
 import (
 	"context"
 	"errors"
-	"github.com/vigented/vigente/daemon/engine"
 	"io/fs"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vigented/vigente/daemon/engine"
 
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
