@@ -151,6 +151,9 @@ func (c *boundCredential) make(at time.Time) {
 	if own := c.OnFailure; own != nil {
 		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}
 	}
+	if own := c.OnFailure; own != nil {
+		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}
+	}
 	for _, f := range c.absent() {
 		s.Missing = append(s.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})
 	}
