@@ -173,6 +173,15 @@ func (o observers) Observe(out engine.Outcome) {
 	}
 }
 
+// ObserveForeign implements engine.ForeignObserver.
+func (o observers) ObserveForeign(at time.Time, sink, message string) {
+	for _, one := range o {
+		if f, ok := one.(engine.ForeignObserver); ok {
+			f.ObserveForeign(at, sink, message)
+		}
+	}
+}
+
 // ObserveState implements engine.StateObserver.
 func (o observers) ObserveState(at time.Time, cause string) {
 	for _, one := range o {

@@ -22,12 +22,20 @@ const rememberedValues = 32
 // foreignMessage is what people read about a value of somebody else.
 const foreignMessage = "the target holds a value that nobody here issued: find out who put it there; it is left until the next renewal (enforce = true replaces it, vigente renew replaces it now)"
 
+// What people read of a place that does not hold the newest value, though nobody
+// else wrote there.
+const (
+	lostMessage  = "the target lost the value: it is written again"
+	olderMessage = "not yet the newest value: an older one of ours is delivered, and the delivery of the newest is due"
+)
+
 // sink is one sink, with what the engine knows of its target.
 type sink struct {
 	spec     *plan.Sink
 	refused  *schedule.Note // what its last preflight said; nil for a good word
 	foreign  *schedule.Note // somebody else's value in it; nil for none
 	seen     bool           // what it holds was looked at since the start
+	lost     bool           // it was seen to hold no value of ours, or could not be seen
 	looking  bool           // the next delivery looks first
 	again    bool           // to be looked at when what runs has ended
 	repaired time.Time      // the last repair
@@ -148,10 +156,12 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	end = finished{start: &j.start, record: r, quiet: true, result: schedule.Result{At: at, End: j.clock()}}
 	switch {
 	case err != nil:
+		j.lost = true
 		return end, true // writing will say what is wrong, or put it right
 	case drift == plan.Foreign:
 		end.foreign = &schedule.Note{Reason: credential.ReasonInternal, Message: foreignMessage, At: j.clock()}
 	case drift == plan.Lost:
+		j.lost = true
 		return end, true
 	}
 	return end, false
@@ -194,13 +204,23 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	if s == nil {
 		return
 	}
-	if s.looking = false; !s.seen {
-		s.seen = true
+	s.looking = false
+	foreign, lost, seen := s.foreign, s.lost, s.seen
+	s.seen = true
+	switch {
+	case f.foreign != nil:
+		s.foreign, s.lost, s.refused = f.foreign, true, nil
+	case f.result.Fault == nil:
+		s.foreign, s.lost, s.refused = nil, false, nil
+	default:
+		s.lost = s.lost || f.lost
+	}
+	if (foreign == nil) != (s.foreign == nil) {
+		e.tellForeign(now, s)
+	}
+	if foreign != s.foreign || lost != s.lost || !seen {
 		e.shelveSink(s, func(*sinkRow) {}, now)
 		e.shelf.dirty = true
-	}
-	if f.result.Fault == nil {
-		s.foreign, s.refused = f.foreign, nil
 	}
 	if f.repair {
 		s.repaired = now
@@ -214,4 +234,18 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 		s.again = false
 		e.suspect(name)
 	}
+}
+
+// tellForeign tells the observer that somebody else's value was found in a place,
+// or that it is gone from there.
+func (e *Engine) tellForeign(now time.Time, s *sink) {
+	o, ok := e.opt.Observer.(ForeignObserver)
+	if !ok {
+		return
+	}
+	message := ""
+	if s.foreign != nil {
+		message = s.foreign.Message
+	}
+	o.ObserveForeign(now, s.spec.Name, message)
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -88,14 +89,25 @@ func TestForeignValueIsReportedAndLeftUntilTheNextRenewal(t *testing.T) {
 		r.mustSuspect(t)
 		pass(5 * time.Second)
 		v := r.mustView(t).Sinks[0]
-		if p.holds() != "somebody else's" || v.State != Behind || v.LastError == nil {
+		if p.holds() != "somebody else's" || v.State != Behind || v.LastError == nil || v.LastError.Message != foreignMessage {
 			t.Errorf("holds %q, shown %s %+v", p.holds(), v.State, v.LastError)
+		}
+		if len(v.Delivered) > 0 {
+			t.Errorf("said to hold %v, though something else was seen", v.Delivered)
+		}
+		r.mustSuspect(t)
+		pass(5 * time.Second)
+		if got := r.witness.drifts(); !slices.Equal(got, []string{"a: " + foreignMessage}) {
+			t.Errorf("told of %q", got)
 		}
 		p.set(func(p *place) { p.held = "a=value-1\n" })
 		r.mustSuspect(t)
 		pass(5 * time.Second)
-		if v := r.mustView(t).Sinks[0]; v.State != Delivered || v.LastError != nil {
-			t.Errorf("after it went away: %s %+v", v.State, v.LastError)
+		if v := r.mustView(t).Sinks[0]; v.State != Delivered || v.LastError != nil || v.Delivered["a"] != 1 {
+			t.Errorf("after it went away: %s %+v, holds %v", v.State, v.LastError, v.Delivered)
+		}
+		if got := r.witness.drifts(); len(got) != 2 || got[1] != "a: " {
+			t.Errorf("told of %q", got)
 		}
 		p.set(func(p *place) { p.held = "somebody else's" })
 		r.mustSuspect(t)
@@ -132,12 +144,12 @@ func TestFailedRepairIsTriedUntilItSucceeds(t *testing.T) {
 		p.set(func(p *place) { p.held, p.fail = "", errors.New("gone") })
 		r.mustSuspect(t)
 		pass(time.Minute)
-		if v := r.mustView(t).Sinks[0]; v.State != Failing || v.LastError == nil {
-			t.Errorf("shown %s %+v", v.State, v.LastError)
+		if v := r.mustView(t).Sinks[0]; v.State != Failing || v.LastError == nil || len(v.Delivered) > 0 {
+			t.Errorf("shown %s %+v, holds %v", v.State, v.LastError, v.Delivered)
 		}
 		p.set(func(p *place) { p.fail = nil })
 		pass(30 * time.Second)
-		if v := r.mustView(t).Sinks[0]; v.State != Delivered || p.holds() != "a=value-1\n" {
+		if v := r.mustView(t).Sinks[0]; v.State != Delivered || p.holds() != "a=value-1\n" || v.Delivered["a"] != 1 {
 			t.Errorf("after the cure: %s, holds %q", v.State, p.holds())
 		}
 	})
@@ -190,5 +202,20 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 				t.Errorf("held %q: %s with %q and %d calls, want %s with %q", held, got, p.holds(), b.count(), want.state, want.holds)
 			}
 		})
+	}
+}
+
+// TestOlderValueIsToldFromAForeignOne: behind names which of the two it is.
+func TestOlderValueIsToldFromAForeignOne(t *testing.T) {
+	spec := &plan.Sink{Name: "a", Needs: []string{"a"}}
+	held := &schedule.Record{Delivered: map[string]schedule.Mark{"a": {Generation: 1}}}
+	for message, row := range map[string]*sinkRow{
+		olderMessage: {spec: spec, record: held, owed: true},
+		lostMessage:  {spec: spec, record: held, lost: true},
+		"foreign":    {spec: spec, record: held, lost: true, foreign: &schedule.Note{Message: "foreign"}},
+	} {
+		if state, note, _ := row.stateAt(time.Unix(0, 0)); state != Behind || note == nil || note.Message != message {
+			t.Errorf("%s: shown %s %+v", message, state, note)
+		}
 	}
 }

@@ -75,6 +75,19 @@ type witness struct {
 	mu     sync.Mutex
 	all    []Outcome
 	states []string // what was said of the state
+	drift  []string // what was said of foreign values
+}
+
+func (w *witness) ObserveForeign(_ time.Time, sink, message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drift = append(w.drift, sink+": "+message)
+}
+
+func (w *witness) drifts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.drift)
 }
 
 func (w *witness) ObserveState(_ time.Time, cause string) {

@@ -48,6 +48,13 @@ type Outcome struct {
 // must not block.
 type Observer interface{ Observe(Outcome) }
 
+// ForeignObserver is an Observer that also hears of a value in a sink that nobody
+// here issued, and, with an empty message, that it is no longer there.
+type ForeignObserver interface {
+	Observer
+	ObserveForeign(at time.Time, sink, message string)
+}
+
 // StateObserver is an Observer that also hears of every save of the state that
 // failed, with its cause, and with an empty cause of the first one after it
 // that did not.

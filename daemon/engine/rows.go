@@ -33,6 +33,7 @@ type sinkRow struct {
 	unseen           bool      // what it holds was not looked at since the start
 	refused, foreign *schedule.Note
 	hook             *schedule.Glimpse // nil without one
+	lost             bool
 	sum              *sinkSum
 	state            State
 	until            time.Time
@@ -91,7 +92,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
 	}
 	for _, name := range r.spec.Needs {
-		if mark, found := r.record.Delivered[name]; found && !r.unseen {
+		if mark, found := r.record.Delivered[name]; found && !r.unseen && !r.lost {
 			v.Delivered[name] = mark.Generation
 		}
 	}

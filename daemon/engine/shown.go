@@ -162,7 +162,7 @@ func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 		*row = *was
 	}
 	edit(row)
-	row.spec, row.refused, row.foreign = one.spec, one.refused, one.foreign
+	row.spec, row.refused, row.foreign, row.lost = one.spec, one.refused, one.foreign, one.lost
 	row.unseen = one.spec.Guard != nil && !one.seen
 	row.begun = time.Time{}
 	if f := e.running[delivering(one.spec.Name)]; f != nil {

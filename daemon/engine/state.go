@@ -71,14 +71,21 @@ func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, unti
 		return Failing, note, until
 	case r.foreign != nil:
 		return Behind, r.foreign, until
+	case r.lost:
+		return Behind, r.behind(lostMessage), until
 	case r.unseen && !r.owed && held == len(r.spec.Needs):
 		return Pending, nil, until
 	case !r.owed && held == len(r.spec.Needs):
 		return Delivered, nil, until
 	case held > 0:
-		return Behind, nil, until
+		return Behind, r.behind(olderMessage), until
 	}
 	return Pending, nil, until
+}
+
+// behind says what the place holds, as of when it was last known to be right.
+func (r *sinkRow) behind(message string) *schedule.Note {
+	return &schedule.Note{Reason: credential.ReasonInternal, Message: message, At: r.record.DeliveredAt}
 }
 
 // held counts the credentials that the sink shows and holds.

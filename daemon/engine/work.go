@@ -25,7 +25,7 @@ type job struct {
 	sinks      []*plan.Sink // those that show the credential
 	changes    uint64       // the sink's so far: a hook acts on them, a delivery counts on
 	after      <-chan struct{}
-	look       bool // sinks: nothing is owed, the target may have drifted
+	look, lost bool // sinks: nothing is owed, the target may have drifted; it has lost the value
 	// left is what a panic leaves of the record, nil for what it was at the
 	// start. It is raised before a sink writes: how far that had come is not
 	// known then, and the hook is owed.
@@ -59,6 +59,7 @@ type finished struct {
 	quiet   bool
 	foreign *schedule.Note
 	repair  bool
+	lost    bool  // the look found nothing of ours, or could not see
 	unmade  bool  // the call was not made, see awaitTurn
 	refusal error // why the ledger did not grant it
 }
@@ -286,7 +287,7 @@ func (j *job) deliver(ctx context.Context) finished {
 	}
 	f := j.end(ctx, res, r)
 	failpoint.Hit("deliver saved")
-	f.repair = j.look
+	f.repair, f.lost = j.look, j.lost
 	return f
 }
 
