@@ -90,6 +90,7 @@ type Preflighter interface {
 
 // Hook is what runs after a sink has changed.
 type Hook interface {
-	// Run returns when the hook ended, was refused or ran out of time.
-	Run(ctx context.Context) error
+	// Run returns when the hook ended, was refused or ran out of time. Sinks are
+	// the names of those it runs for, sorted, at least one.
+	Run(ctx context.Context, sinks []string) error
 }

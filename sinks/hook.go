@@ -17,13 +17,14 @@ const defaultHookTimeout = 30 * time.Second
 // Hook runs a command after a sink has changed.
 //
 // The command gets PATH, HOME, LANG and TZ as the daemon has them, and
-// VIGENTE_SINK. Its input is empty and what it prints is thrown away, since
+// VIGENTE_SINKS, the sinks that it runs for, and VIGENTE_SINK, the first of them
+// by name. Its input is empty and what it prints is thrown away, since
 // nobody can tell whether it holds a secret. Processes that it leaves in the
 // background when it ends by itself are its own affair and hold nobody up.
 type Hook struct {
-	sink      string
 	command   []string
 	timeout   time.Duration
+	together  string
 	processes *process.Runner
 	// alone is the name of which one command at a time runs; empty for none.
 	alone     string
@@ -37,11 +38,14 @@ func readHook(s *section.Section, env Env) *Hook {
 		return nil
 	}
 	h := &Hook{
-		sink: s.Name(), command: t.Command("command"), timeout: t.Duration("timeout", defaultHookTimeout),
+		command: t.Command("command"), timeout: t.Duration("timeout", defaultHookTimeout),
 		processes: env.Processes, alone: t.Text("one_at_a_time", ""), exclusive: env.Exclusive,
 	}
 	if strings.ContainsAny(h.alone, "/ \t\n") {
 		s.Faultf("on_change.one_at_a_time", "%q is not a valid name (expected one without blanks and slashes)", h.alone)
+	}
+	if !t.Bool("each", false) {
+		h.together = h.timeout.String() + "\x00" + h.alone + "\x00" + strings.Join(h.command, "\x00")
 	}
 	return h
 }
@@ -59,17 +63,21 @@ func (h *Hook) Program() (string, error) {
 }
 
 // Run implements credential.Hook.
-func (h *Hook) Run(ctx context.Context) error {
+func (h *Hook) Run(ctx context.Context, sinks []string) error {
+	run := func(ctx context.Context) error { return h.run(ctx, sinks) }
 	if h.alone == "" || h.exclusive == nil {
-		return h.run(ctx)
+		return run(ctx)
 	}
-	return h.exclusive(ctx, h.alone, h.timeout, h.run)
+	return h.exclusive(ctx, h.alone, h.timeout, run)
 }
 
-func (h *Hook) run(ctx context.Context) error {
+func (h *Hook) run(ctx context.Context, sinks []string) error {
 	_, err := h.processes.Run(ctx, process.Command{
 		Args: h.command, Timeout: h.timeout, LeaveBackground: true,
-		Env: map[string]credential.Secret{"VIGENTE_SINK": credential.NewSecret(h.sink)},
+		Env: map[string]credential.Secret{
+			"VIGENTE_SINK":  credential.NewSecret(sinks[0]),
+			"VIGENTE_SINKS": credential.NewSecret(strings.Join(sinks, " ")),
+		},
 	})
 	return h.fault(err)
 }

@@ -81,14 +81,14 @@ func TestHookEnvironment(t *testing.T) {
 	}
 	out := filepath.Join(t.TempDir(), "out")
 	h := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out+"; pwd >>"+out+"; printf '<%s>' \"$0\" \"$@\" >>"+out))
-	if err := h.Run(t.Context()); err != nil {
+	if err := h.Run(t.Context(), []string{"till"}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(read(t, out), "\n")
 	// The shell itself adds PWD to what it starts.
 	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "PWD=") })
 	slices.Sort(lines[:len(lines)-2])
-	want := []string{"HOME=/home/x", "LANG=pt_BR.UTF-8", "PATH=/usr/bin:/bin", "TZ=America/Sao_Paulo", "VIGENTE_SINK=till", "/", "<first word><--flag=a b>"}
+	want := []string{"HOME=/home/x", "LANG=pt_BR.UTF-8", "PATH=/usr/bin:/bin", "TZ=America/Sao_Paulo", "VIGENTE_SINK=till", "VIGENTE_SINKS=till", "/", "<first word><--flag=a b>"}
 	if !slices.Equal(lines, want) {
 		t.Errorf("got %q", lines)
 	}
@@ -99,7 +99,7 @@ func TestHookEnvironmentWithoutOurs(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	if err := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out)).Run(t.Context()); err != nil {
+	if err := hook(t, shell("tr '\\0' '\\n' </proc/self/environ >"+out)).Run(t.Context(), []string{"till"}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(read(t, out), "PATH=") {
@@ -107,7 +107,7 @@ func TestHookEnvironmentWithoutOurs(t *testing.T) {
 	}
 	for line := range strings.Lines(read(t, out)) {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
-		case "VIGENTE_SINK", "PWD":
+		case "VIGENTE_SINK", "VIGENTE_SINKS", "PWD":
 		case "PATH":
 			if !strings.Contains(value, "/usr/bin") {
 				t.Errorf("PATH is %q", value)
@@ -122,7 +122,7 @@ func TestHookEnvironmentWithoutOurs(t *testing.T) {
 func TestHookStreams(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	h := hook(t, shell("cat; readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 >"+out+"; yes canary | head -c 1000000"))
-	if err := h.Run(t.Context()); err != nil {
+	if err := h.Run(t.Context(), []string{"till"}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Fields(read(t, out))
@@ -165,7 +165,7 @@ func TestHookFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := hook(t, c.keys)
-			err := h.Run(t.Context())
+			err := h.Run(t.Context(), []string{"till"})
 			wantFault(t, err, credential.ReasonInternal, c.says)
 			if strings.Contains(err.Error(), "canary") {
 				t.Errorf("%q shows an argument", err)
@@ -197,7 +197,7 @@ func TestHookIgnoresRelativePath(t *testing.T) {
 	t.Setenv("PATH", "bin:.:/usr/bin")
 	h := hook(t, `command = ["planted"]`)
 	wantFault(t, program(h), credential.ReasonInternal, "not found in PATH")
-	wantFault(t, h.Run(t.Context()), credential.ReasonInternal, "not found in PATH")
+	wantFault(t, h.Run(t.Context(), []string{"till"}), credential.ReasonInternal, "not found in PATH")
 }
 
 // alive reports whether a process runs; a zombie does not.
@@ -224,7 +224,7 @@ func TestHookTimeout(t *testing.T) {
 			t.Parallel()
 			out := filepath.Join(t.TempDir(), "out")
 			start := time.Now()
-			err := hook(t, shell(strings.ReplaceAll(script, "OUT", out))+"timeout = \"500ms\"").Run(t.Context())
+			err := hook(t, shell(strings.ReplaceAll(script, "OUT", out))+"timeout = \"500ms\"").Run(t.Context(), []string{"till"})
 			if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -258,7 +258,7 @@ func TestHookStopsWithTheDaemon(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			result := make(chan error)
-			go func() { result <- h.Run(ctx) }()
+			go func() { result <- h.Run(ctx, []string{"till"}) }()
 			pid := read(t, out) // waits until the hook has come so far
 			start := time.Now()
 			cancel()
@@ -281,7 +281,7 @@ func TestHookNotStartedWhenCancelled(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantFault(t, hook(t, shell(": >"+out)).Run(ctx), credential.ReasonCancelled)
+	wantFault(t, hook(t, shell(": >"+out)).Run(ctx, []string{"till"}), credential.ReasonCancelled)
 	if _, err := os.Stat(out); err == nil {
 		t.Error("it ran")
 	}
@@ -292,7 +292,7 @@ func TestHookNotStartedWhenCancelled(t *testing.T) {
 func TestHookLeavesChildren(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	start := time.Now()
-	if err := hook(t, shell("sleep 60 & echo $! >"+out)).Run(t.Context()); err != nil {
+	if err := hook(t, shell("sleep 60 & echo $! >"+out)).Run(t.Context(), []string{"till"}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
@@ -307,6 +307,33 @@ func TestHookLeavesChildren(t *testing.T) {
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEqualCommandsAreOne: program, arguments and time-out make a command.
+func TestEqualCommandsAreOne(t *testing.T) {
+	of := func(keys string) string {
+		s, err := section.Parse("sinks.till", "on_change = { "+keys+" }")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := sinks.Common(s, sinks.Env{})
+		if faults := s.Finish(); len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return b.Together
+	}
+	one := of(`command = ["a", "b"]`)
+	if one == "" || of(`command = ["a", "b"], timeout = "30s", each = false`) != one {
+		t.Error("equal commands are told apart")
+	}
+	for _, other := range []string{`command = ["a", "c"]`, `command = ["a b"]`, `command = ["a", "b"], timeout = "31s"`} {
+		if got := of(other); got == one || got == "" {
+			t.Errorf("%s is taken for the same", other)
+		}
+	}
+	if got := of(`command = ["a", "b"], each = true`); got != "" {
+		t.Errorf("each gives %q", got)
 	}
 }
 

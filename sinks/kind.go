@@ -33,6 +33,9 @@ type Env struct {
 type Binding struct {
 	Sink credential.Sink
 	Hook credential.Hook // nil when there is none
+	// Together names the hooks that are one command, which is run once for all
+	// the sinks that changed; empty for one that runs for each sink.
+	Together string
 	// Target is the place it delivers to, in a form for people: the path of a
 	// file. What has the same target is the same place.
 	Target string

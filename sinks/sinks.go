@@ -14,7 +14,7 @@ import "github.com/vigented/vigente/internal/section"
 func Common(s *section.Section, env Env) Binding {
 	b := Binding{Enforce: s.Bool("enforce", false)}
 	if h := readHook(s, env); h != nil {
-		b.Hook = h
+		b.Hook, b.Together = h, h.together
 	}
 	return b
 }

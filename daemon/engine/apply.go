@@ -143,7 +143,7 @@ func boardChange(change plan.Change) schedule.Change {
 			Key: delivering(s.Name), Group: schedule.SinkGroup + s.Device, Needs: s.Needs, Target: s.Target,
 		})
 		if s.Hook != nil {
-			out.Tasks = append(out.Tasks, &schedule.Task{Key: hooking(s.Name), Group: schedule.HookGroup})
+			out.Tasks = append(out.Tasks, &schedule.Task{Key: hooking(s.Name), Group: schedule.HookGroup, Together: s.Together})
 		} else {
 			out.Gone = append(out.Gone, hooking(s.Name))
 		}

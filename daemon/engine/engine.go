@@ -134,6 +134,7 @@ func (e *Engine) RunOnce(ctx context.Context) View {
 	for name := range e.sinks {
 		e.suspect(name)
 	}
+	e.board.Once()
 	e.run(ctx, true)
 	e.publish(e.now())
 	return e.Select(Query{History: true})

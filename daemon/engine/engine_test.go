@@ -229,7 +229,7 @@ type reload struct {
 	run  func(ctx context.Context) error
 }
 
-func (h *reload) Run(ctx context.Context) error {
+func (h *reload) Run(ctx context.Context, _ []string) error {
 	h.mu.Lock()
 	h.runs++
 	run := h.run

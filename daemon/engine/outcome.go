@@ -37,11 +37,14 @@ type Outcome struct {
 	// Recovered is how many there were before this success.
 	Failures, Recovered int
 	Parked              bool
-	Generation          uint64
-	ExpiresAt           time.Time
-	UnreadEnd           string // what is said of a stated end that cannot be read
-	NextAttemptAt       time.Time
-	SaveError           error // the record could not be made durable
+	// Joined says that a hook ran together with that of another sink, of which
+	// the same is told.
+	Joined        bool
+	Generation    uint64
+	ExpiresAt     time.Time
+	UnreadEnd     string // what is said of a stated end that cannot be read
+	NextAttemptAt time.Time
+	SaveError     error // the record could not be made durable
 }
 
 // Observer is told every outcome, in order, from the conductor's goroutine; it

@@ -50,10 +50,18 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 		e.unsaved.forget(key)
 	}
 	starts, wake := e.board.Due(now)
+	commands := map[string]*job{} // of this step
 	for i := range starts {
 		s := &starts[i]
 		j := e.prepare(s)
 		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), stage: j.stage}
+		if first := commands[s.Task.Together]; first != nil {
+			first.joined = append(first.joined, j)
+			continue
+		}
+		if s.Task.Together != "" {
+			commands[s.Task.Together] = j
+		}
 		todo = append(todo, work{job: j})
 	}
 	batch, retry := e.save(now)
@@ -77,6 +85,9 @@ func (e *Engine) take(end end) {
 		return
 	}
 	e.fold(end.attempt)
+	for i := range end.attempt.joined {
+		e.fold(&end.attempt.joined[i])
+	}
 }
 
 func limitOf(t *schedule.Task) time.Duration {
@@ -149,7 +160,7 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 		Kind: task.Kind, Name: task.Name, Result: f.result.Outcome(task.Kind, is),
 		Called: f.result.Called, DueAt: f.start.DueAt, StartedAt: f.result.At, Took: f.result.End.Sub(f.result.At),
 		Fault: f.result.Fault, Panicked: f.panicked, Stack: f.stack, SaveError: f.saveError,
-		Failures: is.Past.Failures, Parked: is.Past.Parked,
+		Failures: is.Past.Failures, Parked: is.Past.Parked, Joined: f.with,
 	}
 	if o.Failures == 0 {
 		o.Recovered = was.Past.Failures

@@ -96,4 +96,4 @@ func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
 type bellRinger struct{ rung int }
 
 // Run implements credential.Hook.
-func (b *bellRinger) Run(context.Context) error { b.rung++; return nil }
+func (b *bellRinger) Run(context.Context, []string) error { b.rung++; return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -24,6 +25,7 @@ type job struct {
 	sink       *plan.Sink
 	sinks      []*plan.Sink // those that show the credential
 	changes    uint64       // the sink's so far: a hook acts on them, a delivery counts on
+	joined     []*job       // hooks: those of other sinks that this run is for too
 	after      <-chan struct{}
 	look, lost bool // sinks: nothing is owed, the target may have drifted; it has lost the value
 	// left is what a panic leaves of the record, nil for what it was at the
@@ -62,6 +64,10 @@ type finished struct {
 	lost    bool  // the look found nothing of ours, or could not see
 	unmade  bool  // the call was not made, see awaitTurn
 	refusal error // why the ledger did not grant it
+	// joined are the ends of the hooks that the command was run for too; with
+	// marks those, of which the log has told by the first one.
+	joined []finished
+	with   bool
 }
 
 // prepare gathers what the attempt needs from the loop's state.
@@ -114,9 +120,12 @@ func (j *job) contain(ctx context.Context) (end finished) {
 			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, *left)
 			end.panicked, end.stack = true, string(debug.Stack())
 		}
+		j.endJoined(ctx, &end)
 	}()
-	if j.after != nil {
-		<-j.after
+	for _, one := range append(j.joined, j) {
+		if one.after != nil {
+			<-one.after
+		}
 	}
 	switch j.start.Task.Kind {
 	case schedule.Obtaining:
@@ -291,16 +300,21 @@ func (j *job) deliver(ctx context.Context) finished {
 	return f
 }
 
-// hook runs what follows a change.
+// hook runs what follows a change, once for all the sinks that have joined.
 func (j *job) hook(ctx context.Context) finished {
-	spec := j.sink
+	sinks := []string{j.sink.Name}
+	for _, one := range j.joined {
+		sinks = append(sinks, one.sink.Name)
+	}
+	slices.Sort(sinks)
 	at := j.clock()
 	failpoint.Hit("hook begun")
 	// Durable before it runs, and its end before anything else follows: a crash
-	// makes it run once more only where its end is really not known.
+	// makes it run once more only where its end is really not known. Of those that
+	// have joined nobody waits: a crash may run it once more for them.
 	begun := schedule.Begin(j.start.Record, at)
 	_, _ = j.begin(ctx, &begun)
-	err := spec.Hook.Run(ctx)
+	err := j.sink.Hook.Run(ctx, sinks)
 	failpoint.Hit("hook ended")
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Ran: j.changes}
 	if err != nil {
@@ -309,6 +323,17 @@ func (j *job) hook(ctx context.Context) finished {
 	f := j.end(ctx, res, begun)
 	failpoint.Hit("hook saved")
 	return f
+}
+
+// endJoined ends the hooks that a run was for too, as the run has ended.
+func (j *job) endJoined(ctx context.Context, end *finished) {
+	for _, one := range j.joined {
+		res := end.result
+		res.Ran = one.changes
+		f := one.end(ctx, res, one.start.Record)
+		f.with = true
+		end.joined = append(end.joined, f)
+	}
 }
 
 // localFault is AsFault for a sink or a hook, which the end of the daemon may

@@ -345,7 +345,7 @@ type bell struct {
 }
 
 // Run implements credential.Hook.
-func (b *bell) Run(context.Context) error {
+func (b *bell) Run(context.Context, []string) error {
 	w := b.w
 	if w.step() {
 		return errDead

@@ -60,6 +60,9 @@ func New(log *zap.Logger) *Reporter {
 
 // Observe writes the line of one outcome, or counts it.
 func (r *Reporter) Observe(o engine.Outcome) {
+	if o.Joined {
+		return // the hook that it ran with tells the same
+	}
 	count, due := r.count(o)
 	if !due {
 		return

@@ -121,7 +121,7 @@ func (fakeTarget) Deliver(context.Context, credential.Set) (bool, error) { retur
 
 type fakeHook struct{}
 
-func (fakeHook) Run(context.Context) error { return nil }
+func (fakeHook) Run(context.Context, []string) error { return nil }
 
 func fakeOptions() Options {
 	return Options{

@@ -197,7 +197,7 @@ func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	b := o.binding
 	o.spec = &plan.Sink{
 		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: o.digest,
-		Sink: b.Sink, Hook: b.Hook, Guard: newGuard(b, disks, key),
+		Sink: b.Sink, Hook: b.Hook, Together: b.Together, Guard: newGuard(b, disks, key),
 	}
 	if b.File != "" {
 		o.spec.Device, o.spec.Sink = o.device, disk.New(disks, b.File, b.Sink)

@@ -36,7 +36,7 @@ func (f *fakeEngine) DetailLimit() int                  { return cmp.Or(f.limit,
 
 type hook struct{}
 
-func (hook) Run(context.Context) error { return nil }
+func (hook) Run(context.Context, []string) error { return nil }
 
 func planned() *plan.Plan {
 	return &plan.Plan{

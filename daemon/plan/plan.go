@@ -106,6 +106,9 @@ type Sink struct {
 	Target string
 	Sink   credential.Sink
 	Hook   credential.Hook // nil when there is none
+	// Together names the sinks whose hooks are one command; empty for a hook that
+	// runs by itself.
+	Together string
 	// Guard sees what others did to the target; nil when it cannot.
 	Guard Guard
 	Hash  Hash

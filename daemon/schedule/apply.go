@@ -127,6 +127,7 @@ func (b *Board) claim(t *Task) *Record {
 // remove takes an entry off the board, and reports whether it is gone already.
 func (b *Board) remove(e *entry, budgets map[*group]bool, unlinked map[string]map[*entry]bool) bool {
 	b.touchOne(e)
+	b.part(e)
 	unlink(e, unlinked)
 	e.leave()
 	budgets[e.group] = true
@@ -167,6 +168,7 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		e.stale = nil // with other secrets the same input may do
 	}
 	e.task, e.gone = t, false
+	b.join(e, t.Together)
 	g, was := b.groups[t.Group], e.group
 	waited := was != nil && e.in == &was.waiting
 	if waited {

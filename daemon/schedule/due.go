@@ -37,6 +37,7 @@ var (
 	whyUnknown     = Why{"min_interval", "retry after calls whose end is not known"}
 	whyOwed        = Why{"", "the values have changed"}
 	whyTarget      = Why{"", "the sink's configuration was changed"}
+	whyTogether    = Why{"", "the same command waits for other sinks, or runs"}
 	whyHook        = Why{"", "the sink has changed"}
 	whyParked      = Why{"", "parked: a person is needed"}
 	whyAbsent      = Why{"", "parked: something that it is made from is missing"}

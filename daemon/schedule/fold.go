@@ -44,6 +44,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 			b.keep(s.Task.Key, rec, now)
 			out.Removed = false
 		}
+		b.ended(e, now)
 		return out
 	}
 	if e.task.Identity != s.Task.Identity {
@@ -77,6 +78,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		b.refuse(e, s, res, now)
 	}
 	b.replan(e, now)
+	b.ended(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)
 	return out

@@ -39,6 +39,8 @@ type Board struct {
 	closed    [3]bool
 	// dependents are the tasks that need a credential, by its name.
 	dependents map[string][]*entry
+	together   map[string]*together // hooks with one command
+	once       bool
 	starts     []Start  // what Due returned last
 	touched    []*entry // that may look different since Touched
 }
@@ -72,6 +74,9 @@ type entry struct {
 	// stale names the inputs whose values were refused: the task waits for
 	// another answer to them.
 	stale map[string]refusal
+	// with are the hooks that run together with this one, ranWith those of the
+	// run that is under way.
+	with, ranWith *together
 }
 
 // group is one budget on the board.
@@ -103,6 +108,7 @@ func New(seed uint64) *Board {
 		groups:     map[string]*group{},
 		timed:      queue{less: sooner},
 		dependents: map[string][]*entry{},
+		together:   map[string]*together{},
 		corrected:  map[Key]bool{},
 		refused:    map[string]*Note{},
 	}
@@ -152,6 +158,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 				g.buckets[i].take(now)
 			}
 			starts = append(starts, Start{e.task, *e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked, rush})
+			starts = b.started(e, now, starts)
 		}
 		b.regate(g, now)
 	}
@@ -213,7 +220,7 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 		}
 	case Hooking:
 		if b.hookReady(e) {
-			return retryOr(e, now, whyHook)
+			return b.withOthers(e, now)
 		}
 	}
 	return never, whyIdle
@@ -312,6 +319,7 @@ func (b *Board) plan(e *entry, at time.Time, why Why) {
 // replan computes the entry's instant anew, unless it runs.
 func (b *Board) replan(e *entry, now time.Time) {
 	b.touchOne(e)
+	b.regroup(e, now)
 	if e.running {
 		return
 	}

@@ -48,6 +48,9 @@ type Task struct {
 	Client string
 	// Target is that of Record; sinks only.
 	Target string
+	// Together names the hooks that are one command; empty for one that runs by
+	// itself. Hooks only.
+	Together string
 	// OneWay says that the seed works once and is the only way in; within Grace
 	// of a call the server takes it again. Credentials only.
 	OneWay bool
