@@ -141,10 +141,11 @@ func look(b *schedule.Board, now time.Time, kind schedule.Kind, name string) sch
 
 // causeOf says why the plan itself makes a credential due.
 func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
+	known := schedule.HasValue(is.Record.Previous()) // kept of a removed one, or of an identity that is back
 	switch {
-	case c.Was == nil:
+	case c.Was == nil && !known:
 		return CauseNew
-	case c.Was.Identity != c.Is.Identity:
+	case c.Was != nil && c.Was.Identity != c.Is.Identity && !known:
 		return CauseIdentity
 	case is.Reopened && !was.Reopened:
 		return CauseInputs

@@ -263,6 +263,7 @@ type snapshot struct {
 		Generation                  int
 		IssuedAt                    string `json:"issued_at"`
 		ExpiresAt                   string `json:"expires_at"`
+		RenewBy                     string `json:"renew_by"`
 		NextAttemptAt               string `json:"next_attempt_at"`
 		Failures                    int
 		LastError                   struct{ Reason, Message, At string } `json:"last_error"`

@@ -16,6 +16,11 @@ func (w *World) Refuses(saw func(where, said string, words ...string)) {
 	head, rest, _ := strings.Cut(w.Read("config.toml"), "[daemon]\n")
 	sealed := head + "[daemon]\nstate_key = { file = \"key\" }\n" + rest
 	w.Write("config.toml", sealed)
+	_, _, errs = w.Run("run")
+	saw("a daemon with a key and a state in clear", errs, "it is in clear, and daemon.state_key is set")
+	if code, _, errs := w.Run("seal"); code != 0 {
+		w.T.Fatalf("seal exits %d: %s", code, errs)
+	}
 	w.Start()
 	w.Stop()
 	w.Write("key", strings.Repeat("02", 32))

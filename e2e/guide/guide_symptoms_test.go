@@ -150,6 +150,9 @@ func TestDoctorTellsOfAFileThatIsWrittenInPlace(t *testing.T) {
 	if err := os.Link(w.Path("till/appserver.ini"), w.Path("till/linked.ini")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(w.Path("state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	code, out, errs := w.Run("doctor")
 	if code != 0 || strings.Count(out, "not replaced as a whole: it has several hard links") != 1 || strings.Contains(out, "FAIL") {
 		t.Errorf("the doctor exits %d with\n%s%s", code, out, errs)
