@@ -98,6 +98,7 @@ func classify(err error, mutates bool) error {
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated, codes.ResourceExhausted, codes.InvalidArgument, codes.FailedPrecondition:
 		return plainError(err)
+	default: // it may have been done, or not
 	}
 	if mutates {
 		return ErrUnknown

@@ -134,6 +134,7 @@ func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt str
 		s.unended = true
 		c.syncSoon(s)
 		return next, verdict, c.refusal(200*time.Millisecond, "the call of %s has no known end", who)
+	case Ambiguous: // a person decides
 	}
 	s.ambiguous = true
 	c.syncSoon(s)

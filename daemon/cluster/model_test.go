@@ -242,6 +242,7 @@ func (s modelState) wants(b bounds, r rules, i int, next func(string, modelState
 					next(name+" "+took+", its intent is late", u)
 				}
 			}
+		default: // it waits
 		}
 	}
 }

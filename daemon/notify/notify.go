@@ -53,7 +53,6 @@ type Notifier struct {
 
 	mu      sync.Mutex
 	book    Book
-	adopted bool
 	poke    chan struct{}
 	running sync.WaitGroup
 }

@@ -133,7 +133,7 @@ content = "${spare.access_token}"
 		{"a concurrency", change("type = \"tss\"\n", "type = \"tss\"\nconcurrency = 3\n"), 0, 0, "concurrency"},
 		{"a key of a provider", change("type = \"tss\"\n", "type = \"tss\"\ntoken_pattern = \"^[0-9A-Fa-f]{4,80}$\"\n"), 1, 3, "token_pattern"},
 		{"another branch", change(`ie = "111010945111"`, `ie = "110042490114"`), 1, 3, "identity"},
-		{"and back", change(`ie = "110042490114"`, `ie = "111010945111"`), 0, 3, "identity"},
+		{"and back", change(`ie = "110042490114"`, `ie = "111010945111"`), 0, 3, "ie"},
 		{"a credential without a sink", add("[credentials.second]\nprovider = \"tss\"\ncnpj = \"11.222.333/0001-81\"\nuf = \"SP\"\n"), 1, 0, "second"},
 		{"a sink of two", add("[sinks.two]\ntype = \"file\"\npath = \"{dir}/out/two\"\ncontent = \"${second.token} ${spare.access_token}\"\n"), 0, 1, "two"},
 		{"its text", change("${second.token} ${spare", "${second.token},${spare"), 0, 1, "content"},

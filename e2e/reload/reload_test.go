@@ -260,7 +260,10 @@ func TestChangedAuthorityIsTriedAlone(t *testing.T) {
 	w.Start()
 	w.Eventually("everything is delivered", func() bool { return w.Status().States()["file"] == "delivered" })
 	w.Write("ca.pem", "no certificate\n")
-	w.Eventually("a bad authority is told of", func() bool { return strings.Contains(w.Status().Config.LastError, "ca_file") })
+	w.Eventually("a bad authority is told of", func() bool {
+		_, said, _ := w.Run("status")
+		return strings.Contains(said, "ca.pem")
+	})
 	w.Write("ca.pem", authority+authority)
 	w.Eventually("a good one is tried", func() bool { return vault.Counts().TokenRequests == 2 && w.Status().Config.LastError == "" })
 	if tills.Requests() != 1 {
