@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -81,13 +82,22 @@ func (l *life) whole() {
 func (l *life) sound() {
 	l.T.Helper()
 	l.whole()
-	for place, value := range l.sinkValues() {
-		user, sink, _ := strings.Cut(place, "/")
-		managed := len(l.present) == 2 || user == "ana" && sink != "both"
-		if sink != "bak" && managed && value != l.backend.live(user) {
-			l.T.Errorf("%s shows %q, which no longer works", place, value)
-		}
+	for place, value := range l.dead() {
+		l.T.Errorf("%s shows %q, which no longer works", place, value)
 	}
+}
+
+// dead returns what the sinks show that no longer works.
+func (l *life) dead() map[string]string {
+	return maps.Collect(func(yield func(string, string) bool) {
+		for place, value := range l.sinkValues() {
+			user, sink, _ := strings.Cut(place, "/")
+			managed := len(l.present) == 2 || user == "ana" && sink != "both"
+			if sink != "bak" && managed && value != l.backend.live(user) && !yield(place, value) {
+				return
+			}
+		}
+	})
 }
 
 // records reads the state of a daemon that is not running.
@@ -164,14 +174,19 @@ func (l *life) remembered() map[string]int {
 func (l *life) paced() {
 	l.T.Helper()
 	for user, begun := range l.begun {
-		s, err := l.client.Select(l.T.Context(), engine.Query{Names: []string{user}, History: true})
-		if err != nil {
-			l.T.Fatal(err)
-		}
-		for _, c := range s.View.Credentials {
-			if n := len(c.History); c.Name == user && (n == 0 || c.History[n-1].At.Sub(begun) < killFloor) {
-				l.T.Errorf("%s: the attempt of %s is followed by %v, want the next after %s", user, begun, c.History, killFloor)
+		var history []schedule.Attempt
+		l.Eventually("what followed the attempt of "+user+" is shown", func() bool {
+			s, err := l.client.Select(l.T.Context(), engine.Query{Names: []string{user}, History: true})
+			if err != nil {
+				l.T.Fatal(err)
 			}
+			for _, c := range s.View.Credentials {
+				history = c.History
+			}
+			return len(history) > 0 && history[len(history)-1].At.After(begun)
+		})
+		if next := history[len(history)-1].At; next.Sub(begun) < killFloor {
+			l.T.Errorf("%s: the attempt of %s is followed by one at %s, want the next after %s", user, begun, next, killFloor)
 		}
 	}
 }

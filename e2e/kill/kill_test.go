@@ -189,7 +189,8 @@ func (l *life) settled() bool {
 			return false
 		}
 	}
-	return l.Read("out/ana") != "" // what was lost is seen a moment later
+	// What was lost, or renewed, is told a moment later.
+	return l.Read("out/ana") != "" && len(l.dead()) == 0
 }
 
 // walk goes through the phases and returns the one in which the daemon ended,

@@ -196,7 +196,7 @@ func TestPrometheusSeesEveryTrouble(t *testing.T) {
 	w.Eventually("the refused secret is told", func() bool { return w.Status().States()["vault"] == "parked" })
 	w.Write("config.toml", w.Read("config.toml")+"\nnonsense = 1\n")
 	p.expect("trouble", []string{
-		"VigenteClockOff busy", "VigenteCredentialExpired gone", "VigenteCredentialWillLapse vault", "VigenteDeliveryBehind vault", "VigenteHookFailing hooked",
+		"VigenteClockOff busy", "VigenteCredentialExpired gone", "VigenteCredentialWillLapse vault", "VigenteDeliveryBehind loja", "VigenteDeliveryBehind vault", "VigenteHookFailing hooked",
 		"VigentePersonNeeded vault", "VigenteReloadFailed", "VigenteRenewalFailing busy", "VigenteSinkNotDelivered file", "VigenteThrottled busy",
 	})
 	p.dashboard()
