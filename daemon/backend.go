@@ -75,6 +75,9 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 	if opt.TakeOver && d.cluster != nil {
 		d.cluster.TakeOver(names)
 	}
+	if opt.IgnoreCooldown {
+		return d.engine.Hurry(ctx, names, told)
+	}
 	return d.engine.Renew(ctx, names, told)
 }
 

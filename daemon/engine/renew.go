@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // RenewResult is the end of one renewal that was asked for.
@@ -25,6 +28,16 @@ func (r RenewResult) Good() bool { return r.Failure == "" }
 // cool-down allow, waits for their renewal and for its delivery, and tells
 // each end. Every name must be in the plan. It ends with ctx.
 func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResult)) error {
+	return e.renew(ctx, names, e.board.Kick, tell)
+}
+
+// Hurry is Renew for somebody who calls before the backend's own wait has
+// passed; the minimum interval and the rate hold all the same.
+func (e *Engine) Hurry(ctx context.Context, names []string, tell func(RenewResult)) error {
+	return e.renew(ctx, names, e.board.Hurry, tell)
+}
+
+func (e *Engine) renew(ctx context.Context, names []string, due func(time.Time, schedule.Key) bool, tell func(RenewResult)) error {
 	ends := make(chan RenewResult, len(names))
 	err := e.ask(ctx, func() {
 		now, touched := e.now(), map[string]bool{}
@@ -33,7 +46,7 @@ func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResul
 			if c := e.credentials[name]; c != nil {
 				r.after = c.ends
 			}
-			e.board.Kick(now, obtaining(name))
+			due(now, obtaining(name))
 			e.renewals[name] = append(e.renewals[name], r)
 			touched[name] = true
 		}
