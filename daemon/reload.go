@@ -101,7 +101,7 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	// see it after, and a client that goes away changes nothing about that.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
-	renewed := d.loader.Renewed(change)
+	renewed, moved := d.loader.Renewed(change), d.loader.Moved(loaded, change)
 	if err := d.engine.Apply(within, change); err != nil {
 		loaded.Close()
 		return control.Reloaded{}, err
@@ -113,6 +113,10 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
 	d.logChange(loaded, change, renewed)
+	for _, m := range moved[:min(len(moved), mostNamed)] {
+		d.log.Warn("identity changed, the values in hand stay delivered until the new one has some",
+			zap.String("credential", m.Name), zap.Strings("keys", m.Keys))
+	}
 	done := control.Reloaded{Missing: []control.Missing{}}
 	for _, m := range loaded.Missing {
 		done.Missing = append(done.Missing, control.Missing{Credential: m.Credential, Path: m.Path})

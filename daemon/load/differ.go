@@ -7,6 +7,34 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
+// Moved is a credential that is another thing at the backend from now on, with
+// the keys that make it so.
+type Moved struct {
+	Name string
+	Keys []string
+}
+
+// Moved returns the credentials of a change whose identity is another one.
+func (l *Loader) Moved(d *Loaded, c plan.Change) (moved []Moved) {
+	for _, s := range c.Credentials.Changed {
+		was := l.now.credential[s.Name]
+		if len(s.Missing) > 0 || was == nil || was.spec == nil || was.spec.Identity == s.Identity {
+			continue
+		}
+		m := Moved{Name: s.Name}
+		for _, table := range [][2]string{{"credentials", s.Name}, {"providers", s.Provider}} {
+			for _, key := range d.Differing(l.now, table[0], table[1]) {
+				m.Keys = append(m.Keys, table[0]+"."+table[1]+"."+key)
+			}
+		}
+		if was.spec.Provider != s.Provider {
+			m.Keys = append(m.Keys, "credentials."+s.Name+".provider")
+		}
+		moved = append(moved, m)
+	}
+	return moved
+}
+
 // Differing returns the kind's keys of one object for which it got other values
 // than in the other configuration. Group is the table of the object
 // ("credentials").

@@ -217,6 +217,9 @@ content = "${spare.access_token}"
 		if !slices.Equal(got.Renewed, want.Renewed) || !slices.Equal(got.Rewritten, want.Rewritten) || !slices.Equal(got.Hooks, want.Hooks) {
 			t.Errorf("%s: foretold %+v, and there was %+v", step.what, want, got)
 		}
+		if step.says == "identity" && !strings.Contains(w.Daemon.Log.String(), "identity changed") {
+			t.Errorf("%s: the log does not say that the identity changed", step.what)
+		}
 		for _, c := range w.Status().Credentials {
 			if at := want.Next[c.Name]; at != "" && seconds(t, at) != seconds(t, c.NextAttemptAt) {
 				t.Errorf("%s: the next attempt of %s was foretold for %s, and is at %s", step.what, c.Name, at, c.NextAttemptAt)
