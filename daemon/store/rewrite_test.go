@@ -43,18 +43,18 @@ func TestTheFileIsRewritten(t *testing.T) {
 			})
 		}
 		all.Wait()
-		s.disk.Lock()
-		done := s.rewriting
-		s.disk.Unlock()
-		if done != nil {
-			<-done
+		// Where saves outrun it, it is small again after a save or two more.
+		size, limit := rewritten(t, s)
+		for range 5 {
+			if size <= limit {
+				break
+			}
+			k := schedule.Key{Name: "task-0-1"}
+			save(t, s, map[schedule.Key]schedule.Record{k: want[k]})
+			size, limit = rewritten(t, s)
 		}
-		info, err := os.Stat(s.path())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if limit := 3*s.log.live + 3*s.slack; info.Size() > limit {
-			t.Errorf("%s: the file has %d bytes, expected %d at most", name, info.Size(), limit)
+		if size > limit {
+			t.Errorf("%s: the file has %d bytes, expected %d at most", name, size, limit)
 		}
 		counter := s.log.end.counter
 		if counter < uint64(s.commits) {
@@ -75,6 +75,25 @@ func TestTheFileIsRewritten(t *testing.T) {
 			}
 		}
 	}
+}
+
+// rewritten waits for the rewriting under way, and returns how large the file is
+// and may be.
+func rewritten(t *testing.T, s *Store) (size, limit int64) {
+	t.Helper()
+	s.disk.Lock()
+	done := s.rewriting
+	s.disk.Unlock()
+	if done != nil {
+		<-done
+	}
+	info, err := os.Stat(s.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	return info.Size(), 3*s.log.live + 3*s.slack
 }
 
 // The counter never goes back, although a new file has fewer frames.
