@@ -55,6 +55,9 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	if e.waitsFor(now, s.credentials, s.sinks); len(s.credentials)+len(s.sinks) == 0 {
 		if e.waitsFor(now, e.credentials, e.sinks); len(s.credentials)+len(s.sinks) == 0 {
 			s.on = false
+			if e.shelf.on {
+				e.publish(now) // whoever is told that it is ready finds it so
+			}
 			close(s.ready)
 			return time.Time{}
 		}

@@ -47,6 +47,20 @@ func TestReadyOnceTargetsWereLookedAt(t *testing.T) {
 	})
 }
 
+// TestWhoIsToldThatItIsReadyFindsItSo asks in the instant of READY.
+func TestWhoIsToldThatItIsReadyFindsItSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		specs := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": {}})
+		r := launch(t, specs, nil)
+		defer r.stop()
+		<-r.Ready()
+		v := r.Select(Query{})
+		if v.Credentials[0].State != Valid || v.Sinks[0].State != Delivered {
+			t.Errorf("at READY the credential is %s and the sink %s", v.Credentials[0].State, v.Sinks[0].State)
+		}
+	})
+}
+
 // slowLook is a guard that looks when it is let.
 type slowLook struct {
 	watched
