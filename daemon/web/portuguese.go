@@ -103,6 +103,7 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"renewed at half of its life: renew_before would leave less than min_interval of it": "renovação na metade da vida: renew_before deixaria menos que min_interval dela",
 	"its identity at the backend was changed":                                            "a identidade no servidor foi alterada",
 	"paused by a person":                                        "pausada por uma pessoa",
+	"the same command waits for other sinks, or runs":           "o mesmo comando espera outros destinos, ou está rodando",
 	"renewed ahead of expiry":                                   "renovação antes de expirar",
 	"renewed by age, since the server states no expiry":         "renovação por idade, pois o servidor não informa a validade",
 	"renewed by age, since the stated expiry is years away":     "renovação por idade, pois a validade informada está a anos daqui",
