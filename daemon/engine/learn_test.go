@@ -94,8 +94,8 @@ func TestARefusedIntentMakesNoCall(t *testing.T) {
 		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].NextReason != "node b is renewing it" {
 			t.Errorf("got %d calls and reason %q, want none and the refusal's", b.count(), v.Credentials[0].NextReason)
 		}
-		if len(k.records) != 0 {
-			t.Errorf("got %v stored of an attempt that was not made, want nothing", k.records)
+		if kept := k.memory().Records; len(kept) != 0 {
+			t.Errorf("got %v stored of an attempt that was not made, want nothing", kept)
 		}
 		pass(11 * time.Second)
 		if b.count() != 1 {
