@@ -101,13 +101,6 @@ func (r *Reader) fetch(path string) ([]byte, error) {
 	return data, err
 }
 
-// ReadBounded reads a regular file of at most limit bytes. It never waits: a
-// named pipe is refused like any other thing that is no file.
-func ReadBounded(path string, limit int64) ([]byte, error) {
-	data, _, err := readfile.Bounded(path, limit)
-	return data, err
-}
-
 // unreadable says in our own words why a file could not be read, with the
 // cure.
 func unreadable(path string, err error) string {
