@@ -378,7 +378,9 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the directory holds %v", got)
 	}
 	// A file in doubt is not begun anew where it does not fit.
+	s.disk.Lock()
 	s.doubt = true
+	s.disk.Unlock()
 	if err := s.Save(t.Context(), loja, fullRecord()); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "KiB are needed") {
 		t.Errorf("in doubt on the full disk: %v", err)
 	}
