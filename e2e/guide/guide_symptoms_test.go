@@ -29,6 +29,10 @@ func ward(t testing.TB) string {
 	for reason, fault := range faulty {
 		vault := e2etest.NewVault(0)
 		var base string
+		patience := "1m"
+		if fault == "hang" { // Only there: a loaded machine takes its time for the others.
+			patience = "1s"
+		}
 		if fault == "" {
 			server := httptest.NewTLSServer(vault)
 			t.Cleanup(server.Close)
@@ -36,8 +40,8 @@ func ward(t testing.TB) string {
 		} else {
 			base = e2etest.Serve(t, broken(t, vault, fault))
 		}
-		fmt.Fprintf(&text, "[providers.%[1]s]\ntype = \"senhasegura\"\nurl = %[2]q\nclient_id = %[3]q\nclient_secret = { file = \"{dir}/secret\" }\ntimeout = \"1s\"\n[credentials.%[1]s]\nprovider = %[1]q\n",
-			reason, base, e2etest.VaultID)
+		fmt.Fprintf(&text, "[providers.%[1]s]\ntype = \"senhasegura\"\nurl = %[2]q\nclient_id = %[3]q\nclient_secret = { file = \"{dir}/secret\" }\ntimeout = %[4]q\n[credentials.%[1]s]\nprovider = %[1]q\n",
+			reason, base, e2etest.VaultID, patience)
 	}
 	return text.String() + strings.ReplaceAll(`
 [providers.good]
