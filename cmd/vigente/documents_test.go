@@ -54,3 +54,23 @@ func TestVersionAndExplainForPrograms(t *testing.T) {
 		golden(t, golds, got.out)
 	}
 }
+
+// TestFaultsForPrograms asks commands that load the configuration themselves for
+// JSON while it has two faults.
+func TestFaultsForPrograms(t *testing.T) {
+	w := newWorld(t)
+	w.write(t, "x = 1\n[daemon]\ny = 2\n")
+	for _, command := range []string{"simulate", "doctor"} {
+		got := w.do(t.Context(), command, "--json")
+		var f failure
+		if err := json.Unmarshal([]byte(got.out), &f); err != nil {
+			t.Errorf("%s: got %v of %s", command, err, got.out)
+		}
+		if got.code != exitConfig || f.ExitCode != exitConfig || f.OK || f.Format != 1 {
+			t.Errorf("%s: got exit code %d and %+v, want 3", command, got.code, f)
+		}
+		if len(f.Faults) != 2 || f.Faults[0].Kind != "wrong" || f.Faults[0].Line != 1 || f.Faults[1].Key != "daemon.y" {
+			t.Errorf("%s: got the faults %+v, want those of lines 1 and 3", command, f.Faults)
+		}
+	}
+}

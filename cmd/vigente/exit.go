@@ -53,12 +53,16 @@ type failure struct {
 	ExitCode int      `json:"exit_code"`
 	Error    string   `json:"error"`
 	Unknown  []string `json:"unknown,omitempty"`
+	Faults   []fault  `json:"faults,omitempty"` // of the configuration
 }
 
 func failureOf(code int, said string, err error) failure {
 	f := failure{Format: view.Format, ExitCode: code, Error: strings.TrimPrefix(said, "vigente: ")}
 	if problem, ok := errors.AsType[*control.Problem](err); ok && problem.Code == control.CodeUnknown {
 		f.Unknown = problem.Names
+	}
+	if broken, ok := errors.AsType[*daemon.ConfigError](err); ok {
+		f.Faults = faultsOf(broken.Faults)
 	}
 	return f
 }

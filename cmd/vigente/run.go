@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -100,12 +102,12 @@ func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) er
 
 // once runs what is due and names on stderr what is not good.
 func (a *app) once(ctx context.Context, d service) error {
+	begun := time.Now()
 	v, err := d.Once(ctx)
 	if err != nil {
 		return err
 	}
-	verdict := view.Judge(v)
-	lines := reasonLines(verdict)
+	lines := append(reasonLines(view.Judge(v)), laterLines(v, begun)...)
 	if v.StateError != "" { // What was obtained ends with this process.
 		lines = append(lines, "state: cannot be saved: "+v.StateError)
 	}
@@ -113,6 +115,23 @@ func (a *app) once(ctx context.Context, d service) error {
 		return nil
 	}
 	return &exitError{exitFailed, lines}
+}
+
+// laterLines says when the next run can try what has failed. A run that comes
+// too early for it calls nothing, and repeats the failure of an earlier one.
+func laterLines(v engine.View, begun time.Time) (lines []string) {
+	for i := range v.Credentials {
+		c := &v.Credentials[i]
+		if c.LastError == nil || !c.NextAttemptAt.After(v.At) {
+			continue
+		}
+		line := "credential " + c.Name + ": next attempt from " + view.Local(c.NextAttemptAt) + ": " + c.NextReason
+		if c.LastError.At.Before(begun) {
+			line = "credential " + c.Name + ": not tried in this run; next attempt from " + view.Local(c.NextAttemptAt) + ": " + c.NextReason
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // reasonLines says each reason on a line.

@@ -24,6 +24,9 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/process"
 	"github.com/vigented/vigente/providers/emulation"
 )
@@ -179,6 +182,30 @@ func TestOnce(t *testing.T) {
 	w.service.onceErr = context.Canceled
 	if got := w.do(t.Context(), "run", "--once"); got.code != 1 {
 		t.Errorf("cut short: %+v", got)
+	}
+}
+
+// TestOnceTellsWhenToTryAgain runs a job inside the minimum interval: it calls
+// nothing, and must not pass off the failure before as one of its own.
+func TestOnceTellsWhenToTryAgain(t *testing.T) {
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		failed time.Time
+		want   string
+	}{
+		"failed in this run":       {now.Add(time.Hour), "credential loja: next attempt from "},
+		"failed in the one before": {now.Add(-time.Second), "credential loja: not tried in this run; next attempt from "},
+	} {
+		w := newWorld(t)
+		w.service.view = engine.View{At: now, Credentials: []engine.CredentialView{{
+			Name: "loja", State: engine.Pending, NextAttemptAt: now.Add(20 * time.Second), NextReason: "retry after a failure",
+			LastError: &schedule.Note{Reason: "network", Message: "no connection", At: tt.failed},
+		}}}
+		got := w.do(t.Context(), "run", "--once")
+		_, line, _ := strings.Cut(strings.TrimSpace(got.err), "\n")
+		if want := tt.want + view.Local(now.Add(20*time.Second)) + ": retry after a failure"; got.code != exitFailed || line != want {
+			t.Errorf("%s: got exit code %d and %q, want 1 and %q", name, got.code, line, want)
+		}
 	}
 }
 

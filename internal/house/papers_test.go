@@ -82,7 +82,7 @@ func links(p papers.Paper) []string {
 		if strings.HasPrefix(to, "#") || strings.Contains(to, "://") {
 			continue
 		}
-		to = path.Join(path.Dir(p.File), strings.ReplaceAll(to, ".pt-BR.md", ".md"))
+		to = path.Join(path.Dir(p.File), strings.ReplaceAll(to, ".pt-BR.", "."))
 		if path.Base(to) != own {
 			all = append(all, to)
 		}
