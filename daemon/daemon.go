@@ -26,7 +26,6 @@ import (
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/metrics"
 	"github.com/vigented/vigente/daemon/notify"
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
@@ -95,7 +94,7 @@ type Daemon struct {
 	cfg       *config.Config
 	refused   *config.Config // the last one that was rejected, nil after a good one
 	loaded    *load.Loaded
-	plan      *plan.Plan
+	rules     notify.Rules
 	loadedAt  time.Time
 	lastError string
 	listener  *web.Listener
@@ -145,14 +144,13 @@ func New(opt Options) (*Daemon, error) {
 	})
 	d.notifier = d.newNotifier(loaded.Config)
 	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
-	specs := loaded.Plan()
-	d.adopt(loaded, specs)
+	d.adopt(loaded, change)
 	d.listener = web.NewListener(d.pages, d.log)
-	d.engine.Install(change, memory(specs, state))
+	d.engine.Install(change, memory(change.Sinks.Added, state))
 	d.files = watch.NewFiles(watch.Options{Disks: d.disks, Work: devices.Configure, Within: configWithin})
 	d.know()
 	d.sinkFiles = newSinkFiles(d.disks, d.log)
-	d.sinkFiles.install(specs.Sinks)
+	d.sinkFiles.install(change.Sinks)
 	return d, nil
 }
 
@@ -218,8 +216,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.warnOfLimits(ctx) })
 	parts.Go(func() { d.notifier.Run(ctx) })
 	defer d.share(ctx)()
+	_, credentials, sinks := d.loaded.Count()
 	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
-		zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)), zap.String("listen", d.cfg.Daemon.Listen))
+		zap.Int("credentials", credentials), zap.Int("sinks", sinks), zap.String("listen", d.cfg.Daemon.Listen))
 	d.engine.Run(ctx)
 	d.log.Info("daemon stopped")
 	return nil

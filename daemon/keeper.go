@@ -15,8 +15,8 @@ import (
 
 // memory hands a stored state to the board. What was delivered to a place that
 // ended with the last process is not there any more.
-func memory(specs *plan.Plan, s store.State) schedule.Memory {
-	for _, sink := range specs.Sinks {
+func memory(added []*plan.Sink, s store.State) schedule.Memory {
+	for _, sink := range added {
 		if v, ok := sink.Sink.(sinks.Volatile); ok && v.Volatile() {
 			delete(s.Records, schedule.Key{Kind: schedule.Delivering, Name: sink.Name})
 		}

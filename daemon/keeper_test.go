@@ -21,8 +21,8 @@ func (v volatileSink) Volatile() bool { return bool(v) }
 func TestVolatileSinksHoldNothingAtAStart(t *testing.T) {
 	key := func(name string) schedule.Key { return schedule.Key{Kind: schedule.Delivering, Name: name} }
 	state := store.State{Records: map[schedule.Key]schedule.Record{key("gone"): {}, key("kept"): {}}}
-	specs := &plan.Plan{Sinks: []plan.Sink{{Name: "gone", Sink: volatileSink(true)}, {Name: "kept", Sink: volatileSink(false)}}}
-	records := memory(specs, state).Records
+	added := []*plan.Sink{{Name: "gone", Sink: volatileSink(true)}, {Name: "kept", Sink: volatileSink(false)}}
+	records := memory(added, state).Records
 	if _, kept := records[key("kept")]; len(records) != 1 || !kept {
 		t.Errorf("left %v", records)
 	}

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -26,18 +28,26 @@ func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
 	return n
 }
 
-// failureRules returns on_failure by credential.
-func failureRules(cfg *config.Config, specs *plan.Plan) map[string]notify.Rule {
-	rules := map[string]notify.Rule{}
-	for i := range specs.Credentials {
-		c := &specs.Credentials[i]
-		switch {
-		case c.OnFailure != nil:
-			rules[c.Name] = notify.Rule(*c.OnFailure)
-		case cfg.Daemon.OnFailure != nil:
-			rules[c.Name] = notify.Rule(*cfg.Daemon.OnFailure)
+// failureRules returns who is told of the failures of which credential.
+func (d *Daemon) failureRules(cfg *config.Config, change plan.Change) notify.Rules {
+	own := maps.Clone(d.rules.Own)
+	if own == nil {
+		own = map[string]notify.Rule{}
+	}
+	for _, name := range change.Credentials.Removed {
+		delete(own, name)
+	}
+	for _, c := range slices.Concat(change.Credentials.Added, change.Credentials.Changed) {
+		if delete(own, c.Name); c.OnFailure != nil {
+			own[c.Name] = notify.Rule(*c.OnFailure)
 		}
 	}
+	rules := notify.Rules{Own: own}
+	if all := cfg.Daemon.OnFailure; all != nil {
+		rule := notify.Rule(*all)
+		rules.Default = &rule
+	}
+	d.rules = rules
 	return rules
 }
 

@@ -35,22 +35,24 @@ func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider strin
 }
 
 // adopt makes a configuration the present one, for readers.
-func (d *Daemon) adopt(loaded *load.Loaded, specs *plan.Plan) {
+func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	cfg := loaded.Config
 	d.live.Lock()
-	d.cfg, d.loaded, d.plan = cfg, loaded, specs
+	d.cfg, d.loaded = cfg, loaded
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
 	d.loader.Adopt(loaded)
-	d.shareOut(specs)
+	if d.cluster != nil {
+		d.shareOut(loaded.Plan())
+	}
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
-	d.metrics.Install(specs)
-	d.report.Install(specs)
-	rules := failureRules(cfg, specs)
-	d.metrics.InstallOnFailure(slices.Collect(maps.Keys(rules)))
-	d.notifier.Adopt(rules)
+	d.metrics.Install(change)
+	d.report.Install(change)
+	rules := d.failureRules(cfg, change)
+	d.metrics.InstallOnFailure(rules.Default != nil, slices.Collect(maps.Keys(rules.Own)))
+	d.notifier.Adopt(rules, loaded.Has)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
 	for _, w := range loaded.Dangers {
 		d.log.Warn("dangerous setting", zap.String("provider", w.Provider), zap.String("setting", w.Message))
@@ -95,7 +97,6 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 		return control.Reloaded{}, d.refuse(loaded, err)
 	}
 	change := d.loader.Change(loaded, d.seed[:])
-	specs := loaded.Plan()
 	was, now := listening(d.cfg.Daemon), listening(loaded.Config.Daemon)
 	// All that can fail is behind us. The engine takes the change first, readers
 	// see it after, and a client that goes away changes nothing about that.
@@ -106,9 +107,9 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 		loaded.Close()
 		return control.Reloaded{}, err
 	}
-	d.adopt(loaded, specs)
+	d.adopt(loaded, change)
 	d.know()
-	d.sinkFiles.install(specs.Sinks)
+	d.sinkFiles.install(change.Sinks)
 	if !now.Equal(was) {
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
@@ -160,8 +161,9 @@ func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
 
 // logChange tells what a reload changed.
 func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []string) {
+	_, credentials, sinks := loaded.Count()
 	fields := []zap.Field{
-		zap.String("hash", loaded.Config.Hash), zap.Int("credentials", len(d.plan.Credentials)), zap.Int("sinks", len(d.plan.Sinks)),
+		zap.String("hash", loaded.Config.Hash), zap.Int("credentials", credentials), zap.Int("sinks", sinks),
 	}
 	for _, list := range []struct {
 		key   string

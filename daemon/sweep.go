@@ -29,7 +29,7 @@ func (d *Daemon) sweep(ctx context.Context) {
 
 func (d *Daemon) sweepFolders(ctx context.Context) {
 	var paths []string
-	for _, s := range d.plan.Sinks {
+	for s := range d.loaded.Sinks() {
 		if s.File != "" {
 			paths = append(paths, s.File)
 		}

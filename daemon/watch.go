@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,32 +77,45 @@ func newSinkFiles(disks *devices.Pool, log *zap.Logger) *sinkFiles {
 	}
 }
 
-// install takes over the sinks of another plan. Each new file is looked at
-// once, since nobody did while it was not watched.
-func (f *sinkFiles) install(sinks []plan.Sink) {
-	byPath := make(map[string][]string, len(sinks))
-	for i := range sinks {
-		if s := &sinks[i]; s.Guard != nil && s.File != "" {
-			byPath[s.File] = append(byPath[s.File], s.Name)
-		}
-	}
+// install takes over a change of the sinks. Each new file is looked at once, since
+// nobody did while it was not watched.
+func (f *sinkFiles) install(change plan.Difference[plan.Sink]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var come, gone []string
-	for path := range byPath {
-		if f.byPath[path] == nil {
-			come = append(come, path)
+	before := map[string]bool{} // the files that the change is about, and whether they were watched
+	touch := func(path string) {
+		if _, noted := before[path]; !noted {
+			before[path] = f.byPath[path] != nil
 		}
 	}
-	for path := range f.byPath {
-		if byPath[path] == nil {
+	for _, s := range change.Was {
+		if watchable(s) {
+			touch(s.File)
+			f.byPath[s.File] = slices.DeleteFunc(f.byPath[s.File], func(name string) bool { return name == s.Name })
+		}
+	}
+	for _, s := range slices.Concat(change.Added, change.Changed) {
+		if watchable(s) {
+			touch(s.File)
+			f.byPath[s.File] = append(f.byPath[s.File], s.Name)
+		}
+	}
+	var come, gone []string
+	for path, was := range before {
+		switch is := len(f.byPath[path]) > 0; {
+		case is && !was:
+			come = append(come, path)
+		case !is:
+			delete(f.byPath, path)
 			gone = append(gone, path)
 		}
 	}
-	f.byPath = byPath
 	f.watcher.Forget(gone...)
 	f.watcher.Follow(come...)
 }
+
+// watchable reports whether somebody can tell what others did to the file.
+func watchable(s *plan.Sink) bool { return s.Guard != nil && s.File != "" }
 
 func (f *sinkFiles) names(paths []string) (names []string) {
 	f.mu.Lock()

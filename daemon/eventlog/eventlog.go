@@ -84,22 +84,16 @@ func (r *Reporter) Observe(o engine.Outcome) {
 	line.Write(append(fields, result(o)...)...)
 }
 
-// Install forgets the objects that the plan no longer names.
-func (r *Reporter) Install(specs *plan.Plan) {
-	names := map[task]bool{}
-	for _, c := range specs.Credentials {
-		names[task{engine.Obtain, c.Name}] = true
-	}
-	for _, s := range specs.Sinks {
-		names[task{engine.Deliver, s.Name}] = true
-		names[task{engine.RunHook, s.Name}] = true
-	}
+// Install forgets the objects that are gone.
+func (r *Reporter) Install(change plan.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for t := range r.series {
-		if !names[t] {
-			delete(r.series, t)
-		}
+	for _, name := range change.Credentials.Removed {
+		delete(r.series, task{engine.Obtain, name})
+	}
+	for _, name := range change.Sinks.Removed {
+		delete(r.series, task{engine.Deliver, name})
+		delete(r.series, task{engine.RunHook, name})
 	}
 }
 

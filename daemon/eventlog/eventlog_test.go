@@ -347,8 +347,8 @@ func TestInstallForgetsWhatIsGone(t *testing.T) {
 			reporter.Observe(failed(kind, name, credential.ReasonNetwork, 1, at))
 		}
 	}
-	reporter.Install(&plan.Plan{
-		Credentials: []plan.Credential{{Name: "stays"}}, Sinks: []plan.Sink{{Name: "stays"}},
+	reporter.Install(plan.Change{
+		Credentials: plan.Difference[plan.Credential]{Removed: []string{"goes"}}, Sinks: plan.Difference[plan.Sink]{Removed: []string{"goes"}},
 	})
 	if got := len(reporter.series); got != 3 {
 		t.Errorf("%d causes are remembered, want 3", got)

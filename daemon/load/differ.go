@@ -16,9 +16,10 @@ type Moved struct {
 
 // Moved returns the credentials of a change whose identity is another one.
 func (l *Loader) Moved(d *Loaded, c plan.Change) (moved []Moved) {
+	before := byName(c.Credentials.Was)
 	for _, s := range c.Credentials.Changed {
-		was := l.now.credential[s.Name]
-		if len(s.Missing) > 0 || was == nil || was.spec == nil || was.spec.Identity == s.Identity {
+		was := before[s.Name]
+		if len(s.Missing) > 0 || was == nil || was.Identity == s.Identity {
 			continue
 		}
 		m := Moved{Name: s.Name}
@@ -27,7 +28,7 @@ func (l *Loader) Moved(d *Loaded, c plan.Change) (moved []Moved) {
 				m.Keys = append(m.Keys, table[0]+"."+table[1]+"."+key)
 			}
 		}
-		if was.spec.Provider != s.Provider {
+		if was.Provider != s.Provider {
 			m.Keys = append(m.Keys, "credentials."+s.Name+".provider")
 		}
 		moved = append(moved, m)

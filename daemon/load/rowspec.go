@@ -56,6 +56,7 @@ func (l *Loader) changeRow(c *plan.Change, r, was *row, key []byte) {
 		r.credential = was.credential
 	} else {
 		c.Credentials.Changed = append(c.Credentials.Changed, r.credential)
+		c.Credentials.Was = append(c.Credentials.Was, was.credential)
 	}
 	for i, s := range r.sinks {
 		j := slices.IndexFunc(was.sinks, func(old *plan.Sink) bool { return old.Name == s.Name })
@@ -65,20 +66,20 @@ func (l *Loader) changeRow(c *plan.Change, r, was *row, key []byte) {
 		case was.sinks[j].Hash == s.Hash:
 			r.sinks[i] = was.sinks[j]
 		default:
-			c.Sinks.Changed = append(c.Sinks.Changed, s)
+			c.Sinks.Changed, c.Sinks.Was = append(c.Sinks.Changed, s), append(c.Sinks.Was, was.sinks[j])
 		}
 	}
 	for _, old := range was.sinks {
 		if !slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return s.Name == old.Name }) {
-			c.Sinks.Removed = append(c.Sinks.Removed, old.Name)
+			c.Sinks.Removed, c.Sinks.Was = append(c.Sinks.Removed, old.Name), append(c.Sinks.Was, old)
 		}
 	}
 }
 
 func removeRow(c *plan.Change, r *row) {
-	c.Credentials.Removed = append(c.Credentials.Removed, r.name)
+	c.Credentials.Removed, c.Credentials.Was = append(c.Credentials.Removed, r.name), append(c.Credentials.Was, r.credential)
 	for _, s := range r.sinks {
-		c.Sinks.Removed = append(c.Sinks.Removed, s.Name)
+		c.Sinks.Removed, c.Sinks.Was = append(c.Sinks.Removed, s.Name), append(c.Sinks.Was, s)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -54,14 +55,22 @@ func (l *Loader) Renewed(c plan.Change) []string {
 			names = append(names, s.Name)
 		}
 	}
+	before := byName(c.Credentials.Was)
 	for _, s := range c.Credentials.Changed {
-		was := l.now.credential[s.Name]
-		if len(s.Missing) == 0 && was != nil && was.spec != nil && (was.spec.Identity != s.Identity || was.spec.Inputs != s.Inputs) {
+		if was := before[s.Name]; len(s.Missing) == 0 && was != nil && (was.Identity != s.Identity || was.Inputs != s.Inputs) {
 			names = append(names, s.Name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+func byName(specs []*plan.Credential) map[string]*plan.Credential {
+	m := make(map[string]*plan.Credential, len(specs))
+	for _, s := range specs {
+		m[s.Name] = s
+	}
+	return m
 }
 
 // Adopt says that what was loaded is in force, and lets go of what was before.
@@ -90,16 +99,42 @@ func difference[O comparable, S any](is []O, was map[string]O, made func(O) (str
 		if _, old := made(before); hash(*old) == hash(*spec) {
 			*spec = *old
 		} else {
-			d.Changed = append(d.Changed, *spec)
+			d.Changed, d.Was = append(d.Changed, *spec), append(d.Was, *old)
 		}
 	}
-	for name := range was {
+	for name, before := range was {
 		if !names[name] {
-			d.Removed = append(d.Removed, name)
+			_, old := made(before)
+			d.Removed, d.Was = append(d.Removed, name), append(d.Was, *old)
 		}
 	}
 	slices.Sort(d.Removed)
 	return d
+}
+
+// Sinks yields the sinks of a configuration whose Change was made.
+func (d *Loaded) Sinks() iter.Seq[*plan.Sink] {
+	return func(yield func(*plan.Sink) bool) {
+		for _, o := range d.sinks {
+			if !yield(o.spec) {
+				return
+			}
+		}
+		for _, f := range d.fleets {
+			for _, r := range f.rows {
+				for _, s := range r.sinks {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Has reports whether there is a credential of that name.
+func (d *Loaded) Has(credential string) bool {
+	return d.credential[credential] != nil || d.row(credential) != nil
 }
 
 // Plan returns all of a configuration without faults as one plan, in the order
@@ -147,9 +182,6 @@ func (c *boundCredential) make(at time.Time) {
 		Inputs:   c.provider.digest + "." + c.digest,
 		Places:   joined(c.provider.places, c.places),
 		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source,
-	}
-	if own := c.OnFailure; own != nil {
-		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}
 	}
 	if own := c.OnFailure; own != nil {
 		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}

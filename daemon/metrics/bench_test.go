@@ -32,7 +32,7 @@ func BenchmarkScrape(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			m.Install(fleet)
+			m.Install(plan.Between(&plan.Plan{}, fleet))
 			for b.Loop() {
 				if _, err := registry.Gather(); err != nil {
 					b.Fatal(err)

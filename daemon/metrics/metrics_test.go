@@ -74,7 +74,7 @@ func newMetrics(t testing.TB, eng *fakeEngine) (*Metrics, *prometheus.Registry) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Install(planned())
+	m.Install(plan.Between(&plan.Plan{}, planned()))
 	return m, registry
 }
 
@@ -233,7 +233,7 @@ func TestFleetsAreSummed(t *testing.T) {
 		Limits: []view.Limit{{Kind: "certificate", EndsAt: view.Instant{Time: at}}},
 	}}
 	m, registry := newMetrics(t, eng)
-	m.Install(specs)
+	m.Install(plan.Between(planned(), specs))
 	m.Observe(engine.Outcome{Kind: engine.Obtain, Name: "shops/c499", Provider: "tss", Result: schedule.Renewed})
 	m.Observe(engine.Outcome{Kind: engine.Deliver, Name: "shops/c001/till", Result: schedule.Failed})
 	got := series(t, registry)
@@ -428,11 +428,11 @@ func TestSeriesGoWithTheirObject(t *testing.T) {
 	} {
 		m.Observe(o)
 	}
-	m.Install(&plan.Plan{
+	m.Install(plan.Between(planned(), &plan.Plan{
 		Providers:   []plan.Provider{{Name: "vault"}},
 		Credentials: []plan.Credential{{Name: "loja", Provider: "vault"}, {Name: "cofre", Provider: "vault"}},
 		Sinks:       []plan.Sink{{Name: "till"}},
-	})
+	}))
 	got := series(t, registry)
 	for key, value := range got {
 		for _, gone := range []string{"provider=tss", "sink=plain", "hook_runs_total"} {

@@ -15,38 +15,57 @@ const bornAtMost = 2000
 type notices struct {
 	runs *prometheus.CounterVec
 
-	mu          sync.Mutex
-	credentials map[string]bool
+	mu    sync.Mutex
+	all   bool
+	own   map[string]bool
+	shown map[string]bool // that have series
 }
 
 func newNotices() *notices {
-	return &notices{runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+	return &notices{shown: map[string]bool{}, runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "on_failure_runs_total",
 		Help: "Runs of a credential's on_failure command, by how they ended.",
 	}, []string{"credential", "result"})}
 }
 
-// InstallOnFailure makes the counters of credentials that have on_failure exist,
-// and deletes those of all others.
-func (m *Metrics) InstallOnFailure(credentials []string) {
+// InstallOnFailure says which credentials have on_failure, all of them or those
+// that have their own, makes their counters exist, and deletes those of all
+// others. It is called after Install.
+func (m *Metrics) InstallOnFailure(all bool, own []string) {
 	n := m.outcomes.notices
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	was := n.credentials
-	n.credentials = make(map[string]bool, len(credentials))
-	for _, name := range credentials {
-		n.credentials[name] = true
-		if len(credentials) <= bornAtMost {
+	n.all, n.own = all, map[string]bool{}
+	for _, name := range own {
+		n.own[name] = true
+	}
+	for name := range n.shown {
+		if !m.noticedLocked(name) {
+			delete(n.shown, name)
 			for _, result := range hookResults {
-				n.runs.WithLabelValues(name, result)
+				n.runs.DeleteLabelValues(name, result)
 			}
 		}
 	}
-	for name := range was {
-		if !n.credentials[name] {
-			n.runs.DeletePartialMatch(prometheus.Labels{"credential": name})
+	names := own
+	if all {
+		names = m.plannedUpTo(bornAtMost)
+	}
+	if len(names) > bornAtMost {
+		return
+	}
+	for _, name := range names {
+		n.shown[name] = true
+		for _, result := range hookResults {
+			n.runs.WithLabelValues(name, result)
 		}
 	}
+}
+
+// noticedLocked reports whether a credential is there and has on_failure.
+func (m *Metrics) noticedLocked(credential string) bool {
+	n := m.outcomes.notices
+	return (n.all || n.own[credential]) && m.planned(credential)
 }
 
 // CountOnFailure counts a run of on_failure for a credential.
@@ -54,9 +73,10 @@ func (m *Metrics) CountOnFailure(credential string, ok bool) {
 	n := m.outcomes.notices
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.credentials[credential] {
+	if !m.noticedLocked(credential) {
 		return
 	}
+	n.shown[credential] = true
 	result := resultFailed
 	if ok {
 		result = resultOK

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -81,28 +82,25 @@ func (c *outcomes) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// Install makes the counters of every object of the plan exist at zero, keeps
-// those that count already, and deletes those of objects that are gone.
-func (c *outcomes) Install(specs *plan.Plan) {
-	c.install(specs)
+// Install makes the counters of every new object exist at zero and deletes those
+// of objects that are gone.
+func (c *outcomes) Install(change plan.Change) {
+	c.install(change)
 	c.installed.Lock()
 	defer c.installed.Unlock()
-	providers := map[string]bool{}
-	for _, p := range specs.Providers {
-		providers[p.Name] = true
+	for _, p := range slices.Concat(change.Providers.Added, change.Providers.Changed) {
+		c.providers[p.Name] = true
 		for _, reason := range credential.Reasons {
 			c.failures.WithLabelValues(p.Name, string(reason))
 		}
 		c.duration.WithLabelValues(p.Name)
 	}
-	for name := range c.providers {
-		if !providers[name] {
-			c.failures.DeletePartialMatch(prometheus.Labels{"provider": name})
-			c.duration.DeleteLabelValues(name)
-			c.clockOffset.DeleteLabelValues(name)
-		}
+	for _, name := range change.Providers.Removed {
+		delete(c.providers, name)
+		c.failures.DeletePartialMatch(prometheus.Labels{"provider": name})
+		c.duration.DeleteLabelValues(name)
+		c.clockOffset.DeleteLabelValues(name)
 	}
-	c.providers = providers
 }
 
 // Observe counts one outcome.

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,12 +36,19 @@ type tallies struct {
 	mu          sync.Mutex
 	credentials map[string]*credentialTally
 	sinks       map[string]*sinkTally
-	byProvider  map[group]*[len(renewalResults)]uint64
-	byType      map[group]*[len(writeResults)]uint64
+	byProvider  map[group]*sum
+	byType      map[group]*sum
 }
 
 // group is a provider or a type of sinks, with a fleet.
 type group struct{ of, fleet string }
+
+// sum counts what the members of a group did, by result. It goes with the last
+// of them.
+type sum struct {
+	members int
+	ends    [3]uint64
+}
 
 type credentialTally struct {
 	provider string
@@ -63,52 +71,90 @@ func newTallies(viewer Viewer) *tallies {
 		fleetRenewals: desc("fleet_renewals_total", "Attempts to renew the credentials of a provider and a fleet, by how they ended.", "provider", "fleet", "result"),
 		fleetWrites:   desc("fleet_sink_writes_total", "Deliveries to the sinks of a type and a fleet, by how they ended.", "type", "fleet", "result"),
 		credentials:   map[string]*credentialTally{}, sinks: map[string]*sinkTally{},
-		byProvider: map[group]*[len(renewalResults)]uint64{}, byType: map[group]*[len(writeResults)]uint64{},
+		byProvider: map[group]*sum{}, byType: map[group]*sum{},
 	}
 }
 
-// install makes tallies for the objects of the plan at zero, keeps those that
-// count already, and drops those of objects that are gone. A credential that
-// moved to another provider starts at zero there.
-func (t *tallies) install(specs *plan.Plan) {
+// install makes tallies for what is new, from zero, and drops those of what is
+// gone. A credential that moved to another provider starts at zero there.
+func (t *tallies) install(change plan.Change) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	credentials, sinks := make(map[string]*credentialTally, len(specs.Credentials)), make(map[string]*sinkTally, len(specs.Sinks))
-	providers, types := map[group]*[len(renewalResults)]uint64{}, map[group]*[len(writeResults)]uint64{}
-	for i := range specs.Credentials {
-		c := &specs.Credentials[i]
-		one := t.credentials[c.Name]
-		if one == nil || one.provider != c.Provider {
-			one = &credentialTally{provider: c.Provider}
-		}
-		credentials[c.Name] = one
-		keep(providers, t.byProvider, group{c.Provider, engine.FleetOf(c.Name)})
+	for _, name := range change.Credentials.Removed {
+		t.dropCredentialLocked(name)
 	}
-	for i := range specs.Sinks {
-		s := &specs.Sinks[i]
-		one := t.sinks[s.Name]
-		if one == nil {
-			one = &sinkTally{}
-		}
-		one.kind, one.hook = s.Type, s.Hook != nil
-		if !one.hook {
-			one.hooks = [len(hookResults)]uint64{}
-		}
-		sinks[s.Name] = one
-		keep(types, t.byType, group{s.Type, engine.FleetOf(s.Name)})
+	for _, name := range change.Sinks.Removed {
+		t.dropSinkLocked(name)
 	}
-	t.credentials, t.sinks, t.byProvider, t.byType = credentials, sinks, providers, types
+	for _, c := range slices.Concat(change.Credentials.Added, change.Credentials.Changed) {
+		if one := t.credentials[c.Name]; one != nil && one.provider == c.Provider {
+			continue
+		}
+		t.dropCredentialLocked(c.Name)
+		t.credentials[c.Name] = &credentialTally{provider: c.Provider}
+		join(t.byProvider, group{c.Provider, engine.FleetOf(c.Name)})
+	}
+	for _, s := range slices.Concat(change.Sinks.Added, change.Sinks.Changed) {
+		was := t.sinks[s.Name]
+		one := &sinkTally{kind: s.Type, hook: s.Hook != nil}
+		if was != nil {
+			one.writes = was.writes
+		}
+		if was != nil && one.hook {
+			one.hooks = was.hooks
+		}
+		join(t.byType, group{s.Type, engine.FleetOf(s.Name)})
+		t.dropSinkLocked(s.Name)
+		t.sinks[s.Name] = one
+	}
 }
 
-// keep takes a sum over into the new ones, or begins it at zero.
-func keep[S any](now, before map[group]*S, key group) {
-	switch {
-	case now[key] != nil:
-	case before[key] != nil:
-		now[key] = before[key]
-	default:
-		now[key] = new(S)
+func (t *tallies) dropCredentialLocked(name string) {
+	if one := t.credentials[name]; one != nil {
+		part(t.byProvider, group{one.provider, engine.FleetOf(name)})
+		delete(t.credentials, name)
 	}
+}
+
+func (t *tallies) dropSinkLocked(name string) {
+	if one := t.sinks[name]; one != nil {
+		part(t.byType, group{one.kind, engine.FleetOf(name)})
+		delete(t.sinks, name)
+	}
+}
+
+// join counts one more member of a group.
+func join(sums map[group]*sum, key group) {
+	if sums[key] == nil {
+		sums[key] = &sum{}
+	}
+	sums[key].members++
+}
+
+// part counts one member less.
+func part(sums map[group]*sum, key group) {
+	if s := sums[key]; s != nil {
+		if s.members--; s.members == 0 {
+			delete(sums, key)
+		}
+	}
+}
+
+// planned reports whether there is a credential of that name.
+func (t *tallies) planned(credential string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.credentials[credential] != nil
+}
+
+// plannedUpTo names the credentials, none when there are more than the limit.
+func (t *tallies) plannedUpTo(limit int) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.credentials) > limit {
+		return nil
+	}
+	return keys(t.credentials)
 }
 
 // countLocked counts an outcome and reports whether the plan names its object:
@@ -122,7 +168,7 @@ func (t *tallies) countLocked(o engine.Outcome) bool {
 		}
 		end := indexOf(o.Result)
 		one.ends[end]++
-		t.byProvider[group{one.provider, engine.FleetOf(o.Name)}][end]++
+		t.byProvider[group{one.provider, engine.FleetOf(o.Name)}].ends[end]++
 	case engine.Deliver:
 		one := t.sinks[o.Name]
 		if one == nil {
@@ -130,7 +176,7 @@ func (t *tallies) countLocked(o engine.Outcome) bool {
 		}
 		end := indexOf(o.Result)
 		one.writes[end]++
-		t.byType[group{one.kind, engine.FleetOf(o.Name)}][end]++
+		t.byType[group{one.kind, engine.FleetOf(o.Name)}].ends[end]++
 	case engine.RunHook:
 		one := t.sinks[o.Name]
 		if one == nil || !one.hook {
@@ -164,14 +210,14 @@ func (t *tallies) Collect(ch chan<- prometheus.Metric) {
 	for _, name := range sinks {
 		t.sinkLocked(e, name)
 	}
-	for key, ends := range t.byProvider {
+	for key, sum := range t.byProvider {
 		for i, result := range renewalResults {
-			e.counter(t.fleetRenewals, ends[i], key.of, key.fleet, result)
+			e.counter(t.fleetRenewals, sum.ends[i], key.of, key.fleet, result)
 		}
 	}
-	for key, ends := range t.byType {
+	for key, sum := range t.byType {
 		for i, result := range writeResults {
-			e.counter(t.fleetWrites, ends[i], key.of, key.fleet, result)
+			e.counter(t.fleetWrites, sum.ends[i], key.of, key.fleet, result)
 		}
 	}
 }

@@ -14,6 +14,21 @@ type Rule struct {
 	After, Timeout time.Duration
 }
 
+// Rules are the on_failure of all credentials.
+type Rules struct {
+	Default *Rule           // of those that have none of their own; nil for none
+	Own     map[string]Rule // by credential
+}
+
+func (r Rules) of(credential string) (Rule, bool) {
+	if own, ok := r.Own[credential]; ok || r.Default == nil {
+		return own, ok
+	}
+	return *r.Default, true
+}
+
+func (r Rules) empty() bool { return r.Default == nil && len(r.Own) == 0 }
+
 // Cause is one reason to tell somebody about a credential: its own state, or
 // that of a sink that shows it.
 type Cause struct {
@@ -79,14 +94,15 @@ type Book struct {
 	Entries map[string]*Entry `json:"entries"`
 	// Changed says that the entries differ from those that were saved.
 	Changed bool `json:"-"`
-	rules   map[string]Rule
+	rules   Rules
 }
 
-// Adopt brings the rules by credential up to date: what has none is forgotten.
-func (b *Book) Adopt(rules map[string]Rule) {
+// Adopt brings the rules up to date: what has none, or is not there any more, is
+// forgotten.
+func (b *Book) Adopt(rules Rules, there func(credential string) bool) {
 	b.rules = rules
 	for name := range b.Entries {
-		if _, ok := rules[name]; !ok {
+		if _, ok := rules.of(name); !ok || !there(name) {
 			b.drop(name)
 		}
 	}
@@ -111,7 +127,7 @@ func (b *Book) CutOff() []string {
 // that is not known yet.
 func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name string, sinks []string) bool) {
 	for name, list := range causes {
-		rule, ok := b.rules[name]
+		rule, ok := b.rules.of(name)
 		if !ok {
 			continue
 		}
@@ -204,8 +220,9 @@ func (b *Book) Next() (next time.Time) {
 		switch {
 		case e.Begun:
 		case e.Phase == waiting:
+			rule, _ := b.rules.of(name)
 			for _, at := range e.Since {
-				earlier(at.Add(b.rules[name].After))
+				earlier(at.Add(rule.After))
 			}
 		case e.Phase != told:
 			earlier(e.At.Add(gather))
@@ -227,7 +244,7 @@ func (b *Book) Due(now time.Time) []Batch {
 	groups := map[string][]string{}
 	for name, e := range b.Entries {
 		if !e.Begun && (e.Phase == failing || e.Phase == recovering) && !e.At.After(now) {
-			rule := b.rules[name]
+			rule, _ := b.rules.of(name)
 			key := rule.Timeout.String() + "\x00" + strings.Join(rule.Command, "\x00")
 			groups[key] = append(groups[key], name)
 		}
@@ -250,7 +267,8 @@ func (b *Book) begin(names []string) Batch {
 	slices.SortFunc(names, func(x, y string) int {
 		return cmp.Or(b.Entries[x].CauseAt.Compare(b.Entries[y].CauseAt), strings.Compare(x, y))
 	})
-	batch := Batch{Rule: b.rules[names[0]]}
+	rule, _ := b.rules.of(names[0])
+	batch := Batch{Rule: rule}
 	for _, name := range names {
 		e := b.Entries[name]
 		e.Begun, b.Changed = true, true

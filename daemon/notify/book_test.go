@@ -20,8 +20,13 @@ type world struct {
 
 func newWorld(t *testing.T, rules map[string]Rule) *world {
 	w := &world{T: t, now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), causes: map[string][]Cause{}, unwell: map[string]bool{}}
-	w.Adopt(rules)
+	w.adopt(rules)
 	return w
+}
+
+// adopt brings the rules of the credentials that are there up to date.
+func (w *world) adopt(rules map[string]Rule) {
+	w.Adopt(Rules{Own: rules}, func(string) bool { return true })
 }
 
 // pass lets seconds pass, with a step each, in which runs end at once.
@@ -159,6 +164,22 @@ func TestFlappingRecovery(t *testing.T) {
 	w.want("mail: recovered a/ valid rejected")
 }
 
+// TestDefaultRule: whoever has no rule of its own gets the default, and what is
+// not there any more is forgotten.
+func TestDefaultRule(t *testing.T) {
+	w := newWorld(t, nil)
+	w.causes["a"], w.causes["b"] = []Cause{parked}, []Cause{parked}
+	page := Rule{Command: []string{"page"}, After: time.Second, Timeout: time.Second}
+	rules := Rules{Default: &page, Own: map[string]Rule{"b": mail(time.Second)}}
+	w.Adopt(rules, func(string) bool { return true })
+	w.pass(5)
+	w.want("mail: failed b/ parked rejected", "page: failed a/ parked rejected")
+	w.Adopt(rules, func(name string) bool { return name == "b" })
+	if len(w.Entries) != 1 {
+		t.Errorf("got %d entries, want that of b alone", len(w.Entries))
+	}
+}
+
 // TestCrash: what was begun is not repeated, what was owed is run.
 func TestCrash(t *testing.T) {
 	path := t.TempDir() + "/book.json"
@@ -199,14 +220,14 @@ func TestForgotten(t *testing.T) {
 	w := newWorld(t, map[string]Rule{"a": mail(time.Second), "b": mail(time.Second)})
 	w.causes["a"], w.causes["b"], w.causes["none"] = []Cause{parked}, []Cause{parked}, []Cause{parked}
 	w.pass(1)
-	w.Adopt(map[string]Rule{"b": mail(time.Second)})
+	w.adopt(map[string]Rule{"b": mail(time.Second)})
 	w.pass(5)
 	w.want("mail: failed b/ parked rejected")
 	if len(w.Entries) != 1 {
 		t.Errorf("left %v", w.Entries)
 	}
 	// A clock that was set back makes nothing last longer than until then.
-	w.Adopt(map[string]Rule{"b": mail(time.Second), "a": mail(time.Minute)})
+	w.adopt(map[string]Rule{"b": mail(time.Second), "a": mail(time.Minute)})
 	w.pass(1)
 	w.now = w.now.Add(-time.Hour)
 	w.pass(63)

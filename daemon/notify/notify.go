@@ -75,11 +75,11 @@ func New(opt Options) (*Notifier, error) {
 	return n, err
 }
 
-// Adopt brings the rules by credential up to date.
-func (n *Notifier) Adopt(rules map[string]Rule) {
+// Adopt brings the rules up to date. There tells which credentials there are.
+func (n *Notifier) Adopt(rules Rules, there func(credential string) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.book.Adopt(rules)
+	n.book.Adopt(rules, there)
 	select {
 	case n.poke <- struct{}{}:
 	default:
@@ -125,7 +125,7 @@ func (n *Notifier) wait(ctx context.Context, ticker *time.Ticker) bool {
 func (n *Notifier) hasRules() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return len(n.book.rules) > 0
+	return !n.book.rules.empty()
 }
 
 func (n *Notifier) tellCutOff() {

@@ -34,6 +34,8 @@ func (c Change) Retained(name string) bool {
 type Difference[S any] struct {
 	Added, Changed []*S
 	Removed        []string
+	// Was holds what the changed ones and the removed ones were, in any order.
+	Was []*S
 }
 
 // Empty reports whether nothing is different.
@@ -113,20 +115,19 @@ func (s *Sink) key() (string, Hash)       { return s.Name, s.Hash }
 
 func between[S any](was, is []S, key func(*S) (string, Hash)) Difference[S] {
 	var d Difference[S]
-	old := make(map[string]Hash, len(was))
+	old := make(map[string]*S, len(was))
 	for i := range was {
-		name, hash := key(&was[i])
-		old[name] = hash
+		name, _ := key(&was[i])
+		old[name] = &was[i]
 	}
 	for i := range is {
 		name, hash := key(&is[i])
-		before, known := old[name]
+		before := old[name]
 		delete(old, name)
-		switch {
-		case !known:
+		if before == nil {
 			d.Added = append(d.Added, &is[i])
-		case hash != before || hash == Hash{}:
-			d.Changed = append(d.Changed, &is[i])
+		} else if _, was := key(before); hash != was || hash == (Hash{}) {
+			d.Changed, d.Was = append(d.Changed, &is[i]), append(d.Was, before)
 		}
 	}
 	byName := func(a, b *S) int {
@@ -137,5 +138,6 @@ func between[S any](was, is []S, key func(*S) (string, Hash)) Difference[S] {
 	slices.SortFunc(d.Added, byName)
 	slices.SortFunc(d.Changed, byName)
 	d.Removed = slices.Sorted(maps.Keys(old))
+	d.Was = slices.AppendSeq(d.Was, maps.Values(old))
 	return d
 }

@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/internal/devices"
+)
+
+// anyGuard sees nothing.
+type anyGuard struct{ plan.Guard }
+
+func (anyGuard) Values(credential.Set) (map[string]string, error) { return nil, nil }
+
+func (anyGuard) Inspect(context.Context, credential.Set, func(name, digest string) bool) (plan.Drift, error) {
+	return plan.InPlace, nil
+}
+
+// TestSinkFilesFollowTheChange: a file is watched for as long as any sink that
+// can see it keeps it, whichever of them come, move and go.
+func TestSinkFilesFollowTheChange(t *testing.T) {
+	sink := func(name, file string) *plan.Sink { return &plan.Sink{Name: name, File: file, Guard: anyGuard{}} }
+	f := newSinkFiles(devices.New(), zap.NewNop())
+	for _, step := range []struct {
+		change plan.Difference[plan.Sink]
+		want   map[string][]string
+	}{
+		{plan.Difference[plan.Sink]{Added: []*plan.Sink{sink("a", "/x"), sink("b", "/x"), sink("c", "/y"), {Name: "blind", File: "/z"}}},
+			map[string][]string{"/x": {"a", "b"}, "/y": {"c"}}},
+		{plan.Difference[plan.Sink]{Changed: []*plan.Sink{sink("c", "/y"), sink("a", "/y")}, Was: []*plan.Sink{sink("c", "/y"), sink("a", "/x")}},
+			map[string][]string{"/x": {"b"}, "/y": {"c", "a"}}},
+		{plan.Difference[plan.Sink]{Removed: []string{"b"}, Was: []*plan.Sink{sink("b", "/x")}},
+			map[string][]string{"/y": {"c", "a"}}},
+	} {
+		f.install(step.change)
+		if !reflect.DeepEqual(f.byPath, step.want) {
+			t.Errorf("got %v, want %v", f.byPath, step.want)
+		}
+	}
+}
