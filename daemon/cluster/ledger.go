@@ -28,10 +28,8 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	if err != nil {
 		return nil, err
 	}
+	s.setRunning(true)
 	local, err := c.opt.Local.Begin(ctx, key, intent)
-	s.mu.Lock()
-	s.running = true
-	s.mu.Unlock()
 	return &ticket{c, s, local, attempt, begun, &sync.Once{}}, err
 }
 
@@ -72,11 +70,12 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 		if errors.Is(err, ErrUnknown) {
 			done, err = c.readBack(ctx, s, attempt)
 		}
+		if s.granted(done && err == nil) {
+			return attempt, nil
+		}
+		c.syncSoon(s)
 		if err != nil {
 			return "", c.away(err)
-		}
-		if done {
-			return attempt, nil
 		}
 	}
 	return "", c.refusal(time.Second, "other machines are writing its record")
@@ -97,18 +96,18 @@ func (c *Cluster) away(err error) error {
 }
 
 // judge asks the protocol whether the call may be made.
-func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt string) (Shared, Verdict, error) {
+func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt string) (proposal, Verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := versionOf(intent); v.Issued != versionOf(s.held).Issued || v.Generation != s.held.Token.Generation {
 		// The attempt builds on an older record than the one that was taken over.
-		return Shared{}, Newer, c.refusal(200*time.Millisecond, "what another machine has renewed is being taken over")
+		return proposal{}, Newer, c.refusal(200*time.Millisecond, "what another machine has renewed is being taken over")
 	}
 	if s.newer {
-		return Shared{}, Busy, c.final(time.Minute, "a newer version of vigente keeps its record")
+		return proposal{}, Busy, c.final(time.Minute, "a newer version of vigente keeps its record")
 	}
 	if s.identity(spec) {
-		return Shared{}, Busy, c.final(15*time.Second, "the machines differ in what %s is: compare their configurations", s.name)
+		return proposal{}, Busy, c.final(15*time.Second, "the machines differ in what %s is: compare their configurations", s.name)
 	}
 	silentFor := c.silence(s, spec)
 	f := Facts{
@@ -117,13 +116,14 @@ func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt str
 	}
 	held, err := s.value()
 	if err != nil {
-		return Shared{}, Busy, err
+		return proposal{}, Busy, err
 	}
-	next, verdict := Claim(held, s.seen, f)
+	claimed, verdict := Claim(held, s.seen, f)
+	next := proposal{claimed, s.rev}
 	who := s.seen.Intent.Node
 	switch verdict {
 	case Granted:
-		s.takeOver = false
+		s.running = true // From here on nothing is taken over.
 		return next, verdict, nil
 	case Newer:
 		c.syncSoon(s)
@@ -199,7 +199,12 @@ type ticket struct {
 
 // Lapsed reports whether it is too late to begin the call: others may count the
 // intent as one without an end before the call could end.
-func (t *ticket) Lapsed() bool { return t.attempt != "" && t.cluster.clock().Sub(t.begun) > callGrace }
+// The clock of Go stands still while a machine is suspended, and that of the wall
+// may be set back: the longer of the two counts.
+func (t *ticket) Lapsed() bool {
+	now := t.cluster.clock()
+	return t.attempt != "" && max(now.Sub(t.begun), now.Round(0).Sub(t.begun.Round(0))) > callGrace
+}
 
 // Commit implements engine.Ticket: first durable on this machine, then shared.
 func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {

@@ -70,6 +70,34 @@ func TestOneCallAtATime(t *testing.T) {
 	}
 }
 
+// What was judged before another machine's intent was seen does not replace it:
+// the compare-and-swap is against the revision that was judged.
+func TestAJudgementDoesNotReplaceWhatCameAfterIt(t *testing.T) {
+	for _, ability := range []Ability{Plain, Spends} {
+		play(t, ability, func(t *testing.T, w *world, a, b *node) {
+			must(t, a.renew(nil))
+			settle(time.Second)
+			s := b.cluster.shareOf(key.Name)
+			spec, _ := b.cluster.opt.Spec(key.Name)
+			next, verdict, err := b.cluster.judge(s, spec, b.board, "late")
+			if verdict != Granted || err != nil {
+				t.Fatalf("judged %v, %v", verdict, err)
+			}
+			must(t, a.renew(func() error {
+				settle(time.Second) // b sees the intent of a.
+				done, err := b.cluster.put(t.Context(), s, next)
+				if s.granted(done) || err != nil {
+					t.Errorf("the intent of a was replaced: %v, %v", done, err)
+				}
+				refused(t, b.renew(nil), "a is renewing it")
+				return nil
+			}))
+			settle(time.Second)
+			w.same(2)
+		})
+	}
+}
+
 // A machine that died in its call: the others go on as the kind allows.
 func TestTakeover(t *testing.T) {
 	for _, ability := range []Ability{Plain, Revokes, SpendsElse, Spends} {

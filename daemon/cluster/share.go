@@ -55,6 +55,20 @@ func (s *share) heldRecord() schedule.Record {
 	return s.held
 }
 
+func (s *share) setRunning(running bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = running
+}
+
+// granted notes whether the intent of an attempt is committed.
+func (s *share) granted(done bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.takeOver = done, s.takeOver && !done
+	return done
+}
+
 // identity reports whether the machines mean different things by the name.
 func (s *share) identity(spec Spec) (differs bool) {
 	if s.seen.Generation == 0 || spec.Identity == "" {
@@ -163,16 +177,21 @@ func (c *Cluster) take(s *share, e Entry) {
 	c.queue(s)
 }
 
-// put writes the key, if it is still what was seen.
-func (c *Cluster) put(ctx context.Context, s *share, next Shared) (bool, error) {
-	sealed, err := c.keys.seal(s.key(), next.Generation, next)
+// proposal is a record to be written over the one it was derived from. The
+// revision belongs to it: by the time it is written the watch may have seen a
+// newer one, which it must not replace.
+type proposal struct {
+	Shared
+	over int64
+}
+
+// put writes the key, if it is still what the proposal was derived from.
+func (c *Cluster) put(ctx context.Context, s *share, next proposal) (bool, error) {
+	sealed, err := c.keys.seal(s.key(), next.Generation, next.Shared)
 	if err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	rev := s.rev
-	s.mu.Unlock()
-	now, done, err := c.opt.KV.Swap(ctx, s.key(), rev, sealed, 0)
+	now, done, err := c.opt.KV.Swap(ctx, s.key(), next.over, sealed, 0)
 	if err != nil {
 		s.mu.Lock()
 		s.read = false
@@ -198,8 +217,8 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 			return false
 		}
 		s.mu.Lock()
-		next, write, adopt, ends := s.due(spec)
-		running := s.running
+		due, write, adopt, ends := s.due(spec)
+		next, running := proposal{due, s.rev}, s.running
 		s.mu.Unlock()
 		if write && !c.silencedByKey() {
 			done, err := c.put(ctx, s, next)
