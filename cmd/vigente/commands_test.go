@@ -162,10 +162,12 @@ func TestExitCodes(t *testing.T) {
 		{"sign loja GET http://a/", &fakeBackend{view: healthy(), valueErr: &control.MisuseError{Err: errors.New("signs nothing")}}, nil, 2, "vigente: signs nothing\n"},
 
 		{"emulate", nil, nil, 2, ""},
-		{"emulate nonsense", nil, nil, 2, `KIND "nonsense" is not known (expected one of arqged, integra-contador, oauth2, senhasegura, tss)`},
+		{"emulate nonsense", nil, nil, 2, `KIND "nonsense" is not known (expected one of arqged, exec, http, integra-contador, oauth2, senhasegura, tss)`},
 		{"emulate tss --listen nonsense", nil, nil, 2, `--listen "nonsense" is no address`},
 		{"emulate tss --listen 127.0.0.1:x", nil, nil, 2, "has no port"},
 		{"emulate tss --fault nonsense", nil, nil, 2, `--fault "nonsense" is not known`},
+		{"emulate exec http --print http://127.0.0.1:1/text", nil, nil, 2, "--print belongs to exec, alone"},
+		{"emulate exec --print http://127.0.0.1:1/text", nil, nil, 69, "emulated: the emulator does not answer"},
 		{"emulate tss --fault nonsense=0", nil, nil, 2, "no number of calls"},
 
 		{"man x y", nil, nil, 2, `"y" is too much (expected FOLDER and no more)`},
@@ -464,7 +466,7 @@ func TestCompletionOffersNames(t *testing.T) {
 		"show loja":         ":4\n",
 		"show loja --field": "token\nexpires_at\n:4\n",
 		"status --state":    "parked\npending\nhandover\nexpired\noverdue\nfailing\nvalid\nbehind\ndelivered\n:4\n",
-		"emulate":           "arqged\nintegra-contador\noauth2\nsenhasegura\ntss\n:4\n",
+		"emulate":           "arqged\nexec\nhttp\nintegra-contador\noauth2\nsenhasegura\ntss\n:4\n",
 		"plan":              "toml\n:8\n",
 		"init --sink":       "file\nini\nenv\nnone\n:4\n",
 		"completion":        "bash\tGenerate the autocompletion script for bash\nfish\tGenerate the autocompletion script for fish\npowershell\tGenerate the autocompletion script for powershell\nzsh\tGenerate the autocompletion script for zsh\n:4\n",

@@ -15,11 +15,12 @@ import (
 
 	"github.com/vigented/vigente/daemon/web"
 	"github.com/vigented/vigente/providers/emulation"
+	exec "github.com/vigented/vigente/providers/exec/emulator"
 	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
 func (a *app) emulateCommand() *cobra.Command {
-	var listen, preset string
+	var listen, preset, printed string
 	var faults []string
 	command := &cobra.Command{
 		Use:   "emulate KIND…",
@@ -33,6 +34,8 @@ backend has faults that can be switched on and off while it runs. KIND is one of
   vigente emulate tss senhasegura --listen 127.0.0.1:18080
   # a service that is known by name
   vigente emulate oauth2 --preset bling
+  # what a command prints, at an emulator that runs
+  vigente emulate exec --print http://127.0.0.1:18080/azure
   # the first five answers are bad
   vigente emulate senhasegura --fault throttled=5`,
 		Args:      someOf("KIND", emulatedKinds()...),
@@ -40,11 +43,15 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 		RunE: a.begin(func(command *cobra.Command, kinds []string) error {
 			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
+			if printed != "" {
+				return a.printAs(ctx, kinds, printed)
+			}
 			return a.emulate(ctx, kinds, listen, preset, faults)
 		}),
 	}
 	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
 	command.Flags().StringVar(&preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
+	command.Flags().StringVar(&printed, "print", "", "print what the command at `ADDRESS` of a running emulator of exec prints, end with its exit code")
 	command.Flags().StringArrayVar(&faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
 	_ = command.RegisterFlagCompletionFunc("fault", completeFaults) // fails for an unknown flag only
 	return command
@@ -72,6 +79,18 @@ func emulatedKinds() []string {
 		kinds = append(kinds, e.kind)
 	}
 	return kinds
+}
+
+// printAs is the command of an exec provider: it prints and ends as an emulator
+// says that the command would.
+func (a *app) printAs(ctx context.Context, kinds []string, address string) error {
+	if !slices.Equal(kinds, []string{"exec"}) {
+		return usagef("--print belongs to exec, alone")
+	}
+	if code := exec.Print(ctx, address, a.Stdout, a.Stderr); code != exitDone {
+		return &exitError{code, nil}
+	}
+	return nil
 }
 
 // stage is one backend that is being played.

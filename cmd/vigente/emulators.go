@@ -1,8 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+	"time"
+
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	"github.com/vigented/vigente/providers/emulation"
+	exec "github.com/vigented/vigente/providers/exec/emulator"
+	http "github.com/vigented/vigente/providers/http/emulator"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
@@ -39,6 +45,21 @@ func emulations() []emulated {
 				"username           " + emulatedUser, "password           " + emulatedSecret,
 				"subscription_keys  " + emulatedKey1 + ", " + emulatedKey2,
 			},
+		},
+		{
+			"exec",
+			func() emulation.Emulator { return exec.New(exec.Settings{Zone: time.Local}, nil) },
+			[]string{
+				`command        ["vigente", "emulate", "exec", "--print", "BASE/FORM"]`,
+				"FORM           " + strings.Join(exec.Forms(), ", "),
+			},
+		},
+		{
+			"http",
+			func() emulation.Emulator {
+				return http.New(http.Settings{Users: []http.User{{Name: emulatedUser, Password: emulatedSecret}}}, nil)
+			},
+			append([]string{"user           " + emulatedUser, "password       " + emulatedSecret}, loginForms()...),
 		},
 		{
 			"integra-contador",
@@ -82,4 +103,12 @@ func emulations() []emulated {
 			[]string{"url            BASE/rest/RestNewToken, for any cnpj, ie and uf"},
 		},
 	}
+}
+
+// loginForms are the lines of help on the logins that http emulates.
+func loginForms() (lines []string) {
+	for _, f := range http.Forms() {
+		lines = append(lines, fmt.Sprintf("%-14s %s", "BASE"+f.Path, f.Help))
+	}
+	return lines
 }

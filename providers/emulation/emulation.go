@@ -135,3 +135,16 @@ func Drip(w http.ResponseWriter, r *http.Request, text string, pause time.Durati
 		}
 	}
 }
+
+// Unheard is an answer that nobody gets: what was asked for is done all the
+// same, as behind a gateway that gave up.
+type Unheard struct{}
+
+// Header implements http.ResponseWriter.
+func (Unheard) Header() http.Header { return http.Header{} }
+
+// Write implements http.ResponseWriter.
+func (Unheard) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteHeader implements http.ResponseWriter.
+func (Unheard) WriteHeader(int) {}

@@ -68,12 +68,13 @@ func unusable(what string) *credential.Fault {
 	return exchange.BadResponse("the command printed " + what + " (see output for the forms that are understood; vigente explain --stderr shows what it wrote beside)")
 }
 
-// guess tells the form: JSON by its members, anything else is a bare token.
+// guess tells the form: JSON by its members, anything else is a bare token. What
+// only begins like JSON broke off, and is no token.
 func guess(out []byte) string {
 	o := members(out)
 	has := func(name string) bool { _, ok := o[name]; return ok }
 	switch {
-	case o == nil:
+	case o == nil && strings.IndexByte(`{["`, out[0]) < 0:
 		return formText
 	case has("apiversion") && has("status"):
 		return formKubernetes
@@ -99,7 +100,9 @@ type reading struct {
 func (r *reading) take(form string, out []byte) string {
 	switch form {
 	case formText:
-		r.values[fieldToken] = string(out)
+		if r.values[fieldToken] = string(out); string(out) == "null" {
+			return "null, as jq does for what is not there"
+		}
 		return ""
 	case formGit:
 		return r.takeGit(string(out))

@@ -11,8 +11,9 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// faulty checks the rules for a failed attempt.
-func (s Suite) faulty(t testing.TB, n *Network, cred credential.Credential, err error) {
+// faulty checks the rules for a failed attempt, with the queries of the URLs it
+// asked.
+func (s Suite) faulty(t testing.TB, queries []string, cred credential.Credential, err error) {
 	t.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
@@ -33,7 +34,7 @@ func (s Suite) faulty(t testing.TB, n *Network, cred credential.Credential, err 
 		if strings.Contains(text, Canary) {
 			t.Errorf("the error repeats what the peer wrote: %s", strings.ReplaceAll(text, Canary, "<canary>"))
 		}
-		for _, query := range n.Queries() {
+		for _, query := range queries {
 			if query != "" && strings.Contains(text, query) {
 				t.Errorf("the error repeats the query of the request")
 			}

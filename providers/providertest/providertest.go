@@ -67,14 +67,7 @@ func Run(t *testing.T, s Suite) {
 	if s.Calls == 0 {
 		s.Calls = 1
 	}
-	dir := t.TempDir()
-	for name, content := range s.Files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.Provider = strings.ReplaceAll(s.Provider, "{dir}", dir)
-	s.Credential = strings.ReplaceAll(s.Credential, "{dir}", dir)
+	s.furnish(t)
 	t.Run("success", s.success)
 	t.Run("compressed unasked", s.compressed)
 	for _, c := range badDays(s.goodAnswer(t)) {
@@ -85,6 +78,20 @@ func Run(t *testing.T, s Suite) {
 	}
 	t.Run("every prefix", s.prefixes)
 	t.Run("answers", s.recorded)
+}
+
+// furnish writes the files and returns their folder.
+func (s *Suite) furnish(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, content := range s.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Provider = strings.ReplaceAll(s.Provider, "{dir}", dir)
+	s.Credential = strings.ReplaceAll(s.Credential, "{dir}", dir)
+	return dir
 }
 
 // success checks the sunny day.
@@ -186,9 +193,16 @@ func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx contex
 		s.secretless(t, "the URL of a request", seen)
 	}
 	if err != nil {
-		s.faulty(t, n, cred, err)
+		s.faulty(t, n.Queries(), cred, err)
 		return cred, err
 	}
+	s.sound(t, b, req.At, cred)
+	return cred, nil
+}
+
+// sound checks the rules for an attempt that succeeded.
+func (s Suite) sound(t testing.TB, b providers.Binding, at time.Time, cred credential.Credential) {
+	t.Helper()
 	for _, name := range b.Fields {
 		if v, ok := cred.Field(name); (!ok || v.IsZero()) && !slices.Contains(s.Optional, name) {
 			t.Errorf("success with the field %q empty", name)
@@ -197,8 +211,7 @@ func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx contex
 	if cred.IssuedAt.IsZero() {
 		t.Error("success without IssuedAt")
 	}
-	if !cred.ExpiresAt.IsZero() && !cred.ExpiresAt.After(req.At) {
-		t.Errorf("success with a token that is over: expires %v, now %v", cred.ExpiresAt, req.At)
+	if !cred.ExpiresAt.IsZero() && !cred.ExpiresAt.After(at) {
+		t.Errorf("success with a token that is over: expires %v, now %v", cred.ExpiresAt, at)
 	}
-	return cred, nil
 }

@@ -23,7 +23,7 @@ func faults() []fault {
 		{"lost-answer", "the request is carried out, and the connection is cut: the refresh token is spent", nil},
 		{"cut", "the connection is cut within the answer", func(x *exchange) { emulation.Cut(x.w, `{"access_token":"`, 500) }},
 		{"drip", "the answer takes longer than anybody waits", func(x *exchange) {
-			emulation.Drip(x.w, x.r, `{"access_token":"never-whole"`, time.Second)
+			emulation.Drip(x.w, x.r, `{"access_token":"never-whole"`, 5*time.Second)
 		}},
 		{"page-200", "a page of a portal with status 200", func(x *exchange) { emulation.Page(x.w, http.StatusOK, "Please log in") }},
 		{"page-401", "a page with status 401", func(x *exchange) { emulation.Page(x.w, http.StatusUnauthorized, "Unauthorized") }},
@@ -115,19 +115,7 @@ func (x *exchange) answerFault() bool {
 // behind carries the request out and answers as a gateway that gave up.
 func (x *exchange) behind(status int) {
 	hidden := *x
-	hidden.w, hidden.fault = discard{}, ""
+	hidden.w, hidden.fault = emulation.Unheard{}, ""
 	hidden.token()
 	emulation.Write(x.w, status, "text/plain", "the gateway gave up\n")
 }
-
-// discard is an answer that nobody gets.
-type discard struct{}
-
-// Header implements http.ResponseWriter.
-func (discard) Header() http.Header { return http.Header{} }
-
-// Write implements http.ResponseWriter.
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
-
-// WriteHeader implements http.ResponseWriter.
-func (discard) WriteHeader(int) {}

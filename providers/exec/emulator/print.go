@@ -1,0 +1,41 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// exitUnreachable is the exit code of a command whose emulator is not there.
+const exitUnreachable = 69
+
+// Print is the command: it prints what the emulator at an address says, BASE and
+// a form, and returns the exit code.
+func Print(ctx context.Context, address string, stdout, stderr io.Writer) int {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "emulated: this is not an address of the emulator")
+		return exitUnreachable
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "emulated: the emulator does not answer:", err)
+		return exitUnreachable
+	}
+	defer resp.Body.Close()
+	code, err := strconv.Atoi(resp.Header.Get(exitHeader))
+	if err != nil {
+		_, _ = fmt.Fprint(stderr, "emulated: ")
+		_, _ = io.Copy(stderr, resp.Body)
+		return exitUnreachable
+	}
+	if text := resp.Header.Get(stderrHeader); text != "" {
+		_, _ = fmt.Fprintln(stderr, text)
+	}
+	if _, err := io.Copy(stdout, resp.Body); err != nil {
+		return exitUnreachable
+	}
+	return code
+}
