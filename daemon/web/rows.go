@@ -12,7 +12,9 @@ import (
 // when is an instant in words and in full.
 type when struct{ At, Words string }
 
-type pageNote struct{ Reason, Message, Ago, Fix, Class string }
+// pageNote is a failure. Original is its message in English where Message is
+// translated, and Tongue the language of Message.
+type pageNote struct{ Reason, Message, Tongue, Original, Ago, Fix, Class string }
 
 // life is where the present, the next attempt and the last useful one stand
 // between issue and expiry, in percent.
@@ -85,7 +87,11 @@ func (l tongue) notes(n *schedule.Note, head, fix string, now time.Time) []pageN
 	if n == nil {
 		return nil
 	}
-	return []pageNote{{Reason: head + string(n.Reason), Message: n.Message, Ago: l.relative(n.At, now), Fix: fix, Class: view.ClassBad}}
+	note := pageNote{Reason: head + string(n.Reason), Ago: l.relative(n.At, now), Fix: fix, Class: view.ClassBad}
+	if note.Message, note.Tongue = l.failure(n.Message); note.Message != n.Message {
+		note.Original = n.Message
+	}
+	return []pageNote{note}
 }
 
 func lifeOf(c engine.CredentialView, now time.Time, l tongue) *life {

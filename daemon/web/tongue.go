@@ -11,17 +11,18 @@ import (
 )
 
 // tongue is the language that a page is told in. English text is the key of its
-// translation; messages of failures stay in English everywhere, so that what a
-// person reads here is what they find in the log and in the guide.
+// translation. Failures are translated by their phrases; the English message,
+// which is what the log and vigente status say, stays within reach.
 type tongue struct {
-	tag   string // of HTML and HTTP
-	words map[string]string
+	tag      string // of HTML and HTTP
+	words    map[string]string
+	failures func() *translator // nil for English
 }
 
 // The tongues of the page.
 var (
 	english    = tongue{tag: "en"}
-	portuguese = tongue{tag: "pt-BR", words: portugueseWords}
+	portuguese = tongue{tag: "pt-BR", words: portugueseWords, failures: portugueseFailures}
 
 	tongues = []tongue{english, portuguese} // in the order of the matcher
 	matcher = language.NewMatcher([]language.Tag{language.English, language.BrazilianPortuguese})

@@ -70,7 +70,7 @@ func TestPortugueseIsComplete(t *testing.T) {
 		if !ok {
 			t.Errorf("%q has no translation", text)
 		}
-		if ok && word == text {
+		if ok && word == text && text != "refresh token" { // what Brazilians say too
 			t.Errorf("%q is not translated", text)
 		}
 		if got, want := verbs.FindAllString(word, -1), verbs.FindAllString(text, -1); ok && !slices.Equal(got, want) {
@@ -122,8 +122,8 @@ func TestPageInPortuguese(t *testing.T) {
 	}
 	for _, want := range []string{
 		`<html lang="pt-BR">`, "<title>1 de 3 válidas · Vigente</title>", "Requer intervenção.",
-		"há 1 min", "em 18 h", "renovação antes de expirar", "execute: vigente renew cofre",
-		`<span lang="en">the client secret was refused</span>`, "certificado: termina em 10 d; só uma pessoa pode renovar", "on_change ainda vai executar", "em pausa",
+		"há 1 min", "em 18 h", "renovação antes de vencer", "execute: vigente renew cofre",
+		`<span lang="en">the client secret was refused</span>`, "certificado: vence em 10 d; só uma pessoa pode renovar", "on_change ainda vai executar", "em espera",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// phrase is one form of a failure's message, with its translation. In both, %s
+// stands for a text that stays as it is, %w for one without blanks, and %t for
+// another phrase.
+type phrase struct{ form, says string }
+
+// slot finds the places of a form.
+var slot = regexp.MustCompile(`%[swt]`)
+
+// reading is a phrase that is ready to be compared with a message.
+type reading struct {
+	form   *regexp.Regexp
+	says   []string // the translation, cut at its slots
+	nested []bool   // which slots hold another phrase
+}
+
+// translator tells failures in another language, as far as its phrases go.
+type translator struct{ readings []reading }
+
+func newTranslator(phrases []phrase) *translator {
+	t := &translator{}
+	for _, p := range phrases {
+		r := reading{says: slot.Split(p.says, -1)}
+		for _, s := range slot.FindAllString(p.form, -1) {
+			r.nested = append(r.nested, s == "%t")
+		}
+		text := regexp.QuoteMeta(p.form)
+		text = strings.NewReplacer("%s", "(.+?)", "%w", `(\S+?)`, "%t", "(.+)").Replace(text)
+		r.form = regexp.MustCompile("^" + text + "$")
+		t.readings = append(t.readings, r)
+	}
+	return t
+}
+
+// portugueseFailures is made when the first page in Portuguese shows a failure.
+var portugueseFailures = sync.OnceValue(func() *translator { return newTranslator(portuguesePhrases) })
+
+// depth bounds how deep phrases may stand in each other.
+const depth = 8
+
+// tell returns the message in the other language. A message of which any part
+// has no translation is returned whole in English: half of each helps nobody.
+func (t *translator) tell(message string) (string, bool) { return t.nested(message, depth) }
+
+func (t *translator) nested(message string, left int) (string, bool) {
+	if left == 0 || message == "" {
+		return message, message == ""
+	}
+	for i := range t.readings {
+		if said, ok := t.read(&t.readings[i], message, left); ok {
+			return said, true
+		}
+	}
+	return t.parts(message, left)
+}
+
+// read translates a message that has the form of one phrase.
+func (t *translator) read(r *reading, message string, left int) (string, bool) {
+	found := r.form.FindStringSubmatch(message)
+	if found == nil {
+		return "", false
+	}
+	var said strings.Builder
+	said.WriteString(r.says[0])
+	for i, text := range found[1:] {
+		if r.nested[i] {
+			inner, ok := t.nested(text, left-1)
+			if !ok {
+				return "", false
+			}
+			text = inner
+		}
+		said.WriteString(text)
+		said.WriteString(r.says[i+1])
+	}
+	return said.String(), true
+}
+
+// parts translates sentences that a semicolon joins.
+func (t *translator) parts(message string, left int) (string, bool) {
+	for at := 0; ; {
+		i := strings.Index(message[at:], "; ")
+		if i < 0 {
+			return message, false
+		}
+		at += i
+		if head, ok := t.nested(message[:at], left-1); ok {
+			if tail, ok := t.nested(message[at+2:], left-1); ok {
+				return head + "; " + tail, true
+			}
+		}
+		at += 2
+	}
+}
+
+// failure tells a message in the language of the page, with the tag of the
+// language that it is in.
+func (l tongue) failure(message string) (text, tag string) {
+	if l.failures == nil {
+		return message, english.tag
+	}
+	if said, ok := l.failures().tell(message); ok {
+		return said, l.tag
+	}
+	return message, english.tag
+}
