@@ -17,27 +17,32 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "plan FILE",
+		Use:   "plan [FILE]",
 		Short: "Show what a configuration would change, before a reload does",
-		Long: `Show what would happen if FILE were the configuration and the running daemon
-reloaded it: what is added, removed and changed, which credentials are renewed
-and why, which are only timed anew, which files are rewritten, which commands
-run after it, and what needs a restart. Nothing is changed and no backend is
-called.
+		Long: `Show what a reload would change, with FILE in place of the running
+configuration's file: what is added, removed and changed, which credentials are
+renewed and why, which are only timed anew, which files are rewritten, which
+commands run after it, and what needs a restart. Nothing is changed and no
+backend is called. Without FILE the configuration's own file is read as it is
+now: the daemon takes most edits within seconds, but keeps the old configuration
+while the new one is invalid or has yet to be accepted.
 
 FILE is read with all that it includes, as this user; relative paths start at
 the folder it lies in. Secrets and certificates are read by the daemon. The
 exit code is 3 when FILE is invalid, with every error.`,
-		Example: `  # edit a copy beside the configuration, look, then take it over
+		Example: `  # edit a copy beside the configuration, and look before it replaces the old one
   vigente plan /etc/vigente/config.new.toml
   # for a script: is anything renewed?
   vigente plan new.toml --json | jq -r '.credentials[] | select(.renewed != "") | .name'`,
-		Args: exactly("FILE"),
+		Args: atMost("FILE"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 		RunE: a.begin(func(command *cobra.Command, args []string) error {
-			file := args[0]
+			file := a.configPath()
+			if len(args) > 0 {
+				file = args[0]
+			}
 			sources, faults := config.Gather(file, config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
 			if len(faults) > 0 {
 				lines := make([]string, len(faults))

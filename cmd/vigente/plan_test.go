@@ -58,8 +58,8 @@ func TestPlanInWords(t *testing.T) {
 
 func TestPlanEnds(t *testing.T) {
 	w := newWorld(t)
-	if got := w.do(t.Context(), "plan"); got.code != 2 {
-		t.Errorf("without a file: %+v", got)
+	if got := w.do(t.Context(), "plan", w.config(), "x"); got.code != 2 {
+		t.Errorf("two files: %+v", got)
 	}
 	for _, file := range []string{w.config(), filepath.Join(w.dir, "none.toml")} {
 		if got := w.do(t.Context(), "plan", file); got.code != 4 || !strings.Contains(got.err, "no daemon is running") || got.out != "" {
@@ -68,8 +68,10 @@ func TestPlanEnds(t *testing.T) {
 	}
 	backend := &fakeBackend{}
 	w.serve(t, backend)
-	if got := w.do(t.Context(), "plan", w.config()); got.code != 0 || got.out != "Nothing changes.\n" {
-		t.Errorf("%+v", got)
+	for _, args := range [][]string{{"plan", w.config()}, {"plan"}} {
+		if got := w.do(t.Context(), args...); got.code != 0 || got.out != "Nothing changes.\n" {
+			t.Errorf("%q: %+v", args, got)
+		}
 	}
 	t.Chdir(w.dir)
 	if got := w.do(t.Context(), "plan", "none.toml"); got.code != 3 || !strings.HasPrefix(got.err, "none.toml:1: file: does not exist") || got.out != "" {
