@@ -8,6 +8,8 @@
 package config
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -186,6 +188,15 @@ type Base struct {
 
 // Pace returns what is configured for rows' credentials to start from.
 func (c *Config) Pace() Base { return c.base }
+
+// Written returns all of it as a text.
+func (b Base) Written() string {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(b.paces)) {
+		fmt.Fprintf(&text, "%q %s\n", name, b.paces[name].written())
+	}
+	return text.String() + b.base.written()
+}
 
 // Policy reads the keys of pace of a credential's table.
 func (b Base) Policy(provider string, s *section.Section) schedule.Policy {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -43,6 +44,13 @@ func defaultPace() pace {
 		},
 		zone: "America/Sao_Paulo",
 	}
+}
+
+// written returns all of it as a text.
+func (p pace) written() string {
+	policy := p.policy
+	policy.Schedule = nil // the text of it stands beside
+	return fmt.Sprintf("%+v %q %q", policy, p.zone, p.cronText)
 }
 
 // level says whether a table belongs to one backend or credential.

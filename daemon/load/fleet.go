@@ -37,6 +37,23 @@ type fleet struct {
 	// unusable says that the table refuses the whole configuration.
 	unusable bool
 	batch    []*row // read and not yet checked
+
+	// Of one that was opened by what is in force: that, the rows that differ by
+	// name, nil for one that is gone, and those that were bound anew.
+	base             *fleet
+	over             map[string]*row
+	changed, removed []*row
+}
+
+// find returns the row of a name; nil for none.
+func (f *fleet) find(name string) *row {
+	if f.base == nil {
+		return f.byName[name]
+	}
+	if r, differs := f.over[name]; differs {
+		return r
+	}
+	return f.base.byName[name]
 }
 
 // settleAtOnce is how many rows are opened before their tables are let go.
@@ -47,6 +64,7 @@ type row struct {
 	name string // FLEET/ROW
 	file string
 	line int
+	at   int // its place among the rows of the fleet
 	sum  uint64
 	// kept says that the row in the table is bad by now, and this is its last
 	// good form.
@@ -134,7 +152,7 @@ func (a *assembly) unusableTable(f, was *fleet, err error) {
 
 // madeWith is a digest of all that the rows of a fleet are made with.
 func (a *assembly) madeWith(c config.Fleet) plan.Hash {
-	values := []any{c.Credential.Written(), c.Name, c.RowName, fmt.Sprint(a.Config.Pace())}
+	values := []any{c.Credential.Written(), c.Name, c.RowName, a.Config.Pace().Written()}
 	for _, t := range c.Sinks {
 		values = append(values, t.Name(), t.Written())
 	}
@@ -164,7 +182,7 @@ func (a *assembly) addRow(f, was *fleet, rec record) {
 		return
 	}
 	sum := a.sumOf(rec)
-	if was != nil && was.made == f.made {
+	if was != nil && was.made == f.made && slices.Equal(was.header, f.header) {
 		if old := was.byName[name]; old != nil && !old.kept && old.sum == sum && old.bound == nil {
 			same := *old
 			same.line, same.file, same.fresh = rec.line, rec.file, false
@@ -182,6 +200,7 @@ func (f *fleet) add(r *row) {
 }
 
 func (f *fleet) put(r *row) {
+	r.at = len(f.rows)
 	f.rows = append(f.rows, r)
 	f.byName[r.name] = r
 }
@@ -237,6 +256,9 @@ func (a *assembly) sumOf(rec record) uint64 {
 	for _, v := range rec.fields {
 		h.WriteString(v)
 		h.WriteByte(0)
+	}
+	if rec.values == nil {
+		return h.Sum64()
 	}
 	for _, key := range slices.Sorted(maps.Keys(rec.values)) {
 		h.WriteString(key)

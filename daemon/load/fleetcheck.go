@@ -53,6 +53,7 @@ func (a *assembly) settleRow(f *fleet, r *row) {
 	if r.fresh {
 		a.finishRow(f, r)
 	}
+	r.at = len(f.rows)
 	f.rows = append(f.rows, r)
 }
 

@@ -54,6 +54,7 @@ type Loader struct {
 	key     *hostKey
 	adopted bool
 	now     *Loaded // in force; without any object before the first
+	index   index
 }
 
 // Accept says which changes of fleets are taken over though they are large.
@@ -102,6 +103,11 @@ type Loaded struct {
 	fleets []*fleet
 	fleet  map[string]*fleet
 	gone   []string
+
+	// resumed says that the fleets were opened by what was in force, and delta
+	// what that changes in the index.
+	resumed bool
+	delta   map[uint64]int32
 }
 
 // Missing is one thing that a credential is made from and that cannot be used.
@@ -154,14 +160,18 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	a.follow(a.sinks)
 	a.checkIdentities()
 	a.checkSinks()
-	for _, f := range cfg.Fleets {
-		a.openFleet(f)
+	if !a.resume(&l.index) {
+		for _, f := range cfg.Fleets {
+			a.openFleet(f)
+		}
 	}
 	a.checkNeeds()
 	for _, o := range a.sinks {
 		a.checkRefs(o)
 	}
-	a.checkRows()
+	if !a.resumed {
+		a.checkRows()
+	}
 	a.noteGone()
 	a.finish()
 	return a.Loaded
@@ -203,6 +213,9 @@ func (a *assembly) finish() {
 		a.collect(&s.object)
 	}
 	for _, f := range a.fleets {
+		if f.base != nil {
+			continue // nothing in it is missing
+		}
 		for _, r := range f.rows {
 			a.warn(r.name, a.provider[r.credential.Provider])
 			for _, m := range r.credential.Missing {
@@ -280,7 +293,7 @@ func (d *Loaded) row(name string) *row {
 	if !ok || d.fleet[fleet] == nil {
 		return nil
 	}
-	return d.fleet[fleet].byName[name]
+	return d.fleet[fleet].find(name)
 }
 
 // absent is what a credential and its provider refer to and is missing.

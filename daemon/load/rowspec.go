@@ -14,6 +14,15 @@ func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
 		if was == nil {
 			was = &fleet{}
 		}
+		if f.base != nil {
+			for _, r := range f.changed {
+				l.changeRow(c, r, was.byName[r.name], key)
+			}
+			for _, old := range f.removed {
+				removeRow(c, old)
+			}
+			continue
+		}
 		for _, r := range f.rows {
 			l.changeRow(c, r, was.byName[r.name], key)
 		}
@@ -97,9 +106,9 @@ func (f *fleet) retain(c *plan.Change) {
 }
 
 func sortChange(c *plan.Change) {
-	byName := func(a, b *plan.Credential) int { return cmp.Compare(a.Name, b.Name) }
-	slices.SortFunc(c.Credentials.Added, byName)
-	slices.SortFunc(c.Credentials.Changed, byName)
+	credentialByName := func(a, b *plan.Credential) int { return cmp.Compare(a.Name, b.Name) }
+	slices.SortFunc(c.Credentials.Added, credentialByName)
+	slices.SortFunc(c.Credentials.Changed, credentialByName)
 	slices.Sort(c.Credentials.Removed)
 	sinkByName := func(a, b *plan.Sink) int { return cmp.Compare(a.Name, b.Name) }
 	slices.SortFunc(c.Sinks.Added, sinkByName)

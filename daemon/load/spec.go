@@ -80,6 +80,7 @@ func (l *Loader) Adopt(d *Loaded) {
 			was.release()
 		}
 	}
+	l.index.adopt(d)
 	l.now, l.adopted, l.accept = d, true, Accept{}
 }
 

@@ -17,7 +17,7 @@ type record struct {
 	file    string // as faults show it
 	line    int    // where it begins
 	values  map[string]string
-	fields  []string // of a table with a header, in its order
+	fields  []string // of a table with a header, in its order; the next record overwrites them
 	problem string   // why it is no row
 }
 
@@ -55,7 +55,7 @@ func readTable(data []byte, windows bool, header func([]string) error, row func(
 		comma = ';'
 	}
 	r := csv.NewReader(bytes.NewReader(text))
-	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, false
+	r.Comma, r.FieldsPerRecord, r.ReuseRecord = comma, -1, true
 	return eachRecord(r, text, skipped, header, row)
 }
 
@@ -86,7 +86,7 @@ func eachRecord(r *csv.Reader, text []byte, skipped int, header func([]string) e
 			if rec.problem != "" {
 				return unusable(rec.line, "%s", rec.problem)
 			}
-			columns = fields
+			columns = slices.Clone(fields)
 			if err := header(columns); err != nil {
 				return err
 			}
