@@ -118,7 +118,7 @@ func (d *Daemon) shared(name string) (cluster.Spec, bool) {
 		return cluster.Spec{}, false
 	}
 	return cluster.Spec{Timeout: c.Policy.Timeout, Identity: c.Identity, Inputs: c.Inputs, Ability: func(held schedule.Record) cluster.Ability {
-		return abilityOf(c.Source, held.Token)
+		return abilityOf(c.Source, held.Token().Credential)
 	}}, true
 }
 

@@ -99,7 +99,7 @@ func (c *Cluster) away(err error) error {
 func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt string) (proposal, Verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v := versionOf(intent); v.Issued != versionOf(s.held).Issued || v.Generation != s.held.Token.Generation {
+	if v := versionOf(intent); v.Issued != versionOf(s.held).Issued || v.Generation != s.held.Token().Generation {
 		// The attempt builds on an older record than the one that was taken over.
 		return proposal{}, Newer, c.refusal(200*time.Millisecond, "what another machine has renewed is being taken over")
 	}

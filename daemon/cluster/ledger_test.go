@@ -123,7 +123,7 @@ func TestTakeover(t *testing.T) {
 				b.mu.Lock()
 				r := b.board
 				b.mu.Unlock()
-				if !r.Past.Parked || r.Past.Last == nil || r.Past.Last.Reason != credential.ReasonAmbiguous || r.Token.Generation != 1 {
+				if !r.Past.Parked || r.Past.Last == nil || r.Past.Last.Reason != credential.ReasonAmbiguous || r.Token().Generation != 1 {
 					t.Errorf("%+v is not parked as ambiguous with what it holds", r.Past)
 				}
 				// Nor does the holder show the seed again when it is back.
@@ -138,8 +138,8 @@ func TestTakeover(t *testing.T) {
 				w.same(2)
 				return
 			}
-			if b.board.Token.Generation != 2 {
-				t.Errorf("ability %d: b holds generation %d", ability, b.board.Token.Generation)
+			if b.board.Token().Generation != 2 {
+				t.Errorf("ability %d: b holds generation %d", ability, b.board.Token().Generation)
 			}
 			w.start("a")
 			settle(5 * time.Second)
@@ -186,7 +186,7 @@ func TestTheEngineIsAway(t *testing.T) {
 		w.kv.setAway("b", false)
 		settle(15 * time.Second)
 		w.same(4)
-		if v := b.board.Token.Values["v"].Reveal(); v != "value of s5" {
+		if v := b.board.Token().Values["v"].Reveal(); v != "value of s5" {
 			t.Errorf("after healing all hold %q, want what was issued last", v)
 		}
 	})
@@ -304,7 +304,7 @@ func TestAnotherKey(t *testing.T) {
 		// Rotation: the old key opens, the new one seals.
 		d := w.start("d", func(o *Options) { o.Key, o.OldKeys = [32]byte{2}, [][32]byte{{1}} })
 		settle(5 * time.Second)
-		if d.board.Token.Generation != 1 {
+		if d.board.Token().Generation != 1 {
 			t.Error("the old key does not open")
 		}
 	})
@@ -416,7 +416,7 @@ func random(t *testing.T, ability Ability, seed uint64) {
 	settle(15 * time.Second)
 	highest := uint64(0)
 	for _, n := range w.nodes {
-		highest = max(highest, n.board.Token.Generation)
+		highest = max(highest, n.board.Token().Generation)
 	}
 	w.same(highest)
 }

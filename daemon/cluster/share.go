@@ -75,23 +75,27 @@ func (s *share) identity(spec Spec) (differs bool) {
 		return false
 	}
 	r, err := recordOf(s.seen.Value)
-	return err == nil && r.Identity != "" && r.Identity != spec.Identity
+	held := r.Token()
+	return err == nil && held.Identity != "" && held.Identity != spec.Identity
 }
 
 // valueOf is a record as it is shared. What was asked with belongs to each
 // machine.
 func valueOf(r schedule.Record) (Value, error) {
 	v := Value{Version: versionOf(r)}
-	r.Inputs = ""
+	held := r.Token()
+	held.Inputs = ""
+	r.Part = held
 	body, err := store.Encode(r)
 	v.Body = string(body)
 	return v, err
 }
 
 func versionOf(r schedule.Record) (v Version) {
-	v.Generation = r.Token.Generation
-	if !r.Token.IssuedAt.IsZero() {
-		v.Issued = r.Token.IssuedAt.UnixNano()
+	held := r.Token()
+	v.Generation = held.Generation
+	if !held.IssuedAt.IsZero() {
+		v.Issued = held.IssuedAt.UnixNano()
 	}
 	if !r.Past.AttemptAt.IsZero() {
 		v.Touched = r.Past.AttemptAt.UnixNano()
@@ -105,7 +109,9 @@ func recordOf(v Value) (schedule.Record, error) {
 		return schedule.Record{}, nil
 	}
 	r, err := store.Decode([]byte(v.Body))
-	r.Token.Generation = v.Generation
+	held := r.Token()
+	held.Generation = v.Generation
+	r.Part = held
 	return r, err
 }
 
@@ -298,10 +304,11 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 			r.Past.AttemptAt = at
 		}
 	}
-	r.Inputs = spec.Inputs
-	if r.Identity == "" && r.Token.Generation == 0 {
-		r.Inputs = ""
+	token := r.Token()
+	if token.Inputs = spec.Inputs; token.Identity == "" && token.Generation == 0 {
+		token.Inputs = ""
 	}
+	r.Part = token
 	s.mu.Unlock()
 	if err != nil {
 		c.warn("shared record refused", s.name, "its content is not readable")

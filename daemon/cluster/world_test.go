@@ -104,8 +104,8 @@ func (n *node) learn(_ context.Context, _ string, r schedule.Record) (bool, erro
 	if n.running {
 		return false, nil
 	}
-	if r.Token.IssuedAt.Before(n.board.Token.IssuedAt) {
-		n.w.t.Errorf("%s is handed an older value: of %s, it has one of %s", n.name, r.Token.IssuedAt, n.board.Token.IssuedAt)
+	if r.Token().IssuedAt.Before(n.board.Token().IssuedAt) {
+		n.w.t.Errorf("%s is handed an older value: of %s, it has one of %s", n.name, r.Token().IssuedAt, n.board.Token().IssuedAt)
 	}
 	n.board, n.disk = r, r
 	return true, nil
@@ -159,7 +159,7 @@ func (n *node) renew(during func() error) error {
 		done(before)
 		return errors.Join(err, errors.New("too late"))
 	}
-	answer := n.w.call(before.Token.Seed["s"].Reveal(), before.Past.Open)
+	answer := n.w.call(before.Token().Seed["s"].Reveal(), before.Past.Open)
 	switch err := during(); {
 	case errors.Is(err, errDied):
 		return err
@@ -172,12 +172,14 @@ func (n *node) renew(during func() error) error {
 	}
 	r := intent
 	r.Past.Open, r.Past.Unknown = false, 0
-	r.Token = credential.Credential{
-		Generation: before.Token.Generation + 1, IssuedAt: time.Now(),
+	held := r.Token()
+	held.Identity, held.Inputs = "it", "in"
+	held.Credential = credential.Credential{
+		Generation: before.Token().Generation + 1, IssuedAt: time.Now(),
 		Values: map[string]credential.Secret{"v": credential.NewSecret("value of " + answer)},
 		Seed:   map[string]credential.Secret{"s": credential.NewSecret(answer)},
 	}
-	r.Identity, r.Inputs = "it", "in"
+	r.Part = held
 	err = ticket.Commit(context.Background(), r)
 	done(r)
 	return err
@@ -211,12 +213,12 @@ func (w *world) same(generation uint64) {
 		n.mu.Lock()
 		r := n.board
 		n.mu.Unlock()
-		v := r.Token.Values["v"].Reveal()
+		v := r.Token().Values["v"].Reveal()
 		if first == "" {
 			first = v
 		}
-		if v != first || r.Token.Generation != generation {
-			w.t.Errorf("%s holds %q of generation %d, want %q of %d", name, v, r.Token.Generation, first, generation)
+		if v != first || r.Token().Generation != generation {
+			w.t.Errorf("%s holds %q of generation %d, want %q of %d", name, v, r.Token().Generation, first, generation)
 		}
 	}
 }

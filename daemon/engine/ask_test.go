@@ -109,7 +109,7 @@ func TestStoredRecordsOfAnOlderConfigurationGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeper()
 		old := schedule.Key{Kind: schedule.Delivering, Name: "old"}
-		k.records[old] = schedule.Record{Changes: 1}
+		k.records[old] = schedule.Record{Part: schedule.Delivery{Changes: 1}}
 		r := launch(t, planOf(map[string]*backend{"a": living(time.Hour)}, nil), k)
 		defer r.stop()
 		pass(time.Second)

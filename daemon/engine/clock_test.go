@@ -70,7 +70,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 				synctest.Wait()
 				// What is stored is right as well: the next life begins with it.
 				stored := k.record(schedule.Obtaining, "a")
-				if left := stored.Token.ExpiresAt.Sub(e.wall()); by < 0 && left > 50*time.Minute {
+				if left := stored.Token().ExpiresAt.Sub(e.wall()); by < 0 && left > 50*time.Minute {
 					t.Errorf("stored with %s to go", left)
 				}
 				time.Sleep(4 * time.Hour)

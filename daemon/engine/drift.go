@@ -134,7 +134,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 			s.again = true
 			continue
 		}
-		if !known || s.spec.Guard == nil || status.Owed || len(status.Record.Delivered) < len(s.spec.Needs) {
+		if !known || s.spec.Guard == nil || status.Owed || len(status.Record.Delivery().Delivered) < len(s.spec.Needs) {
 			continue // what is owed is written anyway, what was never written is not lost
 		}
 		s.looking = true
@@ -147,11 +147,12 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 // be written.
 func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	spec, r := j.sink, j.start.Record
+	issued := r.Delivery().Issued
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
 	at := j.clock()
 	drift, err := spec.Guard.Inspect(ctx, j.tokens, func(name, digest string) bool {
-		return slices.Contains(r.Issued[name], digest)
+		return slices.Contains(issued[name], digest)
 	})
 	end = finished{start: &j.start, record: r, quiet: true, result: schedule.Result{At: at, End: j.clock()}}
 	switch {
@@ -177,7 +178,8 @@ func (j *job) issue(r schedule.Record) schedule.Record {
 	if err != nil {
 		return r
 	}
-	issued := maps.Clone(r.Issued)
+	d := r.Delivery()
+	issued := maps.Clone(d.Issued)
 	if issued == nil {
 		issued = map[string][]string{}
 	}
@@ -194,7 +196,8 @@ func (j *job) issue(r schedule.Record) schedule.Record {
 			delete(issued, name)
 		}
 	}
-	r.Issued = issued
+	d.Issued = issued
+	r.Part = d
 	return r
 }
 

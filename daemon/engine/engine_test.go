@@ -729,7 +729,7 @@ func TestStateThatCannotBeSavedStopsSpendingButNotDelivering(t *testing.T) {
 			t.Errorf("the observer heard of the state: %q", r.witness.states)
 		}
 		r.witness.mu.Unlock()
-		if got := k.record(schedule.Obtaining, "plain").Token.Values["token"]; got.Reveal() != "value-1" {
+		if got := k.record(schedule.Obtaining, "plain").Token().Values["token"]; got.Reveal() != "value-1" {
 			t.Error("the token obtained meanwhile is not durable")
 		}
 		r.stop()
@@ -849,7 +849,7 @@ func TestCrashDuringACallIsToldToTheNextOneAfterTheFloor(t *testing.T) {
 		k := newKeeper()
 		key := schedule.Key{Kind: schedule.Obtaining, Name: "a"}
 		crashed := time.Now()
-		k.records[key] = schedule.Begin(schedule.Record{Inputs: "1", Identity: "a"}, crashed)
+		k.records[key] = schedule.Begin(schedule.Record{Part: schedule.Token{Inputs: "1", Identity: "a"}}, crashed)
 		r := launch(t, planOf(map[string]*backend{"a": b}, nil), k)
 		defer r.stop()
 		pass(29 * time.Second)

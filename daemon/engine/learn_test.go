@@ -14,11 +14,11 @@ import (
 // elsewhere is a record that another machine has made.
 func elsewhere(value string, generation uint64, at time.Time) schedule.Record {
 	return schedule.Record{
-		Past: schedule.Past{AttemptAt: at}, Revision: 10, ObtainedAt: at, Identity: "id", Inputs: "in",
-		Token: credential.Credential{
+		Past: schedule.Past{AttemptAt: at},
+		Part: schedule.Token{Revision: 10, ObtainedAt: at, Identity: "id", Inputs: "in", Credential: credential.Credential{
 			Generation: generation, IssuedAt: at, ExpiresAt: at.Add(time.Hour),
 			Values: map[string]credential.Secret{"token": credential.NewSecret(value)},
-		},
+		}},
 	}
 }
 
@@ -69,7 +69,7 @@ func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent sche
 		return l.Ledger.Begin(ctx, key, intent)
 	}
 	l.refusals--
-	if l.record.Token.Generation > 0 {
+	if l.record.Token().Generation > 0 {
 		if err := l.e.Learn(ctx, key.Name, l.record); err != nil {
 			return nil, err
 		}

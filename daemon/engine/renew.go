@@ -123,13 +123,14 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		end.Failure = s.Record.Past.Last.Message
 		return end, true
 	}
-	end.Generation = s.Record.Token.Generation
+	held := s.Record.Token()
+	end.Generation = held.Generation
 	over := true
 	for _, sink := range e.board.Showing(r.name) {
 		d, _ := e.board.Look(e.now(), delivering(sink))
 		switch {
-		case d.Record.Delivered[r.name].Revision == s.Record.Revision:
-		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(s.Record.ObtainedAt):
+		case d.Record.Delivery().Delivered[r.name].Revision == held.Revision:
+		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(held.ObtainedAt):
 			end.Undelivered = append(end.Undelivered, Undelivered{sink, d.Record.Past.Last.Message})
 		case d.Owed || d.Running:
 			over = false // every sink is tried before the end is told

@@ -50,12 +50,12 @@ func (r *credentialRow) stateAt(now time.Time) State {
 
 // view returns the row for people.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
-	rec := r.record
+	rec, held := r.record, r.record.Token()
 	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why, r.waiting)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
-		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, rec.Token.Limits),
+		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, held.Limits),
 	}
 	v.PausedUntil = rec.PausedAt(now)
 	if absent := r.spec.Absent(); absent != "" {
@@ -64,10 +64,10 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 	if history {
 		v.History = rec.Past.History
 	}
-	if schedule.HasValue(rec.Token) {
-		v.Generation, v.IssuedAt, v.ExpiresAt = rec.Token.Generation, rec.Token.IssuedAt, rec.Token.StatedEnd()
-		if rec.Token.PolicyExpiry {
-			v.RenewBy = rec.Token.ExpiresAt
+	if schedule.HasValue(held.Credential) {
+		v.Generation, v.IssuedAt, v.ExpiresAt = held.Generation, held.IssuedAt, held.StatedEnd()
+		if held.PolicyExpiry {
+			v.RenewBy = held.ExpiresAt
 		}
 		v.LastUsefulAttemptAt = r.lastUseful()
 	}
@@ -76,7 +76,7 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 
 // lastUseful is zero without an expiry.
 func (r *credentialRow) lastUseful() time.Time {
-	end := r.record.Token.StatedEnd()
+	end := r.record.Token().StatedEnd()
 	if end.IsZero() {
 		return time.Time{}
 	}
@@ -86,13 +86,14 @@ func (r *credentialRow) lastUseful() time.Time {
 // view returns the row for people.
 func (r *sinkRow) view(now time.Time) SinkView {
 	state, note, _ := r.stateAt(now)
+	d := r.record.Delivery()
 	v := SinkView{
 		Name: r.spec.Name, Type: r.spec.Type, Path: r.spec.Path, State: state, Needs: r.spec.Needs,
-		Delivered: make(map[string]uint64, len(r.spec.Needs)), LastDeliveredAt: r.record.DeliveredAt,
+		Delivered: make(map[string]uint64, len(r.spec.Needs)), LastDeliveredAt: d.DeliveredAt,
 		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
 	}
 	for _, name := range r.spec.Needs {
-		if mark, found := r.record.Delivered[name]; found && !r.unseen && !r.lost {
+		if mark, found := d.Delivered[name]; found && !r.unseen && !r.lost {
 			v.Delivered[name] = mark.Generation
 		}
 	}

@@ -37,7 +37,7 @@ func TestSeedOfAnUnusableAnswerIsNotShownAgain(t *testing.T) {
 		if len(b.request(2).Previous.Seed) > 0 {
 			t.Error("the seed was shown again, after an answer that could not be used")
 		}
-		if got := r.keeper.record(schedule.Obtaining, "a"); len(got.Token.Seed) == 0 {
+		if got := r.keeper.record(schedule.Obtaining, "a"); len(got.Token().Seed) == 0 {
 			t.Error("the seed of the good answer after it is not kept")
 		}
 	})

@@ -124,7 +124,7 @@ func (e *Engine) settled(now time.Time, s *sink) bool {
 	if f := e.running[key]; f != nil && e.read().awake-f.begun >= startPatience {
 		return true
 	}
-	delivered := !status.Owed && len(status.Record.Delivered) >= len(s.spec.Needs)
+	delivered := !status.Owed && len(status.Record.Delivery().Delivered) >= len(s.spec.Needs)
 	if delivered && s.spec.Guard != nil && !s.seen {
 		return false
 	}

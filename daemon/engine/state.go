@@ -14,11 +14,11 @@ const handoverTime = time.Minute
 // judge returns the state of a credential by its record, and until when that
 // holds if nothing happens, zero for ever.
 func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
-	token, past := &r.record.Token, &r.record.Past
+	token, past := r.record.Token(), &r.record.Past
 	switch {
 	case past.Parked || len(r.spec.Missing) > 0:
 		return Parked, time.Time{}
-	case !schedule.HasValue(*token):
+	case !schedule.HasValue(token.Credential):
 		return Pending, time.Time{}
 	}
 	end, state := token.ExpiresAt, Valid
@@ -46,8 +46,8 @@ func (r *credentialRow) firstSince(at time.Time) bool {
 // handedOver reports whether the token has just ended, could not be renewed
 // ahead of its end, and the answer to the first attempt since is still to come.
 func (r *credentialRow) handedOver(now time.Time) bool {
-	token, past := &r.record.Token, &r.record.Past
-	useless := !token.UsefulAfter.Before(token.ExpiresAt) || r.record.Unchanged > 0
+	token, past := r.record.Token(), &r.record.Past
+	useless := !token.UsefulAfter.Before(token.ExpiresAt) || token.Unchanged > 0
 	return useless && past.Failures == 0 && past.AttemptAt.Before(token.ExpiresAt) && now.Before(token.ExpiresAt.Add(handoverTime))
 }
 
@@ -85,13 +85,14 @@ func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, unti
 
 // behind says what the place holds, as of when it was last known to be right.
 func (r *sinkRow) behind(message string) *schedule.Note {
-	return &schedule.Note{Reason: credential.ReasonInternal, Message: message, At: r.record.DeliveredAt}
+	return &schedule.Note{Reason: credential.ReasonInternal, Message: message, At: r.record.Delivery().DeliveredAt}
 }
 
 // held counts the credentials that the sink shows and holds.
 func (r *sinkRow) held() (n int) {
+	delivered := r.record.Delivery().Delivered
 	for _, name := range r.spec.Needs {
-		if _, found := r.record.Delivered[name]; found {
+		if _, found := delivered[name]; found {
 			n++
 		}
 	}

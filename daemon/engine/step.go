@@ -167,7 +167,8 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	}
 	if task.Kind == schedule.Obtaining {
 		o.Provider = task.Group
-		o.Generation, o.ExpiresAt, o.UnreadEnd = is.Token.Generation, is.Token.StatedEnd(), is.Token.UnreadEnd
+		held := is.Token()
+		o.Generation, o.ExpiresAt, o.UnreadEnd = held.Generation, held.StatedEnd(), held.UnreadEnd
 	}
 	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)
 	return o

@@ -17,14 +17,14 @@ func TestARecordOwedDuringASaveIsSavedNext(t *testing.T) {
 	k := newKeeper()
 	e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
 	key := schedule.Key{Name: "a"}
-	e.unsaved.owe(key, schedule.Record{Revision: 1})
+	e.unsaved.owe(key, schedule.Record{Part: schedule.Token{Revision: 1}})
 	batch, _ := e.save(now)
-	e.unsaved.owe(key, schedule.Record{Revision: 2})
+	e.unsaved.owe(key, schedule.Record{Part: schedule.Token{Revision: 2}})
 	for batch != nil {
 		e.unsaved.saved(now, batch.write(t.Context()))
 		batch, _ = e.save(now)
 	}
-	if got := k.record(schedule.Obtaining, "a").Revision; got != 2 {
+	if got := k.record(schedule.Obtaining, "a").Token().Revision; got != 2 {
 		t.Errorf("revision %d is stored, want 2", got)
 	}
 	if !e.unsaved.empty() {
@@ -42,7 +42,7 @@ func TestARemovalDuringAnOlderOneIsNotTakenForDone(t *testing.T) {
 	e.unsaved.forget(key)
 	e.save(now)
 	e.unsaved.wanted(key)
-	k.records[key] = schedule.Record{Revision: 2} // an attempt of its second life
+	k.records[key] = schedule.Record{Part: schedule.Token{Revision: 2}} // an attempt of its second life
 	e.unsaved.forget(key)
 	e.unsaved.saved(now, nil) // the older removal was written before
 	batch, _ := e.save(now)
@@ -81,7 +81,7 @@ func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
 			k := newKeeper()
 			before := launch(t, planOf(map[string]*backend{"a": living(time.Hour)}, nil), k)
 			before.stop()
-			k.records[hooking("a")] = schedule.Record{Ran: ran}
+			k.records[hooking("a")] = schedule.Record{Part: schedule.HookRun{Ran: ran}}
 			r := launch(t, specs, k)
 			pass(10 * time.Second)
 			r.stop()

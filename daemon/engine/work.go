@@ -88,7 +88,7 @@ func (e *Engine) prepare(s *schedule.Start) *job {
 	case schedule.Delivering:
 		one := e.sinks[s.Task.Name]
 		j.sink, j.look = one.spec, one.looking && !e.board.Owed(s.Task.Key)
-		j.changes = max(s.Record.Changes, e.board.Ran(s.Task.Name))
+		j.changes = max(s.Record.Delivery().Changes, e.board.Ran(s.Task.Name))
 	case schedule.Hooking:
 		j.sink, j.changes = e.sinks[s.Task.Name].spec, e.board.Changes(s.Task.Name)
 	}
@@ -269,11 +269,14 @@ func (j *job) deliver(ctx context.Context) finished {
 	}
 	spec := j.sink
 	r, at := j.start.Record, j.clock()
-	raised := r
+	raised, part := r, r.Delivery()
 	failpoint.Hit("deliver begun")
-	raised.Changes = 0 // without a hook nothing is owed, also to one that comes later
+	part.Changes = 0 // without a hook nothing is owed, also to one that comes later
 	if spec.Hook != nil {
-		raised.Changes = j.changes + 1
+		part.Changes = j.changes + 1
+	}
+	raised.Part = part
+	if spec.Hook != nil {
 		// Raised before the write: a crash in between leaves the hook owed. A
 		// failure to save costs at most that hook.
 		_, _ = j.begin(ctx, &raised)

@@ -131,8 +131,8 @@ func (l *laws) booted() {
 			g.parked = ""
 		}
 		r := l.w.disk.records[schedule.Key{Kind: schedule.Obtaining, Name: name}]
-		l.heard[r.Token.Values["token"].Reveal()] = true
-		l.holds(g, r.Token)
+		l.heard[r.Token().Values["token"].Reveal()] = true
+		l.holds(g, r.Token().Credential)
 	}
 	for _, t := range l.w.targets {
 		clear(t.order) // what could not be saved is not known any more
@@ -417,21 +417,21 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 	g := l.ledgers[key.Name]
 	if ok && g != nil && !g.reborn {
 		// An answer for another identity than the plan has by now is stored, and then dropped.
-		same := r.Identity == old.Identity
-		if same && r.Token.Generation < old.Token.Generation {
-			l.breaks("%s goes back from generation %d to %d on the disk", key.Name, old.Token.Generation, r.Token.Generation)
+		same := r.Token().Identity == old.Token().Identity
+		if same && r.Token().Generation < old.Token().Generation {
+			l.breaks("%s goes back from generation %d to %d on the disk", key.Name, old.Token().Generation, r.Token().Generation)
 		}
-		if same && r.Token.Generation == old.Token.Generation && !r.Token.SameValues(old.Token) && len(r.Token.Values) > 0 {
-			l.breaks("%s shows two values as generation %d", key.Name, r.Token.Generation)
+		if same && r.Token().Generation == old.Token().Generation && !r.Token().SameValues(old.Token().Credential) && len(r.Token().Values) > 0 {
+			l.breaks("%s shows two values as generation %d", key.Name, r.Token().Generation)
 		}
-		if r.Revision == old.Revision && schedule.HasValue(r.Token) && schedule.HasValue(old.Token) && (!r.Token.SameValues(old.Token) || !r.Token.ExpiresAt.Equal(old.Token.ExpiresAt)) {
-			l.breaks("%s shows something else as the same revision %d", key.Name, r.Revision)
+		if r.Token().Revision == old.Token().Revision && schedule.HasValue(r.Token().Credential) && schedule.HasValue(old.Token().Credential) && (!r.Token().SameValues(old.Token().Credential) || !r.Token().ExpiresAt.Equal(old.Token().ExpiresAt)) {
+			l.breaks("%s shows something else as the same revision %d", key.Name, r.Token().Revision)
 		}
 		if is, was := r.Past.History, old.Past.History; same && len(is) > 0 && len(was) > 0 && l.setBackAt == 0 && is[len(is)-1].At.Before(was[len(was)-1].At) {
 			l.breaks("%s: an older record takes the place of a newer one on the disk", key.Name)
 		}
-		if same && r.Revision < old.Revision {
-			l.breaks("%s goes back from revision %d to %d on the disk", key.Name, old.Revision, r.Revision)
+		if same && r.Token().Revision < old.Token().Revision {
+			l.breaks("%s goes back from revision %d to %d on the disk", key.Name, old.Token().Revision, r.Token().Revision)
 		}
 	}
 	if g != nil {
@@ -442,7 +442,7 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 // told notes that the engine has heard the end of a save.
 func (l *laws) told(key schedule.Key, r schedule.Record) {
 	if key.Kind == schedule.Obtaining {
-		l.heard[r.Token.Values["token"].Reveal()] = true
+		l.heard[r.Token().Values["token"].Reveal()] = true
 	}
 }
 

@@ -167,7 +167,7 @@ func (l *laws) inspectSink(s sinkNature) {
 	tokens := w.e.prepare(&schedule.Start{Task: &schedule.Task{Key: hooking(s.name), Needs: s.needs}}).tokens
 	for _, name := range s.needs {
 		set[name] = true
-		if c, _ := w.e.board.Look(w.wall(), obtaining(name)); c.Record.Borrowed() {
+		if c, _ := w.e.board.Look(w.wall(), obtaining(name)); c.Record.Token().Borrowed() {
 			return // values of an earlier identity go to no sink that does not hold them
 		}
 		if !schedule.HasValue(tokens[name]) || l.of(name).thread != nil {

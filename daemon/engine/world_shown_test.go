@@ -52,16 +52,16 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 	v := CredentialView{
 		Name: name, Provider: spec.Provider, Type: spec.Type,
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
-		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: r.Token.Limits,
+		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History, Limits: r.Token().Limits,
 	}
 	row := &credentialRow{spec: spec, record: &r, running: s.Running}
 	v.State, _ = row.judge(now)
 	v.PausedUntil = r.PausedAt(now)
-	if schedule.HasValue(r.Token) {
-		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token.Generation, r.Token.IssuedAt, r.Token.StatedEnd()
+	if schedule.HasValue(r.Token().Credential) {
+		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token().Generation, r.Token().IssuedAt, r.Token().StatedEnd()
 		v.LastUsefulAttemptAt = row.lastUseful()
-		if r.Token.PolicyExpiry {
-			v.RenewBy = r.Token.ExpiresAt
+		if r.Token().PolicyExpiry {
+			v.RenewBy = r.Token().ExpiresAt
 		}
 	}
 	return v

@@ -14,14 +14,14 @@ func TestAbsentInputsPark(t *testing.T) {
 	key := Key{Kind: Obtaining, Name: "c"}
 	policy := Policy{RenewBefore: Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: time.Second, Timeout: time.Second}
 	b := New(1)
-	b.LearnAll(Memory{Records: map[Key]Record{key: {
+	b.LearnAll(Memory{Records: map[Key]Record{key: {Part: Token{
 		Identity: "i", Inputs: "x", ObtainedAt: now.Add(-time.Minute),
-		Token: credential.Credential{Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, IssuedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour)},
-	}}})
+		Credential: credential.Credential{Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, IssuedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour)},
+	}}}})
 	group := Group{Name: "p", Concurrency: 1}
 	b.Apply(now, Change{Groups: []Group{group}, Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Absent: "the file is gone"}}})
 	s, _ := b.Look(now, key)
-	if !s.At.IsZero() || s.Record.Token.Generation != 3 || s.Record.Identity != "i" {
+	if !s.At.IsZero() || s.Record.Token().Generation != 3 || s.Record.Token().Identity != "i" {
 		t.Errorf("got %+v, want nothing planned and the token kept", s)
 	}
 	b.Kick(now, key)

@@ -75,27 +75,36 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 // Advance is the only way from one record to the next at the end of an
 // attempt. It is pure: the same record, task and result give the same record.
 func Advance(t *Task, r Record, res Result, seed uint64) Record {
-	if r.Inputs != "" && r.Inputs != t.Inputs {
-		// What failed before failed with other inputs: another streak begins.
-		r.Past.Failures, r.Past.FailingSince, r.Past.Parked = 0, time.Time{}, false
+	if t.Kind == Obtaining {
+		held := r.Token()
+		if held.Inputs != "" && held.Inputs != t.Inputs {
+			// What failed before failed with other inputs: another streak begins.
+			r.Past.Failures, r.Past.FailingSince, r.Past.Parked = 0, time.Time{}, false
+		}
+		held.Inputs, held.Identity = t.Inputs, t.Identity
+		r.Part = held
 	}
-	r.Inputs, r.Identity = t.Inputs, t.Identity
 	outcome := res.outcome(t.Kind)
 	if res.Fault != nil {
 		r.Past = failed(t, r, res, seed)
 		if res.Fault.SeedSpent {
-			r.Token.Seed = nil
+			held := r.Token()
+			held.Seed = nil
+			r.Part = held
 		}
 	} else {
 		switch t.Kind {
 		case Obtaining:
-			if !obtained(t, &r, &res) {
+			held, fresh := obtained(t, r.Token(), &res)
+			if r.Part = held; !fresh {
 				outcome = Unchanged
 			}
 		case Delivering:
-			r.Delivered, r.DeliveredAt, r.Target = res.Delivered, res.End, t.Target
+			d := r.Delivery()
+			d.Delivered, d.DeliveredAt, d.Target = res.Delivered, res.End, t.Target
+			r.Part = d
 		case Hooking:
-			r.Ran = res.Ran
+			r.Part = HookRun{res.Ran}
 		}
 		r.Past.Open, r.Past.Failures, r.Past.FailingSince = false, 0, time.Time{}
 		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
@@ -183,8 +192,9 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 		first, ceiling = t.Policy.MinInterval, maxCallDelay
 	}
 	ceiling = max(first, ceiling)
-	if t.Kind == Obtaining && r.Token.ExpiresAt.After(res.End) {
-		ceiling = max(first, min(ceiling, r.Token.ExpiresAt.Sub(p.FailingSince)/attemptsPlanned))
+	held := r.Token()
+	if t.Kind == Obtaining && held.ExpiresAt.After(res.End) {
+		ceiling = max(first, min(ceiling, held.ExpiresAt.Sub(p.FailingSince)/attemptsPlanned))
 	}
 	wait := first
 	for i := 1; i < p.Failures && wait < ceiling; i++ {
@@ -192,20 +202,20 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	}
 	wait = min(wait, ceiling)
 	if wait > first {
-		wait = max(first, wait-part(jitter, wait, chance(seed, t.Name, r.Revision, 1)))
+		wait = max(first, wait-part(jitter, wait, chance(seed, t.Name, held.Revision, 1)))
 	}
 	if t.Kind == Obtaining && res.Called {
 		// The next attempt may take as long as this one did.
 		room := t.Policy.MinInterval + max(0, min(res.End.Sub(res.At), t.Policy.Timeout))
-		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, &r).Sub(res.End))
+		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, &held).Sub(res.End))
 	}
 	return wait
 }
 
 // lastUseful is the instant after which a call that takes its whole time-out
 // ends after the expiry.
-func lastUseful(t *Task, r *Record) time.Time {
-	end := r.Token.StatedEnd()
+func lastUseful(t *Task, held *Token) time.Time {
+	end := held.StatedEnd()
 	if end.IsZero() {
 		return time.Time{}
 	}
@@ -239,7 +249,7 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 	}
 	first := t.Policy.MinInterval
 	ceiling := max(first, maxCallDelay)
-	if left := r.Token.ExpiresAt.Sub(r.Past.AttemptAt); left > 0 {
+	if left := r.Token().ExpiresAt.Sub(r.Past.AttemptAt); left > 0 {
 		ceiling = max(first, min(ceiling, left/attemptsPlanned))
 	}
 	wait := first
@@ -253,8 +263,8 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 // values. The same values with (nearly) the same expiry leave the life as it
 // is: only the count of useless answers grows, so that the next attempt keeps
 // its distance.
-func obtained(t *Task, r *Record, res *Result) (fresh bool) {
-	before, now := r.previous(), res.Token
+func obtained(t *Task, held Token, res *Result) (after Token, fresh bool) {
+	before, now := held.previous(), res.Token
 	old := &before
 	if now.IssuedAt.IsZero() {
 		now.IssuedAt = res.At
@@ -280,32 +290,32 @@ func obtained(t *Task, r *Record, res *Result) (fresh bool) {
 	switch {
 	case fresh:
 		now.Generation++
-		r.Revision++
-		r.Unchanged, r.ObtainedAt = 0, res.End
-	case now.PolicyExpiry && !now.IssuedAt.Equal(old.IssuedAt), !now.PolicyExpiry && extends(r, now.ExpiresAt):
+		held.Revision++
+		held.Unchanged, held.ObtainedAt = 0, res.End
+	case now.PolicyExpiry && !now.IssuedAt.Equal(old.IssuedAt), !now.PolicyExpiry && extends(&held, now.ExpiresAt):
 		if !now.PolicyExpiry {
 			now.IssuedAt = old.IssuedAt
 		}
-		r.Revision++
-		r.Unchanged, r.ObtainedAt = 0, res.End
+		held.Revision++
+		held.Unchanged, held.ObtainedAt = 0, res.End
 	default:
-		r.Unchanged++
+		held.Unchanged++
 		now.IssuedAt = old.IssuedAt
 		if d := now.ExpiresAt.Sub(old.ExpiresAt).Abs(); d <= sameExpiry {
 			now.ExpiresAt = old.ExpiresAt
 		} else {
-			r.Revision++
+			held.Revision++
 		}
 	}
-	r.Token, r.TokenOf = now, ""
-	return fresh
+	held.Credential, held.TokenOf = now, ""
+	return held, fresh
 }
 
 // extends reports whether expiry is really later than the known one, and not
 // the same statement made a little later by a server that counts down.
-func extends(r *Record, expiry time.Time) bool {
-	life := r.Token.ExpiresAt.Sub(r.ObtainedAt)
-	return expiry.Sub(r.Token.ExpiresAt) > max(sameExpiry, life/20)
+func extends(held *Token, expiry time.Time) bool {
+	life := held.ExpiresAt.Sub(held.ObtainedAt)
+	return expiry.Sub(held.ExpiresAt) > max(sameExpiry, life/20)
 }
 
 // HasValue reports whether the token shows anything.

@@ -62,21 +62,21 @@ func TestSuccessStartsALife(t *testing.T) {
 	res.End = after(2 * time.Second)
 	r := Advance(task, Begin(Record{}, instant0), res, 0)
 	switch {
-	case r.Token.Generation != 1 || r.Revision != 1 || r.Unchanged != 0:
-		t.Errorf("generation %d, revision %d, unchanged %d; want 1, 1, 0", r.Token.Generation, r.Revision, r.Unchanged)
-	case !r.Token.IssuedAt.Equal(instant0):
-		t.Errorf("issued at %s; want the instant before the call", r.Token.IssuedAt)
-	case !r.ObtainedAt.Equal(res.End) || r.Token.PolicyExpiry || !r.Token.ExpiresAt.Equal(after(time.Hour)):
-		t.Errorf("obtained at %s, expires at %s", r.ObtainedAt, r.Token.ExpiresAt)
-	case r.Identity != task.Identity || r.Inputs != task.Inputs:
-		t.Errorf("identity %q, inputs %q", r.Identity, r.Inputs)
+	case r.Token().Generation != 1 || r.Token().Revision != 1 || r.Token().Unchanged != 0:
+		t.Errorf("generation %d, revision %d, unchanged %d; want 1, 1, 0", r.Token().Generation, r.Token().Revision, r.Token().Unchanged)
+	case !r.Token().IssuedAt.Equal(instant0):
+		t.Errorf("issued at %s; want the instant before the call", r.Token().IssuedAt)
+	case !r.Token().ObtainedAt.Equal(res.End) || r.Token().PolicyExpiry || !r.Token().ExpiresAt.Equal(after(time.Hour)):
+		t.Errorf("obtained at %s, expires at %s", r.Token().ObtainedAt, r.Token().ExpiresAt)
+	case r.Token().Identity != task.Identity || r.Token().Inputs != task.Inputs:
+		t.Errorf("identity %q, inputs %q", r.Token().Identity, r.Token().Inputs)
 	case r.Past.Open || !r.Past.AttemptAt.Equal(instant0):
 		t.Errorf("past %+v", r.Past)
 	}
 	stated := token("second", after(2*time.Hour))
 	stated.IssuedAt = after(-time.Minute)
-	if r = Advance(task, r, answered(after(time.Hour), stated), 0); !r.Token.IssuedAt.Equal(after(-time.Minute)) {
-		t.Errorf("issued at %s; want the server's word", r.Token.IssuedAt)
+	if r = Advance(task, r, answered(after(time.Hour), stated), 0); !r.Token().IssuedAt.Equal(after(-time.Minute)) {
+		t.Errorf("issued at %s; want the server's word", r.Token().IssuedAt)
 	}
 }
 
@@ -111,17 +111,17 @@ func TestExpiryOfKnownValues(t *testing.T) {
 			then = after(c.then)
 		}
 		r := Advance(task, first, answered(after(c.at), token("first", then)), 0)
-		if !r.Token.ExpiresAt.Equal(after(c.want)) || r.Token.PolicyExpiry != c.policy {
-			t.Errorf("%s: expires after %s, by policy %v", c.name, r.Token.ExpiresAt.Sub(instant0), r.Token.PolicyExpiry)
+		if !r.Token().ExpiresAt.Equal(after(c.want)) || r.Token().PolicyExpiry != c.policy {
+			t.Errorf("%s: expires after %s, by policy %v", c.name, r.Token().ExpiresAt.Sub(instant0), r.Token().PolicyExpiry)
 		}
-		if r.Token.Generation != 1 || r.Revision != c.revision || r.Unchanged != c.unchanged {
-			t.Errorf("%s: generation %d, revision %d, unchanged %d; want 1, %d, %d", c.name, r.Token.Generation, r.Revision, r.Unchanged, c.revision, c.unchanged)
+		if r.Token().Generation != 1 || r.Token().Revision != c.revision || r.Token().Unchanged != c.unchanged {
+			t.Errorf("%s: generation %d, revision %d, unchanged %d; want 1, %d, %d", c.name, r.Token().Generation, r.Token().Revision, r.Token().Unchanged, c.revision, c.unchanged)
 		}
-		if got := r.ObtainedAt.Equal(after(c.at)); got != c.newLife {
-			t.Errorf("%s: obtained after %s", c.name, r.ObtainedAt.Sub(instant0))
+		if got := r.Token().ObtainedAt.Equal(after(c.at)); got != c.newLife {
+			t.Errorf("%s: obtained after %s", c.name, r.Token().ObtainedAt.Sub(instant0))
 		}
-		if got := r.Token.IssuedAt.Equal(after(c.at)); got != c.newIssued {
-			t.Errorf("%s: issued after %s", c.name, r.Token.IssuedAt.Sub(instant0))
+		if got := r.Token().IssuedAt.Equal(after(c.at)); got != c.newIssued {
+			t.Errorf("%s: issued after %s", c.name, r.Token().IssuedAt.Sub(instant0))
 		}
 		if h := r.Past.History; h[len(h)-1].Outcome != Unchanged {
 			t.Errorf("%s: told as %s", c.name, h[len(h)-1].Outcome)
@@ -151,8 +151,8 @@ func TestRemainingLifeOfOneTokenCountsDown(t *testing.T) {
 		remaining := after(time.Hour).Sub(next).Truncate(time.Second)
 		r = Advance(task, r, answered(next, token("first", next.Add(remaining))), 0)
 	}
-	if r.Revision != 1 || !r.Token.ExpiresAt.Equal(after(time.Hour)) {
-		t.Errorf("revision %d, expiry %s; want 1 and the first statement", r.Revision, r.Token.ExpiresAt)
+	if r.Token().Revision != 1 || !r.Token().ExpiresAt.Equal(after(time.Hour)) {
+		t.Errorf("revision %d, expiry %s; want 1 and the first statement", r.Token().Revision, r.Token().ExpiresAt)
 	}
 }
 
@@ -161,15 +161,15 @@ func TestValuesOlderThanMaxAgeGetALifeOfTheirOwn(t *testing.T) {
 	old := token("first", time.Time{})
 	old.IssuedAt = after(-30 * time.Hour)
 	r := Advance(task, Record{}, answered(instant0, old), 0)
-	if !r.Token.IssuedAt.Equal(instant0) || !r.Token.ExpiresAt.Equal(after(day)) {
-		t.Errorf("issued at %s, expires at %s; want a life from now", r.Token.IssuedAt, r.Token.ExpiresAt)
+	if !r.Token().IssuedAt.Equal(instant0) || !r.Token().ExpiresAt.Equal(after(day)) {
+		t.Errorf("issued at %s, expires at %s; want a life from now", r.Token().IssuedAt, r.Token().ExpiresAt)
 	}
 	// The issue is known and stays: the same answer again begins no new life.
 	old.IssuedAt = after(-10 * time.Hour)
 	r = Advance(task, Record{}, answered(instant0, old), 0)
 	r = Advance(task, r, answered(after(13*time.Hour), old), 0)
-	if r.Revision != 1 || r.Unchanged != 1 || !r.Token.ExpiresAt.Equal(after(14*time.Hour)) {
-		t.Errorf("revision %d, unchanged %d, expires %s", r.Revision, r.Unchanged, r.Token.ExpiresAt)
+	if r.Token().Revision != 1 || r.Token().Unchanged != 1 || !r.Token().ExpiresAt.Equal(after(14*time.Hour)) {
+		t.Errorf("revision %d, unchanged %d, expires %s", r.Token().Revision, r.Token().Unchanged, r.Token().ExpiresAt)
 	}
 }
 
@@ -181,11 +181,11 @@ func TestGenerationAndRevisionOnlyGrow(t *testing.T) {
 		now := after(time.Duration(i) * time.Hour)
 		r = Advance(task, r, answered(now, token(text, now.Add(2*time.Hour))), 0)
 		fresh := i == 0 || texts[i-1] != text
-		if got := r.Token.Generation - was.Token.Generation; (got == 1) != fresh || got > 1 {
-			t.Errorf("answer %d: generation %d after %d", i, r.Token.Generation, was.Token.Generation)
+		if got := r.Token().Generation - was.Token().Generation; (got == 1) != fresh || got > 1 {
+			t.Errorf("answer %d: generation %d after %d", i, r.Token().Generation, was.Token().Generation)
 		}
-		if r.Revision < was.Revision || fresh && r.Revision != was.Revision+1 {
-			t.Errorf("answer %d: revision %d after %d", i, r.Revision, was.Revision)
+		if r.Token().Revision < was.Token().Revision || fresh && r.Token().Revision != was.Token().Revision+1 {
+			t.Errorf("answer %d: revision %d after %d", i, r.Token().Revision, was.Token().Revision)
 		}
 		if o := r.Past.History[len(r.Past.History)-1].Outcome; (o == Renewed) != fresh {
 			t.Errorf("answer %d: told as %s", i, o)
@@ -196,8 +196,8 @@ func TestGenerationAndRevisionOnlyGrow(t *testing.T) {
 func TestTheGenerationOfAnAnswerIsOurs(t *testing.T) {
 	c := token("first", after(time.Hour))
 	c.Generation, c.PolicyExpiry = 77, true
-	if r := Advance(obtaining("a"), Record{}, answered(instant0, c), 0); r.Token.Generation != 1 {
-		t.Errorf("generation %d; a provider has no say in it", r.Token.Generation)
+	if r := Advance(obtaining("a"), Record{}, answered(instant0, c), 0); r.Token().Generation != 1 {
+		t.Errorf("generation %d; a provider has no say in it", r.Token().Generation)
 	}
 }
 
@@ -386,8 +386,8 @@ func TestDeliveryIsRemembered(t *testing.T) {
 	task := delivering("s", "a")
 	marks := map[string]Mark{"a": {3, 5}}
 	changed := Result{At: instant0, End: after(time.Second), Called: true, Delivered: marks, Changed: true}
-	r := Advance(task, Record{Changes: 4}, changed, 0)
-	if !maps.Equal(r.Delivered, marks) || !r.DeliveredAt.Equal(after(time.Second)) || r.Target != "t-1" || r.Changes != 4 {
+	r := Advance(task, Record{Part: Delivery{Changes: 4}}, changed, 0)
+	if !maps.Equal(r.Delivery().Delivered, marks) || !r.Delivery().DeliveredAt.Equal(after(time.Second)) || r.Delivery().Target != "t-1" || r.Delivery().Changes != 4 {
 		t.Errorf("delivered: %+v", r)
 	}
 	if got := changed.Outcome(Delivering, &r); got != Renewed {
@@ -395,24 +395,24 @@ func TestDeliveryIsRemembered(t *testing.T) {
 	}
 	equal := Result{At: after(time.Minute), End: after(time.Minute), Called: true, Delivered: marks}
 	same := Advance(task, r, equal, 0)
-	if equal.Outcome(Delivering, &same) != Unchanged || !same.DeliveredAt.Equal(after(time.Minute)) {
+	if equal.Outcome(Delivering, &same) != Unchanged || !same.Delivery().DeliveredAt.Equal(after(time.Minute)) {
 		t.Errorf("an equal content: %+v", same)
 	}
 	task = &Task{Key: task.Key, Target: "t-2"}
 	bad := Advance(task, r, refused(after(time.Minute), credential.ReasonInternal), 0)
-	if bad.Target != "t-1" || !maps.Equal(bad.Delivered, marks) || !bad.DeliveredAt.Equal(r.DeliveredAt) {
+	if bad.Delivery().Target != "t-1" || !maps.Equal(bad.Delivery().Delivered, marks) || !bad.Delivery().DeliveredAt.Equal(r.Delivery().DeliveredAt) {
 		t.Errorf("a failed delivery changed what is held: %+v", bad)
 	}
 }
 
 func TestHookIsRemembered(t *testing.T) {
 	res := Result{At: instant0, End: instant0, Called: true, Ran: 7}
-	if r := Advance(hooking("s"), Record{Ran: 6}, res, 0); r.Ran != 7 || res.Outcome(Hooking, &r) != Renewed || len(r.Past.History) > 0 {
+	if r := Advance(hooking("s"), Record{Part: HookRun{Ran: 6}}, res, 0); r.Ran() != 7 || res.Outcome(Hooking, &r) != Renewed || len(r.Past.History) > 0 {
 		t.Errorf("after a run: %+v", r)
 	}
 	res.Fault = &credential.Fault{Reason: credential.ReasonInternal}
-	if r := Advance(hooking("s"), Record{Ran: 6}, res, 0); r.Ran != 6 {
-		t.Errorf("a failed run counts as %d", r.Ran)
+	if r := Advance(hooking("s"), Record{Part: HookRun{Ran: 6}}, res, 0); r.Ran() != 6 {
+		t.Errorf("a failed run counts as %d", r.Ran())
 	}
 }
 
@@ -447,7 +447,6 @@ func TestAdvanceChangesNothingItWasGiven(t *testing.T) {
 	c.Seed = map[string]credential.Secret{"refresh": credential.NewSecret("seed")}
 	c.Limits = []credential.Limit{{Kind: "refresh_token", EndsAt: after(year)}}
 	r := Advance(task, Record{}, answered(instant0, c), 0)
-	r.Delivered = map[string]Mark{"a": {1, 1}}
 	r = Advance(task, r, refused(after(time.Hour), credential.ReasonServer), 0)
 	for name, res := range map[string]Result{
 		"other values":   answered(after(2*time.Hour), token("second", after(3*time.Hour))),
@@ -513,17 +512,20 @@ func deep(v reflect.Value) reflect.Value {
 func TestRecordSurvivesItsEncoding(t *testing.T) {
 	task := obtaining("a")
 	r := Advance(task, held(task, time.Hour), refused(after(time.Hour), credential.ReasonServer), 0)
-	r.Delivered = map[string]Mark{"a": {1, 1}}
-	text, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
+	kept := r.Token()
+	var past Past
+	var token Token
+	for from, to := range map[any]any{&r.Past: &past, &kept: &token} {
+		text, err := json.Marshal(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, to); err != nil {
+			t.Fatal(err)
+		}
 	}
-	var back Record
-	if err := json.Unmarshal(text, &back); err != nil {
-		t.Fatal(err)
-	}
-	back.Token = r.Token // the store keeps the token beside it
-	if !reflect.DeepEqual(back, r) {
+	token.Credential = kept.Credential // the store keeps its secrets beside it
+	if back := (Record{past, token}); !reflect.DeepEqual(back, r) {
 		t.Errorf("%+v came back as %+v", r, back)
 	}
 }

@@ -110,18 +110,31 @@ func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked m
 // claim returns the record that was learned for a task, empty without any. What
 // the two have in common is held once.
 func (b *Board) claim(t *Task) *Record {
-	r := b.learned.Records[t.Key]
+	r, found := b.learned.Records[t.Key]
+	if !found {
+		return &blank
+	}
 	delete(b.learned.Records, t.Key)
-	r.LeftAt = time.Time{}
-	for _, shared := range []struct {
-		mine *string
-		its  string
-	}{{&r.Identity, t.Identity}, {&r.Inputs, t.Inputs}, {&r.Target, t.Target}} {
-		if *shared.mine == shared.its {
-			*shared.mine = shared.its
-		}
+	switch part := r.Part.(type) {
+	case Token:
+		part.LeftAt = time.Time{}
+		share(&part.Identity, t.Identity)
+		share(&part.Inputs, t.Inputs)
+		r.Part = part
+	case Delivery:
+		share(&part.Target, t.Target)
+		r.Part = part
 	}
 	return &r
+}
+
+// blank is the record of every task that nothing is known of.
+var blank Record
+
+func share(mine *string, its string) {
+	if *mine == its {
+		*mine = its
+	}
 }
 
 // remove takes an entry off the board, and reports whether it is gone already.
@@ -196,9 +209,9 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 	if e.task.Kind != Obtaining {
 		return
 	}
-	r := e.rec
-	if e.task.Absent == "" && r.Identity != e.task.Identity && (r.Identity != "" || HasValue(r.Token)) {
-		other := withIdentity(*r, e.task.Identity, now)
+	held := e.rec.Token()
+	if e.task.Absent == "" && held.Identity != e.task.Identity && (held.Identity != "" || HasValue(held.Credential)) {
+		other := withIdentity(*e.rec, e.task.Identity, now)
 		e.rec = &other
 		b.corrected[e.task.Key] = true
 	}
@@ -210,14 +223,14 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 // age gives a life that is policy the end that max_age has by now, unless that
 // would end it at once. It is stored, for sinks hold it by its revision.
 func (b *Board) age(e *entry, now time.Time) {
-	r := e.rec
-	if !r.Token.PolicyExpiry {
+	held := e.rec.Token()
+	if !held.PolicyExpiry {
 		return
 	}
-	if expires := r.Token.IssuedAt.Add(r.Token.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(r.Token.ExpiresAt) && expires.After(now) {
-		r = e.edit()
-		r.Token.ExpiresAt = expires
-		r.Revision++
+	if expires := held.IssuedAt.Add(held.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(held.ExpiresAt) && expires.After(now) {
+		held.ExpiresAt = expires
+		held.Revision++
+		e.edit().Part = held
 		b.corrected[e.task.Key] = true
 	}
 }
@@ -314,8 +327,8 @@ func moreUrgent(a, b *entry) bool {
 }
 
 func urgency(e *entry) time.Time {
-	if HasValue(e.rec.Token) && !e.rec.Token.ExpiresAt.IsZero() {
-		return e.rec.Token.ExpiresAt
+	if held := e.rec.Token(); HasValue(held.Credential) && !held.ExpiresAt.IsZero() {
+		return held.ExpiresAt
 	}
 	return e.dueAt
 }

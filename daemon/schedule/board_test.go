@@ -45,7 +45,7 @@ func TestWhatIsDueStartsOnceAndIsPlannedAnew(t *testing.T) {
 	r.expect("")
 	r.pass(1)
 	r.expect("a")
-	if s := r.running[keyOf("a")]; !s.DueAt.Equal(after(45*time.Minute)) || s.Why != whyRenewBefore || s.Record.Token.Generation != 1 {
+	if s := r.running[keyOf("a")]; !s.DueAt.Equal(after(45*time.Minute)) || s.Why != whyRenewBefore || s.Record.Token().Generation != 1 {
 		t.Errorf("started as %+v", s)
 	}
 	r.obtain("a", time.Hour)

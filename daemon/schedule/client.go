@@ -58,7 +58,9 @@ func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
 	copied := *note
 	r.Past.Last = &copied
 	// From here on another secret is one.
-	r.Identity, r.Inputs = e.task.Identity, e.task.Inputs
+	held := r.Token()
+	held.Identity, held.Inputs = e.task.Identity, e.task.Inputs
+	r.Part = held
 	b.moveOn(e, now)
 }
 

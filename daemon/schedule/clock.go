@@ -116,7 +116,8 @@ func (p *Past) moveNotes(attempts int, by, last time.Duration) {
 
 // counted reports whether the life of the token was counted from our clock.
 func (r *Record) counted() bool {
-	return HasValue(r.Token) && (r.Token.CountedExpiry || r.Token.PolicyExpiry)
+	held := r.Token()
+	return HasValue(held.Credential) && (held.CountedExpiry || held.PolicyExpiry)
 }
 
 // moveLife moves a life that was counted from our clock, and reports whether
@@ -125,10 +126,12 @@ func (r *Record) moveLife(by time.Duration) bool {
 	if !r.counted() {
 		return false
 	}
-	for _, t := range []*time.Time{&r.Token.IssuedAt, &r.Token.ExpiresAt, &r.Token.UsefulAfter, &r.ObtainedAt} {
+	held := r.Token()
+	for _, t := range []*time.Time{&held.IssuedAt, &held.ExpiresAt, &held.UsefulAfter, &held.ObtainedAt} {
 		back(t, by)
 	}
-	r.Revision++
+	held.Revision++
+	r.Part = held
 	return true
 }
 
@@ -172,11 +175,12 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 		return
 	}
 	b.corrected[e.task.Key] = true
-	if old := s.Record.Token; r.counted() && (earlier || old.ExpiresAt.Equal(r.Token.ExpiresAt)) {
-		obtained := r.ObtainedAt
+	if old, is := s.Record.Token(), r.Token(); r.counted() && (earlier || old.ExpiresAt.Equal(is.ExpiresAt)) {
 		r.moveLife(by)
-		if obtained.Equal(res.End) {
-			r.ObtainedAt = res.End.Add(-late)
+		if is.ObtainedAt.Equal(res.End) {
+			is = r.Token()
+			is.ObtainedAt = res.End.Add(-late)
+			r.Part = is
 		}
 	}
 	p.PlannedAt = time.Time{}
@@ -199,12 +203,12 @@ func (r *ProviderRecord) settle(now time.Time) {
 // and so does the life of a token.
 func (b *Board) settle(e *entry, now time.Time) {
 	future := func(t time.Time) bool { return t.After(now) }
-	if r := e.rec; !future(r.ObtainedAt) && !future(r.Past.AttemptAt) && (r.Past.Last == nil || !future(r.Past.Last.At)) {
+	if r := e.rec; !future(r.Token().ObtainedAt) && !future(r.Past.AttemptAt) && (r.Past.Last == nil || !future(r.Past.Last.At)) {
 		return
 	}
 	r := e.edit()
 	p := &r.Past
-	if r.counted() && r.ObtainedAt.After(now) && r.moveLife(r.ObtainedAt.Sub(now)) {
+	if at := r.Token().ObtainedAt; r.counted() && at.After(now) && r.moveLife(at.Sub(now)) {
 		b.corrected[e.task.Key] = true
 	}
 	if p.AttemptAt.After(now) {

@@ -34,8 +34,8 @@ func TestClockSetBackKeepsTheRealLengthOfFloors(t *testing.T) {
 	// b's call began by the old clock and ends by the new one: thirty seconds
 	// after it began are over.
 	r.end("b", Result{Called: true, Token: counted(token("b", r.now.Add(time.Hour+time.Second)))})
-	if got := r.look("b").Record; !got.Past.AttemptAt.Equal(after(-time.Hour)) || !got.Token.ExpiresAt.Equal(r.now.Add(time.Second)) {
-		t.Errorf("b began at %s and expires at %s by the clock set back", got.Past.AttemptAt.Sub(instant0), got.Token.ExpiresAt.Sub(instant0))
+	if got := r.look("b").Record; !got.Past.AttemptAt.Equal(after(-time.Hour)) || !got.Token().ExpiresAt.Equal(r.now.Add(time.Second)) {
+		t.Errorf("b began at %s and expires at %s by the clock set back", got.Past.AttemptAt.Sub(instant0), got.Token().ExpiresAt.Sub(instant0))
 	}
 	r.pass(750 * time.Millisecond) // at a quarter of its life
 	r.expect("b")
@@ -62,17 +62,17 @@ func TestClockSetBackMovesALifeThatWasCountedHere(t *testing.T) {
 		if name == "named" {
 			by = 0
 		}
-		if got := was.Record.Token.ExpiresAt.Sub(is.Record.Token.ExpiresAt); got != by {
+		if got := was.Record.Token().ExpiresAt.Sub(is.Record.Token().ExpiresAt); got != by {
 			t.Errorf("%s: the end moved by %s, want %s", name, got, by)
 		}
 		if got := was.At.Sub(is.At); got != by {
 			t.Errorf("%s: the next attempt moved by %s, want %s", name, got, by)
 		}
-		if grew := is.Record.Revision > was.Record.Revision; grew != (by > 0) {
-			t.Errorf("%s: revision %d after %d", name, is.Record.Revision, was.Record.Revision)
+		if grew := is.Record.Token().Revision > was.Record.Token().Revision; grew != (by > 0) {
+			t.Errorf("%s: revision %d after %d", name, is.Record.Token().Revision, was.Record.Token().Revision)
 		}
-		if stored := r.records[keyOf(name)]; !stored.Token.ExpiresAt.Equal(is.Record.Token.ExpiresAt) {
-			t.Errorf("%s: what is stored expires at %s", name, stored.Token.ExpiresAt)
+		if stored := r.records[keyOf(name)]; !stored.Token().ExpiresAt.Equal(is.Record.Token().ExpiresAt) {
+			t.Errorf("%s: what is stored expires at %s", name, stored.Token().ExpiresAt)
 		}
 	}
 	r.expect("sink:s") // it may show the end
@@ -142,7 +142,7 @@ func TestClockSetBackDuringACall(t *testing.T) {
 			return Result{Called: true, Token: counted(token("2", after(2*time.Hour)))}
 		}, func(t *testing.T, r *rig) {
 			s := r.look("a")
-			if got := s.Record.Token; !got.ExpiresAt.Equal(after(time.Hour)) || !got.IssuedAt.Equal(after(-10*time.Minute)) {
+			if got := s.Record.Token(); !got.ExpiresAt.Equal(after(time.Hour)) || !got.IssuedAt.Equal(after(-10*time.Minute)) {
 				t.Errorf("issued %s, expires %s", got.IssuedAt.Sub(instant0), got.ExpiresAt.Sub(instant0))
 			}
 			if !s.At.Before(after(time.Hour)) || !s.Record.Past.PlannedAt.Equal(s.At) {
@@ -153,7 +153,7 @@ func TestClockSetBackDuringACall(t *testing.T) {
 			return refused(time.Time{}, credential.ReasonServer)
 		}, func(t *testing.T, r *rig) {
 			s := r.look("a")
-			if got := s.Record.Token.ExpiresAt; !got.Equal(after(0)) {
+			if got := s.Record.Token().ExpiresAt; !got.Equal(after(0)) {
 				t.Errorf("the old token ends at %s", got.Sub(instant0))
 			}
 			if got := s.Record.Past.AttemptAt; !got.Equal(after(-10 * time.Minute)) {
@@ -172,7 +172,7 @@ func TestClockSetBackDuringACall(t *testing.T) {
 			if got := s.Record.Past.AttemptAt; !got.Equal(after(-time.Hour)) {
 				t.Errorf("the last call was at %s", got.Sub(instant0))
 			}
-			if got := s.Record.Token.ExpiresAt; !got.Equal(after(0)) {
+			if got := s.Record.Token().ExpiresAt; !got.Equal(after(0)) {
 				t.Errorf("the old token ends at %s", got.Sub(instant0))
 			}
 		}},
@@ -187,8 +187,8 @@ func TestClockSetBackDuringACall(t *testing.T) {
 			r.pass(time.Second)
 			r.end("a", c.end(r))
 			c.want(t, r)
-			if stored := r.records[keyOf("a")]; !stored.Token.ExpiresAt.Equal(r.look("a").Record.Token.ExpiresAt) {
-				t.Errorf("stored as expiring at %s", stored.Token.ExpiresAt)
+			if stored := r.records[keyOf("a")]; !stored.Token().ExpiresAt.Equal(r.look("a").Record.Token().ExpiresAt) {
+				t.Errorf("stored as expiring at %s", stored.Token().ExpiresAt)
 			}
 		})
 	}
@@ -206,8 +206,8 @@ func TestClockReadAfterTheStep(t *testing.T) {
 	r.pass(time.Second)
 	res := Result{At: began, End: r.now, Called: true, Token: counted(token("1", began.Add(time.Hour)))}
 	r.Fold(r.now, start, Advance(start.Task, start.Record, res, 7), res)
-	if got := r.look("a").Record; !got.Token.ExpiresAt.Equal(began.Add(time.Hour)) || !got.Past.AttemptAt.Equal(began) {
-		t.Errorf("began %s, expires %s, by the new clock", got.Past.AttemptAt.Sub(began), got.Token.ExpiresAt.Sub(began))
+	if got := r.look("a").Record; !got.Token().ExpiresAt.Equal(began.Add(time.Hour)) || !got.Past.AttemptAt.Equal(began) {
+		t.Errorf("began %s, expires %s, by the new clock", got.Past.AttemptAt.Sub(began), got.Token().ExpiresAt.Sub(began))
 	}
 }
 
@@ -218,10 +218,10 @@ func TestClockSetBackOverARestart(t *testing.T) {
 	r.end("named", Result{Called: true, Token: token("n", after(time.Hour))})
 	r.now = r.now.Add(-100 * day) // while nothing runs that could see it
 	r = r.restart(p8, obtaining("a"), obtaining("named"))
-	if got := r.look("a").Record.Token.ExpiresAt.Sub(r.now); got != time.Hour {
+	if got := r.look("a").Record.Token().ExpiresAt.Sub(r.now); got != time.Hour {
 		t.Errorf("a life of an hour ends after %s", got)
 	}
-	if got := r.look("named").Record.Token.ExpiresAt; !got.Equal(after(time.Hour)) {
+	if got := r.look("named").Record.Token().ExpiresAt; !got.Equal(after(time.Hour)) {
 		t.Errorf("what the server named ends at %s", got)
 	}
 	if moved := r.Corrections(); len(moved) != 1 || moved[0].Key != keyOf("a") {

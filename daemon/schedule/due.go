@@ -84,6 +84,7 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	if until, kept := keptBack(t, r, now); kept {
 		return until, whyKeptBack
 	}
+	held := r.Token()
 	switch {
 	case otherInputs(t, r):
 		return now, whyInputs
@@ -93,21 +94,21 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 		if r.Past.Asked {
 			return r.Past.RetryAt, whyRetryAfter
 		}
-		if r.Past.RetryAt.Equal(lastUseful(t, r)) {
+		if r.Past.RetryAt.Equal(lastUseful(t, &held)) {
 			return r.Past.RetryAt, whyLastUseful
 		}
 		return r.Past.RetryAt, whyRetry
 	case r.Past.Open:
 		return now, whyLost
-	case !HasValue(r.Token):
+	case !HasValue(held.Credential):
 		return now, whyFirst
-	case r.Borrowed():
+	case held.Borrowed():
 		return now, whyIdentity
 	}
 	at, why := planned(t, r, seed)
 	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {
 		// But not beyond the end: a max_age or a floor may be shorter by now.
-		if end := later(r.Token.ExpiresAt, r.Token.UsefulAfter); p.After(end) {
+		if end := later(held.ExpiresAt, held.UsefulAfter); p.After(end) {
 			at = end
 		} else {
 			at, why = p, whyPlanned
@@ -124,7 +125,8 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 // otherInputs reports whether the last attempt was made with other secrets or
 // keys than the next one will be.
 func otherInputs(t *Task, r *Record) bool {
-	return r.Inputs != "" && r.Inputs != t.Inputs && t.Absent == ""
+	inputs := r.Token().Inputs
+	return inputs != "" && inputs != t.Inputs && t.Absent == ""
 }
 
 func later(a, b time.Time) time.Time {
@@ -136,8 +138,8 @@ func later(a, b time.Time) time.Time {
 
 // planned is the instant for a token that is in hand and did not fail.
 func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
-	p, tok := t.Policy, &r.Token
-	from := r.ObtainedAt
+	p, tok := t.Policy, r.Token()
+	from := tok.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
 	margin, why := ahead(p, life)
 	if tok.PolicyExpiry {
@@ -157,9 +159,9 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 		at, why = from.Add(p.MaxAge), whyEndless
 	}
 	if wait := at.Sub(from); wait > 0 {
-		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, r.Revision, 0)))
+		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, tok.Revision, 0)))
 	}
-	if r.Unchanged > 0 && !endless {
+	if tok.Unchanged > 0 && !endless {
 		// Fixed steps from the planned instant to the expiry: whoever answers
 		// the same again is not asked in ever shorter steps. An answer that was
 		// asked for ahead of the plan does not begin them, and beyond expiry,

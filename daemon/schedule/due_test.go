@@ -76,6 +76,11 @@ func TestDueByTheRecord(t *testing.T) {
 		edit(&r)
 		return r
 	}
+	asOther := func(r *Record) {
+		held := r.Token()
+		held.Inputs = "in-0"
+		r.Part = held
+	}
 	for _, c := range []struct {
 		name string
 		rec  Record
@@ -86,10 +91,10 @@ func TestDueByTheRecord(t *testing.T) {
 		{"nothing yet", Record{}, 0, 0, whyFirst},
 		{"nothing yet, and called already", Record{Past: Past{AttemptAt: instant0}}, time.Second, 30 * time.Second, whyFloor},
 		{"overdue while it was down", hour(func(*Record) {}), 50 * time.Hour, 45 * time.Minute, whyRenewBefore},
-		{"other inputs", hour(func(r *Record) { r.Inputs = "in-0" }), 5 * time.Minute, 5 * time.Minute, whyInputs},
-		{"other inputs inside the floor", hour(func(r *Record) { r.Inputs = "in-0" }), 5 * time.Second, 30 * time.Second, whyFloor},
-		{"other inputs of a parked one", hour(func(r *Record) { r.Inputs, r.Past.Parked, r.Past.Failures = "in-0", true, 1 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
-		{"other inputs during a backoff", hour(func(r *Record) { r.Inputs, r.Past.RetryAt, r.Past.Failures = "in-0", after(time.Hour), 9 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
+		{"other inputs", hour(asOther), 5 * time.Minute, 5 * time.Minute, whyInputs},
+		{"other inputs inside the floor", hour(asOther), 5 * time.Second, 30 * time.Second, whyFloor},
+		{"other inputs of a parked one", hour(func(r *Record) { asOther(r); r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
+		{"other inputs during a backoff", hour(func(r *Record) { asOther(r); r.Past.RetryAt, r.Past.Failures = after(time.Hour), 9 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"parked", hour(func(r *Record) { r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, -1, whyParked},
 		{"parked with a lost answer", hour(func(r *Record) { r.Past.Parked, r.Past.Failures, r.Past.Open = true, 1, true }), 5 * time.Minute, -1, whyParked},
 		{"failed", hour(func(r *Record) { r.Past.Failures, r.Past.RetryAt = 2, after(7*time.Minute) }), 5 * time.Minute, 7 * time.Minute, whyRetry},
@@ -242,7 +247,7 @@ func TestAnEndlessTokenIsRenewedByAgeForEver(t *testing.T) {
 func TestFloorHoldsWhateverIsWanted(t *testing.T) {
 	task := obtaining("a")
 	for name, r := range map[string]Record{
-		"first": {}, "inputs": {Inputs: "other"}, "lost": {Past: Past{Open: true}},
+		"first": {}, "inputs": {Part: Token{Inputs: "other"}}, "lost": {Past: Past{Open: true}},
 		"failed": {Past: Past{Failures: 3, RetryAt: instant0}}, "token over": held(task, time.Nanosecond),
 	} {
 		for _, since := range []time.Duration{0, 1, time.Second, 30*time.Second - 1} {

@@ -57,9 +57,12 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		r.keepAnswer(rec)
 		b.corrected[s.Task.Key] = true
 	} else {
-		delivered := rec.Delivered
-		if rec.Delivered = b.stillMeant(e, delivered); len(rec.Delivered) < len(delivered) {
-			b.corrected[s.Task.Key] = true
+		if d, ok := rec.Part.(Delivery); ok {
+			if meant := b.stillMeant(e, d.Delivered); len(meant) < len(d.Delivered) {
+				d.Delivered = meant
+				rec.Part = d
+				b.corrected[s.Task.Key] = true
+			}
 		}
 		if until := e.rec.Past.PausedUntil; !until.Equal(rec.Past.PausedUntil) {
 			rec.Past.PausedUntil = until // set while the attempt was under way
@@ -159,7 +162,7 @@ func (b *Board) generations(t *Task) map[string]uint64 {
 	out := make(map[string]uint64, len(t.Needs))
 	for _, name := range t.Needs {
 		if input := b.entries[Key{Obtaining, name}]; input != nil {
-			out[name] = input.rec.Token.Generation
+			out[name] = input.rec.Token().Generation
 		}
 	}
 	return out
@@ -177,10 +180,10 @@ type refusal struct{ generation, answers uint64 }
 func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 	name := res.Fault.StaleInput
 	input := b.entries[Key{Obtaining, name}]
-	if input == nil || input.rec.Token.Generation != s.inputs[name] {
+	if input == nil || input.rec.Token().Generation != s.inputs[name] {
 		return
 	}
-	e.stale = map[string]refusal{name: {input.rec.Token.Generation, input.answers}}
+	e.stale = map[string]refusal{name: {input.rec.Token().Generation, input.answers}}
 	if !input.running && input.rec.Past.Failures == 0 {
 		input.asked = true
 		b.replan(input, now)

@@ -119,7 +119,7 @@ func (w *world) addSink(n string) {
 	}
 	if w.model.sinks[n] == nil {
 		// A hook that runs since before keeps its record.
-		w.model.sinks[n] = &sinkModel{ran: w.store[Key{Hooking, n}].Ran}
+		w.model.sinks[n] = &sinkModel{ran: w.store[Key{Hooking, n}].Ran()}
 	}
 }
 
@@ -257,10 +257,10 @@ func (w *world) checkMoved(c *credentialModel, key Key) {
 		return
 	}
 	s, _ := w.b.Look(w.now, key)
-	got := s.Record.Token.ExpiresAt
+	got := s.Record.Token().ExpiresAt
 	// A move is not stored before the next attempt ends: a restart may undo it.
-	stored := w.store[s.Task.Key].Token.ExpiresAt
-	if !got.Equal(c.expires) && !got.Equal(stored) && (!got.Equal(s.Record.Token.IssuedAt.Add(s.Task.Policy.MaxAge)) || !got.After(w.now)) {
+	stored := w.store[s.Task.Key].Token().ExpiresAt
+	if !got.Equal(c.expires) && !got.Equal(stored) && (!got.Equal(s.Record.Token().IssuedAt.Add(s.Task.Policy.MaxAge)) || !got.After(w.now)) {
 		w.broken("%s: a policy life ends at %s, before at %s", s.Task.Name, got, c.expires)
 	}
 	if !got.Equal(c.expires) {

@@ -18,23 +18,27 @@ const (
 // Borrowed reports whether the token belongs to an earlier identity: it stays
 // where it is delivered until the present identity has one of its own, and
 // nothing of it is shown to the backend.
-func (r *Record) Borrowed() bool { return r.TokenOf != "" }
+func (t Token) Borrowed() bool { return t.TokenOf != "" }
+
+// mark is the token's place in its history.
+func (t *Token) mark() Mark { return Mark{t.Generation, t.Revision} }
 
 // previous is the token that the present identity has: nothing but the count of
 // generations where it has none yet.
-func (r *Record) previous() credential.Credential {
-	if r.Borrowed() {
-		return credential.Credential{Generation: r.Token.Generation}
+func (t *Token) previous() credential.Credential {
+	if t.Borrowed() {
+		return credential.Credential{Generation: t.Generation}
 	}
-	return r.Token
+	return t.Credential
 }
 
 // Previous is what a provider may see of the last answer.
 func (r *Record) Previous() credential.Credential {
-	if r.Borrowed() {
+	t := r.Token()
+	if t.Borrowed() {
 		return credential.Credential{}
 	}
-	return r.Token
+	return t.Credential
 }
 
 // withIdentity returns the record for another thing at the backend. The record
@@ -42,37 +46,42 @@ func (r *Record) Previous() credential.Credential {
 // values so far stay in sight until the first answer. The minimum interval and
 // the count of revisions go on.
 func withIdentity(r Record, identity string, now time.Time) Record {
-	former := slices.DeleteFunc(slices.Clone(r.Former), func(f Record) bool { return now.Sub(f.LeftAt) > formerKept })
-	was := r
-	was.Former, was.LeftAt = nil, now
-	if !was.Borrowed() && HasValue(was.Token) {
-		former = slices.Insert(former, 0, was)
+	held := r.Token()
+	former := slices.DeleteFunc(slices.Clone(held.Former), func(f Record) bool { return now.Sub(f.Token().LeftAt) > formerKept })
+	if !held.Borrowed() && HasValue(held.Credential) {
+		was := held
+		was.Former, was.LeftAt = nil, now
+		former = slices.Insert(former, 0, Record{r.Past, was})
 	}
-	i := slices.IndexFunc(former, func(f Record) bool { return f.Identity == identity })
+	i := slices.IndexFunc(former, func(f Record) bool { return f.Token().Identity == identity })
 	if i >= 0 {
 		back := former[i]
 		return back.returns(r, slices.Delete(former, i, i+1))
 	}
-	next := Record{Identity: identity, Revision: r.Revision, Token: r.Token, TokenOf: r.TokenOf, ObtainedAt: r.ObtainedAt, Former: former[:min(formerRecords, len(former))]}
-	next.Past.AttemptAt, next.Past.PausedUntil = r.Past.AttemptAt, r.Past.PausedUntil
-	if HasValue(r.Token) && next.TokenOf == "" {
-		next.TokenOf = r.Identity
+	next := Token{
+		Identity: identity, Revision: held.Revision, Credential: held.Credential, TokenOf: held.TokenOf, ObtainedAt: held.ObtainedAt,
+		Former: former[:min(formerRecords, len(former))],
 	}
-	next.Token.Seed = nil
-	return next
+	if HasValue(held.Credential) && next.TokenOf == "" {
+		next.TokenOf = held.Identity
+	}
+	next.Seed = nil
+	return Record{Past{AttemptAt: r.Past.AttemptAt, PausedUntil: r.Past.PausedUntil}, next}
 }
 
 // returns puts a former record back in the place of another. Where the values
 // of that one were delivered meanwhile, it goes on counting from there, so that
 // sinks see a change.
 func (r Record) returns(other Record, former []Record) Record {
-	if !other.Borrowed() && HasValue(other.Token) {
-		r.Token.Generation = max(r.Token.Generation, other.Token.Generation) + 1
-		r.Revision = max(r.Revision, other.Revision) + 1
+	held, was := r.Token(), other.Token()
+	if !was.Borrowed() && HasValue(was.Credential) {
+		held.Generation = max(held.Generation, was.Generation) + 1
+		held.Revision = max(held.Revision, was.Revision) + 1
 	}
 	r.Past.AttemptAt = later(r.Past.AttemptAt, other.Past.AttemptAt)
 	r.Past.PausedUntil = other.Past.PausedUntil
-	r.Former, r.LeftAt = former, time.Time{}
+	held.Former, held.LeftAt = former, time.Time{}
+	r.Part = held
 	return r
 }
 
@@ -80,20 +89,23 @@ func (r Record) returns(other Record, former []Record) Record {
 // where that identity will find it when it returns: its seed may have been
 // exchanged for another one.
 func (r *Record) keepAnswer(answered Record) {
-	former := slices.Clone(r.Former)
-	for i := range former {
-		if former[i].Identity == answered.Identity {
-			answered.Former, answered.LeftAt = nil, former[i].LeftAt
-			former[i] = answered
+	held, answer := r.Token(), answered.Token()
+	held.Former = slices.Clone(held.Former)
+	for i := range held.Former {
+		if was := held.Former[i].Token(); was.Identity == answer.Identity {
+			answer.Former, answer.LeftAt = nil, was.LeftAt
+			held.Former[i] = Record{answered.Past, answer}
 		}
 	}
-	r.Former = former
+	r.Part = held
 }
 
 // keep holds the record of a credential that left the configuration: named again
 // within the hour with the same identity, it is in force again without a call.
 func (b *Board) keep(key Key, r Record, now time.Time) {
-	r.LeftAt = now
+	held := r.Token()
+	held.LeftAt = now
+	r.Part = held
 	if b.learned.Records == nil {
 		b.learned.Records = map[Key]Record{}
 	}
@@ -117,7 +129,8 @@ func (b *Board) Expire(now time.Time) (over []Key, next time.Time) {
 	b.expiry = time.Time{}
 	for key, r := range b.learned.Records {
 		// A LeftAt ahead of now is of a clock that was set back since.
-		if end := r.LeftAt.Add(removedKept); !r.LeftAt.After(now) && end.After(now) {
+		left := r.Token().LeftAt
+		if end := left.Add(removedKept); !left.After(now) && end.After(now) {
 			b.expireAt(end)
 			continue
 		}

@@ -25,18 +25,18 @@ func TestATypoThatIsUndoneCostsNoCall(t *testing.T) {
 	r.install(p8, obtaining("a", identity("typo")), delivering("s", "a"), delivering("new", "a"))
 	r.expect("a") // and the sink that never held it gets nothing
 	rec := r.look("a").Record
-	if c := rec.Previous(); HasValue(c) || len(c.Seed) > 0 || len(rec.Token.Seed) > 0 {
+	if c := rec.Previous(); HasValue(c) || len(c.Seed) > 0 || len(rec.Token().Seed) > 0 {
 		t.Error("the new backend would be shown something of the old one")
 	}
 	r.fails("a", credential.ReasonRejected)
 	r.install(p8, obtaining("a"), delivering("s", "a"), delivering("new", "a"))
 	r.expect("sink:new")
 	rec = r.look("a").Record
-	if rec.Borrowed() || rec.Past.Parked || rec.Past.Failures > 0 {
-		t.Errorf("back: borrowed %v, parked %v, failures %d", rec.Borrowed(), rec.Past.Parked, rec.Past.Failures)
+	if rec.Token().Borrowed() || rec.Past.Parked || rec.Past.Failures > 0 {
+		t.Errorf("back: borrowed %v, parked %v, failures %d", rec.Token().Borrowed(), rec.Past.Parked, rec.Past.Failures)
 	}
-	if rec.Token.Generation != 1 || rec.Token.Seed["refresh"].Reveal() != "seed-1" {
-		t.Errorf("back with generation %d, seed %v", rec.Token.Generation, rec.Token.Seed["refresh"].Reveal())
+	if rec.Token().Generation != 1 || rec.Token().Seed["refresh"].Reveal() != "seed-1" {
+		t.Errorf("back with generation %d, seed %v", rec.Token().Generation, rec.Token().Seed["refresh"].Reveal())
 	}
 	r.nextAt("a", 3*time.Hour, whyRenewBefore)
 }
@@ -53,8 +53,8 @@ func TestAnIdentityReturnsBehindAnother(t *testing.T) {
 	r.install(p8, obtaining("a"))
 	r.expect("")
 	rec := r.look("a").Record
-	if rec.Token.Values["token"].Reveal() != "first" || rec.Token.Generation != 3 || rec.Revision != 3 {
-		t.Errorf("back: %q, generation %d, revision %d, want first, 3, 3", rec.Token.Values["token"].Reveal(), rec.Token.Generation, rec.Revision)
+	if rec.Token().Values["token"].Reveal() != "first" || rec.Token().Generation != 3 || rec.Token().Revision != 3 {
+		t.Errorf("back: %q, generation %d, revision %d, want first, 3, 3", rec.Token().Values["token"].Reveal(), rec.Token().Generation, rec.Token().Revision)
 	}
 }
 
@@ -69,15 +69,15 @@ func TestFormerIdentitiesAreKeptAWeekAndThreeOfThem(t *testing.T) {
 		r.end("a", seeded("value-"+id, "seed", after(300*day)))
 	}
 	var kept []string
-	for _, f := range r.look("a").Record.Former {
-		kept = append(kept, f.Identity)
+	for _, f := range r.look("a").Record.Token().Former {
+		kept = append(kept, f.Token().Identity)
 	}
 	if want := []string{"3", "2", "1"}; !slices.Equal(kept, want) {
 		t.Errorf("kept %q, want %q", kept, want)
 	}
 	r.pass(8 * day)
 	r.install(p8, obtaining("a", identity("3")))
-	if rec := r.look("a").Record; !rec.Borrowed() {
+	if rec := r.look("a").Record; !rec.Token().Borrowed() {
 		t.Error("an identity of eight days ago is back without a call")
 	}
 }
@@ -91,7 +91,7 @@ func TestAnAnswerOfTheOldIdentityIsKeptForIt(t *testing.T) {
 	r.install(p8, obtaining("a", identity("typo")))
 	r.end("a", seeded("second", "seed-2", after(2*time.Hour)))
 	r.install(p8, obtaining("a"))
-	if got := r.look("a").Record.Token.Seed["refresh"].Reveal(); got != "seed-2" {
+	if got := r.look("a").Record.Token().Seed["refresh"].Reveal(); got != "seed-2" {
 		t.Errorf("back with %q: the seed before it is spent", got)
 	}
 }

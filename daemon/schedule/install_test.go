@@ -112,7 +112,7 @@ func TestACredentialThatIsBackAfterItWasForgottenIsAnotherOne(t *testing.T) {
 	if len(marks) != 2 {
 		t.Error("the board changed what it was given")
 	}
-	if s := r.look("sink:s").Record.Delivered; s["b"] != b || len(s) != 1 {
+	if s := r.look("sink:s").Record.Delivery().Delivered; s["b"] != b || len(s) != 1 {
 		t.Errorf("marks %+v, want b's alone", s)
 	}
 	r.expect("sink:s sink:u")
@@ -169,7 +169,7 @@ func TestOtherIdentityBorrowsTheValueAndKeepsTheFloor(t *testing.T) {
 	if c, m := r.Token("a"); !HasValue(c) || m != (Mark{1, 1}) {
 		t.Errorf("kept %v, mark %+v; want the value, and the mark", c, m)
 	}
-	if s := r.look("a"); !s.Record.Borrowed() || HasValue(s.Record.Previous()) {
+	if s := r.look("a"); !s.Record.Token().Borrowed() || HasValue(s.Record.Previous()) {
 		t.Error("the value is taken for one of the new identity")
 	}
 	if s := r.look("a"); len(s.Record.Past.History) > 0 || s.Record.Past.PlannedAt.Equal(after(45*time.Minute)) {
@@ -198,7 +198,7 @@ func TestOtherIdentityDuringACallKeepsOnlyItsInstant(t *testing.T) {
 	r.install(p8, obtaining("a", identity("other"), inputs("in-2")))
 	r.pass(10 * time.Second)
 	r.obtain("a", day)
-	if s := r.look("a"); !s.Record.Borrowed() {
+	if s := r.look("a"); !s.Record.Token().Borrowed() {
 		t.Error("a value of the old identity was taken for the new one")
 	}
 	r.nextAt("a", 75*time.Second, whyFloor)

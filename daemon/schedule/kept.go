@@ -13,8 +13,12 @@ import (
 // values in force included. So these are used to their last tenth first; what
 // is then left to lose is little.
 func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
-	end := r.Token.ExpiresAt
-	if !t.OneWay || !r.Past.Open || r.Past.Parked || len(r.Token.Seed) == 0 || !HasValue(r.Token) || !end.After(now) {
+	if !t.OneWay || !r.Past.Open || r.Past.Parked {
+		return time.Time{}, false
+	}
+	held := r.Token()
+	end := held.ExpiresAt
+	if len(held.Seed) == 0 || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false
 	}
 	if t.Grace > 0 && now.Before(firstShown(t, r).Add(t.Grace)) {
@@ -70,9 +74,10 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 // there, and forgets what was said of that. The values stay as they are, unless
 // they are those of an earlier identity.
 func Plant(t *Task, r Record, seed map[string]credential.Secret) Record {
-	r.Token, r.TokenOf = r.previous(), ""
-	r.Token.Seed = seed
-	r.Inputs, r.Identity = t.Inputs, t.Identity
+	held := r.Token()
+	held.Credential, held.TokenOf = held.previous(), ""
+	held.Seed, held.Inputs, held.Identity = seed, t.Inputs, t.Identity
+	r.Part = held
 	r.Past.Open, r.Past.Unknown, r.Past.Parked = false, 0, false
 	r.Past.Failures, r.Past.FailingSince, r.Past.RetryAt, r.Past.Last = 0, time.Time{}, time.Time{}, nil
 	r.Past.PauseUntil, r.Past.Asked = time.Time{}, false

@@ -15,9 +15,8 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	policy := Policy{MinInterval: 30 * time.Second, Timeout: 30 * time.Second}
 	lost := func(life time.Duration) Record {
 		return Record{
-			Token:  credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)},
-			Past:   Past{AttemptAt: at, Open: true, Failures: 1, FailingSince: at, RetryAt: at.Add(30 * time.Second)},
-			Inputs: "i",
+			Part: Token{Credential: credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)}, Inputs: "i"},
+			Past: Past{AttemptAt: at, Open: true, Failures: 1, FailingSince: at, RetryAt: at.Add(30 * time.Second)},
 		}
 	}
 	for _, c := range []struct {
@@ -63,14 +62,14 @@ func TestAPlantedSeedBeginsAnew(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	secret := map[string]credential.Secret{"x": credential.NewSecret("x")}
 	r := Record{
-		Token: credential.Credential{Values: secret, Generation: 3, ExpiresAt: at},
-		Past:  Past{AttemptAt: at, Open: true, Parked: true, Failures: 2, FailingSince: at, RetryAt: at, Asked: true, Last: &Note{}},
+		Part: Token{Credential: credential.Credential{Values: secret, Generation: 3, ExpiresAt: at}},
+		Past: Past{AttemptAt: at, Open: true, Parked: true, Failures: 2, FailingSince: at, RetryAt: at, Asked: true, Last: &Note{}},
 	}
 	got := Plant(&Task{Inputs: "i", Identity: "d"}, r, secret)
 	if got.Past.Parked || got.Past.Open || got.Past.Failures != 0 || got.Past.Last != nil || !got.Past.AttemptAt.Equal(at) {
 		t.Errorf("the past is %+v", got.Past)
 	}
-	if got.Token.Generation != 3 || len(got.Token.Seed) != 1 || got.Inputs != "i" || got.Identity != "d" {
+	if got.Token().Generation != 3 || len(got.Token().Seed) != 1 || got.Token().Inputs != "i" || got.Token().Identity != "d" {
 		t.Errorf("the record is %+v", got)
 	}
 }

@@ -91,10 +91,10 @@ func (w *world) checkObtaining(s Start) {
 func (w *world) checkOrder(starts []Start) {
 	last := map[string]time.Time{}
 	for _, s := range starts {
-		if s.Task.Kind != Obtaining || !HasValue(s.Record.Token) {
+		if s.Task.Kind != Obtaining || !HasValue(s.Record.Token().Credential) {
 			continue
 		}
-		e := s.Record.Token.ExpiresAt
+		e := s.Record.Token().ExpiresAt
 		if e.Before(last[s.Task.Group]) {
 			w.broken("%s expires at %s and starts after one of %s", s.Task.Name, e, last[s.Task.Group])
 		}
@@ -104,8 +104,8 @@ func (w *world) checkOrder(starts []Start) {
 		if key.Kind != Obtaining {
 			continue
 		}
-		if s, _ := w.b.Look(w.now, key); s.Waiting && HasValue(s.Record.Token) && s.Record.Token.ExpiresAt.Before(last[task.Group]) {
-			w.broken("%s expires at %s and waits, one of %s starts", key.Name, s.Record.Token.ExpiresAt, last[task.Group])
+		if s, _ := w.b.Look(w.now, key); s.Waiting && HasValue(s.Record.Token().Credential) && s.Record.Token().ExpiresAt.Before(last[task.Group]) {
+			w.broken("%s expires at %s and waits, one of %s starts", key.Name, s.Record.Token().ExpiresAt, last[task.Group])
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (w *world) checkIdleCredential(n string, s Status) {
 	}
 	// The backend answered: nothing but floor and hint may let it lapse.
 	latest := later(c.expires, c.useful)
-	if s.Record.Unchanged > 0 {
+	if s.Record.Token().Unchanged > 0 {
 		// A server that hands out the living token states whole seconds of what
 		// is left: asked at the stated end, it would hand out the dying one.
 		latest = later(c.expires.Add(time.Second), c.useful)

@@ -30,10 +30,10 @@ func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys 
 		case key.Kind != Obtaining:
 			keys = append(keys, key)
 			delete(b.learned.Records, key)
-		case r.LeftAt.IsZero():
+		case r.Token().LeftAt.IsZero():
 			b.keep(key, r, now)
 		default:
-			b.expireAt(r.LeftAt.Add(removedKept))
+			b.expireAt(r.Token().LeftAt.Add(removedKept))
 		}
 	}
 	return keys

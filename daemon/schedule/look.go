@@ -34,7 +34,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		_, s.Owed = b.owes(e)
 	case Hooking:
 		sink := b.entries[Key{Delivering, e.task.Name}]
-		s.Owed = sink != nil && sink.rec.Changes != e.rec.Ran
+		s.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
 	case Obtaining: // its instants say the rest
 		s.Reopened = otherInputs(e.task, e.rec)
 	}
@@ -72,7 +72,7 @@ func (b *Board) Changes(sink string) uint64 {
 	if e == nil {
 		return 0
 	}
-	return e.rec.Changes
+	return e.rec.Delivery().Changes
 }
 
 // Ran returns the change that the hook of a sink last acted on. A sink counts its
@@ -83,7 +83,7 @@ func (b *Board) Ran(sink string) uint64 {
 	if e == nil {
 		return 0
 	}
-	return e.rec.Ran
+	return e.rec.Ran()
 }
 
 // Showing returns the names of the sinks that show a credential.
@@ -125,7 +125,8 @@ func (b *Board) Token(name string) (credential.Credential, Mark) {
 	if e == nil {
 		return credential.Credential{}, Mark{}
 	}
-	return e.rec.Token, Mark{e.rec.Token.Generation, e.rec.Revision}
+	held := e.rec.Token()
+	return held.Credential, held.mark()
 }
 
 // Idle reports whether nothing runs and nothing waits for more than its turn:

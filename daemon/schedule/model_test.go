@@ -122,8 +122,8 @@ func (w *world) checkSetBack(c *credentialModel, r *run, rec Record) {
 		return
 	}
 	got, _ := w.b.Token(r.start.Task.Name)
-	want := rec.Token.ExpiresAt
-	if rec.Token.CountedExpiry || rec.Token.PolicyExpiry {
+	want := rec.Token().ExpiresAt
+	if rec.Token().CountedExpiry || rec.Token().PolicyExpiry {
 		want = want.Add(-by)
 	}
 	if moved := w.tasks[r.start.Task.Key].Policy.MaxAge != r.start.Task.Policy.MaxAge; !got.ExpiresAt.Equal(want) && !moved {
@@ -224,8 +224,8 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		c.failures, c.wait, c.parked = 0, 0, false
 	}
 	c.identity, c.inputs = task.Identity, task.Inputs
-	if rec.Revision < was.Revision || rec.Token.Generation < was.Token.Generation {
-		w.broken("%s goes back from generation %d, revision %d to %d, %d", task.Name, was.Token.Generation, was.Revision, rec.Token.Generation, rec.Revision)
+	if rec.Token().Revision < was.Token().Revision || rec.Token().Generation < was.Token().Generation {
+		w.broken("%s goes back from generation %d, revision %d to %d, %d", task.Name, was.Token().Generation, was.Token().Revision, rec.Token().Generation, rec.Token().Revision)
 	}
 	if res.Fault != nil {
 		w.modelFailure(c, task, rec, res)
@@ -235,26 +235,26 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	}
 	text := res.Token.Values["token"].Reveal()
 	fresh := text != c.text
-	if (rec.Token.Generation != was.Token.Generation) != fresh || fresh && rec.Revision == was.Revision {
-		w.broken("%s: fresh %v, generation %d after %d, revision %d after %d", task.Name, fresh, rec.Token.Generation, was.Token.Generation, rec.Revision, was.Revision)
+	if (rec.Token().Generation != was.Token().Generation) != fresh || fresh && rec.Token().Revision == was.Token().Revision {
+		w.broken("%s: fresh %v, generation %d after %d, revision %d after %d", task.Name, fresh, rec.Token().Generation, was.Token().Generation, rec.Token().Revision, was.Token().Revision)
 	}
 	stated := res.Token.ExpiresAt
-	switch got := rec.Token.ExpiresAt; {
-	case rec.Token.PolicyExpiry && !got.Equal(rec.Token.IssuedAt.Add(task.Policy.MaxAge)) && fresh:
+	switch got := rec.Token().ExpiresAt; {
+	case rec.Token().PolicyExpiry && !got.Equal(rec.Token().IssuedAt.Add(task.Policy.MaxAge)) && fresh:
 		w.broken("%s: a policy life ends at %s", task.Name, got)
-	case rec.Token.PolicyExpiry && !stated.IsZero(), fresh && !stated.IsZero() && !got.Equal(stated), !fresh && !stated.IsZero() && got.Sub(stated).Abs() > sameExpiry:
+	case rec.Token().PolicyExpiry && !stated.IsZero(), fresh && !stated.IsZero() && !got.Equal(stated), !fresh && !stated.IsZero() && got.Sub(stated).Abs() > sameExpiry:
 		w.broken("%s: the server said %s, the record says %s", task.Name, stated, got)
 	}
-	if fresh || !rec.Token.ExpiresAt.Equal(c.expires) {
+	if fresh || !rec.Token().ExpiresAt.Equal(c.expires) {
 		c.asks = 0
 	}
-	c.text, c.expires, c.useful, c.policy = text, rec.Token.ExpiresAt, res.Token.UsefulAfter, rec.Token.PolicyExpiry
-	c.counted = rec.Token.CountedExpiry
-	if fresh || rec.Revision != was.Revision {
+	c.text, c.expires, c.useful, c.policy = text, rec.Token().ExpiresAt, res.Token.UsefulAfter, rec.Token().PolicyExpiry
+	c.counted = rec.Token().CountedExpiry
+	if fresh || rec.Token().Revision != was.Token().Revision {
 		c.answered = c.expires
 	}
 	c.failures, c.wait, c.parked, c.retryAfter = 0, 0, false, time.Time{}
-	if got, mark := w.b.Token(task.Name); got.Values["token"].Reveal() != text || mark.Generation != rec.Token.Generation || mark.Revision < rec.Revision {
+	if got, mark := w.b.Token(task.Name); got.Values["token"].Reveal() != text || mark.Generation != rec.Token().Generation || mark.Revision < rec.Token().Revision {
 		w.broken("%s: the board holds another value than was folded", task.Name)
 	}
 	w.checkSetBack(c, r, rec)
@@ -289,7 +289,7 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 		return
 	}
 	most := max(p.MinInterval, 5*time.Minute)
-	last := rec.Token.ExpiresAt.Add(-p.Timeout)
+	last := rec.Token().ExpiresAt.Add(-p.Timeout)
 	room := p.MinInterval + max(0, min(res.End.Sub(res.At), p.Timeout))
 	if rec.Past.RetryAt.Equal(last) || rec.Past.RetryAt.Equal(last.Add(-room)) {
 		// The last attempt that can be in time is met, or met next.
@@ -307,8 +307,8 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 	if wait < p.MinInterval || wait > most {
 		w.broken("%s: a wait of %s, want %s to %s", task.Name, wait, p.MinInterval, most)
 	}
-	if wait < c.wait && task == c.under && rec.Token.ExpiresAt.Equal(c.until) {
+	if wait < c.wait && task == c.under && rec.Token().ExpiresAt.Equal(c.until) {
 		w.broken("%s: a wait of %s after one of %s", task.Name, wait, c.wait)
 	}
-	c.wait, c.under, c.until = wait, task, rec.Token.ExpiresAt
+	c.wait, c.under, c.until = wait, task, rec.Token().ExpiresAt
 }

@@ -35,7 +35,7 @@ func TestSinkWaitsForEveryValueAndGetsEachChange(t *testing.T) {
 	r.deliver("sink:s", true)
 	r.pass(45 * time.Minute)
 	r.due()
-	r.end("a", Result{Called: true, Token: r.look("a").Record.Token}) // the same again
+	r.end("a", Result{Called: true, Token: r.look("a").Record.Token().Credential}) // the same again
 	if r.look("sink:s").Owed {
 		t.Error("an unchanged answer is owed to the sink")
 	}
@@ -111,8 +111,10 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	// A count of revisions that a crash has thrown back tells nothing alone.
 	r.deliver("sink:s", true)
 	sink := r.records[keyOf("sink:s")]
-	now := sink.Delivered["a"]
-	sink.Delivered = map[string]Mark{"a": {now.Generation - 1, now.Revision}}
+	part := sink.Delivery()
+	now := part.Delivered["a"]
+	part.Delivered = map[string]Mark{"a": {now.Generation - 1, now.Revision}}
+	sink.Part = part
 	r.records[keyOf("sink:s")] = sink
 	r = r.restart(p8, with(2*time.Hour)...)
 	r.expect("sink:s")
@@ -325,7 +327,7 @@ func TestRefusedInputIsRenewedOnceAndWaitedFor(t *testing.T) {
 	r.expect("a")
 	// The same values again: they are tried once more, and if they are refused
 	// once more the next ones are waited for.
-	r.end("a", Result{Called: true, Token: r.look("a").Record.Token})
+	r.end("a", Result{Called: true, Token: r.look("a").Record.Token().Credential})
 	r.expect("b c")
 	r.fails("b", credential.ReasonServer, stale)
 	r.fails("c", credential.ReasonServer, stale)

@@ -34,7 +34,7 @@ func TestOrderUnderPressure(t *testing.T) {
 	for calls < n {
 		starts, wake := b.Due(now)
 		for _, s := range starts {
-			expiry := s.Record.Token.ExpiresAt
+			expiry := s.Record.Token().ExpiresAt
 			if expiry.Before(last) {
 				t.Fatalf("call %d: %s ends at %s and is renewed after one that ends at %s", calls, s.Task.Name, expiry, last)
 			}

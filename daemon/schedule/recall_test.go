@@ -45,7 +45,7 @@ func TestAnotherMaxAgeIsStored(t *testing.T) {
 	b.Corrections()
 	b.install(after(time.Minute), groups, []*Task{aged(2 * time.Hour)}, Memory{})
 	_, mark := b.Token("a")
-	if moved := b.Corrections(); len(moved) != 1 || moved[0].Record.Revision != mark.Revision || mark.Revision != 2 {
+	if moved := b.Corrections(); len(moved) != 1 || moved[0].Record.Token().Revision != mark.Revision || mark.Revision != 2 {
 		t.Errorf("to be stored: %+v, want revision 2 of a", moved)
 	}
 }

@@ -6,17 +6,49 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Record is all that must survive a restart about one task: a credential that
-// is obtained, a sink that is delivered to, or a hook that is run. Only
-// Advance and the engine's bookkeeping of one running attempt make new ones;
-// a record is a value and its maps and slices are never changed in place.
+// Record is all that must survive a restart about one task: what every task
+// remembers, and what its kind does. Only Advance and the engine's bookkeeping of
+// one running attempt make new ones; a record is a value, and its maps and slices
+// are never changed in place.
 type Record struct {
 	// Past is what every kind of task remembers.
-	Past Past `json:"past,omitzero"`
+	Past Past
+	// Part is a Token, a Delivery or a HookRun, by the kind of the task; nil while
+	// there is nothing to say.
+	Part Part
+}
 
-	// Token is the last answer; credentials only. The store encodes its
-	// secrets; JSON shows masks.
-	Token credential.Credential `json:"-"`
+// Part is what the record of one kind of task holds besides its Past. It is held
+// by value: records share it, and nobody can write to it.
+type Part interface{ part() }
+
+func (Token) part()    {}
+func (Delivery) part() {}
+func (HookRun) part()  {}
+
+// Token returns the part of a credential, the zero one where there is none.
+func (r Record) Token() Token {
+	t, _ := r.Part.(Token)
+	return t
+}
+
+// Delivery returns the part of a sink, the zero one where there is none.
+func (r Record) Delivery() Delivery {
+	d, _ := r.Part.(Delivery)
+	return d
+}
+
+// Ran returns the change that a hook last acted on.
+func (r Record) Ran() uint64 {
+	h, _ := r.Part.(HookRun)
+	return h.Ran
+}
+
+// Token is what is remembered of a credential that is obtained.
+type Token struct {
+	// Credential is the last answer. The store encodes its secrets; JSON leaves it
+	// out.
+	credential.Credential `json:"-"`
 	// Revision counts changes of anything a sink can show, expiry included.
 	Revision uint64 `json:"revision,omitempty"`
 	// ObtainedAt is when the answer arrived that stated the present expiry.
@@ -26,32 +58,37 @@ type Record struct {
 	// Identity names the thing at the backend; Inputs is a keyed digest of what
 	// was used to ask for it (secrets, keys of the kind).
 	Identity string `json:"identity,omitempty"`
-	// TokenOf is the identity that Token belongs to where that is an earlier one
-	// than Identity, see Borrowed.
+	Inputs   string `json:"inputs,omitempty"`
+	// TokenOf is the identity that the answer belongs to where that is an earlier
+	// one than Identity, see Borrowed.
 	TokenOf string `json:"token_of,omitempty"`
 	// Former are the records of earlier identities, the last one first, LeftAt is
 	// when such a record was left, or its credential was removed. The store encodes
 	// Former, whose tokens hold secrets.
 	Former []Record  `json:"-"`
 	LeftAt time.Time `json:"left_at,omitzero"`
-	Inputs string    `json:"inputs,omitempty"`
+}
 
-	// Delivered says what a sink holds; sinks only.
+// Delivery is what is remembered of a sink that is delivered to.
+type Delivery struct {
+	// Delivered says what the sink holds.
 	Delivered map[string]Mark `json:"delivered,omitempty"`
 	// DeliveredAt is the last instant at which the sink was known to hold it.
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	// Target is a digest of the sink's own configuration at that time.
 	Target string `json:"target,omitempty"`
 	// Issued holds digests of the last values written under each name, newest
-	// last, so that an older value of ours is told from a foreign one; sinks
-	// only.
+	// last, so that an older value of ours is told from a foreign one.
 	Issued map[string][]string `json:"issued,omitempty"`
-	// Changes counts the times the sink's content changed, or may have; sinks
-	// only. It is raised before the write, so that a crash in between leaves
-	// the hook owed.
+	// Changes counts the times the sink's content changed, or may have. It is
+	// raised before the write, so that a crash in between leaves the hook owed.
 	Changes uint64 `json:"changes,omitempty"`
-	// Ran is the value of Changes that the hook last acted on; hooks only. A
-	// hook is owed while both differ.
+}
+
+// HookRun is what is remembered of a hook that is run.
+type HookRun struct {
+	// Ran is the value of Delivery.Changes that the hook last acted on. A hook is
+	// owed while both differ.
 	Ran uint64 `json:"ran,omitempty"`
 }
 
@@ -143,8 +180,8 @@ type ProviderRecord struct {
 // LastError is what is told as the last error of a task: nothing after a success,
 // unless the answer states an end that cannot be read.
 func (r *Record) LastError() *Note {
-	if r.Past.Last == nil && r.Token.UnreadEnd != "" {
-		return &Note{Reason: credential.ReasonBadResponse, Message: r.Token.UnreadEnd, At: r.ObtainedAt}
+	if t := r.Token(); r.Past.Last == nil && t.UnreadEnd != "" {
+		return &Note{Reason: credential.ReasonBadResponse, Message: t.UnreadEnd, At: t.ObtainedAt}
 	}
 	return r.Past.Last
 }

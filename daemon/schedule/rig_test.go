@@ -129,7 +129,7 @@ func (r *rig) end(name string, res Result) Folded {
 	res.At, res.End = r.started[s.Task.Key], r.now
 	rec := s.Record
 	if res.Changed {
-		rec.Changes++
+		raise(&rec)
 	}
 	rec = Advance(s.Task, rec, res, 7)
 	out := r.Fold(r.now, s, rec, res)
@@ -171,7 +171,7 @@ func (r *rig) deliver(name string, changed bool) {
 func (r *rig) hooked(name string) {
 	r.t.Helper()
 	sink, _ := r.Look(r.now, Key{Delivering, keyOf(name).Name})
-	r.end(name, Result{Called: true, Ran: sink.Record.Changes})
+	r.end(name, Result{Called: true, Ran: sink.Record.Delivery().Changes})
 }
 
 // look returns a status that must be there.
@@ -279,4 +279,11 @@ func structure(b *Board, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// raise counts one change of a sink's content.
+func raise(r *Record) {
+	d := r.Delivery()
+	d.Changes++
+	r.Part = d
 }

@@ -229,10 +229,14 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 	for _, name := range e.task.Needs {
 		input := b.entries[Key{Obtaining, name}]
-		if input == nil || input.rec.Borrowed() || !inForce(input.rec.Token, now) {
+		if input == nil {
 			return never, whyInput
 		}
-		if r, refused := e.stale[name]; refused && r.generation == input.rec.Token.Generation && r.answers == input.answers {
+		held := input.rec.Token()
+		if held.Borrowed() || !inForce(held.Credential, now) {
+			return never, whyInput
+		}
+		if r, refused := e.stale[name]; refused && r.generation == held.Generation && r.answers == input.answers {
 			return never, whyInput
 		}
 	}
@@ -260,25 +264,30 @@ func inForce(c credential.Credential, now time.Time) bool {
 // credential it shows has a value.
 func (b *Board) owes(e *entry) (Why, bool) {
 	why, owed, borrowed := whyIdle, false, false
+	holds := e.rec.Delivery()
 	for _, name := range e.task.Needs {
 		c := b.entries[Key{Obtaining, name}]
-		if c == nil || !HasValue(c.rec.Token) {
+		if c == nil {
+			return whyInput, false
+		}
+		held := c.rec.Token()
+		if !HasValue(held.Credential) {
 			return whyInput, false
 		}
 		// The generation tells other values apart even where a count of revisions
 		// that was never stored had to begin again after a crash.
-		if e.rec.Delivered[name] != (Mark{c.rec.Token.Generation, c.rec.Revision}) {
+		if holds.Delivered[name] != held.mark() {
 			why, owed = whyOwed, true
 		}
-		borrowed = borrowed || c.rec.Borrowed()
+		borrowed = borrowed || held.Borrowed()
 	}
 	switch {
-	case borrowed && (owed || e.rec.Target != e.task.Target):
+	case borrowed && (owed || holds.Target != e.task.Target):
 		// Values of an earlier identity are written to no sink that does not hold
 		// them.
 		return whyInput, false
 	case owed:
-	case e.rec.Target != e.task.Target:
+	case holds.Target != e.task.Target:
 		why, owed = whyTarget, true
 	case e.rec.Past.Failures > 0:
 		// It held everything once, and failed when that was to be repaired.
@@ -292,7 +301,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 // back.
 func (b *Board) hookReady(e *entry) bool {
 	sink := b.entries[Key{Delivering, e.task.Name}]
-	if sink == nil || sink.running || sink.rec.Changes == e.rec.Ran {
+	if sink == nil || sink.running || sink.rec.Delivery().Changes == e.rec.Ran() {
 		return false
 	}
 	_, owed := b.owes(sink)

@@ -61,7 +61,7 @@ func (b *Board) regroup(e *entry, now time.Time) {
 		if e.with == nil {
 			return
 		}
-		if sink := b.entries[Key{Delivering, e.task.Name}]; sink != nil && sink.rec.Changes != e.rec.Ran {
+		if sink := b.entries[Key{Delivering, e.task.Name}]; sink != nil && sink.rec.Delivery().Changes != e.rec.Ran() {
 			e.with.owed[e] = true
 		} else {
 			delete(e.with.owed, e)
@@ -122,7 +122,7 @@ func (b *Board) withOthers(e *entry, now time.Time) (time.Time, Why) {
 	if others == 0 {
 		return at, why
 	}
-	until := b.entries[Key{Delivering, e.task.Name}].rec.DeliveredAt.Add(patience)
+	until := b.entries[Key{Delivering, e.task.Name}].rec.Delivery().DeliveredAt.Add(patience)
 	if until.After(now.Add(patience)) {
 		until = now.Add(patience)
 	}

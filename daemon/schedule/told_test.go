@@ -18,13 +18,13 @@ func TestEndThatCannotBeReadIsShort(t *testing.T) {
 		answer := token("first", time.Time{})
 		answer.UnreadEnd = "cannot be read"
 		r := Advance(task, Record{}, answered(instant0, answer), 0)
-		if !r.Token.PolicyExpiry || !r.Token.ExpiresAt.Equal(after(c.want)) {
-			t.Errorf("max_age %s: counted until %s, want %s", c.maxAge, r.Token.ExpiresAt.Sub(instant0), c.want)
+		if !r.Token().PolicyExpiry || !r.Token().ExpiresAt.Equal(after(c.want)) {
+			t.Errorf("max_age %s: counted until %s, want %s", c.maxAge, r.Token().ExpiresAt.Sub(instant0), c.want)
 		}
 		b := New(1)
 		b.install(after(time.Minute), []Group{provider("p", 1)}, []*Task{task}, Memory{Records: map[Key]Record{task.Key: r}})
-		if got, _ := b.Look(after(time.Minute), task.Key); !got.Record.Token.ExpiresAt.Equal(after(c.want)) {
-			t.Errorf("max_age %s: after a restart until %s, want %s", c.maxAge, got.Record.Token.ExpiresAt.Sub(instant0), c.want)
+		if got, _ := b.Look(after(time.Minute), task.Key); !got.Record.Token().ExpiresAt.Equal(after(c.want)) {
+			t.Errorf("max_age %s: after a restart until %s, want %s", c.maxAge, got.Record.Token().ExpiresAt.Sub(instant0), c.want)
 		}
 	}
 }

@@ -198,8 +198,8 @@ func (w *world) endObtaining(r *run) {
 	res := Result{At: r.at, End: w.now, Called: true}
 	task := r.start.Task
 	c := w.model.credentials[task.Name]
-	if HasValue(r.start.Record.Previous()) && task.Identity == r.start.Record.Identity && w.dice.n(4) == 0 {
-		res.Token = w.sameAnswer(r.start.Record.Token)
+	if HasValue(r.start.Record.Previous()) && task.Identity == r.start.Record.Token().Identity && w.dice.n(4) == 0 {
+		res.Token = w.sameAnswer(r.start.Record.Token().Credential)
 	} else {
 		res.Token = w.freshAnswer()
 	}
@@ -242,7 +242,7 @@ func told(res Result, rec Record) string {
 	if res.Fault != nil {
 		return fmt.Sprintf("%s, retry at %s", res.Fault.Reason, rec.Past.RetryAt.Sub(instant0))
 	}
-	return fmt.Sprintf("generation %d, revision %d, expires at %s", rec.Token.Generation, rec.Revision, rec.Token.ExpiresAt.Sub(instant0))
+	return fmt.Sprintf("generation %d, revision %d, expires at %s", rec.Token().Generation, rec.Token().Revision, rec.Token().ExpiresAt.Sub(instant0))
 }
 
 func (w *world) freshAnswer() credential.Credential {
@@ -301,7 +301,7 @@ func (w *world) endDelivering(r *run) {
 	}
 	rec := r.start.Record
 	if res.Changed {
-		rec.Changes++
+		raise(&rec)
 	}
 	rec = Advance(r.start.Task, rec, res, w.b.seed)
 	w.finish(r, rec, res)
@@ -309,7 +309,7 @@ func (w *world) endDelivering(r *run) {
 	if s == nil {
 		return
 	}
-	s.changes, s.failing = rec.Changes, res.Fault != nil
+	s.changes, s.failing = rec.Delivery().Changes, res.Fault != nil
 	if !s.failing {
 		s.held, s.target = r.shown, r.start.Task.Target
 	}
@@ -382,9 +382,9 @@ func (w *world) restart() {
 			c.call = r.before
 		case key.Kind == Delivering && begun:
 			rec := r.start.Record
-			rec.Changes++
+			raise(&rec)
 			w.store[key] = rec
-			w.model.sinks[key.Name].changes = rec.Changes
+			w.model.sinks[key.Name].changes = rec.Delivery().Changes
 		}
 	}
 	for key := range w.runs {

@@ -20,11 +20,13 @@ func smallRecord(n int) schedule.Record {
 	attempt := schedule.Attempt{At: at, Took: 12 * time.Millisecond, Outcome: schedule.Renewed}
 	return schedule.Record{
 		Past: schedule.Past{AttemptAt: at, PlannedAt: at, History: []schedule.Attempt{attempt, attempt}},
-		Token: credential.Credential{
-			Generation: uint64(n), IssuedAt: at, ExpiresAt: at,
-			Values: map[string]credential.Secret{"access_token": credential.NewSecret(strings.Repeat("x", 40))},
+		Part: schedule.Token{
+			Credential: credential.Credential{
+				Generation: uint64(n), IssuedAt: at, ExpiresAt: at,
+				Values: map[string]credential.Secret{"access_token": credential.NewSecret(strings.Repeat("x", 40))},
+			},
+			Revision: uint64(n), ObtainedAt: at, Identity: strings.Repeat("i", 32), Inputs: strings.Repeat("d", 32),
 		},
-		Revision: uint64(n), ObtainedAt: at, Identity: strings.Repeat("i", 32), Inputs: strings.Repeat("d", 32),
 	}
 }
 

@@ -69,9 +69,8 @@ func sample(t *testing.T, key *[32]byte) (data []byte, states []State) {
 	states = append(states, load(t, s))
 	note := func() { states = append(states, load(t, s)) }
 	for i := range 12 {
-		r := fullRecord()
-		r.Revision = uint64(i)
-		save(t, s, map[schedule.Key]schedule.Record{{Kind: schedule.Kind(i % 3), Name: fmt.Sprint("task-", i%8)}: r})
+		key := schedule.Key{Kind: schedule.Kind(i % 3), Name: fmt.Sprint("task-", i%8)}
+		save(t, s, map[schedule.Key]schedule.Record{key: numbered(key.Kind, uint64(i))})
 		note()
 	}
 	if err := s.SaveProvider(t.Context(), "provider", schedule.ProviderRecord{Throttles: 3}); err != nil {

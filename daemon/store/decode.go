@@ -65,7 +65,7 @@ func (d *decoder) decode(batch []rawEntry) {
 		if e.kind == providerKind {
 			providers[i], err = decodeProvider(e.value)
 		} else {
-			records[i], err = decodeRecord(e.value)
+			records[i], err = decodeRecord(schedule.Kind(e.kind), e.value)
 		}
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%s %q: %w", buckets[e.kind], e.name, err)

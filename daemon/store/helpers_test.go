@@ -21,12 +21,48 @@ const canary = "canary-secret-"
 // loja is the key of most tests' record.
 var loja = schedule.Key{Kind: schedule.Obtaining, Name: "loja"}
 
-// fullRecord has something that is not zero in every field there is.
-func fullRecord() (r schedule.Record) {
+// fullRecord is the record of a credential that has something in every field
+// there is.
+func fullRecord() schedule.Record { return fullOf(schedule.Obtaining) }
+
+// fullOf is fullRecord for any kind of task.
+func fullOf(kind schedule.Kind) (r schedule.Record) {
 	n := 0
-	fillValue(reflect.ValueOf(&r).Elem(), &n)
+	fillValue(reflect.ValueOf(&r.Past).Elem(), &n)
+	switch kind {
+	case schedule.Obtaining:
+		r.Part = filled[schedule.Token](&n)
+	case schedule.Delivering:
+		r.Part = filled[schedule.Delivery](&n)
+	case schedule.Hooking:
+		r.Part = filled[schedule.HookRun](&n)
+	}
 	return r
 }
+
+func filled[P any](n *int) (part P) {
+	fillValue(reflect.ValueOf(&part).Elem(), n)
+	return part
+}
+
+// numbered is a full record that bears a number, by which it is known again.
+func numbered(kind schedule.Kind, n uint64) schedule.Record {
+	r := fullOf(kind)
+	switch part := r.Part.(type) {
+	case schedule.Token:
+		part.Revision = n
+		r.Part = part
+	case schedule.Delivery:
+		part.Changes = n
+		r.Part = part
+	case schedule.HookRun:
+		r.Part = schedule.HookRun{Ran: n}
+	}
+	return r
+}
+
+// revision is the record of a credential that bears a number.
+func revision(n uint64) schedule.Record { return numbered(schedule.Obtaining, n) }
 
 // fillValue sets v and everything exported below it.
 func fillValue(v reflect.Value, n *int) {
@@ -42,7 +78,10 @@ func fillValue(v reflect.Value, n *int) {
 	if former, ok := v.Addr().Interface().(*[]schedule.Record); ok {
 		*former = make([]schedule.Record, 2)
 		for i := range *former {
-			fillFields(reflect.ValueOf(&(*former)[i]).Elem(), n, "Former") // those have none
+			fillValue(reflect.ValueOf(&(*former)[i].Past).Elem(), n)
+			var part schedule.Token
+			fillFields(reflect.ValueOf(&part).Elem(), n, "Former") // those have none
+			(*former)[i].Part = part
 		}
 		return
 	}
@@ -88,9 +127,8 @@ func fillFields(v reflect.Value, n *int, but string) {
 func records(n int) map[schedule.Key]schedule.Record {
 	all := map[schedule.Key]schedule.Record{}
 	for i := range n {
-		r := fullRecord()
-		r.Revision = uint64(i)
-		all[schedule.Key{Kind: schedule.Kind(i % providerKind), Name: fmt.Sprintf("task-%04d", i)}] = r
+		key := schedule.Key{Kind: schedule.Kind(i % providerKind), Name: fmt.Sprintf("task-%04d", i)}
+		all[key] = numbered(key.Kind, uint64(i))
 	}
 	return all
 }

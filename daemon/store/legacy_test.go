@@ -214,7 +214,7 @@ func legacyRefused(t *testing.T, name string, data []byte, key *[32]byte, want S
 
 // Single values that were damaged, taken away, or set back.
 func TestLegacyValuesThatMakeNoSense(t *testing.T) {
-	state := State{Records: map[schedule.Key]schedule.Record{loja: fullRecord(), {Name: "other"}: {Revision: 1}}}
+	state := State{Records: map[schedule.Key]schedule.Record{loja: fullRecord(), {Name: "other"}: revision(1)}}
 	for name, tt := range map[string]struct {
 		change func(values map[legacyPlace][]byte)
 		want   string

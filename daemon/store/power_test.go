@@ -79,12 +79,6 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 	}
 }
 
-func revision(n uint64) schedule.Record {
-	r := fullRecord()
-	r.Revision = n
-	return r
-}
-
 // powerLife knows what was promised after each save, and what the next one may
 // have made of it.
 type powerLife struct {
@@ -158,10 +152,10 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 		r, held := got.Records[schedule.Key{Name: name}]
 		switch {
 		case !held && (low == 0 || high == 0):
-		case held && r.Revision == low, held && r.Revision == high:
-		case held && name == "loja" && r.Revision == low+1: // a save that was said to have failed
+		case held && r.Token().Revision == low, held && r.Token().Revision == high:
+		case held && name == "loja" && r.Token().Revision == low+1: // a save that was said to have failed
 		default:
-			t.Errorf("cut after %d (%s): %s holds revision %d (%v), promised was %d", c.After, c.Why, name, r.Revision, held, low)
+			t.Errorf("cut after %d (%s): %s holds revision %d (%v), promised was %d", c.After, c.Why, name, r.Token().Revision, held, low)
 		}
 	}
 	for name, n := range low {

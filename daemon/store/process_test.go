@@ -71,9 +71,7 @@ func saveForEver(dir string) {
 	for i := range 8 {
 		all.Go(func() {
 			for n := uint64(1); ; n++ {
-				r := fullRecord()
-				r.Revision = n
-				if err := s.Save(context.Background(), schedule.Key{Name: fmt.Sprint(i)}, r); err != nil {
+				if err := s.Save(context.Background(), schedule.Key{Name: fmt.Sprint(i)}, revision(n)); err != nil {
 					return
 				}
 				out.Lock()
@@ -179,9 +177,9 @@ func TestKilledWhileSaving(t *testing.T) {
 		got := load(t, s).Records
 		for name, revision := range durable {
 			// One more may have become durable without being said.
-			if r := got[schedule.Key{Name: name}]; r.Revision < revision || r.Revision > revision+1 {
-				t.Errorf("round %d: %s holds revision %d, said was %d", round, name, r.Revision, revision)
-			} else if want := fullRecord(); !reflect.DeepEqual(r.Token, want.Token) {
+			if r := got[schedule.Key{Name: name}]; r.Token().Revision < revision || r.Token().Revision > revision+1 {
+				t.Errorf("round %d: %s holds revision %d, said was %d", round, name, r.Token().Revision, revision)
+			} else if want := fullRecord(); !reflect.DeepEqual(r.Token().Credential, want.Token().Credential) {
 				t.Errorf("round %d: %s is not whole", round, name)
 			}
 		}
@@ -399,7 +397,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	want[loja] = schedule.Record{Revision: 9}
+	want[loja] = schedule.Record{Part: schedule.Token{Revision: 9}}
 	if err := s.Save(t.Context(), loja, want[loja]); err != nil {
 		t.Fatal("with space again:", err)
 	}

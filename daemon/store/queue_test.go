@@ -28,7 +28,7 @@ func TestACrowdSharesCommits(t *testing.T) {
 		all.Go(func() {
 			for n := range each {
 				key := schedule.Key{Name: fmt.Sprint("task-", i)}
-				if err := s.Save(t.Context(), key, schedule.Record{Revision: uint64(n + 1)}); err != nil {
+				if err := s.Save(t.Context(), key, schedule.Record{Part: schedule.Token{Revision: uint64(n + 1)}}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -46,8 +46,8 @@ func TestACrowdSharesCommits(t *testing.T) {
 		t.Errorf("%d records after a restart", len(got.Records))
 	}
 	for key, r := range got.Records {
-		if r.Revision != each {
-			t.Errorf("%s holds revision %d, want the last one", key.Name, r.Revision)
+		if r.Token().Revision != each {
+			t.Errorf("%s holds revision %d, want the last one", key.Name, r.Token().Revision)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestCallersThatGiveUp(t *testing.T) {
 		var leavers, stayers sync.WaitGroup
 		begin := func(wg *sync.WaitGroup, ctx context.Context, name string, want error) {
 			wg.Go(func() {
-				if err := s.Save(ctx, schedule.Key{Name: name}, schedule.Record{Revision: 1}); !errors.Is(err, want) {
+				if err := s.Save(ctx, schedule.Key{Name: name}, schedule.Record{Part: schedule.Token{Revision: 1}}); !errors.Is(err, want) {
 					t.Errorf("%s: %v, want %v", name, err, want)
 				}
 			})
@@ -118,7 +118,7 @@ func TestTheLaterSaveWins(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 10 {
 		wg.Go(func() {
-			if err := s.Save(t.Context(), loja, schedule.Record{Revision: uint64(i + 1)}); err != nil {
+			if err := s.Save(t.Context(), loja, schedule.Record{Part: schedule.Token{Revision: uint64(i + 1)}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -126,7 +126,7 @@ func TestTheLaterSaveWins(t *testing.T) {
 	}
 	release()
 	wg.Wait()
-	if got := load(t, s).Records[loja].Revision; got != 10 {
+	if got := load(t, s).Records[loja].Token().Revision; got != 10 {
 		t.Errorf("revision %d, want 10", got)
 	}
 	if n := s.commits - commits; n != 1 {
@@ -182,12 +182,12 @@ func TestAFailedCommit(t *testing.T) {
 				}
 			}
 			s.log.file = bad
-			if err := s.Save(t.Context(), loja, schedule.Record{Revision: 77}); err == nil {
+			if err := s.Save(t.Context(), loja, schedule.Record{Part: schedule.Token{Revision: 77}}); err == nil {
 				t.Fatal("a save that cannot be written succeeds")
 			}
 			s.log.file = good
 			next := schedule.Key{Kind: schedule.Hooking, Name: "next"}
-			want[next] = schedule.Record{Revision: 78}
+			want[next] = numbered(next.Kind, 78)
 			if err := s.Save(t.Context(), next, want[next]); err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,7 @@ func TestADiskThatHangsKeepsNobody(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	var caller sync.WaitGroup
 	caller.Go(func() {
-		if err := s.Save(over, loja, schedule.Record{Revision: 1}); !errors.Is(err, context.Canceled) {
+		if err := s.Save(over, loja, schedule.Record{Part: schedule.Token{Revision: 1}}); !errors.Is(err, context.Canceled) {
 			t.Errorf("the caller got %v", err)
 		}
 	})
@@ -228,7 +228,7 @@ func TestADiskThatHangsKeepsNobody(t *testing.T) {
 	}
 	release()
 	waitFor(func() bool { s.disk.Lock(); defer s.disk.Unlock(); return s.shutting })
-	if got := load(t, open(t, dir, nil)).Records[loja].Revision; got != 1 {
+	if got := load(t, open(t, dir, nil)).Records[loja].Token().Revision; got != 1 {
 		t.Errorf("revision %d, want what was under way", got)
 	}
 }
@@ -249,7 +249,7 @@ func TestAnEndFindsRoom(t *testing.T) {
 	}()
 	s := open(t, dir, nil)
 	defer shut(t, s)
-	attempt, err := s.Begin(t.Context(), loja, schedule.Record{Revision: 1})
+	attempt, err := s.Begin(t.Context(), loja, schedule.Record{Part: schedule.Token{Revision: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestAnEndFindsRoom(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "filler"), make([]byte, have-Headroom/2), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	late, err := s.Begin(t.Context(), schedule.Key{Name: "late"}, schedule.Record{Revision: 1})
+	late, err := s.Begin(t.Context(), schedule.Key{Name: "late"}, schedule.Record{Part: schedule.Token{Revision: 1}})
 	if !errors.Is(err, unix.ENOSPC) || late == nil {
 		t.Errorf("another one begins with %v, %v", late, err)
 	}

@@ -9,12 +9,16 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// wireRecord is a record as it is stored: a record's own JSON hides the token
-// and the records of earlier identities.
+// wireRecord is a record as it is stored: the members of all parts stand side by
+// side, and those of a part that the record does not have are absent. A record's
+// own JSON hides the token and the records of earlier identities.
 type wireRecord struct {
-	schedule.Record
-	Token  wireToken    `json:"token,omitzero"`
-	Former []wireRecord `json:"former,omitempty"`
+	Past schedule.Past `json:"past,omitzero"`
+	*schedule.Token
+	*schedule.Delivery
+	*schedule.HookRun
+	Credential wireToken    `json:"token,omitzero"`
+	Former     []wireRecord `json:"former,omitempty"`
 }
 
 // wireToken is a credential with its secrets in clear; sealing comes after it.
@@ -37,40 +41,71 @@ type wireToken struct {
 func encodeRecord(r schedule.Record) ([]byte, error) { return json.Marshal(wireOf(r)) }
 
 func wireOf(r schedule.Record) wireRecord {
-	t := r.Token
+	w := wireRecord{Past: r.Past}
+	switch part := r.Part.(type) {
+	case schedule.Token:
+		w.Token, w.Credential = &part, wireTokenOf(&part.Credential)
+		for _, f := range part.Former {
+			w.Former = append(w.Former, wireOf(f))
+		}
+	case schedule.Delivery:
+		w.Delivery = &part
+	case schedule.HookRun:
+		w.HookRun = &part
+	}
+	return w
+}
+
+func wireTokenOf(t *credential.Credential) wireToken {
 	w := wireToken{
 		Generation: t.Generation, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt,
 		PolicyExpiry: t.PolicyExpiry, UnreadEnd: t.UnreadEnd, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
 	w.Values, w.ValuesBytes = reveal(t.Values)
 	w.Seed, w.SeedBytes = reveal(t.Seed)
-	out := wireRecord{Record: r, Token: w}
-	for _, f := range r.Former {
-		out.Former = append(out.Former, wireOf(f))
-	}
-	return out
+	return w
 }
 
-// decodeRecord is the reverse of encodeRecord. Members it does not know are
-// ignored, absent ones are zero.
-func decodeRecord(plain []byte) (schedule.Record, error) {
+// decodeRecord is the reverse of encodeRecord for the record of one kind of task.
+// Members it does not know are ignored, absent ones are zero.
+func decodeRecord(kind schedule.Kind, plain []byte) (schedule.Record, error) {
 	var w wireRecord
 	if json.Unmarshal(plain, &w) != nil {
 		return schedule.Record{}, errNotReadable
 	}
-	return w.record(), nil
+	return w.record(kind), nil
 }
 
-func (w wireRecord) record() schedule.Record {
-	r, t := w.Record, w.Token
-	r.Token = credential.Credential{
+func (w *wireRecord) record(kind schedule.Kind) schedule.Record {
+	r := schedule.Record{Past: w.Past}
+	switch kind {
+	case schedule.Obtaining:
+		r.Part = w.token()
+	case schedule.Delivering:
+		r.Part = orZero(w.Delivery)
+	case schedule.Hooking:
+		r.Part = orZero(w.HookRun)
+	}
+	return r
+}
+
+func (w *wireRecord) token() schedule.Token {
+	part, t := orZero(w.Token), &w.Credential
+	part.Credential = credential.Credential{
 		Generation: t.Generation, Values: hide(t.Values, t.ValuesBytes), Seed: hide(t.Seed, t.SeedBytes), IssuedAt: t.IssuedAt,
 		ExpiresAt: t.ExpiresAt, PolicyExpiry: t.PolicyExpiry, UnreadEnd: t.UnreadEnd, CountedExpiry: t.CountedExpiry, UsefulAfter: t.UsefulAfter, Limits: t.Limits,
 	}
-	for _, f := range w.Former {
-		r.Former = append(r.Former, f.record())
+	for i := range w.Former {
+		part.Former = append(part.Former, w.Former[i].record(schedule.Obtaining))
 	}
-	return r
+	return part
+}
+
+func orZero[P any](part *P) (zero P) {
+	if part == nil {
+		return zero
+	}
+	return *part
 }
 
 func encodeProvider(r schedule.ProviderRecord) ([]byte, error) { return json.Marshal(r) }
@@ -116,8 +151,9 @@ func hide(texts map[string]string, bytes map[string][]byte) map[string]credentia
 	return out
 }
 
-// Encode returns a record with its secrets in clear, for whoever seals it.
+// Encode returns the record of a credential with its secrets in clear, for whoever
+// seals it.
 func Encode(r schedule.Record) ([]byte, error) { return encodeRecord(r) }
 
 // Decode is the reverse of Encode.
-func Decode(plain []byte) (schedule.Record, error) { return decodeRecord(plain) }
+func Decode(plain []byte) (schedule.Record, error) { return decodeRecord(schedule.Obtaining, plain) }

@@ -24,8 +24,7 @@ func TestTheFileIsRewritten(t *testing.T) {
 			all.Go(func() {
 				for n := range 200 {
 					k := schedule.Key{Name: fmt.Sprint("task-", i, "-", n%5)}
-					r := fullRecord()
-					r.Revision = uint64(n + 1)
+					r := revision(uint64(n + 1))
 					if err := s.Save(t.Context(), k, r); err != nil {
 						t.Error(err)
 					}

@@ -93,9 +93,9 @@ func TestAForgerSetsNothingBack(t *testing.T) {
 	key, dir := &[32]byte{1}, t.TempDir()
 	s := open(t, dir, key)
 	all := func(revision uint64) map[schedule.Key]schedule.Record {
-		m := map[schedule.Key]schedule.Record{loja: {Revision: revision}}
+		m := map[schedule.Key]schedule.Record{loja: {Part: schedule.Token{Revision: revision}}}
 		for i := range 30 {
-			m[schedule.Key{Name: fmt.Sprintf("other-%03d", i)}] = schedule.Record{Revision: revision}
+			m[schedule.Key{Name: fmt.Sprintf("other-%03d", i)}] = schedule.Record{Part: schedule.Token{Revision: revision}}
 		}
 		return m
 	}
@@ -165,7 +165,7 @@ func TestAForgerSetsNothingBack(t *testing.T) {
 		t.Fatalf("sealed %d records, %v", n, err)
 	}
 	write(t, dir, read(t, dir))
-	if got := load(t, open(t, dir, key)).Records[loja].Revision; got != 1 {
+	if got := load(t, open(t, dir, key)).Records[loja].Token().Revision; got != 1 {
 		t.Errorf("revision %d, want what the person brought back", got)
 	}
 	if after, _ := os.ReadFile(filepath.Join(dir, markName)); bytes.Equal(after, mark) {

@@ -20,11 +20,11 @@ func TestEveryFieldSurvives(t *testing.T) {
 	for _, key := range []*[32]byte{nil, {1, 2, 3}} {
 		dir := filepath.Join(t.TempDir(), "made", "here")
 		s := open(t, dir, key)
-		want, cool := fullRecord(), schedule.ProviderRecord{}
+		var cool schedule.ProviderRecord
 		n := 0
 		fillValue(reflect.ValueOf(&cool).Elem(), &n)
 		for _, kind := range []schedule.Kind{schedule.Obtaining, schedule.Delivering, schedule.Hooking} {
-			if err := s.Save(t.Context(), schedule.Key{Kind: kind, Name: "loja"}, want); err != nil {
+			if err := s.Save(t.Context(), schedule.Key{Kind: kind, Name: "loja"}, fullOf(kind)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -37,7 +37,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 			s = open(t, dir, key)
 			got := load(t, s)
 			for key, r := range got.Records {
-				if !reflect.DeepEqual(r, want) {
+				if want := fullOf(key.Kind); !reflect.DeepEqual(r, want) {
 					t.Errorf("%v comes back as\n%+v, want\n%+v", key.Kind, r, want)
 				}
 			}
@@ -78,9 +78,9 @@ func TestSecretsThatAreNoTextSurvive(t *testing.T) {
 	for name, text := range want {
 		values[name] = credential.NewSecret(text)
 	}
-	save(t, s, map[schedule.Key]schedule.Record{loja: {Token: credential.Credential{Values: values, Seed: values}}})
+	save(t, s, map[schedule.Key]schedule.Record{loja: {Part: schedule.Token{Credential: credential.Credential{Values: values, Seed: values}}}})
 	shut(t, s)
-	got := load(t, open(t, dir, nil)).Records[loja].Token
+	got := load(t, open(t, dir, nil)).Records[loja].Token()
 	for name, text := range want {
 		if got.Values[name].Reveal() != text || got.Seed[name].Reveal() != text {
 			t.Errorf("%s comes back changed", name)
@@ -93,28 +93,59 @@ func TestHowALifeIsKnownSurvives(t *testing.T) {
 	for _, token := range []credential.Credential{
 		{ExpiresAt: at, UsefulAfter: at, CountedExpiry: true}, {ExpiresAt: at, PolicyExpiry: true}, {ExpiresAt: at},
 	} {
-		plain, err := encodeRecord(schedule.Record{Token: token})
+		plain, err := encodeRecord(schedule.Record{Part: schedule.Token{Credential: token}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := decodeRecord(plain)
-		if got := r.Token; err != nil || got.CountedExpiry != token.CountedExpiry || got.PolicyExpiry != token.PolicyExpiry || !got.ExpiresAt.Equal(at) {
+		r, err := decodeRecord(schedule.Obtaining, plain)
+		if got := r.Token(); err != nil || got.CountedExpiry != token.CountedExpiry || got.PolicyExpiry != token.PolicyExpiry || !got.ExpiresAt.Equal(at) {
 			t.Errorf("%+v comes back as %+v, %v", token, got, err)
+		}
+	}
+}
+
+// Records as version 1 wrote them, with the members of all kinds in one object.
+func TestRecordsOfEarlierVersions(t *testing.T) {
+	at := time.Date(2026, 11, 2, 3, 4, 5, 6, time.UTC)
+	past := schedule.Past{AttemptAt: at, Failures: 2, History: []schedule.Attempt{{At: at, Took: 7, Outcome: schedule.Renewed}}}
+	const common = `{"past":{"attempt_at":"2026-11-02T03:04:05.000000006Z","failures":2,"history":[{"at":"2026-11-02T03:04:05.000000006Z","took":7,"outcome":"renewed"}]},`
+	was := schedule.Record{Part: schedule.Token{Identity: "former", Revision: 1, LeftAt: at}}
+	for _, tt := range []struct {
+		kind schedule.Kind
+		text string
+		want schedule.Part
+	}{
+		{schedule.Obtaining, `"revision":4,"obtained_at":"2026-11-02T03:04:05.000000006Z","unchanged":1,"identity":"i","token_of":"o","inputs":"in",` +
+			`"token":{"generation":3,"values":{"t":"v"},"seed_bytes":{"s":"/w=="},"expires_at":"2026-11-02T03:04:05.000000006Z"},"former":[{"revision":1,"identity":"former","left_at":"2026-11-02T03:04:05.000000006Z"}]}`,
+			schedule.Token{Revision: 4, ObtainedAt: at, Unchanged: 1, Identity: "i", TokenOf: "o", Inputs: "in", Former: []schedule.Record{was}, Credential: credential.Credential{
+				Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, Seed: map[string]credential.Secret{"s": credential.NewSecret("\xff")}, ExpiresAt: at,
+			}}},
+		{schedule.Delivering, `"delivered":{"a":{"generation":3,"revision":4}},"delivered_at":"2026-11-02T03:04:05.000000006Z","target":"t","issued":{"f":["1","2"]},"changes":9}`,
+			schedule.Delivery{Delivered: map[string]schedule.Mark{"a": {Generation: 3, Revision: 4}}, DeliveredAt: at, Target: "t", Issued: map[string][]string{"f": {"1", "2"}}, Changes: 9}},
+		{schedule.Hooking, `"ran":8}`, schedule.HookRun{Ran: 8}},
+	} {
+		got, err := decodeRecord(tt.kind, []byte(common+tt.text))
+		if want := (schedule.Record{Past: past, Part: tt.want}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", tt.kind, got, err, want)
+		}
+		again, err := encodeRecord(got)
+		if back, errBack := decodeRecord(tt.kind, again); err != nil || errBack != nil || !reflect.DeepEqual(back, got) {
+			t.Errorf("%s: stored again as %s", tt.kind, again)
 		}
 	}
 }
 
 // Members of a later version are ignored, absent ones are zero.
 func TestOtherVersionsOfARecord(t *testing.T) {
-	r, err := decodeRecord([]byte(`{"later":{"a":[1]},"revision":7,"token":{"later":1,"values":{"token":"x"}}}`))
-	if err != nil || r.Revision != 7 || r.Token.Values["token"].Reveal() != "x" || r.Past.Failures != 0 || r.Token.Seed != nil {
+	r, err := decodeRecord(schedule.Obtaining, []byte(`{"later":{"a":[1]},"revision":7,"token":{"later":1,"values":{"token":"x"}}}`))
+	if err != nil || r.Token().Revision != 7 || r.Token().Values["token"].Reveal() != "x" || r.Past.Failures != 0 || r.Token().Seed != nil {
 		t.Errorf("decoded %+v, %v", r, err)
 	}
 	if plain, err := encodeRecord(schedule.Record{}); err != nil || string(plain) != "{}" {
 		t.Errorf("an empty record is %s, %v", plain, err)
 	}
 	for _, bad := range []string{"", "null,", "[]", `{"revision":"x"}`, `{"token":{"values":{"token":1}}}`, `{"token":{"values_bytes":{"token":1}}}`} {
-		if r, err := decodeRecord([]byte(bad)); !errors.Is(err, errNotReadable) {
+		if r, err := decodeRecord(schedule.Obtaining, []byte(bad)); !errors.Is(err, errNotReadable) {
 			t.Errorf("%q decodes to %+v, %v", bad, r, err)
 		}
 		if _, err := decodeProvider([]byte(bad)); err == nil && !strings.HasPrefix(bad, "{") {
@@ -125,7 +156,7 @@ func TestOtherVersionsOfARecord(t *testing.T) {
 
 func TestRecordsThatCannotBeSaved(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
-	for name, r := range map[string]schedule.Record{"beyond the calendar": {ObtainedAt: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}} {
+	for name, r := range map[string]schedule.Record{"beyond the calendar": {Part: schedule.Token{ObtainedAt: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}}} {
 		if err := s.Save(t.Context(), loja, r); err == nil || !strings.Contains(err.Error(), "save record loja") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -209,7 +240,7 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add(data)
 	f.Add([]byte(`{"past":{"history":[{}]},"token":{"values_bytes":{"a":"/w=="}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := decodeRecord(data)
+		r, err := decodeRecord(schedule.Obtaining, data)
 		if err != nil {
 			if strings.Contains(err.Error(), canary) {
 				t.Fatal("the error repeats what was read")
@@ -222,7 +253,7 @@ func FuzzDecodeRecord(f *testing.F) {
 			if stored[i], err = encodeRecord(r); err != nil {
 				t.Fatalf("what was decoded cannot be encoded: %v", err)
 			}
-			if r, err = decodeRecord(stored[i]); err != nil {
+			if r, err = decodeRecord(schedule.Obtaining, stored[i]); err != nil {
 				t.Fatalf("what was encoded cannot be decoded: %v", err)
 			}
 		}

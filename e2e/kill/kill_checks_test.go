@@ -135,7 +135,7 @@ func (l *life) remembered() map[string]int {
 	l.begun = map[string]time.Time{}
 	for _, user := range []string{"ana", "bia"} {
 		r, known := records[schedule.Key{Kind: schedule.Obtaining, Name: user}]
-		token, seed, live := r.Token.Values["token"].Reveal(), r.Token.Seed["refresh_token"].Reveal(), l.backend.live(user)
+		token, seed, live := r.Token().Values["token"].Reveal(), r.Token().Seed["refresh_token"].Reveal(), l.backend.live(user)
 		doubt := known && r.Past.Open
 		switch {
 		case !slices.Contains(l.present, user):
@@ -208,7 +208,7 @@ func (l *life) tidy() {
 		}
 	}
 	for key, r := range l.records() {
-		if key.Kind == schedule.Obtaining && !r.LeftAt.IsZero() {
+		if key.Kind == schedule.Obtaining && !r.Token().LeftAt.IsZero() {
 			continue // a removed credential is kept for an hour
 		}
 		if len(l.present) == 1 && (key.Name == "bia" || key.Name == "env" || key.Name == "both") {

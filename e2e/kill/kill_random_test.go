@@ -155,7 +155,7 @@ func (c *crowd) killedWithin(d time.Duration) {
 	records := c.records()
 	for _, user := range c.present {
 		r := records[schedule.Key{Kind: schedule.Obtaining, Name: user}]
-		token, seed, live := r.Token.Values["token"].Reveal(), r.Token.Seed["refresh_token"].Reveal(), c.backend.live(user)
+		token, seed, live := r.Token().Values["token"].Reveal(), r.Token().Seed["refresh_token"].Reveal(), c.backend.live(user)
 		if held := c.Read("out/" + user); held == live && token != live {
 			c.T.Errorf("%s was delivered before it was durable: the state holds %q", user, token)
 		}

@@ -74,7 +74,7 @@ func (d *disk) record() schedule.Record {
 	return d.records[schedule.Key{Kind: schedule.Obtaining, Name: "ged"}]
 }
 
-func (d *disk) token() string { return d.record().Token.Values[fieldToken].Reveal() }
+func (d *disk) token() string { return d.record().Token().Values[fieldToken].Reveal() }
 
 // deaf observes nothing.
 type deaf struct{}
@@ -160,7 +160,7 @@ func TestThirtyDaysOfRenewals(t *testing.T) {
 			t.Errorf("counts %+v", c)
 		}
 		innocent(t, e, 0)
-		if limits := d.record().Token.Limits; len(limits) != 1 || limits[0].Kind != "refresh_token" || limits[0].Person || time.Until(limits[0].EndsAt) < 28*24*time.Hour {
+		if limits := d.record().Token().Limits; len(limits) != 1 || limits[0].Kind != "refresh_token" || limits[0].Person || time.Until(limits[0].EndsAt) < 28*24*time.Hour {
 			t.Errorf("limits %+v", limits)
 		}
 	})
@@ -183,8 +183,8 @@ func TestAnswersThatAreLost(t *testing.T) {
 						t.Fatal(err)
 					}
 					renewal(d)
-					if r := d.record(); fault != "hang-after" && len(r.Token.Seed) != 0 || r.Past.Parked {
-						t.Errorf("after the lost answer: seed %v, parked %v", r.Token.Seed, r.Past.Parked)
+					if r := d.record(); fault != "hang-after" && len(r.Token().Seed) != 0 || r.Past.Parked {
+						t.Errorf("after the lost answer: seed %v, parked %v", r.Token().Seed, r.Past.Parked)
 					}
 					live(t, e, d, 3*time.Minute, time.Second)
 					after := e.Counts()
@@ -229,7 +229,7 @@ func TestKilledDuringARefresh(t *testing.T) {
 		_ = e.SetFault("hang-after", 1)
 		renewal(d)
 		left := d.copied()
-		if !left.record().Past.Open || len(left.record().Token.Seed) == 0 {
+		if !left.record().Past.Open || len(left.record().Token().Seed) == 0 {
 			t.Fatalf("the intent is not on the disk: %+v", left.record().Past)
 		}
 		stop()
@@ -279,7 +279,7 @@ func TestARefusedRefreshLeadsToOneLogin(t *testing.T) {
 				defer stop()
 				_ = e.SetFault("refresh-refused", 1)
 				renewal(d)
-				if r := d.record(); r.Past.Parked || len(r.Token.Seed) != 0 || r.Past.Last == nil || r.Past.Last.Reason.Parks() {
+				if r := d.record(); r.Past.Parked || len(r.Token().Seed) != 0 || r.Past.Last == nil || r.Past.Last.Reason.Parks() {
 					t.Errorf("after the refusal: %+v", r.Past)
 				}
 				live(t, e, d, time.Hour, time.Minute)
@@ -364,7 +364,7 @@ func TestARegeneratedKeyIsNoOutage(t *testing.T) {
 		e.Configure(func(s *emulator.Settings) { s.NextKeys = []string{"new", "newer"} })
 		time.Sleep(5 * 24 * time.Hour)
 		r := d.record()
-		if !r.Past.Parked || !strings.Contains(r.Past.Last.Message, "subscription_keys") || len(r.Token.Seed) == 0 {
+		if !r.Past.Parked || !strings.Contains(r.Past.Last.Message, "subscription_keys") || len(r.Token().Seed) == 0 {
 			t.Errorf("without a key: %+v %+v", r.Past, r.Past.Last)
 		}
 		if c := e.Counts(); c.KeysRefused != 3 || c.Logins != 1 {
@@ -456,7 +456,7 @@ func TestEveryFormOfDates(t *testing.T) {
 					span := time.Duration(days) * 24 * time.Hour
 					live(t, e, d, span, span/300)
 					innocent(t, e, 0)
-					life := d.record().Token.ExpiresAt.Sub(d.record().Token.IssuedAt)
+					life := d.record().Token().ExpiresAt.Sub(d.record().Token().IssuedAt)
 					want, err := time.ParseDuration(minutes + "m")
 					if form == "nonsense" {
 						want = min(want, time.Hour) // what cannot be read is not taken for a long life

@@ -108,7 +108,7 @@ func pass(server *emulator.Server, d *disk, span time.Duration) bool {
 	for end := time.Now().Add(span); time.Now().Before(end); {
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		good = good && server.Active(d.record().Token.Values["access_token"].Reveal())
+		good = good && server.Active(d.record().Token().Values["access_token"].Reveal())
 	}
 	return good
 }
@@ -261,7 +261,7 @@ func TestKillsSpendNoSeedTwice(t *testing.T) {
 		l := begin(t, server, d, "", refreshGrant)
 		within, logins := 0, 0
 		for range kills(t) {
-			if r := d.record(); r.Past.Parked || len(r.Token.Seed) == 0 {
+			if r := d.record(); r.Past.Parked || len(r.Token().Seed) == 0 {
 				logins++
 				seed, err := l.source.Import(credential.NewSecret(server.Seed(testID, "a")))
 				if err == nil {
@@ -279,7 +279,7 @@ func TestKillsSpendNoSeedTwice(t *testing.T) {
 				before := d.record()
 				time.Sleep(time.Second)
 				synctest.Wait()
-				left := time.Until(before.Token.ExpiresAt)
+				left := time.Until(before.Token().ExpiresAt)
 				if n := server.Counts().Reused; n > reused && left > 6*time.Minute+10*time.Second {
 					t.Fatalf("a spent seed was shown with %s of the token left: %+v", left, before.Past)
 				}
