@@ -59,7 +59,7 @@ func emulations() []emulated {
 			func() emulation.Emulator {
 				return http.New(http.Settings{Users: []http.User{{Name: emulatedUser, Password: emulatedSecret}}}, nil)
 			},
-			append([]string{"user           " + emulatedUser, "password       " + emulatedSecret}, loginForms()...),
+			append([]string{"url            BASE", "user           " + emulatedUser, "password       " + emulatedSecret}, loginForms()...),
 		},
 		{
 			"integra-contador",
@@ -108,7 +108,7 @@ func emulations() []emulated {
 // loginForms are the lines of help on the logins that http emulates.
 func loginForms() (lines []string) {
 	for _, f := range http.Forms() {
-		lines = append(lines, fmt.Sprintf("%-14s %s", "BASE"+f.Path, f.Help))
+		lines = append(lines, fmt.Sprintf("%-14s %s", f.Path, f.Help))
 	}
 	return lines
 }

@@ -24,8 +24,8 @@ func uses() map[string][][]string {
 		"completion": {{"bash"}, {"zsh"}, {"fish"}, {"powershell"}, {"bash", "--no-descriptions"}, {"tcsh"}},
 		"demo":       {},
 		"doctor":     {{}, {"--json"}},
-		"emulate":    {{"nothing"}, {}, {"oauth2", "--preset", "nothing"}, {"tss", "--fault", "nothing", "--listen", "127.0.0.1:0"}},
-		"explain":    {{"loja"}, {"vault"}, {"old"}, {"ged"}, {"sessao"}, {"cliente"}, {"guarded"}, {"till"}},
+		"emulate":    {{"nothing"}, {}, {"oauth2", "--preset", "nothing"}, {"exec", "--print", "http://127.0.0.1:1/text"}, {"tss", "--fault", "nothing", "--listen", "127.0.0.1:0"}},
+		"explain":    {{"loja"}, {"vault"}, {"old"}, {"ged"}, {"sessao"}, {"cliente"}, {"guarded"}, {"till"}, {"robot"}, {"first"}, {"second"}, {"tool"}},
 		"help":       {{}, {"renew"}, {"nothing"}},
 		"man":        {{}},
 		"reload":     {{}},
@@ -44,7 +44,7 @@ func uses() map[string][][]string {
 
 // lasting are the commands that end when they are told to.
 func lasting() [][]string {
-	return [][]string{{"demo"}, {"emulate", "tss", "senhasegura", "arqged", "integra-contador"}}
+	return [][]string{{"demo"}, {"emulate", "tss", "senhasegura", "arqged", "integra-contador", "oauth2", "http", "exec"}}
 }
 
 // commands runs every command of the binary in every form. Which there are the

@@ -178,13 +178,15 @@ func newTalk(t *testing.T) *talk {
 	identify(t, h, files)
 	env("VIG_GUARDED_USER", h.canary("a user"))
 	env("VIG_GUARDED_PASSWORD", h.canary("a password"))
+	env("VIG_TOOL_KEY", h.word("a key of a command"))
 	state := h.stateKey(t)
 	secret("secrets/state-key", state)
 	text := strings.NewReplacer("{tss}", serve(tills), "{vault}", serve(vault), "{ged}", serve(ged), "{integra}", serve(integra),
-		"{guarded}", guarded(t, h, files)).Replace(talkative)
+		"{guarded}", guarded(t, h, files)).Replace(talkative) + generic(h, files, serve)
 	k.World = e2etest.NewWorld(t, text)
 	k.Environ = []string{"CREDENTIALS_DIRECTORY=" + k.Path("creds")}
 	files["out/appserver.ini"], files["folder/token/x"], files["out/other.ini"], files["hook"] = e2etest.IniBefore, "", "[A]\nx=1\n", strings.ReplaceAll(nosy, "{dir}", k.Dir)
+	files["tool"] = strings.ReplaceAll(tool, "{dir}", k.Dir)
 	for name, raw := range files {
 		if variable, ok := strings.CutPrefix(name, "="); ok {
 			k.Environ = append(k.Environ, variable+"="+raw)
@@ -348,7 +350,7 @@ func (k *talk) ask(t *testing.T, path string) string {
 // own, nor a sink.
 func (k *talk) leavings(t *testing.T) {
 	t.Helper()
-	ours := []string{"secrets", "creds", "guarded.pem", "out/appserver.ini", "out/all.env", "out/token"}
+	ours := []string{"secrets", "creds", "guarded.pem", "out/appserver.ini", "out/all.env", "out/token", "out/generic.env"}
 	met := map[string]bool{}
 	err := filepath.WalkDir(k.Dir, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(k.Dir, path)
@@ -381,10 +383,11 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 	k.Start()
 	k.Eventually("everything is tried", func() bool {
 		s := k.Status().States()
-		return s["env"] == "delivered" && s["file"] == "delivered" && s["till"] == "delivered" && s["wrong"] == "failing" && s["unfit"] == "failing" && s["old"] == "valid"
+		return s["env"] == "delivered" && s["file"] == "delivered" && s["till"] == "delivered" && s["wrong"] == "failing" && s["unfit"] == "failing" && s["old"] == "valid" && s["generic"] == "delivered"
 	})
 	for name, fields := range map[string][]string{
 		"loja": {"token"}, "vault": {"access_token", "authorization"}, "ged": {"token"}, "sessao": {"access_token", "jwt_token"}, "cliente": {"token"},
+		"robot": {"access_token", "authorization"}, "first": {"token"}, "second": {"token"}, "tool": {"token"},
 	} {
 		for _, field := range fields {
 			code, value, errs := k.Run("show", name, "--field", field)
@@ -410,13 +413,14 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 				g.turn(ways[last])
 			}
 		}
+		k.Write("tool.mode", fmt.Sprintf("exit %d\n", []int{0, 1, 75, 77}[round%4]))
 		if code, _, _ := k.call(t, "renew", "--all"); code != 1 {
 			t.Errorf("round %d: renew exits %d", round, code)
 		}
 		k.call(t, "status")
 	}
 	k.call(t, "status", "--json")
-	for _, name := range []string{"loja", "vault", "old", "ged", "sessao", "cliente", "guarded"} {
+	for _, name := range []string{"loja", "vault", "old", "ged", "sessao", "cliente", "guarded", "robot", "first", "second", "tool"} {
 		k.call(t, "explain", name)
 	}
 	k.call(t, "doctor")

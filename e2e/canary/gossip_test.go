@@ -31,7 +31,7 @@ func (g *gossip) turn(play slander) {
 
 // ServeHTTP implements http.Handler.
 func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for _, name := range []string{"Authorization", "jwt_token", "autenticar_procurador_token", "Ocp-Apim-Subscription-Key"} {
+	for _, name := range []string{"Authorization", "jwt_token", "autenticar_procurador_token", "Ocp-Apim-Subscription-Key", "X-Api-Key"} {
 		g.hoard.shown(r.Header.Get(name))
 	}
 	g.mu.Lock()

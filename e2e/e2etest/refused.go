@@ -22,3 +22,15 @@ func (w *World) Failure(name string) string {
 	w.T.Fatalf("no credential %s", name)
 	return ""
 }
+
+// Reason returns why the last attempt of a credential failed.
+func (w *World) Reason(name string) string {
+	w.T.Helper()
+	for _, c := range w.Status().Credentials {
+		if c.Name == name {
+			return c.LastError.Reason
+		}
+	}
+	w.T.Fatalf("no credential %s", name)
+	return ""
+}
