@@ -117,13 +117,21 @@ func (d *Daemon) shared(name string) (cluster.Spec, bool) {
 	if c == nil {
 		return cluster.Spec{}, false
 	}
-	return cluster.Spec{Timeout: c.Policy.Timeout, Identity: c.Identity, Inputs: c.Inputs, Ability: func(held schedule.Record) cluster.Ability {
+	return cluster.Spec{Timeout: c.Policy.Timeout, Grace: graceOf(c.Source), Identity: c.Identity, Inputs: c.Inputs, Ability: func(held schedule.Record) cluster.Ability {
 		return abilityOf(c.Source, held.Token().Credential)
 	}}, true
 }
 
 func (d *Daemon) sharedNames() []string { return d.sharing.Load().names }
 func (d *Daemon) sharedHash() string    { return d.sharing.Load().hash }
+
+// graceOf is how long a seed that works once is taken again.
+func graceOf(source credential.Provider) (grace time.Duration) {
+	if o, ok := source.(credential.OneWayer); ok {
+		_, grace = o.OneWay()
+	}
+	return grace
+}
 
 // abilityOf says what the next renewal may do at the backend.
 func abilityOf(source credential.Provider, held credential.Credential) cluster.Ability {

@@ -38,6 +38,8 @@ type Spec struct {
 	Timeout time.Duration
 	// Identity and Inputs are those of its task on this machine.
 	Identity, Inputs string
+	// Grace is how long the backend takes a seed again after it was shown.
+	Grace time.Duration
 	// Ability says what its next renewal would do.
 	Ability func(held schedule.Record) Ability
 }
@@ -89,6 +91,7 @@ type Cluster struct {
 	left       map[string]leaveNote
 	commands   map[string]bool // that run here, one at a time
 	gone       bool            // this machine has left
+	differing  string          // the machines of another configuration that were told of
 	back       bool            // the engine's revisions went back
 	lastRev    int64
 }
@@ -353,6 +356,8 @@ func (c *Cluster) probe(ctx context.Context) {
 			c.setUp(err == nil)
 		}
 		c.keepPresent(ctx)
+		c.oversee()
+		c.sayDiffering()
 		wait(ctx, probeEvery)
 	}
 }

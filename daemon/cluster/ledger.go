@@ -92,7 +92,7 @@ func (c *Cluster) away(err error) error {
 	if errors.Is(err, ErrAway) || errors.Is(err, ErrUnknown) {
 		return c.refusal(2*time.Second, "the cluster's engine does not answer")
 	}
-	return c.refusal(5*time.Second, "%s", err)
+	return c.final(5*time.Second, "%s", err)
 }
 
 // judge asks the protocol whether the call may be made.
@@ -112,7 +112,7 @@ func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt str
 	silentFor := c.silence(s, spec)
 	f := Facts{
 		Node: c.opt.Node, Attempt: attempt, At: c.clock().UnixNano(), Ability: spec.Ability(s.held), Open: s.held.Past.Open,
-		Silent: silentFor <= 0, Uncalled: s.uncalled, TakeOver: s.takeOver,
+		Silent: silentFor <= 0, Uncalled: s.uncalled, TakeOver: s.takeOver, Graced: c.graced(s, spec),
 	}
 	held, err := s.value()
 	if err != nil {

@@ -18,8 +18,16 @@ func contains(text, words string) bool { return strings.Contains(text, words) }
 
 // play runs a story in a bubble.
 func play(t *testing.T, ability Ability, story func(t *testing.T, w *world, a, b *node)) {
+	t.Helper()
+	playGraced(t, ability, 0, story)
+}
+
+// playGraced is play with a backend that takes a seed again for a while.
+func playGraced(t *testing.T, ability Ability, grace time.Duration, story func(t *testing.T, w *world, a, b *node)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, ability)
+		w.grace = grace
 		defer w.end()
 		a, b := w.start("a"), w.start("b")
 		settle(5 * time.Second)

@@ -128,15 +128,7 @@ func (c *Cluster) takeMember(presence bool, name string, e Entry) {
 	if presence && name == c.opt.Node {
 		c.presence = e.Rev
 	}
-	hash := ""
-	if c.opt.Hash != nil {
-		hash = c.opt.Hash()
-	}
-	differs := presence && e.Rev > 0 && name != c.opt.Node && hash != "" && m.Hash != hash && old.Hash != m.Hash
 	c.mu.Unlock()
-	if differs {
-		c.warn("machines differ", "", name+" runs another configuration of providers, credentials or renewal than this machine")
-	}
 }
 
 // keepPresent says that this machine is there, when that has changed.

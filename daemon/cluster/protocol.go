@@ -1,6 +1,9 @@
 package cluster
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // The protocol, as pure functions: what may be written to the one key of a
 // credential, given what this machine holds and what is there. The model of the
@@ -59,7 +62,12 @@ type Intent struct {
 	Ability Ability `json:"ability"`
 	// Lost says that the call was made and its answer did not arrive.
 	Lost bool `json:"lost,omitempty"`
+	// Shown is when the seed was shown first, where a call before this one had no
+	// known end; 0 where it is this call.
+	Shown int64 `json:"shown,omitempty"`
 }
+
+func (i Intent) firstShown() int64 { return cmp.Or(i.Shown, i.At) }
 
 // None reports whether there is no intent.
 func (i Intent) None() bool { return i.Attempt == "" }
@@ -110,6 +118,8 @@ type Facts struct {
 	// Uncalled are attempts of this process of which it knows that their call
 	// was not made.
 	Uncalled []string
+	// Graced says that the backend still takes a seed that was shown before.
+	Graced bool
 	// TakeOver says that a person wants the seed to be shown again.
 	TakeOver bool
 }
@@ -139,22 +149,25 @@ func Claim(held Value, shared Shared, f Facts) (next Shared, v Verdict) {
 	if adopt {
 		return shared, Newer
 	}
+	again := f.TakeOver || f.Graced
+	intent := Intent{Attempt: f.Attempt, Node: f.Node, At: f.At, Ability: f.Ability}
 	if i := shared.Intent; !i.None() && !slices.Contains(f.Uncalled, i.Attempt) {
+		intent.Shown = i.firstShown()
 		ability := max(i.Ability, f.Ability)
 		mine := i.Node == f.Node // of an earlier life, or its answer was lost
 		switch {
 		case !mine && !i.Lost && !f.Silent:
 			return shared, Busy
-		case ability == Spends && !f.TakeOver:
+		case ability == Spends && !again:
 			return shared, Ambiguous
-		case ability != Spends && !f.Open:
+		case ability != Spends && !f.Open, f.Graced && !f.TakeOver && !f.Open:
 			return shared, Unended
 		}
 	}
-	if f.Open && f.Ability == Spends && !f.TakeOver {
+	if f.Open && f.Ability == Spends && !again {
 		return shared, Ambiguous // Known here, whatever a backup says.
 	}
-	merged.Intent = Intent{Attempt: f.Attempt, Node: f.Node, At: f.At, Ability: f.Ability}
+	merged.Intent = intent
 	merged.Serial++
 	return merged, Granted
 }

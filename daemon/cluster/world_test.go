@@ -21,6 +21,7 @@ type world struct {
 	t       *testing.T
 	kv      *memory
 	ability Ability
+	grace   time.Duration
 	nodes   map[string]*node
 
 	mu     sync.Mutex
@@ -61,7 +62,7 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 	opt := Options{
 		KV: w.kv.of(name), Local: n, Node: name, Version: "test", Name: "/test", Key: [32]byte{1},
 		Spec: func(string) (Spec, bool) {
-			return Spec{Timeout: timeout, Identity: "it", Inputs: "in", Ability: func(schedule.Record) Ability { return w.ability }}, true
+			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: "in", Ability: func(schedule.Record) Ability { return w.ability }}, true
 		},
 		Names: func() []string { return []string{key.Name} },
 		Held:  map[schedule.Key]schedule.Record{key: n.disk},

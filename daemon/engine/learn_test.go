@@ -61,6 +61,7 @@ type guardedLedger struct {
 	e        *Engine
 	refusals int
 	until    time.Time
+	final    bool
 	record   schedule.Record
 }
 
@@ -74,7 +75,7 @@ func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent sche
 			return nil, err
 		}
 	}
-	return nil, &Refusal{Until: l.until, Reason: "node b is renewing it"}
+	return nil, &Refusal{Until: l.until, Reason: "node b is renewing it", Final: l.final}
 }
 
 // TestARefusedIntentMakesNoCall: the attempt is as if it had never been, waits as
@@ -123,6 +124,39 @@ func TestARefusalBringsTheRecordInstead(t *testing.T) {
 		pass(time.Minute)
 		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].Generation != 3 {
 			t.Errorf("got %d calls and generation %d, want none and 3", b.count(), v.Credentials[0].Generation)
+		}
+		stop()
+		<-ended
+	})
+}
+
+// TestARenewalThatIsRefusedIsNotMadeLater: whoever asks is told at once, and what
+// was asked for is not made when the refusal has passed and nobody looks.
+func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		l := &guardedLedger{Ledger: onDisk{newKeeper()}, final: true}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(10 * time.Minute)
+		for _, ask := range []func(context.Context, []string, func(RenewResult)) error{e.Renew, e.Hurry} {
+			l.refusals, l.until = 1, wall().Add(2*time.Second)
+			var end RenewResult
+			if err := ask(t.Context(), []string{"a"}, func(r RenewResult) { end = r }); err != nil || end.Failure != "node b is renewing it" {
+				t.Errorf("got %+v and %v, want the refusal's reason", end, err)
+			}
+			pass(10 * time.Minute)
+		}
+		if b.count() != 1 {
+			t.Errorf("got %d calls, want the first one alone", b.count())
+		}
+		pass(20 * time.Minute)
+		if b.count() != 2 {
+			t.Errorf("got %d calls, want the planned one to be made", b.count())
 		}
 		stop()
 		<-ended

@@ -59,7 +59,7 @@ type Refusal struct {
 	// Reason says in a few words, for people, what the attempt waits for.
 	Reason string
 	// Final says that waiting alone does not end it: whoever asked for the
-	// attempt is told.
+	// attempt is told, and it is not made later for that.
 	Final bool
 }
 
@@ -78,7 +78,7 @@ func heldBy(err error, now time.Time) schedule.Hold {
 	}
 	hold := schedule.Hold{Until: now.Add(refusedFor), Text: "the ledger did not allow the call"}
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
-		hold.Text = refusal.Reason
+		hold.Text, hold.Final = refusal.Reason, refusal.Final
 		if refusal.Until.After(now) {
 			hold.Until = refusal.Until
 		}

@@ -90,7 +90,7 @@ func (e *entry) goBack(by time.Duration) {
 		back(t, by)
 	}
 	if e.hold != nil {
-		e.hold = &Hold{e.hold.Until.Add(-by), e.hold.Text}
+		e.hold = &Hold{Until: e.hold.Until.Add(-by), Text: e.hold.Text}
 	}
 	if e.rec.counted() {
 		back(&p.PlannedAt, by)

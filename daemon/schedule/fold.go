@@ -88,9 +88,12 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 }
 
 // Hold keeps a task from starting before an instant; Text says why, for people.
+// With Final whoever asked for the attempt was told that it is not made: it is no
+// longer asked for.
 type Hold struct {
 	Until time.Time
 	Text  string
+	Final bool
 }
 
 // Return takes back an attempt that was not made: it is as due as it was before,
@@ -119,7 +122,7 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 		b.corrected[s.Task.Key] = true
 	}
 	b.age(e, now)
-	e.asked, e.rush, e.hold = e.asked || s.asked, e.rush || s.rush, nil
+	e.asked, e.rush, e.hold = (e.asked || s.asked) && !hold.Final, (e.rush || s.rush) && !hold.Final, nil
 	if !hold.Until.IsZero() {
 		e.hold = &hold
 	}

@@ -9,6 +9,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers"
@@ -35,6 +36,10 @@ func (s *source) Revokes() bool { return s.revokes }
 
 // Spends reports whether a call uses something up.
 func (s *source) Spends(credential.Credential) bool { return s.spends }
+
+// OneWay reports that what a call uses up is the only way in, and is not taken
+// again.
+func (s *source) OneWay() (only bool, grace time.Duration) { return s.spends, 0 }
 
 // Refresh makes the request once.
 func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {

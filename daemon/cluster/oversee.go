@@ -1,0 +1,77 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// oversee looks for calls of other machines that have no known end, and has this
+// machine finish those renewals, however long the old value still lives: nothing
+// else would wake it before the value is due.
+func (c *Cluster) oversee() {
+	c.mu.Lock()
+	able := c.up && c.ready && !c.keyDiffers && !c.gone
+	shares := make([]*share, 0, len(c.shares))
+	for _, s := range c.shares {
+		shares = append(shares, s)
+	}
+	c.mu.Unlock()
+	if !able {
+		return
+	}
+	for _, s := range shares {
+		if spec, known := c.opt.Spec(s.name); known {
+			c.overseeOne(s, spec)
+		}
+	}
+}
+
+func (c *Cluster) overseeOne(s *share, spec Spec) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.seen.Intent
+	if i.None() || s.running || s.newer || len(s.ended) > 0 || slices.Contains(s.uncalled, i.Attempt) {
+		return
+	}
+	if i.Node != c.opt.Node && !i.Lost && c.silence(s, spec) > 0 {
+		return
+	}
+	switch ability := max(i.Ability, spec.Ability(s.held)); {
+	case ability == Spends && !c.graced(s, spec):
+		s.ambiguous = !parkedAmbiguous(s.held)
+	default:
+		s.unended = !s.held.Past.Open
+	}
+	if s.ambiguous || s.unended {
+		c.queue(s)
+	}
+}
+
+// graced reports whether the backend still takes a seed again that was shown in
+// a call without a known end. The clocks of two machines may differ, so the time
+// since the intent was seen here counts as well.
+func (c *Cluster) graced(s *share, spec Spec) bool {
+	i := s.seen.Intent
+	if spec.Grace <= 0 || i.None() {
+		return false
+	}
+	now := c.clock()
+	return max(now.Sub(time.Unix(0, i.firstShown())), now.Sub(s.intentSeen)) < spec.Grace
+}
+
+// sayDiffering tells once of each set of machines whose configuration differs.
+func (c *Cluster) sayDiffering() {
+	differing := strings.Join(c.Differing(), ", ")
+	c.mu.Lock()
+	was := c.differing
+	c.differing = differing
+	c.mu.Unlock()
+	switch {
+	case differing == was:
+	case differing == "":
+		c.warn("machines agree", "", "all run the same configuration of providers, credentials and renewal")
+	default:
+		c.warn("machines differ", "", differing+" has other providers, credentials or renewal settings than this machine")
+	}
+}
