@@ -1,10 +1,10 @@
 // Package credential holds the nouns of Vigente and the roles that act on them.
 //
-// A Credential is one answer of a backend: values that sinks may show, a
-// private seed that they never see, and the instants that bound its life. A
-// Provider obtains credentials, a Sink delivers them, a Fault says why one of
-// them could not. The package decides nothing, keeps no state and imports the
-// standard library only.
+// A Credential is one answer from a backend: values that sinks may write, a
+// private seed that sinks never receive, and the times that bound its lifetime.
+// A Provider obtains credentials, a Sink delivers them, and a Fault says why
+// either failed. The package makes no decisions, keeps no state, and imports
+// only the standard library.
 package credential
 
 import (
@@ -14,75 +14,75 @@ import (
 	"time"
 )
 
-// Names of the fields that every credential has beside those of its kind.
+// Fields that every credential has in addition to those of its kind.
 const (
 	FieldExpiresAt  = "expires_at"
 	FieldIssuedAt   = "issued_at"
 	FieldGeneration = "generation"
 )
 
-// CommonFields are the fields that every credential has, whatever its kind.
+// CommonFields lists the fields every credential has, whatever its kind.
 var CommonFields = [...]string{FieldExpiresAt, FieldIssuedAt, FieldGeneration}
 
-// Credential is what one answer of a backend gave. All Values stem from that
-// one answer, so that a set is never a mixture of generations. The zero value
-// means that nothing has been obtained yet. Its maps are never changed after
-// the provider returned it; copies may share them.
+// Credential holds what one answer from a backend contained. All Values come
+// from the same answer, so a Credential never mixes generations. The zero value
+// means nothing has been obtained yet. The maps are never modified once the
+// provider has returned them; copies may share them.
 type Credential struct {
-	// Generation counts the distinct values obtained, from 1. The engine sets it.
+	// Generation numbers the distinct values obtained, starting at 1. The engine
+	// sets it.
 	Generation uint64 `json:"generation,omitempty"`
-	// Values are the fields of the kind that sinks may show.
+	// Values are the fields of the kind that sinks may write.
 	Values map[string]Secret `json:"values,omitempty"`
-	// Seed is what the provider needs to renew (a refresh token, a signed
-	// document). No sink ever receives it.
+	// Seed is what the provider needs for the next renewal (a refresh token, a
+	// signed document). No sink ever receives it.
 	Seed map[string]Secret `json:"seed,omitempty"`
-	// IssuedAt is the instant from which the life of the values counts. A
-	// provider that is told none uses Request.At, the instant before the call.
+	// IssuedAt is the start of the lifetime. If the answer states none, the
+	// provider uses Request.At, the time just before the call.
 	IssuedAt time.Time `json:"issued_at,omitzero"`
-	// ExpiresAt is the server's word on the end of the life; zero when the
-	// server says nothing, in which case the engine fills in a policy value
-	// and sets PolicyExpiry.
+	// ExpiresAt is the expiry the server stated. If it stated none, the provider
+	// leaves it zero, and the engine fills in a policy value and sets
+	// PolicyExpiry.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// PolicyExpiry says that ExpiresAt is IssuedAt plus the configured max_age
-	// and no fact of the server.
+	// PolicyExpiry means ExpiresAt is IssuedAt plus the configured max_age, not
+	// something the server stated.
 	PolicyExpiry bool `json:"policy_expiry,omitempty"`
-	// UnreadEnd says, in our words, that the answer states an end which cannot
-	// be read; empty when it does not. The values are used all the same, and
-	// counted as short-lived.
+	// UnreadEnd describes an expiry that the answer states but that cannot be
+	// parsed; empty otherwise. The values are used anyway, but treated as
+	// short-lived.
 	UnreadEnd string `json:"unread_end,omitempty"`
-	// CountedExpiry says that ExpiresAt and UsefulAfter were placed on the clock
-	// of this machine, by counting from Request.At (an expires_in) or by
-	// comparing clocks (the Date of the answer). They move with the clock when
-	// it is set back. A server's instant that is taken as it stands leaves it
-	// false, and stays where it is.
+	// CountedExpiry means ExpiresAt and UsefulAfter were computed on this
+	// machine's clock, from Request.At (expires_in) or from the offset between
+	// the clocks (the answer's Date). They are shifted when the clock is set
+	// back. It is false for a time the server stated outright, which is kept.
 	CountedExpiry bool `json:"counted_expiry,omitempty"`
-	// UsefulAfter is a hint: asking the backend before this instant returns
-	// the same values again. Zero means no hint.
+	// UsefulAfter is a hint: before this time the backend returns the same
+	// values again. Zero means no hint.
 	UsefulAfter time.Time `json:"useful_after,omitzero"`
-	// Limits are the other lives that end one day and need a person or another
-	// renewal then: a refresh token, a signed document, a certificate.
+	// Limits are other expiries the credential depends on: a refresh token, a
+	// signed document, a certificate.
 	Limits []Limit `json:"limits,omitempty"`
 }
 
-// Limit is the known end of something a credential depends on.
+// Limit is the known expiry of something a credential depends on.
 type Limit struct {
-	// Kind names it, from a fixed set: "certificate" (ours), "authority" (of a
+	// Kind is one of a fixed set: "certificate" (ours), "authority" (of a
 	// ca_file), "term", "authorization", "refresh_token", "client_secret",
 	// "consent".
 	Kind string `json:"kind"`
-	// EndsAt is the instant after which it no longer works.
+	// EndsAt is when it stops working.
 	EndsAt time.Time `json:"ends_at"`
-	// Person says that a person has to act before that instant, because the
-	// daemon cannot renew it alone.
+	// Person means somebody has to act before then, because the daemon cannot
+	// renew it by itself.
 	Person bool `json:"person,omitempty"`
 }
 
-// MaxUnreadAge is the longest life that values with an end that cannot be read
-// are given: a life that is not understood is not taken for a long one.
+// MaxUnreadAge is the longest lifetime assumed for values whose expiry cannot
+// be parsed: an unknown lifetime must not be assumed to be a long one.
 const MaxUnreadAge = time.Hour
 
-// MaxAge is the life to count with where the server's word is missing, of the
-// one that the configuration sets.
+// MaxAge returns the lifetime to assume where the server states none: the
+// configured max_age, capped at MaxUnreadAge if an expiry could not be parsed.
 func (c Credential) MaxAge(configured time.Duration) time.Duration {
 	if c.UnreadEnd != "" {
 		return min(configured, MaxUnreadAge)
@@ -90,8 +90,8 @@ func (c Credential) MaxAge(configured time.Duration) time.Duration {
 	return configured
 }
 
-// JoinLimits returns the limits of the configuration, and those of an answer
-// whose kinds the configuration says nothing about.
+// JoinLimits returns the configured limits, plus those limits of the answer
+// whose kind is not configured.
 func JoinLimits(configured, answered []Limit) []Limit {
 	out := slices.Clone(configured)
 	for _, l := range answered {
@@ -102,7 +102,7 @@ func JoinLimits(configured, answered []Limit) []Limit {
 	return out
 }
 
-// StatedEnd is the end that the server stated, zero where it stated none.
+// StatedEnd returns the expiry the server stated, or zero if it stated none.
 func (c Credential) StatedEnd() time.Time {
 	if c.PolicyExpiry {
 		return time.Time{}
@@ -110,17 +110,17 @@ func (c Credential) StatedEnd() time.Time {
 	return c.ExpiresAt
 }
 
-// IsZero reports whether nothing has been obtained.
+// IsZero reports whether nothing has been obtained yet.
 func (c Credential) IsZero() bool { return c.Generation == 0 && len(c.Values) == 0 }
 
-// SameValues reports whether both credentials show the same values.
+// SameValues reports whether both credentials have the same values.
 func (c Credential) SameValues(o Credential) bool {
 	return maps.EqualFunc(c.Values, o.Values, Secret.Equal)
 }
 
-// Field returns one field as sinks show it: a value of the kind, or one of
-// CommonFields in RFC 3339 (UTC, seconds) or decimal form. It reports false
-// for a field that the credential does not have.
+// Field returns one field as sinks write it: a value of the kind, or one of
+// CommonFields as RFC 3339 (UTC, whole seconds) or as a decimal number. It
+// reports false if the credential has no such field.
 func (c Credential) Field(name string) (Secret, bool) {
 	if v, ok := c.Values[name]; ok {
 		return v, !v.IsZero()
@@ -143,8 +143,8 @@ func instant(t time.Time) (Secret, bool) {
 	return NewSecret(t.UTC().Format(time.RFC3339)), true
 }
 
-// Set is a consistent choice of credentials by name, what a sink is handed.
+// Set is a consistent set of credentials by name, as a sink receives it.
 type Set map[string]Credential
 
-// Names returns the credentials' names, sorted.
+// Names returns the names of the credentials, sorted.
 func (s Set) Names() []string { return slices.Sorted(maps.Keys(s)) }

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Reason classifies a failure. The set is fixed, so that it can be a metric
-// label and a script can branch on it.
+// Reason classifies a failure. The set is fixed, so a Reason can be a metric
+// label and scripts can branch on it.
 type Reason string
 
 // The reasons of a failed renewal.
 const (
-	ReasonNetwork        Reason = "network"         // no connection, or it was cut
+	ReasonNetwork        Reason = "network"         // no connection, or the connection was cut
 	ReasonTimeout        Reason = "timeout"         // no answer in time
-	ReasonTLS            Reason = "tls"             // the peer could not be trusted, or did not trust us
+	ReasonTLS            Reason = "tls"             // the peer's certificate was not trusted, or the peer did not trust ours
 	ReasonThrottled      Reason = "throttled"       // the backend asks for fewer calls
-	ReasonServer         Reason = "server"          // the backend says that it is broken
-	ReasonRejected       Reason = "rejected"        // credentials refused: parks until an input changes
-	ReasonInvalidRequest Reason = "invalid_request" // the backend does not accept what was asked
+	ReasonServer         Reason = "server"          // the backend reports a fault of its own
+	ReasonRejected       Reason = "rejected"        // credentials refused; parks until an input changes
+	ReasonInvalidRequest Reason = "invalid_request" // the backend rejects the request as such
 	ReasonBadResponse    Reason = "bad_response"    // the answer cannot be used
 	ReasonCancelled      Reason = "cancelled"       // the daemon is stopping
-	ReasonInternal       Reason = "internal"        // this machine: state, sink, hook, or a fault of ours
-	ReasonAmbiguous      Reason = "ambiguous"       // another machine's call has no known end, and a second one could spend what works once
+	ReasonInternal       Reason = "internal"        // this machine: state, sink, hook, or a bug
+	ReasonAmbiguous      Reason = "ambiguous"       // the outcome of another machine's call is unknown, and a second call could spend a one-time seed
 )
 
 // Reasons lists every reason once.
@@ -30,49 +30,49 @@ var Reasons = [...]Reason{
 	ReasonInvalidRequest, ReasonBadResponse, ReasonCancelled, ReasonInternal, ReasonAmbiguous,
 }
 
-// Parks reports whether asking again is useless until a person or an input
-// changes something.
+// Parks reports whether retrying is useless until an input changes or a person
+// steps in.
 func (r Reason) Parks() bool { return r == ReasonRejected }
 
-// Fault is a failure with its class. Message is in our own words and names the
-// cure where there is one; it never repeats a body, a header or a query of the
-// backend. Err is the cause; it is for errors.Is and debug logs and is not
-// shown to users, since causes of the standard library repeat URLs.
+// Fault is a classified failure. Message is in our own words and says how to
+// fix it where we know; it never quotes a body, header or query string. Err is
+// the cause, for errors.Is and debug logs. It is not shown to users, because
+// errors of the standard library quote URLs.
 type Fault struct {
 	Reason  Reason
 	Message string
-	// Code is the backend's documented code, if any ("ICGERENCIADOR-020").
+	// Code is the backend's documented error code, if any ("ICGERENCIADOR-020").
 	Code string
-	// Keys names the configuration keys to look at, below the table of the
-	// provider or of the credential ("client_secret", "author.certificate"): the
-	// daemon adds to the message where their values stand.
+	// Keys are the configuration keys to check, relative to the table of the
+	// provider or the credential ("client_secret", "author.certificate"). The
+	// daemon adds the file and line of each to the message.
 	Keys []string
-	// RetryAfter is the instant before which the backend asked not to be
-	// called again, for any of its credentials. Zero when it did not.
+	// RetryAfter is the time before which the backend asked not to be called
+	// again, for any of its credentials. Zero if it did not ask.
 	RetryAfter time.Time
-	// IdleUntil is the instant before which another call only brings the same
-	// answer again. Nobody asked for that wait: a person may call earlier.
+	// IdleUntil is the time before which another call would return the same
+	// answer. The backend did not ask for this wait, so renew may override it.
 	IdleUntil time.Time
-	// RetryAlone says that RetryAfter holds for this credential only.
+	// RetryAlone means RetryAfter applies to this credential only.
 	RetryAlone bool
-	// ClientRefused says that the backend refused the id and secret themselves:
-	// whoever shows the same would be refused too.
+	// ClientRefused means the backend refused the client ID and secret, so any
+	// credential that uses the same pair would be refused too.
 	ClientRefused bool
-	// Lost says that the request may have taken effect though no usable answer
+	// Lost means the request may have taken effect although no usable answer
 	// arrived.
 	Lost bool
-	// Uncalled says that no request was made, because what it takes is not there.
+	// Uncalled means no request was made, because something it needs is missing.
 	Uncalled bool
-	// SeedSpent says that the seed of the previous credential is dead for good;
-	// it is forgotten, and never shown to the backend again.
+	// SeedSpent means the seed of the previous credential no longer works. It is
+	// dropped and never sent to the backend again.
 	SeedSpent bool
-	// StaleInput names an input whose values the backend no longer accepts:
-	// the engine renews it and then tries this credential again.
+	// StaleInput names an input whose values the backend no longer accepts. The
+	// engine renews that input and then retries this credential.
 	StaleInput string
 	Err        error
 }
 
-// Error returns the message, or the reason when there is none.
+// Error returns the message, or the reason if there is no message.
 func (f *Fault) Error() string {
 	switch {
 	case f.Message != "":
@@ -86,8 +86,8 @@ func (f *Fault) Error() string {
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// AsFault returns the fault that err is or wraps; any other error becomes an
-// internal fault that does not repeat the error's text.
+// AsFault returns the Fault that err is or wraps. Any other error becomes an
+// internal Fault that does not quote the error's text.
 func AsFault(err error) *Fault {
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return f

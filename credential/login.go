@@ -6,45 +6,44 @@ import (
 	"time"
 )
 
-// Authorizer is a provider whose credential begins with a login by a person.
-// None of its methods changes what is stored: the engine adopts what they
-// return.
+// Authorizer is a provider whose credential starts with a login by a person.
+// None of its methods changes stored state; the engine stores what they return.
 type Authorizer interface {
-	// Invite begins a login. Offer is an address of this machine at which the
-	// caller can take the person's browser back.
+	// Invite starts a login. Offer is a redirect address on this machine where
+	// the caller listens for the browser.
 	Invite(ctx context.Context, at time.Time, offer string) (Invitation, error)
-	// Redeem exchanges what the person brought back from the address of an
-	// invitation.
+	// Redeem exchanges the code in the address that the browser was redirected
+	// to after an invitation.
 	Redeem(ctx context.Context, at time.Time, in Invitation, address Secret) (Credential, error)
-	// Poll asks whether the person is done with a device's code. Pending says
-	// that they are not; the wait until the next question grows by slower.
+	// Poll asks whether the login with a device code is complete. If pending is
+	// true it is not, and the polling interval grows by slower.
 	Poll(ctx context.Context, at time.Time, in Invitation) (c Credential, pending bool, slower time.Duration, err error)
-	// Import returns the seed for a refresh token that a person brings.
+	// Import returns the seed for a refresh token obtained elsewhere.
 	Import(refresh Secret) (map[string]Secret, error)
 }
 
-// ErrNoLogin is wrapped by the error of an Authorizer whose credential needs no
-// login.
+// ErrNoLogin is wrapped by the errors of an Authorizer whose credential needs
+// no login.
 var ErrNoLogin = errors.New("it needs no login")
 
-// Invitation is what a person needs for a login, and what the exchange after it
-// needs.
+// Invitation holds what a person needs to log in, and what the exchange
+// afterwards needs.
 type Invitation struct {
 	// Address is the page to open.
 	Address string `json:"address"`
-	// UserCode is what to type there; empty where the person comes back with an
-	// address instead.
+	// UserCode is the code to enter there; empty for a login that ends with a
+	// redirect.
 	UserCode string `json:"user_code,omitempty"`
-	// Redirect is where the browser comes back to.
+	// Redirect is the redirect address.
 	Redirect string `json:"redirect,omitempty"`
-	// State, Nonce and Verifier tie the answer to this invitation; Device is the
-	// device's own half of the code.
+	// State, Nonce and Verifier tie the answer to this invitation. Device is the
+	// device code.
 	State    string `json:"state,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 	Verifier string `json:"verifier,omitempty"`
 	Device   string `json:"device,omitempty"`
-	// Interval is the wait between two questions about a device, EndsAt when the
-	// code is over.
+	// Interval is the device flow's polling interval; EndsAt is when the code
+	// expires.
 	Interval time.Duration `json:"interval,omitempty"`
 	EndsAt   time.Time     `json:"ends_at,omitzero"`
 }

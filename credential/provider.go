@@ -7,90 +7,90 @@ import (
 
 // Provider obtains one credential from one backend.
 //
-// Refresh makes the calls of one attempt and returns what the answer gave, or
-// an error that is, or wraps, a *Fault. It must not retry by itself, sleep, or
-// outlive ctx; it may be called again after any outcome, but never twice at
-// the same time for one credential. It must not keep or change the request.
+// Refresh makes the calls of one attempt and returns the credential, or an
+// error that is or wraps a *Fault. It must not retry, sleep, or outlive ctx. It
+// may be called again after any outcome, but never concurrently for the same
+// credential. It must not retain or modify the request.
 type Provider interface {
 	Refresh(ctx context.Context, req Request) (Credential, error)
 }
 
-// Request is all that an attempt may know.
+// Request is everything an attempt may use.
 type Request struct {
-	// At is the engine's now, taken before the call: lives count from here.
+	// At is the engine's time just before the call. Lifetimes count from it.
 	At time.Time
-	// Previous is the last credential obtained, zero when there is none.
+	// Previous is the last credential obtained, zero if there is none.
 	Previous Credential
-	// Inputs are the credentials this kind is made from, by the names in its
-	// binding, each with a value that has not expired.
+	// Inputs are the credentials this one is derived from, by the names in its
+	// binding. Each has a value that has not expired.
 	Inputs map[string]Credential
-	// Lost says that an earlier call was made whose answer never arrived (cut,
-	// timed out, or the daemon was killed), so that the backend may know a
-	// newer credential than Previous, or may have used up its seed.
+	// Lost means the answer to an earlier call never arrived (connection cut,
+	// timeout, daemon killed). The backend may have issued a credential newer
+	// than Previous, or may have spent its seed.
 	Lost bool
 }
 
-// Revoker is a provider whose backend makes the old values worthless at the
-// moment it issues new ones. The engine runs the preflight of every sink of
-// such a credential before each call.
+// Revoker is a provider whose backend revokes the old values the moment it
+// issues new ones. The engine runs the preflight of every sink of such a
+// credential before each call.
 type Revoker interface{ Revokes() bool }
 
-// Spender is a provider whose renewal may use up a seed that works only once.
-// The engine makes no call that spends unless the intent is durable.
+// Spender is a provider whose renewal may spend a seed that works only once.
+// The engine makes such a call only after its intent is durable.
 type Spender interface {
 	Spends(previous Credential) bool
 }
 
-// OneWayer is a Spender that may have no way in but its seed. After an answer
-// that was lost the engine keeps such a seed back; within the grace of a call
-// the server takes it again.
+// OneWayer is a Spender that may have no other way to authenticate than its
+// seed. After a lost answer the engine holds such a seed back. Within grace
+// after a call the server accepts the seed again.
 type OneWayer interface {
 	OneWay() (only bool, grace time.Duration)
 }
 
-// Prober tells whether the backend can be reached and trusted, without
-// renewing, reading or changing anything there (doctor, check --probe).
+// Prober checks that the backend can be reached and trusted, without renewing,
+// reading or changing anything there (doctor).
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// Rehearser tells what a good answer of its backend would be, without asking
-// it: the life, the hints and the limits are those of the real thing, the
-// values are made up. Simulations run on it.
+// Rehearser returns what a successful answer of its backend would be, without
+// asking it. Lifetime, hints and limits follow the configuration and the
+// protocol; the values are made up. Simulations use it.
 type Rehearser interface {
 	Rehearse(req Request) Credential
 }
 
-// Complainer is a provider that keeps what its last attempt wrote for people, and
-// for nobody's log: the stderr of a command.
+// Complainer is a provider that keeps what its last attempt printed for people
+// but not for the log: the stderr of a command.
 type Complainer interface{ Stderr() Secret }
 
 // Signer signs one request on demand (OAuth 1.0).
 type Signer interface {
-	// Sign returns the value of the Authorization header for a request with
-	// this method, URL and form body.
+	// Sign returns the Authorization header's value for a request with this
+	// method, URL and form body.
 	Sign(method, url string, form map[string][]string, at time.Time) (Secret, error)
 }
 
 // Sink delivers values to one place.
 //
-// Deliver writes the values of the set so that a reader sees the whole old or
-// the whole new content, and returns whether anything was changed. It is
-// never called twice at the same time for one sink. It must leave the old
-// content intact when it returns an error, and must not cause a renewal.
+// Deliver writes the values of the set so that a reader sees either the old or
+// the new content in full, and reports whether it changed anything. It is never
+// called concurrently for the same sink. If it returns an error, it must have
+// left the old content intact. It must not cause a renewal.
 type Sink interface {
 	Deliver(ctx context.Context, set Set) (changed bool, err error)
 }
 
-// Preflighter is a sink that can tell beforehand whether delivering would work
-// now, without changing anything.
+// Preflighter is a sink that can check beforehand whether a delivery would
+// succeed, without changing anything.
 type Preflighter interface {
 	Preflight(ctx context.Context) error
 }
 
-// Hook is what runs after a sink has changed.
+// Hook is a command to run after a sink has changed.
 type Hook interface {
-	// Run returns when the hook ended, was refused or ran out of time. Sinks are
-	// the names of those it runs for, sorted, at least one.
+	// Run returns when the hook has ended, could not start, or has timed out.
+	// Sinks are the names it runs for, sorted, at least one.
 	Run(ctx context.Context, sinks []string) error
 }

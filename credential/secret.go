@@ -7,12 +7,12 @@ import (
 	"log/slog"
 )
 
-// mask is what a Secret shows of itself.
+// mask is printed in place of a Secret.
 const mask = "[secret]"
 
-// Secret is text that must not be seen. Every formatter and encoder prints a
-// mask; Reveal is the only way to the text. The zero value is empty. A Secret
-// is immutable and safe for concurrent use.
+// Secret is text that must never be shown. Every formatter and encoder prints a
+// mask; only Reveal returns the text. The zero value is empty. A Secret is
+// immutable and safe for concurrent use.
 type Secret struct{ text *string }
 
 // NewSecret wraps text.
@@ -23,8 +23,8 @@ func NewSecret(text string) Secret {
 	return Secret{&text}
 }
 
-// Reveal returns the text. Call it where the text leaves for its one
-// destination: a request, a sink, the sealed store.
+// Reveal returns the text. Call it only where the text is handed to its
+// destination: a request, a sink, the store.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -49,11 +49,11 @@ func (Secret) GoString() string { return mask }
 // Format prints the mask for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
 
-// MarshalText encodes the mask, and with it every encoder that knows text.
+// MarshalText returns the mask, for every encoder that uses text.
 func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
-// MarshalJSON encodes the mask.
+// MarshalJSON returns the mask as JSON.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
 
-// LogValue gives structured loggers the mask.
+// LogValue returns the mask for structured loggers.
 func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }

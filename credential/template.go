@@ -8,7 +8,7 @@ import (
 // Ref names one field of one credential.
 type Ref struct{ Credential, Field string }
 
-// String returns the reference as it is written in a template.
+// String returns the reference as written in a template.
 func (r Ref) String() string { return "${" + r.Credential + "." + r.Field + "}" }
 
 // Template is text with references of the form ${credential.field}. Nothing
@@ -21,9 +21,9 @@ type part struct {
 	ref  Ref
 }
 
-// ParseTemplate reads text. It reports every reference that is not closed or
-// not of the form credential.field; the template holds the others then, and is
-// good for finding more faults only.
+// ParseTemplate parses text. It returns an error for every reference that is
+// not closed or not of the form credential.field. The template then contains
+// the valid references only and must not be expanded.
 func ParseTemplate(text string) (Template, []error) {
 	var t Template
 	var lit strings.Builder
@@ -44,14 +44,14 @@ func ParseTemplate(text string) (Template, []error) {
 		text = text[i+2:]
 		end := strings.IndexByte(text, '}')
 		if next := strings.Index(text, "${"); end < 0 || next >= 0 && next < end {
-			faults = append(faults, fmt.Errorf("a ${ is not closed, the one before %q (expected ${credential.field}; write $${ for a literal ${)", beginning(text)))
-			continue // what follows may hold more
+			faults = append(faults, fmt.Errorf("the ${ before %q is not closed (expected ${credential.field}; write $${ for a literal ${)", beginning(text)))
+			continue // the rest may have more
 		}
 		inner := text[:end]
 		text = text[end+1:]
 		name, field, ok := strings.Cut(inner, ".")
 		if !ok || name == "" || field == "" || strings.ContainsAny(inner, " \t\r\n${") {
-			faults = append(faults, fmt.Errorf("${%s} is no reference (expected ${credential.field}; write $${ for a literal ${)", inner))
+			faults = append(faults, fmt.Errorf("${%s} is not a valid reference (expected ${credential.field}; write $${ for a literal ${)", inner))
 			continue
 		}
 		if lit.Len() > 0 {
@@ -66,7 +66,7 @@ func ParseTemplate(text string) (Template, []error) {
 	return t, faults
 }
 
-// beginning is enough of a text to find it by.
+// beginning returns the start of text, enough to find it in a file.
 func beginning(text string) string {
 	const most = 20
 	for n := range text {
@@ -77,7 +77,7 @@ func beginning(text string) string {
 	return text
 }
 
-// Refs returns the references in the order of the text, each once.
+// Refs returns the references in order of appearance, without duplicates.
 func (t Template) Refs() []Ref {
 	var refs []Ref
 	seen := map[Ref]bool{}
@@ -90,8 +90,8 @@ func (t Template) Refs() []Ref {
 	return refs
 }
 
-// Expand fills the references from the set. A credential or field that is
-// missing or empty is an error, never an empty text.
+// Expand replaces the references with values from the set. A missing or empty
+// credential or field is an error, never an empty string.
 func (t Template) Expand(set Set) (Secret, error) {
 	var b strings.Builder
 	for _, p := range t.parts {

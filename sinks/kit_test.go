@@ -92,7 +92,7 @@ func TestText(t *testing.T) {
 		"values = \"x\"":                  "values: is a string",
 		"values = {}":                     "values: is empty",
 		"values = { A = \"\" }":           "values.A: is empty",
-		"values = { A = 1, B = \"${}\" }": "values.B: ${} is no reference",
+		"values = { A = 1, B = \"${}\" }": "values.B: ${} is not a valid reference",
 	} {
 		s := parse(t, keys)
 		if strings.HasPrefix(says, "content") {

@@ -65,8 +65,8 @@ func TestConfigurationFaults(t *testing.T) {
 		"":                   "content: is missing",
 		"content = \"\"":     "content: is empty",
 		"content = 1":        "content: is an integer",
-		"content = \"${a}\"": "content: ${a} is no reference",
-		"content = \"${a.\"": "content: a ${ is not closed, the one before",
+		"content = \"${a}\"": "content: ${a} is not a valid reference",
+		"content = \"${a.\"": "content: the ${ before",
 		"content = \"${a.b}\"\nvalues = { A = \"x\" }": "values: unknown key",
 	} {
 		s, err := section.Parse("sinks.t", "path = \"/x\"\n"+keys)

@@ -186,7 +186,7 @@ func TestConfigurationFaults(t *testing.T) {
 		{"section = \"A\"\nvalues = { }", "sinks.till.values", "is empty"},
 		{"section = \"A\"\nvalues = \"x\"", "sinks.till.values", "a table of strings"},
 		{"section = \"A\"\nvalues = { A = \"\" }", "sinks.till.values.A", "is empty"},
-		{"section = \"A\"\nvalues = { A = \"${x}\" }", "sinks.till.values.A", "is no reference"},
+		{"section = \"A\"\nvalues = { A = \"${x}\" }", "sinks.till.values.A", "is not a valid reference"},
 		{"section = \"A\"\nvalues = { A = \"${l.token}\\n\" }", "sinks.till.values.A", "line break"},
 		{"section = \"A\"\nvalues = { A = \" ${l.token}\" }", "sinks.till.values.A", "blank"},
 		{"section = \"A\"\nvalues = { \"A=B\" = \"${l.token}\" }", "sinks.till.values.\"A=B\"", "equals sign"},
