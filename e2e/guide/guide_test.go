@@ -16,6 +16,7 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 	"github.com/vigented/vigente/internal/needs"
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
+	portal "github.com/vigented/vigente/providers/http/emulator"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
@@ -138,7 +139,10 @@ func guideBackends() map[string]http.Handler {
 	return map[string]http.Handler{
 		"https://cdpj.partners.bancointer.com.br": oauth2.New(client, nil),
 		"https://api.bling.com.br":                bling,
-		"http://tss.example.com.br:1322":          tss.New(tss.Options{}),
+		"https://portal.example.com.br": portal.New(portal.Settings{
+			Users: []portal.User{{Name: "integracao", Password: guideSecret}},
+		}, nil),
+		"http://tss.example.com.br:1322": tss.New(tss.Options{}),
 		"https://api-rest.arquivar.com": arqged.New(arqged.Settings{
 			Users: []arqged.User{{Name: "integracao", Password: guideSecret}}, Keys: []string{guideSecret},
 		}, nil),
@@ -309,7 +313,7 @@ func TestGuideIsSo(t *testing.T) {
 	states := r.Status().States()
 	for name, want := range map[string]string{
 		"loja": "valid", "ged": "valid", "erp": "valid", "legado": "valid", "sessao": "valid", "cliente": "valid",
-		"pix": "valid", "pedidos": "valid",
+		"pix": "valid", "pedidos": "valid", "portal-login": "valid", "portal-branch": "valid", "cloud": "valid",
 	} {
 		if states[name] != want {
 			t.Errorf("%s is %q, expected %q", name, states[name], want)
