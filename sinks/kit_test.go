@@ -88,7 +88,7 @@ func TestText(t *testing.T) {
 	}
 	for keys, says := range map[string]string{
 		"":                                "content: is missing",
-		"content = \"${c\"":               "content: a ${ is not closed",
+		"content = \"${c\"":               "content: the ${ before",
 		"values = \"x\"":                  "values: is a string",
 		"values = {}":                     "values: is empty",
 		"values = { A = \"\" }":           "values.A: is empty",
