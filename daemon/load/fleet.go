@@ -152,14 +152,14 @@ func (a *assembly) unusableTable(f, was *fleet, err error) {
 
 // madeWith is a digest of all that the rows of a fleet are made with.
 func (a *assembly) madeWith(c config.Fleet) plan.Hash {
-	values := []any{c.Credential.Written(), c.Name, c.RowName, a.Config.Pace().Written()}
+	h := newHash().any(c.Credential.Written()).any(c.RowName).texts(c.Name, a.Config.Pace().Written())
 	for _, t := range c.Sinks {
-		values = append(values, t.Name(), t.Written())
+		h.texts(t.Name()).any(t.Written())
 	}
 	for _, p := range a.providers {
-		values = append(values, p.Name, p.serial, len(p.stale), len(p.missing))
+		h.texts(p.Name).number(p.serial).any(len(p.stale)).any(len(p.missing))
 	}
-	return hashOf(values...)
+	return h.sum()
 }
 
 // addRow takes one row of the table.

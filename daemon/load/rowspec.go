@@ -8,7 +8,7 @@ import (
 )
 
 // changeRows adds what the rows of all fleets change.
-func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
+func (l *Loader) changeRows(c *plan.Change, d *Loaded, key *sealer) {
 	for _, f := range d.fleets {
 		was := l.now.fleet[f.Name]
 		if was == nil {
@@ -45,7 +45,7 @@ func (l *Loader) changeRows(c *plan.Change, d *Loaded, key []byte) {
 }
 
 // changeRow makes the specs of a row and compares them with those of before.
-func (l *Loader) changeRow(c *plan.Change, r, was *row, key []byte) {
+func (l *Loader) changeRow(c *plan.Change, r, was *row, key *sealer) {
 	if !r.fresh {
 		return // it is what it was
 	}

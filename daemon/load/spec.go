@@ -1,10 +1,6 @@
 package load
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -16,11 +12,12 @@ import (
 )
 
 // Change returns what a configuration without faults changes about the one in
-// force. Key is this host's own: it must stay the same over restarts, or
+// force. The key is this host's own: it must stay the same over restarts, or
 // everything looks changed, and nobody else may know it, since a digest of a
 // weak password under a known key could be guessed.
-func (l *Loader) Change(d *Loaded, key []byte) plan.Change {
-	l.key.bytes = key
+func (l *Loader) Change(d *Loaded, hostKey []byte) plan.Change {
+	l.key.bytes = hostKey
+	key := newSealer(hostKey)
 	c := plan.Change{
 		Providers: difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
 		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) {
@@ -165,7 +162,7 @@ func (d *Loaded) Plan() *plan.Plan {
 func (p *provider) make() {
 	if p.spec == nil {
 		p.spec = &plan.Provider{Name: p.Name, Type: p.Type, Rates: p.rates, Concurrency: p.Concurrency}
-		p.spec.Hash = hashOf(p.serial, p.Type, p.rates, p.Concurrency)
+		p.spec.Hash = newHash().number(p.serial).texts(p.Type).any(p.rates).number(uint64(p.Concurrency)).sum() //nolint:gosec // compared, never counted with
 	}
 }
 
@@ -193,7 +190,8 @@ func (c *boundCredential) make(at time.Time) {
 	if len(s.Missing) > 0 {
 		s.Inputs, s.Identity = "", ""
 	}
-	s.Hash = hashOf(c.provider.serial, c.digest, s.Provider, s.Type, c.pace(), s.Identity, s.Needs, s.Fields, s.Missing, s.OnFailure)
+	s.Hash = newHash().number(c.provider.serial).texts(c.digest, s.Provider, s.Type, s.Identity).texts(s.Needs...).texts(s.Fields...).
+		policy(c.Policy).missing(s.Missing).onFailure(s.OnFailure).sum()
 	for i := range s.Missing {
 		s.Missing[i].At = at
 	}
@@ -201,27 +199,27 @@ func (c *boundCredential) make(at time.Time) {
 }
 
 // seal keys the digests.
-func (c *boundCredential) seal(key []byte) {
+func (c *boundCredential) seal(key *sealer) {
 	if !c.sealed {
 		c.sealed = true
 		sealCredential(c.spec, key)
 	}
 }
 
-func sealCredential(s *plan.Credential, key []byte) {
+func sealCredential(s *plan.Credential, key *sealer) {
 	if s.Inputs != "" {
-		s.Inputs = keyed(key, s.Inputs)
+		s.Inputs = key.seal(s.Inputs)
 	}
 }
 
-func (o *openSink) seal(key []byte) {
+func (o *openSink) seal(key *sealer) {
 	if !o.sealed {
 		o.sealed = true
 		sealSink(o.spec, key)
 	}
 }
 
-func sealSink(s *plan.Sink, key []byte) { s.Target = keyed(key, s.Target) }
+func sealSink(s *plan.Sink, key *sealer) { s.Target = key.seal(s.Target) }
 
 func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	if o.spec != nil {
@@ -235,13 +233,7 @@ func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	if b.File != "" {
 		o.spec.Device, o.spec.Sink = o.device, disk.New(disks, b.File, b.Sink)
 	}
-	o.spec.Hash = hashOf(o.Type, o.digest, b.Target, b.File, o.spec.Needs, b.Enforce)
-}
-
-// pace is the credential's policy as text.
-func (c *boundCredential) pace() string {
-	p := c.Policy
-	return fmt.Sprint(p.RenewBefore, p.OwnRenewBefore, p.MaxAge, p.Schedule.Key(), p.Jitter, p.MinInterval, p.Timeout, p.Keys)
+	o.spec.Hash = newHash().texts(o.Type, o.digest, b.Target, b.File).texts(o.spec.Needs...).any(b.Enforce).sum()
 }
 
 // joined returns both lists; where one is empty it is the other one itself.
@@ -250,19 +242,4 @@ func joined(a, b []plan.Place) []plan.Place {
 		return a
 	}
 	return slices.Concat(a, b)
-}
-
-func keyed(key []byte, text string) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(text))
-	return hex.EncodeToString(mac.Sum(nil))
-}
-
-// hashOf returns a digest of values by how they are written in Go.
-func hashOf(values ...any) plan.Hash {
-	sum := sha256.New()
-	for _, v := range values {
-		fmt.Fprintf(sum, "%#v\x00", v)
-	}
-	return plan.Hash(sum.Sum(nil)[:len(plan.Hash{})])
 }

@@ -127,6 +127,7 @@ func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
 			folders[filepath.Dir(clean)] = append(folders[filepath.Dir(clean)], path)
 		}
 	}
+	b.above(ctx, folders)
 	Each(p, slices.Collect(maps.Keys(folders)), func(folder string) { b.folder(ctx, folder, folders[folder]) })
 	return b.out
 }
@@ -157,11 +158,44 @@ type batch struct {
 	pool *Pool
 	mu   sync.Mutex
 	out  map[string]Place
+	// parents are folders that hold several of those with paths, and where they
+	// lead.
+	parents map[string]string
+}
+
+// above follows the links of folders that hold several of those with paths, so
+// that the way to them is gone once.
+func (b *batch) above(ctx context.Context, folders map[string][]string) {
+	count := map[string]int{}
+	for folder := range folders {
+		count[filepath.Dir(folder)]++
+	}
+	maps.DeleteFunc(count, func(folder string, n int) bool { return n < 2 || folder == "/" })
+	b.parents = make(map[string]string, len(count))
+	Each(b.pool, slices.Collect(maps.Keys(count)), func(folder string) {
+		at, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), folder, false), func(_ context.Context, at Place) (string, error) { return at.Path, nil })
+		if err != nil {
+			return // whoever asks for a folder in it finds out again
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.parents[folder] = at
+	})
+}
+
+// way is the way to a folder.
+func (b *batch) way(folder string) route {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if parent, known := b.parents[filepath.Dir(folder)]; known {
+		return route{done: parent, rest: []string{filepath.Base(folder)}}
+	}
+	return start(b.pool.mounts(), folder, false)
 }
 
 // folder follows the links of the paths in one folder.
 func (b *batch) folder(ctx context.Context, folder string, paths []string) {
-	links, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), folder, false), func(_ context.Context, at Place) (links []string, _ error) {
+	links, err := run(ctx, b.pool, Configure, b.way(folder), func(_ context.Context, at Place) (links []string, _ error) {
 		found := make(map[string]Place, len(paths))
 		for _, path := range paths {
 			name := filepath.Join(at.Path, filepath.Base(path))

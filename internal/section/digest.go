@@ -1,7 +1,6 @@
 package section
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -19,11 +18,18 @@ import (
 // count; neither do the daemon's own keys. Call it when the kind has asked for
 // everything.
 func (s *Section) Digest(key []byte) string {
-	mac := hmac.New(sha256.New, key)
-	for _, path := range slices.Sorted(maps.Keys(s.values)) {
-		writeText(mac, path)
-		writeText(mac, s.values[path].Reveal())
+	paths := make([]string, 0, len(s.values))
+	for path := range s.values {
+		paths = append(paths, path)
 	}
+	slices.Sort(paths)
+	var content []byte
+	for _, path := range paths {
+		content = appendText(content, path)
+		content = appendText(content, s.values[path].Reveal())
+	}
+	mac := s.reader.macOf(key)
+	_, _ = mac.Write(content)
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
@@ -86,11 +92,10 @@ func (n *node) write(sum hash.Hash) {
 	}
 }
 
-func writeText(sum hash.Hash, text string) {
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(text)))
-	sum.Write(size[:])
-	sum.Write([]byte(text))
+func writeText(sum hash.Hash, text string) { sum.Write(appendText(nil, text)) }
+
+func appendText(to []byte, text string) []byte {
+	return append(binary.BigEndian.AppendUint64(to, uint64(len(text))), text...)
 }
 
 // readable turns the path of a noted value into the key that an operator wrote;

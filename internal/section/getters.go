@@ -17,9 +17,8 @@ import (
 // Has reports whether the key is there, whatever its value. It makes the key
 // known, so that a kind may refuse it in its own words.
 func (s *Section) Has(key string) bool {
-	k := knownKey{s.table, key}
-	if !s.known[k] {
-		set(&s.known, k, false)
+	if s.knows(s.table, key) == nil {
+		s.known = append(s.known, knownKey{table: s.table, key: key})
 	}
 	return s.table.get(key) != nil
 }
@@ -61,7 +60,7 @@ func (s *Section) Required(key string) string {
 // absent. The error of parse says what was expected of a string; expected says
 // it of any other value.
 func Value[T any](s *Section, key string, fallback T, expected string, parse func(string) (T, error)) T {
-	s.describe(key, Key{Form: FormText, Fallback: written(fallback)})
+	s.describeValue(key, FormText, fallback)
 	n := s.take(key, kindString, "%s", expected)
 	if n == nil {
 		return fallback
@@ -79,7 +78,7 @@ func Value[T any](s *Section, key string, fallback T, expected string, parse fun
 
 // Bool returns true or false, or the fallback when the key is absent.
 func (s *Section) Bool(key string, fallback bool) bool {
-	s.describe(key, Key{Form: FormBool, Fallback: written(fallback)})
+	s.describeValue(key, FormBool, fallback)
 	n := s.takeLiteral(key, kindBool, "true or false, without quotes")
 	if n == nil {
 		return fallback
@@ -109,7 +108,7 @@ func (s *Section) takeLiteral(key string, want kind, expected string) *node {
 
 // Int returns an integer, or the fallback when the key is absent.
 func (s *Section) Int(key string, fallback int) int {
-	s.describe(key, Key{Form: FormInt, Fallback: written(fallback)})
+	s.describeValue(key, FormInt, fallback)
 	n := s.takeLiteral(key, kindInteger, "an integer, without quotes")
 	if n == nil {
 		return fallback
@@ -128,7 +127,7 @@ func (s *Section) Int(key string, fallback int) int {
 // Duration returns a span of time above zero ("90s", "12h", "5d"), or the
 // fallback when the key is absent.
 func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
-	s.describe(key, Key{Form: FormDuration, Fallback: written(fallback)})
+	s.describeValue(key, FormDuration, fallback)
 	n := s.take(key, kindString, `a duration in quotes such as "90s", "12h" or "5d"`)
 	if n == nil {
 		return fallback

@@ -65,6 +65,13 @@ func (s *Section) describe(key string, k Key) {
 	}
 }
 
+// describeValue describes a key by its form and its fallback.
+func (s *Section) describeValue(key string, form Form, fallback any) {
+	if !s.bare {
+		s.describe(key, Key{Form: form, Fallback: written(fallback)})
+	}
+}
+
 // written is a fallback as one would write it.
 func written(fallback any) string {
 	switch v := fallback.(type) {

@@ -1,8 +1,12 @@
 package section
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"maps"
 	"os"
@@ -24,6 +28,9 @@ type Reader struct {
 	cache map[string]fetched
 	files []string
 	seen  map[string]readfile.Version
+
+	mac    hash.Hash // of the digests, made once for one key
+	macKey []byte
 }
 
 // ReaderOptions says where secrets come from.
@@ -55,6 +62,15 @@ func NewReader(opt ReaderOptions) *Reader {
 		opt.Bounded = readfile.Bounded
 	}
 	return &Reader{opt: opt, cache: map[string]fetched{}, seen: map[string]readfile.Version{}}
+}
+
+// macOf returns what makes digests under a key.
+func (r *Reader) macOf(key []byte) hash.Hash {
+	if r.mac == nil || !bytes.Equal(r.macKey, key) {
+		r.mac, r.macKey = hmac.New(sha256.New, key), key
+	}
+	r.mac.Reset()
+	return r.mac
 }
 
 // Files returns the absolute paths of all files asked for so far, in that

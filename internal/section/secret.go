@@ -95,7 +95,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 
 // Unread reports whether the secret or the file at key is one that is missing,
 // or that this check could not reach: its value means nothing.
-func (s *Section) Unread(key string) bool { return s.unread[knownKey{s.table, key}] }
+func (s *Section) Unread(key string) bool { return s.unread[tableKey{s.table, key}] }
 
 // reference is one place in the file that names a secret.
 type reference struct {
@@ -128,7 +128,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 		s.lookAt(r, e, v, from)
 		return v
 	}
-	set(&s.unread, knownKey{s.table, r.key}, true)
+	set(&s.unread, tableKey{s.table, r.key}, true)
 	return v
 }
 
@@ -318,7 +318,7 @@ func (s *Section) File(key string) []byte {
 	}
 	if problem != "" {
 		s.miss(e.line, s.child(key), path, "%s", problem)
-		set(&s.unread, knownKey{s.table, key}, true)
+		set(&s.unread, tableKey{s.table, key}, true)
 		return nil
 	}
 	set(&s.referred, e, path)

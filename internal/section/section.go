@@ -43,11 +43,11 @@ type object struct {
 	slips   []Fault // in secrets that are used as they are
 
 	tables []*Section                   // asked for, each once
-	known  map[knownKey]bool            // true when a getter asked, false when only Has did
+	known  []knownKey                   // that somebody asked for, each once
 	asked  []string                     // below the object, in the order of asking
 	keys   map[string]Key               // what was asked for, by the same names
 	values map[string]credential.Secret // for the digest
-	unread map[knownKey]bool
+	unread map[tableKey]bool
 	read   []string // files
 	places []Place
 	bare   bool // made from a row: nobody asks what it was asked for
@@ -55,9 +55,28 @@ type object struct {
 	referred map[*entry]string
 }
 
+// knownKey is a key that somebody asked for. There are few of them in an object,
+// and a hundred thousand objects may be read, so that they stand in a list.
 type knownKey struct {
 	table *table
 	key   string
+	asked bool // by a getter, and not only by Has
+}
+
+// tableKey names one key of one table.
+type tableKey struct {
+	table *table
+	key   string
+}
+
+// knows returns what is noted of a key; nil when nobody asked for it.
+func (o *object) knows(t *table, key string) *knownKey {
+	for i := range o.known {
+		if k := &o.known[i]; k.table == t && k.key == key {
+			return k
+		}
+	}
+	return nil
 }
 
 // ParseFile reads the TOML text of one file. The section is the whole
@@ -283,7 +302,7 @@ func (s *Section) Finish() []Fault {
 func (s *Section) reportUnknown() {
 	var unknown []*entry
 	for _, e := range s.table.keys {
-		if _, ok := s.known[knownKey{s.table, e.key}]; !ok {
+		if s.knows(s.table, e.key) == nil {
 			unknown = append(unknown, e)
 		}
 	}
@@ -314,8 +333,8 @@ func (s *Section) reportUnknown() {
 
 // askedKeys returns the keys of this table that a getter asked for, sorted.
 func (s *Section) askedKeys() (known []string) {
-	for k, asked := range s.known {
-		if k.table == s.table && asked {
+	for _, k := range s.known {
+		if k.table == s.table && k.asked {
 			known = append(known, k.key)
 		}
 	}
@@ -356,10 +375,13 @@ func (s *Section) child(keys ...string) []string { return slices.Concat(s.path, 
 
 // ask marks a key as known and returns its entry, or nil.
 func (s *Section) ask(key string) *entry {
-	k := knownKey{s.table, key}
-	if !s.known[k] {
-		set(&s.known, k, true)
-		if !s.bare {
+	k := s.knows(s.table, key)
+	if k == nil {
+		s.known = append(s.known, knownKey{table: s.table, key: key})
+		k = &s.known[len(s.known)-1]
+	}
+	if !k.asked {
+		if k.asked = true; !s.bare {
 			s.asked = append(s.asked, dotted(slices.Concat(s.below, []string{key})))
 		}
 	}

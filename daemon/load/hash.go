@@ -1,0 +1,85 @@
+package load
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/vigented/vigente/daemon/plan"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// content collects the content of a spec. It is compared within one process only,
+// so that the form of what is collected may change from version to version.
+type content struct{ bytes []byte }
+
+func newHash() *content { return &content{make([]byte, 0, 256)} }
+
+func (h *content) number(n uint64) *content {
+	h.bytes = binary.BigEndian.AppendUint64(h.bytes, n)
+	return h
+}
+
+// texts adds a list of texts, each with its length, and its end.
+func (h *content) texts(list ...string) *content {
+	for _, text := range list {
+		h.bytes = binary.AppendUvarint(h.bytes, uint64(len(text))+1)
+		h.bytes = append(h.bytes, text...)
+	}
+	h.bytes = append(h.bytes, 0)
+	return h
+}
+
+// any adds a value as Go writes it. It is slow: not for what every row has.
+func (h *content) any(v any) *content { return h.texts(fmt.Sprintf("%#v", v)) }
+
+func (h *content) policy(p schedule.Policy) *content {
+	for _, m := range []schedule.Margin{p.RenewBefore, p.Jitter} {
+		h.number(uint64(m.Fixed)).number(math.Float64bits(m.Share)) //nolint:gosec // compared, never counted with
+	}
+	h.number(uint64(p.MaxAge)).number(uint64(p.MinInterval)).number(uint64(p.Timeout)) //nolint:gosec // as above
+	h.texts(p.Schedule.Key())
+	if p.OwnRenewBefore {
+		h.texts("own")
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.Keys)) {
+		h.texts(key, p.Keys[key])
+	}
+	return h.texts()
+}
+
+func (h *content) missing(list []plan.Missing) *content {
+	for _, m := range list {
+		h.texts(m.Key, m.Path, m.Message)
+	}
+	return h.texts()
+}
+
+func (h *content) onFailure(o *plan.OnFailure) *content {
+	if o == nil {
+		return h.texts()
+	}
+	return h.texts(o.Command...).number(uint64(o.After)).number(uint64(o.Timeout)) //nolint:gosec // as above
+}
+
+func (h *content) sum() plan.Hash {
+	sum := sha256.Sum256(h.bytes)
+	return plan.Hash(sum[:len(plan.Hash{})])
+}
+
+// sealer makes digests under the key of this host.
+type sealer struct{ mac hash.Hash }
+
+func newSealer(key []byte) *sealer { return &sealer{hmac.New(sha256.New, key)} }
+
+func (s *sealer) seal(text string) string {
+	s.mac.Reset()
+	_, _ = s.mac.Write([]byte(text))
+	return hex.EncodeToString(s.mac.Sum(nil))
+}
