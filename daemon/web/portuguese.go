@@ -27,6 +27,7 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"Show all":                           "Mostrar tudo",
 	"Pages":                              "Páginas",
 	"Runbook":                            "Guia de incidentes",
+	"runbooks.md":                        "runbooks.pt-BR.md",
 	"%d credentials and %d sinks match":  "%d credenciais e %d destinos encontrados",
 	"%d of %d valid":                     "%d de %d válidas",
 	"Everything is valid and delivered.": "Tudo está válido e entregue.",
