@@ -117,9 +117,10 @@ func (d *Daemon) shared(name string) (cluster.Spec, bool) {
 	if c == nil {
 		return cluster.Spec{}, false
 	}
-	return cluster.Spec{Timeout: c.Policy.Timeout, Grace: graceOf(c.Source), Identity: c.Identity, Inputs: c.Inputs, Ability: func(held schedule.Record) cluster.Ability {
-		return abilityOf(c.Source, held.Token().Credential)
-	}}, true
+	return cluster.Spec{
+		Timeout: c.Policy.Timeout, Grace: graceOf(c.Source), Identity: c.Identity, Inputs: c.Inputs, Digest: c.Shared,
+		Ability: func(held schedule.Record) cluster.Ability { return abilityOf(c.Source, held.Token().Credential) },
+	}, true
 }
 
 func (d *Daemon) sharedNames() []string { return d.sharing.Load().names }

@@ -38,6 +38,9 @@ type Spec struct {
 	Timeout time.Duration
 	// Identity and Inputs are those of its task on this machine.
 	Identity, Inputs string
+	// Digest stands for its secrets and keys, alike on all machines that have the
+	// same.
+	Digest string
 	// Grace is how long the backend takes a seed again after it was shown.
 	Grace time.Duration
 	// Ability says what its next renewal would do.

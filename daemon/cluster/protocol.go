@@ -76,6 +76,10 @@ func (i Intent) None() bool { return i.Attempt == "" }
 type Shared struct {
 	Value
 	Intent Intent `json:"intent,omitzero"`
+	// Refused are the digests of secrets that the backend has refused since the
+	// value was obtained, with blanks between: a machine that has another one may
+	// still try it. They are keyed with the cluster's key.
+	Refused string `json:"refused,omitempty"`
 	// Serial counts the writes: a copy that was brought back is behind what was
 	// seen.
 	Serial uint64 `json:"serial"`

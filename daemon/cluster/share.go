@@ -276,6 +276,9 @@ func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
 	if more {
 		next.Serial = s.seen.Serial + 1
 	}
+	if refused := s.refusals(spec, next); refused != next.Refused {
+		next.Refused, more, next.Serial = refused, true, s.seen.Serial+1
+	}
 	adopt = adopt || s.unended && !s.held.Past.Open || s.ambiguous && !parkedAmbiguous(s.held)
 	return next, write || more, adopt, ends
 }
@@ -304,11 +307,7 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 			r.Past.AttemptAt = at
 		}
 	}
-	token := r.Token()
-	if token.Inputs = spec.Inputs; token.Identity == "" && token.Generation == 0 {
-		token.Inputs = ""
-	}
-	r.Part = token
+	r.Part = inputsOf(r, spec, s.seen.Refused)
 	s.mu.Unlock()
 	if err != nil {
 		c.warn("shared record refused", s.name, "its content is not readable")

@@ -33,6 +33,7 @@ type node struct {
 	w       *world
 	name    string
 	cluster *Cluster
+	secret  string // what it shows to the backend
 	stop    context.CancelFunc
 	ended   chan struct{}
 
@@ -55,14 +56,14 @@ var key = schedule.Key{Kind: schedule.Obtaining, Name: "u6"}
 func (w *world) start(name string, change ...func(*Options)) *node {
 	n := w.nodes[name]
 	if n == nil {
-		n = &node{w: w, name: name}
+		n = &node{w: w, name: name, secret: "1"}
 		w.nodes[name] = n
 	}
 	n.board, n.running = n.disk, false
 	opt := Options{
 		KV: w.kv.of(name), Local: n, Node: name, Version: "test", Name: "/test", Key: [32]byte{1},
 		Spec: func(string) (Spec, bool) {
-			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: "in", Ability: func(schedule.Record) Ability { return w.ability }}, true
+			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: n.inputs(), Digest: n.secret, Ability: func(schedule.Record) Ability { return w.ability }}, true
 		},
 		Names: func() []string { return []string{key.Name} },
 		Held:  map[schedule.Key]schedule.Record{key: n.disk},
@@ -89,6 +90,14 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 	}()
 	return n
 }
+
+// startWith is start for a machine that has another secret.
+func (w *world) startWith(name, secret string) *node {
+	w.nodes[name] = &node{w: w, name: name, secret: secret}
+	return w.start(name)
+}
+
+func (n *node) inputs() string { return "in " + n.secret }
 
 // kill ends a machine; what is durable stays.
 func (n *node) kill() {
@@ -132,6 +141,9 @@ func (l local) Commit(_ context.Context, r schedule.Record) error {
 	return nil
 }
 
+// errRefused stands for a backend that refuses the secret.
+var errRefused = errors.New("the backend refused the secret")
+
 // errDied stands for the end of the process.
 var errDied = errors.New("the machine died")
 
@@ -164,6 +176,15 @@ func (n *node) renew(during func() error) error {
 	switch err := during(); {
 	case errors.Is(err, errDied):
 		return err
+	case errors.Is(err, errRefused):
+		r := intent
+		r.Past.Open, r.Past.Parked, r.Past.Last = false, true, &schedule.Note{Reason: credential.ReasonRejected}
+		held := r.Token()
+		held.Identity, held.Inputs = "it", n.inputs()
+		r.Part = held
+		err = errors.Join(err, ticket.Commit(context.Background(), r))
+		done(r)
+		return err
 	case err != nil: // The answer is lost.
 		r := intent
 		r.Past.Last = &schedule.Note{Reason: credential.ReasonNetwork}
@@ -172,9 +193,9 @@ func (n *node) renew(during func() error) error {
 		return err
 	}
 	r := intent
-	r.Past.Open, r.Past.Unknown = false, 0
+	r.Past.Open, r.Past.Unknown, r.Past.Parked, r.Past.Last = false, 0, false, nil
 	held := r.Token()
-	held.Identity, held.Inputs = "it", "in"
+	held.Identity, held.Inputs = "it", n.inputs()
 	held.Credential = credential.Credential{
 		Generation: before.Token().Generation + 1, IssuedAt: time.Now(),
 		Values: map[string]credential.Secret{"v": credential.NewSecret("value of " + answer)},

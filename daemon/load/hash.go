@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
@@ -74,12 +75,34 @@ func (h *content) sum() plan.Hash {
 }
 
 // sealer makes digests under the key of this host.
-type sealer struct{ mac hash.Hash }
+type sealer struct {
+	mac     hash.Hash
+	cluster hash.Hash // nil without a cluster
+}
 
-func newSealer(key []byte) *sealer { return &sealer{hmac.New(sha256.New, key)} }
+func newSealer(key []byte, c config.Cluster) *sealer {
+	s := &sealer{mac: hmac.New(sha256.New, key)}
+	if len(c.Endpoints) > 0 {
+		// The key seals records; what it makes for another purpose is apart.
+		derived := digestOf(hmac.New(sha256.New, c.Key[:]), "vigente inputs")
+		s.cluster = hmac.New(sha256.New, derived)
+	}
+	return s
+}
 
-func (s *sealer) seal(text string) string {
-	s.mac.Reset()
-	_, _ = s.mac.Write([]byte(text))
-	return hex.EncodeToString(s.mac.Sum(nil))
+func (s *sealer) seal(text string) string { return hex.EncodeToString(digestOf(s.mac, text)) }
+
+// share makes a digest that is the same on every machine of the cluster, short
+// since it only tells secrets apart; empty without a cluster.
+func (s *sealer) share(text string) string {
+	if s.cluster == nil {
+		return ""
+	}
+	return hex.EncodeToString(digestOf(s.cluster, text)[:8])
+}
+
+func digestOf(mac hash.Hash, text string) []byte {
+	mac.Reset()
+	_, _ = mac.Write([]byte(text))
+	return mac.Sum(nil)
 }

@@ -17,7 +17,7 @@ import (
 // weak password under a known key could be guessed.
 func (l *Loader) Change(d *Loaded, hostKey []byte) plan.Change {
 	l.key.bytes = hostKey
-	key := newSealer(hostKey)
+	key := newSealer(hostKey, d.Config.Cluster)
 	c := plan.Change{
 		Providers: difference(d.providers, l.now.provider, func(p *provider) (string, **plan.Provider) { p.make(); return p.Name, &p.spec }, (*plan.Provider).ContentHash),
 		Credentials: difference(d.credentials, l.now.credential, func(c *boundCredential) (string, **plan.Credential) {
@@ -208,7 +208,7 @@ func (c *boundCredential) seal(key *sealer) {
 
 func sealCredential(s *plan.Credential, key *sealer) {
 	if s.Inputs != "" {
-		s.Inputs = key.seal(s.Inputs)
+		s.Inputs, s.Shared = key.seal(s.Inputs), key.share(s.Inputs)
 	}
 }
 

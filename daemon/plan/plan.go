@@ -45,6 +45,9 @@ type Credential struct {
 	// Inputs is a keyed digest of the secrets and keys used to obtain it. A
 	// change is tried at once and frees a parked credential.
 	Inputs string
+	// Shared is Inputs as every machine of a cluster computes it; empty without
+	// one.
+	Shared string
 	// Places say where the secrets and files that it is obtained with stand.
 	Places []Place
 	// Needs names the credentials whose values it is made from.

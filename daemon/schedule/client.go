@@ -18,21 +18,41 @@ func (b *Board) settleClient(s Start, res Result, now time.Time) {
 	switch {
 	case client == "" || !res.Called:
 	case res.Fault != nil && res.Fault.ClientRefused && res.Fault.Reason.Parks():
-		note := &Note{Reason: res.Fault.Reason, Message: res.Fault.Error(), At: res.End}
-		b.refused[client] = note
-		for _, e := range b.showing(client) {
-			if e.task.Key != s.Task.Key {
-				b.parkFor(e, note, now)
-			}
-		}
+		b.refuseClient(s.Task, &Note{Reason: res.Fault.Reason, Message: res.Fault.Error(), At: res.End}, now)
 	case res.Fault == nil && b.refused[client] != nil:
-		delete(b.refused, client)
-		for _, e := range b.showing(client) {
-			if e.rec.Past.ClientRefused && !e.running {
-				r := e.edit()
-				r.Past.Parked, r.Past.ClientRefused, r.Past.Last = false, false, nil
-				b.moveOn(e, now)
-			}
+		b.freeClient(client, now)
+	}
+}
+
+// learnClient is settleClient for a record that another machine has made: fresh
+// says that it brings values that this board did not have.
+func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
+	p := &e.rec.Past
+	switch client := e.task.Client; {
+	case client == "" || otherInputs(e.task, e.rec):
+	case p.Parked && p.ClientRefused && p.Last != nil:
+		b.refuseClient(e.task, p.Last, now)
+	case fresh && p.Last == nil && b.refused[client] != nil:
+		b.freeClient(client, now)
+	}
+}
+
+func (b *Board) refuseClient(t *Task, note *Note, now time.Time) {
+	b.refused[t.Client] = note
+	for _, e := range b.showing(t.Client) {
+		if e.task.Key != t.Key {
+			b.parkFor(e, note, now)
+		}
+	}
+}
+
+func (b *Board) freeClient(client string, now time.Time) {
+	delete(b.refused, client)
+	for _, e := range b.showing(client) {
+		if e.rec.Past.ClientRefused && !e.running {
+			r := e.edit()
+			r.Past.Parked, r.Past.ClientRefused, r.Past.Last = false, false, nil
+			b.moveOn(e, now)
 		}
 	}
 }

@@ -86,3 +86,34 @@ func TestClientThatIsGoodAgainFreesAll(t *testing.T) {
 		t.Errorf("%d start after the success, want the other one", len(starts))
 	}
 }
+
+// TestAClientIsRefusedForAllMachines: what another machine learned of a client
+// parks every credential that shows it here, and frees them again.
+func TestAClientIsRefusedForAllMachines(t *testing.T) {
+	b := New(1)
+	tasks := []*Task{obtaining("a", client("c")), obtaining("b", client("c")), obtaining("d", client("other"))}
+	b.install(instant0, []Group{provider("p", 4)}, tasks, Memory{})
+	parked := func(name string) bool {
+		look, _ := b.Look(after(time.Hour), Key{Obtaining, name})
+		return look.Record.Past.Parked
+	}
+	res := refused(instant0, credential.ReasonRejected, refusedClient)
+	theirs := Advance(tasks[0], Begin(Record{}, instant0), res, 1)
+	other := theirs
+	held := other.Token()
+	held.Inputs = "of another machine"
+	other.Part = held
+	if !b.Learn(after(time.Second), tasks[0].Key, other) || parked("b") {
+		t.Error("b is parked for a secret that is not the one of this machine")
+	}
+	if !b.Learn(after(time.Second), tasks[0].Key, theirs) || !parked("a") || !parked("b") || parked("d") {
+		t.Errorf("parked are a %v, b %v and d %v, want a and b", parked("a"), parked("b"), parked("d"))
+	}
+	issued := token("first", after(3*time.Hour))
+	issued.IssuedAt = after(time.Minute)
+	good := answered(after(time.Minute), issued)
+	theirs = Advance(tasks[0], Begin(theirs, after(time.Minute)), good, 1)
+	if !b.Learn(after(2*time.Minute), tasks[0].Key, theirs) || parked("a") || parked("b") {
+		t.Errorf("parked are still a %v and b %v", parked("a"), parked("b"))
+	}
+}

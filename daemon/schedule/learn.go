@@ -54,6 +54,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	e.leave()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
 	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is this machine's own
+	fresh := rec.Token().IssuedAt.After(e.rec.Token().IssuedAt)
 	e.rec, e.stale, e.hold = &rec, nil, nil
 	e.answers++
 	b.settleIdentity(e, now)
@@ -64,6 +65,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	b.replan(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)
+	b.learnClient(e, fresh, now)
 	return true
 }
 
