@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/view"
@@ -102,8 +103,9 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	// see it after, and a client that goes away changes nothing about that.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
-	renewed, moved := d.loader.Renewed(change), d.loader.Moved(loaded, change)
-	if err := d.engine.Apply(within, change); err != nil {
+	moved := d.loader.Moved(loaded, change)
+	renewals, err := d.engine.Apply(within, change)
+	if err != nil {
 		loaded.Close()
 		return control.Reloaded{}, err
 	}
@@ -113,11 +115,8 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	if !now.Equal(was) {
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
-	d.logChange(loaded, change, renewed)
-	for _, m := range moved[:min(len(moved), mostNamed)] {
-		d.log.Warn("identity changed, the values in hand stay delivered until the new one has some",
-			zap.String("credential", m.Name), zap.Strings("keys", m.Keys))
-	}
+	d.logChange(loaded, change, slices.Sorted(maps.Keys(renewals)))
+	d.logIdentities(moved, renewals)
 	done := control.Reloaded{Missing: []control.Missing{}}
 	for _, m := range loaded.Missing {
 		done.Missing = append(done.Missing, control.Missing{Credential: m.Credential, Path: m.Path})
@@ -176,6 +175,18 @@ func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []st
 		}
 	}
 	d.log.Info("configuration loaded", fields...)
+}
+
+// logIdentities names the credentials that are something else at the backend
+// now, and those that are what they were before.
+func (d *Daemon) logIdentities(moved []load.Moved, renewals map[string]engine.Cause) {
+	for _, m := range moved[:min(len(moved), mostNamed)] {
+		says := "identity changed, the old values stay delivered until the new identity has values"
+		if _, renewed := renewals[m.Name]; !renewed {
+			says = "identity changed back, the values kept for it are in force again"
+		}
+		d.log.Warn(says, zap.String("credential", m.Name), zap.Strings("keys", m.Keys))
+	}
 }
 
 // mostNamed bounds the names in one line of the log.

@@ -34,11 +34,38 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 	}
 }
 
-// Apply hands a change over while the engine runs, in time that grows with the
+// Apply applies a change while the engine runs, in time proportional to the
 // change: what it does not name is neither renewed nor rewritten nor
-// interrupted.
-func (e *Engine) Apply(ctx context.Context, change plan.Change) error {
-	return e.ask(ctx, func() { e.apply(change) })
+// interrupted. It returns why the change renews credentials, by name; one whose
+// record was kept, because it was removed or had this identity before, is not
+// renewed.
+func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[string]Cause, err error) {
+	err = e.ask(ctx, func() {
+		specs := both(change.Credentials)
+		was := e.statuses(specs)
+		replaced := make(map[string]*plan.Credential, len(change.Credentials.Was))
+		for _, c := range change.Credentials.Was {
+			replaced[c.Name] = c
+		}
+		e.apply(change)
+		renewals = map[string]Cause{}
+		for i, is := range e.statuses(specs) {
+			c := CredentialPreview{Was: replaced[specs[i].Name], Is: specs[i]}
+			if cause := causeOf(c, was[i], is); cause != CauseNone && len(c.Is.Missing) == 0 {
+				renewals[c.Is.Name] = cause
+			}
+		}
+	})
+	return renewals, err
+}
+
+// statuses looks credentials up on the board.
+func (e *Engine) statuses(specs []*plan.Credential) []schedule.Status {
+	now, out := e.now(), make([]schedule.Status, len(specs))
+	for i, c := range specs {
+		out[i] = look(e.board, now, schedule.Obtaining, c.Name)
+	}
+	return out
 }
 
 func (e *Engine) apply(change plan.Change) {

@@ -297,7 +297,8 @@ func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 func (r *rig) replace(ctx context.Context, specs *plan.Plan) error {
 	change := plan.Between(r.specs, specs)
 	r.specs = specs
-	return r.Apply(ctx, change)
+	_, err := r.Apply(ctx, change)
+	return err
 }
 
 func (r *rig) mustView(t *testing.T) View {

@@ -43,25 +43,6 @@ func (l *Loader) at() time.Time {
 	return l.opt.Now()
 }
 
-// Renewed names the credentials that a change against what is in force leads to a
-// renewal of: what is new, and what has another identity or other inputs.
-func (l *Loader) Renewed(c plan.Change) []string {
-	var names []string
-	for _, s := range c.Credentials.Added {
-		if len(s.Missing) == 0 {
-			names = append(names, s.Name)
-		}
-	}
-	before := byName(c.Credentials.Was)
-	for _, s := range c.Credentials.Changed {
-		if was := before[s.Name]; len(s.Missing) == 0 && was != nil && (was.Identity != s.Identity || was.Inputs != s.Inputs) {
-			names = append(names, s.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 func byName(specs []*plan.Credential) map[string]*plan.Credential {
 	m := make(map[string]*plan.Credential, len(specs))
 	for _, s := range specs {

@@ -167,7 +167,7 @@ content = "${spare.access_token}"
 		{"trust in anybody", change("[providers.moved]\n", "[providers.moved]\ntls = { insecure_skip_verify = true }\n"), 1, 1, "tls.insecure_skip_verify"},
 	} {
 		begun := time.Now()
-		before := w.Traces()
+		before, logged := w.Traces(), len(w.Daemon.Log.String())
 		current := w.Read("config.toml")
 		next := step.edit(current)
 		w.Write("new.toml", next)
@@ -217,6 +217,9 @@ content = "${spare.access_token}"
 		if !slices.Equal(got.Renewed, want.Renewed) || !slices.Equal(got.Rewritten, want.Rewritten) || !slices.Equal(got.Hooks, want.Hooks) {
 			t.Errorf("%s: foretold %+v, and there was %+v", step.what, want, got)
 		}
+		if said := willRenew(t, w.Daemon.Log.String()[logged:]); !slices.Equal(said, want.Renewed) {
+			t.Errorf("%s: the log says that %v will be renewed, want %v", step.what, said, want.Renewed)
+		}
 		if step.says == "identity" && !strings.Contains(w.Daemon.Log.String(), "identity changed") {
 			t.Errorf("%s: the log does not say that the identity changed", step.what)
 		}
@@ -250,4 +253,22 @@ func seconds(t *testing.T, text string) int64 {
 		t.Fatal(err)
 	}
 	return at.Unix()
+}
+
+// willRenew returns the credentials that the log says reloads renew.
+func willRenew(t *testing.T, log string) (names []string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var said struct {
+			Msg       string   `json:"msg"`
+			WillRenew []string `json:"will_renew"`
+		}
+		if err := json.Unmarshal([]byte(line), &said); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		if said.Msg == "configuration loaded" {
+			names = append(names, said.WillRenew...)
+		}
+	}
+	return names
 }

@@ -250,7 +250,7 @@ func fillNode(f field, row Row) *node {
 }
 
 // fillText returns a text as it is, and as a template of references in which the
-// text of a column is no reference; filled tells that the text is that of
+// text of a column is not a valid reference; filled tells that the text is that of
 // columns only, which may be a number.
 func fillText(parts []part, row Row) (text, template string, filled bool) {
 	var plain, escaped strings.Builder
