@@ -19,7 +19,7 @@ const forecastTime = 10 * time.Second
 
 // Plan tells what Reload would do if the configuration were this one. It goes
 // the same way as Reload as far as nothing that runs is touched: load, assemble
-// and the board's own verdict, on a copy of the board.
+// and the board's own verdict, on an excerpt of the board.
 func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Difference, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -37,8 +37,7 @@ func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Di
 	if len(diff.Faults) > 0 {
 		return diff, nil
 	}
-	_ = d.loader.Change(loaded, d.seed[:])
-	preview, err := d.engine.Preview(ctx, loaded.Plan())
+	preview, err := d.engine.Preview(ctx, d.loader.Change(loaded, d.seed[:]))
 	if err != nil {
 		return diff, err
 	}

@@ -35,7 +35,7 @@ func TestAskingEndsWithItsContext(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	if _, err := e.View(ctx); !errors.Is(err, cause) {
+	if err := e.Suspect(ctx, nil); !errors.Is(err, cause) {
 		t.Errorf("gives %v", err)
 	}
 }

@@ -301,13 +301,13 @@ func (r *rig) replace(ctx context.Context, specs *plan.Plan) error {
 	return err
 }
 
+// mustView returns the state as the loop knows it now.
 func (r *rig) mustView(t *testing.T) View {
 	t.Helper()
-	v, err := r.View(t.Context())
-	if err != nil {
+	if err := r.ask(t.Context(), func() { r.publish(r.now()) }); err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return r.Select(Query{History: true})
 }
 
 // pass lets virtual time pass; in a bubble no real time does.

@@ -49,15 +49,6 @@ func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) erro
 	}
 }
 
-// View returns the state as the loop knows it now: it waits for the loop. Use
-// Get, Select or Summary, and Alive to learn whether the loop makes progress.
-func (e *Engine) View(ctx context.Context) (View, error) {
-	if err := e.ask(ctx, func() { e.publish(e.now()) }); err != nil {
-		return View{}, err
-	}
-	return e.Select(Query{History: true}), nil
-}
-
 // Credential returns a credential with its values, for showing and signing.
 func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec plan.Credential, err error) {
 	found := false

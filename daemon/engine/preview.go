@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -11,14 +11,15 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Preview is what another plan would bring, in the order of that plan; what
-// would be gone comes last. It holds the tokens of the present, which are not
-// for showing.
+// Preview is what a change would bring, in the order of the names; what would be
+// gone comes last. It holds the tokens of the present, which are not for showing.
 type Preview struct {
 	At          time.Time
 	Providers   []ProviderPreview
-	Credentials []CredentialPreview
-	Sinks       []SinkPreview
+	Credentials []CredentialPreview // those that the change names
+	// Sinks are those that the change names, and those that show a credential
+	// which it leads to a renewal of.
+	Sinks []SinkPreview
 }
 
 // ProviderPreview is one backend; Was or Is is nil where it is not there.
@@ -61,24 +62,27 @@ type SinkPreview struct {
 	Tokens credential.Set
 }
 
-// Preview tells what Replace would do with the plan. It does what Replace
-// does, on a copy of the board, so that the two cannot disagree.
-func (e *Engine) Preview(ctx context.Context, specs *plan.Plan) (Preview, error) {
+// Preview tells what Apply would do with the change. It does what Apply does, on
+// an excerpt of the board, so that the two cannot disagree, and costs the loop what
+// the change costs.
+func (e *Engine) Preview(ctx context.Context, change plan.Change) (Preview, error) {
 	var p Preview
-	err := e.ask(ctx, func() { p = e.preview(specs) })
+	err := e.ask(ctx, func() { p = e.preview(change) })
 	return p, err
 }
 
-func (e *Engine) preview(specs *plan.Plan) Preview {
-	now, was := e.now(), e.present()
-	next := e.board.Copy()
-	next.Apply(now, boardChange(plan.Between(was, specs)))
+func (e *Engine) preview(change plan.Change) Preview {
+	now := e.now()
+	board := boardChange(change)
+	board.Tasks = slices.DeleteFunc(board.Tasks, func(t *schedule.Task) bool { return t.Kind == schedule.Hooking })
+	next := e.board.Excerpt(board)
+	next.Apply(now, board)
 	p := Preview{At: now}
-	pair(was.Providers, specs.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
+	pair(change.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
 		p.Providers = append(p.Providers, ProviderPreview{was, is})
 	})
 	renewed := map[string]bool{}
-	pair(was.Credentials, specs.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
+	pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
 		c := CredentialPreview{Was: was, Is: is}
 		if was != nil {
 			c.NextWas = look(e.board, now, schedule.Obtaining, was.Name).At
@@ -91,7 +95,7 @@ func (e *Engine) preview(specs *plan.Plan) Preview {
 		}
 		p.Credentials = append(p.Credentials, c)
 	})
-	pair(was.Sinks, specs.Sinks, func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
+	pair(e.withShowing(change), func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
 		s := SinkPreview{Was: was, Is: is}
 		if is != nil {
 			s.expect(e.board, next, now, renewed)
@@ -101,36 +105,43 @@ func (e *Engine) preview(specs *plan.Plan) Preview {
 	return p
 }
 
-// present returns the plan that runs, in the order of the names.
-func (e *Engine) present() *plan.Plan {
-	p := &plan.Plan{}
-	for _, name := range slices.Sorted(maps.Keys(e.providers)) {
-		p.Providers = append(p.Providers, *e.providers[name].spec)
+// withShowing returns the sinks of a change together with those that show one of
+// its credentials, as if these had changed into what they are.
+func (e *Engine) withShowing(change plan.Change) plan.Difference[plan.Sink] {
+	d := change.Sinks
+	d.Changed, d.Was = slices.Clone(d.Changed), slices.Clone(d.Was)
+	named := map[string]bool{}
+	for _, s := range both(d) {
+		named[s.Name] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.credentials)) {
-		p.Credentials = append(p.Credentials, *e.credentials[name].spec)
+	for _, name := range d.Removed {
+		named[name] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.sinks)) {
-		p.Sinks = append(p.Sinks, *e.sinks[name].spec)
+	for _, c := range both(change.Credentials) {
+		for _, name := range e.board.Showing(c.Name) {
+			if s := e.sinks[name]; s != nil && !named[name] {
+				named[name] = true
+				d.Changed, d.Was = append(d.Changed, s.spec), append(d.Was, s.spec)
+			}
+		}
 	}
-	return p
+	return d
 }
 
 // pair hands every object over with its predecessor of the same name, and then
 // those that have no successor.
-func pair[S any](was, is []S, name func(*S) string, take func(was, is *S)) {
-	old := make(map[string]*S, len(was))
-	for i := range was {
-		old[name(&was[i])] = &was[i]
+func pair[S any](d plan.Difference[S], name func(*S) string, take func(was, is *S)) {
+	old := make(map[string]*S, len(d.Was))
+	for _, s := range d.Was {
+		old[name(s)] = s
 	}
-	for i := range is {
-		take(old[name(&is[i])], &is[i])
-		delete(old, name(&is[i]))
+	next := both(d)
+	slices.SortFunc(next, func(a, b *S) int { return cmp.Compare(name(a), name(b)) })
+	for _, s := range next {
+		take(old[name(s)], s)
 	}
-	for i := range was {
-		if old[name(&was[i])] != nil {
-			take(&was[i], nil)
-		}
+	for _, gone := range d.Removed {
+		take(old[gone], nil)
 	}
 }
 
