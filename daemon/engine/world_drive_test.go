@@ -409,6 +409,10 @@ func (w *world) install() {
 
 func (w *world) ask(name string) {
 	key := schedule.Key{Kind: schedule.Obtaining, Name: name}
+	if until, kept := w.e.board.KeptBack(w.wall(), key); kept {
+		w.say("somebody asks for %s, whose seed is kept back until %s", name, until.Format(time.DateTime))
+		return
+	}
 	w.say("somebody asks for %s", name)
 	w.laws.asked(name)
 	w.e.board.Kick(w.wall(), key)

@@ -12,19 +12,20 @@ import (
 
 // laws hold a world to what is promised, by books of their own.
 type laws struct {
-	w         *world
-	broken    string // the first law that was broken, and how
-	ledgers   map[string]*ledger
-	budgets   map[string]*budget
-	heard     map[string]bool              // values whose save has ended, one way or the other
-	inspectAt time.Duration                // the next look at everything
-	quietFrom time.Duration                // when the last thing happened that concerns everybody
-	setBack   time.Duration                // a clock that was set back shows the same again until then
-	setBackAt time.Duration                // when one was set back last
-	comparing bool                         // with another world
-	calls     []call                       // then
-	shares    func(*credentialNature) bool // something with what differs
-	touched   map[string]bool
+	w          *world
+	broken     string // the first law that was broken, and how
+	ledgers    map[string]*ledger
+	budgets    map[string]*budget
+	heard      map[string]bool              // values whose save has ended, one way or the other
+	inspectAt  time.Duration                // the next look at everything
+	quietFrom  time.Duration                // when the last thing happened that concerns everybody
+	setBack    time.Duration                // a clock that was set back shows the same again until then
+	setBackAt  time.Duration                // when one was set back last
+	comparing  bool                         // with another world
+	calls      []call                       // then
+	shownAgain int                          // spent seeds that were shown when a token was about to end
+	shares     func(*credentialNature) bool // something with what differs
+	touched    map[string]bool
 }
 
 // ledger is what is known of one credential.
@@ -327,11 +328,6 @@ func (l *laws) crowds(p *providerNature, t *thread) {
 // refusedInput is told of an input that a backend does not honour.
 func (l *laws) refusedInput(name, values string, answers int) {
 	l.of(name).stale = map[string]int{values: answers}
-}
-
-// shownSpent is told of a seed that was shown a second time.
-func (l *laws) shownSpent(s *source, seed string) {
-	l.breaks("%s showed %s, which was spent", s.n.name, seed)
 }
 
 // ends looks at the end of an attempt before the engine does.

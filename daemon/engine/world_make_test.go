@@ -32,6 +32,7 @@ type providerNature struct {
 	concurrency int
 	revokes     bool // an answer kills the values before it
 	spends      bool // an answer brings a seed that works once
+	oneWay      bool // and nothing but a person's login begins anew
 	latency     time.Duration
 	life        time.Duration // of what it hands out
 	says        saying
@@ -179,7 +180,11 @@ func natureOf(seed uint64) nature {
 	// Long worlds hold long lives, so that all cost about the same.
 	pace := max(1, n.noisy/(5*time.Hour))
 	for i := range 1 + rng.IntN(6) {
-		n.providers = append(n.providers, makeProvider(rng, i, pace))
+		p := makeProvider(rng, i, pace)
+		if way := luckOf(seed, "way in of "+p.name); p.spends && way.n(2) == 0 {
+			p.oneWay, p.revokes = true, false
+		}
+		n.providers = append(n.providers, p)
 	}
 	for range 1 + rng.IntN(1+rng.IntN(12)) {
 		n.plan.addCredential(rng, n.providers)

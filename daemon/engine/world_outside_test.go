@@ -84,6 +84,15 @@ func (s *source) Revokes() bool { return s.p.revokes }
 // Spends implements credential.Spender.
 func (s *source) Spends(previous credential.Credential) bool { return len(previous.Seed) > 0 }
 
+// OneWay implements credential.OneWayer.
+func (s *source) OneWay() (only bool, grace time.Duration) { return s.p.oneWay, 0 }
+
+// shows reports whether a request shows its seed. Otherwise it logs in with the
+// password; where there is none, a person has logged in.
+func (s *source) shows(req credential.Request) bool {
+	return len(req.Previous.Seed) > 0 && (s.p.oneWay || !req.Lost)
+}
+
 // failure is a failure at the backend.
 func failure(reason credential.Reason, lost bool) *credential.Fault {
 	return &credential.Fault{Reason: reason, Lost: lost}
@@ -123,7 +132,7 @@ func (s *source) Refresh(_ context.Context, req credential.Request) (credential.
 		if life >= 0 {
 			a.issue(s.n.identity, life, w.now)
 		}
-		a.rotate(len(req.Previous.Seed) > 0 && !req.Lost)
+		a.rotate(s.shows(req))
 	}
 	if w.step() {
 		return none, errDead
@@ -139,7 +148,7 @@ func (s *source) Refresh(_ context.Context, req credential.Request) (credential.
 		return none, errDead
 	}
 	if f != nil {
-		if len(req.Previous.Seed) > 0 && (f.Lost || req.Lost) {
+		if len(req.Previous.Seed) > 0 && (f.Lost || req.Lost) && !s.p.oneWay {
 			f.SeedSpent = true // it logs in from here on
 		}
 		if trouble != nil && trouble.how == throttlingFor {
@@ -172,7 +181,7 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 		case rejecting:
 			a.refuses[inputs] = true
 		case forgetful:
-			if seed := req.Previous.Seed["refresh"].Reveal(); a.seed != "" && seed == a.seed && !req.Lost {
+			if seed := req.Previous.Seed["refresh"].Reveal(); a.seed != "" && seed == a.seed && s.shows(req) {
 				a.spent[seed], a.seed = true, ""
 				return false, &credential.Fault{Reason: credential.ReasonBadResponse, SeedSpent: true}
 			}
@@ -192,11 +201,14 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 			return false, &credential.Fault{Reason: credential.ReasonInvalidRequest, StaleInput: name}
 		}
 	}
-	if seed := req.Previous.Seed["refresh"].Reveal(); seed != "" && !req.Lost {
-		// Otherwise it logs in with the password.
+	if seed := req.Previous.Seed["refresh"].Reveal(); s.shows(req) {
 		if used, over := a.spent[seed]; over {
 			if used {
-				w.laws.shownSpent(s, seed)
+				w.laws.shownSpent(s, seed, req)
+			}
+			if s.p.oneWay {
+				a.until = min(a.until, w.now) // the whole family ends
+				clear(a.older)
 			}
 			return false, &credential.Fault{Reason: credential.ReasonBadResponse, SeedSpent: true}
 		}

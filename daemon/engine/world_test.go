@@ -38,7 +38,7 @@ func TestWorlds(t *testing.T) {
 		count = n
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a world is soon over
-	var next, broken, attempts, turns atomic.Uint64
+	var next, broken, attempts, turns, again atomic.Uint64
 	var all sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
@@ -50,6 +50,7 @@ func TestWorlds(t *testing.T) {
 				w.run()
 				attempts.Add(uint64(w.attempts))
 				turns.Add(uint64(w.turns))
+				again.Add(uint64(w.laws.shownAgain))
 				if w.laws.broken != "" && broken.Add(1) < 20 {
 					t.Errorf("VIGENTE_WORLD=%d: %s", seed, w.laws.broken)
 				}
@@ -57,5 +58,8 @@ func TestWorlds(t *testing.T) {
 		})
 	}
 	all.Wait()
-	t.Logf("%d worlds, %d broken, %d attempts in %d turns", count, broken.Load(), attempts.Load(), turns.Load())
+	if count >= 500 && again.Load() == 0 {
+		t.Error("no spent seed was ever shown again, as it may be when a token is about to end: is the law at work?")
+	}
+	t.Logf("%d worlds, %d broken, %d attempts in %d turns, %d spent seeds shown when a token was about to end", count, broken.Load(), attempts.Load(), turns.Load(), again.Load())
 }

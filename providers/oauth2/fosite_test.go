@@ -1,7 +1,6 @@
 package oauth2
 
 import (
-	"bufio"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,28 +28,7 @@ func fosite(t testing.TB, keys string) *stage {
 		t.Logf("go build -C %s: %v\n%s", folder, err, out)
 		needs.Missing(t, "github.com/ory/fosite (go build -C providers/senhasegura/testdata/fosite)")
 	}
-	server := exec.Command(binary, keys)
-	server.Stderr = t.Output()
-	stdin, err := server.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = server.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("read the address of %s: %v", server, err)
-	}
-	return &stage{url: strings.TrimSpace(line), dir: filepath.Dir(keys)}
+	return peer(t, exec.Command(binary, keys), filepath.Dir(keys))
 }
 
 // TestAgainstFosite logs in by code, renews by refresh tokens that work once, and

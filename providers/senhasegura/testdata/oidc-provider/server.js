@@ -1,5 +1,7 @@
-// Serves the client credentials grant on a free loopback port and prints its
-// address. It ends when its standard input does.
+// Serves the client credentials grant, the device flow and refresh tokens that
+// work once, on a free loopback port, and prints its address. A POST of
+// user_code to /person is the person who types the code and allows it. It ends
+// when its standard input does.
 import http from 'node:http';
 import { Provider } from 'oidc-provider';
 
@@ -13,6 +15,24 @@ const client = (client_id, client_secret, token_endpoint_auth_method) => ({
   scope: 'leitura',
 });
 
+const device = (client_id, client_secret) => ({
+  client_id,
+  client_secret,
+  grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+  redirect_uris: [],
+  response_types: [],
+  scope: 'openid leitura offline_access',
+});
+
+// The person: types the code of a device, and allows all that it asks for.
+const allow = async (provider, userCode) => {
+  const code = await provider.DeviceCode.findByUserCode(userCode.replace(/[^A-Z0-9]/g, ''), { ignoreExpiration: true });
+  const grant = new provider.Grant({ clientId: code.clientId, accountId: 'ana' });
+  grant.addOIDCScope(code.params.scope || 'openid');
+  Object.assign(code, { accountId: 'ana', grantId: await grant.save(), scope: code.params.scope || 'openid', authTime: Math.floor(Date.now() / 1000) });
+  await code.save();
+};
+
 const server = http.createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -22,17 +42,30 @@ server.listen(0, '127.0.0.1', () => {
       client('plus', 'a+b', 'client_secret_basic'),
       client('awkward:id +%', 's3cr+et:x =%/&ok', 'client_secret_basic'),
       client('body id +%', 's3cr+et:x =%/&ok', 'client_secret_post'),
+      device('kiosk', 's3cr+et:x =%/&ok'),
     ],
-    scopes: ['leitura', 'escrita'],
+    findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+    issueRefreshToken: (ctx, of) => of.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    scopes: ['openid', 'offline_access', 'leitura', 'escrita'],
     features: {
       clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
       introspection: { enabled: true },
       devInteractions: { enabled: false },
       resourceIndicators: { enabled: false },
     },
-    ttl: { ClientCredentials: 77 },
+    ttl: { ClientCredentials: 77, AccessToken: 78, RefreshToken: 3600, DeviceCode: 600, Grant: 3600, IdToken: 78 },
   });
-  server.on('request', provider.callback());
+  const serve = provider.callback();
+  server.on('request', (req, res) => {
+    const url = new URL(req.url, issuer);
+    if (req.method !== 'POST' || url.pathname !== '/person') return serve(req, res);
+    return allow(provider, url.searchParams.get('user_code')).then(
+      () => res.writeHead(204).end(),
+      (err) => res.writeHead(500).end(String(err && err.stack)),
+    );
+  });
   console.log(issuer);
 });
 process.stdin.on('end', () => process.exit(0)).resume();

@@ -1,0 +1,101 @@
+package oauth2
+
+import (
+	"bufio"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// peer runs a server of somebody else, which prints its address and ends with
+// its input.
+func peer(t testing.TB, server *exec.Cmd, dir string) *stage {
+	t.Helper()
+	server.Stderr = t.Output()
+	stdin, err := server.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = server.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("read the address of %s: %v", server, err)
+	}
+	return &stage{url: strings.TrimSpace(line), dir: dir}
+}
+
+// TestDeviceFlowAgainstOidcProvider logs a device in and renews it with refresh
+// tokens that work once, at a server of somebody else.
+func TestDeviceFlowAgainstOidcProvider(t *testing.T) {
+	const folder = "../senhasegura/testdata/oidc-provider"
+	node := needs.Tool(t, "node")
+	if _, err := os.Stat(folder + "/node_modules/oidc-provider"); err != nil {
+		needs.Missing(t, "npm oidc-provider (npm install --prefix providers/senhasegura/testdata/oidc-provider)")
+	}
+	server := exec.Command(node, "server.js")
+	server.Dir = folder
+	s := peer(t, server, t.TempDir())
+	s.write(t, "secret", []byte("s3cr+et:x =%/&ok"))
+	_, _, anybody := pair(t, "ec")
+	s.write(t, "ca.pem", anybody)
+	b := s.open(t, "token_url = \"{url}/token\"\ndevice_url = \"{url}/device/auth\"\nclient_id = \"kiosk\"\nclient_secret = { file = \"{dir}/secret\" }\n",
+		"grant = \"refresh_token\"\nscope = \"openid leitura offline_access\"\n")
+	a := b.Source.(credential.Authorizer)
+	at := time.Now()
+	in, err := a.Invite(t.Context(), at, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.UserCode == "" || !strings.HasPrefix(in.Address, s.url+"/") || in.Interval <= 0 || in.EndsAt.Sub(at) != 10*time.Minute {
+		t.Errorf("the invitation is %+v", in)
+	}
+	if _, pending, _, err := a.Poll(t.Context(), at, in); !pending || err != nil {
+		t.Fatalf("before the person typed the code: pending %t, %v", pending, err)
+	}
+	resp, err := http.Post(s.url+"/person?user_code="+url.QueryEscape(in.UserCode), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("the person's part is answered %d", resp.StatusCode)
+	}
+	first, pending, _, err := a.Poll(t.Context(), at, in)
+	if err != nil || pending {
+		t.Fatalf("after the person typed the code: pending %t, %v", pending, err)
+	}
+	if life := first.ExpiresAt.Sub(at); life != 78*time.Second || first.Values["id_token"].IsZero() {
+		t.Errorf("a life of %v with %d values", life, len(first.Values))
+	}
+	second := obtain(t, b, credential.Request{Previous: first})
+	third := obtain(t, b, credential.Request{Previous: second})
+	if seedOf(second).Equal(seedOf(first)) || seedOf(third).Equal(seedOf(second)) {
+		t.Error("the server kept a refresh token")
+	}
+	if f := refused(t, b, credential.Request{Previous: first}); f.Reason != credential.ReasonRejected || !f.SeedSpent {
+		t.Errorf("a spent refresh token: %s, spent %v", f.Reason, f.SeedSpent)
+	}
+	if f := refused(t, b, credential.Request{Previous: third}); f.Code != "invalid_grant" {
+		t.Errorf("the family lives on after a spent refresh token was shown: %s", f.Code)
+	}
+	if _, pending, _, err := a.Poll(t.Context(), at, in); pending || credential.AsFault(err).Reason != credential.ReasonRejected {
+		t.Errorf("a device code that was used is answered with pending %t, %v", pending, err)
+	}
+}
