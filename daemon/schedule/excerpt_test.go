@@ -33,7 +33,7 @@ func TestAnExcerptForetellsAChange(t *testing.T) {
 		{Tasks: []*Task{obtaining("new"), delivering("n", "new", "b")}},
 		{Tasks: []*Task{obtaining("a", identity("other")), obtaining("b", in("q"))}},
 		{Tasks: []*Task{delivering("u", "c", "d")}, Gone: []Key{{Delivering, "v"}, {Obtaining, "b"}}},
-		{Groups: []Group{provider("p", 3, Rate{Calls: 1, Per: time.Minute})}, Tasks: []*Task{obtaining("e")}},
+		{Groups: []Group{provider("p", 3, Rate{Calls: 1, Per: time.Minute})}, Tasks: []*Task{obtaining("b", inputs("in-2"))}},
 		{Gone: []Key{{Obtaining, "a"}}},
 	}
 	for i, change := range changes {
