@@ -12,12 +12,19 @@ import (
 	"github.com/vigented/vigente/internal/house/papers"
 )
 
+var kindReadme = regexp.MustCompile(`^(providers|sinks)/[a-z0-9]+/README\.md$`)
+
 // TestTranslationsKeepStep compares every paper with its Portuguese one: the
 // same headings and, comments and prose aside, the same blocks.
 func TestTranslationsKeepStep(t *testing.T) {
 	pairs := 0
 	for _, p := range papers.All(t, ".") {
 		original, ok := strings.CutSuffix(p.File, ".pt-BR.md")
+		if !ok && kindReadme.MatchString(p.File) {
+			if _, err := os.Stat(strings.TrimSuffix(p.File, ".md") + ".pt-BR.md"); err != nil {
+				t.Errorf("%s has no Portuguese version", p.File)
+			}
+		}
 		if !ok {
 			continue
 		}
@@ -82,6 +89,7 @@ func links(p papers.Paper) []string {
 		if strings.HasPrefix(to, "#") || strings.Contains(to, "://") {
 			continue
 		}
+		to, _, _ = strings.Cut(to, "#") // headings are translated
 		to = path.Join(path.Dir(p.File), strings.ReplaceAll(to, ".pt-BR.", "."))
 		if path.Base(to) != own {
 			all = append(all, to)
@@ -157,7 +165,7 @@ func TestCataloguesAreComplete(t *testing.T) {
 			t.Errorf("%s/ holds %q, its catalogue lists %q", role.dir, folders, listed)
 		}
 		for _, readme := range []string{"README.md", "docs/README.pt-BR.md"} {
-			rows := submatches(text(t, readme), "(?m)^\\| \\[`[a-z0-9-]+`\\]\\((?:\\.\\./)?"+role.dir+`/([a-z0-9]+)/README\.md\)`)
+			rows := submatches(text(t, readme), "(?m)^\\| \\[`[a-z0-9-]+`\\]\\((?:\\.\\./)?"+role.dir+`/([a-z0-9]+)/README(?:\.pt-BR)?\.md\)`)
 			slices.Sort(rows)
 			if !slices.Equal(folders, rows) {
 				t.Errorf("%s/ holds %q, the table in %s has %q", role.dir, folders, readme, rows)
