@@ -164,7 +164,7 @@ var portugueseMachine = []phrase{
 	{"operation not permitted", "operação não permitida"},
 	{"is a directory", "é uma pasta"},
 	{"the disk does not answer", "o disco não responde"},
-	{"permission denied (allow it to %t)", "permissão negada (libere para %t)"},
+	{"permission denied (give %t permission)", "permissão negada (libere para %t)"},
 	{"the user of vigente (uid %w)", "o usuário do vigente (uid %w)"},
 
 	{"the target holds a value that nobody here issued: find out who put it there; it is left until the next renewal (enforce = true replaces it, vigente renew replaces it now)", "o destino contém um valor que não foi emitido aqui: descubra quem o gravou; ele fica até a próxima renovação (enforce = true o substitui, vigente renew o substitui agora)"},
@@ -197,7 +197,7 @@ var portugueseMachine = []phrase{
 	{"another program changed the file meanwhile", "outro programa alterou o arquivo nesse meio-tempo"},
 	{"another program has the file open for writing", "outro programa está com o arquivo aberto para gravação"},
 	{"another program has emptied the file", "outro programa esvaziou o arquivo"},
-	{"another program changed the file at the same moment, again and again", "outro programa alterou o arquivo no mesmo instante, repetidas vezes"},
+	{"another program kept changing the file at the same time", "outro programa alterou o arquivo no mesmo instante, repetidas vezes"},
 	{"the file does not exist (create it, correct the path, or set create_file = true)", "o arquivo não existe (crie-o, corrija o caminho, ou defina create_file = true)"},
 	{"section [%s] not found in %s: wrong file? (create_section = true adds it)", "seção [%s] não encontrada em %s: é o arquivo certo? (create_section = true a acrescenta)"},
 

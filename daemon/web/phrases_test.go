@@ -60,7 +60,7 @@ func TestFailuresInPortuguese(t *testing.T) {
 		"connect to …: no connection in time (is a firewall in the way?)":                        "conexão com …: sem conexão a tempo (há um firewall no caminho?)",
 		"call tss.example:1322: no answer in time; the request may have taken effect":            "chamada a tss.example:1322: sem resposta a tempo; a requisição pode ter tido efeito",
 		"the vault refuses the probe: check that the application and its authorization are enabled, that the authorization has not expired, and that this machine's address is in its IP list (and referer in its list, if it has one)": "o cofre recusa a sondagem: confira se a aplicação e a autorização estão ativas, se a autorização não venceu, e se o endereço desta máquina está na lista de IPs dela (e referer na lista própria, se houver)",
-		"not renewed, since sink till could not take the new value: search the folder …: permission denied (allow it to the user of vigente (uid 993))":                                                                                 "não renovada, porque o destino till não poderia receber o valor novo: acesso à pasta …: permissão negada (libere para o usuário do vigente (uid 993))",
+		"not renewed, since sink till could not take the new value: search the folder …: permission denied (give the user of vigente (uid 993) permission)":                                                                             "não renovada, porque o destino till não poderia receber o valor novo: acesso à pasta …: permissão negada (libere para o usuário do vigente (uid 993))",
 	} {
 		got, tag := portuguese.failure(message)
 		if got != want || tag != "pt-BR" {

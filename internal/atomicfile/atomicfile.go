@@ -1,17 +1,17 @@
-// Package atomicfile is the one way to replace a file.
+// Package atomicfile is the only code in Vigente that replaces files.
 //
-// A reader sees the whole old or the whole new content, also after a crash or
-// a power cut. The package promises that good content is never replaced by
-// nothing, that an edit made by somebody else in the same moment survives, and
-// that an error leaves the old file as it was and no temporary file behind.
-// It refuses targets that are no regular files and symbolic links that another
-// local user could turn elsewhere. It retries nothing beyond the span of one
-// call, and no error of it repeats content.
+// A reader sees either the old or the new content in full, even after a crash
+// or a power cut. Good content is never replaced by an empty file, a concurrent
+// edit by another program survives, and an error leaves the old file as it was
+// and no temporary file behind. The package refuses targets that are not
+// regular files, and symbolic links that another local user could redirect. It
+// does not retry beyond one call, and its errors never quote content.
 //
-// Where a file cannot be replaced (it is mounted by itself, has several hard
-// links, its folder cannot be written, its owner cannot be given to another
-// file) the same inode is written, in an order that a full disk cannot tear.
-// Only a crash in that very moment could; a backup helps there.
+// Some files cannot be replaced: a file that is itself a mount point, has
+// several hard links, lies in a folder that is not writable, or has an owner
+// that a new file cannot be given. Those are written in place, in an order that
+// a full disk cannot leave torn. Only a crash during the write can; a backup
+// protects against that.
 package atomicfile
 
 import (
@@ -22,59 +22,57 @@ import (
 	"time"
 )
 
-// Edit makes the new content from the old one. It may be called several times
-// in one call of Replace, each time with what the file holds then, and must
-// therefore be pure. An error leaves the file as it is. ErrUnready means that
-// the content seems to be in the middle of a save by somebody else. Content of
-// no length is refused.
+// Edit computes the new content from the old. Replace may call it several
+// times, each time with the current content, so it must be pure. An error
+// leaves the file as it is. ErrUnready means another program seems to be saving
+// the file. Empty new content is refused.
 type Edit func(old []byte, exists bool) (content []byte, err error)
 
-// ErrUnready is returned, or wrapped, by an Edit that meets content which
-// seems to be half written. The file is read again for a short while before
-// the error becomes final.
+// ErrUnready is returned, possibly wrapped, by an Edit whose input seems to be
+// half written. The file is read again for a short time before the error is
+// returned to the caller.
 var ErrUnready = errors.New("the file seems to be in the middle of a save by another program")
 
-// Options say how a file is replaced. The zero value replaces an existing file
-// and keeps its mode and owner.
+// Options controls how a file is replaced. The zero value replaces an existing
+// file and keeps its mode and owner.
 type Options struct {
-	// Mode is given to a file that does not exist yet; an existing file keeps
-	// its own. Only permission bits count; zero means 0600.
+	// Mode applies to a file that does not exist yet; an existing file keeps its
+	// own. Only permission bits count; zero means 0600.
 	Mode fs.FileMode
-	// Owner and Group are names or decimal ids; empty keeps what the file has.
+	// Owner and Group are names or decimal IDs; empty keeps the current one.
 	Owner, Group string
-	// Create allows a file that does not exist yet.
+	// Create allows creating a file that does not exist.
 	Create bool
-	// Backup keeps the previous content beside the file as NAME.bak, mode
-	// 0600, replaced each time a change is written.
+	// Backup keeps the previous content beside the file as NAME.bak with mode
+	// 0600. It is overwritten by each change.
 	Backup bool
-	// MaxSize refuses larger content, old or new; zero means no limit.
+	// MaxSize refuses old or new content that is larger; zero means no limit.
 	MaxSize int64
 }
 
-// Result says what a successful Replace did.
+// Result describes a successful Replace.
 type Result struct {
-	// Changed says that content was written, or the owner put right.
+	// Changed is true if content was written or the owner was corrected.
 	Changed bool
-	// InPlace says that the content was written into the same inode, so that
-	// a reader could have seen a moment between old and new.
+	// InPlace is true if the content was written into the same inode. A reader
+	// could then have seen a mix of old and new for a moment.
 	InPlace bool
 }
 
-// Replace reads the file at path, asks edit for the new content and makes it
-// the content of the file, atomically and durably. Equal content is not
-// written.
+// Replace reads the file at path, calls edit, and replaces the content of the
+// file atomically and durably. Unchanged content is not written.
 func Replace(ctx context.Context, path string, opt Options, edit Edit) (Result, error) {
 	return system{}.replace(ctx, path, opt, edit)
 }
 
-// Bounds of one call: how long a file may stay in the middle of a save, and
-// how often another program may win the race.
+// Bounds for one call: how long the file may be half written, and how often
+// another program may change it first.
 const (
-	unreadyPatience = 2 * time.Second
-	conflictLimit   = 5
+	unreadyTimeout = 2 * time.Second
+	conflictLimit  = 5
 )
 
-// Reasons to read the file again; none leaves the package.
+// Reasons to read the file again. They never leave the package.
 var (
 	errChanged = errors.New("another program changed the file meanwhile")
 	errOpened  = errors.New("another program has the file open for writing")
@@ -87,12 +85,12 @@ type job struct {
 	path string // as the caller gave it
 	opt  Options
 	edit Edit
-	at   place
+	at   location
 	want owner
 
-	lockable  bool // other writers are kept out; Check does without
+	lockable  bool // take a lock against other writers; Check does not
 	conflicts int
-	waited    time.Duration // for a save by somebody else to end
+	waited    time.Duration // time spent waiting for another program to finish saving
 }
 
 func (s system) newJob(ctx context.Context, path string, opt Options, edit Edit) (*job, error) {
@@ -117,26 +115,26 @@ func (s system) replace(ctx context.Context, path string, opt Options, edit Edit
 		if err == nil {
 			return result, nil
 		}
-		if err := j.patience(ctx, err); err != nil {
+		if err := j.backoff(ctx, err); err != nil {
 			return Result{}, err
 		}
 	}
 }
 
-// patience waits before the next round, or returns the final error.
-func (j *job) patience(ctx context.Context, err error) error {
+// backoff waits before the next round, or returns the final error.
+func (j *job) backoff(ctx context.Context, err error) error {
 	pause := min(20*time.Millisecond<<min(j.waited/(50*time.Millisecond), 4), 200*time.Millisecond)
 	switch {
 	case errors.Is(err, errChanged):
 		if j.conflicts++; j.conflicts >= conflictLimit {
 			return &Error{
 				Op: "replace", Path: j.at.path(), Kind: Conflict,
-				Err: errors.New("another program changed the file at the same moment, again and again"),
+				Err: errors.New("another program kept changing the file at the same time"),
 			}
 		}
 		return j.sys.wait(ctx, time.Millisecond<<(2*j.conflicts))
 	case errors.Is(err, errOpened), errors.Is(err, errEmptied):
-	case errors.Is(err, ErrUnready) && j.waited < unreadyPatience:
+	case errors.Is(err, ErrUnready) && j.waited < unreadyTimeout:
 	default:
 		return err
 	}
@@ -144,7 +142,7 @@ func (j *job) patience(ctx context.Context, err error) error {
 	return j.sys.wait(ctx, pause)
 }
 
-// round is one attempt, from reading the file to making the change durable.
+// round makes one attempt, from reading the file to making the change durable.
 func (j *job) round(ctx context.Context) (Result, error) {
 	t, err := j.openTarget(ctx)
 	if err != nil {
@@ -154,7 +152,7 @@ func (j *job) round(ctx context.Context) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if t.exists && len(t.content) == 0 && j.conflicts > 0 && j.waited < unreadyPatience {
+	if t.exists && len(t.content) == 0 && j.conflicts > 0 && j.waited < unreadyTimeout {
 		return Result{}, errEmptied
 	}
 	content, err := j.content(t)
@@ -173,13 +171,12 @@ func (j *job) round(ctx context.Context) (Result, error) {
 	return j.swap(ctx, t, content)
 }
 
-// content asks the edit for the new content and refuses what must not be
-// written.
+// content calls the edit and refuses content that must not be written.
 func (j *job) content(t *target) ([]byte, error) {
 	if !t.exists && !j.opt.Create {
 		return nil, &Error{
 			Op: "write", Path: j.at.path(), Kind: Missing,
-			Err: errors.New("the file does not exist, and creating it is not allowed here"),
+			Err: errors.New("the file does not exist, and the configuration does not allow creating it"),
 		}
 	}
 	content, err := j.edit(bytes.Clone(t.content), t.exists)
@@ -187,7 +184,7 @@ func (j *job) content(t *target) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(content) == 0:
-		return nil, refuse("write", j.at.path(), "the new content is empty, which never replaces a file")
+		return nil, refuse("write", j.at.path(), "the new content is empty, and an empty file is never written")
 	case j.opt.MaxSize > 0 && int64(len(content)) > j.opt.MaxSize:
 		return nil, j.tooLarge("write")
 	}

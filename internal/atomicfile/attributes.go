@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// aclName is the extended attribute that holds a POSIX access list.
+// aclName is the extended attribute that holds a POSIX ACL.
 const aclName = "system.posix_acl_access"
 
-// notCopied are attributes that speak of one inode's content or of its right
-// to act, like the setuid bit.
+// notCopied lists attributes tied to the content of one inode or to its
+// privileges, like the setuid bit.
 var notCopied = [...]string{"security.capability", "security.ima", "security.evm", "trusted.overlay."}
 
-// copyAttributes carries the extended attributes of one file over to another:
-// its SELinux label, its access list, what users put there. What cannot be
-// carried over is left, but never an access list: without it the group would
-// get what was meant for the mask. An access list that the folder gave the new
-// file and that the old one does not have is taken away.
+// copyAttributes copies the extended attributes of one file to another: the
+// SELinux label, the ACL, user attributes. An attribute that cannot be copied
+// is skipped, except the ACL: without it the group would get the permissions
+// meant for the mask. An ACL that the new file inherited from its folder is
+// removed if the old file has none.
 func (s system) copyAttributes(from, to int) error {
 	names := s.attributeNames(from)
 	for _, name := range names {
@@ -68,7 +68,7 @@ func (s system) attributeNames(fd int) []string {
 
 func (s system) attribute(fd int, name string) (value []byte, err error) {
 	err = s.do("get attribute", func() error {
-		buf := make([]byte, 64<<10) // the kernel's bound on one value
+		buf := make([]byte, 64<<10) // the kernel's limit for one value
 		n, err := unix.Fgetxattr(fd, name, buf)
 		value = buf[:max(n, 0)]
 		return err

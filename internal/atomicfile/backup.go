@@ -8,12 +8,12 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// backupSuffix is what the name of a backup ends in.
+// backupSuffix ends the name of a backup.
 const backupSuffix = ".bak"
 
-// backup keeps what was read, so that at no instant there is new content
-// without a copy of the old. It is ours and mode 0600 whatever the file is,
-// and an empty file is not worth losing an older backup for.
+// backup keeps a copy of what was read, so that new content never exists
+// without a copy of the old. The copy belongs to us and has mode 0600 whatever
+// the file has. An empty file does not replace an older backup.
 func (j *job) backup(t *target) error {
 	if !j.opt.Backup || len(t.content) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func (j *job) backupFault(path string, err error) error {
 	}
 	e := fault("keep a backup as", path, err)
 	if isAny(err, unix.EISDIR, unix.ENOTEMPTY) {
-		e.Err = fmt.Errorf("%w (move that folder away, or switch the backup off)", err)
+		e.Err = fmt.Errorf("%w (move that folder away, or disable the backup)", err)
 	}
 	return e
 }

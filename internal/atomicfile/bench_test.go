@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// BenchmarkReplace stands beside the plain way in the same run: a temporary
-// file, fsync, rename, fsync of the folder. The difference is what comparing,
-// locking and keeping the attributes cost.
+// BenchmarkReplace also measures the plain way in the same run: temporary file,
+// fsync, rename, fsync of the folder. The difference is the cost of
+// comparing, locking and keeping the attributes.
 func BenchmarkReplace(b *testing.B) {
 	content := func(i int) []byte { return append(bytes.Repeat([]byte("x"), 2<<10), fmt.Sprintf("%020d", i)...) }
 	b.Run("Replace", func(b *testing.B) {

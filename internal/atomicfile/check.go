@@ -11,20 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Check does all of Replace that changes nothing: it resolves the path, opens
-// the folder, reads the file, calls edit, and proves that a temporary file can
-// be created in the folder, given its mode and owner, filled with the content,
-// synced, and removed again: a disk that is full or broken shows itself. Where
-// Replace would write in place it proves that the file may be written and that
-// there is room for what it grows by. It does not open the file for writing,
-// which other programs would notice.
+// Check does everything Replace does short of changing the file. It resolves
+// the path, opens the folder, reads the file and calls edit. It then creates
+// a temporary file in the folder, sets its mode and owner, writes and syncs
+// the content, and removes it again, so a full or broken disk is noticed. Where
+// Replace would write in place, Check verifies that the file is writable and
+// that there is room for it to grow. It does not open the file for writing,
+// because other programs would notice.
 func Check(ctx context.Context, path string, opt Options, edit Edit) error {
 	return system{}.check(ctx, path, opt, edit)
 }
 
-// WhyInPlace says why Replace would write into the file itself, where a crash
-// in that moment could tear it, and not put a new one in its place. It is nil
-// for a file that would be replaced, is not there, or cannot be written at all.
+// WhyInPlace explains why Replace would write the file in place, where a crash
+// could leave it torn, instead of replacing it. It returns nil if the file
+// would be replaced, does not exist, or cannot be written at all.
 func WhyInPlace(ctx context.Context, path string, opt Options) error {
 	why, _ := system{}.inspect(ctx, path, opt, func(old []byte, exists bool) ([]byte, error) {
 		if !exists {
@@ -32,11 +32,11 @@ func WhyInPlace(ctx context.Context, path string, opt Options) error {
 		}
 		return old, nil
 	})
-	return why // none beside an error
+	return why // nil if there was an error
 }
 
-// WouldChange reports whether Replace would write, or put the owner right. It
-// changes nothing and does not find out whether that would work.
+// WouldChange reports whether Replace would write the file or correct its
+// owner. It changes nothing and does not check whether the write would succeed.
 func WouldChange(ctx context.Context, path string, opt Options, edit Edit) (bool, error) {
 	j, err := system{}.newJob(ctx, path, opt, edit)
 	if err != nil {
@@ -48,13 +48,13 @@ func WouldChange(ctx context.Context, path string, opt Options, edit Edit) (bool
 		if err == nil {
 			return change, nil
 		}
-		if err := j.patience(ctx, err); err != nil {
+		if err := j.backoff(ctx, err); err != nil {
 			return false, err
 		}
 	}
 }
 
-// compare is a round that ends where Replace would begin to write.
+// compare is a round that stops where Replace would start to write.
 func (j *job) compare(ctx context.Context) (change bool, err error) {
 	t, err := j.openTarget(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s system) check(ctx context.Context, path string, opt Options, edit Edit) 
 	return err
 }
 
-// inspect is check, and says why the file would be written in place.
+// inspect is check, and also explains why the file would be written in place.
 func (s system) inspect(ctx context.Context, path string, opt Options, edit Edit) (inPlace, err error) {
 	j, err := s.newJob(ctx, path, opt, edit)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s system) inspect(ctx context.Context, path string, opt Options, edit Edit
 		if err == nil {
 			return inPlace, nil
 		}
-		if err := j.patience(ctx, err); err != nil {
+		if err := j.backoff(ctx, err); err != nil {
 			return nil, err
 		}
 	}
@@ -118,21 +118,21 @@ func (j *job) checkRound(ctx context.Context) (inPlace, err error) {
 		return nil, u.cause
 	}
 	if err == nil && t.exists && j.stuck(t) {
-		inPlace = fault("replace", j.at.path(), fmt.Errorf("%w in a sticky folder, where it belongs to somebody else", unix.EPERM))
+		inPlace = fault("replace", j.at.path(), fmt.Errorf("%w in a sticky folder, and the file belongs to another user", unix.EPERM))
 		return inPlace, j.checkInPlace(t, content, inPlace)
 	}
 	return nil, err
 }
 
-// tryTemporary creates a temporary file as Replace would and removes it. With a
-// backup two files are made: room for both is asked of the one.
+// tryTemporary creates a temporary file as Replace would, and removes it. With
+// a backup Replace writes two files, so the one file reserves room for both.
 func (j *job) tryTemporary(t *target, content []byte) error {
 	x, err := j.newTemporary()
 	if err != nil {
 		return err
 	}
 	defer x.discard()
-	if err := j.dress(x, t); err != nil {
+	if err := j.setMetadata(x, t); err != nil {
 		return err
 	}
 	if j.opt.Backup {
@@ -173,10 +173,11 @@ func (j *job) checkInPlace(t *target, content []byte, why error) error {
 	return nil
 }
 
-// blocks is how many blocks of that size the content takes.
+// blocks returns how many blocks of the given size the content needs.
 func blocks(content []byte, size int64) int64 { return (int64(len(content)) + size - 1) / size }
 
-// stuck reports whether a sticky folder forbids us to replace the file.
+// stuck reports whether the sticky bit of the folder prevents us from
+// replacing the file.
 func (j *job) stuck(t *target) bool {
 	euid := uint32(unix.Geteuid())
 	if j.at.st.Mode&unix.S_ISVTX == 0 || t.st.Uid == euid || j.at.st.Uid == euid {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Check leaves no trace: not in the file, not beside it, and nothing that a
-// watcher of the file would take for a write.
+// TestCheckChangesNothing checks that Check leaves no trace in the file or
+// beside it, and triggers no event that a watcher would take for a write.
 func TestCheckChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o640)
@@ -32,13 +32,13 @@ func TestCheckChangesNothing(t *testing.T) {
 			return append(old, "new"...), nil
 		})
 		if err != nil || !edited {
-			t.Errorf("Check: %v", err)
+			t.Errorf("Check = %v, edit called: %v", err, edited)
 		}
 		if after := stat(t, p); after.Mtim != before.Mtim || after.Ctim != before.Ctim {
-			t.Error("the file was touched")
+			t.Error("the file's times changed")
 		}
 		if n, err := unix.Read(watch, make([]byte, 4096)); !errors.Is(err, unix.EAGAIN) {
-			t.Errorf("%d bytes of events, %v", n, err)
+			t.Errorf("got %d bytes of events and %v, want none", n, err)
 		}
 		wantHolds(t, p, "old")
 	}
@@ -47,12 +47,12 @@ func TestCheckChangesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	if names := list(t, filepath.Dir(fresh)); len(names) > 0 {
-		t.Errorf("folder holds %v", names)
+		t.Errorf("folder holds %v, want it empty", names)
 	}
 	wantError(t, Check(t.Context(), fresh, Options{}, to("new")), Missing)
 }
 
-// WhyInPlace knows what Replace does.
+// TestWhyInPlace compares WhyInPlace with what Replace does.
 func TestWhyInPlace(t *testing.T) {
 	dir := t.TempDir()
 	whole, hard := filepath.Join(dir, "whole"), filepath.Join(dir, "hard")
@@ -65,12 +65,12 @@ func TestWhyInPlace(t *testing.T) {
 			got = why.Error()
 		}
 		if got != want {
-			t.Errorf("%s: %q, expected %q", path, got, want)
+			t.Errorf("WhyInPlace(%s) = %q, want %q", path, got, want)
 		}
 	}
 	for path, inPlace := range map[string]bool{whole: false, hard: true} {
 		if r, err := Replace(t.Context(), path, Options{}, to("new")); err != nil || r.InPlace != inPlace {
-			t.Errorf("%s: %+v, %v", path, r, err)
+			t.Errorf("Replace(%s) = %+v, %v; want InPlace %v", path, r, err, inPlace)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestCheckReportsTheEdit(t *testing.T) {
 	put(t, path, "old", 0o600)
 	mine := errors.New("mine")
 	if err := Check(t.Context(), path, Options{}, func([]byte, bool) ([]byte, error) { return nil, mine }); err != mine {
-		t.Errorf("error %v", err)
+		t.Errorf("got error %v, want the edit's", err)
 	}
 	n := 0
 	err := quick().check(t.Context(), path, Options{}, func([]byte, bool) ([]byte, error) {
@@ -94,7 +94,8 @@ func TestCheckReportsTheEdit(t *testing.T) {
 	}
 }
 
-// Each call to the system that fails is a finding, and none leaves anything.
+// TestCheckWithFaults lets each system call fail: Check must report it and
+// leave nothing behind.
 func TestCheckWithFaults(t *testing.T) {
 	for _, sc := range scenarios {
 		if sc.deny != nil {
@@ -116,7 +117,7 @@ func TestCheckWithFaults(t *testing.T) {
 			more = failed != ""
 			harmless := !more || failed == "lock" || failed == "attributes" || failed == "acl" || failed == "remove" || failed == "room" ||
 				failed == "list attributes" || failed == "get attribute" || failed == "set attribute"
-			// A second look that fails is only taken again.
+			// A second look that fails is simply repeated.
 			if (err == nil) != harmless && failed != "look" {
 				t.Errorf("%s: %q failing: %v", sc.name, failed, err)
 			}

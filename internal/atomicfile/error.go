@@ -6,34 +6,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind classifies an Error for those who have to branch on it.
+// Kind classifies an Error so that callers can branch on it.
 type Kind string
 
 // The kinds of error.
 const (
-	// Unwritable: permissions, ownership or a read-only file system are in the
-	// way; a person has to change them.
+	// Unwritable: permissions, ownership or a read-only file system prevent the
+	// write; a person has to change them.
 	Unwritable Kind = "unwritable"
-	// Refused: the target must not be written, whatever the permissions: an
-	// unsafe link, no regular file, too large, or new content that is empty.
+	// Refused: the target must not be written whatever its permissions: an
+	// unsafe link, not a regular file, too large, or the new content is empty.
 	Refused Kind = "refused"
 	// Conflict: another program kept changing the file, or has it locked or
-	// busy; a later attempt may succeed.
+	// busy. A later attempt may succeed.
 	Conflict Kind = "conflict"
-	// Missing: the file, or its folder, does not exist.
+	// Missing: the file or its folder does not exist.
 	Missing Kind = "missing"
 	// NoSpace: the disk or the quota is full.
 	NoSpace Kind = "no_space"
-	// IO: the system reported something else.
+	// IO: the system reported another error.
 	IO Kind = "io"
 )
 
-// Error is a failure to replace a file. It repeats no content. The errors of
-// an Edit and of a context are returned as they are, not as an Error.
+// Error is a failure to replace a file. It quotes no content. Errors from an
+// Edit or a context are returned unchanged, not as an Error.
 type Error struct {
-	// Op is what was being done ("create a temporary file in").
+	// Op is the operation ("create a temporary file in").
 	Op string
-	// Path is what it was done to.
+	// Path is what it applied to.
 	Path string
 	Kind Kind
 	Err  error
@@ -41,7 +41,7 @@ type Error struct {
 	changed bool
 }
 
-// Error returns "op path: cause (cure)".
+// Error returns "op path: cause (fix)".
 func (e *Error) Error() string {
 	text := e.Op + " " + e.Path + ": " + e.Err.Error()
 	if e.Kind == NoSpace {
@@ -53,24 +53,24 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MayHaveChanged reports whether err came after the new content had become
-// visible, so that the file may hold it though it is not known to be durable.
+// MayHaveChanged reports whether err occurred after the new content became
+// visible. The file may then hold the new content, but possibly not durably.
 func MayHaveChanged(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.changed
 }
 
-// fault makes an Error whose kind follows from the cause.
+// fault returns an Error whose kind follows from the cause.
 func fault(op, path string, err error) *Error {
 	return &Error{Op: op, Path: path, Kind: kindOf(err), Err: err}
 }
 
-// refuse makes an Error for what must not be done at all.
+// refuse returns an Error for a target that must not be written.
 func refuse(op, path, why string) *Error {
 	return &Error{Op: op, Path: path, Kind: Refused, Err: errors.New(why)}
 }
 
-// late marks an error that came after the new content had become visible.
+// late marks an error that occurred after the new content became visible.
 func late(e *Error) *Error {
 	e.changed = true
 	return e

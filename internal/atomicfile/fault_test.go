@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scenario is one way through Replace, prepared in an empty folder.
+// scenario is one path through Replace, prepared in an empty folder.
 type scenario struct {
 	name    string
 	opt     Options
-	old     string // "" for a file that does not exist
+	old     string // "" if the file does not exist
 	prepare func(t testing.TB, path string)
-	deny    map[string]error // calls that this system never grants
+	deny    map[string]error // system calls that always fail
 }
 
 var scenarios = []scenario{
@@ -64,9 +64,9 @@ func (sc scenario) set(t testing.TB, dir string) string {
 
 const fresh = "new content, fresh"
 
-// Every call to the system fails once, with each of several causes: the old
-// content is intact, nothing is left over, and an error that came after the
-// change says so.
+// TestEveryCallMayFail lets every system call fail once, with each of several
+// causes. The old content must be intact, nothing may be left behind, and an
+// error after the change must say so.
 func TestEveryCallMayFail(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestEveryCallMayFail(t *testing.T) {
 	}
 }
 
-// failNth lets the nth call fail and reports whether there was one.
+// failNth makes the nth call fail and reports whether there was one.
 func (sc scenario) failNth(t *testing.T, dir string, n int, cause error) bool {
 	path := sc.set(t, dir)
 	calls, failed := 0, ""
@@ -94,7 +94,7 @@ func (sc scenario) failNth(t *testing.T, dir string, n int, cause error) bool {
 	result, err := s.replace(t.Context(), path, sc.opt, to(fresh))
 	if failed == "" {
 		if err != nil || !result.Changed {
-			t.Errorf("nothing failed, yet Replace = %+v, %v", result, err)
+			t.Errorf("nothing failed: Replace = %+v, %v; want a change", result, err)
 		}
 		return false
 	}
@@ -111,14 +111,14 @@ func (sc scenario) failNth(t *testing.T, dir string, n int, cause error) bool {
 	case string(holds) != sc.old:
 		t.Errorf("%s, but the file holds %q", what, holds)
 	}
-	if err != nil && !MayHaveChanged(err) && !errors.Is(err, cause) && !strings.Contains(err.Error(), "again and again") {
-		t.Errorf("%s: the cause is lost", what)
+	if err != nil && !MayHaveChanged(err) && !errors.Is(err, cause) && !strings.Contains(err.Error(), "kept changing the file") {
+		t.Errorf("%s: the error does not wrap the cause", what)
 	}
 	return true
 }
 
-// A call that fails for good must not tear the file either. What cannot be
-// removed is left, of course.
+// TestEveryCallMayFailForGood lets a call fail every time. That must not leave
+// the file torn either, but temporary files that cannot be removed may stay.
 func TestEveryCallMayFailForGood(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestEveryCallMayFailForGood(t *testing.T) {
 	}
 }
 
-// What makes a change durable happens, and in the order that makes it so.
+// TestDurableOrder checks that a change is made durable, in the right order.
 func TestDurableOrder(t *testing.T) {
 	for name, want := range map[string]string{
 		"exchange":             "create write sync exchange remove sync-folder",
@@ -183,14 +183,14 @@ func TestDurableOrder(t *testing.T) {
 				t.Error(err)
 			}
 			if got := strings.Join(order, " "); got != want {
-				t.Errorf("%s: %s, want %s", name, got, want)
+				t.Errorf("%s: got %s, want %s", name, got, want)
 			}
 		}
 	}
 }
 
-// A disk that fills up while a file is written in place must not tear it, at
-// whatever write.
+// TestInPlaceSurvivesAFullDisk fills the disk while a file is written in place,
+// at each write: the file must not be torn.
 func TestInPlaceSurvivesAFullDisk(t *testing.T) {
 	for _, sizes := range [][2]int{{10, 50}, {50, 10}, {30, 30}} {
 		old, text := strings.Repeat("o", sizes[0]), strings.Repeat("n", sizes[1])
@@ -222,8 +222,8 @@ func TestInPlaceSurvivesAFullDisk(t *testing.T) {
 	}
 }
 
-// When the old content cannot even be put back, the error says that the file
-// may have changed.
+// TestInPlaceThatCannotBeUndone: if restoring the old content fails as well,
+// the error says that the file may have changed.
 func TestInPlaceThatCannotBeUndone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old content", 0o600)
@@ -236,14 +236,14 @@ func TestInPlaceThatCannotBeUndone(t *testing.T) {
 		return nil
 	}
 	_, err := s.replace(t.Context(), path, Options{}, to("new"))
-	wantError(t, err, IO, "several hard links", "could not be put back")
+	wantError(t, err, IO, "several hard links", "could not be restored")
 	if !MayHaveChanged(err) {
-		t.Error("it does not say that the file may have changed")
+		t.Error("the error does not say that the file may have changed")
 	}
 }
 
-// The error texts of a plain failure name the cure.
-func TestErrorsNameTheCure(t *testing.T) {
+// TestErrorsSayHowToFixThem checks the text of plain failures.
+func TestErrorsSayHowToFixThem(t *testing.T) {
 	for _, tt := range []struct {
 		op    string
 		cause unix.Errno
@@ -255,8 +255,8 @@ func TestErrorsNameTheCure(t *testing.T) {
 		{op: "sync", cause: unix.ENOSPC, kind: NoSpace, words: []string{"free space"}},
 		{op: "sync", cause: unix.EDQUOT, kind: NoSpace, words: []string{"raise the quota"}},
 		{op: "sync folder", cause: unix.EIO, kind: IO, words: []string{"sync the folder"}},
-		{op: "open", cause: unix.EACCES, kind: Unwritable, words: []string{"search the folder", "allow it to"}},
-		{op: "create", cause: unix.ENOENT, kind: Missing, words: []string{"removed at this moment"}},
+		{op: "open", cause: unix.EACCES, kind: Unwritable, words: []string{"search the folder", "permission"}},
+		{op: "create", cause: unix.ENOENT, kind: Missing, words: []string{"removed in the meantime"}},
 		{op: "create", cause: unix.EACCES, opt: Options{Backup: true}, prep: hardLinked, kind: Unwritable, words: []string{"backup", "ReadWritePaths="}},
 		{op: "chown", cause: unix.EPERM, opt: Options{Owner: "12345"}, kind: Unwritable, words: []string{`owner "12345"`, "CAP_CHOWN"}},
 		{op: "chown", cause: unix.EPERM, opt: Options{Group: "12345"}, kind: Unwritable, words: []string{`group "12345"`, "setgid"}},
@@ -284,8 +284,8 @@ func TestErrorsNameTheCure(t *testing.T) {
 	}
 }
 
-// Replacing and writing in place may both be impossible; the message names
-// both, the cure for the first in front.
+// TestNeitherReplacedNorWritten: if neither replacing nor writing in place is
+// possible, the message names both, and first how to fix the former.
 func TestNeitherReplacedNorWritten(t *testing.T) {
 	for _, cause := range []unix.Errno{unix.EACCES, unix.EROFS, unix.EPERM} {
 		path := filepath.Join(t.TempDir(), "f")
@@ -298,7 +298,7 @@ func TestNeitherReplacedNorWritten(t *testing.T) {
 			return nil
 		}
 		err := s.check(t.Context(), path, Options{}, to("new"))
-		wantError(t, err, Unwritable, "create a temporary file in", "ReadWritePaths=", "nor can the file be written in place")
+		wantError(t, err, Unwritable, "create a temporary file in", "ReadWritePaths=", "the file cannot be written in place either")
 		wantHolds(t, path, "old")
 	}
 }
@@ -318,9 +318,9 @@ func TestBusyProgramFile(t *testing.T) {
 	}
 	defer func() { _ = p.Kill(); _, _ = p.Wait() }()
 	_, err = Replace(t.Context(), path, Options{}, to("new"))
-	wantError(t, err, Conflict, "run as a program")
+	wantError(t, err, Conflict, "a running program")
 	if got := get(t, path); got != string(data) {
-		t.Error("the file was changed")
+		t.Error("the file has changed")
 	}
 }
 
@@ -334,7 +334,7 @@ func TestOwnerThatDoesNotExist(t *testing.T) {
 	wantHolds(t, path, "old")
 	o, err := lookUpOwner(t.Context(), path, Options{Owner: "root", Group: "root"})
 	if err != nil || o != (owner{0, 0}) {
-		t.Errorf("root is %v, %v", o, err)
+		t.Errorf("owner root: got %v, %v", o, err)
 	}
 }
 
@@ -347,6 +347,6 @@ func TestInterruptedCallsAreMadeAgain(t *testing.T) {
 		return nil
 	})
 	if err != nil || n != 3 {
-		t.Errorf("%d calls, %v", n, err)
+		t.Errorf("got %d calls and %v, want 3 calls", n, err)
 	}
 }

@@ -16,12 +16,12 @@ import (
 // nobody is a user without any rights here.
 const nobody = 65534
 
-// quick is the system with pauses that take no time.
+// quick returns the system with pauses that take no time.
 func quick() system {
 	return system{pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }
 
-// to is an edit that writes text whatever was there.
+// to returns an edit that writes text whatever the file holds.
 func to(text string) Edit {
 	return func([]byte, bool) ([]byte, error) { return []byte(text), nil }
 }
@@ -54,8 +54,8 @@ func stat(t testing.TB, path string) unix.Stat_t {
 	return st
 }
 
-// wantHolds fails unless the file has the content and its folder nothing of
-// ours beside it.
+// wantHolds fails the test unless the file has the content and its folder
+// contains no temporary file.
 func wantHolds(t testing.TB, path, text string) {
 	t.Helper()
 	if got := get(t, path); got != text {
@@ -68,7 +68,7 @@ func wantNoLeftOver(t testing.TB, folder string) {
 	t.Helper()
 	for _, name := range list(t, folder) {
 		if strings.HasPrefix(name, ".vigente") {
-			t.Errorf("left over: %s", name)
+			t.Errorf("left-over file %s", name)
 		}
 	}
 }
@@ -86,24 +86,25 @@ func list(t testing.TB, folder string) []string {
 	return names
 }
 
-// wantError fails unless err is of the kind and says each of the words.
+// wantError fails the test unless err has the kind and contains each of the
+// words.
 func wantError(t testing.TB, err error, kind Kind, words ...string) {
 	t.Helper()
 	if err == nil {
-		t.Errorf("no error, want one of kind %s", kind)
+		t.Errorf("got no error, want kind %s", kind)
 		return
 	}
 	e, ok := err.(*Error)
 	if !ok {
-		t.Errorf("error %T %v, want *Error of kind %s", err, err, kind)
+		t.Errorf("got error %T %v, want *Error of kind %s", err, err, kind)
 		return
 	}
 	if e.Kind != kind {
-		t.Errorf("error %q is of kind %s, want %s", err, e.Kind, kind)
+		t.Errorf("error %q has kind %s, want %s", err, e.Kind, kind)
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
-			t.Errorf("error %q does not say %q", err, w)
+			t.Errorf("error %q does not contain %q", err, w)
 		}
 	}
 }
@@ -115,9 +116,8 @@ func needRoot(t testing.TB) {
 	}
 }
 
-// onThread runs f on a thread of its own that ends afterwards, so that f may
-// change what belongs to the thread alone: its user, its capabilities, its
-// view of the mounts.
+// onThread runs f on its own thread, which ends afterwards. f may therefore
+// change per-thread state: user, capabilities, mount namespace.
 func onThread(f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -128,8 +128,8 @@ func onThread(f func()) {
 	<-done
 }
 
-// as runs f as another user, who keeps the given capabilities of root. f must
-// not call FailNow.
+// as runs f as another user with the given capabilities. f must not call
+// FailNow.
 func as(t testing.TB, uid, gid int, f func(), capabilities ...uint) {
 	t.Helper()
 	needRoot(t)
@@ -142,7 +142,7 @@ func as(t testing.TB, uid, gid int, f func(), capabilities ...uint) {
 	})
 }
 
-// become uses raw calls, since the syscall package changes every thread.
+// become uses raw calls, because the syscall package changes every thread.
 func become(uid, gid int, capabilities []uint) unix.Errno {
 	if _, _, e := unix.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0); e != 0 {
 		return e
@@ -166,12 +166,12 @@ func become(uid, gid int, capabilities []uint) unix.Errno {
 	return e
 }
 
-// withMounts runs f where mounts are seen by nobody else.
+// withMounts runs f in its own mount namespace.
 func withMounts(t testing.TB, f func()) {
 	t.Helper()
 	onThread(func() {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-			t.Logf("not run: private mounts are not permitted here: %v", err)
+			t.Logf("not run: no permission for a mount namespace: %v", err)
 			return
 		}
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -191,15 +191,15 @@ func mount(t testing.TB, source, target, kind string, flags uintptr, data string
 	return true
 }
 
-// folderOf makes a folder that everybody may walk to, owned by
-// the given user.
+// folderOf makes a folder that everybody may search, owned by the given
+// user.
 func folderOf(t testing.TB, uid, gid int, mode os.FileMode) string {
 	t.Helper()
 	base := t.TempDir()
 	if err := os.Chmod(base, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// Walked from the test's own folders, which may be closed to others.
+	// It lies below the test's own folders, which may be closed to others.
 	if err := os.Chmod(filepath.Dir(base), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func folderOf(t testing.TB, uid, gid int, mode os.FileMode) string {
 	return dir
 }
 
-// memory is a temporary folder where syncing costs nothing, for the tests that
+// memory returns a temporary folder in which syncing is free, for tests that
 // make hundreds of files.
 func memory(t testing.TB) string {
 	t.Helper()

@@ -11,10 +11,10 @@ import (
 )
 
 // inPlace writes the content into the inode that was read; why says what
-// stands against replacing it. First the space is made sure of, so that a full
-// disk cannot stop it half way; then the old bytes are written over.
+// prevents replacing it. Space is reserved first, so that a full disk cannot
+// interrupt the write. Then the old bytes are overwritten.
 func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error) (Result, error) {
-	if err := j.quiet(t); err != nil {
+	if err := j.awaitWriters(t); err != nil {
 		return Result{}, err
 	}
 	fd, err := j.openInPlace(t, why)
@@ -49,16 +49,16 @@ func (j *job) inPlace(ctx context.Context, t *target, content []byte, why error)
 	if err := j.overwrite(fd, t.content, content, why); err != nil {
 		return Result{}, err
 	}
-	// Whoever replaced the file meanwhile has left us with an inode that
-	// nobody sees: start again from what that program wrote.
+	// If another program replaced the file meanwhile, our inode has no name any
+	// more: start again from what that program wrote.
 	if now, err := j.sys.look(j.at.dir, j.at.name); err != nil || !sameInode(&now, &t.st) {
 		return Result{}, errChanged
 	}
 	return Result{Changed: true, InPlace: true}, nil
 }
 
-// overwrite writes the new content over the old and puts the old back when
-// that fails.
+// overwrite writes the new content over the old, and restores the old content
+// if that fails.
 func (j *job) overwrite(fd int, old, content []byte, why error) error {
 	err := j.sys.write(fd, content, 0)
 	failpoint.Hit("file in place written")
@@ -73,7 +73,7 @@ func (j *job) overwrite(fd int, old, content []byte, why error) error {
 	}
 	e := fault("write in place (because "+why.Error()+")", j.at.path(), err)
 	if undone := j.restore(fd, old, len(old)); undone != nil {
-		e.Err = fmt.Errorf("%w; the old content could not be put back: %w", err, undone)
+		e.Err = fmt.Errorf("%w; the old content could not be restored: %w", err, undone)
 		return late(e)
 	}
 	return e
@@ -97,7 +97,8 @@ func (j *job) openInPlace(t *target, why error) (int, error) {
 	return -1, errChanged
 }
 
-// inPlaceFault explains that the file can neither be replaced nor written.
+// inPlaceFault explains that the file can be neither replaced nor written in
+// place.
 func (j *job) inPlaceFault(err, why error) error {
 	switch {
 	case isAny(err, unix.ENOENT, unix.ELOOP):
@@ -105,18 +106,18 @@ func (j *job) inPlaceFault(err, why error) error {
 	case isAny(err, unix.EAGAIN):
 		return j.leasedByOther(err)
 	case isAny(err, unix.ETXTBSY):
-		return fault("write", j.at.path(), fmt.Errorf("%w: it is being run as a program", err))
+		return fault("write", j.at.path(), fmt.Errorf("%w: it is a running program", err))
 	}
-	// The cause against replacing it is the one to cure first.
+	// Fixing what prevents replacing comes first.
 	if e, ok := errors.AsType[*Error](why); ok {
-		return &Error{Op: e.Op, Path: e.Path, Kind: e.Kind, Err: fmt.Errorf("%w; nor can the file be written in place: %w", e.Err, err)}
+		return &Error{Op: e.Op, Path: e.Path, Kind: e.Kind, Err: fmt.Errorf("%w; the file cannot be written in place either: %w", e.Err, err)}
 	}
-	e := fault("write", j.at.path(), fmt.Errorf("%w (%w, so that it has to be written in place: let %s write to it)", err, why, whoWeAre()))
+	e := fault("write", j.at.path(), fmt.Errorf("%w (%w, so it must be written in place: give %s write permission)", err, why, whoWeAre()))
 	return e
 }
 
 // reserve makes sure that writing the content cannot run out of space. It
-// reports false where the file system cannot do that.
+// reports false if the file system does not support that.
 func (j *job) reserve(fd int, content []byte) (bool, error) {
 	err := j.sys.reserve(fd, int64(len(content)))
 	switch {
@@ -128,9 +129,9 @@ func (j *job) reserve(fd int, content []byte) (bool, error) {
 	return false, fault("make room for the new content of", j.at.path(), err)
 }
 
-// extend writes what lies beyond the old length, where space cannot be
-// reserved, and syncs it, since some file systems speak of a full disk only
-// then. Nothing of the old content is touched by that.
+// extend writes the part beyond the old length, for file systems on which space
+// cannot be reserved. It syncs that part, because some file systems report a
+// full disk only then. The old content is not touched.
 func (j *job) extend(fd int, old, content []byte) error {
 	if len(content) <= len(old) {
 		return nil
@@ -144,14 +145,14 @@ func (j *job) extend(fd int, old, content []byte) error {
 	}
 	e := fault("make room for the new content of", j.at.path(), err)
 	if undone := j.restore(fd, nil, len(old)); undone != nil {
-		e.Err = fmt.Errorf("%w; the old length could not be put back: %w", err, undone)
+		e.Err = fmt.Errorf("%w; the old length could not be restored: %w", err, undone)
 		return late(e)
 	}
 	return e
 }
 
-// restore gives the file its old content and length back; no content means
-// that none of it was touched. It is asked twice in case of a passing fault.
+// restore restores the old content and length of the file; nil content means it
+// was not touched. It tries twice, in case of a transient fault.
 func (j *job) restore(fd int, old []byte, length int) error {
 	var err error
 	for range 2 {

@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lease asks for a read lease on a file. It reports false when the system
-// grants none here (not our file, a network file system), and EAGAIN when the
-// file is open for writing. While the lease is held, whoever opens the file
-// for writing waits until it is returned, at most for the kernel's
-// lease-break-time. The signal that the kernel sends meanwhile (SIGIO) is
-// ignored by the Go runtime.
+// lease requests a read lease on a file. It returns false if the system grants
+// none here (not our file, a network file system), and EAGAIN if the file is
+// open for writing. While the lease is held, an open for writing by another
+// program blocks until the lease is returned, at most for the kernel's
+// lease-break-time. The Go runtime ignores the signal (SIGIO) that the kernel
+// sends us then.
 func (s system) lease(fd int) (bool, error) {
 	err := s.do("lease", func() error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK)
@@ -20,7 +20,7 @@ func (s system) lease(fd int) (bool, error) {
 	return err == nil, err
 }
 
-// leaseHeld reports whether nobody has asked for the lease back.
+// leaseHeld reports whether the kernel has not asked for the lease back.
 func (s system) leaseHeld(fd int) bool {
 	kind := unix.F_UNLCK
 	err := s.do("lease held", func() (err error) {
@@ -30,10 +30,10 @@ func (s system) leaseHeld(fd int) bool {
 	return err == nil && kind == unix.F_RDLCK
 }
 
-// quiet reports errOpened while another program has the file open for writing.
-// It waits a quarter of the patience at most, since some programs keep a file
-// open for all of their life.
-func (j *job) quiet(t *target) error {
+// awaitWriters returns errOpened while another program has the file open for writing.
+// It waits at most a quarter of unreadyTimeout, because some programs keep a
+// file open all the time.
+func (j *job) awaitWriters(t *target) error {
 	leased, err := j.sys.lease(t.fd)
 	if leased {
 		j.sys.unlease(t.fd)
@@ -42,7 +42,7 @@ func (j *job) quiet(t *target) error {
 }
 
 func (j *job) busy(leaseErr error) error {
-	if isAny(leaseErr, unix.EAGAIN) && j.waited < unreadyPatience/4 {
+	if isAny(leaseErr, unix.EAGAIN) && j.waited < unreadyTimeout/4 {
 		return errOpened
 	}
 	return nil
@@ -53,12 +53,12 @@ func (system) unlease(fd int) {
 	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
 }
 
-// leasedByOther answers an open that a lease of another program stopped (a
-// file server holds such). The kernel has asked for it back by then, so that
-// the next open succeeds unless that program does not let go.
+// leasedByOther handles an open that failed because of another program's lease
+// (a file server, for example). The kernel has then asked for the lease back,
+// so the next open succeeds unless that program keeps it.
 func (j *job) leasedByOther(err error) error {
-	if j.waited < unreadyPatience {
+	if j.waited < unreadyTimeout {
 		return errOpened
 	}
-	return fault("open", j.at.path(), fmt.Errorf("%w: another program holds it by a lease", err))
+	return fault("open", j.at.path(), fmt.Errorf("%w: another program holds a lease on it", err))
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// meddle runs an act of another user again and again until stop is closed. It
-// sees what bears our temporary names at that moment.
+// meddle keeps performing an action of another user until stop is closed. The
+// action gets the path of our current temporary file.
 func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, act func(temporary string)) {
 	t.Helper()
 	wg.Go(func() {
@@ -35,10 +35,11 @@ func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, 
 	})
 }
 
-// Whatever the owner of the folder does to our temporary files while we work,
-// nothing outside is written or given away, and what we write cannot be read
-// before it has its name. Once it has it, the owner of a folder decides what
-// lies there: that one could have put a readable file in its place beforehand.
+// TestAnotherUserMeddlesWithTemporaries: whatever the owner of the folder
+// does to our temporary files, no outside file is written or changes owner, and
+// the content cannot be read before the file has its name. After that, the
+// owner of the folder decides: that user could have put a readable file
+// there beforehand.
 func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
 	needRoot(t)
 	for name, act := range map[string]func(outside, temporary string){
@@ -84,7 +85,7 @@ func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
 				}
 			}
 			meddle(t, &wg, stop, dir, func(x string) { act(outside, x) })
-			if !strings.Contains(name, "hard link") { // which makes the file that one's own, and readable
+			if !strings.Contains(name, "hard link") { // which makes the file the other user's, and readable
 				meddle(t, &wg, stop, dir, func(x string) { spy(x); spy(x + ".stolen"); spy(path) })
 			}
 			written := 0
@@ -101,23 +102,23 @@ func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
 			wg.Wait()
 			select {
 			case x := <-read:
-				t.Errorf("the content could be read in %s", filepath.Base(x))
+				t.Errorf("another user could read %s", filepath.Base(x))
 			default:
 			}
 			if got := get(t, outside); got != "outside" {
-				t.Errorf("the file outside holds %q", got)
+				t.Errorf("the outside file holds %q, want outside", got)
 			}
 			if st := stat(t, outside); st.Uid != 0 || st.Mode&0o777 != 0o600 {
-				t.Errorf("the file outside has owner %d and mode %o", st.Uid, st.Mode&0o777)
+				t.Errorf("the outside file has owner %d and mode %o, want 0 and 600", st.Uid, st.Mode&0o777)
 			}
 			t.Logf("%d of 700 writes got through", written)
 		})
 	}
 }
 
-// In a folder of ours that everybody may look into, nobody reads a file that is
-// not for all, at no moment of thousands of writes: not the file, not the
-// temporary one, not the backup.
+// TestNobodyReadsWhatIsNotForAll: in a folder of ours that everybody may
+// list, no other user can open a non-public file at any moment of thousands of
+// writes: not the file, its temporary file, or its backup.
 func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
 	needRoot(t)
 	dir := memory(t)
@@ -148,7 +149,7 @@ func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
 			}
 		})
 	})
-	// A loose umask must not matter.
+	// The umask must not matter.
 	defer unix.Umask(unix.Umask(0))
 	for i := range 3000 {
 		opt := Options{Create: true, Mode: 0o640, Owner: "0", Group: []string{"0", "1234"}[i%2], Backup: i%3 == 0}
@@ -162,13 +163,14 @@ func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	if len(seen) > 0 || looks == 0 {
-		t.Errorf("another user could open %v in %d looks", seen, looks)
+		t.Errorf("another user could open %v in %d attempts", seen, looks)
 	}
-	t.Logf("%d looks during 3000 writes", looks)
+	t.Logf("%d attempts to open during 3000 writes", looks)
 }
 
-// A link that takes the file's place at the last moment is not even opened:
-// opening may have an effect of its own, on a lease as well as on a device.
+// TestALinkIsNotEvenOpened: a link that replaces the file at the last moment is
+// not opened, because opening alone can have side effects, on a lease or a
+// device.
 func TestALinkIsNotEvenOpened(t *testing.T) {
 	needLeases(t)
 	for _, want := range []string{"open to read", "open to write"} {
@@ -184,7 +186,7 @@ func TestALinkIsNotEvenOpened(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "old", 0o600)
-		hardLinked(t, path) // to be written in place
+		hardLinked(t, path) // forces a write in place
 		s := quick()
 		looked, swapped := false, false
 		s.before = func(op string) error {
@@ -196,10 +198,10 @@ func TestALinkIsNotEvenOpened(t *testing.T) {
 			return nil
 		}
 		if _, err := s.replace(t.Context(), path, Options{}, to("new")); err == nil || !swapped {
-			t.Errorf("%s: written to: %v, %v", want, err, swapped)
+			t.Errorf("%s: got %v with swapped %v, want an error", want, err, swapped)
 		}
 		if lease, err := unix.FcntlInt(uintptr(fd), unix.F_GETLEASE, 0); err != nil || lease != unix.F_WRLCK {
-			t.Errorf("%s: the file outside was opened: its lease is %d, %v", want, lease, err)
+			t.Errorf("%s: the outside file was opened: its lease is %d, %v", want, lease, err)
 		}
 	}
 }

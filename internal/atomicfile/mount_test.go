@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file that is mounted by itself, as containers have them, cannot be
-// replaced: it is written in place.
+// TestMountedFile: a file that is a mount point, as in containers, cannot be
+// replaced and is written in place.
 func TestMountedFile(t *testing.T) {
 	needRoot(t)
 	dir, source := t.TempDir(), filepath.Join(t.TempDir(), "source")
@@ -22,7 +22,7 @@ func TestMountedFile(t *testing.T) {
 		if !mount(t, source, path, "", unix.MS_BIND, "") {
 			return
 		}
-		// The kernel says so itself when nobody has looked before.
+		// The kernel refuses a rename by itself.
 		if err := unix.Rename(source, path); !isAny(err, unix.EBUSY, unix.EXDEV) {
 			t.Errorf("rename to a mounted file: %v", err)
 		}
@@ -40,7 +40,7 @@ func TestMountedFile(t *testing.T) {
 			for _, text := range []string{"a longer text", "short"} {
 				got, err := s.replace(t.Context(), path, Options{}, to(text))
 				if err != nil || !got.InPlace {
-					t.Errorf("Replace = %+v, %v", got, err)
+					t.Errorf("Replace = %+v, %v; want InPlace", got, err)
 				}
 				wantHolds(t, path, text)
 				wantHolds(t, source, text)
@@ -51,14 +51,14 @@ func TestMountedFile(t *testing.T) {
 			return
 		}
 		_, err := Replace(t.Context(), path, Options{}, to("new"))
-		wantError(t, err, Unwritable, "mounted there by itself", "read-only")
-		wantError(t, Check(t.Context(), path, Options{}, to("new")), Unwritable, "mounted there by itself")
+		wantError(t, err, Unwritable, "mount point", "read-only")
+		wantError(t, Check(t.Context(), path, Options{}, to("new")), Unwritable, "mount point")
 		wantHolds(t, path, "short")
 	})
 }
 
-// Under systemd's ProtectSystem= a single file may be writable in a folder
-// that is not.
+// TestReadOnlyFolder: with ProtectSystem= of systemd, a single file may be
+// writable in a read-only folder.
 func TestReadOnlyFolder(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
@@ -78,7 +78,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 		got, err := Replace(t.Context(), path, Options{}, to("new"))
 		if err != nil || !got.InPlace {
-			t.Errorf("Replace = %+v, %v", got, err)
+			t.Errorf("Replace = %+v, %v; want InPlace", got, err)
 		}
 		wantHolds(t, path, "new")
 		_, err = Replace(t.Context(), other, Options{}, to("new"))
@@ -88,7 +88,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	})
 }
 
-// A disk that is really full, for each way of writing.
+// TestFullDisk fills a real file system, for each way of writing.
 func TestFullDisk(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
@@ -107,7 +107,7 @@ func TestFullDisk(t *testing.T) {
 				wantError(t, err, NoSpace, "free space")
 				wantError(t, Check(t.Context(), p, Options{Backup: backup}, to(strings.Repeat("x", 256<<10))), NoSpace, "free space")
 				if MayHaveChanged(err) {
-					t.Error("said to have changed something")
+					t.Error("the error claims that something may have changed")
 				}
 				wantHolds(t, p, old)
 			}
@@ -115,21 +115,21 @@ func TestFullDisk(t *testing.T) {
 		_, err := Replace(t.Context(), path+".new", Options{Create: true}, to(strings.Repeat("x", 256<<10)))
 		wantError(t, err, NoSpace, "free space")
 		if _, err := os.Lstat(path + ".new"); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("half a file was made: %v", err)
+			t.Errorf("a partial file was left: %v", err)
 		}
-		// Filled to the last byte by somebody else.
+		// Another program has filled the disk to the last byte.
 		filler := filepath.Join(dir, "filler")
 		if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("fill: %v", err)
 		}
 		_, err = Replace(t.Context(), path, Options{}, to("new"))
 		wantError(t, err, NoSpace)
-		// Whoever asks before a renewal hears of it.
+		// A check before a renewal reports it.
 		wantError(t, Check(t.Context(), path, Options{}, to("new")), NoSpace, "free space")
 		wantError(t, Check(t.Context(), linked, Options{}, to(strings.Repeat("x", 8<<10))), NoSpace, "free space")
 		for _, same := range []string{"n", "a little longer than what is there"} {
 			if err := Check(t.Context(), linked, Options{}, to(same)); err != nil {
-				t.Error("in place, and no block more:", err)
+				t.Error("in place without another block:", err)
 			}
 		}
 		wantHolds(t, path, "old content")

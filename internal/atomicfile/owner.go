@@ -9,32 +9,32 @@ import (
 	"github.com/vigented/vigente/internal/getent"
 )
 
-// owner is who a file shall belong to; -1 keeps what it has.
+// owner is the user and group a file is to have; -1 keeps the current one.
 type owner struct{ uid, gid int }
 
-// lookUpOwner turns the configured names into ids.
+// lookUpOwner resolves the configured names to IDs.
 func lookUpOwner(ctx context.Context, path string, opt Options) (owner, error) {
 	o := owner{-1, -1}
 	var err error
 	if opt.Owner != "" {
 		if o.uid, err = getent.UserID(ctx, opt.Owner); err != nil {
-			return owner{}, &Error{Op: "find the owner of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the user, or give its number)", err)}
+			return owner{}, &Error{Op: "find the owner of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the user, or use a numeric ID)", err)}
 		}
 	}
 	if opt.Group != "" {
 		if o.gid, err = getent.GroupID(ctx, opt.Group); err != nil {
-			return owner{}, &Error{Op: "find the group of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the group, or give its number)", err)}
+			return owner{}, &Error{Op: "find the group of", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (create the group, or use a numeric ID)", err)}
 		}
 	}
 	return o, nil
 }
 
-// differs reports whether a file belongs to somebody else than it shall.
+// differs reports whether a file has another owner than o asks for.
 func (o owner) differs(st *unix.Stat_t) bool {
 	return o.uid >= 0 && uint32(o.uid) != st.Uid || o.gid >= 0 && uint32(o.gid) != st.Gid
 }
 
-// or fills in what is not configured from an existing file.
+// or fills in unset IDs from an existing file.
 func (o owner) or(st *unix.Stat_t) owner {
 	if o.uid < 0 {
 		o.uid = int(st.Uid)
@@ -58,13 +58,13 @@ func (j *job) ownerFault(err error) *Error {
 		return fault("set "+who+" of", j.at.path(), err)
 	}
 	return &Error{Op: "set " + who + " of", Path: j.at.path(), Kind: Unwritable, Err: fmt.Errorf(
-		"%w for %s (run as root or with CAP_CHOWN; or leave the owner out and share the file through a group: "+
+		"%w for %s (run as root or with CAP_CHOWN; or remove the owner key and share the file through a group: "+
 			"make vigente a member of it and the folder setgid)", err, whoWeAre())}
 }
 
-// adopt gives a file whose content needs no change the configured owner, and
-// makes it durable: it may be an attempt of ours that could not be synced, or
-// what another program has just written.
+// adopt sets the configured owner on a file whose content needs no change, and
+// makes the file durable: the content may come from an earlier attempt of ours
+// that could not be synced, or from another program.
 func (j *job) adopt(t *target) (Result, error) {
 	changed := j.want.differs(&t.st)
 	if changed {

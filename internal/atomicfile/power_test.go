@@ -27,11 +27,12 @@ func settleOn(t *testing.T, dir string) {
 	}
 }
 
-// The real calls of every way through Replace are cut at every point, and every
-// state that a power cut could leave is looked at: the old content or the new
-// one, whole; the new one once Replace has returned; and nothing of ours beside
-// it after the next start. A file that is written in place may be torn until
-// Replace returns, and then its backup is whole.
+// TestPowerCutAtEveryPoint records the system calls of every scenario of
+// Replace, cuts them at every point, and checks every state that a power cut
+// could leave. The file must hold the old or the new content in full, and the
+// new one after Replace has returned. After the next start no temporary file
+// may be left. A file written in place may be torn until Replace returns, but
+// then its backup must be intact.
 func TestPowerCutAtEveryPoint(t *testing.T) {
 	for _, sc := range scenarios {
 		if sc.name == "through a link" {
@@ -75,14 +76,15 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 			})
 			t.Logf("%d calls, %d states, %d of them torn", done-begin-1, states, torn)
 			if states < 3 {
-				t.Errorf("only %d states were looked at", states)
+				t.Errorf("got only %d states, want at least 3", states)
 			}
 		})
 	}
 }
 
-// An attempt whose folder could not be synced is not the last word: the next
-// one finds the content in its place, and makes it durable before it says so.
+// TestPowerCutAfterASecondAttempt: if the folder could not be synced, the
+// next attempt finds the content there and makes it durable before it reports
+// success.
 func TestPowerCutAfterASecondAttempt(t *testing.T) {
 	t.Parallel()
 	disk := disktest.Mount(t)
@@ -106,8 +108,8 @@ func TestPowerCutAfterASecondAttempt(t *testing.T) {
 	})
 }
 
-// wantSwept fails unless a sweep takes everything of ours away and leaves what
-// is somebody's.
+// wantSwept fails the test unless a sweep removes all our temporary files and
+// keeps every other file.
 func wantSwept(t *testing.T, c disktest.Crash) {
 	t.Helper()
 	ours := func(name string) bool { return isTemporary(strings.TrimPrefix(name, "/")) }

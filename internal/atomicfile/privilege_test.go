@@ -44,8 +44,9 @@ func TestOwnerIsKeptAndSet(t *testing.T) {
 	}
 }
 
-// Equal content is not written, but the owner is put right, in the same inode.
-func TestOwnerIsPutRight(t *testing.T) {
+// TestOwnerIsCorrected: unchanged content is not written, but the owner is
+// corrected, on the same inode.
+func TestOwnerIsCorrected(t *testing.T) {
 	needRoot(t)
 	path := filepath.Join(folderOf(t, 0, 0, 0o755), "f")
 	put(t, path, "same", 0o600)
@@ -57,16 +58,17 @@ func TestOwnerIsPutRight(t *testing.T) {
 		}
 	}
 	if st := stat(t, path); st.Uid != 1234 || st.Gid != 2345 || st.Ino != before.Ino || st.Mtim != before.Mtim {
-		t.Errorf("owner %d:%d, or the file was touched", st.Uid, st.Gid)
+		t.Errorf("got owner %d:%d, or a new inode or modification time", st.Uid, st.Gid)
 	}
 	as(t, nobody, nobody, func() {
 		own := filepath.Join(filepath.Dir(path), "f")
 		_, err := Replace(t.Context(), own, Options{}, to("x"))
-		wantError(t, err, Unwritable, "allow it to the user of vigente (uid 65534)")
+		wantError(t, err, Unwritable, "give the user of vigente (uid 65534) permission")
 	})
 }
 
-// At no moment does the content lie in a file that the wrong user could read.
+// TestNothingIsVisibleTooEarly: at no time is the content in a file that the
+// wrong user can read.
 func TestNothingIsVisibleTooEarly(t *testing.T) {
 	needRoot(t)
 	for _, exists := range []bool{true, false} {
@@ -101,8 +103,8 @@ func TestNothingIsVisibleTooEarly(t *testing.T) {
 	}
 }
 
-// A configured owner that cannot be set is an error that names the cure; the
-// old file stays, nothing is deleted.
+// TestOwnerNeedsAPrivilege: if a configured owner cannot be set, the error says
+// how to fix that, and the old file stays.
 func TestOwnerNeedsAPrivilege(t *testing.T) {
 	needRoot(t)
 	dir := folderOf(t, nobody, nobody, 0o755)
@@ -120,9 +122,9 @@ func TestOwnerNeedsAPrivilege(t *testing.T) {
 		_, err = Replace(t.Context(), path+".new", Options{Create: true, Owner: "root"}, to("new"))
 		wantError(t, err, Unwritable, `owner "root"`)
 		if names := list(t, dir); len(names) != 1 {
-			t.Errorf("folder holds %v", names)
+			t.Errorf("folder holds %v, want only the file", names)
 		}
-		// The owner that it has needs no privilege.
+		// Keeping the current owner needs no privilege.
 		if _, err := Replace(t.Context(), path, Options{Owner: "65534", Group: "65534"}, to("new")); err != nil {
 			t.Error(err)
 		}
@@ -138,8 +140,9 @@ func TestOwnerNeedsAPrivilege(t *testing.T) {
 	}, unix.CAP_CHOWN)
 }
 
-// Somebody else's file that we may write, in a folder that we may write too:
-// its owner cannot be kept by a new file, so that it is written in place.
+// TestOwnerThatCannotBeKept: a writable file of another user, in a folder
+// that is writable too. A new file could not be given that owner, so the file
+// is written in place.
 func TestOwnerThatCannotBeKept(t *testing.T) {
 	needRoot(t)
 	dir := folderOf(t, 0, nobody, 0o775)
@@ -162,11 +165,11 @@ func TestOwnerThatCannotBeKept(t *testing.T) {
 	if st := stat(t, path); st.Uid != 0 || st.Ino != before.Ino || st.Mode != before.Mode {
 		t.Errorf("owner %d, mode %o", st.Uid, st.Mode)
 	}
-	// Not even writable: both ways are closed, the reason is the owner.
+	// Not writable either: neither way works, and the owner is the reason.
 	chmod(t, path, 0o640)
 	as(t, nobody, nobody, func() {
 		_, err := Replace(t.Context(), path, Options{}, to("newer"))
-		wantError(t, err, Unwritable, "keep the owner", "nor can the file be written in place")
+		wantError(t, err, Unwritable, "keep the owner", "the file cannot be written in place either")
 		wantError(t, Check(t.Context(), path, Options{}, to("newer")), Unwritable, "keep the owner")
 	})
 	wantHolds(t, path, "new for root")
@@ -187,14 +190,14 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 			t.Errorf("Replace = %+v, %v", got, err)
 		}
 		wantHolds(t, path, "new")
-		// No backup can be made there, which is said rather than skipped.
+		// No backup can be made there; that must be an error.
 		_, err = Replace(t.Context(), path, Options{Backup: true}, to("newer"))
 		wantError(t, err, Unwritable, "backup", "let the user of vigente (uid 65534) write in that folder")
 		wantError(t, Check(t.Context(), path, Options{Backup: true}, to("newer")), Unwritable, "backup")
 		wantHolds(t, path, "new")
 
 		_, err = Replace(t.Context(), closed, Options{}, to("new"))
-		wantError(t, err, Unwritable, dir, "ReadWritePaths=", "nor can the file")
+		wantError(t, err, Unwritable, dir, "ReadWritePaths=", "the file cannot")
 		wantError(t, Check(t.Context(), closed, Options{}, to("new")), Unwritable, "ReadWritePaths=")
 		wantHolds(t, closed, "old")
 		_, err = Replace(t.Context(), path+".new", Options{Create: true}, to("new"))
@@ -203,7 +206,8 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// In a sticky folder of others nobody may replace another's file.
+// TestStickyFolder: in a sticky folder of another user, only the owner of a
+// file may replace it.
 func TestStickyFolder(t *testing.T) {
 	needRoot(t)
 	dir := folderOf(t, 0, 0, 0o777|os.ModeSticky)
@@ -225,8 +229,8 @@ func TestStickyFolder(t *testing.T) {
 		_, err := Replace(t.Context(), closed, Options{}, to("new"))
 		wantError(t, err, Unwritable)
 	})
-	// CAP_CHOWN alone gives files away, but cannot take their place: the
-	// temporary file must still be removed.
+	// With CAP_CHOWN alone we can give files away, but not replace another
+	// user's file. The temporary file must still be removed.
 	for _, p := range []string{path, closed} {
 		as(t, nobody, nobody, func() {
 			err := Check(t.Context(), p, Options{}, to("newer"))
@@ -251,7 +255,8 @@ func TestStickyFolder(t *testing.T) {
 	wantHolds(t, closed, "newest")
 }
 
-// A folder that may be written and searched, but not read.
+// TestFolderThatCannotBeRead uses a folder that may be written and searched,
+// but not listed.
 func TestFolderThatCannotBeRead(t *testing.T) {
 	needRoot(t)
 	dir := folderOf(t, nobody, nobody, 0o300)
@@ -276,12 +281,12 @@ func TestFolderThatCannotBeRead(t *testing.T) {
 	closed := folderOf(t, 0, 0, 0o700)
 	as(t, nobody, nobody, func() {
 		_, err := Replace(t.Context(), filepath.Join(closed, "f"), Options{}, to("x"))
-		wantError(t, err, Unwritable, "search the folder "+closed, "allow it to the user of vigente (uid 65534)")
+		wantError(t, err, Unwritable, "search the folder "+closed, "give the user of vigente (uid 65534) permission")
 	})
 }
 
-// The attribute (FS_IMMUTABLE_FL, 0x10) is only root's to set, and not on every
-// file system.
+// TestImmutableFile sets FS_IMMUTABLE_FL (0x10), which only root can, and not
+// on every file system.
 func TestImmutableFile(t *testing.T) {
 	needRoot(t)
 	path := filepath.Join(t.TempDir(), "f")

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setLine is an edit that sets one line "key=value" and keeps all others.
+// setLine returns an edit that sets the line "key=value" and keeps all others.
 func setLine(key, value string) Edit {
 	return func(old []byte, _ bool) ([]byte, error) {
 		lines := strings.SplitAfter(string(old), "\n")
@@ -29,7 +29,8 @@ func setLine(key, value string) Edit {
 	}
 }
 
-// Another program's change, made at any point of the call, survives.
+// TestChangesOfOthersSurvive: a change by another program at any point of the
+// call survives.
 func TestChangesOfOthersSurvive(t *testing.T) {
 	others := map[string]func(t testing.TB, path string){
 		"replaces": func(t testing.TB, path string) {
@@ -41,7 +42,7 @@ func TestChangesOfOthersSurvive(t *testing.T) {
 		"appends": func(t testing.TB, path string) {
 			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK, 0)
 			if err != nil {
-				return // A lease is held: a real program would wait for its end.
+				return // A lease is held: a real program would block until it is returned.
 			}
 			defer f.Close()
 			if _, err := f.WriteString("b=other\n"); err != nil {
@@ -63,8 +64,8 @@ func TestChangesOfOthersSurvive(t *testing.T) {
 	}
 }
 
-// otherAtCall lets the other program act right before the nth call to the system, and
-// reports whether that was before the change was complete.
+// otherAtCall lets the other program act just before the nth system call, and
+// reports whether the change was still incomplete then.
 func otherAtCall(t *testing.T, path string, sc scenario, other func(testing.TB, string), n int) bool {
 	put(t, path, "a=old\n", 0o644)
 	calls, wrote, done, reserved := 0, "", false, false
@@ -77,8 +78,8 @@ func otherAtCall(t *testing.T, path string, sc scenario, other func(testing.TB, 
 				wrote = op
 			}
 		}
-		// Nothing can see what comes between comparing and a plain rename, or
-		// in the middle of writing in place.
+		// A change between the comparison and a plain rename, or during a write
+		// in place, cannot be detected.
 		reserved = reserved || op == "reserve"
 		if wrote == op && (op == "rename" && strings.HasPrefix(sc.name, "plain") || op != "read" && op != "look" && reserved) {
 			wrote = ""
@@ -91,20 +92,21 @@ func otherAtCall(t *testing.T, path string, sc scenario, other func(testing.TB, 
 		return false
 	}
 	if err != nil {
-		t.Errorf("the other at call %d (%s): %v", n, wrote, err)
+		t.Errorf("other program at call %d (%s): %v", n, wrote, err)
 	}
 	wantNoLeftOver(t, filepath.Dir(path))
 	holds := get(t, path)
 	if wrote != "" && !strings.Contains(holds, "b=other\n") {
-		t.Errorf("the other at call %d (%s): its change is lost: %q", n, wrote, holds)
+		t.Errorf("other program at call %d (%s): its change is lost: %q", n, wrote, holds)
 	}
 	if !strings.Contains(holds, "a=ours\n") && !done {
-		t.Errorf("the other at call %d (%s): our change is lost: %q", n, wrote, holds)
+		t.Errorf("other program at call %d (%s): our change is lost: %q", n, wrote, holds)
 	}
 	return true
 }
 
-// A file that appears while we create it is edited, not written over.
+// TestFileThatAppears: a file that appears while we create it is edited, not
+// overwritten.
 func TestFileThatAppears(t *testing.T) {
 	for _, deny := range []map[string]error{
 		nil,
@@ -127,12 +129,13 @@ func TestFileThatAppears(t *testing.T) {
 		}
 		wantHolds(t, path, "b=other\na=ours\n")
 		if st := stat(t, path); st.Mode&0o777 != 0o644 {
-			t.Errorf("mode %o", st.Mode&0o777)
+			t.Errorf("got mode %o, want 644", st.Mode&0o777)
 		}
 	}
 }
 
-// A file deleted at the last moment is made again or reported missing.
+// TestFileThatVanishes: a file deleted at the last moment is created again or
+// reported missing.
 func TestFileThatVanishes(t *testing.T) {
 	for _, op := range []string{"look", "open", "read", "create", "lease", "exchange"} {
 		for _, create := range []bool{false, true} {
@@ -159,14 +162,15 @@ func TestFileThatVanishes(t *testing.T) {
 	}
 }
 
-// A program that wins every time ends in a conflict, with its content whole.
+// TestStubbornOtherWriter: a program that is always first causes a conflict
+// error, and its content is kept.
 func TestStubbornOtherWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "0", 0o600)
 	n, edits := 0, 0
 	s := quick()
 	s.before = func(op string) error {
-		if op == "exchange" && n == edits-1 { // not at the undoing
+		if op == "exchange" && n == edits-1 { // not when undoing
 			n++
 			put(t, path+".new", fmt.Sprint(n), 0o600)
 			return os.Rename(path+".new", path)
@@ -177,15 +181,15 @@ func TestStubbornOtherWriter(t *testing.T) {
 		edits++
 		return append(old, " and ours"...), nil
 	})
-	wantError(t, err, Conflict, "again and again")
+	wantError(t, err, Conflict, "kept changing the file")
 	if n != conflictLimit {
-		t.Errorf("%d tries", n)
+		t.Errorf("got %d tries, want conflictLimit", n)
 	}
 	wantHolds(t, path, fmt.Sprint(n))
 }
 
-// Content that another program replaced while the exchange was being undone is
-// newer than what was to be put back.
+// TestUndoingMeetsAThirdWriter: content that another program writes while an
+// exchange is undone is newer than what was to be restored.
 func TestUndoingMeetsAThirdWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "a=old\n", 0o600)
@@ -206,7 +210,8 @@ func TestUndoingMeetsAThirdWriter(t *testing.T) {
 	wantHolds(t, path, "a=ours\nb=2\n")
 }
 
-// A file deleted while the exchange was being undone stays deleted.
+// TestUndoingMeetsADeletion: a file deleted while an exchange is undone stays
+// deleted.
 func TestUndoingMeetsADeletion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
@@ -231,8 +236,8 @@ func TestUndoingMeetsADeletion(t *testing.T) {
 	}
 }
 
-// What another program wrote is never thrown away, even if it cannot be put
-// back.
+// TestUndoingFails: content written by another program is kept even if it
+// cannot be restored.
 func TestUndoingFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
@@ -249,9 +254,9 @@ func TestUndoingFails(t *testing.T) {
 		return os.Rename(path+".new", path)
 	}
 	_, err := s.replace(t.Context(), path, Options{}, to("new"))
-	wantError(t, err, IO, "put back", ".vigente-")
+	wantError(t, err, IO, "restore", ".vigente-")
 	if !MayHaveChanged(err) {
-		t.Error("it does not say that the file may have changed")
+		t.Error("the error does not say that the file may have changed")
 	}
 	found := ""
 	for _, name := range list(t, filepath.Dir(path)) {
@@ -264,7 +269,8 @@ func TestUndoingFails(t *testing.T) {
 	}
 }
 
-// A change in place that keeps the size shows in the content alone.
+// TestChangeOfTheSameSizeSurvives: a change in place that keeps the size is
+// found by comparing content.
 func TestChangeOfTheSameSizeSurvives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "a=old\nb=1\n", 0o600)
@@ -272,7 +278,7 @@ func TestChangeOfTheSameSizeSurvives(t *testing.T) {
 	s := quick()
 	s.before = func(op string) error {
 		if op == "lease" {
-			return unix.EACCES // as on a file of somebody else
+			return unix.EACCES // as for a file of another user
 		}
 		if op == "exchange" && !once {
 			once = true
@@ -286,7 +292,8 @@ func TestChangeOfTheSameSizeSurvives(t *testing.T) {
 	wantHolds(t, path, "a=ours\nb=2\n")
 }
 
-// A change of mode or owner alone is another program's change too.
+// TestChangedModeSurvives: a change of mode or owner alone counts as a change
+// by another program.
 func TestChangedModeSurvives(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
@@ -307,7 +314,8 @@ func TestChangedModeSurvives(t *testing.T) {
 	}
 }
 
-// An emptied file is in the middle of a save: the other program is given time.
+// TestEmptiedFileIsBeingSaved: an empty file means that another program is
+// saving it, so we wait.
 func TestEmptiedFileIsBeingSaved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "a=old\n", 0o600)
@@ -315,7 +323,7 @@ func TestEmptiedFileIsBeingSaved(t *testing.T) {
 	s := system{
 		before: func(op string) error {
 			if op == "lease" {
-				return unix.EACCES // else truncating would wait for us
+				return unix.EACCES // otherwise the truncation would wait for us
 			}
 			if op == "exchange" && state == 0 {
 				state = 1
@@ -324,7 +332,7 @@ func TestEmptiedFileIsBeingSaved(t *testing.T) {
 			return nil
 		},
 		pause: func(_ context.Context, d time.Duration) error {
-			if waited += d; waited > unreadyPatience/2 && state == 1 {
+			if waited += d; waited > unreadyTimeout/2 && state == 1 {
 				state = 2
 				put(t, path, "a=old\nb=other\n", 0o600)
 			}
@@ -337,7 +345,7 @@ func TestEmptiedFileIsBeingSaved(t *testing.T) {
 	wantHolds(t, path, "a=ours\nb=other\n")
 }
 
-// A file that stays empty is written after all.
+// TestEmptiedFileThatStaysSo: a file that stays empty is written in the end.
 func TestEmptiedFileThatStaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
@@ -345,7 +353,7 @@ func TestEmptiedFileThatStaysSo(t *testing.T) {
 	s := quick()
 	s.before = func(op string) error {
 		if op == "lease" {
-			return unix.EACCES // else truncating would wait for us
+			return unix.EACCES // otherwise the truncation would wait for us
 		}
 		if op == "exchange" && !once {
 			once = true
@@ -359,7 +367,7 @@ func TestEmptiedFileThatStaysSo(t *testing.T) {
 	wantHolds(t, path, "new")
 }
 
-// needLeases skips where the file system grants no leases.
+// needLeases skips the test if the file system grants no leases.
 func needLeases(t testing.TB) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "f")
@@ -374,8 +382,9 @@ func needLeases(t testing.TB) {
 	}
 }
 
-// A program that opens the file for writing at the last moment is on the inode
-// that the exchange takes out: the exchange is undone, and it gets its turn.
+// TestFileOpenedAtTheLastMoment: a program that opens the file for writing at
+// the last moment has opened the inode that the exchange removes. The exchange
+// is undone, and the program can write first.
 func TestFileOpenedAtTheLastMoment(t *testing.T) {
 	needLeases(t)
 	path := filepath.Join(t.TempDir(), "f")
@@ -387,8 +396,7 @@ func TestFileOpenedAtTheLastMoment(t *testing.T) {
 			exchanges++
 		}
 		if op == "exchange" && exchanges == 1 {
-			// Without O_NONBLOCK it would wait, and go on once the lease is
-			// returned.
+			// Without O_NONBLOCK it would block until the lease is returned.
 			fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 			if opened = err == nil; opened {
 				unix.Close(fd)
@@ -397,7 +405,7 @@ func TestFileOpenedAtTheLastMoment(t *testing.T) {
 		return nil
 	}
 	s.pause = func(context.Context, time.Duration) error {
-		if exchanges == 2 { // There and back: now it has its turn.
+		if exchanges == 2 { // Undone: now it can write.
 			put(t, path, "a=old\nb=other\n", 0o600)
 		}
 		return nil
@@ -406,13 +414,13 @@ func TestFileOpenedAtTheLastMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if opened {
-		t.Error("the lease did not hold the other program up")
+		t.Error("the lease did not block the other program")
 	}
 	wantHolds(t, path, "a=ours\nb=other\n")
 }
 
-// A program that keeps the file open for writing is waited for, but not for
-// ever.
+// TestFileOpenForWriting: we wait for a program that keeps the file open for
+// writing, but not forever.
 func TestFileOpenForWriting(t *testing.T) {
 	needLeases(t)
 	for i := range 4 {
@@ -439,8 +447,8 @@ func TestFileOpenForWriting(t *testing.T) {
 		if _, err := s.replace(t.Context(), path, Options{}, setLine("a", "ours")); err != nil {
 			t.Fatal(err)
 		}
-		if waited == 0 || waited > unreadyPatience {
-			t.Errorf("waited %v", waited)
+		if waited == 0 || waited > unreadyTimeout {
+			t.Errorf("waited %v, want more than 0 and at most unreadyTimeout", waited)
 		}
 		if want := map[bool]string{true: "a=ours\nb=other\n", false: "a=ours\n"}[closes]; get(t, path) != want {
 			t.Errorf("the file holds %q, want %q", get(t, path), want)
@@ -448,8 +456,8 @@ func TestFileOpenForWriting(t *testing.T) {
 	}
 }
 
-// Writers that rewrite in place lose nothing to us as long as we can have a
-// lease, that is as the owner or root.
+// TestInPlaceWriterLosesNothing: programs that write in place lose nothing to
+// us where we can get a lease, that is as the owner or as root.
 func TestInPlaceWriterLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "a=0\n", 0o600)
@@ -467,7 +475,7 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil) // the pace of that program, not a wait for anything
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil) // the pace of the other program, not a wait
 		}
 	}()
 	ours := 0
@@ -488,9 +496,9 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 			lost++
 		}
 	}
-	t.Logf("%d writes of ours, %d of %d lines of the other lost", ours, lost, lines)
-	// Between finding the inode and asking for the lease back the kernel's open
-	// is blind for a moment; nothing in user space can close that.
+	t.Logf("%d writes of ours, %d of %d lines of the other program lost", ours, lost, lines)
+	// Between looking up the inode and asking for the lease back, the kernel's
+	// open has a short gap that user space cannot close.
 	if lost > 1 {
 		t.Errorf("%d of %d lines lost", lost, lines)
 	}
@@ -499,7 +507,7 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 	}
 }
 
-// stubborn does what the engine does after a conflict.
+// stubborn retries after a conflict, as the engine does.
 func stubborn(ctx context.Context, path string, edit Edit) error {
 	for {
 		_, err := Replace(ctx, path, Options{}, edit)
@@ -509,8 +517,8 @@ func stubborn(ctx context.Context, path string, edit Edit) error {
 	}
 }
 
-// Two of us and a foreign program edit one file as fast as they can. Ours must
-// get through without a single conflict between themselves.
+// TestConcurrentWritersLoseNothing: two of our writers and another program edit
+// one file as fast as they can. Our writers must not conflict with each other.
 func TestConcurrentWritersLoseNothing(t *testing.T) {
 	path := filepath.Join(memory(t), "f")
 	put(t, path, "one=0\ntwo=0\n", 0o600)
@@ -525,13 +533,13 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 				return
 			default:
 			}
-			// It cannot compare and swap, so that it can lose our lines; they
-			// are set again below. Its own must all survive.
+			// It cannot compare and swap, so it may lose our lines; they are set
+			// again below. Its own lines must all survive.
 			appended++
 			if !appendByRename(t, path, fmt.Sprintf("foreign %d\n", appended)) {
 				return
 			}
-			_ = unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the foreign program, not a wait for anything
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the other program, not a wait
 		}
 	})
 	for _, key := range []string{"one", "two"} {
@@ -550,15 +558,15 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 	holds := get(t, path)
 	for i := 1; i <= appended; i++ {
 		if !strings.Contains(holds, fmt.Sprintf("\nforeign %d\n", i)) {
-			t.Errorf("line %d of the foreign program is lost", i)
+			t.Errorf("line %d of the other program is lost", i)
 		}
 	}
 	wantNoLeftOver(t, filepath.Dir(path))
-	t.Logf("%d lines of the foreign program", appended)
+	t.Logf("%d lines of the other program", appended)
 }
 
-// appendByRename is a foreign program: it reads, writes a new file and renames
-// it, under a lock of its own kind that we do not know.
+// appendByRename is the other program: it reads, writes a new file and renames
+// it, under its own kind of lock that we do not know.
 func appendByRename(t testing.TB, path, line string) bool {
 	old, err := os.ReadFile(path)
 	if err == nil {
@@ -573,7 +581,8 @@ func appendByRename(t testing.TB, path, line string) bool {
 	return err == nil
 }
 
-// Two of us alone never lose anything and never give up.
+// TestTwoWritersWithoutConflict: two of our own writers never lose anything and
+// never give up.
 func TestTwoWritersWithoutConflict(t *testing.T) {
 	path := filepath.Join(memory(t), "f")
 	put(t, path, "one=0\ntwo=0\n", 0o600)
@@ -600,7 +609,8 @@ func TestTwoWritersWithoutConflict(t *testing.T) {
 	wantHolds(t, path, fmt.Sprintf("one=%d\ntwo=%d\n", rounds, rounds))
 }
 
-// The lock of another program on the file is waited for, but not for ever.
+// TestFileLockedByAnother: we wait for another program's lock on the file, but
+// not forever.
 func TestFileLockedByAnother(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
@@ -617,18 +627,19 @@ func TestFileLockedByAnother(t *testing.T) {
 	if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil {
 		t.Fatal(err)
 	}
-	if waited < lockPatience || waited > 2*lockPatience {
-		t.Errorf("waited %v", waited)
+	if waited < lockTimeout || waited > 2*lockTimeout {
+		t.Errorf("waited %v, want between one and two times lockTimeout", waited)
 	}
 	wantHolds(t, path, "new")
 }
 
-// A lease of another program (a file server's) is broken or waited for.
+// TestFileLeasedByAnother: the lease of another program (a file server) is
+// broken, or we wait for it.
 func TestFileLeasedByAnother(t *testing.T) {
 	for _, op := range []int{unix.F_WRLCK, unix.F_RDLCK} {
 		path := filepath.Join(t.TempDir(), "f")
 		put(t, path, "old", 0o600)
-		hardLinked(t, path) // to be written in place
+		hardLinked(t, path) // forces a write in place
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -648,6 +659,6 @@ func TestFileLeasedByAnother(t *testing.T) {
 		}
 		wantHolds(t, path, "new")
 	}
-	j := &job{at: place{folder: "/x", name: "f"}, waited: unreadyPatience}
+	j := &job{at: location{folder: "/x", name: "f"}, waited: unreadyTimeout}
 	wantError(t, j.leasedByOther(unix.EAGAIN), Conflict, "lease")
 }

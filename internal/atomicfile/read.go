@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read returns what the file at path holds, and whether there is one. It follows
-// no link that Replace refuses. A larger file than maxSize is an error.
+// Read returns the content of the file at path, and whether the file exists. It
+// refuses the same links as Replace, and files larger than maxSize.
 func Read(ctx context.Context, path string, maxSize int64) (content []byte, exists bool, err error) {
 	s := system{}
 	at, err := s.resolve(ctx, path)

@@ -34,7 +34,7 @@ func TestReplaceWritesTheWholeFile(t *testing.T) {
 		t.Errorf("mode %o, want %o", after.Mode, before.Mode)
 	}
 	if after.Ino == before.Ino {
-		t.Error("the file was not replaced but written over")
+		t.Error("the file was written in place, want it replaced")
 	}
 }
 
@@ -65,10 +65,10 @@ func TestReplaceLeavesEqualContentAlone(t *testing.T) {
 		t.Fatalf("Replace = %+v, %v", got, err)
 	}
 	if after := stat(t, path); after.Mtim != before.Mtim || after.Ctim != before.Ctim || after.Ino != before.Ino {
-		t.Error("the file was touched")
+		t.Error("the file's times or inode changed")
 	}
 	if names := list(t, filepath.Dir(path)); len(names) != 1 {
-		t.Errorf("folder holds %v", names)
+		t.Errorf("folder holds %v, want only the file", names)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestReplaceCreates(t *testing.T) {
 			t.Errorf("mode %o, want %o", st.Mode&0o7777, tt.want)
 		}
 		if names := list(t, filepath.Dir(path)); len(names) != 1 {
-			t.Errorf("folder holds %v", names)
+			t.Errorf("folder holds %v, want only the file", names)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestReplaceNeedsTheFile(t *testing.T) {
 	_, err = Replace(t.Context(), filepath.Join(dir, "no", "f"), Options{Create: true}, never)
 	wantError(t, err, Missing, filepath.Join(dir, "no"), "create it")
 	if names := list(t, dir); len(names) > 0 {
-		t.Errorf("folder holds %v", names)
+		t.Errorf("folder holds %v, want it empty", names)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestReplaceRefuses(t *testing.T) {
 		{path: "/", words: "folder"},
 		{path: "", words: "empty"},
 		{path: "/dev/null", words: "device"},
-		{path: file + "/below", words: "no folder"},
+		{path: file + "/below", words: "not a folder"},
 		{path: file, edit: to(""), words: "empty"},
 		{path: filepath.Join(dir, "none"), edit: to(""), words: "empty"},
 		{path: file, opt: Options{MaxSize: 4}, edit: to("1"), words: "4 bytes"},
@@ -152,7 +152,7 @@ func TestReplaceRefuses(t *testing.T) {
 		_, err := Replace(t.Context(), tt.path, tt.opt, tt.edit)
 		wantError(t, err, Refused, tt.words)
 		if MayHaveChanged(err) {
-			t.Errorf("%v: said to have changed something", err)
+			t.Errorf("%v: the error claims that something may have changed", err)
 		}
 		wantError(t, Check(t.Context(), tt.path, tt.opt, tt.edit), Refused, tt.words)
 	}
@@ -177,7 +177,7 @@ func TestReplaceGivesTheEditItsOwnCopy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o600)
 	got, err := Replace(t.Context(), path, Options{}, func(old []byte, _ bool) ([]byte, error) {
-		copy(old, "new") // An edit may work in the slice it was given.
+		copy(old, "new") // An edit may modify the slice it is given.
 		return old, nil
 	})
 	if err != nil || !got.Changed {
@@ -186,7 +186,8 @@ func TestReplaceGivesTheEditItsOwnCopy(t *testing.T) {
 	wantHolds(t, path, "new")
 }
 
-// A file in the middle of a save is read again for about two seconds.
+// TestReplaceWaitsForASave: a file that is being saved is read again for about
+// two seconds.
 func TestReplaceWaitsForASave(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "", 0o600)
@@ -214,8 +215,8 @@ func TestReplaceWaitsForASave(t *testing.T) {
 	if !errors.Is(err, ErrUnready) || err.Error() != "read: "+ErrUnready.Error() {
 		t.Errorf("error %v, want the edit's own", err)
 	}
-	if waited += time.Hour; waited < unreadyPatience || waited > 2*unreadyPatience {
-		t.Errorf("waited %v", waited)
+	if waited += time.Hour; waited < unreadyTimeout || waited > 2*unreadyTimeout {
+		t.Errorf("waited %v, want between one and two times unreadyTimeout", waited)
 	}
 }
 
@@ -228,8 +229,8 @@ func TestReplaceStopsWithItsContext(t *testing.T) {
 	if _, err := s.replace(t.Context(), path, Options{Backup: true}, to("new")); err != nil {
 		t.Fatal(err)
 	}
-	// The lease begins what is not stopped half way. Cancelled before it:
-	// nothing changed.
+	// From the lease on, the call is completed. Cancelled before that, it
+	// changes nothing.
 	last := slices.Index(ops, "lease")
 	if last < 10 {
 		t.Fatalf("calls to the system: %v", ops)
@@ -279,8 +280,8 @@ func TestBackupHoldsThePreviousContent(t *testing.T) {
 			t.Errorf("backup has mode %o", st.Mode&0o7777)
 		}
 	}
-	// An empty file is not worth losing the backup for, and a link planted in
-	// its place is replaced, not followed.
+	// An empty file does not replace the backup, and a link planted at the
+	// backup's name is replaced, not followed.
 	put(t, path, "", 0o644)
 	if _, err := Replace(t.Context(), path, Options{Backup: true}, to("four")); err != nil {
 		t.Fatal(err)
@@ -301,7 +302,7 @@ func TestBackupHoldsThePreviousContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Replace(t.Context(), path, Options{Backup: true}, to("six"))
-	wantError(t, err, Refused, path+".bak", "switch the backup off")
+	wantError(t, err, Refused, path+".bak", "disable the backup")
 	wantHolds(t, path, "five")
 }
 
@@ -358,7 +359,8 @@ func TestReplaceCarriesAttributesOver(t *testing.T) {
 	}
 }
 
-// A folder may give every new file an access list that the old one never had.
+// TestReplaceTakesNoAccessListFromTheFolder: a folder's default ACL must not
+// give the file an ACL that it never had.
 func TestReplaceTakesNoAccessListFromTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -374,11 +376,12 @@ func TestReplaceTakesNoAccessListFromTheFolder(t *testing.T) {
 		t.Errorf("access list %x, %v", buf[:max(n, 0)], err)
 	}
 	if st := stat(t, path); st.Mode&0o777 != 0o660 {
-		t.Errorf("mode %o", st.Mode&0o777)
+		t.Errorf("got mode %o, want 660", st.Mode&0o777)
 	}
 }
 
-// accessList gives user 1234 what the bits say, the group reading.
+// accessList returns an ACL that gives user 1234 the bits and the group read
+// permission.
 func accessList(bits byte) []byte {
 	entry := func(tag, perm byte, id uint32) []byte {
 		return []byte{tag, 0, perm, 0, byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
@@ -396,7 +399,7 @@ func TestErrorSaysWhatAndWhy(t *testing.T) {
 		t.Error(got)
 	}
 	if !errors.Is(e, unix.ENOSPC) || MayHaveChanged(e) || !MayHaveChanged(fmt.Errorf("sink: %w", late(e))) || MayHaveChanged(unix.EIO) {
-		t.Error("the error's chain is wrong")
+		t.Error("the error chain is wrong")
 	}
 	for err, kind := range map[unix.Errno]Kind{
 		unix.EACCES: Unwritable, unix.EROFS: Unwritable, unix.EDQUOT: NoSpace, unix.ENOENT: Missing,

@@ -12,21 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks is the kernel's own bound on links in one path.
+// maxLinks is the kernel's limit for links in one path.
 const maxLinks = 40
 
-// place is where a file lies once every link on the way has been followed: an
-// open folder and a name in it. All work is done relative to the descriptor,
-// so that nobody can lead it elsewhere by renaming a parent or planting a
-// link.
-type place struct {
+// location is where a file lies once every link has been followed: an open
+// folder and a name in it. All work is relative to the descriptor, so nobody
+// can redirect it by renaming a parent or planting a link.
+type location struct {
 	dir    int
 	folder string // for messages
 	name   string
 	st     unix.Stat_t // of the folder
 }
 
-func (p place) path() string { return filepath.Join(p.folder, p.name) }
+func (p location) path() string { return filepath.Join(p.folder, p.name) }
 
 // walk is the state of resolving one path.
 type walk struct {
@@ -34,22 +33,21 @@ type walk struct {
 	dir     int
 	folder  string
 	st      unix.Stat_t
-	rest    []string // components still to be walked, the next one last
+	rest    []string // components not walked yet, the next one last
 	links   int
 	exposed string // the first folder that another local user could change
 }
 
-// resolve walks path component by component. It refuses a link when the folder
-// that holds it, or one that was walked on the way to it, could be changed by
-// another local user, since that user could turn the write elsewhere. Behind
-// the last link, and without one, every folder is fine: the owner of a folder
-// decides what lies in it.
-func (s system) resolve(ctx context.Context, path string) (place, error) {
+// resolve walks path component by component. It refuses a link if another local
+// user could change the folder that contains it, or any folder walked
+// before, because that user could redirect the write. Without a link, and after
+// the last one, any folder is fine: its owner decides what it contains.
+func (s system) resolve(ctx context.Context, path string) (location, error) {
 	if path == "" {
-		return place{}, refuse("open", `""`, "the path is empty")
+		return location{}, refuse("open", `""`, "the path is empty")
 	}
 	if base := path[strings.LastIndexByte(path, '/')+1:]; base == "" || base == "." || base == ".." {
-		return place{}, refuse("open", path, "it is a folder (expected the path of a file)")
+		return location{}, refuse("open", path, "it is a folder (expected the path of a file)")
 	}
 	w := &walk{sys: s, dir: -1}
 	defer func() { s.close(w.dir) }()
@@ -58,20 +56,20 @@ func (s system) resolve(ctx context.Context, path string) (place, error) {
 		start = "/"
 	}
 	if err := w.enter(unix.AT_FDCWD, start, start); err != nil {
-		return place{}, err
+		return location{}, err
 	}
 	w.push(path)
 	for {
 		if err := ctx.Err(); err != nil {
-			return place{}, err
+			return location{}, err
 		}
 		name, ok := w.pop()
 		if !ok {
-			return place{}, refuse("open", path, "it is a folder (expected the path of a file)")
+			return location{}, refuse("open", path, "it is a folder (expected the path of a file)")
 		}
 		final, err := w.step(name)
 		if err != nil {
-			return place{}, err
+			return location{}, err
 		}
 		if final {
 			return w.finish(name)
@@ -94,16 +92,16 @@ func (w *walk) pop() (string, bool) {
 	return name, true
 }
 
-// step walks one component: into a folder, along a link, or, reporting true,
-// to the file itself.
+// step walks one component: it enters a folder, follows a link, or reports
+// true for the file itself.
 func (w *walk) step(name string) (final bool, err error) {
 	path := filepath.Join(w.folder, name)
 	if name == ".." {
 		return false, w.enter(w.dir, "..", path)
 	}
 	last := len(w.rest) == 0
-	// A link is read through the descriptor that was judged, so that it cannot
-	// be another one by then.
+	// The link is read through the descriptor that was checked, so it cannot
+	// have been swapped.
 	fd, err := w.sys.open(w.dir, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if isAny(err, unix.ENOENT) && last {
 		return true, nil
@@ -121,23 +119,23 @@ func (w *walk) step(name string) (final bool, err error) {
 		return false, w.follow(fd, path, &st)
 	case unix.S_IFDIR:
 		if !last {
-			w.judge(&st)
+			w.noteExposed(&st)
 			return false, w.enter(w.dir, name, path)
 		}
 	}
 	if !last {
-		return false, refuse("open", path, "it is no folder, though the path goes on below it")
+		return false, refuse("open", path, "it is not a folder, but the path continues below it")
 	}
 	return true, nil
 }
 
 // follow continues at the target of a link.
 func (w *walk) follow(fd int, path string, st *unix.Stat_t) error {
-	if w.judge(st); w.exposed != "" {
+	if w.noteExposed(st); w.exposed != "" {
 		return exposedFault(path, w.exposed)
 	}
 	if w.links++; w.links > maxLinks {
-		return refuse("open", path, "too many symbolic links, perhaps in a circle")
+		return refuse("open", path, "too many symbolic links (is there a loop?)")
 	}
 	target, err := w.sys.link(fd)
 	if err != nil {
@@ -150,8 +148,8 @@ func (w *walk) follow(fd int, path string, st *unix.Stat_t) error {
 	return nil
 }
 
-// enter makes another folder the present one. O_DIRECTORY lets an automounted
-// folder appear; O_PATH asks for no more than the permission to search it.
+// enter makes another folder the current one. O_DIRECTORY triggers an
+// automount; O_PATH needs only the permission to search it.
 func (w *walk) enter(dir int, name, path string) error {
 	fd, err := w.sys.open(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -167,18 +165,18 @@ func (w *walk) enter(dir int, name, path string) error {
 	return nil
 }
 
-// judge notes the present folder when another local user could put something
-// else in the place of the entry that is being looked up.
-func (w *walk) judge(entry *unix.Stat_t) {
+// noteExposed records the current folder if another local user could replace the
+// entry being looked up.
+func (w *walk) noteExposed(entry *unix.Stat_t) {
 	if w.exposed == "" && w.sys.exposed(w.dir, &w.st, entry) {
 		w.exposed = w.folder
 	}
 }
 
-func (w *walk) finish(name string) (place, error) {
-	p := place{dir: w.dir, folder: w.folder, name: name, st: w.st}
-	// fsync and flock want a folder opened for reading; where that is not
-	// allowed the other one does for all the rest.
+func (w *walk) finish(name string) (location, error) {
+	p := location{dir: w.dir, folder: w.folder, name: name, st: w.st}
+	// fsync and flock need a folder opened for reading. Where that is not
+	// permitted, the O_PATH descriptor serves for everything else.
 	fd, err := w.sys.open(w.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	switch {
 	case err == nil:
@@ -186,7 +184,7 @@ func (w *walk) finish(name string) (place, error) {
 	case isAny(err, unix.EACCES):
 		w.dir = -1
 	default:
-		return place{}, fault("open the folder", w.folder, err)
+		return location{}, fault("open the folder", w.folder, err)
 	}
 	return p, nil
 }
@@ -198,12 +196,12 @@ func (w *walk) openFault(path string, err error) *Error {
 	case isAny(err, unix.EACCES):
 		return &Error{
 			Op: "search the folder", Path: w.folder, Kind: Unwritable,
-			Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre()),
+			Err: fmt.Errorf("%w (give %s permission)", err, whoWeAre()),
 		}
 	case isAny(err, unix.ENOTDIR, unix.ELOOP):
 		return &Error{
 			Op: "open the folder", Path: path, Kind: Conflict,
-			Err: errors.New("another program put something else in its place at this moment"),
+			Err: errors.New("another program has just replaced it"),
 		}
 	}
 	return fault("open", path, err)
@@ -211,15 +209,15 @@ func (w *walk) openFault(path string, err error) *Error {
 
 func exposedFault(path, folder string) *Error {
 	return refuse("follow the symbolic link", path, fmt.Sprintf(
-		"the folder %s could be changed by another local user, who could turn the link elsewhere"+
-			" (give the real path, or let only root and %s write in that folder)", folder, whoWeAre()))
+		"the folder %s can be changed by another local user, who could redirect the link"+
+			" (configure the real path, or make that folder writable only by root and %s)", folder, whoWeAre()))
 }
 
 func whoWeAre() string { return fmt.Sprintf("the user of vigente (uid %d)", unix.Geteuid()) }
 
-// exposed reports whether a user other than root and us could put something
-// else in the place of an entry of the folder; entry is nil when there is none
-// yet. In a sticky folder only the owner of an entry can.
+// exposed reports whether a user other than root and us could replace an entry
+// of the folder; entry is nil if it does not exist yet. In a sticky
+// folder only the owner of an entry can.
 func (s system) exposed(dir int, st, entry *unix.Stat_t) bool {
 	euid := uint32(unix.Geteuid())
 	if st.Uid != 0 && st.Uid != euid {
@@ -231,8 +229,8 @@ func (s system) exposed(dir int, st, entry *unix.Stat_t) bool {
 	return st.Mode&unix.S_ISVTX == 0 || entry != nil && entry.Uid != 0 && entry.Uid != euid
 }
 
-// othersWrite reports whether the permissions of a folder let anybody but its
-// owner, root, and root's and our own group write in it.
+// othersWrite reports whether the folder's permissions allow writing by
+// anyone other than its owner, root, root's group and our group.
 func (s system) othersWrite(dir int, st *unix.Stat_t) bool {
 	if st.Mode&unix.S_IWOTH != 0 {
 		return true
@@ -248,8 +246,8 @@ func (s system) othersWrite(dir int, st *unix.Stat_t) bool {
 
 func ourGroup(gid uint32) bool { return gid == 0 || gid == uint32(unix.Getegid()) }
 
-// folderACL returns the access list of a folder, nil when there is none. With
-// a list the group bits of the mode are its mask and say nothing of the group.
+// folderACL returns the ACL of a folder, or nil if it has none. With an ACL,
+// the group bits of the mode are its mask and say nothing about the group.
 func (s system) folderACL(dir int) []byte {
 	buf := make([]byte, 4096)
 	var n int
@@ -263,9 +261,9 @@ func (s system) folderACL(dir int) []byte {
 	return buf[:n]
 }
 
-// aclWritable reports whether an access list whose mask allows writing lets
-// another user or group write. The form is the kernel's: a version, then
-// entries of tag, permission and id.
+// aclWritable reports whether an ACL whose mask allows writing lets another
+// user or group write. It is in the kernel's format: a version, then entries of
+// tag, permission and ID.
 func aclWritable(acl []byte, gid uint32) bool {
 	const userTag, ownGroupTag, groupTag, write = 0x02, 0x04, 0x08, 0x02
 	for entry := range slices.Chunk(acl[4:], 8) {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree is a folder of ours with a real file and a link to it, each in a folder
-// of its own.
+// tree is a folder of ours with a real file and a link to it, each in its
+// own subdirectory.
 type tree struct{ links, files, link, file string }
 
 func newTree(t testing.TB) tree {
@@ -85,8 +85,9 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 	wantError(t, err, Refused, "too many")
 }
 
-// A link is refused when its folder, or one above it, could be changed by
-// another local user; the same folders are fine without a link, and behind it.
+// TestExposedFolders: a link is refused if another local user could change its
+// folder or one above it. The same folders are fine without a link, and
+// after it.
 func TestExposedFolders(t *testing.T) {
 	needRoot(t)
 	other := func(path string, mode os.FileMode, uid, gid int) func(testing.TB) {
@@ -144,11 +145,11 @@ func TestExposedFolders(t *testing.T) {
 			check := Check(t.Context(), tr.link, Options{}, to("through the link"))
 			if tt.fine {
 				if err != nil || check != nil {
-					t.Errorf("refused: %v, %v", err, check)
+					t.Errorf("Replace = %v, Check = %v; want both nil", err, check)
 				}
 				wantHolds(t, tr.file, "through the link")
 			} else {
-				wantError(t, err, Refused, "another local user", "give the real path")
+				wantError(t, err, Refused, "another local user", "configure the real path")
 				wantError(t, check, Refused, "another local user")
 				wantHolds(t, tr.file, "old")
 			}
@@ -160,8 +161,8 @@ func TestExposedFolders(t *testing.T) {
 	}
 }
 
-// What root's group may write is root's, whoever we are; what our own group may
-// write is ours.
+// TestGroupsThatCount: what root's group may write counts as root's, and what
+// our own group may write counts as ours.
 func TestGroupsThatCount(t *testing.T) {
 	needRoot(t)
 	tr := newTree(t)
@@ -185,14 +186,14 @@ func TestExposedFolderIsNamed(t *testing.T) {
 	tr := newTree(t)
 	chmod(t, tr.links, 0o777)
 	_, err := Replace(t.Context(), tr.link, Options{}, to("x"))
-	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
+	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" can be changed")
 	_, _, err = Read(t.Context(), tr.link, 100)
-	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
+	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" can be changed")
 	wantHolds(t, tr.file, "old")
 }
 
-// TestRead reads through a link that nobody else can change, and takes what is
-// not there for nothing.
+// TestRead reads through a link that nobody else can change. A missing file is
+// not an error.
 func TestRead(t *testing.T) {
 	tr := newTree(t)
 	if got, exists, err := Read(t.Context(), tr.link, 100); string(got) != "old" || !exists || err != nil {
@@ -207,7 +208,7 @@ func TestRead(t *testing.T) {
 	wantError(t, err, Refused, "too large")
 }
 
-// TestLinkBehindASharedFolder: a second link counts like the first one.
+// TestLinkBehindASharedFolder: a second link is checked like the first.
 func TestLinkBehindASharedFolder(t *testing.T) {
 	needRoot(t)
 	tr := newTree(t)
@@ -217,16 +218,17 @@ func TestLinkBehindASharedFolder(t *testing.T) {
 	}
 	chmod(t, tr.links, 0o777)
 	_, err := Replace(t.Context(), filepath.Join(safe, "to", "f"), Options{}, to("x"))
-	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" could be changed")
-	// A file that is not there yet is made in the shared folder behind the link.
+	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" can be changed")
+	// A file that does not exist yet is created in the shared folder that the
+	// link leads to.
 	if _, err := Replace(t.Context(), filepath.Join(safe, "to", "new"), Options{Create: true}, to("x")); err != nil {
 		t.Error(err)
 	}
 	wantHolds(t, filepath.Join(tr.links, "new"), "x")
 }
 
-// A hard link planted in a folder of others must not have a file from
-// elsewhere overwritten.
+// TestPlantedHardLink: a hard link planted in a folder of another user must
+// not cause a file elsewhere to be overwritten.
 func TestPlantedHardLink(t *testing.T) {
 	needRoot(t)
 	for _, tt := range []struct {
@@ -258,7 +260,7 @@ func TestPlantedHardLink(t *testing.T) {
 			_, err := Replace(t.Context(), path, Options{Owner: "4321"}, to("new"))
 			if !tt.refused {
 				if err != nil || check != nil {
-					t.Errorf("refused: %v, %v", err, check)
+					t.Errorf("Replace = %v, Check = %v; want both nil", err, check)
 				}
 				wantHolds(t, outside, "new")
 				return
@@ -267,14 +269,14 @@ func TestPlantedHardLink(t *testing.T) {
 			wantError(t, check, Refused, "several hard links")
 			wantHolds(t, outside, "outside")
 			if st := stat(t, outside); int(st.Uid) != tt.file {
-				t.Errorf("owner %d", st.Uid)
+				t.Errorf("got owner %d, want it unchanged", st.Uid)
 			}
 		})
 	}
 }
 
-// However an attacker flips folders and links while we work, nothing outside
-// is ever written.
+// TestFlippedFoldersLeadNowhere: however an attacker swaps folders and
+// links while we work, nothing outside is written.
 func TestFlippedFoldersLeadNowhere(t *testing.T) {
 	needRoot(t)
 	outside := t.TempDir()
@@ -304,8 +306,8 @@ func TestFlippedFoldersLeadNowhere(t *testing.T) {
 						return
 					default:
 					}
-					// Only a part of the flips meets two existing entries; that
-					// is what a race looks like.
+					// Only some of the exchanges find both entries; that is the
+					// nature of a race.
 					_ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 				}
 			})
@@ -324,18 +326,19 @@ func TestFlippedFoldersLeadNowhere(t *testing.T) {
 	close(stop)
 	attacker.Wait()
 	if got := list(t, outside); strings.Join(got, " ") != strings.Join(before, " ") {
-		t.Errorf("outside holds %v, want %v", got, before)
+		t.Errorf("the outside folder holds %v, want %v", got, before)
 	}
 	if got := get(t, filepath.Join(outside, "f")); got != "outside" {
-		t.Errorf("the file outside was written: %q", got)
+		t.Errorf("the outside file was written: %q", got)
 	}
 	if st := stat(t, filepath.Join(outside, "f")); st.Uid != 0 {
-		t.Error("the file outside was given away")
+		t.Error("the outside file has another owner")
 	}
 	t.Logf("%d of 1500 attempts wrote inside", written)
 }
 
-// The target turns into something else between looking and opening, or later.
+// TestTargetTurnsIntoSomethingElse replaces the target with something else
+// between the look and the open, or later.
 func TestTargetTurnsIntoSomethingElse(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
 	put(t, outside, "outside", 0o600)
@@ -395,7 +398,7 @@ func TestAccessLists(t *testing.T) {
 		{append(acl([3]uint32{1, 7, 0}), 8, 0, 7), 0, false},
 	} {
 		if got := aclWritable(tt.acl, tt.gid); got != tt.want {
-			t.Errorf("aclWritable(%x, %d) = %v", tt.acl, tt.gid, got)
+			t.Errorf("aclWritable(%x, %d) = %v, want %v", tt.acl, tt.gid, got, tt.want)
 		}
 	}
 }

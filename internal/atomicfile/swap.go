@@ -9,13 +9,13 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// swap puts a new file in the place of the target.
+// swap replaces the target with a new file.
 func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, error) {
 	x, err := j.newTemporary()
 	if err == nil {
 		defer x.discard()
 		failpoint.Hit("file created")
-		err = j.dress(x, t)
+		err = j.setMetadata(x, t)
 	}
 	if u, ok := inPlaceAllowed(err); ok && t.exists {
 		return j.inPlace(ctx, t, content, u.cause)
@@ -57,15 +57,15 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 	return Result{Changed: true}, nil
 }
 
-// exchange lets the new file and the target change places, then looks at what
-// came out: when that is not what was read, somebody else's change came
-// between, and the exchange is undone at once. A rename could not tell, and
-// the other's change would be gone.
+// exchange swaps the new file and the target, then checks the file that came
+// out. If that is not the file that was read, another program changed it
+// meanwhile, and the exchange is undone at once. A rename could not detect
+// that, and the other program's change would be lost.
 //
-// A program that rewrites the file in place keeps its descriptor on the inode
-// that came out and would write into nothing. The lease finds it: it cannot be
-// had while the file is open for writing, and it is broken by a program that
-// opens it then, which the kernel lets wait until the lease is returned.
+// A program that writes the file in place keeps its descriptor on the inode
+// that came out, so its writes would be lost. The lease detects that: it is not
+// granted while the file is open for writing, and it is broken by an open,
+// which the kernel blocks until the lease is returned.
 func (j *job) exchange(t *target, x *temporary) error {
 	leased, err := j.sys.lease(t.fd)
 	if err := j.busy(err); err != nil {
@@ -83,7 +83,7 @@ func (j *job) exchange(t *target, x *temporary) error {
 	case isAny(err, unix.ENOENT):
 		return errChanged
 	case isAny(err, unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM):
-		return j.renameOver(t, x) // The file system, or a filter of system calls, does not know it.
+		return j.renameOver(t, x) // The file system, or a seccomp filter, does not support it.
 	default:
 		return j.renameFault(err)
 	}
@@ -98,7 +98,7 @@ func (j *job) exchange(t *target, x *temporary) error {
 }
 
 // renameOver is the plain rename, for file systems that cannot exchange. It
-// comes right after a comparison, but cannot see what happened between.
+// follows right after a comparison, but cannot detect a change in between.
 func (j *job) renameOver(t *target, x *temporary) error {
 	if same, err := j.unchanged(t, j.at.name); err != nil || !same {
 		return changedOr(err)
@@ -118,8 +118,8 @@ func (j *job) renameFault(err error) error {
 	return e
 }
 
-// undo puts back what an exchange took out. When the place has been filled
-// again meanwhile, that is newer than what was put back, and goes in again.
+// undo restores what an exchange removed. If the file has been replaced again
+// meanwhile, that content is newer and is put in place again.
 func (j *job) undo(x *temporary) error {
 	expected := x.st
 	var err error
@@ -129,7 +129,7 @@ func (j *job) undo(x *temporary) error {
 			continue
 		}
 		if err = j.sys.exchange(j.at.dir, x.name, j.at.name); isAny(err, unix.ENOENT) {
-			return nil // It was deleted meanwhile, which is the last word.
+			return nil // It was deleted meanwhile: keep it deleted.
 		}
 		if err != nil {
 			continue
@@ -139,12 +139,12 @@ func (j *job) undo(x *temporary) error {
 		}
 		expected = back
 	}
-	// What another program wrote now lies under the temporary name: keep it.
+	// The other program's content now lies under the temporary name: keep it.
 	name := x.name
 	x.name = ""
 	return late(&Error{
-		Op: "put back what another program wrote to", Path: j.at.path(), Kind: IO,
-		Err: fmt.Errorf("%w (it lies in the same folder as %s)", changedOr(err), name),
+		Op: "restore what another program wrote to", Path: j.at.path(), Kind: IO,
+		Err: fmt.Errorf("%w (it is in the same folder as %s)", changedOr(err), name),
 	})
 }
 
@@ -153,7 +153,7 @@ func (j *job) publish(x *temporary) error {
 	err := j.sys.renameNew(j.at.dir, x.name, j.at.name)
 	if isAny(err, unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM) {
 		if err = j.sys.hardLink(j.at.dir, x.name, j.at.name); err == nil {
-			return nil // The temporary name is dropped by the caller.
+			return nil // The caller removes the temporary name.
 		}
 		if isAny(err, unix.EPERM, unix.ENOSYS, unix.EOPNOTSUPP, unix.EMLINK) {
 			if _, err = j.sys.look(j.at.dir, j.at.name); isAny(err, unix.ENOENT) {

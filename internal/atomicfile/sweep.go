@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle is how long a left-over must stay the same to be believed one.
-const settle = 20 * time.Millisecond
+// settleTime is how long a left-over file must stay unchanged before it is removed.
+const settleTime = 20 * time.Millisecond
 
-// Sweep removes temporary files of ours that a crash left in the folder of
-// path. It touches only regular files with names of our pattern that no live
-// writer holds. It reads the whole folder: one call a folder is enough. A
-// folder that does not exist holds no left-overs.
+// Sweep removes our temporary files that a crash left in the folder of path.
+// It touches only regular files whose names match our pattern and that no live
+// writer has locked. It lists the whole folder, so call it once per
+// folder. A folder that does not exist has no left-over files.
 func Sweep(ctx context.Context, path string) error { return system{}.sweep(ctx, path) }
 
 func (s system) sweep(ctx context.Context, path string) error {
@@ -43,8 +43,8 @@ func (s system) sweep(ctx context.Context, path string) error {
 	return errors.Join(faults...)
 }
 
-// leftOvers lists the names of our pattern.
-func (s system) leftOvers(at place) ([]string, error) {
+// leftOvers lists the names that match our pattern.
+func (s system) leftOvers(at location) ([]string, error) {
 	fd, err := s.open(at.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, fault("list the folder", at.folder, err)
@@ -77,13 +77,13 @@ func isTemporary(name string) bool {
 	return err == nil
 }
 
-// sweepOne removes one file unless a live writer holds it. In the middle of an
-// exchange the name bears for an instant what another program wrote, without
+// sweepOne removes one file unless a live writer holds it. During an exchange,
+// the name briefly refers to what another program wrote, which does not have
 // our lock; hence the second look.
-func (s system) sweepOne(ctx context.Context, at place, name string) error {
+func (s system) sweepOne(ctx context.Context, at location, name string) error {
 	st, err := s.look(at.dir, name)
 	if err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil // It is gone, or none of ours.
+		return nil // It is gone, or not ours.
 	}
 	fd, err := s.open(at.dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if isAny(err, unix.ENOENT, unix.ELOOP) {
@@ -96,7 +96,7 @@ func (s system) sweepOne(ctx context.Context, at place, name string) error {
 	if s.lock(fd) != nil {
 		return nil
 	}
-	if err := s.wait(ctx, settle); err != nil {
+	if err := s.wait(ctx, settleTime); err != nil {
 		return err
 	}
 	held, err := s.stat(fd)

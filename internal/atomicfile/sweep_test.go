@@ -42,7 +42,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestSweepSparesTheLiving(t *testing.T) {
+func TestSweepKeepsFilesOfLiveWriters(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	put(t, path, "old", 0o600)
@@ -61,13 +61,14 @@ func TestSweepSparesTheLiving(t *testing.T) {
 		t.Error(err)
 	}
 	if swept < 4 {
-		t.Errorf("swept %d times", swept)
+		t.Errorf("swept %d times, want at least 4", swept)
 	}
 	wantHolds(t, path, "new")
 	wantHolds(t, path+".bak", "old")
 }
 
-// A file that a sweep takes in its first instant is made anew.
+// TestSweepMeetsANewFile: a file that a sweep removes right after its creation
+// is created again.
 func TestSweepMeetsANewFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
@@ -98,14 +99,14 @@ func TestSweepMeetsANewFile(t *testing.T) {
 			return nil
 		}
 		if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil || !swept {
-			t.Errorf("swept %v: %v", swept, err)
+			t.Errorf("swept %v: got %v", swept, err)
 		}
 		wantHolds(t, path, "new")
 	}
 }
 
-// In the middle of an exchange the temporary name bears what another program
-// wrote, without our lock.
+// TestSweepLooksTwice: during an exchange the temporary name refers to what
+// another program wrote, without our lock.
 func TestSweepLooksTwice(t *testing.T) {
 	dir := t.TempDir()
 	path, temporary := filepath.Join(dir, "f"), filepath.Join(dir, leftOver)
@@ -141,7 +142,7 @@ func TestSweepFaults(t *testing.T) {
 			return nil
 		}
 		if err := s.sweep(t.Context(), path); err == nil {
-			t.Errorf("%s failing is not reported", op)
+			t.Errorf("failing %s: got no error", op)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -162,6 +163,6 @@ func TestSweepFaults(t *testing.T) {
 		return nil
 	}
 	if err := s.sweep(t.Context(), path); err != nil || len(list(t, dir)) != 1 {
-		t.Errorf("without locks the living cannot be told: %v, %v", err, list(t, dir))
+		t.Errorf("without locks: got %v and %v, want the file kept", err, list(t, dir))
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// system is the way to the kernel. Tests set before to make a call fail, or to
-// act as another program at that very moment, and pause to let no time pass.
+// system makes the system calls. Tests set before to make a call fail, or to
+// act as another program at that moment, and pause to skip waiting.
 type system struct {
 	before func(op string) error
 	pause  func(ctx context.Context, d time.Duration) error
 }
 
-// do makes one call unless before objects. A call that a signal interrupted is
-// made again.
+// do makes one call unless before returns an error. A call interrupted by a
+// signal is repeated.
 func (s system) do(op string, call func() error) error {
 	if s.before != nil {
 		if err := s.before(op); err != nil {
@@ -67,8 +67,8 @@ func (s system) create(dir int, name string) (fd int, err error) {
 	return fd, nil
 }
 
-// close ends a descriptor. What was written through it has been synced by
-// then, so that its result says nothing more.
+// close closes a descriptor. Anything written has been synced by then, so the
+// result does not matter.
 func (system) close(fd int) {
 	if fd >= 0 {
 		_ = unix.Close(fd)
@@ -80,14 +80,14 @@ func (s system) stat(fd int) (st unix.Stat_t, err error) {
 	return st, err
 }
 
-// look describes an entry of a folder without following a link.
+// look stats a folder entry without following a link.
 func (s system) look(dir int, name string) (st unix.Stat_t, err error) {
 	err = s.do("look", func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	return st, err
 }
 
-// attributes returns the statx attributes of an entry, none where the kernel
-// does not know them.
+// attributes returns the statx attributes of an entry, or 0 if the kernel does
+// not support statx.
 func (s system) attributes(dir int, name string) uint64 {
 	var st unix.Statx_t
 	if s.do("attributes", func() error { return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW, 0, &st) }) != nil {
@@ -110,8 +110,8 @@ func (s system) link(fd int) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// read returns all that fd holds, but never more than limit+1 bytes when there
-// is a limit.
+// read returns everything fd holds, or at most limit+1 bytes if there is a
+// limit.
 func (s system) read(fd int, size, limit int64) ([]byte, error) {
 	data := make([]byte, 0, max(size, 0)+1)
 	for limit <= 0 || int64(len(data)) <= limit {
@@ -150,13 +150,13 @@ func (s system) write(fd int, data []byte, at int64) error {
 }
 
 // reserve makes sure that the first size bytes of fd can be written without
-// further space. The length of the file stays.
+// more space. The length of the file does not change.
 func (s system) reserve(fd int, size int64) error {
 	return s.do("reserve", func() error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, size) })
 }
 
-// room returns how many blocks, and of what size, may still be written to the
-// file system of fd, where it says so.
+// room returns how many blocks, and of what size, can still be written to the
+// file system of fd, if the file system reports that.
 func (s system) room(fd int) (blocks, size int64, known bool) {
 	var fs unix.Statfs_t
 	err := s.do("room", func() error { return unix.Fstatfs(fd, &fs) })
@@ -178,8 +178,8 @@ func (s system) sync(fd int) error {
 	return s.do("sync", func() error { return unix.Fsync(fd) })
 }
 
-// syncFolder makes the entries of a folder durable. A folder that may be
-// searched but not read has no descriptor that fsync accepts; there the whole
+// syncFolder makes the entries of a folder durable. fsync rejects the
+// descriptor of a folder that may be searched but not read; there the whole
 // file system is flushed through a file in it.
 func (s system) syncFolder(dir, file int) error {
 	return s.do("sync folder", func() error {
@@ -226,14 +226,14 @@ func (s system) remove(dir int, name string) error {
 	return s.do("remove", func() error { return unix.Unlinkat(dir, name, 0) })
 }
 
-// writable reports whether the entry itself could be opened for writing,
-// without opening it, which other programs would notice.
+// writable reports whether the entry could be opened for writing. It does not
+// open it, because other programs would notice.
 func (s system) writable(dir int, name string) error {
 	return s.do("writable", func() error {
 		return unix.Faccessat(dir, name, unix.W_OK, unix.AT_EACCESS|unix.AT_SYMLINK_NOFOLLOW)
 	})
 }
 
-// descriptorPath names an open descriptor for the calls that take no
-// descriptor opened for its path only.
+// descriptorPath names an open descriptor, for calls that reject an O_PATH
+// descriptor.
 func descriptorPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

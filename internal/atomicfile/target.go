@@ -12,14 +12,14 @@ import (
 // target is the file as it was read.
 type target struct {
 	exists  bool
-	fd      int // open for reading, locked where that is possible; -1 when it does not exist
+	fd      int // open for reading, locked if possible; -1 if the file does not exist
 	st      unix.Stat_t
 	content []byte
-	// pinned says why the inode must be kept; empty when it may be replaced.
+	// pinned says why the inode must be kept; empty if it may be replaced.
 	pinned string
 }
 
-// identity is what must not change between reading a file and replacing it.
+// identity must not change between reading a file and replacing it.
 type identity struct {
 	dev, ino       uint64
 	mode, uid, gid uint32
@@ -32,12 +32,12 @@ func identityOf(st *unix.Stat_t) identity {
 
 func sameInode(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
-// lockPatience bounds the wait for a lock that another program holds on the
-// file. The lock only spares the writers that use it a second try, so that
-// after this time the work goes on without.
-const lockPatience = 500 * time.Millisecond
+// lockTimeout bounds the wait for another program's lock on the file. The lock
+// only saves writers that use it a second try, so after this time we continue
+// without it.
+const lockTimeout = 500 * time.Millisecond
 
-// openTarget opens and reads the file. The caller closes it.
+// openTarget opens and reads the file. The caller must close it.
 func (j *job) openTarget(ctx context.Context) (*target, error) {
 	waited := time.Duration(0)
 	for range 100 {
@@ -45,7 +45,7 @@ func (j *job) openTarget(ctx context.Context) (*target, error) {
 		if err != nil || !t.exists {
 			return t, err
 		}
-		for pause := time.Millisecond; j.lockable && waited < lockPatience; pause = min(2*pause, 8*time.Millisecond) {
+		for pause := time.Millisecond; j.lockable && waited < lockTimeout; pause = min(2*pause, 8*time.Millisecond) {
 			if err := j.sys.lock(t.fd); !isAny(err, unix.EAGAIN) {
 				break
 			}
@@ -55,7 +55,7 @@ func (j *job) openTarget(ctx context.Context) (*target, error) {
 			}
 			waited += pause
 		}
-		// Whoever held the lock may have put another file in its place.
+		// The holder of the lock may have replaced the file.
 		if now, err := j.sys.look(j.at.dir, j.at.name); err == nil && sameInode(&now, &t.st) {
 			if err := j.readTarget(t); err != nil {
 				j.sys.close(t.fd)
@@ -68,7 +68,8 @@ func (j *job) openTarget(ctx context.Context) (*target, error) {
 	return nil, errChanged
 }
 
-// tryOpen opens what bears the name now and refuses what must not be written.
+// tryOpen opens the file that has the name now, and refuses one that must not
+// be written.
 func (j *job) tryOpen() (*target, error) {
 	path := j.at.path()
 	st, err := j.sys.look(j.at.dir, j.at.name)
@@ -78,24 +79,24 @@ func (j *job) tryOpen() (*target, error) {
 	if err != nil {
 		return nil, fault("open", path, err)
 	}
-	// A device may act on being opened, so that the kind is looked at before.
-	if err := j.judge(&st); err != nil {
+	// Opening a device can have side effects, so check the type first.
+	if err := j.checkType(&st); err != nil {
 		return nil, err
 	}
 	fd, err := j.sys.open(j.at.dir, j.at.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	switch {
-	case isAny(err, unix.ENOENT, unix.ELOOP, unix.ENXIO): // It went, or became a link or a socket, just now.
+	case isAny(err, unix.ENOENT, unix.ELOOP, unix.ENXIO): // It has just been removed, or become a link or a socket.
 		return nil, errChanged
 	case isAny(err, unix.EAGAIN):
 		return nil, j.leasedByOther(err)
 	case isAny(err, unix.EACCES, unix.EPERM):
-		return nil, &Error{Op: "read", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (allow it to %s)", err, whoWeAre())}
+		return nil, &Error{Op: "read", Path: path, Kind: Unwritable, Err: fmt.Errorf("%w (give %s permission)", err, whoWeAre())}
 	case err != nil:
 		return nil, fault("read", path, err)
 	}
 	t := &target{exists: true, fd: fd}
 	if t.st, err = j.sys.stat(fd); err == nil {
-		err = j.judge(&t.st)
+		err = j.checkType(&t.st)
 	} else {
 		err = fault("read", path, err)
 	}
@@ -109,21 +110,22 @@ func (j *job) tryOpen() (*target, error) {
 	return t, nil
 }
 
-// judge refuses what is no regular file, and what is too large.
-func (j *job) judge(st *unix.Stat_t) error {
+// checkType refuses anything that is not a regular file, and files that are too
+// large.
+func (j *job) checkType(st *unix.Stat_t) error {
 	path := j.at.path()
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 	case unix.S_IFLNK:
-		return errChanged // It was none when the path was walked.
+		return errChanged // It was not a link when the path was resolved.
 	case unix.S_IFDIR:
 		return refuse("write", path, "it is a folder (expected the path of a file)")
 	case unix.S_IFIFO:
-		return refuse("write", path, "it is a named pipe, no regular file (expected the path of a file)")
+		return refuse("write", path, "it is a named pipe, not a regular file (expected the path of a file)")
 	case unix.S_IFSOCK:
-		return refuse("write", path, "it is a socket, no regular file (expected the path of a file)")
+		return refuse("write", path, "it is a socket, not a regular file (expected the path of a file)")
 	default:
-		return refuse("write", path, "it is a device, no regular file (expected the path of a file)")
+		return refuse("write", path, "it is a device, not a regular file (expected the path of a file)")
 	}
 	if j.opt.MaxSize > 0 && st.Size > j.opt.MaxSize {
 		return j.tooLarge("read")
@@ -132,30 +134,30 @@ func (j *job) judge(st *unix.Stat_t) error {
 }
 
 func (j *job) tooLarge(op string) error {
-	return refuse(op, j.at.path(), fmt.Sprintf("it is larger than %d bytes, which is the limit (is this the right file?)", j.opt.MaxSize))
+	return refuse(op, j.at.path(), fmt.Sprintf("it is larger than %d bytes, the limit (is this the right file?)", j.opt.MaxSize))
 }
 
-// pin finds out whether the inode has to be kept. A file with further hard
-// links in a folder that others can change, sticky or not, may be anybody's
-// file that was linked there to have it overwritten: only a file that belongs
-// to the sole other user who could have done that is believed.
+// pin determines whether the inode must be kept. If others can write to the
+// folder, sticky or not, a file with several hard links may be any file that
+// was linked there to have it overwritten. It is accepted only if it belongs to
+// the one other user who could have done that.
 func (j *job) pin(t *target) error {
 	attributes := j.sys.attributes(j.at.dir, j.at.name)
 	switch {
 	case attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0:
 		return &Error{
 			Op: "write", Path: j.at.path(), Kind: Unwritable,
-			Err: fmt.Errorf("%w: the file is immutable or append-only (take that off with chattr -i -a)", unix.EPERM),
+			Err: fmt.Errorf("%w: the file is immutable or append-only (remove that with chattr -i -a)", unix.EPERM),
 		}
 	case t.st.Nlink > 1:
 		t.pinned = "it has several hard links"
 		owned := j.at.st.Uid == 0 || j.at.st.Uid == uint32(unix.Geteuid()) || j.at.st.Uid == t.st.Uid
 		if !owned || j.sys.othersWrite(j.at.dir, &j.at.st) {
 			return refuse("write", j.at.path(), "it has several hard links, and another local user can change the folder, "+
-				"so that it may be a file from elsewhere (remove the other links, or the write permission of others)")
+				"so it may be a file from elsewhere (remove the other links, or the write permission of other users)")
 		}
 	case attributes&unix.STATX_ATTR_MOUNT_ROOT != 0:
-		t.pinned = "it is mounted there by itself"
+		t.pinned = "it is a mount point"
 	}
 	return nil
 }
@@ -171,8 +173,8 @@ func (j *job) readTarget(t *target) (err error) {
 }
 
 // unchanged reports whether the entry of that name is still the file that was
-// read, with the same content, mode and owner. The entry is looked at last:
-// most programs replace a file by renaming.
+// read, with the same content, mode and owner. The entry is checked last,
+// because most programs replace a file by renaming.
 func (j *job) unchanged(t *target, name string) (bool, error) {
 	data, err := j.sys.read(t.fd, int64(len(t.content)), int64(len(t.content))+1)
 	if err != nil {

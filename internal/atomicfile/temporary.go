@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// Temporary files are named so that Sweep knows them; 16 hexadecimal digits
-// lie between.
+// Names of temporary files, by which Sweep recognizes them, have 16 hexadecimal
+// digits between prefix and suffix.
 const (
 	temporaryPrefix = ".vigente-"
 	temporarySuffix = ".tmp"
@@ -28,14 +28,14 @@ type temporary struct {
 	st   unix.Stat_t
 }
 
-// unfit says why no temporary file can take the place of the target; an
-// existing target may then be written in place.
+// unfit says why a temporary file cannot replace the target; an existing target
+// may then be written in place.
 type unfit struct{ cause *Error }
 
 func (u *unfit) Error() string { return u.cause.Error() }
 func (u *unfit) Unwrap() error { return u.cause }
 
-// denied makes a refusal of the system, and nothing else, a reason to write in
+// denied turns a permission error, and nothing else, into a reason to write in
 // place.
 func denied(e *Error) error {
 	if isAny(e.Err, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP) {
@@ -65,7 +65,7 @@ func (j *job) newTemporary() (*temporary, error) {
 		if !isAny(locked, unix.EAGAIN) && x.st.Nlink > 0 {
 			return x, nil
 		}
-		x.discard() // A sweep took it for a left-over in its first instant.
+		x.discard() // A sweep removed it right after its creation.
 	}
 	return nil, fault("create a temporary file in", j.at.folder, unix.EEXIST)
 }
@@ -74,19 +74,19 @@ func (j *job) createFault(err error) error {
 	e := fault("create a temporary file in", j.at.folder, err)
 	switch {
 	case e.Kind == Unwritable:
-		e.Err = fmt.Errorf("%w (let %s write in that folder; under systemd name it in ReadWritePaths=)", err, whoWeAre())
+		e.Err = fmt.Errorf("%w (let %s write in that folder; under systemd add it to ReadWritePaths=)", err, whoWeAre())
 		return &unfit{e}
 	case e.Kind == Missing:
-		e.Err = fmt.Errorf("%w (the folder was removed at this moment)", err)
+		e.Err = fmt.Errorf("%w (the folder was removed in the meantime)", err)
 	}
 	return e
 }
 
-// dress gives the empty file mode, owner and extended attributes before
-// anything is written to it. The group comes first and the user last, so that
-// it is at no time open to a group that shall not see it, and ours for as long
-// as there is something to set.
-func (j *job) dress(x *temporary, t *target) error {
+// setMetadata sets mode, owner and extended attributes of the empty file before
+// anything is written to it. The group is set first and the user last, so that
+// the file is never open to a group that must not read it, and stays ours until
+// everything is set.
+func (j *job) setMetadata(x *temporary, t *target) error {
 	want, mode := j.want, uint32(j.opt.Mode.Perm())
 	if mode == 0 {
 		mode = 0o600
@@ -94,7 +94,7 @@ func (j *job) dress(x *temporary, t *target) error {
 	if t.exists {
 		want, mode = want.or(&t.st), t.st.Mode&0o777
 	}
-	if err := j.give(x, t, owner{-1, want.gid}); err != nil {
+	if err := j.setOwner(x, t, owner{-1, want.gid}); err != nil {
 		return err
 	}
 	if x.st.Mode&0o7777 != mode {
@@ -107,11 +107,11 @@ func (j *job) dress(x *temporary, t *target) error {
 			return denied(fault("copy the access list of", j.at.path(), err))
 		}
 	}
-	return j.give(x, t, owner{want.uid, -1})
+	return j.setOwner(x, t, owner{want.uid, -1})
 }
 
-// give changes the user or the group of the temporary file.
-func (j *job) give(x *temporary, t *target, to owner) error {
+// setOwner changes the user or the group of the temporary file.
+func (j *job) setOwner(x *temporary, t *target, to owner) error {
 	if !to.differs(&x.st) {
 		return nil
 	}
@@ -123,8 +123,8 @@ func (j *job) give(x *temporary, t *target, to owner) error {
 		return fault("keep the owner of", j.at.path(), err)
 	case j.want.uid >= 0 && to.uid >= 0, j.want.gid >= 0 && to.gid >= 0:
 		if t.exists && !j.want.differs(&t.st) {
-			// The file has the configured owner already; only a new one
-			// could not be given it.
+			// The file already has the configured owner; we just cannot give that
+			// owner to a new file.
 			return &unfit{j.ownerFault(err)}
 		}
 		return j.ownerFault(err)
@@ -144,10 +144,9 @@ func (x *temporary) fill(content []byte, path string) error {
 	return nil
 }
 
-// drop removes what bears the temporary name, if anything does, and ends the
-// descriptor. It is asked more than once in case the first answer was a
-// passing fault. A file given away in a sticky folder must be ours again to
-// be removed.
+// drop removes the temporary name, if it exists, and closes the descriptor. It
+// may be called again in case of a transient fault. A file given away in a
+// sticky folder must be ours again before it can be removed.
 func (x *temporary) drop() error {
 	var err error
 	for range 3 {
@@ -167,9 +166,9 @@ func (x *temporary) drop() error {
 	return err
 }
 
-// discard is drop for those who have something else to report: what cannot be
-// removed is left to Sweep.
+// discard is drop for callers that have another error to report; Sweep removes
+// what is left.
 func (x *temporary) discard() { _ = x.drop() }
 
-// inPlaceAllowed reports whether err leaves the way of writing in place.
+// inPlaceAllowed reports whether err allows writing in place.
 func inPlaceAllowed(err error) (*unfit, bool) { return errors.AsType[*unfit](err) }

@@ -1,4 +1,4 @@
-// Package duration reads spans of time as the configuration writes them.
+// Package duration parses durations as the configuration writes them.
 package duration
 
 import (
@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Parse reads Go's durations plus d for days of 24 hours ("5d",
-// "1d12h").
+// Parse accepts Go durations extended by d for 24-hour days ("5d", "1d12h").
 func Parse(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
 	rest, negative := strings.CutPrefix(text, "-")

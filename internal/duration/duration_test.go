@@ -39,7 +39,7 @@ func TestParse(t *testing.T) {
 		if got, err := Parse(text); err == nil {
 			t.Errorf("Parse(%q) = %s, want an error", text, got)
 		} else if !strings.Contains(err.Error(), "expected") {
-			t.Errorf("Parse(%q): %v; the error does not say what was expected", text, err)
+			t.Errorf("Parse(%q): %v; want an error that says what was expected", text, err)
 		}
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// The environment of a process that a test may kill: where to end it, as NAME
-// or NAME@COUNT, and a file to which every name is appended as it is hit.
+// Environment variables of a process under test. EnvKill says where to kill it,
+// as NAME or NAME@COUNT. EnvTrace names a file to which every failpoint is
+// appended when it is hit.
 const (
 	EnvKill  = "VIGENTE_FAILPOINT"
 	EnvTrace = "VIGENTE_FAILPOINT_TRACE"
@@ -23,7 +24,7 @@ type order struct {
 	trace *os.File // nil without a trace
 
 	mu   sync.Mutex
-	left int // hits of name that are let pass
+	left int // hits of name to let pass
 }
 
 var given = sync.OnceValue(func() *order {
@@ -32,7 +33,7 @@ var given = sync.OnceValue(func() *order {
 	if counted {
 		n, err := strconv.Atoi(count)
 		if err != nil || n < 1 {
-			panic(EnvKill + ": the count is no number above 0")
+			panic(EnvKill + ": the count is not a positive integer")
 		}
 		o.left = n - 1
 	}
@@ -46,8 +47,8 @@ var given = sync.OnceValue(func() *order {
 	return o
 })
 
-// Hit writes the name into the trace, and ends the process when it is the one
-// that was asked for. Nothing is flushed, closed or told to anybody.
+// Hit appends the name to the trace and kills the process if it is the name
+// asked for. Nothing is flushed, closed or logged.
 func Hit(name string) { given().hit(name) }
 
 func (o *order) hit(name string) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNormalBuildIsEmpty looks at what each build compiles: the normal one
-// imports nothing, so that it can neither read the environment nor kill.
+// TestNormalBuildIsEmpty checks the files each build compiles. The normal build
+// imports nothing, so it can neither read the environment nor kill the process.
 func TestNormalBuildIsEmpty(t *testing.T) {
 	normal := build.Default
 	normal.BuildTags = nil
@@ -18,7 +18,7 @@ func TestNormalBuildIsEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(p.GoFiles, []string{"failpoint.go"}) || len(p.Imports) != 0 {
-		t.Errorf("the normal build compiles %q with the imports %q", p.GoFiles, p.Imports)
+		t.Errorf("normal build: got files %q and imports %q, want only failpoint.go and no imports", p.GoFiles, p.Imports)
 	}
 	armed := normal
 	armed.BuildTags = []string{"failpoints"}
@@ -26,11 +26,11 @@ func TestNormalBuildIsEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(p.GoFiles, []string{"armed.go"}) {
-		t.Errorf("with the tag it compiles %q", p.GoFiles)
+		t.Errorf("build with the tag: got files %q, want only armed.go", p.GoFiles)
 	}
 }
 
-// TestNoRecipeSetsTheTag looks at what builds the binaries that people get.
+// TestNoRecipeSetsTheTag checks everything that builds binaries for users.
 func TestNoRecipeSetsTheTag(t *testing.T) {
 	for _, recipe := range []string{"../../systemd/package", "../../Makefile", "../../.ci/run"} {
 		data, err := os.ReadFile(recipe)
@@ -38,10 +38,10 @@ func TestNoRecipeSetsTheTag(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(data), "go build") && strings.Contains(recipe, "package") {
-			t.Errorf("%s does not build; look where packages are built now", recipe)
+			t.Errorf("%s contains no go build; update this test to where packages are built", recipe)
 		}
 		if strings.Contains(string(data), "tags failpoints") || strings.Contains(string(data), "tags=failpoints") {
-			t.Errorf("%s builds with the tag failpoints", recipe)
+			t.Errorf("%s sets the tag failpoints", recipe)
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package getent finds users, groups and hosts that only the system knows: those
-// of sssd, winbind, LDAP or mDNS. The program is built without the C library, so
-// that Go's own look-up reads local files and DNS and nothing else; whatever it
-// does not find, the system's getent(1) is asked for.
+// Package getent looks up users, groups and hosts that only the system's name
+// service knows, such as those from sssd, winbind, LDAP or mDNS. The binary is
+// built without cgo, so Go's own lookup reads only local files and DNS. Names
+// it does not find are looked up with getent(1).
 package getent
 
 import (
@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// patience bounds one question: a directory server may be away.
-	patience = 2 * time.Second
-	// maxAnswer is more than one user, group or host fills.
+	// timeout bounds one lookup: the directory server may be down.
+	timeout = 2 * time.Second
+	// maxAnswer is more than any user, group or host entry needs.
 	maxAnswer = 64 << 10
-	// notFound is getent's exit code for a name that no service knows.
+	// notFound is getent's exit code for an unknown name.
 	notFound = 2
 )
 
-// UserID returns the number of a user, which may be given as a number.
+// UserID returns the numeric ID of a user given by name or by number.
 func UserID(ctx context.Context, name string) (int, error) {
 	return id(ctx, "passwd", name, func() (string, error) {
 		u, err := user.Lookup(name)
@@ -39,7 +39,7 @@ func UserID(ctx context.Context, name string) (int, error) {
 	})
 }
 
-// GroupID returns the number of a group, which may be given as a number.
+// GroupID returns the numeric ID of a group given by name or by number.
 func GroupID(ctx context.Context, name string) (int, error) {
 	return id(ctx, "group", name, func() (string, error) {
 		g, err := user.LookupGroup(name)
@@ -58,9 +58,9 @@ func id(ctx context.Context, database, name string, find func() (string, error))
 	if unknown != nil {
 		answer, err := ask(ctx, database, name)
 		if err != nil {
-			return 0, fmt.Errorf("%w%s", unknown, silence(err))
+			return 0, fmt.Errorf("%w%s", unknown, whyNoAnswer(err))
 		}
-		// NAME:PASSWORD:NUMBER, in both databases.
+		// Both databases use NAME:PASSWORD:ID.
 		fields := strings.Split(answer, ":")
 		if len(fields) < 3 {
 			return 0, unknown
@@ -71,25 +71,25 @@ func id(ctx context.Context, database, name string, find func() (string, error))
 	return int(n), err
 }
 
-// silence says what kept getent from answering; that it does not know the name
-// either, or is not installed, adds nothing.
-func silence(err error) string {
+// whyNoAnswer explains why getent gave no answer. It returns "" if getent does not
+// know the name either or is not installed, because that adds nothing.
+func whyNoAnswer(err error) string {
 	e, ok := errors.AsType[*process.Error](err)
 	switch {
 	case !ok, errors.Is(err, errUnknown), e.Kind == process.NotInPath, e.Kind == process.Stopped:
 		return ""
 	case e.Kind == process.Overdue:
-		return fmt.Sprintf(", and getent had no answer within %s", patience)
+		return fmt.Sprintf(", and getent had no answer within %s", timeout)
 	}
 	return ", and asking getent: " + e.Error()
 }
 
-// Addresses returns the addresses of a host as the system's name service knows
-// them, each once, in its order.
+// Addresses returns the addresses the system's name service has for a host,
+// without duplicates, in its order.
 func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 	answer, err := ask(ctx, "ahosts", host)
 	if err != nil {
-		return nil, fmt.Errorf("ask getent for the host: %w", err)
+		return nil, fmt.Errorf("look up the host with getent: %w", err)
 	}
 	var list []netip.Addr
 	seen := map[netip.Addr]bool{}
@@ -102,22 +102,22 @@ func Addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("ask getent for the host: %w", errUnknown)
+		return nil, fmt.Errorf("look up the host with getent: %w", errUnknown)
 	}
 	return list, nil
 }
 
-var errUnknown = errors.New("the name is not known")
+var errUnknown = errors.New("unknown name")
 
-// ask returns getent's answer to one question.
+// ask runs getent for one name.
 func ask(ctx context.Context, database, name string) (string, error) {
 	if name == "" || strings.HasPrefix(name, "-") {
 		return "", errUnknown
 	}
 	var runner *process.Runner
 	res, err := runner.Run(ctx, process.Command{
-		Args: []string{"getent", database, name}, Timeout: patience, MaxStdout: maxAnswer,
-		// Where an installation keeps its modules of the name service elsewhere.
+		Args: []string{"getent", database, name}, Timeout: timeout, MaxStdout: maxAnswer,
+		// Some installations keep their NSS modules in a directory of their own.
 		Env: map[string]credential.Secret{"LD_LIBRARY_PATH": credential.NewSecret(os.Getenv("LD_LIBRARY_PATH"))},
 	})
 	if err != nil && res.Code == notFound {

@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/internal/getent"
 )
 
-// answers puts a getent into PATH that does as the script says.
+// answers puts a getent that runs the given script into PATH.
 func answers(t *testing.T, script string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -21,7 +21,7 @@ func answers(t *testing.T, script string) {
 	t.Setenv("PATH", dir+":/usr/bin:/bin")
 }
 
-// TestUsersAndGroups asks for names that no local file has.
+// TestUsersAndGroups looks up names that are not in the local files.
 func TestUsersAndGroups(t *testing.T) {
 	answers(t, `case "$1 $2" in
 "passwd totvs-ad") echo "totvs-ad:*:70001:70002:T, A:/home/x:/bin/sh";;
@@ -48,22 +48,22 @@ esac`)
 	}
 }
 
-// TestSystemThatDoesNotAnswer: a directory server that is away, and a system
-// without getent.
+// TestSystemThatDoesNotAnswer covers a directory server that is down and a
+// system without getent.
 func TestSystemThatDoesNotAnswer(t *testing.T) {
 	answers(t, "exec sleep 60")
 	start := time.Now()
 	_, err := getent.UserID(t.Context(), "far-away")
 	if took := time.Since(start); took > 10*time.Second || err == nil || !strings.Contains(err.Error(), "getent had no answer within 2s") {
-		t.Errorf("after %v: %v", took, err)
+		t.Errorf("got %v after %v, want a timeout after 2s", err, took)
 	}
 	answers(t, "exit 1")
 	if _, err = getent.UserID(t.Context(), "far-away"); err == nil || !strings.Contains(err.Error(), "asking getent") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error from getent", err)
 	}
 	t.Setenv("PATH", t.TempDir())
 	if _, err = getent.UserID(t.Context(), "far-away"); err == nil || err.Error() != "user: unknown user far-away" {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want Go's own error", err)
 	}
 }
 
@@ -79,7 +79,7 @@ esac`)
 	}
 	for _, host := range []string{"odd", "unknown", "", "-x"} {
 		if got, err := getent.Addresses(t.Context(), host); err == nil {
-			t.Errorf("%q: got %v", host, got)
+			t.Errorf("%q: got %v, want an error", host, got)
 		}
 	}
 }

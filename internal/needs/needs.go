@@ -1,10 +1,10 @@
-// Package needs says which foreign tools a test wants.
+// Package needs declares which external tools a test requires.
 //
-// A test that proves something with a tool we did not write (a shell, systemd,
-// promtool) skips where the tool is absent, naming it, so that the tests run
-// everywhere. On the build machine every tool is installed and
-// VIGENTE_REQUIRE_TOOLS=1 is set: there an absent tool is a failure, because a
-// proof that is skipped in silence is none.
+// A test that relies on an external tool (a shell, systemd, promtool) is
+// skipped where the tool is missing, so the tests run everywhere. The skip
+// message names the tool. The build machine has every tool and sets
+// VIGENTE_REQUIRE_TOOLS=1, which turns a missing tool into a failure: a
+// silently skipped test proves nothing.
 package needs
 
 import (
@@ -16,16 +16,15 @@ import (
 // RequireEnv is the environment variable that turns a skip into a failure.
 const RequireEnv = "VIGENTE_REQUIRE_TOOLS"
 
-// LongEnv is the environment variable that asks for the whole of each long
-// search; without it a test takes a sample, so that everybody has an answer in
-// minutes.
+// LongEnv is the environment variable that runs every long search in full.
+// Without it, tests run a sample that finishes within minutes.
 const LongEnv = "VIGENTE_LONG"
 
-// Long reports whether long searches are wanted.
+// Long reports whether long searches are to run in full.
 func Long() bool { return os.Getenv(LongEnv) == "1" }
 
-// Tool returns the path of an executable, or ends the test: skipped, or failed
-// where tools are required.
+// Tool returns the path of an executable. If it is missing, Tool skips the
+// test, or fails it where tools are required.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -35,9 +34,9 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Part is Tool for a test that can do the rest of its work without: it reports
-// whether the executable is there. Where tools are required its absence is a
-// failure.
+// Part is Tool for a test that can do the rest of its work without the
+// executable: it reports whether the executable was found. Where tools are
+// required, a missing executable fails the test.
 func Part(t testing.TB, name string) (path string, found bool) {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -45,12 +44,13 @@ func Part(t testing.TB, name string) (path string, found bool) {
 		Missing(t, name)
 	}
 	if err != nil {
-		t.Logf("%s is missing: that part is left out", name)
+		t.Logf("%s is missing: skipping the part that needs it", name)
 	}
 	return path, err == nil
 }
 
-// Root ends the test unless it runs as root.
+// Root skips the test unless it runs as root, or fails it where tools are
+// required.
 func Root(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -58,12 +58,12 @@ func Root(t testing.TB) {
 	}
 }
 
-// Missing ends the test for want of what: skipped, or failed where tools are
-// required. It is for wants that are more than an executable.
+// Missing skips the test because something other than an executable is missing,
+// or fails it where tools are required.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv(RequireEnv) == "1" {
-		t.Fatalf("%s is missing, and %s=1 asks for every tool", what, RequireEnv)
+		t.Fatalf("%s is missing, and %s=1 requires every tool", what, RequireEnv)
 	}
 	t.Skipf("%s is missing", what)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// ending stands in for a test and keeps how it was ended.
+// ending is a testing.TB that records how the test was ended.
 type ending struct {
 	testing.TB
 	how, why string
@@ -43,16 +43,16 @@ func TestToolEndsTheTest(t *testing.T) {
 			e := &ending{TB: t}
 			var path string
 			done := make(chan struct{})
-			go func() { // Goexit ends the goroutine, as it does in a real test.
+			go func() { // Goexit ends the goroutine, as in a real test.
 				defer close(done)
 				path = Tool(e, tc.tool)
 			}()
 			<-done
 			if e.how != tc.how {
-				t.Fatalf("ended as %q (%s), want %q", e.how, e.why, tc.how)
+				t.Fatalf("got %q (%s), want %q", e.how, e.why, tc.how)
 			}
 			if tc.how == "" && path == "" {
-				t.Error("no path for a tool that is there")
+				t.Error("got no path for a tool that is installed")
 			}
 			if tc.how != "" && !strings.Contains(e.why, tc.tool) {
 				t.Errorf("the message %q does not name the tool", e.why)
@@ -81,7 +81,7 @@ func TestPartGoesOnWithout(t *testing.T) {
 			}()
 			<-done
 			if e.how != tc.how || found != tc.found {
-				t.Errorf("ended as %q, found %v", e.how, found)
+				t.Errorf("got %q, found %v; want %q, found %v", e.how, found, tc.how, tc.found)
 			}
 		})
 	}

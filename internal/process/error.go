@@ -8,32 +8,32 @@ import (
 	"syscall"
 )
 
-// Kind says what stopped a command.
+// Kind classifies why a command did not succeed.
 type Kind uint8
 
 // The kinds.
 const (
-	Failed    Kind = iota // it ran, and its exit code is not 0 or a signal ended it
-	NotFound              // the program is not there
-	NotInPath             // no folder of PATH has it
+	Failed    Kind = iota // it exited with a code other than 0, or a signal killed it
+	NotFound              // the program does not exist
+	NotInPath             // it is in no directory of PATH
 	Denied                // this user may not execute it
-	NoProgram             // the system does not know how to run it
-	BadScript             // it is a script whose first line does not work
+	NoProgram             // the system cannot execute this kind of file
+	BadScript             // the first line of the script does not work
 	NotRun                // it could not be started for another reason
-	Overdue               // its time was up
-	Stopped               // the context ended
-	TooMuch               // it printed more than is kept
+	Overdue               // it ran into its timeout
+	Stopped               // the context was cancelled
+	TooMuch               // it printed more than the limit
 )
 
-// Error says why a command did not end well. It names the program and never an
-// argument.
+// Error describes why a command did not succeed. It names the program but never
+// an argument.
 type Error struct {
 	Program string
 	Kind    Kind
 	Err     error
 }
 
-// Error says it in words that follow the name of the caller's matter.
+// Error returns text that can follow the name of whatever ran the command.
 func (e *Error) Error() string {
 	if e.Kind == BadScript {
 		return e.Program + " " + e.Err.Error()
@@ -47,13 +47,13 @@ func (e *Error) Error() string {
 	case Denied:
 		what = fmt.Sprintf("not executable by uid %d", os.Geteuid())
 	case NoProgram:
-		what = "not a program of this machine"
+		what = "not a program this machine can run"
 	case Overdue:
-		what = "still running when its time was up"
+		what = "still running after its timeout"
 	case Stopped:
 		what = "stopped with the daemon"
 	case TooMuch:
-		what = "printed more than is read"
+		what = "printed more than the limit"
 	case Failed, NotRun, BadScript:
 		what = e.Err.Error()
 	}
@@ -63,7 +63,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// startError says why a program that was found does not start.
+// startError explains why a program that was found did not start.
 func startError(path string, err error) error {
 	missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOEXEC)
 	if script := CheckScript(path); missing && script != nil {
@@ -72,7 +72,7 @@ func startError(path string, err error) error {
 	return fileError(path, err)
 }
 
-// fileError says why a program cannot be executed.
+// fileError explains why a file cannot be executed.
 func fileError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -88,12 +88,12 @@ func fileError(path string, err error) error {
 	return &Error{path, NotRun, err}
 }
 
-// scriptError says what is wrong with a script's first line, and keeps what the
-// system said.
+// scriptError explains what is wrong with the first line of a script, and keeps
+// the system's error.
 type scriptError struct{ line, system error }
 
-// Error says what is wrong with the line.
+// Error returns what is wrong with the line.
 func (e *scriptError) Error() string { return e.line.Error() }
 
-// Unwrap returns both.
+// Unwrap returns both errors.
 func (e *scriptError) Unwrap() []error { return []error{e.line, e.system} }

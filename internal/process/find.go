@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Find returns the path of a program that can be executed now, or an *Error.
+// Find returns the path of a program that can be executed, or an *Error.
 func Find(name string) (string, error) {
 	if filepath.IsAbs(name) {
 		return name, executable(name)
@@ -21,7 +21,7 @@ func Find(name string) (string, error) {
 	var denied error
 	for _, folder := range filepath.SplitList(variable("PATH")) {
 		if !filepath.IsAbs(folder) {
-			continue // a program must not depend on where the daemon was started
+			continue // the working directory must not decide which program runs
 		}
 		path := filepath.Join(folder, name)
 		err := executable(path)

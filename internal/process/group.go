@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endGroup asks a process group to end, and after the grace kills it.
+// endGroup sends SIGTERM to a process group, and SIGKILL after the grace
+// period.
 func endGroup(ctx context.Context, group int, grace time.Duration) {
 	_ = unix.Kill(-group, unix.SIGTERM)
 	if !gone(ctx, group, grace) {
@@ -16,8 +17,8 @@ func endGroup(ctx context.Context, group int, grace time.Duration) {
 	}
 }
 
-// gone waits until nothing is left of a process group, and reports whether
-// that came true in time.
+// gone waits until a process group has no processes left, and reports whether
+// that happened in time.
 func gone(ctx context.Context, group int, patience time.Duration) bool {
 	over, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -7,28 +7,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Harden keeps secrets out of core files, and this process closed to debuggers
-// of its own user. The runner that it returns gives children the limit that
-// there was before.
+// Harden keeps secrets out of core files and prevents other processes of the
+// same user from attaching a debugger. The Runner it returns gives children the
+// previous core file limit.
 //
-// Only the soft limit is lowered: a hard limit that is lowered cannot be raised
-// again, and every server that a hook starts would inherit it.
+// Only the soft limit is lowered: a lowered hard limit cannot be raised again,
+// and every server that a hook starts would inherit it.
 func Harden() (*Runner, error) {
 	r := &Runner{}
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &r.core.before); err != nil {
-		return nil, fmt.Errorf("look at the limit of core files: %w", err)
+		return nil, fmt.Errorf("read the core file limit: %w", err)
 	}
 	r.core.lowered = true
 	if err := r.core.lower(); err != nil {
-		return nil, fmt.Errorf("switch core files off: %w", err)
+		return nil, fmt.Errorf("disable core files: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return nil, fmt.Errorf("close the process to debuggers: %w", err)
+		return nil, fmt.Errorf("make the process undumpable: %w", err)
 	}
 	return r, nil
 }
 
-// coreLimit is the limit of core files, which a child inherits at its start.
+// coreLimit is the core file limit that children inherit when they start.
 type coreLimit struct {
 	lowered bool
 	before  unix.Rlimit
@@ -37,10 +37,10 @@ type coreLimit struct {
 	starting int
 }
 
-// raiseCore restores the limit until the returned function is called, for a
-// child that is being started. This process leaves no core meanwhile either,
-// since it is not dumpable. The lock is not held while a program is started,
-// which may hang on its disk.
+// raiseCore restores the limit while a child starts, until the returned
+// function is called. This process still writes no core file, because it is not
+// dumpable. The lock is not held while a program starts, since that may hang on
+// its disk.
 func (r *Runner) raiseCore() (lower func()) {
 	if r == nil || !r.core.lowered {
 		return func() {}

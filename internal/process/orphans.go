@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Orphans reaps children that nobody in this process waits for: as process 1 of
-// a container it inherits what its children leave behind.
+// Orphans reaps children that nothing in this process waits for. As PID 1 of a
+// container, the daemon inherits the orphans of its children.
 type Orphans struct{ seen map[int]bool }
 
-// Reap reaps the ended children that an earlier call saw already, and reports
-// whether any ended one is left. Our own children are waited for in the moment
-// of their end: one that is still there a second later is an orphan.
+// Reap reaps exited children that an earlier call has already seen, and reports
+// whether any exited child is left. Our own children are waited for as soon as
+// they exit, so one that is still there a second later is an orphan.
 func (o *Orphans) Reap() (left bool) {
 	seen := map[int]bool{}
 	for _, pid := range zombies() {
@@ -29,7 +29,7 @@ func (o *Orphans) Reap() (left bool) {
 	return len(seen) > 0
 }
 
-// zombies returns the children of this process that have ended.
+// zombies returns the children of this process that have exited.
 func zombies() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -45,7 +45,7 @@ func zombies() []int {
 		if err != nil {
 			continue
 		}
-		// PID (NAME) STATE PARENT: the name may hold anything.
+		// PID (NAME) STATE PARENT: the name may contain any character.
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 		if len(fields) > 1 && fields[0] == "Z" && fields[1] == strconv.Itoa(os.Getpid()) {
 			list = append(list, pid)

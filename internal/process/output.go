@@ -2,13 +2,13 @@ package process
 
 import "github.com/vigented/vigente/credential"
 
-// bounded keeps the beginning of what is written to it and takes the rest
-// without keeping it, so that the writer is not held up. One goroutine writes;
-// the others look after it has ended.
+// bounded keeps the beginning of what is written to it and discards the rest,
+// so that the writer never blocks. One goroutine writes; others read after it
+// has finished.
 type bounded struct {
 	most int
 	text []byte
-	over func() // called once, when there is more; nil for nothing
+	over func() // called once, on the first discarded byte; may be nil
 	full bool
 }
 

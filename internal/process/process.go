@@ -1,12 +1,12 @@
-// Package process runs programs as children: hooks, commands that print a
-// token, questions to the system.
+// Package process runs child processes: hooks, commands that print a token,
+// lookups.
 //
-// There is no shell between. A child gets an environment of its own, the root
-// folder as its working directory and a process group of its own. When its time
-// is up, or its context ends, the whole group is asked to end and then killed.
-// What it prints is bounded. It starts with the signals and limits that this
-// process was started with, not with those that it gave itself. The package
-// never puts an argument, a variable or any output into an error.
+// No shell is involved. A child gets its own environment, its own process
+// group, and / as its working directory. On timeout, or when its context is
+// cancelled, the whole group gets SIGTERM and then SIGKILL. Output is bounded.
+// A child starts with the signals and limits this process was started with, not
+// with those it set for itself. The package never puts an argument, a variable
+// or any output into an error.
 package process
 
 import (
@@ -24,54 +24,55 @@ import (
 )
 
 const (
-	// timeoutGrace and stopGrace lie between asking a group to end and killing
-	// it. The daemon itself has to stop within five seconds.
+	// timeoutGrace and stopGrace are the time between SIGTERM and SIGKILL. The
+	// daemon itself must stop within five seconds.
 	timeoutGrace = 2 * time.Second
 	stopGrace    = time.Second
-	// killWait is how long what was killed is given to disappear.
+	// killWait is how long a killed group gets to disappear.
 	killWait = 500 * time.Millisecond
-	// pollEvery is how often a group that was asked to end is looked at.
+	// pollEvery is how often a group that was sent SIGTERM is checked.
 	pollEvery = 10 * time.Millisecond
-	// drainWait is how long output is read after the program has ended, for
-	// what a process outside its group keeps open.
+	// drainWait is how long output is read after the program has exited, in case
+	// a process outside its group keeps the pipe open.
 	drainWait = time.Second
 )
 
-// Command is one run of a program.
+// Command describes one run of a program.
 type Command struct {
-	// Args are the program, an absolute path or a name that is looked up in
-	// PATH, and its arguments.
+	// Args are the program and its arguments. The program is an absolute path,
+	// or a name to look up in PATH.
 	Args []string
-	// Env are the variables beside PATH, HOME, LANG and TZ, which it gets as
-	// this process has them. A variable named here replaces the one of ours.
+	// Env are variables in addition to PATH, HOME, LANG and TZ, which are
+	// inherited. A variable set here overrides an inherited one.
 	Env map[string]credential.Secret
-	// Stdin is what it reads; the zero value ends at once.
+	// Stdin is the child's input; empty by default.
 	Stdin credential.Secret
-	// Timeout is how long it may take; 0 for no bound but the context.
+	// Timeout bounds the run; 0 means only the context does.
 	Timeout time.Duration
-	// MaxStdout and MaxStderr are how many bytes of its output are kept. What
-	// is not kept at all (0) goes to /dev/null, so that nobody waits for
-	// whoever else holds a pipe. More on stdout than is kept ends the run as
-	// TooMuch; of stderr the rest is dropped.
+	// MaxStdout and MaxStderr are how many bytes of output to keep. With 0 the
+	// output goes to /dev/null, so that Run does not wait for another process
+	// holding the pipe. Excess stdout ends the run with TooMuch; excess stderr
+	// is discarded.
 	MaxStdout, MaxStderr int
-	// LeaveBackground lets processes that the program leaves behind in its
-	// group live on when it ends by itself; otherwise they are killed.
+	// LeaveBackground keeps processes alive that the program leaves in its group
+	// when it exits by itself; otherwise they are killed.
 	LeaveBackground bool
 }
 
-// Result is what a program that was started left.
+// Result is the outcome of a program that was started.
 type Result struct {
 	Stdout, Stderr credential.Secret
-	// Code is its exit code; -1 when a signal ended it.
+	// Code is the exit code; -1 if a signal killed the program.
 	Code int
 }
 
-// Runner starts children. Its methods may be called from any goroutine. A nil
-// Runner works, and hands limits on as they are.
+// Runner starts children. It is safe for concurrent use. A nil Runner works and
+// passes on the current limits.
 type Runner struct{ core coreLimit }
 
-// Run runs a command and waits for its end. Whatever stops it, or an exit code
-// other than 0, is an *Error; the result is there whenever the program ran.
+// Run runs a command and waits for it. If the command cannot be run, is
+// stopped, or exits with a code other than 0, the error is an *Error. The
+// Result is valid whenever the program was started.
 func (r *Runner) Run(ctx context.Context, c Command) (Result, error) {
 	name := strings.Join(c.Args[:min(1, len(c.Args))], "")
 	if ctx.Err() != nil {
@@ -86,10 +87,10 @@ func (r *Runner) Run(ctx context.Context, c Command) (Result, error) {
 	return run.result(run.start(r))
 }
 
-// run is one command under way.
+// run is one command in progress.
 type run struct {
 	Command
-	ctx            context.Context //nolint:containedctx // lives for one call
+	ctx            context.Context //nolint:containedctx // used by one call only
 	stop           context.CancelCauseFunc
 	release        context.CancelFunc
 	cmd            *exec.Cmd
@@ -105,7 +106,7 @@ func newRun(ctx context.Context, path string, c Command) *run {
 		r.ctx, release = context.WithTimeoutCause(r.ctx, c.Timeout, errOverdue)
 		r.release = func() { release(); r.stop(nil) }
 	}
-	r.cmd = exec.CommandContext(r.ctx, path) //nolint:gosec // Which command runs is the operator's word.
+	r.cmd = exec.CommandContext(r.ctx, path) //nolint:gosec // the operator chooses which command runs
 	r.cmd.Args, r.cmd.Env, r.cmd.Dir = c.Args, environment(c.Env), "/"
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.WaitDelay = drainWait
@@ -124,13 +125,13 @@ func newRun(ctx context.Context, path string, c Command) *run {
 	return r
 }
 
-// The causes that end a run before the program does.
+// The causes of ending a run before the program exits.
 var (
 	errOverdue = errors.New("out of time")
 	errTooMuch = errors.New("too much output")
 )
 
-// end is called once when the context ends while the program runs.
+// end is called once if the context ends while the program runs.
 func (r *run) end() error {
 	grace := stopGrace
 	if errors.Is(context.Cause(r.ctx), errOverdue) {
@@ -140,7 +141,7 @@ func (r *run) end() error {
 	return nil
 }
 
-// start starts the program and waits for its end.
+// start starts the program and waits for it.
 func (r *run) start(runner *Runner) error {
 	lower := runner.raiseCore()
 	err := r.cmd.Start()
@@ -149,22 +150,22 @@ func (r *run) start(runner *Runner) error {
 		return err
 	}
 	if !r.LeaveBackground {
-		// The leader stays a zombie until Wait, so that its number, which is the
-		// group's, cannot be another's meanwhile.
+		// The leader stays a zombie until Wait, so its PID, which is also the
+		// group ID, cannot be reused meanwhile.
 		awaitEnd(r.cmd.Process.Pid)
 		_ = unix.Kill(-r.cmd.Process.Pid, unix.SIGKILL)
 	}
 	return r.cmd.Wait()
 }
 
-// awaitEnd returns when a child has ended, and leaves it to be waited for.
+// awaitEnd waits until a child has exited, without reaping it.
 func awaitEnd(pid int) {
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR { //nolint:errorlint // a number
 		continue
 	}
 }
 
-// result says how a run ended.
+// result returns how the run ended.
 func (r *run) result(err error) (Result, error) {
 	res := Result{Stdout: r.stdout.secret(), Stderr: r.stderr.secret(), Code: -1}
 	if r.cmd.ProcessState != nil {
@@ -188,7 +189,7 @@ func (r *run) result(err error) (Result, error) {
 	return res, fault
 }
 
-// environment is all that a child is told.
+// environment returns the complete environment of a child.
 func environment(own map[string]credential.Secret) []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "LANG", "TZ"} {

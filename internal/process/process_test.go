@@ -22,8 +22,9 @@ import (
 	"github.com/vigented/vigente/internal/process"
 )
 
-// TestMain is also the process that TestChildrenInheritWhatWasBefore hardens
-// and the one that TestOrphansAreReaped makes a parent of orphans.
+// TestMain also serves as the hardened process of
+// TestChildrenInheritWhatWasBefore and as the parent of orphans in
+// TestOrphansAreReaped.
 func TestMain(m *testing.M) {
 	switch os.Getenv("VIGENTE_TEST_PROCESS") {
 	case "hardened":
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// again runs this test binary as something else and returns what it prints.
+// again runs this test binary in another role and returns what it prints.
 func again(t *testing.T, as string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -58,33 +59,34 @@ func wantKind(t *testing.T, err error, kind process.Kind) {
 	t.Helper()
 	e, ok := errors.AsType[*process.Error](err)
 	if !ok || e.Kind != kind {
-		t.Fatalf("got %v, want the kind %d", err, kind)
+		t.Fatalf("got %v, want kind %d", err, kind)
 	}
 	if strings.Contains(err.Error(), "canary") {
-		t.Errorf("%q shows what it must not", err)
+		t.Errorf("%q contains a secret", err)
 	}
 }
 
-// TestOutputIsBounded: what is kept, what ends the run, and what is dropped.
+// TestOutputIsBounded checks what is kept, what ends the run, and what is
+// discarded.
 func TestOutputIsBounded(t *testing.T) {
 	both := "printf token; printf canary-of-stderr >&2"
 	res, err := run(t, process.Command{Args: script(both), MaxStdout: 5, MaxStderr: 6})
 	if err != nil || res.Stdout.Reveal() != "token" || res.Stderr.Reveal() != "canary" || res.Code != 0 {
-		t.Errorf("got %q, %q, %d, %v", res.Stdout.Reveal(), res.Stderr.Reveal(), res.Code, err)
+		t.Errorf("got stdout %q, stderr %q, code %d, %v", res.Stdout.Reveal(), res.Stderr.Reveal(), res.Code, err)
 	}
 	res, err = run(t, process.Command{Args: script(both), MaxStdout: 4})
 	wantKind(t, err, process.TooMuch)
 	if res.Stdout.Reveal() != "toke" {
-		t.Errorf("got %q", res.Stdout.Reveal())
+		t.Errorf("got stdout %q, want toke", res.Stdout.Reveal())
 	}
 	start := time.Now()
 	_, err = run(t, process.Command{Args: script("yes canary"), MaxStdout: 64 << 10, Timeout: time.Minute})
 	wantKind(t, err, process.TooMuch)
 	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("what prints without end ran for %v", took)
+		t.Errorf("an endless printer ran for %v", took)
 	}
 	if res, err = run(t, process.Command{Args: script(both)}); err != nil || !res.Stdout.IsZero() || !res.Stderr.IsZero() {
-		t.Errorf("kept %q, %q, %v", res.Stdout.Reveal(), res.Stderr.Reveal(), err)
+		t.Errorf("got stdout %q, stderr %q, %v; want none kept", res.Stdout.Reveal(), res.Stderr.Reveal(), err)
 	}
 }
 
@@ -100,9 +102,9 @@ func TestInputAndEnvironment(t *testing.T) {
 		t.Errorf("got %q, want %q, %v", res.Stdout.Reveal(), want, err)
 	}
 	if res, err = run(t, process.Command{Args: script("cat; echo end"), MaxStdout: 10}); err != nil || res.Stdout.Reveal() != "end\n" {
-		t.Errorf("without an input got %q, %v", res.Stdout.Reveal(), err)
+		t.Errorf("without input: got %q, %v", res.Stdout.Reveal(), err)
 	}
-	// A program that does not read its input ends all the same.
+	// A program that does not read its input exits normally.
 	long := credential.NewSecret(strings.Repeat("x", 1<<20))
 	if _, err = run(t, process.Command{Args: script(":"), Stdin: long}); err != nil {
 		t.Error(err)
@@ -114,7 +116,7 @@ func TestExitCodes(t *testing.T) {
 		res, err := run(t, process.Command{Args: script("echo out; " + text), MaxStdout: 10})
 		wantKind(t, err, process.Failed)
 		if res.Code != code || res.Stdout.Reveal() != "out\n" {
-			t.Errorf("%s: got %d, %q", text, res.Code, res.Stdout.Reveal())
+			t.Errorf("%s: got code %d, stdout %q; want code %d, stdout out", text, res.Code, res.Stdout.Reveal(), code)
 		}
 	}
 }
@@ -127,7 +129,7 @@ func TestNotStarted(t *testing.T) {
 		res, err := run(t, process.Command{Args: []string{name}})
 		wantKind(t, err, kind)
 		if res.Code != -1 {
-			t.Errorf("%q: the code is %d", name, res.Code)
+			t.Errorf("%q: got code %d, want -1", name, res.Code)
 		}
 	}
 	_, err := run(t, process.Command{})
@@ -138,7 +140,7 @@ func TestNotStarted(t *testing.T) {
 	wantKind(t, err, process.Stopped)
 }
 
-// alive reports whether a process runs; a zombie does not.
+// alive reports whether a process is running; a zombie is not.
 func alive(pid string) bool {
 	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
 	if err != nil {
@@ -148,8 +150,8 @@ func alive(pid string) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// TestNothingIsLeft: what the program leaves in its group ends with it, and
-// holds nobody up although it keeps the pipe open.
+// TestNothingIsLeft checks that processes the program leaves in its group are
+// killed, and that they delay nothing although they keep the pipe open.
 func TestNothingIsLeft(t *testing.T) {
 	res, err := run(t, process.Command{Args: script("sleep 60 & echo $!"), MaxStdout: 100, Timeout: time.Minute})
 	if err != nil || res.Stdout.IsZero() {
@@ -157,10 +159,11 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	for start := time.Now(); alive(res.Stdout.Reveal()); runtime.Gosched() {
 		if time.Since(start) > 10*time.Second {
-			t.Fatalf("process %q lives on", res.Stdout.Reveal())
+			t.Fatalf("process %q is still running", res.Stdout.Reveal())
 		}
 	}
-	// One that left the group cannot be found, but is not waited for.
+	// A process that left the group cannot be found, but Run does not wait for
+	// it.
 	start := time.Now()
 	res, err = run(t, process.Command{Args: script("setsid sleep 60 & echo $!"), MaxStdout: 100})
 	if took := time.Since(start); err != nil || took > 30*time.Second {
@@ -169,7 +172,7 @@ func TestNothingIsLeft(t *testing.T) {
 	endPid(t, res)
 	res, err = run(t, process.Command{Args: script("sleep 60 >/dev/null & echo $!"), MaxStdout: 100, LeaveBackground: true})
 	if err != nil || !alive(res.Stdout.Reveal()) {
-		t.Errorf("process %q is gone, %v", res.Stdout.Reveal(), err)
+		t.Errorf("process %q is not running, %v", res.Stdout.Reveal(), err)
 	}
 	endPid(t, res)
 }
@@ -178,7 +181,7 @@ func endPid(t *testing.T, res process.Result) {
 	t.Helper()
 	pid, err := strconv.Atoi(strings.TrimSpace(res.Stdout.Reveal()))
 	if err != nil || pid < 2 {
-		t.Fatalf("no number of a process: %q", res.Stdout.Reveal())
+		t.Fatalf("not a PID: %q", res.Stdout.Reveal())
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 }
@@ -193,11 +196,11 @@ func TestTimeEndsTheGroup(t *testing.T) {
 		t.Errorf("%v does not wrap the cause", err)
 	}
 	if pid, err := os.ReadFile(out); err != nil || alive(string(pid)) {
-		t.Errorf("process %s lives on, %v", pid, err)
+		t.Errorf("process %s is still running, %v", pid, err)
 	}
 }
 
-// hardened tells what a child finds after Harden.
+// hardened prints what a child sees after Harden.
 func hardened() {
 	before := unix.Rlimit{Cur: 4096, Max: 8192}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &before); err != nil {
@@ -223,12 +226,12 @@ func TestChildrenInheritWhatWasBefore(t *testing.T) {
 	}
 }
 
-// adoptive becomes the parent of orphans, as process 1 is.
+// adoptive becomes a subreaper, which inherits orphans like PID 1.
 func adoptive() {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		fmt.Println(err)
 	}
-	// sh leaves an orphan, which ends when its input does.
+	// sh leaves an orphan that exits at the end of its input.
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		fmt.Println(err)
@@ -247,7 +250,7 @@ func adoptive() {
 		fmt.Println(err)
 	}
 	_ = writer.Close()
-	// cat's own end of the pipe closes in the moment of its end.
+	// cat exits when its end of the pipe is closed.
 	_, _ = io.ReadAll(out)
 	_ = cmd.Wait()
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
@@ -259,7 +262,7 @@ func adoptive() {
 
 func TestOrphansAreReaped(t *testing.T) {
 	if got := again(t, "orphans"); got != "true false false\n" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want true false false", got)
 	}
 }
 
@@ -272,13 +275,13 @@ func TestCheckScript(t *testing.T) {
 		"#!/usr/bin/env -S sh -e\n":      "",
 		"\x7fELF\x00":                    "",
 		"":                               "",
-		"#!/bin/sh\r\n:\r\n":             "Windows line ends",
+		"#!/bin/sh\r\n:\r\n":             "Windows line endings",
 		"\xef\xbb\xbf#!/bin/sh\n":        "byte order mark",
 		"#!/no/such/sh\n":                "cannot be run by its interpreter /no/such/sh: not found",
 		"#!/usr/bin/env no-such-shell\n": "cannot be run by its interpreter no-such-shell: not found in PATH",
 		"#!sh\n":                         "expected an absolute path",
 		"#!\n":                           "names no interpreter",
-		"echo canary\n":                  "is text without an interpreter",
+		"echo canary\n":                  "is a text file without an interpreter",
 	} {
 		path := filepath.Join(dir, "script")
 		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
@@ -294,7 +297,7 @@ func TestCheckScript(t *testing.T) {
 		}
 		wantKind(t, err, process.BadScript)
 		if !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: running it says %v", text, err)
+			t.Errorf("%q: running it: got %v", text, err)
 		}
 		if strings.Contains(text, "/no/such") && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%v does not wrap the cause", err)

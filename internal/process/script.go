@@ -10,11 +10,12 @@ import (
 	"strings"
 )
 
-// firstLine is how much of a script the kernel reads to find its interpreter.
+// firstLine is how many bytes of a script the kernel reads to find the
+// interpreter.
 const firstLine = 256
 
-// CheckScript says why the kernel would not run a script: what its first line
-// holds, or lacks. A file that is no text is not judged.
+// CheckScript returns an error if the kernel could not run a script because of
+// its first line. It accepts any file that is not text.
 func CheckScript(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -24,12 +25,12 @@ func CheckScript(path string) error {
 	head := make([]byte, firstLine)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil //nolint:nilerr // nothing there to judge
+		return nil //nolint:nilerr // nothing to check
 	}
 	return checkHead(head[:n])
 }
 
-// checkHead judges the beginning of a program.
+// checkHead checks the first bytes of a program.
 func checkHead(head []byte) error {
 	rest, marked := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
 	if bytes.IndexByte(head, 0) >= 0 {
@@ -38,22 +39,23 @@ func checkHead(head []byte) error {
 	line, script := bytes.CutPrefix(rest, []byte("#!"))
 	switch {
 	case marked:
-		return errors.New("begins with a byte order mark, which hides its first line from the system (save it as UTF-8 without BOM)")
+		return errors.New("begins with a byte order mark, which hides the first line from the kernel (save it as UTF-8 without BOM)")
 	case !script:
-		return errors.New("is text without an interpreter (its first line must be #!/bin/sh or the like)")
+		return errors.New("is a text file without an interpreter (start it with #!/bin/sh or similar)")
 	}
 	line, _, _ = bytes.Cut(line, []byte("\n"))
 	if bytes.HasSuffix(line, []byte("\r")) {
-		return errors.New("has Windows line ends (CR LF), so that the system looks for an interpreter with a carriage return in its name " +
-			"(save it with Unix line ends: sed -i 's/\\r$//')")
+		return errors.New("has Windows line endings (CR LF), so the kernel looks for an interpreter whose name ends in a carriage return " +
+			"(save it with Unix line endings: sed -i 's/\\r$//')")
 	}
 	return checkInterpreter(strings.Fields(string(line)))
 }
 
-// checkInterpreter looks for the interpreter that a first line names.
+// checkInterpreter checks that the interpreter named in the first line can be
+// executed.
 func checkInterpreter(words []string) error {
 	if len(words) == 0 {
-		return errors.New("names no interpreter in its first line (expected #!/bin/sh or the like)")
+		return errors.New("names no interpreter in its first line (expected #!/bin/sh or similar)")
 	}
 	if !filepath.IsAbs(words[0]) {
 		return fmt.Errorf("names the interpreter %s in its first line (expected an absolute path)", words[0])

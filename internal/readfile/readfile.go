@@ -1,8 +1,7 @@
-// Package readfile reads regular files whole and tells which version of a file
-// was read, so that a watcher can see a change that came while it was read.
+// Package readfile reads whole regular files and identifies the version that
+// was read, so that a watcher notices a change made during the read.
 //
-// It never waits for another program: a named pipe in the place of a file is
-// refused.
+// It never waits for another program: a named pipe is refused.
 package readfile
 
 import (
@@ -14,32 +13,32 @@ import (
 	"syscall"
 )
 
-// Reasons why a file is not read, besides those of the system.
+// Reasons not to read a file, in addition to the system's errors.
 var (
 	ErrTooLarge   = errors.New("is too large")
 	ErrNotRegular = errors.New("is not a regular file")
 )
 
-// Identity tells two versions of a file apart without reading them.
+// Identity distinguishes two versions of a file without reading them.
 type Identity struct {
 	Device, Inode     uint64
 	Size              int64
 	Modified, Changed int64 // nanoseconds
 }
 
-// Version is what one reading met. The zero value stands for a file that could
-// not be read.
+// Version identifies what was read. The zero value means the file could not be
+// read.
 type Version struct {
-	// Identity was taken from the open descriptor before its first byte was
-	// read, so that a change during the reading gives the file another one.
+	// Identity was taken from the open descriptor before the first byte was
+	// read. If the file changes during the read, its current identity differs.
 	Identity Identity
 	// Sum is the SHA-256 of the bytes.
 	Sum [sha256.Size]byte
-	// Read says that the file was read.
+	// Read is true if the file was read.
 	Read bool
 }
 
-// VersionOf is the version of bytes that came from somewhere else than a file.
+// VersionOf returns the version of bytes that do not come from a file.
 func VersionOf(data []byte) Version { return Version{Sum: sha256.Sum256(data), Read: true} }
 
 // Bounded reads a regular file of at most limit bytes.
@@ -68,8 +67,8 @@ func Bounded(path string, limit int64) ([]byte, Version, error) {
 	return data, v, nil
 }
 
-// readAll reads what f holds into a buffer of its present size, so that small
-// files cost no more than they hold.
+// readAll reads f into a buffer of its current size, so a small file needs only
+// a small buffer.
 func readAll(f io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, ErrTooLarge
@@ -92,7 +91,7 @@ func readAll(f io.Reader, size, limit int64) ([]byte, error) {
 	}
 }
 
-// Look returns the identity of the file that path leads to.
+// Look returns the identity of the file at path, following links.
 func Look(path string) (Identity, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -104,7 +103,7 @@ func Look(path string) (Identity, error) {
 func identityOf(info fs.FileInfo) Identity {
 	id := Identity{Size: info.Size(), Modified: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		id.Device, id.Inode, id.Changed = uint64(sys.Dev), uint64(sys.Ino), sys.Ctim.Nano() //nolint:unconvert // other widths on other machines
+		id.Device, id.Inode, id.Changed = uint64(sys.Dev), uint64(sys.Ino), sys.Ctim.Nano() //nolint:unconvert // other widths on other architectures
 	}
 	return id
 }

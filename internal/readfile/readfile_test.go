@@ -18,21 +18,21 @@ func TestBounded(t *testing.T) {
 	}
 	data, v, err := readfile.Bounded(path, 5)
 	if err != nil || string(data) != "12345" {
-		t.Errorf("got %q, %v", data, err)
+		t.Errorf("got %q, %v; want 12345", data, err)
 	}
 	if want := readfile.VersionOf(data).Sum; v.Sum != want || !v.Read {
-		t.Errorf("version %+v", v)
+		t.Errorf("got version %+v, want the sum of the data and Read set", v)
 	}
 	if _, _, err := readfile.Bounded(path, 4); !errors.Is(err, readfile.ErrTooLarge) {
-		t.Errorf("too large: %v", err)
+		t.Errorf("file above the limit: got %v, want ErrTooLarge", err)
 	}
-	// /proc tells no sizes.
+	// Files in /proc report size 0.
 	if data, _, err := readfile.Bounded("/proc/self/status", 1<<20); err != nil || len(data) == 0 {
-		t.Errorf("a file that tells no size: %d bytes, %v", len(data), err)
+		t.Errorf("file without a size: got %d bytes, %v", len(data), err)
 	}
 }
 
-func TestBoundedRefusesWhatIsNoFile(t *testing.T) {
+func TestBoundedRefusesNonRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -40,14 +40,14 @@ func TestBoundedRefusesWhatIsNoFile(t *testing.T) {
 	}
 	for path, want := range map[string]error{pipe: readfile.ErrNotRegular, os.DevNull: readfile.ErrNotRegular, dir: syscall.EISDIR, dir + "/none": fs.ErrNotExist} {
 		if _, v, err := readfile.Bounded(path, 1); !errors.Is(err, want) || v != (readfile.Version{}) {
-			t.Errorf("%s: %v, %+v", path, err, v)
+			t.Errorf("%s: got %v and version %+v, want %v and the zero version", path, err, v, want)
 		}
 	}
 }
 
-// A change after the file was opened gives it another identity than the one
+// A file that changes after it was opened has another identity than the one
 // that was read.
-func TestIdentityIsThatOfTheBytes(t *testing.T) {
+func TestIdentityBelongsToTheBytesRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	write := func(name, text string) {
 		t.Helper()
@@ -66,13 +66,13 @@ func TestIdentityIsThatOfTheBytes(t *testing.T) {
 	write(path, "a")
 	_, read, err := readfile.Bounded(path, 10)
 	if err != nil || read.Identity != look() {
-		t.Errorf("read %+v, %v, but it looks like %+v", read.Identity, err, look())
+		t.Errorf("read identity %+v, %v; Look gives %+v", read.Identity, err, look())
 	}
 	write(path+".new", "b")
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
 	if look() == read.Identity {
-		t.Error("another file looks the same")
+		t.Error("a new file has the identity of the old one")
 	}
 }

@@ -1,5 +1,5 @@
-// Package realpath follows symbolic links, so that two names of one file compare
-// equal.
+// Package realpath resolves symbolic links, so that two names of one file
+// compare equal.
 package realpath
 
 import (
@@ -7,11 +7,10 @@ import (
 	"path/filepath"
 )
 
-// Of follows symbolic links as far as the path exists, so that two names of one
-// file compare equal.
+// Of resolves symbolic links as far as the path exists.
 func Of(path string) string {
 	path = filepath.Clean(path)
-	// A link may lead to another; a chain this long is a circle.
+	// A link may lead to another link; a chain this long is a loop.
 	for range 40 {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			return real

@@ -20,7 +20,7 @@ func TestOfFollowsLinksAsFarAsTheyExist(t *testing.T) {
 		"/loop":            "/loop",
 	} {
 		if got := Of(dir + path); got != dir+want {
-			t.Errorf("%s is %s, want %s", path, got, want)
+			t.Errorf("Of(%s) = %s, want %s", path, got, want)
 		}
 	}
 }
