@@ -99,10 +99,13 @@ func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logge
 type handler struct {
 	backend Backend
 	log     *zap.Logger
+	// views are answers about many, for the owner and for others apart, so that
+	// none of the others keeps the owner waiting.
+	views map[bool]*web.Shared
 }
 
 func newHandler(backend Backend, log *zap.Logger) http.Handler {
-	h := handler{backend, log}
+	h := handler{backend, log, map[bool]*web.Shared{true: web.NewShared(), false: web.NewShared()}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathView, h.view)
 	mux.HandleFunc("POST "+pathView, h.view)
@@ -131,10 +134,18 @@ func trusted(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// look returns what a query selects; it has answered when it reports false.
-func (h handler) look(w http.ResponseWriter, q engine.Query) (engine.View, bool) {
+// alive reports whether the engine answers; it has answered when it does not.
+func (h handler) alive(w http.ResponseWriter) bool {
 	if !h.backend.Alive() {
 		refuse(w, Problem{Code: CodeSilent, Message: "the daemon does not answer; it is starting, stopping or stuck"})
+		return false
+	}
+	return true
+}
+
+// look returns what a query selects; it has answered when it reports false.
+func (h handler) look(w http.ResponseWriter, q engine.Query) (engine.View, bool) {
+	if !h.alive(w) {
 		return engine.View{}, false
 	}
 	v := h.backend.Select(q)
@@ -187,19 +198,23 @@ func (h handler) view(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if v, ok := h.look(w, q); ok {
-		answer(w, Snapshot{View: v, Config: h.backend.Config()})
+	write := func(w http.ResponseWriter) {
+		if v, ok := h.look(w, q); ok {
+			answer(w, Snapshot{View: v, Config: h.backend.Config()})
+		}
 	}
+	if !q.Broad() {
+		write(w)
+		return
+	}
+	h.views[peerOf(r.Context()).owner].Serve(w, r, q.Text(), write)
 }
 
 // wait answers when what everything named has is in force and delivered, or
 // when a name is gone. The client ends the wait by going away.
 func (h handler) wait(w http.ResponseWriter, r *http.Request) {
 	var ask Selection
-	if !decode(w, r, &ask) {
-		return
-	}
-	if _, ok := h.look(w, ask.query()); !ok {
+	if !decode(w, r, &ask) || !h.alive(w) {
 		return
 	}
 	var gone []string

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/turnstile"
 )
 
 // ErrEnded says that the engine no longer runs.
@@ -86,10 +87,11 @@ type Engine struct {
 	renewals    map[string][]*renewal            // by credential
 	starting    starting
 
-	asks  chan func()
-	done  chan end
-	ended chan struct{}
-	beat  heartbeat
+	waiting waiting
+	asks    chan func()
+	done    chan end
+	ended   chan struct{}
+	beat    heartbeat
 }
 
 // New returns an engine without a plan.
@@ -115,6 +117,7 @@ func New(opt Options) *Engine {
 	}
 	e.reads.wall, e.reads.all = e.wall, e.read
 	e.beat.since = e.made
+	e.waiting.gate = turnstile.New()
 	e.starting.ready = make(chan struct{})
 	return e
 }

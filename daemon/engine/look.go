@@ -31,24 +31,6 @@ func (e *Engine) Summary() Summary {
 	return sum
 }
 
-// Await returns when the condition holds for what the query selects, looking
-// again after every change.
-func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) error {
-	for {
-		s := e.shelf.now.Load()
-		if holds(e.selectOf(s, q)) {
-			return nil
-		}
-		select {
-		case <-s.next:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-e.ended:
-			return ErrEnded
-		}
-	}
-}
-
 // Credential returns a credential with its values, for showing and signing.
 func (e *Engine) Credential(ctx context.Context, name string) (c credential.Credential, spec plan.Credential, err error) {
 	found := false

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +28,24 @@ type Query struct {
 	Limit int
 	// History keeps the last attempts, which are left out otherwise.
 	History bool
+}
+
+// fewNames is how many names cost nothing to look up.
+const fewNames = 32
+
+// Broad reports whether answering costs the more, the more there is to choose
+// from.
+func (q Query) Broad() bool {
+	return len(q.Names) == 0 || len(q.Names) > fewNames || len(newNames(q.Names).globs) > 0
+}
+
+// Text is the same for queries that select the same, and for no others.
+func (q Query) Text() string {
+	fleet := "any"
+	if q.Fleet != nil {
+		fleet = strconv.Quote(*q.Fleet)
+	}
+	return fmt.Sprintf("%q %q %q %s %t %d %t", q.Names, q.Provider, q.State, fleet, q.Worst, q.Limit, q.History)
 }
 
 // Totals count by state; those that nothing is in are 0.

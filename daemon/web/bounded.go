@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Bounds of what others may hold of this process.
@@ -21,6 +23,12 @@ const (
 	mostConnections    = 256
 	leastConnections   = 4
 	unknownDescriptors = 1024
+	// What is answered a second, in bytes, and what a short answer counts for:
+	// 512 of those a second, which no reader needs and which cost little.
+	bytesASecond = 256 << 20
+	leastOfOne   = 512 << 10
+	// mostAtOnce is what one long answer can take from those after it.
+	mostAtOnce = bytesASecond / 2
 )
 
 // ConnectionLimit returns how many connections one listener may hold.
@@ -40,8 +48,8 @@ type Bounds struct {
 	Limit func(class string) int
 }
 
-// bounded is a listener with a limited number of connections. A connection that
-// comes at the limit closes an older one of its class: the one that has been
+// bounded is a listener with a limited number of connections and of answers a
+// second. A connection that comes at the limit closes an older one of its class: the one that has been
 // longest without a request, else the one whose answer takes longest. So
 // whoever asks and goes is served, however many connections others hold.
 type bounded struct {
@@ -51,10 +59,11 @@ type bounded struct {
 	mu   sync.Mutex
 	step uint64 // counts what happens to connections, to tell older from newer
 	open map[*conn]bool
+	pace map[string]*rate.Limiter // by class, in bytes
 }
 
 func newBounded(ln net.Listener, b Bounds) *bounded {
-	return &bounded{Listener: ln, bounds: b, open: map[*conn]bool{}}
+	return &bounded{Listener: ln, bounds: b, open: map[*conn]bool{}, pace: map[string]*rate.Limiter{}}
 }
 
 // conn is one connection. Its fields are guarded by its listener.
@@ -64,6 +73,7 @@ type conn struct {
 	class   string
 	since   uint64 // the step of its last change
 	serving int    // requests that are being answered
+	pace    *rate.Limiter
 }
 
 // Accept implements net.Listener.
@@ -77,6 +87,7 @@ func (b *bounded) Accept() (net.Conn, error) {
 		c.class = b.bounds.Class(raw)
 	}
 	b.mu.Lock()
+	c.pace = b.paceLocked(c.class)
 	victim := b.victimLocked(c.class)
 	delete(b.open, victim)
 	b.open[c] = true
@@ -86,6 +97,14 @@ func (b *bounded) Accept() (net.Conn, error) {
 		_ = victim.Conn.Close()
 	}
 	return c, nil
+}
+
+// paceLocked returns what limits the answers of a class.
+func (b *bounded) paceLocked(class string) *rate.Limiter {
+	if b.pace[class] == nil {
+		b.pace[class] = rate.NewLimiter(bytesASecond, mostAtOnce)
+	}
+	return b.pace[class]
 }
 
 // victimLocked returns the connection that has to make room, nil below the
@@ -143,6 +162,7 @@ func (c *conn) Write(text []byte) (written int, err error) {
 		n, err = c.Conn.Write(text[:min(writePart, len(text))])
 		written, text = written+n, text[n:]
 	}
+	c.pace.ReserveN(time.Now(), min(written, mostAtOnce))
 	return written, err
 }
 
@@ -156,7 +176,9 @@ func withConn(ctx context.Context, raw net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, raw)
 }
 
-// attended tells the listener which connections are being served.
+// attended tells the listener which connections are being served, and lets those
+// who ask without a pause wait for their answers: they would take the processor
+// from renewals.
 func attended(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, ok := r.Context().Value(connKey{}).(*conn)
@@ -172,6 +194,9 @@ func attended(next http.Handler) http.Handler {
 		}
 		serve(1)
 		defer serve(-1)
+		if c.pace.WaitN(r.Context(), leastOfOne) != nil {
+			return // whoever asked is gone
+		}
 		next.ServeHTTP(w, r)
 	})
 }

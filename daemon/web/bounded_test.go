@@ -107,7 +107,7 @@ func TestPeerThatTakesNothingIsCutOff(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
 		b := newBounded(nil, Bounds{})
-		c := &conn{Conn: ours, of: b}
+		c := &conn{Conn: ours, of: b, pace: b.paceLocked("")}
 		ended := make(chan error, 1)
 		begun := time.Now()
 		go func() {

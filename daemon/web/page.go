@@ -92,7 +92,12 @@ type fleetNote struct {
 
 // overview answers with the page for people, in the browser's language.
 func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
-	l := tongueFor(r.Header.Get("Accept-Language"))
+	l, q := tongueFor(r.Header.Get("Accept-Language")), questionOf(r)
+	p.overviews.Serve(w, r, l.tag+" "+q.to(q.page), func(w http.ResponseWriter) { p.show(w, q, l) })
+}
+
+// show writes the page.
+func (p *pages) show(w http.ResponseWriter, q question, l tongue) {
 	shown := page{Style: template.CSS(style), Script: template.JS(script), Version: p.version} //nolint:gosec // our own
 	code := http.StatusOK
 	if _, reason := p.silence(); reason != "" {
@@ -100,7 +105,7 @@ func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 		shown.Title = shown.Starting
 		code = http.StatusServiceUnavailable
 	} else {
-		p.fill(&shown, questionOf(r), l)
+		p.fill(&shown, q, l)
 	}
 	var text bytes.Buffer // a template that fails must not leave half a page
 	if err := pageTemplates[l.tag].Execute(&text, shown); err != nil {

@@ -1,11 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,82 +13,34 @@ import (
 const freshFor = 250 * time.Millisecond
 
 // scrapes answers /metrics. However many ask at once, the series are gathered
-// by one of them, a few times a second at most, and nobody who does not read
-// the answer keeps others from theirs.
+// by one of them, a few times a second at most.
 type scrapes struct {
 	gather http.Handler
-	epoch  func() uint64
-
-	mu            sync.Mutex
-	plain, packed scraped
-}
-
-// scraped is one answer, in one encoding.
-type scraped struct {
-	at     time.Time
-	epoch  uint64
-	status int
-	header http.Header
-	text   []byte
+	shared *Shared
 }
 
 func newScrapes(g prometheus.Gatherer, epoch func() uint64) *scrapes {
-	return &scrapes{epoch: epoch, gather: promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})}
+	return &scrapes{
+		gather: promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}),
+		shared: newShared(freshFor, epoch),
+	}
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. The answer is in the text format that every
+// Prometheus reads, packed where the reader can unpack it.
 func (s *scrapes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	packed := strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
-	answer := s.answer(packed)
-	for name, values := range answer.header {
-		w.Header()[name] = values
+	encoding := ""
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		encoding = "gzip"
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(answer.text)))
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(answer.text)
+	s.shared.Serve(w, r, encoding, func(w http.ResponseWriter) {
+		// Nobody's request: many share its answer.
+		nobodys, err := http.NewRequest(http.MethodGet, "/metrics", nil) //nolint:noctx // as above
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		nobodys.Header.Set("Accept-Encoding", encoding)
+		s.gather.ServeHTTP(w, nobodys)
+	})
 }
-
-// answer gathers, unless somebody did a moment ago.
-func (s *scrapes) answer(packed bool) scraped {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := &s.plain
-	if packed {
-		last = &s.packed
-	}
-	if now, epoch := time.Now(), s.epoch(); now.Sub(last.at) > freshFor || epoch != last.epoch {
-		*last = s.scrape(packed)
-		last.at, last.epoch = now, epoch
-	}
-	return *last
-}
-
-// scrape gathers into memory, in the text format that every Prometheus reads.
-func (s *scrapes) scrape(packed bool) scraped {
-	r, err := http.NewRequest(http.MethodGet, "/metrics", nil) //nolint:noctx // nobody's request: many share its answer
-	if err != nil {
-		return scraped{status: http.StatusInternalServerError}
-	}
-	if packed {
-		r.Header.Set("Accept-Encoding", "gzip")
-	}
-	kept := &memory{header: http.Header{}, status: http.StatusOK}
-	s.gather.ServeHTTP(kept, r)
-	return scraped{status: kept.status, header: kept.header, text: kept.text.Bytes()}
-}
-
-// memory is an http.ResponseWriter that keeps the answer.
-type memory struct {
-	header http.Header
-	status int
-	text   bytes.Buffer
-}
-
-// Header implements http.ResponseWriter.
-func (m *memory) Header() http.Header { return m.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (m *memory) WriteHeader(status int) { m.status = status }
-
-// Write implements http.ResponseWriter.
-func (m *memory) Write(text []byte) (int, error) { return m.text.Write(text) }

@@ -19,6 +19,8 @@ const (
 	maxHeader     = 16 << 10
 	MaxBody       = 1 << 20
 	shutdownGrace = 2 * time.Second
+	// maxStreams is how many requests of one HTTP/2 connection may wait at once.
+	maxStreams = 8
 )
 
 // Serve answers requests until ctx ends, then lets those under way finish for a
@@ -45,6 +47,7 @@ func run(ctx context.Context, ln net.Listener, server *http.Server, bounds Bound
 	server.ReadTimeout = readTimeout
 	server.IdleTimeout = idleTimeout
 	server.MaxHeaderBytes = maxHeader
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	connContext := server.ConnContext
 	server.ConnContext = func(ctx context.Context, raw net.Conn) context.Context {

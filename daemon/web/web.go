@@ -42,7 +42,10 @@ type Options struct {
 
 // New returns the handler of every path. It is safe for concurrent use.
 func New(opt Options) http.Handler {
-	p := &pages{backend: opt.Backend, version: opt.Version, webConfig: opt.Listening.WebConfig}
+	p := &pages{
+		backend: opt.Backend, version: opt.Version, webConfig: opt.Listening.WebConfig,
+		verdicts: NewShared(), overviews: NewShared(),
+	}
 	epoch := opt.Epoch
 	if epoch == nil {
 		epoch = func() uint64 { return 0 }
@@ -74,6 +77,8 @@ type pages struct {
 	version string
 	// webConfig says whether readers have logged in.
 	webConfig string
+	// What is asked of everything costs the more, the more there is.
+	verdicts, overviews *Shared
 }
 
 // public reports whether readers have not logged in.
@@ -103,11 +108,12 @@ func (p *pages) live(w http.ResponseWriter, _ *http.Request) {
 const mostReasons = 1000
 
 // ready answers for the whole configuration.
-func (p *pages) ready(w http.ResponseWriter, _ *http.Request) {
-	if p.notReadyYet(w) {
-		return
-	}
-	p.answer(w, p.backend.Select(engine.Query{Worst: true, Limit: mostReasons}))
+func (p *pages) ready(w http.ResponseWriter, r *http.Request) {
+	p.verdicts.Serve(w, r, "", func(w http.ResponseWriter) {
+		if !p.notReadyYet(w) {
+			p.answer(w, p.backend.Select(engine.Query{Worst: true, Limit: mostReasons}))
+		}
+	})
 }
 
 // readyOne answers for one credential with its sinks.
@@ -115,9 +121,11 @@ func (p *pages) readyOne(w http.ResponseWriter, r *http.Request) {
 	if p.notReadyYet(w) {
 		return
 	}
-	name := r.PathValue("name")
-	one := p.backend.Select(engine.Query{Names: []string{name}, Worst: true})
-	if strings.ContainsAny(name, "*?") || len(one.Credentials) == 0 {
+	name, one := r.PathValue("name"), engine.View{}
+	if !strings.ContainsAny(name, "*?") { // a pattern would be looked for everywhere
+		one = p.backend.Select(engine.Query{Names: []string{name}, Worst: true})
+	}
+	if len(one.Credentials) == 0 {
 		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no credential of this name", "credential": name})
 		return
 	}

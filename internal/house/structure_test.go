@@ -100,7 +100,7 @@ var arrows = []arrow{
 	{"daemon/plan", []string{"daemon/schedule", "credential"}, "a plan is values, whoever made it and whoever runs it"},
 	{
 		"daemon/engine",
-		[]string{"daemon/plan", "daemon/schedule", "credential", "internal/failpoint"},
+		[]string{"daemon/plan", "daemon/schedule", "credential", "internal/failpoint", "internal/turnstile"},
 		"the engine runs any provider, sink and store through the roles",
 	},
 	{
@@ -154,7 +154,7 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/web",
-		[]string{"daemon/view", "daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/view", "daemon/engine", "daemon/plan", "daemon/schedule", "credential", "internal/turnstile"},
 		"pages show the engine's view and change nothing",
 	},
 	{
@@ -255,6 +255,7 @@ var arrows = []arrow{
 		[]string{"sinks", "sinks/filesink", "internal/atomicfile", "credential", "internal/section"},
 		"a sink is handed values; it never asks for one",
 	},
+	{"internal/turnstile", nil, "work takes turns whatever it is"},
 	{"internal/devices", nil, "the budget of a device is the same whatever is done on it"},
 	{"internal/bench", nil, "it measures the built binary from outside"},
 	{"internal/readfile", nil, "reading a file and telling its version knows nothing of us"},
@@ -343,6 +344,7 @@ var foreign = []room{
 	{"github.com/spf13/cobra", []string{"cmd/vigente"}, "flags end where the daemon's options begin"},
 	{"golang.org/x/text", []string{"daemon/load", "daemon/web", "providers/http"}, "tables and answers in XML come in the encodings of other programs, and only the page for people speaks more than one language"},
 	{"golang.org/x/crypto", nil, "passwords are checked by the listener's library; a test makes one"},
+	{"golang.org/x/time", []string{"daemon/web"}, "the pace of answers is nothing of ours; that of calls is the board's"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only a command knows a terminal"},
 	{"golang.org/x/sys", []string{"daemon", "daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls stand behind a name of ours"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},

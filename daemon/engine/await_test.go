@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// TestManyWaitForTheSame: fifty who wait for everything look once after each
+// change, not once each, and all of them see it in the end.
+func TestManyWaitForTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		good := b.answer
+		b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
+			if n < 3 {
+				return credential.Credential{}, errDown
+			}
+			return good(ctx, n, req)
+		}
+		r := launch(t, planOf(map[string]*backend{"a": b}, nil), nil)
+		defer r.stop()
+		shown := map[*CredentialView]bool{} // where views lie: one look is one place
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				err := r.Await(t.Context(), Query{}, func(v View) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					shown[&v.Credentials[0]] = true
+					return v.Credentials[0].State == Valid
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if len(shown) > 20 {
+			t.Errorf("looked %d times for one that was renewed in three calls", len(shown))
+		}
+		if w := &r.waiting; w.view.Credentials != nil || w.at != nil {
+			t.Error("the last look is kept although nobody waits")
+		}
+	})
+}
+
+func TestBroad(t *testing.T) {
+	var many []string
+	for i := range fewNames + 1 {
+		many = append(many, fmt.Sprint("c", i))
+	}
+	fleet := ""
+	for _, c := range []struct {
+		q    Query
+		want bool
+	}{
+		{Query{}, true},
+		{Query{Names: []string{"a", "b"}}, false},
+		{Query{Names: []string{"a", "b*"}}, true},
+		{Query{Names: many}, true},
+		{Query{Fleet: &fleet}, true},
+	} {
+		if got := c.q.Broad(); got != c.want {
+			t.Errorf("%+v: got %t", c.q, got)
+		}
+	}
+}
+
+// TestTextTellsQueriesApart: whoever shares an answer must have asked the same.
+func TestTextTellsQueriesApart(t *testing.T) {
+	none, shops := "", "shops"
+	queries := []Query{
+		{},
+		{Names: []string{"a", "b"}},
+		{Names: []string{"a\" \"b"}},
+		{Provider: "a"},
+		{State: "a"},
+		{Fleet: &none},
+		{Fleet: &shops},
+		{Worst: true},
+		{Limit: 1},
+		{History: true},
+	}
+	seen := map[string]int{}
+	for i, q := range queries {
+		if other, found := seen[q.Text()]; found {
+			t.Errorf("%d and %d are both %s", i, other, q.Text())
+		}
+		seen[q.Text()] = i
+	}
+}

@@ -1,0 +1,205 @@
+package attack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/e2e/e2etest"
+	"github.com/vigented/vigente/internal/disktest"
+)
+
+// TestGreedyReadersHoldNothingUp: 50 readers of each kind ask as fast as they
+// are answered. A cold start takes about as long as alone, no token lapses, and
+// a person's status comes at once.
+func TestGreedyReadersHoldNothingUp(t *testing.T) {
+	const many, life = 600, 16 * time.Second
+	tokens := &issuer{life: life}
+	if _, err := e2etest.Binary(); err != nil { // it stays, while the folder below goes
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", disktest.Memory(t)) // no disk, of which others may have much
+	w := e2etest.NewWorld(t, crowd(e2etest.Serve(t, tokens), many))
+	w.Write("secret", "s3cret")
+	e2etest.Must(t, os.Mkdir(w.Path("s"), 0o700))
+
+	alone := coldStart(w, many)
+	w.Stop()
+	e2etest.Must(t, os.RemoveAll(w.Path("state")), os.RemoveAll(w.Path("s")), os.Mkdir(w.Path("s"), 0o700))
+	tokens.forget()
+
+	ctx, stop := context.WithCancel(t.Context())
+	readers := greedy(ctx, w, 50, fmt.Sprint("c", many-1))
+	defer func() {
+		stop()
+		for kind, n := range readers() {
+			t.Logf("%s: %d answers", kind, n)
+			if n == 0 {
+				t.Errorf("no reader of %s was answered", kind)
+			}
+		}
+	}()
+	among := coldStart(w, many)
+	t.Logf("cold start of %d: %s alone, %s among readers", many, alone, among)
+	if among > 5*alone+5*time.Second {
+		t.Errorf("a cold start among readers takes %s, and %s alone", among, alone)
+	}
+	began := time.Now()
+	w.Eventually("each is renewed, though others look", func() bool { return tokens.renewed() == many })
+	t.Logf("all were renewed %s later", time.Since(began))
+	if n := tokens.lapsed(); n > 0 {
+		t.Errorf("%d of %d tokens lapsed among readers", n, many)
+	}
+	began = time.Now()
+	if code, out, errs := w.Run("status", "c0"); code != 0 || !strings.Contains(out, "c0") {
+		t.Errorf("status exits %d: %s", code, errs)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("status took %s", took)
+	}
+}
+
+// coldStart returns how long it took until every sink is there.
+func coldStart(w *e2etest.World, many int) time.Duration {
+	began := time.Now()
+	w.Launch()
+	w.Eventually("every sink has a token", func() bool {
+		there, _ := os.ReadDir(w.Path("s"))
+		return len(there) == many
+	})
+	return time.Since(began)
+}
+
+// crowd is a configuration of many credentials with a sink each.
+func crowd(url string, many int) string {
+	var text strings.Builder
+	text.WriteString("[renewal]\nmin_interval = \"1s\"\n[providers.p]\ntype = \"senhasegura\"\nurl = \"" + url + "\"\nclient_id = \"app\"\nclient_secret = { file = \"{dir}/secret\" }\n")
+	for i := range many {
+		fmt.Fprintf(&text, "[credentials.c%d]\nprovider = \"p\"\nscope = \"s%d\"\n[sinks.c%d]\ntype = \"file\"\npath = \"{dir}/s/%d\"\ncontent = \"${c%d.access_token}\"\n", i, i, i, i, i)
+	}
+	return text.String()
+}
+
+// issuer hands out tokens and remembers when.
+type issuer struct {
+	life time.Duration
+
+	mu     sync.Mutex
+	issued map[string][]time.Time // by scope
+}
+
+func (i *issuer) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.issued = nil
+}
+
+// ServeHTTP implements http.Handler.
+func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	scope := r.PostFormValue("scope")
+	i.mu.Lock()
+	if i.issued == nil {
+		i.issued = map[string][]time.Time{}
+	}
+	i.issued[scope] = append(i.issued[scope], time.Now())
+	n := len(i.issued[scope])
+	i.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": fmt.Sprint(scope, "-", n), "token_type": "Bearer", "expires_in": i.life.Seconds()})
+}
+
+// renewed counts the scopes that have had a second token.
+func (i *issuer) renewed() (n int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, all := range i.issued {
+		if len(all) > 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// lapsed counts the scopes whose token ended before the next was asked for.
+func (i *issuer) lapsed() (n int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, all := range i.issued {
+		for k := 1; k < len(all); k++ {
+			if all[k].Sub(all[k-1]) > i.life {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+// greedy starts so many readers of every kind. What it returns waits for their
+// end, and tells how many answers each kind had.
+func greedy(ctx context.Context, w *e2etest.World, each int, last string) (answers func() map[string]int64) {
+	socket := &http.Transport{MaxIdleConnsPerHost: 3 * each, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", w.Path("c.sock"))
+	}}
+	listener := &http.Transport{MaxIdleConnsPerHost: 4 * each}
+	kinds := map[string]func() (*http.Request, *http.Transport){}
+	for kind, path := range map[string]string{"livez": "/livez", "readyz": "/readyz", "metrics": "/metrics", "page": "/"} {
+		kinds[kind] = func() (*http.Request, *http.Transport) {
+			r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.Listen+path, nil)
+			return r, listener
+		}
+	}
+	for kind, ask := range map[string][2]string{
+		"status": {"/v1/view", "{}"}, "wait for one": {"/v1/wait", `{"names":["` + last + `"]}`}, "wait for all": {"/v1/wait", `{"names":["*"]}`},
+	} {
+		kinds[kind] = func() (*http.Request, *http.Transport) {
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://vigente"+ask[0], strings.NewReader(ask[1]))
+			return r, socket
+		}
+	}
+	var all sync.WaitGroup
+	counts := map[string]*atomic.Int64{}
+	for kind, request := range kinds {
+		n := &atomic.Int64{}
+		counts[kind] = n
+		for range each {
+			all.Go(func() { read(ctx, request, n) })
+		}
+	}
+	return func() map[string]int64 {
+		all.Wait()
+		out := map[string]int64{}
+		for kind, n := range counts {
+			out[kind] = n.Load()
+		}
+		return out
+	}
+}
+
+// read asks without a pause while it is answered.
+func read(ctx context.Context, request func() (*http.Request, *http.Transport), n *atomic.Int64) {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		r, through := request()
+		answer, err := through.RoundTrip(r)
+		if err != nil { // nobody listens yet
+			<-again.C
+			continue
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode < http.StatusInternalServerError || answer.StatusCode == http.StatusServiceUnavailable {
+			n.Add(1)
+		}
+	}
+}
