@@ -75,6 +75,7 @@ const learnTime = 10 * time.Second
 // sharedPlan is what the cluster knows of the configuration.
 type sharedPlan struct {
 	specs map[string]*plan.Credential
+	rates map[string][]schedule.Rate // by provider
 	names []string
 	hash  string
 }
@@ -103,7 +104,10 @@ func sharedHashOf(specs *plan.Plan) string {
 
 // shareOut makes the part of a plan known that machines share.
 func (d *Daemon) shareOut(specs *plan.Plan) {
-	s := &sharedPlan{specs: make(map[string]*plan.Credential, len(specs.Credentials)), hash: sharedHashOf(specs)}
+	s := &sharedPlan{specs: make(map[string]*plan.Credential, len(specs.Credentials)), hash: sharedHashOf(specs), rates: map[string][]schedule.Rate{}}
+	for _, p := range specs.Providers {
+		s.rates[p.Name] = p.Rates
+	}
 	for i := range specs.Credentials {
 		c := &specs.Credentials[i]
 		s.specs[c.Name] = c
@@ -113,12 +117,14 @@ func (d *Daemon) shareOut(specs *plan.Plan) {
 }
 
 func (d *Daemon) shared(name string) (cluster.Spec, bool) {
-	c := d.sharing.Load().specs[name]
+	sharing := d.sharing.Load()
+	c := sharing.specs[name]
 	if c == nil {
 		return cluster.Spec{}, false
 	}
 	return cluster.Spec{
 		Timeout: c.Policy.Timeout, Grace: graceOf(c.Source), Identity: c.Identity, Inputs: c.Inputs, Digest: c.Shared,
+		Provider: c.Provider, Rates: sharing.rates[c.Provider],
 		Ability: func(held schedule.Record) cluster.Ability { return abilityOf(c.Source, held.Token().Credential) },
 	}, true
 }

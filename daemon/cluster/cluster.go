@@ -41,6 +41,9 @@ type Spec struct {
 	// Digest stands for its secrets and keys, alike on all machines that have the
 	// same.
 	Digest string
+	// Provider names its backend, whose Rates hold for all machines together.
+	Provider string
+	Rates    []schedule.Rate
 	// Grace is how long the backend takes a seed again after it was shown.
 	Grace time.Duration
 	// Ability says what its next renewal would do.
@@ -78,6 +81,7 @@ type Options struct {
 type Cluster struct {
 	opt   Options
 	keys  *keyring
+	paces *paces
 	clock func() time.Time
 
 	mu         sync.Mutex
@@ -109,7 +113,7 @@ func New(opt Options) (*Cluster, error) {
 	}
 	opt.Alone = cmp.Or(opt.Alone, AlonePlain)
 	c := &Cluster{
-		opt: opt, keys: keys, clock: time.Now, shares: map[string]*share{}, todo: make(chan *share, 1<<16),
+		opt: opt, keys: keys, paces: newPaces(), clock: time.Now, shares: map[string]*share{}, todo: make(chan *share, 1<<16),
 		members: map[string]member{}, cooldowns: map[string]int64{}, left: map[string]leaveNote{}, commands: map[string]bool{}, aloneSince: time.Now(),
 	}
 	for key, r := range opt.Held {

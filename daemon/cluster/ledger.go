@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
@@ -30,7 +30,7 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	}
 	s.setRunning(true)
 	local, err := c.opt.Local.Begin(ctx, key, intent)
-	return &ticket{c, s, local, attempt, begun, &sync.Once{}}, err
+	return &ticket{cluster: c, share: s, local: local, attempt: attempt, begun: begun}, err
 }
 
 // refusal keeps an attempt from being made for a while.
@@ -62,8 +62,12 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 			return "", c.away(err)
 		}
 		attempt := newAttempt()
+		if err := c.expectTurn(spec, attempt); err != nil {
+			return "", err
+		}
 		next, verdict, why := c.judge(s, spec, intent, attempt)
 		if verdict != Granted {
+			c.paces.forget(spec, attempt)
 			return "", why
 		}
 		done, err := c.put(ctx, s, next)
@@ -73,6 +77,7 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 		if s.granted(done && err == nil) {
 			return attempt, nil
 		}
+		c.paces.forget(spec, attempt)
 		c.syncSoon(s)
 		if err != nil {
 			return "", c.away(err)
@@ -194,7 +199,7 @@ type ticket struct {
 	local   engine.Ticket
 	attempt string
 	begun   time.Time
-	once    *sync.Once
+	late    atomic.Bool // its turn comes when the intent is too old
 }
 
 // Lapsed reports whether it is too late to begin the call: others may count the
@@ -203,7 +208,7 @@ type ticket struct {
 // may be set back: the longer of the two counts.
 func (t *ticket) Lapsed() bool {
 	now := t.cluster.clock()
-	return t.attempt != "" && max(now.Sub(t.begun), now.Round(0).Sub(t.begun.Round(0))) > callGrace
+	return t.late.Load() || t.attempt != "" && max(now.Sub(t.begun), now.Round(0).Sub(t.begun.Round(0))) > callGrace
 }
 
 // Commit implements engine.Ticket: first durable on this machine, then shared.
@@ -211,6 +216,9 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 	var err error
 	if t.local != nil {
 		err = t.local.Commit(ctx, r)
+	}
+	if spec, known := t.cluster.opt.Spec(t.share.name); known {
+		t.cluster.paces.forget(spec, t.attempt)
 	}
 	s := t.share
 	s.mu.Lock()

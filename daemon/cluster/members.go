@@ -95,7 +95,8 @@ func (c *Cluster) takeOne(e Entry) {
 	kind, name, _ := strings.Cut(e.Key, "/")
 	switch kind + "/" {
 	case credentialPrefix:
-		c.take(c.shareOf(name), e)
+		s := c.shareOf(name)
+		c.countIntent(s, c.take(s, e))
 	case presencePrefix, machinePrefix:
 		c.takeMember(kind+"/" == presencePrefix, name, e)
 	case cooldownPrefix:

@@ -36,7 +36,8 @@ type share struct {
 	unended    bool // treat the last call as lost
 	ambiguous  bool
 	takeOver   bool
-	queued     bool // for the next sync
+	queued     bool   // for the next sync
+	counted    string // the attempt that was given a turn last
 }
 
 // ended is an attempt whose end is not shared yet.
@@ -144,9 +145,10 @@ func (c *Cluster) fetch(ctx context.Context, s *share) error {
 	return err
 }
 
-// take notes what is under the key of a credential. What is older than what was
-// seen before, or does not open, is written over by the next sync.
-func (c *Cluster) take(s *share, e Entry) {
+// take notes what is under the key of a credential, and returns the intent there.
+// What is older than what was seen before, or does not open, is written over by
+// the next sync.
+func (c *Cluster) take(s *share, e Entry) Intent {
 	var now Shared
 	var err error
 	if len(e.Value) > 0 {
@@ -155,7 +157,7 @@ func (c *Cluster) take(s *share, e Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.At < s.at && !c.rewound() {
-		return // Older news than what was read meanwhile.
+		return now.Intent // Older news than what was read meanwhile.
 	}
 	s.at = e.At
 	s.rev, s.read = e.Rev, true
@@ -181,6 +183,7 @@ func (c *Cluster) take(s *share, e Entry) {
 		s.seen = now
 	}
 	c.queue(s)
+	return now.Intent
 }
 
 // proposal is a record to be written over the one it was derived from. The

@@ -67,6 +67,11 @@ type Refusal struct {
 // must not begin any more.
 type Lapsing interface{ Lapsed() bool }
 
+// Pacing is a Ticket whose call waits for its turn among those of other machines.
+type Pacing interface {
+	Turn(ctx context.Context) time.Duration
+}
+
 // Error returns the reason.
 func (r *Refusal) Error() string { return r.Reason }
 

@@ -110,7 +110,11 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	if j.turns.closed(j.read().elapsed()) {
 		return false
 	}
-	if wait := j.turns.take(j.read().elapsed()); wait > 0 {
+	wait := j.turns.take(j.read().elapsed())
+	if p, ok := j.ticket.(Pacing); ok {
+		wait = max(wait, p.Turn(ctx))
+	}
+	if wait > 0 {
 		j.pause(ctx, wait)
 	}
 	if j.turns.closed(j.read().elapsed()) {

@@ -99,6 +99,16 @@ func NewPacer(rates []Rate) *Pacer {
 	return p
 }
 
+// Next returns the turn that is left once so many others were taken, not before
+// now.
+func (p *Pacer) Next(now time.Time, others int) time.Time {
+	then := Pacer{slices.Clone(p.buckets)}
+	for range others {
+		then.Take(now)
+	}
+	return then.Take(now)
+}
+
 // Take takes the earliest turn that is left, not before now, and returns when it
 // is.
 func (p *Pacer) Take(now time.Time) time.Time {

@@ -1,0 +1,172 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// The rates of a backend hold for all machines together. Every machine sees the
+// intents of all in one order, that of the engine's revisions, and gives each the
+// next turn: all come to the same turns without writing a word about them.
+
+// paces keeps the turns of all backends.
+type paces struct {
+	mu  sync.Mutex
+	of  map[string]*pace
+	own map[string]chan time.Time // for the turns of attempts of this machine
+}
+
+type pace struct {
+	rates []schedule.Rate
+	pacer *schedule.Pacer
+	// pending counts attempts of this machine that have no turn yet.
+	pending int
+	// kept are turns of this machine that were too far away for the intents that
+	// were given them: they are for the next attempts.
+	kept []time.Time
+}
+
+func newPaces() *paces { return &paces{of: map[string]*pace{}, own: map[string]chan time.Time{}} }
+
+// turnAhead is how far away a turn may be for which an intent is committed.
+const turnAhead = time.Second
+
+// turnSeen bounds how long an intent of this machine may take to come back.
+const turnSeen = time.Second
+
+func (p *paces) paceLocked(spec Spec) *pace {
+	one := p.of[spec.Provider]
+	if one == nil || !slices.Equal(one.rates, spec.Rates) {
+		one = &pace{rates: slices.Clone(spec.Rates), pacer: schedule.NewPacer(spec.Rates)}
+		p.of[spec.Provider] = one
+	}
+	return one
+}
+
+// expect prepares for the turn of an attempt of this machine, unless that would
+// be far away: then it returns when to ask again.
+func (p *paces) expect(spec Spec, attempt string, now time.Time) (again time.Time, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.paceLocked(spec)
+	one.kept = slices.DeleteFunc(one.kept, func(at time.Time) bool { return now.Sub(at) > turnAhead })
+	turn := now
+	if one.pending < len(one.kept) {
+		turn = one.kept[one.pending]
+	} else {
+		turn = one.pacer.Next(now, one.pending-len(one.kept))
+	}
+	if turn.Sub(now) > turnAhead {
+		return turn.Add(-turnAhead / 2), false
+	}
+	one.pending++
+	p.own[attempt] = make(chan time.Time, 1)
+	return turn, true
+}
+
+// forget ends what expect began, for an attempt that has no intent.
+func (p *paces) forget(spec Spec, attempt string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if own := p.own[attempt]; own != nil {
+		delete(p.own, attempt)
+		if one := p.paceLocked(spec); len(own) == 0 && one.pending > 0 {
+			one.pending--
+		}
+	}
+}
+
+// count gives an attempt the next turn. One of this machine has the first of
+// those that it has.
+func (p *paces) count(spec Spec, attempt string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.paceLocked(spec)
+	turn := one.pacer.Take(now)
+	if own := p.own[attempt]; own != nil {
+		one.pending = max(0, one.pending-1)
+		one.keep(turn)
+		own <- one.kept[0] // has room for it
+		one.kept = one.kept[1:]
+	}
+}
+
+func (o *pace) keep(turn time.Time) {
+	o.kept = append(o.kept, turn)
+	slices.SortFunc(o.kept, time.Time.Compare)
+}
+
+// giveBack keeps a turn for a later attempt.
+func (p *paces) giveBack(spec Spec, turn time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paceLocked(spec).keep(turn)
+}
+
+// wait returns the turn of an attempt of this machine once its intent has come
+// back, in the order in which all machines see it; false when that takes too
+// long.
+func (p *paces) wait(ctx context.Context, spec Spec, attempt string) (time.Time, bool) {
+	p.mu.Lock()
+	own := p.own[attempt]
+	p.mu.Unlock()
+	defer p.forget(spec, attempt)
+	late := time.NewTimer(turnSeen)
+	defer late.Stop()
+	select {
+	case turn := <-own:
+		return turn, true
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return time.Time{}, false
+}
+
+// countIntent gives the intent that was seen in a record its turn, once.
+func (c *Cluster) countIntent(s *share, i Intent) {
+	spec, known := c.opt.Spec(s.name)
+	if i.None() || !known || len(spec.Rates) == 0 {
+		return
+	}
+	s.mu.Lock()
+	news := s.counted != i.Attempt
+	s.counted = i.Attempt
+	s.mu.Unlock()
+	if news {
+		c.paces.count(spec, i.Attempt, c.clock())
+	}
+}
+
+// expectTurn refuses an attempt whose turn is far away.
+func (c *Cluster) expectTurn(spec Spec, attempt string) error {
+	if len(spec.Rates) == 0 {
+		return nil
+	}
+	now := c.clock()
+	if again, ok := c.paces.expect(spec, attempt, now); !ok {
+		return c.refusal(again.Sub(now), "it waits for its turn under the provider's rate, which all machines share")
+	}
+	return nil
+}
+
+// Turn implements engine.Pacing.
+func (t *ticket) Turn(ctx context.Context) time.Duration {
+	spec, known := t.cluster.opt.Spec(t.share.name)
+	if t.attempt == "" || !known || len(spec.Rates) == 0 {
+		return 0
+	}
+	turn, seen := t.cluster.paces.wait(ctx, spec, t.attempt)
+	switch {
+	case !seen: // The watch lags. The intent is counted when it comes.
+		return 0
+	case turn.Sub(t.begun) > callGrace: // Released at once: nobody waits for it.
+		t.cluster.paces.giveBack(spec, turn)
+		t.late.Store(true)
+		return 0
+	}
+	return max(0, turn.Sub(t.cluster.clock()))
+}
