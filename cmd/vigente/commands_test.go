@@ -166,6 +166,7 @@ func TestExitCodes(t *testing.T) {
 		{"emulate tss --listen nonsense", nil, nil, 2, `--listen "nonsense" is no address`},
 		{"emulate tss --listen 127.0.0.1:x", nil, nil, 2, "has no port"},
 		{"emulate tss --fault nonsense", nil, nil, 2, `--fault "nonsense" is not known`},
+		{"emulate tss --certificates nowhere", nil, nil, 2, "--certificates belongs to integra-contador"},
 		{"emulate exec http --print http://127.0.0.1:1/text", nil, nil, 2, "--print belongs to exec, alone"},
 		{"emulate exec --print http://127.0.0.1:1/text", nil, nil, 69, "emulated: the emulator does not answer"},
 		{"emulate tss --fault nonsense=0", nil, nil, 2, "no number of calls"},

@@ -20,8 +20,8 @@ import (
 )
 
 func (a *app) emulateCommand() *cobra.Command {
-	var listen, preset, printed string
-	var faults []string
+	var o emulateOptions
+	var printed string
 	command := &cobra.Command{
 		Use:   "emulate KIND…",
 		Short: "Play backends on this machine, with their faults, for rehearsals",
@@ -36,6 +36,8 @@ backend has faults that can be switched on and off while it runs. KIND is one of
   vigente emulate oauth2 --preset bling
   # what a command prints, at an emulator that runs
   vigente emulate exec --print http://127.0.0.1:18080/azure
+  # with test certificates of ICP-Brasil
+  vigente emulate integra-contador --certificates /tmp/certificates
   # the first five answers are bad
   vigente emulate senhasegura --fault throttled=5`,
 		Args:      someOf("KIND", emulatedKinds()...),
@@ -46,15 +48,22 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 			if printed != "" {
 				return a.printAs(ctx, kinds, printed)
 			}
-			return a.emulate(ctx, kinds, listen, preset, faults)
+			return a.emulate(ctx, kinds, o)
 		}),
 	}
-	command.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
-	command.Flags().StringVar(&preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
+	command.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
+	command.Flags().StringVar(&o.preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
+	command.Flags().StringVar(&o.certificates, "certificates", "", "put test certificates of ICP-Brasil for integra-contador into `DIR`, unless they are there")
 	command.Flags().StringVar(&printed, "print", "", "print what the command at `ADDRESS` of a running emulator of exec prints, end with its exit code")
-	command.Flags().StringArrayVar(&faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
+	command.Flags().StringArrayVar(&o.faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
 	_ = command.RegisterFlagCompletionFunc("fault", completeFaults) // fails for an unknown flag only
 	return command
+}
+
+// emulateOptions are what emulate is asked for beside the kinds.
+type emulateOptions struct {
+	listen, preset, certificates string
+	faults                       []string
 }
 
 // completeFaults offers the faults of the kinds that were named, of all without.
@@ -101,8 +110,8 @@ type stage struct {
 }
 
 // emulate plays the kinds until ctx ends.
-func (a *app) emulate(ctx context.Context, kinds []string, listen, preset string, faults []string) error {
-	stages, err := setUp(kinds, listen, preset, faults)
+func (a *app) emulate(ctx context.Context, kinds []string, o emulateOptions) error {
+	stages, err := setUp(kinds, o)
 	if err != nil {
 		return err
 	}
@@ -119,7 +128,7 @@ func (a *app) emulate(ctx context.Context, kinds []string, listen, preset string
 }
 
 // setUp makes every backend and its port, or none.
-func setUp(kinds []string, listen, preset string, faults []string) (stages []stage, err error) {
+func setUp(kinds []string, o emulateOptions) (stages []stage, err error) {
 	defer func() {
 		if err != nil {
 			for _, s := range stages {
@@ -127,19 +136,29 @@ func setUp(kinds []string, listen, preset string, faults []string) (stages []sta
 			}
 		}
 	}()
-	if preset != "" && !slices.Contains(kinds, "oauth2") {
+	if o.preset != "" && !slices.Contains(kinds, "oauth2") {
 		return nil, usagef("--preset belongs to oauth2")
+	}
+	if o.certificates != "" && !slices.Contains(kinds, "integra-contador") {
+		return nil, usagef("--certificates belongs to integra-contador")
 	}
 	for i, kind := range kinds {
 		all := emulations()
 		s := stage{emulated: all[slices.IndexFunc(all, func(e emulated) bool { return e.kind == kind })]}
 		s.emulator = s.make()
-		if kind == "oauth2" && preset != "" {
-			if s, err = playedAs(s, preset); err != nil {
+		if kind == "oauth2" && o.preset != "" {
+			if s, err = playedAs(s, o.preset); err != nil {
 				return stages, err
 			}
 		}
-		address, err := nextAddress(listen, i)
+		if kind == "integra-contador" && o.certificates != "" {
+			made, err := makeCertificates(o.certificates)
+			if err != nil {
+				return stages, err
+			}
+			s.login = append(s.login, made...)
+		}
+		address, err := nextAddress(o.listen, i)
 		if err != nil {
 			return stages, err
 		}
@@ -148,7 +167,7 @@ func setUp(kinds []string, listen, preset string, faults []string) (stages []sta
 		}
 		stages = append(stages, s)
 	}
-	for _, fault := range faults {
+	for _, fault := range o.faults {
 		if err := switchOn(stages, fault); err != nil {
 			return stages, err
 		}

@@ -27,6 +27,8 @@ const (
 	emulatedClient = "0c2fc8a1b2c3d4e5f60718293a4b5c6d7e8f90012"
 	emulatedSecret = "5f4dcc3b5aa765d61d8327deb882cf99" //nolint:gosec // of an emulator
 	emulatedUser   = "integracao"
+	emulatedShop   = "loja-1"
+	emulatedBuyer  = "djaR21PGoYp1iyK2n2ACOH9REdUb"
 	emulatedKey1   = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 	emulatedKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
 )
@@ -65,12 +67,12 @@ func emulations() []emulated {
 			"integra-contador",
 			func() emulation.Emulator {
 				return integracontador.New(integracontador.Settings{
-					Keys: []integracontador.Key{{ConsumerKey: emulatedClient, ConsumerSecret: emulatedSecret}},
+					Keys: []integracontador.Key{{ConsumerKey: emulatedBuyer, ConsumerSecret: emulatedSecret}},
 				}, nil)
 			},
 			[]string{
 				"auth_url         BASE/authenticate", "api_url          BASE/integra-contador/v1",
-				"consumer_key     " + emulatedClient, "consumer_secret  " + emulatedSecret,
+				"consumer_key     " + emulatedBuyer, "consumer_secret  " + emulatedSecret,
 				"for any contratante, and any author whose certificate is not self-signed",
 			},
 		},
@@ -78,13 +80,13 @@ func emulations() []emulated {
 			"oauth2",
 			func() emulation.Emulator {
 				return oauth2.New(oauth2.Settings{
-					Clients: []oauth2.Client{{ID: emulatedClient, Secret: emulatedSecret}},
+					Clients: []oauth2.Client{{ID: emulatedShop, Secret: emulatedSecret}},
 					Users:   []oauth2.User{{Name: emulatedUser, Password: emulatedSecret}},
 				}, nil)
 			},
 			[]string{
 				"token_url      BASE/token", "authorize_url  BASE/authorize", "device_url     BASE/device",
-				"client_id      " + emulatedClient, "client_secret  " + emulatedSecret,
+				"client_id      " + emulatedShop, "client_secret  " + emulatedSecret,
 				"username       " + emulatedUser, "password       " + emulatedSecret,
 			},
 		},

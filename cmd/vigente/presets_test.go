@@ -76,7 +76,7 @@ func TestEveryPresetIsPlayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range list {
-		stages, err := setUp([]string{"oauth2"}, "127.0.0.1:0", p.Name, nil)
+		stages, err := setUp([]string{"oauth2"}, emulateOptions{listen: "127.0.0.1:0", preset: p.Name})
 		if err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}
@@ -85,7 +85,7 @@ func TestEveryPresetIsPlayed(t *testing.T) {
 		}
 	}
 	for _, bad := range [][2]string{{"oauth2", "nothing"}, {"tss", "bling"}} {
-		if _, err := setUp([]string{bad[0]}, "127.0.0.1:0", bad[1], nil); err == nil {
+		if _, err := setUp([]string{bad[0]}, emulateOptions{listen: "127.0.0.1:0", preset: bad[1]}); err == nil {
 			t.Errorf("%s plays %s", bad[0], bad[1])
 		}
 	}

@@ -391,7 +391,7 @@ func TestEmulatePorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if _, err := setUp([]string{"senhasegura", "tss"}, taken.Addr().String(), "", nil); err == nil {
+	if _, err := setUp([]string{"senhasegura", "tss"}, emulateOptions{listen: taken.Addr().String()}); err == nil {
 		t.Error("a port that is taken was taken again")
 	}
 }

@@ -24,7 +24,7 @@ func uses() map[string][][]string {
 		"completion": {{"bash"}, {"zsh"}, {"fish"}, {"powershell"}, {"bash", "--no-descriptions"}, {"tcsh"}},
 		"demo":       {},
 		"doctor":     {{}, {"--json"}},
-		"emulate":    {{"nothing"}, {}, {"oauth2", "--preset", "nothing"}, {"exec", "--print", "http://127.0.0.1:1/text"}, {"tss", "--fault", "nothing", "--listen", "127.0.0.1:0"}},
+		"emulate":    {{"nothing"}, {}, {"oauth2", "--preset", "nothing"}, {"exec", "--print", "http://127.0.0.1:1/text"}, {"tss", "--certificates", "nothing"}, {"tss", "--fault", "nothing", "--listen", "127.0.0.1:0"}},
 		"explain":    {{"loja"}, {"vault"}, {"old"}, {"ged"}, {"sessao"}, {"cliente"}, {"guarded"}, {"till"}, {"robot"}, {"first"}, {"second"}, {"tool"}},
 		"help":       {{}, {"renew"}, {"nothing"}},
 		"man":        {{}},

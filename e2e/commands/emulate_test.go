@@ -15,11 +15,16 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// rehearse runs vigente emulate and returns where each kind is.
-func rehearse(t *testing.T, w *e2etest.World, kinds ...string) map[string]string {
+// rehearse runs vigente emulate and returns where each kind is. Options may
+// follow the kinds.
+func rehearse(t *testing.T, w *e2etest.World, args ...string) map[string]string {
 	t.Helper()
+	kinds := args
+	if i := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); i > 0 {
+		kinds = args[:i]
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := w.Command(ctx, append([]string{"emulate"}, kinds...)...)
+	cmd := w.Command(ctx, append([]string{"emulate"}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
 	if err == nil {

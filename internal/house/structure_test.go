@@ -350,7 +350,7 @@ var foreign = []room{
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are written by hand; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "no XML is built with a library; tests read it with one"},
 	{"github.com/golang-jwt/jwt/v5", []string{"providers/oauth2"}, "assertions are signed in one place; no token is verified here"},
-	{"software.sslmate.com/src/go-pkcs12", []string{"providers/tlsconf"}, "certificates are opened once, for every kind"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"providers/tlsconf", "cmd/vigente"}, "certificates are opened once, for every kind; a rehearsal makes some"},
 }
 
 // standard are the packages of Go that let the world in.

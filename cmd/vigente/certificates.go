@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"software.sslmate.com/src/go-pkcs12"
+
+	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
+)
+
+// makeCertificates puts an e-CNPJ and an e-CPF of an authority that nobody knows
+// into a folder, each with its password in a file beside it. What is there stays.
+// It returns what is said of them.
+func makeCertificates(dir string) (lines []string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the certificates: %w", err)
+	}
+	authority, err := integracontador.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range []struct{ key, file, number, name string }{
+		{"certificate", "contratante", "12345678000195", "ESCRITÓRIO CONTÁBIL LTDA"},
+		{"author", "cliente", "52998224725", "FULANO DE TAL"},
+	} {
+		store, password := filepath.Join(dir, c.file+".p12"), filepath.Join(dir, c.file+"-password")
+		lines = append(lines, fmt.Sprintf("%-16s %s of %s, its password in %s", c.key, store, c.number, password))
+		if _, err := os.Lstat(store); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		id, err := authority.Issue(integracontador.Issue{Name: c.name, Number: c.number})
+		if err != nil {
+			return nil, err
+		}
+		data, err := pkcs12.Modern.Encode(id.Key, id.Certificate, nil, emulatedSecret)
+		if err == nil {
+			err = os.WriteFile(password, []byte(emulatedSecret+"\n"), 0o600)
+		}
+		if err == nil {
+			err = os.WriteFile(store, data, 0o600)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", store, err)
+		}
+	}
+	return lines, nil
+}
