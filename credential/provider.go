@@ -54,6 +54,14 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
+// Commander is a Prober that runs a command of this machine: its Probe checks
+// that the command exists, and reaches no backend.
+type Commander interface {
+	Prober
+	// Command returns the program to run, as configured.
+	Command() string
+}
+
 // Rehearser returns what a successful answer of its backend would be, without
 // asking it. Lifetime, hints and limits follow the configuration and the
 // protocol; the values are made up. Simulations use it.

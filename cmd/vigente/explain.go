@@ -68,6 +68,10 @@ func (a *app) writeStderr(command *cobra.Command, names []string) error {
 		if err != nil {
 			return err
 		}
+		if text.IsZero() {
+			fmt.Fprintf(a.Stderr, "vigente: %s: its command has written nothing to stderr since the daemon started\n", name)
+			continue
+		}
 		if _, err := io.WriteString(a.Stdout, text.Reveal()); err != nil {
 			return err
 		}

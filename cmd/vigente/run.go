@@ -122,7 +122,7 @@ func (a *app) once(ctx context.Context, d service) error {
 func laterLines(v engine.View, begun time.Time) (lines []string) {
 	for i := range v.Credentials {
 		c := &v.Credentials[i]
-		if c.LastError == nil || !c.NextAttemptAt.After(v.At) {
+		if c.LastError == nil || c.State == engine.Valid || !c.NextAttemptAt.After(v.At) {
 			continue
 		}
 		line := "credential " + c.Name + ": next attempt from " + view.Local(c.NextAttemptAt) + ": " + c.NextReason

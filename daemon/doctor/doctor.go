@@ -315,17 +315,28 @@ func (e *examination) hook(program string, err error) error {
 	return cured(errors.New(trouble), []string{line})
 }
 
-// providers reaches every backend once, whatever the number of its credentials.
+// providers reaches every backend once, whatever the number of its credentials,
+// and looks for every command that prints a token.
 func (e *examination) providers() {
-	for _, p := range e.plan.Providers {
-		var prober credential.Prober
-		for _, c := range e.plan.Credentials {
-			if one, ok := c.Source.(credential.Prober); ok && c.Provider == p.Name {
-				prober = one
-				break
+	probers := map[string]credential.Prober{}
+	commands := map[string]bool{}
+	for _, c := range e.plan.Credentials {
+		switch source := c.Source.(type) {
+		case credential.Commander:
+			commands[c.Provider] = true
+			e.check("credential "+c.Name, "its command "+source.Command()+" can be run", source.Probe)
+		case credential.Prober:
+			if probers[c.Provider] == nil {
+				probers[c.Provider] = source
 			}
 		}
-		if prober == nil {
+	}
+	for _, p := range e.plan.Providers {
+		prober := probers[p.Name]
+		switch {
+		case commands[p.Name]:
+			continue
+		case prober == nil:
 			f := Finding{Check: "provider " + p.Name, OK: true, Detail: "no credential of it is configured, so it was not called"}
 			e.found = append(e.found, &f)
 			continue

@@ -22,6 +22,8 @@ func CredentialFixText(c engine.CredentialView) string {
 	}
 	text := fixRenewal(c.LastError.Reason)
 	switch {
+	case c.State == engine.Valid && c.LastError.Reason == credential.ReasonBadResponse:
+		return fixUnreadEnd
 	case c.State == engine.Parked && c.LastError.Reason == credential.ReasonInternal:
 		return fixMissing
 	case c.State == engine.Parked && strings.Contains(c.LastError.Message, "vigente login "+c.Name):
@@ -73,10 +75,11 @@ func retried(n *schedule.Note) bool {
 const Retries = "It is retried automatically."
 
 const (
-	fixNothing = "Nothing to do: the daemon was stopping."
-	fixForeign = "Another program, a person, or a second daemon for the same account wrote it. Stop that one first: the value may be the right one."
-	fixLogin   = "A person logs in, once. Run: vigente login NAME"
-	fixMissing = "Put the file or variable that the message names in place, readable for the daemon. A file that appears is noticed within seconds."
+	fixNothing   = "Nothing to do: the daemon was stopping."
+	fixForeign   = "Another program, a person, or a second daemon for the same account wrote it. Stop that one first: the value may be the right one."
+	fixLogin     = "A person logs in, once. Run: vigente login NAME"
+	fixUnreadEnd = "The token is in use. If its lifetime is known, set max_age to it, so that it is renewed in time."
+	fixMissing   = "Put the file or variable that the message names in place, readable for the daemon. A file that appears is noticed within seconds."
 )
 
 func fixRenewal(reason credential.Reason) string {
@@ -130,7 +133,7 @@ func fixHook(reason credential.Reason) string {
 
 // Fixes lists every sentence that a fix can be made of, for translations.
 func Fixes() []string {
-	all := []string{Retries, fixNothing, fixForeign, fixLogin, fixMissing}
+	all := []string{Retries, fixNothing, fixForeign, fixLogin, fixMissing, fixUnreadEnd}
 	for _, reason := range credential.Reasons {
 		all = append(all, fixRenewal(reason), fixDelivery(reason), fixHook(reason))
 	}

@@ -166,7 +166,10 @@ func failed(ctx context.Context, res process.Result, err error) *credential.Faul
 	return f
 }
 
-// Probe tells whether the command is there.
+// Command implements credential.Commander.
+func (s *source) Command() string { return s.command[0] }
+
+// Probe checks that the command exists.
 func (s *source) Probe(context.Context) error {
 	if _, err := process.Find(s.command[0]); err != nil {
 		return &credential.Fault{Reason: credential.ReasonInternal, Message: err.Error(), Keys: []string{"command"}}

@@ -1,0 +1,57 @@
+package commands
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vigented/vigente/e2e/e2etest"
+)
+
+const printers = `
+[providers.local]
+type = "exec"
+[credentials.here]
+provider = "local"
+command = ["/bin/echo", '{"access_token":"abc","expires_in":"1h"}']
+[credentials.gone]
+provider = "local"
+command = ["/nothing/prints-a-token"]
+`
+
+// Every command is looked for, not only the first of its provider, and no
+// backend is said to answer.
+func TestDoctorLooksForEachCommand(t *testing.T) {
+	w := e2etest.NewWorld(t, printers)
+	code, out, _ := w.Run("doctor")
+	if code != 1 {
+		t.Errorf("got exit code %d, want 1", code)
+	}
+	if !strings.Contains(out, "its command /bin/echo can be run") {
+		t.Errorf("the command that is there is not told:\n%s", out)
+	}
+	if !strings.Contains(out, "FAIL  credential gone") {
+		t.Errorf("the missing command is not told:\n%s", out)
+	}
+	if strings.Contains(out, "its backend answers") {
+		t.Errorf("a command is told as a backend:\n%s", out)
+	}
+}
+
+// A token whose end cannot be read is used, and the advice is about that.
+func TestAnUnreadableEndIsNoFailure(t *testing.T) {
+	w := e2etest.NewWorld(t, strings.Split(printers, "[credentials.gone]")[0])
+	if code, _, errs := w.Run("run", "--once"); code != 0 {
+		t.Errorf("run --once: got exit code %d, want 0:\n%s", code, errs)
+	}
+	w.Start()
+	_, out, _ := w.Run("status")
+	if !strings.Contains(out, "set max_age to it") {
+		t.Errorf("status does not advise max_age:\n%s", out)
+	}
+	if strings.Contains(out, "is not the expected service") {
+		t.Errorf("status doubts the service:\n%s", out)
+	}
+	if _, out, errs := w.Run("explain", "here", "--stderr"); out != "" || !strings.Contains(errs, "has written nothing") {
+		t.Errorf("explain --stderr: got %q and %q, want a note", out, errs)
+	}
+}
