@@ -64,17 +64,31 @@ type sinkFiles struct {
 	watcher *watch.Watcher
 
 	mu     sync.Mutex
-	byPath map[string][]string
+	byPath map[string][]*plan.Sink
 }
 
 func newSinkFiles(disks *devices.Pool, log *zap.Logger) *sinkFiles {
-	return &sinkFiles{
-		byPath: map[string][]string{},
-		watcher: watch.New(watch.Options{
-			Disks: disks, Work: devices.Look, Within: sinksWithin, Few: sinksAtOnce,
-			Limited: func(message string) { log.Warn("watches exhausted", zap.String("detail", message)) },
-		}),
+	f := &sinkFiles{byPath: map[string][]*plan.Sink{}}
+	f.watcher = watch.New(watch.Options{
+		Disks: disks, Work: devices.Look, Within: sinksWithin, Few: sinksAtOnce, Seen: f.seen,
+		Limited: func(message string) { log.Warn("watches exhausted", zap.String("detail", message)) },
+	})
+	return f
+}
+
+// seer is a guard that knows which version of the file it looked at last.
+type seer interface{ Saw(mark uint64) bool }
+
+// seen reports whether every sink of a file has looked at this version of it.
+func (f *sinkFiles) seen(path string, mark uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.byPath[path] {
+		if g, ok := s.Guard.(seer); !ok || !g.Saw(mark) {
+			return false
+		}
 	}
+	return true
 }
 
 // install takes over a change of the sinks. Each new file is looked at once, since
@@ -91,13 +105,13 @@ func (f *sinkFiles) install(change plan.Difference[plan.Sink]) {
 	for _, s := range change.Was {
 		if watchable(s) {
 			touch(s.File)
-			f.byPath[s.File] = slices.DeleteFunc(f.byPath[s.File], func(name string) bool { return name == s.Name })
+			f.byPath[s.File] = slices.DeleteFunc(f.byPath[s.File], func(other *plan.Sink) bool { return other.Name == s.Name })
 		}
 	}
 	for _, s := range slices.Concat(change.Added, change.Changed) {
 		if watchable(s) {
 			touch(s.File)
-			f.byPath[s.File] = append(f.byPath[s.File], s.Name)
+			f.byPath[s.File] = append(f.byPath[s.File], s)
 		}
 	}
 	var come, gone []string
@@ -121,7 +135,9 @@ func (f *sinkFiles) names(paths []string) (names []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, path := range paths {
-		names = append(names, f.byPath[path]...)
+		for _, s := range f.byPath[path] {
+			names = append(names, s.Name)
+		}
 	}
 	return names
 }

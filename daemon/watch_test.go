@@ -38,8 +38,12 @@ func TestSinkFilesFollowTheChange(t *testing.T) {
 			map[string][]string{"/y": {"c", "a"}}},
 	} {
 		f.install(step.change)
-		if !reflect.DeepEqual(f.byPath, step.want) {
-			t.Errorf("got %v, want %v", f.byPath, step.want)
+		got := map[string][]string{}
+		for path := range f.byPath {
+			got[path] = f.names([]string{path})
+		}
+		if !reflect.DeepEqual(got, step.want) {
+			t.Errorf("got %v, want %v", got, step.want)
 		}
 	}
 }

@@ -34,6 +34,9 @@ type Finding struct {
 	// value, may have the right value here: it is no foreign one, but the file
 	// has to be written again.
 	Found map[string][]credential.Secret
+	// Mark stands for the version of the file that was looked at; zero where a
+	// later look may meet another content under the same one.
+	Mark uint64
 }
 
 // Inspector is a sink that can say what its file holds now, so that a change

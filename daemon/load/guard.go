@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync/atomic"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/disk"
@@ -18,6 +19,7 @@ type guard struct {
 	kind    sinks.Inspector
 	enforce bool // a foreign value is replaced as well
 	key     *hostKey
+	seen    atomic.Uint64 // the version of the file that was looked at last
 }
 
 // newGuard returns nil for a sink that cannot say what its target holds.
@@ -51,6 +53,7 @@ func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(nam
 	if err != nil {
 		return plan.Lost, err
 	}
+	g.seen.Store(finding.Mark)
 	if finding.State == sinks.Same {
 		return plan.InPlace, nil
 	}
@@ -63,6 +66,9 @@ func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(nam
 	}
 	return plan.Lost, nil
 }
+
+// Saw reports whether the last look at the file met this version of it.
+func (g *guard) Saw(mark uint64) bool { return mark != 0 && g.seen.Load() == mark }
 
 func (g *guard) digest(v credential.Secret) string {
 	mac := hmac.New(sha256.New, g.key.bytes)

@@ -21,9 +21,6 @@ const (
 	// emptyFor is how long a file that has become empty, or is gone, is taken
 	// for one that is just being written.
 	emptyFor = 2 * time.Second
-	// believed is how old a change must be for the same identity to stand for the
-	// same bytes: two changes within a tick of the kernel's clock look the same.
-	believed = time.Second
 	maxBytes = 64 << 20
 )
 
@@ -219,7 +216,7 @@ func (f *Files) read(ctx context.Context, path string, known readfile.Version) (
 	v, err := devices.Run(ctx, f.opt.Disks, f.opt.Work, path, func(context.Context) (readfile.Version, error) {
 		if known.Read && known.Identity != (readfile.Identity{}) {
 			id, err := readfile.Look(path)
-			if err == nil && id == known.Identity && time.Since(time.Unix(0, id.Changed)) > believed {
+			if err == nil && id == known.Identity && id.Believed(time.Now()) {
 				return known, nil
 			}
 		}

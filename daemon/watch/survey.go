@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/readfile"
@@ -26,6 +27,9 @@ type surveyor struct {
 
 	mu    sync.Mutex
 	added map[string]watched // by path, so that folders above are added once
+	// above holds folders that hold followed ones and that no link leads to: what
+	// happens on the way to them is told, so that it is not gone each time.
+	above map[string]devices.Place
 }
 
 // job is what is to be found out about a folder.
@@ -34,6 +38,7 @@ type job struct {
 	targets []*target // whose links, or whose versions, are looked at
 	follow  bool      // the way of the folder is followed again
 	poll    bool      // versions matter, and nothing else
+	at      time.Time // when it was begun
 }
 
 // survey is what was found out.
@@ -58,7 +63,8 @@ type lead struct {
 // found is what was found out about one target.
 type found struct {
 	link  *lead
-	one   bool // mounted by itself
+	one   bool   // mounted by itself
+	mark  uint64 // of a file that is no link
 	seen  *readfile.Identity
 	asked bool
 }
@@ -74,7 +80,7 @@ func (s *surveyor) do(ctx context.Context, j job) survey {
 		polled = out.lead.polled
 	}
 	for at := 0; at < len(j.targets) && out.failed == nil; at += chunk {
-		out.failed = s.names(ctx, j.folder.path, j.targets[at:min(at+chunk, len(j.targets))], out.found[at:])
+		out.failed = s.names(ctx, j, j.targets[at:min(at+chunk, len(j.targets))], out.found[at:])
 	}
 	for i, t := range j.targets {
 		f := &out.found[i]
@@ -92,8 +98,8 @@ func (s *surveyor) do(ctx context.Context, j job) survey {
 }
 
 // names finds out which targets are links, or mounted by themselves.
-func (s *surveyor) names(ctx context.Context, folder string, targets []*target, out []found) error {
-	_, err := devices.Run(ctx, s.disks, s.work, folder, func(context.Context) (none struct{}, _ error) {
+func (s *surveyor) names(ctx context.Context, j job, targets []*target, out []found) error {
+	_, err := devices.Run(ctx, s.disks, s.work, j.folder.path, func(context.Context) (none struct{}, _ error) {
 		found := make([]found, len(targets))
 		for i, t := range targets {
 			if t.base() == "" {
@@ -102,8 +108,15 @@ func (s *surveyor) names(ctx context.Context, folder string, targets []*target, 
 			_, found[i].one = s.disks.Mounts().At(t.path)
 			if found[i].one {
 				found[i].link = &lead{}
-			} else if _, err := os.Readlink(t.path); err == nil {
+				continue
+			}
+			info, err := os.Lstat(t.path)
+			switch {
+			case err != nil:
+			case info.Mode()&fs.ModeSymlink != 0:
 				found[i].link = &lead{}
+			default:
+				found[i].mark = readfile.IdentityOf(info).Mark(j.at)
 			}
 		}
 		if ctx.Err() == nil {
@@ -130,7 +143,7 @@ func (s *surveyor) look(ctx context.Context, path string) (*readfile.Identity, e
 // sure that nobody changed it before the watches were there.
 func (s *surveyor) lead(ctx context.Context, path string, folder bool) (lead, error) {
 	for range 3 {
-		at, err := devices.Resolve(ctx, s.disks, s.work, path)
+		at, err := s.resolve(ctx, path)
 		if hangs(err) {
 			return lead{}, err
 		}
@@ -138,15 +151,47 @@ func (s *surveyor) lead(ctx context.Context, path string, folder bool) (lead, er
 		if err != nil {
 			return lead{}, err
 		}
-		again, err := devices.Resolve(ctx, s.disks, s.work, path)
+		again, err := s.resolve(ctx, path)
 		if hangs(err) {
 			return lead{}, err
 		}
 		if again.Path == at.Path && len(again.Entries) == len(at.Entries) {
+			s.keepAbove(path, again, l)
 			return l, nil
 		}
 	}
 	return lead{path: path, polled: true}, nil // somebody changes it all the time
+}
+
+// mostAbove bounds the folders whose ways are kept.
+const mostAbove = 1000
+
+// keepAbove keeps the way to the folder that holds another one, when no link is
+// on it and each folder on it is watched.
+func (s *surveyor) keepAbove(path string, at devices.Place, l lead) {
+	n := len(at.Entries)
+	if at.Path != path || n == 0 || l.polled || l.limit != nil || l.final == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.above) >= mostAbove {
+		clear(s.above)
+	}
+	folder := filepath.Dir(path)
+	s.above[folder] = devices.Place{Path: folder, Entries: at.Entries[: n-1 : n-1]}
+}
+
+// resolve follows a path, from a folder on the way to which is known.
+func (s *surveyor) resolve(ctx context.Context, path string) (devices.Place, error) {
+	folder, name := filepath.Split(path)
+	s.mu.Lock()
+	above, known := s.above[filepath.Clean(folder)]
+	s.mu.Unlock()
+	if !known || name == "" {
+		return devices.Resolve(ctx, s.disks, s.work, path)
+	}
+	return devices.ResolveIn(ctx, s.disks, s.work, above, name)
 }
 
 // watch adds the watches that a way needs.
@@ -231,6 +276,7 @@ func (s *surveyor) forget(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.added, path)
+	delete(s.above, path)
 }
 
 // forgetBelow says that other folders may lie at these paths and below them: a
@@ -239,6 +285,7 @@ func (s *surveyor) forgetBelow(paths map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.added, func(path string, _ watched) bool { return below(path, paths) })
+	maps.DeleteFunc(s.above, func(path string, _ devices.Place) bool { return below(path, paths) })
 }
 
 func hangs(err error) bool {

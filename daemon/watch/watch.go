@@ -14,7 +14,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -53,6 +52,10 @@ type Options struct {
 	// in that time. Without Few there is no such bound.
 	Within time.Duration
 	Few    int
+	// Seen reports whether whoever is told has looked at this version of a file
+	// already, as a start does (readfile.Identity.Mark): then the file is not told
+	// when it is followed. Nil for nobody.
+	Seen func(path string, mark uint64) bool
 	// Limited is told once, in words for people, when the system's limit keeps
 	// events from us.
 	Limited func(message string)
@@ -97,15 +100,6 @@ type change struct {
 	gone  bool
 }
 
-// lane does the work on one device, one job after the other.
-type lane struct {
-	jobs []job
-	busy bool
-}
-
-// pace is when a target is told.
-type pace struct{ first, due, told time.Time }
-
 // New returns a watcher that follows nothing yet.
 func New(opt Options) *Watcher {
 	return &Watcher{
@@ -145,7 +139,7 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 		w.limited(err)
 	}
 	w.tree = newTree(events)
-	w.survey = &surveyor{disks: w.opt.Disks, work: w.opt.Work, events: events, added: map[string]watched{}}
+	w.survey = &surveyor{disks: w.opt.Disks, work: w.opt.Work, events: events, added: map[string]watched{}, above: map[string]devices.Place{}}
 	w.mounts = w.opt.Disks.Mounts()
 	batches := make(chan []byte)
 	if events != nil {
@@ -161,13 +155,13 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 			return
 		case <-w.wake:
 		case batch := <-batches:
-			parse(batch, w.event)
+			parse(batch, func(e event) { w.event(time.Now(), e) })
 			select {
 			case batches <- nil: // read on
 			case <-ctx.Done():
 			}
 		case s := <-w.surveys:
-			w.take(ctx, s)
+			w.take(ctx, time.Now(), s)
 		case <-timer.C:
 		}
 		now := time.Now()
@@ -185,7 +179,7 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 		if w.busy == 0 {
 			w.tree.trim(w.survey.forget)
 		}
-		w.start(ctx)
+		w.start(ctx, now)
 		timer.Reset(w.sleep())
 	}
 }
@@ -246,88 +240,8 @@ func (w *Watcher) receive() {
 	}
 }
 
-func (w *Watcher) follow(path string) {
-	if w.targets[path] != nil {
-		return
-	}
-	at := folderOf(path)
-	f := w.folders[at]
-	if f == nil {
-		f = &folder{path: at}
-		w.folders[at] = f
-	}
-	t := &target{path: path, folder: f, index: len(f.targets)}
-	f.targets = append(f.targets, t)
-	w.targets[path] = t
-	if !f.attached || f.busy {
-		w.want(f)
-		return
-	}
-	if f.way.dir != nil {
-		w.tree.note(spot{f.way.dir, t.base()}, t)
-	}
-	w.enqueue(job{folder: f, targets: []*target{t}})
-}
-
-func (w *Watcher) forget(path string) {
-	t := w.targets[path]
-	if t == nil {
-		return
-	}
-	delete(w.targets, path)
-	delete(w.paced, t)
-	f := t.folder
-	w.unlink(t)
-	if f.way.dir != nil {
-		w.tree.drop(spot{f.way.dir, t.base()}, t)
-	}
-	f.remove(t)
-	if len(f.targets) == 0 {
-		w.tree.leave(&f.way)
-		delete(w.folders, f.path)
-	}
-}
-
-// unlink forgets where the target led.
-func (w *Watcher) unlink(t *target) {
-	if t.link == nil {
-		return
-	}
-	if t.link.dir != nil {
-		w.tree.drop(spot{t.link.dir, t.link.name}, t)
-	}
-	w.tree.leave(t.link)
-	t.link = nil
-}
-
-// want has the way of a folder followed, again if that is under way.
-func (w *Watcher) want(f *folder) {
-	if f.wanted {
-		return
-	}
-	f.wanted = true
-	if !f.busy {
-		w.enqueue(job{folder: f, follow: true})
-	}
-}
-
-func (w *Watcher) enqueue(j job) {
-	l := w.laneOf(j.folder)
-	l.jobs = append(l.jobs, j)
-}
-
-func (w *Watcher) laneOf(f *folder) *lane {
-	device := w.opt.Disks.Mounts().Of(f.path).Device
-	l := w.lanes[device]
-	if l == nil {
-		l = &lane{}
-		w.lanes[device] = l
-	}
-	return l
-}
-
 // start begins the next job of each device.
-func (w *Watcher) start(ctx context.Context) {
+func (w *Watcher) start(ctx context.Context, now time.Time) {
 	for _, l := range w.lanes {
 		for !l.busy && len(l.jobs) > 0 {
 			j := l.jobs[0]
@@ -338,7 +252,7 @@ func (w *Watcher) start(ctx context.Context) {
 				j.folder.busy, j.folder.wanted = true, false
 				j.targets = slices.Clone(j.folder.targets)
 			}
-			l.busy = true
+			j.at, l.busy = now, true
 			w.busy++
 			go func() {
 				s := w.survey.do(ctx, j)
@@ -350,199 +264,6 @@ func (w *Watcher) start(ctx context.Context) {
 			}()
 		}
 	}
-}
-
-// take takes in what was found out.
-func (w *Watcher) take(ctx context.Context, s survey) {
-	s.lane.busy = false
-	w.busy--
-	f := s.folder
-	if s.follow {
-		f.busy = false
-	}
-	if w.folders[f.path] != f || ctx.Err() != nil {
-		return
-	}
-	now := time.Now()
-	switch {
-	case s.failed != nil && s.follow:
-		w.hanging = append(w.hanging, f)
-	case s.failed != nil:
-	case s.follow:
-		w.attach(f, s)
-	}
-	for i, t := range s.targets {
-		if w.targets[t.path] == t {
-			w.takeTarget(now, t, s, i)
-		}
-	}
-	if s.follow && f.wanted {
-		f.wanted = false
-		w.want(f)
-	}
-}
-
-// attach takes over the way of a folder.
-func (w *Watcher) attach(f *folder, s survey) {
-	was := f.way
-	f.way = w.way(s.lead)
-	w.tree.lead(&f.way)
-	for _, t := range f.targets {
-		if was.dir != nil {
-			w.tree.drop(spot{was.dir, t.base()}, t)
-		}
-		if f.way.dir != nil {
-			w.tree.note(spot{f.way.dir, t.base()}, t)
-		}
-	}
-	w.tree.leave(&was)
-	f.attached = true
-}
-
-// way makes a way from what was found out.
-func (w *Watcher) way(l lead) way {
-	if l.limit != nil {
-		w.limited(l.limit)
-	}
-	out := way{path: l.path, polled: l.polled}
-	for _, added := range l.watches {
-		w.tree.dirOf(added)
-	}
-	if l.final != "" {
-		out.dir = w.tree.dirs[l.final]
-	}
-	for _, e := range l.spots {
-		if d := w.tree.dirs[e.Folder]; d != nil {
-			out.spots = append(out.spots, spot{d, e.Name})
-		}
-	}
-	return out
-}
-
-// takeTarget takes in what was found out about one target, and plans to tell
-// it.
-func (w *Watcher) takeTarget(now time.Time, t *target, s survey, i int) {
-	found := s.found[i]
-	t.following = t.following && s.poll
-	if s.failed == nil && !s.poll {
-		w.unlink(t)
-		if found.link != nil {
-			link := w.way(*found.link)
-			if link.name = ""; !found.one {
-				link.name = filepath.Base(link.path)
-			}
-			w.tree.lead(&link)
-			t.link = &link
-			if link.dir != nil {
-				w.tree.note(spot{link.dir, link.name}, t)
-			}
-		}
-	}
-	if !t.reached() && !t.polled {
-		t.polled = true
-		w.polled = append(w.polled, t)
-	}
-	if s.poll {
-		if found.asked && s.failed == nil && !same(t.seen, found.seen) {
-			t.seen = found.seen
-			w.touch(now, t)
-		}
-		return
-	}
-	if found.asked {
-		t.seen = found.seen
-	}
-	if s.failed == nil || !t.told {
-		w.touch(now, t)
-	}
-}
-
-// event takes in what the kernel tells.
-func (w *Watcher) event(e event) {
-	if e.mask&unix.IN_Q_OVERFLOW != 0 {
-		w.lostAgain = true
-		return
-	}
-	d := w.tree.byWD[e.wd]
-	if d == nil {
-		return
-	}
-	if e.mask&unix.IN_IGNORED != 0 {
-		w.survey.forget(d.path)
-		w.stale[d.path] = true
-		return
-	}
-	now := time.Now()
-	if len(e.name) > 0 {
-		if i := w.tree.spots[spot{d, string(e.name)}]; i != nil {
-			w.touched(now, e, i)
-			if i.above > 0 && e.mask&names != 0 {
-				w.stale[spot{d, string(e.name)}.path()] = true
-			}
-		}
-	}
-	if i := w.tree.spots[spot{d, ""}]; i != nil {
-		w.touched(now, e, i)
-	}
-}
-
-// touched plans to tell the targets at a spot. One that may be a link now, or
-// another one than before, is followed first.
-func (w *Watcher) touched(now time.Time, e event, i *interest) {
-	for _, t := range i.targets {
-		switch {
-		case e.mask&(names&^unix.IN_ATTRIB) == 0 || t.base() == "" || t.folder.busy:
-			w.touch(now, t)
-		case !t.following:
-			t.following = true
-			w.enqueue(job{folder: t.folder, targets: []*target{t}})
-		}
-	}
-}
-
-// touch plans to tell a target.
-func (w *Watcher) touch(now time.Time, t *target) {
-	p := t.pace
-	if p == nil {
-		p = &pace{}
-		t.pace = p
-		w.paced[t] = struct{}{}
-	}
-	if p.due.IsZero() {
-		p.first = now
-	}
-	p.due = now.Add(restFor)
-	if most := p.first.Add(restMost); p.due.After(most) {
-		p.due = most
-	}
-	if next := p.told.Add(repeatAfter); !p.told.IsZero() && next.After(p.due) {
-		p.due = next
-	}
-}
-
-// due returns the paths that are to be told now.
-func (w *Watcher) due(now time.Time) (paths []string) {
-	repeats := 0
-	for t := range w.paced {
-		p := t.pace
-		switch {
-		case p.due.IsZero():
-			if now.Sub(p.told) > hangingEvery {
-				t.pace = nil
-				delete(w.paced, t)
-			}
-			continue
-		case p.due.After(now):
-			continue
-		case !p.told.IsZero():
-			if repeats++; repeats > repeatsATick {
-				continue
-			}
-		}
-		p.due, p.told, t.told = time.Time{}, now, true
-		paths = append(paths, t.path)
-	}
-	return paths
 }
 
 func (w *Watcher) limited(err error) {

@@ -218,3 +218,39 @@ func TestParse(t *testing.T) {
 	}
 	parse(buf[:20], func(event) {})
 }
+
+// TestSeenIsNotTold: a version of a file that was looked at is not told again,
+// another one is, and so is what happens later.
+func TestSeenIsNotTold(t *testing.T) {
+	old, err := filepath.Abs("watch.go") // it must not have changed within the last second
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	write(t, fresh, "x")
+	asked, told := make(chan string, 100), make(chan []string, 100)
+	w := New(Options{Disks: devices.New(), Work: devices.Look, Within: time.Second, Seen: func(path string, mark uint64) bool {
+		asked <- path
+		return path == old && mark != 0
+	}})
+	w.Follow(old, fresh)
+	launch(t, func(ctx context.Context) { w.Run(ctx, func(paths []string) { told <- paths }) })
+	for range 2 { // in any order
+		select {
+		case path := <-asked:
+			if path != old {
+				t.Errorf("asked for %s, which is too young to be known again", path)
+			}
+		case got := <-told:
+			if !slices.Equal(got, []string{fresh}) {
+				t.Errorf("got %q, want %s alone", got, fresh)
+			}
+		case <-time.After(patience):
+			t.Fatal("nothing was told")
+		}
+	}
+	write(t, fresh, "y")
+	if got := wait(t, told); !slices.Equal(got, []string{fresh}) {
+		t.Errorf("got %q after a change, want %s", got, fresh)
+	}
+}

@@ -5,43 +5,57 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/readfile"
 )
 
-// Read returns the content of the file at path, and whether the file exists. It
-// refuses the same links as Replace, and files larger than maxSize.
-func Read(ctx context.Context, path string, maxSize int64) (content []byte, exists bool, err error) {
+// Content is what a file holds. The zero value is that of a file that is not
+// there.
+type Content struct {
+	Bytes  []byte
+	Exists bool
+	Mark   uint64 // of the version that was read (readfile.Identity.Mark)
+}
+
+// Read returns what the file at path holds. It refuses the same links as
+// Replace, and files larger than maxSize.
+func Read(ctx context.Context, path string, maxSize int64) (Content, error) {
 	s := system{}
 	at, err := s.resolve(ctx, path)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Missing {
-		return nil, false, nil
+		return Content{}, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return Content{}, err
 	}
 	defer s.close(at.dir)
 	fd, err := s.open(at.dir, at.name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if isAny(err, unix.ENOENT) {
-		return nil, false, nil
+		return Content{}, nil
 	}
 	if err != nil {
-		return nil, false, fault("read", at.path(), err)
+		return Content{}, fault("read", at.path(), err)
 	}
 	defer s.close(fd)
+	looked := s.now()
 	st, err := s.stat(fd)
 	switch {
 	case err != nil:
-		return nil, false, fault("read", at.path(), err)
+		return Content{}, fault("read", at.path(), err)
 	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
-		return nil, false, fault("read", at.path(), unix.EISDIR)
+		return Content{}, fault("read", at.path(), unix.EISDIR)
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, false, refuse("read", at.path(), "it is not a regular file")
+		return Content{}, refuse("read", at.path(), "it is not a regular file")
 	}
-	content, err = s.read(fd, st.Size, maxSize)
+	content, err := s.read(fd, st.Size, maxSize)
 	switch {
 	case err != nil:
-		return nil, false, fault("read", at.path(), err)
+		return Content{}, fault("read", at.path(), err)
 	case int64(len(content)) > maxSize:
-		return nil, false, refuse("read", at.path(), "it is too large")
+		return Content{}, refuse("read", at.path(), "it is too large")
 	}
-	return content, true, nil
+	id := readfile.Identity{
+		Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size, Modified: st.Mtim.Nano(), Changed: st.Ctim.Nano(), //nolint:unconvert // other widths on other machines
+	}
+	return Content{Bytes: content, Exists: true, Mark: id.Mark(looked)}, nil
 }

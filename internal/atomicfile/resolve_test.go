@@ -187,7 +187,7 @@ func TestExposedFolderIsNamed(t *testing.T) {
 	chmod(t, tr.links, 0o777)
 	_, err := Replace(t.Context(), tr.link, Options{}, to("x"))
 	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" can be changed")
-	_, _, err = Read(t.Context(), tr.link, 100)
+	_, err = Read(t.Context(), tr.link, 100)
 	wantError(t, err, Refused, tr.link, "the folder "+tr.links+" can be changed")
 	wantHolds(t, tr.file, "old")
 }
@@ -196,15 +196,15 @@ func TestExposedFolderIsNamed(t *testing.T) {
 // not an error.
 func TestRead(t *testing.T) {
 	tr := newTree(t)
-	if got, exists, err := Read(t.Context(), tr.link, 100); string(got) != "old" || !exists || err != nil {
-		t.Errorf("got %q, %t, %v", got, exists, err)
+	if got, err := Read(t.Context(), tr.link, 100); string(got.Bytes) != "old" || !got.Exists || err != nil {
+		t.Errorf("got %q, %t, %v", got.Bytes, got.Exists, err)
 	}
 	for _, path := range []string{tr.file + "-none", filepath.Join(tr.files, "none", "f")} {
-		if _, exists, err := Read(t.Context(), path, 100); exists || err != nil {
-			t.Errorf("%s: exists %t, %v", path, exists, err)
+		if got, err := Read(t.Context(), path, 100); got.Exists || err != nil {
+			t.Errorf("%s: exists %t, %v", path, got.Exists, err)
 		}
 	}
-	_, _, err := Read(t.Context(), tr.file, 2)
+	_, err := Read(t.Context(), tr.file, 2)
 	wantError(t, err, Refused, "too large")
 }
 

@@ -31,6 +31,9 @@ func (s system) do(op string, call func() error) error {
 	}
 }
 
+// now is when something is looked at.
+func (system) now() time.Time { return time.Now() }
+
 func (s system) wait(ctx context.Context, d time.Duration) error {
 	if s.pause != nil {
 		return s.pause(ctx, d)

@@ -36,6 +36,12 @@ func Resolve(ctx context.Context, p *Pool, w Work, path string) (Place, error) {
 	return run(ctx, p, w, start(p.mounts(), path, true), func(_ context.Context, at Place) (Place, error) { return at, nil })
 }
 
+// ResolveIn is Resolve for a name in a folder that has been followed already.
+func ResolveIn(ctx context.Context, p *Pool, w Work, folder Place, name string) (Place, error) {
+	r := route{done: folder.Path, rest: []string{name}, keep: true, entries: slices.Clip(folder.Entries)}
+	return run(ctx, p, w, r, func(_ context.Context, at Place) (Place, error) { return at, nil })
+}
+
 // route is a path of which a part has been followed.
 type route struct {
 	done    string   // followed, without links

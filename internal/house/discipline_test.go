@@ -33,7 +33,7 @@ var clockReaders = map[string]string{
 	"daemon/control/client.go":        "asks again whether what is waited for has come",
 	"daemon/limits.go":                "looks at what ends every few minutes",
 	"daemon/transport/transport.go":   "compares the Date of a server with our clock",
-	"internal/atomicfile/system.go":   "waits a moment for a second writer to finish",
+	"internal/atomicfile/system.go":   "waits a moment for a second writer to finish, and tells how old a change is",
 	"cmd/vigente/run.go":              "tells a failure of this run from one of the run before",
 	"cmd/vigente/signals.go":          "tells a second Ctrl-C from an echo of the first",
 	"cmd/vigente/simulate.go":         "a simulation begins now unless told otherwise",

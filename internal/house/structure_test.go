@@ -120,7 +120,7 @@ var arrows = []arrow{
 		"it bounds any sink that is a file and knows no kind",
 	},
 	{"internal/getent", []string{"credential", "internal/process"}, "it asks the system for names and knows nothing of us"},
-	{"internal/atomicfile", []string{"internal/failpoint", "internal/getent"}, "replacing a file has nothing to do with credentials"},
+	{"internal/atomicfile", []string{"internal/failpoint", "internal/getent", "internal/readfile"}, "replacing a file has nothing to do with credentials"},
 	{"daemon/watch", []string{"internal/devices", "internal/readfile"}, "a watcher only says that something may have changed"},
 	{
 		"daemon/config",

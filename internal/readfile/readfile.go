@@ -6,11 +6,14 @@ package readfile
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Reasons not to read a file, in addition to the system's errors.
@@ -24,6 +27,27 @@ type Identity struct {
 	Device, Inode     uint64
 	Size              int64
 	Modified, Changed int64 // nanoseconds
+}
+
+// believed is how old a change must be for the same identity to stand for the
+// same bytes: two changes within a tick of the kernel's clock look the same.
+const believed = time.Second
+
+// Believed reports whether a file that had this identity at that time, and still
+// has it, holds the bytes that it held then.
+func (id Identity) Believed(at time.Time) bool { return at.Sub(time.Unix(0, id.Changed)) > believed }
+
+// Mark stands for the identity in eight bytes; zero for one that is not to be
+// believed.
+func (id Identity) Mark(at time.Time) uint64 {
+	if !id.Believed(at) {
+		return 0
+	}
+	h := fnv.New64a()
+	for _, word := range []uint64{id.Device, id.Inode, uint64(id.Size), uint64(id.Modified), uint64(id.Changed)} { //nolint:gosec // compared, never counted with
+		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, word))
+	}
+	return max(1, h.Sum64())
 }
 
 // Version identifies what was read. The zero value means the file could not be
@@ -63,7 +87,7 @@ func Bounded(path string, limit int64) ([]byte, Version, error) {
 		return nil, Version{}, err
 	}
 	v := VersionOf(data)
-	v.Identity = identityOf(info)
+	v.Identity = IdentityOf(info)
 	return data, v, nil
 }
 
@@ -97,10 +121,11 @@ func Look(path string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return identityOf(info), nil
+	return IdentityOf(info), nil
 }
 
-func identityOf(info fs.FileInfo) Identity {
+// IdentityOf returns the identity of a file that was looked at.
+func IdentityOf(info fs.FileInfo) Identity {
 	id := Identity{Size: info.Size(), Modified: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		id.Device, id.Inode, id.Changed = uint64(sys.Dev), uint64(sys.Ino), sys.Ctim.Nano() //nolint:unconvert // other widths on other architectures

@@ -63,10 +63,10 @@ func (f File) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 	return err
 }
 
-// Read returns the content of the file, and whether there is one.
-func (f File) Read(ctx context.Context) (content []byte, exists bool, err error) {
-	content, exists, err = atomicfile.Read(ctx, f.Path, MaxSize)
-	return content, exists, f.fault(err)
+// Read returns what the file holds.
+func (f File) Read(ctx context.Context) (atomicfile.Content, error) {
+	content, err := atomicfile.Read(ctx, f.Path, MaxSize)
+	return content, f.fault(err)
 }
 
 // fault classifies what stopped a write. The errors of atomicfile name their

@@ -92,17 +92,18 @@ func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, 
 	if err != nil {
 		return sinks.Finding{}, err
 	}
-	content, exists, err := k.File.Read(ctx)
+	content, err := k.File.Read(ctx)
 	switch {
 	case err != nil:
 		return sinks.Finding{}, err
-	case !exists:
+	case !content.Exists:
 		return sinks.Judge(sinks.ByName(k.Texts, values), nil), nil
 	}
-	found, err := k.Format.Inspect(content, values)
+	found, err := k.Format.Inspect(content.Bytes, values)
 	if err != nil {
 		return sinks.Finding{}, sinks.Faultf(err, "read %s: %v", k.File.Path, err)
 	}
+	found.Mark = content.Mark
 	return found, nil
 }
 

@@ -78,15 +78,15 @@ func TestFileTries(t *testing.T) {
 	if err := target.Preflight(t.Context(), edit); err != nil || !slices.Equal(asked, []bool{false, true}) {
 		t.Errorf("%v, %v", asked, err)
 	}
-	if _, exists, err := target.Read(t.Context()); exists || err != nil {
+	if got, err := target.Read(t.Context()); got.Exists || err != nil {
 		t.Errorf("the preflight made the file, %v", err)
 	}
 	asked = nil
 	if changed, err := target.Deliver(t.Context(), edit); err != nil || !changed || !slices.Equal(asked, []bool{false, true}) {
 		t.Errorf("%v, %v, %v", changed, asked, err)
 	}
-	if content, exists, err := target.Read(t.Context()); string(content) != "whole" || !exists || err != nil {
-		t.Errorf("%q, %v, %v", content, exists, err)
+	if got, err := target.Read(t.Context()); string(got.Bytes) != "whole" || !got.Exists || err != nil {
+		t.Errorf("%q, %v, %v", got.Bytes, got.Exists, err)
 	}
 }
 
@@ -140,11 +140,11 @@ func TestFileRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{dir: "is a directory", fifo: "read " + fifo, large: "read " + large} {
-		_, _, err := filesink.File{Path: path}.Read(t.Context())
+		_, err := filesink.File{Path: path}.Read(t.Context())
 		wantFault(t, err, credential.ReasonInternal, says)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _, err := filesink.File{Path: large}.Read(ctx)
+	_, err := filesink.File{Path: large}.Read(ctx)
 	wantFault(t, err, credential.ReasonCancelled)
 }
