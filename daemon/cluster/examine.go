@@ -68,7 +68,11 @@ func (e *etcd) remarks(ctx context.Context) (warnings []string) {
 		if err == nil && len(s.Errors) > 0 {
 			warnings = append(warnings, endpoint+" reports "+strings.Join(s.Errors, ", "))
 		}
+		if err == nil {
+			warnings = append(warnings, filled(endpoint, s.DbSize, s.DbSizeQuota)...)
+		}
 	}
+	warnings = append(warnings, e.clocks(ctx)...)
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	_, err := e.client.Get(limited, e.key("probe"), clientv3.WithRev(1))
@@ -81,6 +85,22 @@ func (e *etcd) remarks(ctx context.Context) (warnings []string) {
 		warnings = append(warnings, "more than "+e.opt.Prefix+"/ can be read: give this user rights on exactly that prefix")
 	}
 	return warnings
+}
+
+// defaultQuota is the space of an engine that was given none.
+const defaultQuota = 2 << 30
+
+// filled warns of an engine that has little space left. Versions before 3.6 do
+// not say how much they have.
+func filled(endpoint string, size, quota int64) []string {
+	told := ""
+	if quota == 0 {
+		quota, told = defaultQuota, ", unless it was given more (--quota-backend-bytes)"
+	}
+	if size*10 < quota*8 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s has used %d of %d MiB%s: compact and defragment it before it takes no more writes", endpoint, size>>20, quota>>20, told)}
 }
 
 // older reports whether a version is before the first good one.

@@ -21,6 +21,8 @@ var clockReaders = map[string]string{
 	"daemon/reload.go":                "when the configuration was loaded, for people",
 	"daemon/service.go":               "signs of life to the service manager come at a steady pace",
 	"daemon/cluster/cluster.go":       "asks at a steady pace whether the engine answers, and waits for what is not shared yet",
+	"daemon/cluster/clocks.go":        "compares the Date of the engine with our clock, for one examination",
+	"daemon/cluster/pace.go":          "an intent that does not come back keeps no call waiting",
 	"daemon/cluster/etcd.go":          "how long the engine took to answer",
 	"daemon/store/mark.go":            "the mark of a sealed state is brought up at most once a minute",
 	"daemon/doctor/doctor.go":         "compares the Date of a server with our clock, for one examination",

@@ -1,0 +1,62 @@
+package cluster
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The doctor compares clocks, and warns of little space and old versions.
+func TestExamineComparesClocks(t *testing.T) {
+	t.Parallel()
+	for ahead, warned := range map[time.Duration]bool{0: false, 3 * time.Second: false, 8 * time.Second: true, -time.Minute: true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/version" {
+				t.Errorf("it asks for %s", r.URL.Path)
+			}
+			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+		}))
+		defer server.Close()
+		e := &etcd{opt: EtcdOptions{Endpoints: []string{server.URL}}}
+		warnings := e.clocks(t.Context())
+		if (len(warnings) > 0) != warned || warned && !strings.Contains(warnings[0], "apart") {
+			t.Errorf("%s ahead: %q", ahead, warnings)
+		}
+	}
+}
+
+func TestExamineWarnsOfSpace(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		size, quota int64
+		warned      string
+	}{
+		{100 << 20, 0, ""},
+		{1700 << 20, 0, "1700 of 2048 MiB, unless"},
+		{1700 << 20, 8 << 30, ""},
+		{7 << 30, 8 << 30, "7168 of 8192 MiB:"},
+	} {
+		if got := strings.Join(filled("e", c.size, c.quota), ""); c.warned == "" && got != "" || !strings.Contains(got, c.warned) {
+			t.Errorf("%d of %d: %q", c.size, c.quota, got)
+		}
+	}
+}
+
+// A real engine of today's machine: rights proved, no key left.
+func TestExamineLeavesNothing(t *testing.T) {
+	t.Parallel()
+	endpoint, _, _ := startEtcd(t)
+	kv := reachEtcd(t, endpoint)
+	warnings, err := Examine(t.Context(), EtcdOptions{Endpoints: []string{endpoint}, Prefix: "/vigente/test"}, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(warnings, "\n"); strings.Contains(text, "apart") || !strings.Contains(text, "more than /vigente/test/ can be read") {
+		t.Errorf("it warns of %q", text)
+	}
+	if all, _, err := kv.List(t.Context(), ""); err != nil || len(all) > 0 {
+		t.Errorf("%d keys are left, %v", len(all), err)
+	}
+}
