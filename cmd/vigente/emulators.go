@@ -24,13 +24,15 @@ type emulated struct {
 }
 
 const (
-	emulatedClient = "0c2fc8a1b2c3d4e5f60718293a4b5c6d7e8f90012"
-	emulatedSecret = "5f4dcc3b5aa765d61d8327deb882cf99" //nolint:gosec // of an emulator
-	emulatedUser   = "integracao"
-	emulatedShop   = "loja-1"
-	emulatedBuyer  = "djaR21PGoYp1iyK2n2ACOH9REdUb"
-	emulatedKey1   = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
-	emulatedKey2   = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
+	emulatedClient   = "0c2fc8a1b2c3d4e5f60718293a4b5c6d7e8f90012"
+	emulatedSecret   = "5f4dcc3b5aa765d61d8327deb882cf99" //nolint:gosec // of an emulator
+	emulatedUser     = "integracao"
+	emulatedConsumer = "000000000a1b2c3d4e5f60718293a4b5c6d7e8f90"
+	emulatedToken    = "fffffffff0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	emulatedShop     = "loja-1"
+	emulatedBuyer    = "djaR21PGoYp1iyK2n2ACOH9REdUb"
+	emulatedKey1     = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+	emulatedKey2     = "f9e8d7c6b5a493827160f5e4d3c2b1a0"
 )
 
 func emulations() []emulated {
@@ -94,10 +96,16 @@ func emulations() []emulated {
 			"senhasegura",
 			func() emulation.Emulator {
 				return senhasegura.New(senhasegura.Settings{
-					Applications: []senhasegura.Application{{ClientID: emulatedClient, ClientSecret: emulatedSecret}},
+					Applications: []senhasegura.Application{{
+						ClientID: emulatedClient, ClientSecret: emulatedSecret,
+						ConsumerKey: emulatedConsumer, ConsumerSecret: emulatedSecret, TokenKey: emulatedToken, TokenSecret: emulatedSecret,
+					}},
 				}, nil)
 			},
-			[]string{"client_id      " + emulatedClient, "client_secret  " + emulatedSecret},
+			[]string{
+				"client_id      " + emulatedClient, "client_secret  " + emulatedSecret,
+				"with OAuth 1.0: consumer_key " + emulatedConsumer + ", token_key " + emulatedToken + ", the same secret for both",
+			},
 		},
 		{
 			"tss",

@@ -11,15 +11,15 @@ import (
 )
 
 var (
-	leastBlock = regexp.MustCompile("(?s)The least[^\n]*:\n\n```toml\n(.*?)```")
+	minimalBlock = regexp.MustCompile("(?s)Minimal[^\n]*:\n\n```toml\n(.*?)```")
 	hostOfURL  = regexp.MustCompile(`"https?://[a-z0-9.:-]+`)
 	fileOfKey  = regexp.MustCompile(`file = "([^"]+)"`)
 )
 
-// TestTheLeastConfigurationsRun runs the least configuration of every provider's
+// TestMinimalConfigurationsRun runs every minimal configuration of a provider's
 // README against vigente emulate as it stands. Addresses, secrets and
 // certificates are this machine's; nothing else is changed.
-func TestTheLeastConfigurationsRun(t *testing.T) {
+func TestMinimalConfigurationsRun(t *testing.T) {
 	t.Parallel()
 	readmes, err := filepath.Glob("../../providers/*/README.md")
 	if err != nil || len(readmes) < 7 {
@@ -32,16 +32,18 @@ func TestTheLeastConfigurationsRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			block := leastBlock.FindSubmatch(text)
-			if block == nil {
-				t.Fatal("no least configuration")
+			blocks := minimalBlock.FindAllSubmatch(text, -1)
+			if len(blocks) == 0 {
+				t.Fatal("no minimal configuration")
 			}
-			runLeast(t, kind, string(block[1]))
+			for _, block := range blocks {
+				runMinimal(t, kind, string(block[1]))
+			}
 		})
 	}
 }
 
-func runLeast(t *testing.T, kind, text string) {
+func runMinimal(t *testing.T, kind, text string) {
 	t.Helper()
 	w := e2etest.NewWorld(t, "")
 	named, args := kind, []string{kind}
