@@ -3,7 +3,6 @@ package engine
 import (
 	"container/heap"
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -152,7 +151,7 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	defer cancel()
 	at := j.clock()
 	drift, err := spec.Guard.Inspect(ctx, j.tokens, func(name, digest string) bool {
-		return slices.Contains(issued[name], digest)
+		return slices.Contains(issued.Of(name), digest)
 	})
 	end = finished{start: &j.start, record: r, quiet: true, result: schedule.Result{At: at, End: j.clock()}}
 	switch {
@@ -179,23 +178,15 @@ func (j *job) issue(r schedule.Record) schedule.Record {
 		return r
 	}
 	d := r.Delivery()
-	issued := maps.Clone(d.Issued)
-	if issued == nil {
-		issued = map[string][]string{}
-	}
+	issued := make(schedule.Issued, 0, len(digests))
 	for name, digest := range digests {
-		held := issued[name]
-		if n := len(held); n > 0 && held[n-1] == digest {
-			continue
+		held := d.Issued.Of(name)
+		if n := len(held); n == 0 || held[n-1] != digest {
+			held = append(slices.DeleteFunc(slices.Clone(held), func(d string) bool { return d == digest }), digest)
 		}
-		held = append(slices.DeleteFunc(slices.Clone(held), func(d string) bool { return d == digest }), digest)
-		issued[name] = held[max(0, len(held)-rememberedValues):]
+		issued = append(issued, schedule.IssuedValues{Name: name, Digests: slices.Clip(held[max(0, len(held)-rememberedValues):])})
 	}
-	for name := range issued {
-		if _, shown := digests[name]; !shown {
-			delete(issued, name)
-		}
-	}
+	issued.Sort()
 	d.Issued = issued
 	r.Part = d
 	return r

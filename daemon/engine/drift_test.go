@@ -160,7 +160,7 @@ func TestIssuedValuesAreRememberedOverARestartAndBounded(t *testing.T) {
 		r, b, p := guarded(t)
 		pass(40 * time.Hour)
 		r.stop()
-		held := r.keeper.record(schedule.Delivering, "a").Delivery().Issued["it"]
+		held := r.keeper.record(schedule.Delivering, "a").Delivery().Issued.Of("it")
 		if len(held) != rememberedValues || held[len(held)-1] != p.holds() {
 			t.Errorf("%d values remembered, the last %q", len(held), held[len(held)-1])
 		}
@@ -208,7 +208,7 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 // TestOlderValueIsToldFromAForeignOne: behind names which of the two it is.
 func TestOlderValueIsToldFromAForeignOne(t *testing.T) {
 	spec := &plan.Sink{Name: "a", Needs: []string{"a"}}
-	held := &schedule.Record{Part: schedule.Delivery{Delivered: map[string]schedule.Mark{"a": {Generation: 1}}}}
+	held := &schedule.Record{Part: schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 1}}}}}
 	for message, row := range map[string]*sinkRow{
 		olderMessage: {spec: spec, record: held, owed: true},
 		lostMessage:  {spec: spec, record: held, lost: true},

@@ -129,7 +129,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	for _, sink := range e.board.Showing(r.name) {
 		d, _ := e.board.Look(e.now(), delivering(sink))
 		switch {
-		case d.Record.Delivery().Delivered[r.name].Revision == held.Revision:
+		case d.Record.Delivery().Delivered.Of(r.name).Revision == held.Revision:
 		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(held.ObtainedAt):
 			end.Undelivered = append(end.Undelivered, Undelivered{sink, d.Record.Past.Last.Message})
 		case d.Owed || d.Running:

@@ -93,8 +93,8 @@ func (r *sinkRow) view(now time.Time) SinkView {
 		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
 	}
 	for _, name := range r.spec.Needs {
-		if mark, found := d.Delivered[name]; found && !r.unseen && !r.lost {
-			v.Delivered[name] = mark.Generation
+		if d.Delivered.Has(name) && !r.unseen && !r.lost {
+			v.Delivered[name] = d.Delivered.Of(name).Generation
 		}
 	}
 	if v.HasHook && r.hook != nil {

@@ -92,7 +92,7 @@ func (r *sinkRow) behind(message string) *schedule.Note {
 func (r *sinkRow) held() (n int) {
 	delivered := r.record.Delivery().Delivered
 	for _, name := range r.spec.Needs {
-		if _, found := delivered[name]; found {
+		if delivered.Has(name) {
 			n++
 		}
 	}

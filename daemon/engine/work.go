@@ -19,7 +19,7 @@ import (
 type job struct {
 	start  schedule.Start
 	tokens credential.Set
-	marks  map[string]schedule.Mark
+	marks  schedule.Marks
 	// credential or sink is what the task stands for; a hook's is its sink.
 	credential *plan.Credential
 	sink       *plan.Sink
@@ -77,10 +77,11 @@ func (e *Engine) prepare(s *schedule.Start) *job {
 		within: e.within, pause: e.pause, after: e.unsaved.underWay(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
-		j.tokens, j.marks = make(credential.Set, len(s.Task.Needs)), make(map[string]schedule.Mark, len(s.Task.Needs))
+		j.tokens, j.marks = make(credential.Set, len(s.Task.Needs)), make(schedule.Marks, len(s.Task.Needs))
 	}
-	for _, name := range s.Task.Needs {
-		j.tokens[name], j.marks[name] = e.board.Token(name)
+	for i, name := range s.Task.Needs {
+		j.marks[i].Name = name
+		j.tokens[name], j.marks[i].Mark = e.board.Token(name)
 	}
 	switch s.Task.Kind {
 	case schedule.Obtaining:

@@ -36,7 +36,7 @@ type Result struct {
 	Token credential.Credential
 	// Delivered is what the sink holds now, Changed whether its content was
 	// changed for it; sinks only.
-	Delivered map[string]Mark
+	Delivered Marks
 	Changed   bool
 	// Ran is the change the hook acted on; hooks only.
 	Ran uint64

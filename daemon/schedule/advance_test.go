@@ -3,7 +3,6 @@ package schedule
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -384,10 +383,10 @@ func TestALostAnswerStaysOpen(t *testing.T) {
 
 func TestDeliveryIsRemembered(t *testing.T) {
 	task := delivering("s", "a")
-	marks := map[string]Mark{"a": {3, 5}}
+	marks := Marks{{"a", Mark{3, 5}}}
 	changed := Result{At: instant0, End: after(time.Second), Called: true, Delivered: marks, Changed: true}
 	r := Advance(task, Record{Part: Delivery{Changes: 4}}, changed, 0)
-	if !maps.Equal(r.Delivery().Delivered, marks) || !r.Delivery().DeliveredAt.Equal(after(time.Second)) || r.Delivery().Target != "t-1" || r.Delivery().Changes != 4 {
+	if !slices.Equal(r.Delivery().Delivered, marks) || !r.Delivery().DeliveredAt.Equal(after(time.Second)) || r.Delivery().Target != "t-1" || r.Delivery().Changes != 4 {
 		t.Errorf("delivered: %+v", r)
 	}
 	if got := changed.Outcome(Delivering, &r); got != Renewed {
@@ -400,7 +399,7 @@ func TestDeliveryIsRemembered(t *testing.T) {
 	}
 	task = &Task{Key: task.Key, Target: "t-2"}
 	bad := Advance(task, r, refused(after(time.Minute), credential.ReasonInternal), 0)
-	if bad.Delivery().Target != "t-1" || !maps.Equal(bad.Delivery().Delivered, marks) || !bad.Delivery().DeliveredAt.Equal(r.Delivery().DeliveredAt) {
+	if bad.Delivery().Target != "t-1" || !slices.Equal(bad.Delivery().Delivered, marks) || !bad.Delivery().DeliveredAt.Equal(r.Delivery().DeliveredAt) {
 		t.Errorf("a failed delivery changed what is held: %+v", bad)
 	}
 }

@@ -29,7 +29,7 @@ func newFleet(b *testing.B, n int) *fleet {
 			r.Past.History = append(r.Past.History, r.Past.History[0]) // as after a few rounds
 		}
 		memory.Records[c.Key] = r
-		memory.Records[s.Key] = Record{Part: Delivery{Target: s.Target, Delivered: map[string]Mark{text: {1, 1}}}}
+		memory.Records[s.Key] = Record{Part: Delivery{Target: s.Target, Delivered: Marks{{text, Mark{1, 1}}}}}
 		tasks = append(tasks, c, s)
 	}
 	groups := append(localGroups(), provider("p", 64, Rate{1_000_000, time.Second}))
@@ -57,7 +57,7 @@ func (f *fleet) step() (obtained int) {
 				res.Token.Values["token"] = s.Record.Token().Values["token"]
 			} else {
 				_, mark := f.b.Token(s.Task.Needs[0])
-				res.Delivered, res.Changed = map[string]Mark{s.Task.Needs[0]: mark}, true
+				res.Delivered, res.Changed = Marks{{s.Task.Needs[0], mark}}, true
 			}
 			f.b.Fold(f.now, s, Advance(s.Task, s.Record, res, 1), res)
 		}

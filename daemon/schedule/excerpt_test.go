@@ -84,9 +84,10 @@ func playOn(b *Board, now time.Time, step int) {
 		switch {
 		case s.Task.Kind == Delivering:
 			res = answered(now, credential.Credential{})
-			res.Delivered, res.Changed = map[string]Mark{}, true
+			res.Changed = true
 			for _, name := range s.Task.Needs {
-				_, res.Delivered[name] = b.Token(name)
+				_, mark := b.Token(name)
+				res.Delivered = append(res.Delivered, CredentialMark{name, mark})
 			}
 		case s.Task.Kind == Obtaining && step%5 == 1:
 			res = refused(now, credential.ReasonThrottled, retryAfter(now.Add(90*time.Second)))

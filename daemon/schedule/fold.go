@@ -1,7 +1,7 @@
 package schedule
 
 import (
-	"maps"
+	"slices"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -135,17 +135,13 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 // stillMeant returns the marks that a delivery brought, without those of
 // credentials that were removed and added again meanwhile: they count from one
 // again, and the same mark means other values.
-func (b *Board) stillMeant(e *entry, marks map[string]Mark) map[string]Mark {
-	again := func(name string, _ Mark) bool {
-		c := b.entries[Key{Obtaining, name}]
+func (b *Board) stillMeant(e *entry, marks Marks) Marks {
+	again := func(m CredentialMark) bool {
+		c := b.entries[Key{Obtaining, m.Name}]
 		return c == nil || c.bornIn > e.startedIn
 	}
-	for name, mark := range marks {
-		if again(name, mark) {
-			marks = maps.Clone(marks)
-			maps.DeleteFunc(marks, again)
-			break
-		}
+	if slices.ContainsFunc(marks, again) {
+		return slices.DeleteFunc(slices.Clone(marks), again)
 	}
 	return marks
 }

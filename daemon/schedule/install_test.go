@@ -106,13 +106,13 @@ func TestACredentialThatIsBackAfterItWasForgottenIsAnotherOne(t *testing.T) {
 	if _, again := r.Token("a"); again != a {
 		t.Fatalf("mark %+v after %+v; the test needs equal ones", again, a)
 	}
-	marks := map[string]Mark{"a": a, "b": b}
+	marks := Marks{{"a", a}, {"b", b}}
 	r.end("sink:s", Result{Called: true, Changed: true, Delivered: marks})
-	r.end("sink:u", Result{Called: true, Changed: true, Delivered: map[string]Mark{"a": a}})
+	r.end("sink:u", Result{Called: true, Changed: true, Delivered: Marks{{"a", a}}})
 	if len(marks) != 2 {
 		t.Error("the board changed what it was given")
 	}
-	if s := r.look("sink:s").Record.Delivery().Delivered; s["b"] != b || len(s) != 1 {
+	if s := r.look("sink:s").Record.Delivery().Delivered; s.Of("b") != b || len(s) != 1 {
 		t.Errorf("marks %+v, want b's alone", s)
 	}
 	r.expect("sink:s sink:u")

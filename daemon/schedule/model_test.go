@@ -213,7 +213,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 		n := res.Fault.StaleInput
 		_, mark := w.b.Token(n)
 		// Else the values that were refused are renewed already.
-		if input := w.model.credentials[n]; input != nil && mark.Generation == r.marks[n].Generation {
+		if input := w.model.credentials[n]; input != nil && mark.Generation == r.marks.Of(n).Generation {
 			c.stale, c.generation, c.staleAt = n, mark.Generation, input.answers
 		}
 	}

@@ -63,7 +63,7 @@ func TestChangeDuringADeliveryIsDeliveredNext(t *testing.T) {
 	r.expect("a")
 	r.obtain("a", time.Hour)
 	r.expect("") // its lane is taken
-	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
+	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
 	r.expect("sink:s")
 	r.deliver("sink:s", true)
 	r.expect("")
@@ -86,7 +86,7 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	r.expect("sink:s")
 	_, held := r.Token("a")
 	r.end("a", Result{Called: true, Token: token("new", time.Time{})})
-	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
+	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
 	r.expect("sink:s")
 
 	r.deliver("sink:s", true)
@@ -105,15 +105,15 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	r.expect("sink:s")
 	_, held = r.Token("a")
 	r.end("a", Result{Called: true, Token: token("old", after(5*time.Hour))})
-	r.end("sink:s", Result{Called: true, Delivered: map[string]Mark{"a": held}, Changed: true})
+	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
 	r.expect("sink:s")
 
 	// A count of revisions that a crash has thrown back tells nothing alone.
 	r.deliver("sink:s", true)
 	sink := r.records[keyOf("sink:s")]
 	part := sink.Delivery()
-	now := part.Delivered["a"]
-	part.Delivered = map[string]Mark{"a": {now.Generation - 1, now.Revision}}
+	now := part.Delivered.Of("a")
+	part.Delivered = Marks{{"a", Mark{now.Generation - 1, now.Revision}}}
 	sink.Part = part
 	r.records[keyOf("sink:s")] = sink
 	r = r.restart(p8, with(2*time.Hour)...)
@@ -219,7 +219,7 @@ func TestHookWaitsForASinkThatChangesAgain(t *testing.T) {
 	r.expect("sink:s")
 	r.obtain("a", time.Hour)
 	_, now := r.Token("a")
-	r.end("sink:s", Result{Called: true, Changed: true, Delivered: map[string]Mark{"a": {now.Generation - 1, now.Revision - 1}}})
+	r.end("sink:s", Result{Called: true, Changed: true, Delivered: Marks{{"a", Mark{now.Generation - 1, now.Revision - 1}}}})
 	if s := r.look("hook:s"); !s.Owed || !s.At.IsZero() {
 		t.Errorf("its sink is about to change: %+v", s)
 	}

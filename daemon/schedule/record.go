@@ -72,14 +72,14 @@ type Token struct {
 // Delivery is what is remembered of a sink that is delivered to.
 type Delivery struct {
 	// Delivered says what the sink holds.
-	Delivered map[string]Mark `json:"delivered,omitempty"`
+	Delivered Marks `json:"delivered,omitempty"`
 	// DeliveredAt is the last instant at which the sink was known to hold it.
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
 	// Target is a digest of the sink's own configuration at that time.
 	Target string `json:"target,omitempty"`
 	// Issued holds digests of the last values written under each name, newest
 	// last, so that an older value of ours is told from a foreign one.
-	Issued map[string][]string `json:"issued,omitempty"`
+	Issued Issued `json:"issued,omitempty"`
 	// Changes counts the times the sink's content changed, or may have. It is
 	// raised before the write, so that a crash in between leaves the hook owed.
 	Changes uint64 `json:"changes,omitempty"`

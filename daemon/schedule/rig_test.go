@@ -160,9 +160,10 @@ func (r *rig) fails(name string, reason credential.Reason, edits ...func(*creden
 // deliver ends a running sink with what the board has now.
 func (r *rig) deliver(name string, changed bool) {
 	r.t.Helper()
-	marks := map[string]Mark{}
+	var marks Marks
 	for _, need := range r.running[keyOf(name)].Task.Needs {
-		_, marks[need] = r.Token(need)
+		_, mark := r.Token(need)
+		marks = append(marks, CredentialMark{need, mark})
 	}
 	r.end(name, Result{Called: true, Delivered: marks, Changed: changed})
 }

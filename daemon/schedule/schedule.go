@@ -276,7 +276,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		}
 		// The generation tells other values apart even where a count of revisions
 		// that was never stored had to begin again after a crash.
-		if holds.Delivered[name] != held.mark() {
+		if holds.Delivered.Of(name) != held.mark() {
 			why, owed = whyOwed, true
 		}
 		borrowed = borrowed || held.Borrowed()

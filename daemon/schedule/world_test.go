@@ -54,7 +54,7 @@ type run struct {
 	provider string // whose concurrency it counts against, empty for none
 	before   callTime
 	shown    map[string]string
-	marks    map[string]Mark
+	marks    Marks
 	ran      uint64
 }
 
@@ -154,11 +154,12 @@ func (w *world) due() {
 	w.wake = wake
 	for _, s := range starts {
 		w.say("%s starts: %s", name(s.Task.Key), s.Why.Text)
-		r := &run{start: s, at: w.now, elapsed: w.elapsed, setBack: w.model.setBackBy, shown: map[string]string{}, marks: map[string]Mark{}}
+		r := &run{start: s, at: w.now, elapsed: w.elapsed, setBack: w.model.setBackBy, shown: map[string]string{}}
 		w.check(s)
 		for _, need := range s.Task.Needs {
 			r.shown[need] = w.model.credentials[need].shown()
-			_, r.marks[need] = w.b.Token(need)
+			_, mark := w.b.Token(need)
+			r.marks = append(r.marks, CredentialMark{need, mark})
 		}
 		switch s.Task.Kind {
 		case Obtaining:

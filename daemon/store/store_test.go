@@ -121,7 +121,7 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 				Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, Seed: map[string]credential.Secret{"s": credential.NewSecret("\xff")}, ExpiresAt: at,
 			}}},
 		{schedule.Delivering, `"delivered":{"a":{"generation":3,"revision":4}},"delivered_at":"2026-11-02T03:04:05.000000006Z","target":"t","issued":{"f":["1","2"]},"changes":9}`,
-			schedule.Delivery{Delivered: map[string]schedule.Mark{"a": {Generation: 3, Revision: 4}}, DeliveredAt: at, Target: "t", Issued: map[string][]string{"f": {"1", "2"}}, Changes: 9}},
+			schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 3, Revision: 4}}}, DeliveredAt: at, Target: "t", Issued: schedule.Issued{{Name: "f", Digests: []string{"1", "2"}}}, Changes: 9}},
 		{schedule.Hooking, `"ran":8}`, schedule.HookRun{Ran: 8}},
 	} {
 		got, err := decodeRecord(tt.kind, []byte(common+tt.text))
