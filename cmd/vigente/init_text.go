@@ -74,7 +74,7 @@ func (a answers) text() string {
 	}
 	a.settings(&b, inProvider)
 	line("")
-	line("# One thing that is kept valid.")
+	line("# One token to keep valid.")
 	line("[credentials.%s]", tomlKey(a.name))
 	line("provider = %s", tomlText(a.system.provider))
 	a.settings(&b, inCredential)

@@ -251,8 +251,8 @@ func (w *writer) all(r reference) string {
 		w.rows(table+".", keys)
 	}
 	for _, group := range []struct{ table, what, each string }{
-		{"providers", "A backend and how to talk to it.", "type"},
-		{"credentials", "One thing that is kept valid.", "provider type"},
+		{"providers", "A backend and the account for it.", "type"},
+		{"credentials", "One token to keep valid.", "provider type"},
 		{"sinks", "One place that receives values.", "type"},
 	} {
 		w.line("## [%s.NAME]\n", group.table)
@@ -327,29 +327,29 @@ func (w *writer) rows(path string, keys []key) {
 }
 
 const introduction = "Text, durations, shares, modes and paths stand in quotes. Durations are written `\"90s\"`, `\"12h\"`, `\"5d\"`; modes `\"0640\"`. " +
-	"A path that does not begin with `/` starts at the folder of the file it stands in. A secret is a reference: " +
-	"`{ file = \"PATH\" }` (one newline at its end is dropped), `{ env = \"NAME\" }`, or `{ credential = \"NAME\" }`, which systemd hands over. " +
-	"A sink's text may hold `${credential.field}`; besides the fields below every credential has `expires_at`, `issued_at` (RFC 3339, UTC) and `generation`; `$${` is a literal `${`. " +
-	"`vigente check` names every error at once."
+	"A path that does not start with `/` is relative to the file that contains it. A secret is a reference: " +
+	"`{ file = \"PATH\" }` (a trailing newline is removed), `{ env = \"NAME\" }`, or `{ credential = \"NAME\" }`, provided by systemd. " +
+	"A sink's text may contain `${credential.field}`. Besides the fields below, every credential has `expires_at`, `issued_at` (RFC 3339, UTC) and `generation`; `$${` is a literal `${`. " +
+	"`vigente check` reports all errors at once."
 
 var tongues = []tongue{
 	{file: "configuration.md", pick: func(m meaning) string { return m.en }},
 	{file: "configuration.pt-BR.md", pick: func(m meaning) string { return m.pt }, phrases: map[string]string{
 		"Every key of the configuration": "Todas as chaves da configuração",
-		introduction: "Textos, durações, partes, modos e caminhos ficam entre aspas. Durações se escrevem `\"90s\"`, `\"12h\"`, `\"5d\"`; modos `\"0640\"`. " +
-			"Um caminho que não começa com `/` parte da pasta do arquivo em que está. Um segredo é uma referência: " +
-			"`{ file = \"CAMINHO\" }` (uma quebra de linha no fim é descartada), `{ env = \"NOME\" }` ou `{ credential = \"NOME\" }`, que o systemd entrega. " +
-			"O texto de um destino pode conter `${credencial.campo}`; além dos campos abaixo toda credencial tem `expires_at`, `issued_at` (RFC 3339, UTC) e `generation`; `$${` é um `${` literal. " +
-			"`vigente check` aponta todos os erros de uma vez.",
+		introduction: "Textos, durações, frações, modos e caminhos ficam entre aspas. Durações são escritas como `\"90s\"`, `\"12h\"`, `\"5d\"`; modos `\"0640\"`. " +
+			"Um caminho que não começa com `/` é relativo ao arquivo em que está escrito. Um segredo é uma referência: " +
+			"`{ file = \"CAMINHO\" }` (uma quebra de linha no fim é removida), `{ env = \"NOME\" }` ou `{ credential = \"NOME\" }`, fornecido pelo systemd. " +
+			"O texto de um destino pode conter `${credencial.campo}`. Além dos campos abaixo, toda credencial tem `expires_at`, `issued_at` (RFC 3339, UTC) e `generation`; `$${` é um `${` literal. " +
+			"`vigente check` mostra todos os erros de uma vez.",
 		"Any key of this table may be repeated in a provider, for all of its credentials, and in a credential.": "Qualquer chave desta tabela pode ser repetida em um provedor, para todas as suas credenciais, e em uma credencial.",
-		"A backend and how to talk to it.":  "Um servidor e como falar com ele.",
-		"One thing that is kept valid.":     "Uma coisa mantida válida.",
+		"A backend and the account for it.":  "Um servidor e a conta para acessá-lo.",
+		"One token to keep valid.":     "Um token a manter válido.",
 		"One place that receives values.":   "Um lugar que recebe valores.",
 		"Fields for sinks":                  "Campos para os destinos",
 		"type":                              "tipo",
 		"provider type":                     "tipo do provedor",
 		"key":                               "chave",
-		"form":                              "forma",
+		"form":                              "formato",
 		"default":                           "padrão",
 		"meaning":                           "significado",
 		"required":                          "obrigatória",
