@@ -342,8 +342,8 @@ var tongues = []tongue{
 			"O texto de um destino pode conter `${credencial.campo}`. Além dos campos abaixo, toda credencial tem `expires_at`, `issued_at` (RFC 3339, UTC) e `generation`; `$${` é um `${` literal. " +
 			"`vigente check` mostra todos os erros de uma vez.",
 		"Any key of this table may be repeated in a provider, for all of its credentials, and in a credential.": "Qualquer chave desta tabela pode ser repetida em um provedor, para todas as suas credenciais, e em uma credencial.",
-		"A backend and the account for it.":  "Um servidor e a conta para acessá-lo.",
-		"One token to keep valid.":     "Um token a manter válido.",
+		"A backend and the account for it.": "Um servidor e a conta para acessá-lo.",
+		"One token to keep valid.":          "Um token a manter válido.",
 		"One place that receives values.":   "Um lugar que recebe valores.",
 		"Fields for sinks":                  "Campos para os destinos",
 		"type":                              "tipo",
