@@ -158,7 +158,7 @@ func abilityOf(source credential.Provider, held credential.Credential) cluster.A
 
 func (d *Daemon) clusterState() metrics.ClusterState {
 	s := d.cluster.Status()
-	state := metrics.ClusterState{Up: s.Engine.Up, Seen: map[string]time.Time{}}
+	state := metrics.ClusterState{Up: s.Engine.Up, Differing: len(d.cluster.Differing()), Seen: map[string]time.Time{}}
 	for _, m := range s.Machines {
 		state.Seen[m.Name] = m.LastSeen
 	}

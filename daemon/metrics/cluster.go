@@ -9,9 +9,11 @@ import (
 
 // ClusterState is what several machines know of each other.
 type ClusterState struct {
-	Up      bool
-	Seen    map[string]time.Time // by machine
-	Intents []ClusterIntent
+	Up bool
+	// Differing counts the live machines that run another configuration.
+	Differing int
+	Seen      map[string]time.Time // by machine
+	Intents   []ClusterIntent
 }
 
 // ClusterIntent is a call under way, or without a known end.
@@ -27,8 +29,8 @@ type clusterParts struct {
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 
-	state                          func() ClusterState
-	up, alone, lastSeen, intentsAt *prometheus.Desc
+	state                                     func() ClusterState
+	up, alone, differing, lastSeen, intentsAt *prometheus.Desc
 }
 
 func newClusterParts(r prometheus.Registerer) *clusterParts {
@@ -46,6 +48,7 @@ func newClusterParts(r prometheus.Registerer) *clusterParts {
 		}, nil),
 		up:        describe("cluster_engine_up", "Whether linearizable reads of the cluster's engine are answered."),
 		alone:     describe("cluster_alone", "Whether this machine does not reach the cluster's engine."),
+		differing: describe("cluster_machines_differing", "How many machines that are there run another configuration of providers, credentials or renewal than this one."),
 		lastSeen:  describe("cluster_node_last_seen_timestamp_seconds", "When a machine of the cluster was last heard of.", "node"),
 		intentsAt: describe("credential_intent_timestamp_seconds", "When a call was begun that has no known end yet.", "credential", "node"),
 	}
@@ -75,7 +78,7 @@ func (c *clusterParts) ShowCluster(state func() ClusterState) error {
 
 // Describe implements prometheus.Collector.
 func (c *clusterParts) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.alone, c.lastSeen, c.intentsAt} {
+	for _, d := range []*prometheus.Desc{c.up, c.alone, c.differing, c.lastSeen, c.intentsAt} {
 		out <- d
 	}
 }
@@ -92,6 +95,7 @@ func (c *clusterParts) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(c.up, up)
 	gauge(c.alone, 1-up)
+	gauge(c.differing, float64(s.Differing))
 	for node, at := range s.Seen {
 		gauge(c.lastSeen, float64(at.UnixNano())/1e9, node)
 	}

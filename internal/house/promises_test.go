@@ -65,6 +65,7 @@ var series = map[string]string{
 
 	"vigente_cluster_engine_up":                        "",
 	"vigente_cluster_alone":                            "",
+	"vigente_cluster_machines_differing":               "",
 	"vigente_cluster_requests_total":                   "op result",
 	"vigente_cluster_request_duration_seconds":         "",
 	"vigente_cluster_node_last_seen_timestamp_seconds": "node",
