@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -8,21 +10,28 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "demo",
+	fleet := 0
+	command := &cobra.Command{
+		Use:   "demo [--fleet N]",
 		Short: "Show everything on this machine with nothing else installed",
 		Long: `Run the real daemon against emulated backends on this machine, with tokens that
 live for seconds and sinks in a temporary folder. It prints the address of the
-status page, the folder and what to try. Ctrl-C ends it and removes the folder.`,
-		Example: "  vigente demo",
+status page, the folder and what to try. Ctrl-C ends it and removes the folder.
+
+With --fleet, a table of that many shops is added, each with a token and a file
+of its own: edit a row while it runs and see that only this one changes.`,
+		Example: "  vigente demo\n  vigente demo --fleet 1000",
 		Args:    exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
+			if fleet < 0 || fleet > demo.MostShops {
+				return &exitError{exitUsage, []string{fmt.Sprintf("vigente: --fleet %d is out of range (expected 0 to %d)", fleet, demo.MostShops)}}
+			}
 			ctx, stop := endingOnSignals(command.Context(), nil)
 			defer stop()
 			err := demo.Run(ctx, demo.Options{
 				Out: a.Stdout, Live: a.isTerminal(a.Stdout), Width: func() int { return width(a.Stdout) }, Getenv: a.Getenv, UID: a.UID,
 				Logger: zap.NewNop(), Version: buildOf().version,
-				Providers: providerKinds(), Sinks: sinkKinds(),
+				Providers: providerKinds(), Sinks: sinkKinds(), Fleet: fleet,
 			})
 			if interrupted(ctx, err) {
 				return nil
@@ -30,4 +39,6 @@ status page, the folder and what to try. Ctrl-C ends it and removes the folder.`
 			return err
 		}),
 	}
+	command.Flags().IntVar(&fleet, "fleet", 0, "add a fleet of `N` shops")
+	return command
 }

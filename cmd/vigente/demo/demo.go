@@ -37,6 +37,8 @@ type Options struct {
 	UID     int
 	Logger  *zap.Logger
 	Version string
+	// Fleet is the number of shops of a fleet; none when 0.
+	Fleet int
 	// Providers and Sinks are the catalogues.
 	Providers []providers.Kind
 	Sinks     []sinks.Kind
@@ -58,7 +60,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 		}
 		fmt.Fprintf(opt.Out, "%s is removed again.\n", dir)
 	}()
-	stations, stop, err := serve(stations())
+	stations, stop, err := serve(stations(opt.Fleet))
 	if err != nil {
 		return err
 	}

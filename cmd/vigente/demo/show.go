@@ -18,11 +18,11 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	lines, told := 0, map[string]string{}
 	for {
 		if d.Alive() {
-			v := d.Select(engine.Query{})
+			v, fleet := apart(d.Select(engine.Query{}))
 			if opt.Live {
-				lines = redraw(opt.Out, v, lines, opt.Width())
+				lines = redraw(opt.Out, v, fleet, lines, opt.Width())
 			} else {
-				tell(opt.Out, v, told)
+				tell(opt.Out, v, fleet, told)
 			}
 		}
 		select {
@@ -36,7 +36,7 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 
 // redraw writes the table over the one before and returns its height. What does
 // not fit beside each other is cut: a line that wraps would count as two.
-func redraw(w io.Writer, v engine.View, before, width int) int {
+func redraw(w io.Writer, v engine.View, fleet string, before, width int) int {
 	var b strings.Builder
 	if before > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", before)
@@ -53,6 +53,9 @@ func redraw(w io.Writer, v engine.View, before, width int) int {
 	line("%-14s %-9s %4s  %s", "SINK", "STATE", "GEN", "FILE")
 	for _, s := range v.Sinks {
 		line("%-14s %-9s %4d  %s", s.Name, s.State, newest(s), s.Path)
+	}
+	if fleet != "" {
+		line("fleet: %s", fleet)
 	}
 	trouble := "none"
 	for _, c := range v.Credentials {
@@ -100,12 +103,15 @@ func newest(s engine.SinkView) (g uint64) {
 }
 
 // tell writes one line for each change since the last look.
-func tell(w io.Writer, v engine.View, told map[string]string) {
+func tell(w io.Writer, v engine.View, fleet string, told map[string]string) {
 	say := func(key, text string) {
 		if told[key] != text {
 			told[key] = text
 			fmt.Fprintf(w, "%s  %s\n", v.At.Format(time.TimeOnly), text)
 		}
+	}
+	if fleet != "" {
+		say("fleet", "fleet: "+fleet)
 	}
 	for _, c := range v.Credentials {
 		text := fmt.Sprintf("credential %s: %s, generation %d", c.Name, c.State, c.Generation)

@@ -21,7 +21,7 @@ func TestRedrawFitsTheTerminal(t *testing.T) {
 	}
 	for _, width := range []int{0, 1, 42, 80, 400} {
 		var b strings.Builder
-		before := redraw(&b, v, 0, width)
+		before := redraw(&b, v, "", 0, width)
 		if text := b.String(); strings.Count(text, "\n") != before || before != 5 || strings.Contains(text, "A\x1b") {
 			t.Errorf("%d columns: height %d of %q", width, before, text)
 		}
@@ -33,7 +33,7 @@ func TestRedrawFitsTheTerminal(t *testing.T) {
 			t.Errorf("%d columns: a line of %d", width, widest)
 		}
 		b.Reset()
-		redraw(&b, v, before, width)
+		redraw(&b, v, "", before, width)
 		if !strings.HasPrefix(b.String(), fmt.Sprintf("\x1b[%dA", before)) {
 			t.Errorf("%d columns: not drawn over: %q", width, b.String())
 		}

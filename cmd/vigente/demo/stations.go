@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"fmt"
 	"time"
 
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
@@ -24,16 +25,22 @@ type station struct {
 }
 
 // stations returns every backend of the demonstration.
-func stations() []station {
+func stations(shops int) []station {
+	first := station{
+		kind:     "tss",
+		emulator: tss.New(tss.Options{Latency: 150 * time.Millisecond}),
+		config:   tssConfig,
+		files:    map[string]string{"till/appserver.ini": appserver},
+		look:     "till/appserver.ini: TOKEN in [TSSOFFLINE] changes, every other byte stays",
+		fault:    "fault-500",
+	}
+	if shops > 0 {
+		first.config += fleetText(shops)
+		first.files["shops.csv"], first.files["shops/README"] = shopTable(shops), "One file for each row of shops.csv.\n"
+		first.look += "\n" + fmt.Sprintf("  %-16s shops.csv makes the %d tokens in shops/*.env: change a row, and only that one changes", "fleet", shops)
+	}
 	return []station{
-		{
-			kind:     "tss",
-			emulator: tss.New(tss.Options{Latency: 150 * time.Millisecond}),
-			config:   tssConfig,
-			files:    map[string]string{"till/appserver.ini": appserver},
-			look:     "till/appserver.ini: TOKEN in [TSSOFFLINE] changes, every other byte stays",
-			fault:    "fault-500",
-		},
+		first,
 		{
 			kind: "senhasegura",
 			emulator: senhasegura.New(senhasegura.Settings{
