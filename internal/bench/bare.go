@@ -14,11 +14,12 @@ import (
 	"sync"
 )
 
-// bareWorkers is how many calls the plain program makes at once, as many as the
-// configuration of the other one allows.
+// bareWorkers is how many calls the plain program makes at once: as many as the
+// daemon's configuration allows.
 const bareWorkers = 8
 
-// bare is the plain program: URL, authority, folder, number.
+// bare runs the plain program. Its arguments are URL, CA file, folder and
+// number of tokens.
 func bare(args []string) error {
 	authority, err := os.ReadFile(args[1])
 	if err != nil {
@@ -38,7 +39,7 @@ func bare(args []string) error {
 	for w := range bareWorkers {
 		all.Go(func() {
 			for i := w; i < n && faults[w] == nil; i += bareWorkers {
-				faults[w] = fetch(client, args[0], placeOf(args[2], i))
+				faults[w] = fetch(client, args[0], targetOf(args[2], i))
 			}
 		})
 	}
@@ -61,7 +62,7 @@ func fetch(client *http.Client, url, path string) error {
 	return replace(path, answer.AccessToken)
 }
 
-// replace is the least that makes a file durable.
+// replace does the minimum to replace a file durably.
 func replace(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "bare")
 	if err != nil {

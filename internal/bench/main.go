@@ -1,7 +1,7 @@
-// Command bench measures the built binary at growing numbers of credentials,
-// each with one file, against a token server of its own, and writes the tables
-// of docs/performance.md. Beside it runs a plain program that does nothing but
-// fetch over TLS and replace files durably.
+// Command bench measures the built binary with growing numbers of credentials,
+// each with one file, against its own token server, and prints the tables for
+// docs/performance.md. For comparison it also runs a plain program that only
+// fetches tokens over TLS and replaces files durably.
 //
 //	bench BINARY SIZE…
 package main
@@ -45,13 +45,13 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// figures are what was measured at one size.
+// figures holds the measurements at one size.
 type figures struct {
 	n                            int
 	bareWall, bareCPU            float64 // seconds
 	coldWall, coldCPU            float64
 	peak                         float64 // MiB of anonymous memory
-	idle                         float64 // percent of a processor
+	idle                         float64 // percent of a core
 	calls, connections           int64
 	restart, restartCPU          float64
 	restartCalls                 int64
@@ -59,7 +59,7 @@ type figures struct {
 	check                        float64
 }
 
-// print writes the figures as a table, with the exponent of growth of each.
+// print prints the figures as a table, with the growth exponent of each.
 func print(rows []figures) {
 	columns := []struct {
 		name, form string
@@ -107,4 +107,4 @@ func print(rows []figures) {
 // shop names a row.
 func shop(i int) string { return fmt.Sprintf("s%06d", i) }
 
-func placeOf(dir string, i int) string { return filepath.Join(dir, "out", shop(i), "token") }
+func targetOf(dir string, i int) string { return filepath.Join(dir, "out", shop(i), "token") }

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// ticks is how many ticks of /proc/PID/stat make a second.
+// ticks is the number of clock ticks in /proc/PID/stat per second.
 const ticks = 100
 
-// idleFor is how long the idle daemon is watched.
+// idleFor is how long the idle daemon is measured.
 const idleFor = 20 * time.Second
 
-// bench is one size being measured.
+// bench measures one size.
 type bench struct {
 	binary, dir string
 	n           int
@@ -43,7 +43,7 @@ func measure(binary string, n int) (figures, error) {
 	}
 	defer b.server.http.Close()
 	for i := range n {
-		if err := os.MkdirAll(filepath.Dir(placeOf(b.dir, i)), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(targetOf(b.dir, i)), 0o700); err != nil {
 			return b.figures, err
 		}
 	}
@@ -55,7 +55,7 @@ func measure(binary string, n int) (figures, error) {
 	return b.figures, nil
 }
 
-// plain runs the plain program and empties the folders behind it.
+// plain runs the plain program and empties its folders afterwards.
 func (b *bench) plain() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *bench) plain() error {
 	b.bareWall = time.Since(begun).Seconds()
 	b.bareCPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	for i := range b.n {
-		if err := os.Remove(placeOf(b.dir, i)); err != nil {
+		if err := os.Remove(targetOf(b.dir, i)); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (b *bench) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// timed returns how long a command took.
+// timed runs a command and returns how long it took.
 func (b *bench) timed(args ...string) (float64, error) {
 	begun := time.Now()
 	out, err := b.command(args...).CombinedOutput()
@@ -147,7 +147,7 @@ func (b *bench) checked() (err error) {
 	return err
 }
 
-// run starts the daemon and returns once it is ready.
+// run starts the daemon and returns when it is ready.
 func (b *bench) run() (cmd *exec.Cmd, ready float64, err error) {
 	log, err := os.Create(filepath.Join(b.dir, "log"))
 	if err != nil {
@@ -158,7 +158,7 @@ func (b *bench) run() (cmd *exec.Cmd, ready float64, err error) {
 	cmd.Stderr = log
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(b.dir, "notify"))
 	buf := make([]byte, 4096)
-	for err == nil { // what the last daemon said
+	for err == nil { // discard messages of the previous daemon
 		if err = b.notify.SetReadDeadline(time.Now().Add(time.Millisecond)); err == nil {
 			_, err = b.notify.Read(buf)
 		}
@@ -181,7 +181,7 @@ func (b *bench) run() (cmd *exec.Cmd, ready float64, err error) {
 	}
 }
 
-// cold measures the first start and what an idle daemon costs.
+// cold measures the first start, and then the cost of an idle daemon.
 func (b *bench) cold() error {
 	calls, connections := b.server.calls.Load(), b.server.connections.Load()
 	cmd, ready, err := b.run()
@@ -194,12 +194,12 @@ func (b *bench) cold() error {
 		return err
 	}
 	for i := range b.n {
-		if _, err := os.Stat(placeOf(b.dir, i)); err != nil {
-			return fmt.Errorf("ready before all was delivered: %w", err)
+		if _, err := os.Stat(targetOf(b.dir, i)); err != nil {
+			return fmt.Errorf("ready before everything was delivered: %w", err)
 		}
 	}
 	b.calls, b.connections = b.server.calls.Load()-calls, b.server.connections.Load()-connections
-	time.Sleep(10 * time.Second) // what was written is looked at once more
+	time.Sleep(10 * time.Second) // the daemon checks the files it wrote once more
 	was, err := processor(cmd)
 	if err != nil {
 		return err
@@ -260,7 +260,7 @@ func (b *bench) end(cmd *exec.Cmd) error {
 	return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
 }
 
-// processor returns the seconds of processor that a process has used.
+// processor returns the CPU seconds a process has used.
 func processor(cmd *exec.Cmd) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
 	if err != nil {
@@ -272,8 +272,8 @@ func processor(cmd *exec.Cmd) (float64, error) {
 	return (user + system) / ticks, errors.Join(err1, err2)
 }
 
-// memory returns the peak of resident memory in MiB, less what is mapped from
-// the program's file.
+// memory returns the peak resident memory in MiB, without the pages mapped from
+// the executable.
 func memory(cmd *exec.Cmd) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
 	if err != nil {

@@ -17,14 +17,14 @@ import (
 	"time"
 )
 
-// server answers with a token of a few dozen bytes.
+// server answers every request with a short token.
 type server struct {
 	address            string
 	calls, connections atomic.Int64
 	http               *http.Server
 }
 
-// serve starts the server and writes the authority of its certificate.
+// serve starts the server and writes its CA certificate to a file.
 func serve(authority string) (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

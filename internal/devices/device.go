@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// device is the budget of one device.
+// device limits the calls on one device.
 type device struct {
 	mu      sync.Mutex
-	running map[*visit]bool
-	changed chan struct{} // closed when a call comes back
+	running map[*runningCall]bool
+	changed chan struct{} // closed when a call returns
 }
 
-// visit is one call under way.
-type visit struct {
+// runningCall is one call in progress.
+type runningCall struct {
 	work  Work
 	begun time.Time
 	probe bool
 }
 
-// enter waits until the call may be made. It returns nil when the device hangs.
-func (d *device) enter(ctx context.Context, w Work) (*visit, error) {
+// enter waits until the call may be made. It returns nil if the device hangs.
+func (d *device) enter(ctx context.Context, w Work) (*runningCall, error) {
 	for {
 		v, changed, wait := d.admit(time.Now(), w)
 		switch {
@@ -40,15 +40,15 @@ func (d *device) enter(ctx context.Context, w Work) (*visit, error) {
 	}
 }
 
-// admit lets a call in, or says what to wait for and for how long. A wait of
-// zero means that waiting is of no use: the device hangs.
-func (d *device) admit(now time.Time, w Work) (v *visit, changed <-chan struct{}, wait time.Duration) {
+// admit lets a call in, or returns what to wait for and how long. A wait of
+// zero means waiting is useless, because the device hangs.
+func (d *device) admit(now time.Time, w Work) (v *runningCall, changed <-chan struct{}, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	age := d.oldest(now)
 	hangs := age >= HangsAfter
 	if !hangs && len(d.running) < threads {
-		v = &visit{work: w, begun: now}
+		v = &runningCall{work: w, begun: now}
 		d.running[v] = true
 		return v, nil, 0
 	}
@@ -60,12 +60,12 @@ func (d *device) admit(now time.Time, w Work) (v *visit, changed <-chan struct{}
 			return nil, d.changed, probeTime - now.Sub(other.begun)
 		}
 	}
-	v = &visit{work: w, begun: now, probe: true}
+	v = &runningCall{work: w, begun: now, probe: true}
 	d.running[v] = true
 	return v, nil, 0
 }
 
-// oldest returns for how long the oldest call has been under way.
+// oldest returns how long the oldest call has been running.
 func (d *device) oldest(now time.Time) (age time.Duration) {
 	for v := range d.running {
 		age = max(age, now.Sub(v.begun))
@@ -73,7 +73,7 @@ func (d *device) oldest(now time.Time) (age time.Duration) {
 	return age
 }
 
-func (d *device) leave(v *visit) {
+func (d *device) leave(v *runningCall) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, v)

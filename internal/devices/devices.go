@@ -1,13 +1,14 @@
 // Package devices bounds the work on file systems that may hang.
 //
-// A call to a file server that is away does not come back, and its thread is
-// lost until it does. Each device therefore has a budget of threads. A device
-// on which one call has not come back for a few seconds gets at most one more
-// thread for each kind of work, as a probe, until it answers. Callers wait for
-// no call beyond those seconds, and a device that hangs holds up no other.
+// A call to an unreachable file server does not return, and its thread is lost
+// until it does. Each device therefore has a limited number of threads. If a
+// call on a device has not returned after a few seconds, the device gets at
+// most one more thread per kind of work, as a probe, until it answers. No
+// caller waits longer than those few seconds, and a hanging device does not
+// delay the others.
 //
-// Which device a path lies on comes from the table of mounts, since asking the
-// file system itself could hang as well.
+// The mount table says which device a path is on, because asking the file
+// system itself could hang as well.
 package devices
 
 import (
@@ -17,41 +18,41 @@ import (
 	"time"
 )
 
-// Work is a kind of work on files. Each has a probe of its own on a device that
-// hangs.
+// Work is a kind of work on files. On a hanging device, each kind has its own
+// probe.
 type Work uint8
 
 // The kinds of work.
 const (
-	Look      Work = iota // compare what is there with what should be
-	Deliver               // write, and remove what a crash left
-	Preflight             // find out whether a write would succeed
-	Configure             // read the configuration and what it refers to
+	Look      Work = iota // compare the current content with the wanted one
+	Deliver               // write, and remove what a crash left behind
+	Preflight             // check whether a write would succeed
+	Configure             // read the configuration and the files it refers to
 	works
 )
 
-// Bounds of the work on one device.
+// Limits for the work on one device.
 const (
 	threads = 8
-	// HangsAfter is how long a call may take. A device with one that takes
-	// longer is taken for one that hangs.
+	// HangsAfter is how long a call may take before its device is considered
+	// hanging.
 	HangsAfter = 5 * time.Second
-	// probeTime is how long a probe is waited for.
+	// probeTime is how long to wait for a probe.
 	probeTime = time.Second
 )
 
-// HangingError says that a file system does not answer.
+// HangingError means a file system does not answer.
 type HangingError struct{ Point string }
 
 // Error names the file system by its mount point.
 func (e *HangingError) Error() string {
-	return fmt.Sprintf("the file system at %s does not answer (is it a network file system whose server is away?)", e.Point)
+	return fmt.Sprintf("the file system at %s does not answer (is it a network file system whose server is unreachable?)", e.Point)
 }
 
-// Timeout implements the interface of net.Error and os.IsTimeout.
+// Timeout implements the method that net.Error and os.IsTimeout look for.
 func (e *HangingError) Timeout() bool { return true }
 
-// Pool holds the budgets. Its methods may be called from any goroutine.
+// Pool limits the work on every device. It is safe for concurrent use.
 type Pool struct {
 	mounts func() *Table
 
@@ -59,25 +60,25 @@ type Pool struct {
 	devices map[string]*device
 }
 
-// New returns a pool for the mounts of this process.
+// New returns a pool that uses the mount table of this process.
 func New() *Pool { return newPool((&source{}).table) }
 
 func newPool(mounts func() *Table) *Pool {
 	return &Pool{mounts: mounts, devices: map[string]*device{}}
 }
 
-// Mounts returns the present mounts.
+// Mounts returns the current mount table.
 func (p *Pool) Mounts() *Table { return p.mounts() }
 
-// Run calls f, which works on the file or folder at path, within the budget of
-// the device that the path leads to. When the device hangs, or ctx ends, Run
-// returns at once; f may go on then, with a context that has ended, and its
-// result is dropped.
+// Run calls f, which works on the file or folder at path, within the limits of
+// the device that path is on. If the device hangs or ctx is cancelled, Run
+// returns at once; f may still be running then, with a cancelled context, and
+// its result is discarded.
 func Run[T any](ctx context.Context, p *Pool, w Work, path string, f func(context.Context) (T, error)) (T, error) {
 	return run(ctx, p, w, start(p.mounts(), path, false), func(ctx context.Context, _ Place) (T, error) { return f(ctx) })
 }
 
-// run follows the route from device to device, and calls f where it ends.
+// run follows the route from device to device, and calls f at its end.
 func run[T any](ctx context.Context, p *Pool, w Work, r route, f func(context.Context, Place) (T, error)) (T, error) {
 	for {
 		table := p.mounts()
@@ -99,7 +100,7 @@ func run[T any](ctx context.Context, p *Pool, w Work, r route, f func(context.Co
 	}
 }
 
-// step is what the work on one device leads to: the result, or the way to
+// step is the outcome of the work on one device: the result, or the route to
 // another device.
 type step[T any] struct {
 	route route
@@ -112,13 +113,13 @@ func (p *Pool) device(m Mount) *device {
 	defer p.mu.Unlock()
 	d := p.devices[m.Device]
 	if d == nil {
-		d = &device{running: map[*visit]bool{}, changed: make(chan struct{})}
+		d = &device{running: map[*runningCall]bool{}, changed: make(chan struct{})}
 		p.devices[m.Device] = d
 	}
 	return d
 }
 
-// result is the end of a call.
+// result is the outcome of a call.
 type result[T any] struct {
 	value T
 	err   error
@@ -149,11 +150,11 @@ func call[T any](ctx context.Context, p *Pool, m Mount, w Work, f func(context.C
 		}()
 		r.value, r.err = f(ctx)
 	}()
-	patience := HangsAfter
+	timeout := HangsAfter
 	if v.probe {
-		patience = probeTime // the device is known to hang
+		timeout = probeTime // the device is known to hang
 	}
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(timeout)
 	defer limit.Stop()
 	select {
 	case r := <-ended:

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// twoDevices are the root and a file server at /away.
+// twoDevices has the root file system and a file server at /away.
 const twoDevices = `20 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 21 20 0:50 / /away rw,relatime shared:2 - nfs4 server:/x rw
 22 20 8:1 /sub /bound rw - ext4 /dev/sda1 rw
@@ -23,7 +23,7 @@ func fixed(text string) *Pool {
 	return newPool(func() *Table { return t })
 }
 
-// hang starts n calls on path that come back when release is closed.
+// hang starts n calls on path that return when release is closed.
 func hang(ctx context.Context, p *Pool, n int, path string, release <-chan struct{}) *atomic.Int32 {
 	var at atomic.Int32
 	for range n {
@@ -49,50 +49,52 @@ func isHanging(err error) bool {
 	return ok
 }
 
-// However many calls meet a device that hangs, eight threads are lost, and one
-// more for each kind of work; the other device is not held up.
+// TestThreadsOfADeviceThatHangs: however many calls go to a hanging device,
+// they occupy eight threads plus one per kind of work, and do not delay the
+// other device.
 func TestThreadsOfADeviceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, release := fixed(twoDevices), make(chan struct{})
 		stuck := hang(t.Context(), p, 300, "/away/x", release)
 		synctest.Wait()
 		if got := stuck.Load(); got != threads {
-			t.Errorf("%d threads, want %d", got, threads)
+			t.Errorf("got %d blocked threads, want %d", got, threads)
 		}
 		begun := time.Now()
 		if err := ask(p, Deliver, "/here"); err != nil || time.Since(begun) > 0 {
-			t.Errorf("the other device: %v after %s", err, time.Since(begun))
+			t.Errorf("other device: got %v after %s, want nil at once", err, time.Since(begun))
 		}
 		time.Sleep(HangsAfter)
-		for range 20 { // reloads and looks go on
+		for range 20 { // reloads and checks continue
 			hang(t.Context(), p, 50, "/away/x", release)
 			time.Sleep(time.Minute)
 		}
 		if got := stuck.Load(); got != threads+1 {
-			t.Errorf("%d threads of those that came first, want the budget and a probe", got)
+			t.Errorf("got %d blocked threads, want the limit of %d and a probe", got, threads)
 		}
 		d := p.device(p.mounts().Of("/away/x"))
 		d.mu.Lock()
 		if got := len(d.running); got > threads+1 {
-			t.Errorf("%d threads", got)
+			t.Errorf("got %d running calls, want at most %d", got, threads+1)
 		}
 		d.mu.Unlock()
 		if err := ask(p, Look, "/away/x"); err != nil {
-			t.Errorf("the probe of another kind that is answered: %v", err)
+			t.Errorf("a probe of another kind that is answered: got %v", err)
 		}
 		begun = time.Now()
 		if err := ask(p, Deliver, "/away/x"); !isHanging(err) || time.Since(begun) > 0 {
-			t.Errorf("while the probe is out: %v after %s", err, time.Since(begun))
+			t.Errorf("while a probe is running: got %v after %s, want a hanging error at once", err, time.Since(begun))
 		}
 		close(release)
 		synctest.Wait()
 		if err := ask(p, Deliver, "/away/x"); err != nil {
-			t.Errorf("after it answered: %v", err)
+			t.Errorf("after the probe returned: got %v", err)
 		}
 	})
 }
 
-// Those that wait for a thread are told as soon as the device is known to hang.
+// TestWaitersLearnThatTheDeviceHangs: calls that wait for a thread return as
+// soon as the device is known to hang.
 func TestWaitersLearnThatTheDeviceHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, release := fixed(twoDevices), make(chan struct{})
@@ -103,16 +105,17 @@ func TestWaitersLearnThatTheDeviceHangs(t *testing.T) {
 			go func() { _, _ = ask(p, Preflight, "/away/x"), 0 }()
 		}
 		time.Sleep(HangsAfter + time.Millisecond)
-		if err := ask(p, Preflight, "/away/x"); err != nil { // a probe that comes back
-			t.Errorf("%v after %s", err, time.Since(begun))
+		if err := ask(p, Preflight, "/away/x"); err != nil { // a probe that returns
+			t.Errorf("got %v after %s", err, time.Since(begun))
 		}
 		close(release)
 		synctest.Wait()
 	})
 }
 
-// The end of the caller's context ends the wait, not the call.
-func TestEndDoesNotJoinWhatHangs(t *testing.T) {
+// TestCancelEndsTheWaitForAHangingCall: cancelling the caller's context ends the wait,
+// not the call.
+func TestCancelEndsTheWaitForAHangingCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, release := fixed(twoDevices), make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -120,7 +123,7 @@ func TestEndDoesNotJoinWhatHangs(t *testing.T) {
 		begun := time.Now()
 		_, err := call(ctx, p, Mount{Device: "9:9"}, Look, func(context.Context) (int, error) { <-release; return 1, nil })
 		if !errors.Is(err, context.Canceled) || time.Since(begun) != time.Second {
-			t.Errorf("%v after %s", err, time.Since(begun))
+			t.Errorf("got %v after %s, want context.Canceled after 1s", err, time.Since(begun))
 		}
 		close(release)
 		synctest.Wait()
@@ -130,7 +133,7 @@ func TestEndDoesNotJoinWhatHangs(t *testing.T) {
 func TestPanicReachesTheCaller(t *testing.T) {
 	defer func() {
 		if recover() != "boom" {
-			t.Error("the panic is lost")
+			t.Error("the panic did not reach the caller")
 		}
 	}()
 	_, _ = Run(t.Context(), New(), Look, "/", func(context.Context) (int, error) { panic("boom") })
@@ -150,14 +153,14 @@ func TestTable(t *testing.T) {
 		}
 	}
 	if got := NewTable("").Of("/x"); got != (Mount{Point: "/"}) {
-		t.Errorf("without a table: %+v", got)
+		t.Errorf("without a table: got %+v", got)
 	}
 }
 
-// The own table is read, and changes of it are seen.
+// TestSourceReadsTheTable reads the mount table of this process.
 func TestSourceReadsTheTable(t *testing.T) {
 	if _, ok := (&source{}).table().At("/"); !ok {
-		t.Error("no root among the mounts")
+		t.Error("the mount table has no root")
 	}
 }
 
@@ -179,29 +182,30 @@ func TestResolve(t *testing.T) {
 	for path, want := range map[string]string{
 		"a/up/c/file": "b/c/file",
 		"abs/file":    "b/c/file",
-		"turn/file":   "a/file", // .. counts from where the link leads
+		"turn/file":   "a/file", // .. is relative to the link's target
 		"dangling/f":  "none/x/f",
 		"none/up/f":   "none/up/f",
 	} {
 		at, err := Resolve(t.Context(), New(), Look, filepath.Join(dir, path))
 		if err != nil || at.Path != filepath.Join(dir, want) {
-			t.Errorf("%s: %s, %v", path, at.Path, err)
+			t.Errorf("%s: got %s, %v; want %s", path, at.Path, err, want)
 		}
 	}
 	at, _ := Resolve(t.Context(), New(), Look, dir+"/abs/file")
 	for _, e := range []Entry{{"/", split(dir)[0]}, {dir, "abs"}, {dir, "b"}, {dir + "/b/c", "file"}} {
 		if !slices.Contains(at.Entries, e) {
-			t.Errorf("%v is not among the entries %v", e, at.Entries)
+			t.Errorf("missing entry %v in %v", e, at.Entries)
 		}
 	}
 	if _, err := Resolve(t.Context(), New(), Look, dir+"/loop/x"); !errors.Is(err, errLinks) {
-		t.Errorf("a loop: %v", err)
+		t.Errorf("loop: got %v", err)
 	}
 }
 
-// A way that leads through several devices is walked on the budget of each: a
-// link on one that answers to another that hangs costs none of the first.
-func TestLinkIsPaidByTheDeviceThatItLeadsTo(t *testing.T) {
+// TestLinkUsesTheLimitOfItsTarget: a path across several devices uses
+// the limits of each for its own part. A link from a healthy device to a
+// hanging one occupies no thread of the former.
+func TestLinkUsesTheLimitOfItsTarget(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +222,7 @@ func TestLinkIsPaidByTheDeviceThatItLeadsTo(t *testing.T) {
 		return len(d.running), nil
 	})
 	if err != nil || at != 1 {
-		t.Errorf("%d threads on the device that the link leads to, %v", at, err)
+		t.Errorf("got %d threads on the target device and %v, want 1", at, err)
 	}
 }
 
@@ -234,17 +238,17 @@ func TestResolveAll(t *testing.T) {
 	got := ResolveAll(t.Context(), New(), []string{dir + "/link/a", dir + "/real/b", dir + "/real/./a", dir + "/none/x", dir + "/link/a"})
 	for path, want := range map[string]string{"/link/a": "/real/a", "/real/b": "/real/a", "/real/./a": "/real/a", "/none/x": "/none/x"} {
 		if got[dir+path].Path != dir+want {
-			t.Errorf("%s leads to %s, want %s", path, got[dir+path].Path, want)
+			t.Errorf("%s: got %s, want %s", path, got[dir+path].Path, want)
 		}
 	}
 	if len(got) != 4 {
-		t.Errorf("%d answers", len(got))
+		t.Errorf("got %d results, want 4", len(got))
 	}
 }
 
-// Folders on a device that hangs keep nobody from the others, and no more
-// goroutines than threads are started.
-func TestResolveAllLeavesWhatHangs(t *testing.T) {
+// TestResolveAllSkipsHangingDevices: folders on a hanging device do not delay the
+// others, and no more goroutines are started than the device has threads.
+func TestResolveAllSkipsHangingDevices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, release := fixed(twoDevices), make(chan struct{})
 		hang(t.Context(), p, threads, "/away/x", release)
@@ -257,7 +261,7 @@ func TestResolveAllLeavesWhatHangs(t *testing.T) {
 		begun := time.Now()
 		got := ResolveAll(t.Context(), p, []string{"/away/a/x", "/away/b/x", "/none/x"})
 		if len(got) != 3 || got["/away/b/x"].Mount.Device != "0:50" || time.Since(begun) > 0 {
-			t.Errorf("%+v after %s", got, time.Since(begun))
+			t.Errorf("got %+v after %s", got, time.Since(begun))
 		}
 		close(release)
 		synctest.Wait()

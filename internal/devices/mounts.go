@@ -13,17 +13,17 @@ import (
 // Mount is a line of mountinfo (proc_pid_mountinfo(5)).
 type Mount struct {
 	Device   string // major and minor number
-	Root     string // what of the device is mounted
+	Root     string // the part of the device that is mounted
 	Point    string
 	Type     string // of the file system
 	ReadOnly bool
 }
 
-// Table is the table of mounts at one instant.
+// Table is the mount table at one moment.
 type Table struct{ byPoint map[string]Mount }
 
-// NewTable reads the text of mountinfo. Of two mounts at one point the later
-// one covers the other.
+// NewTable parses the text of mountinfo. A later mount at the same point hides
+// an earlier one.
 func NewTable(text string) *Table {
 	t := &Table{byPoint: map[string]Mount{}}
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
@@ -41,8 +41,8 @@ func NewTable(text string) *Table {
 	return t
 }
 
-// Of returns the mount with the longest point above a cleaned absolute path.
-// The zero mount stands for all that no line covers.
+// Of returns the mount with the longest mount point above a cleaned absolute
+// path, or a mount that has only the point / if no line matches.
 func (t *Table) Of(path string) Mount {
 	for {
 		if m, ok := t.byPoint[path]; ok {
@@ -56,13 +56,13 @@ func (t *Table) Of(path string) Mount {
 	}
 }
 
-// At returns the mount whose point is the path itself.
+// At returns the mount whose mount point is path.
 func (t *Table) At(path string) (Mount, bool) {
 	m, ok := t.byPoint[path]
 	return m, ok
 }
 
-// Differing returns the points at which two tables differ.
+// Differing returns the mount points at which two tables differ.
 func (t *Table) Differing(from *Table) (points []string) {
 	for point, m := range t.byPoint {
 		if from.byPoint[point] != m {
@@ -77,11 +77,11 @@ func (t *Table) Differing(from *Table) (points []string) {
 	return points
 }
 
-// mountsEvery is how often the table is compared with the kernel's.
+// mountsEvery is how often to check the mount table for changes.
 const mountsEvery = time.Second
 
-// source follows the table of this process. The kernel tells through the open
-// file whether it has changed, so that it is not read again and again.
+// source keeps the mount table of this process up to date. Polling the open
+// file tells whether it has changed, so it is read only then.
 type source struct {
 	mu      sync.Mutex
 	file    *os.File
@@ -98,7 +98,7 @@ func (s *source) table() *Table {
 	}
 	s.checked = now
 	if s.file == nil {
-		// Without the table everything counts as one device.
+		// Without the table, everything counts as one device.
 		s.file, _ = os.Open(mountinfo)
 	}
 	if s.last == nil || s.changed() {

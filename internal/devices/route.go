@@ -13,25 +13,25 @@ import (
 	"syscall"
 )
 
-// maxLinks is the kernel's own bound on links in one path.
+// maxLinks is the kernel's limit for links in one path.
 const maxLinks = 40
 
 var errLinks = errors.New("too many levels of symbolic links")
 
-// Place is where a path leads once every link has been followed.
+// Place is the location of a path after following every link.
 type Place struct {
-	Path  string // without links, as far as it exists
+	Path  string // without links, as far as the path exists
 	Mount Mount
-	// Entries are the names that were looked up on the way, when they were asked
-	// for. Whoever changes one of them may lead the path elsewhere.
+	// Entries are the names looked up on the way, if requested. Changing one of
+	// them may redirect the path.
 	Entries []Entry
 }
 
-// Entry is a name in a folder, whose path has no links.
+// Entry is a name in a folder. The folder's path contains no links.
 type Entry struct{ Folder, Name string }
 
-// Resolve follows the links of a path, each within the budget of the device
-// that it lies on, and keeps the entries on the way.
+// Resolve follows the links of a path, each within the limits of the device it
+// is on, and returns the entries on the way.
 func Resolve(ctx context.Context, p *Pool, w Work, path string) (Place, error) {
 	return run(ctx, p, w, start(p.mounts(), path, true), func(_ context.Context, at Place) (Place, error) { return at, nil })
 }
@@ -42,17 +42,17 @@ func ResolveIn(ctx context.Context, p *Pool, w Work, folder Place, name string) 
 	return run(ctx, p, w, r, func(_ context.Context, at Place) (Place, error) { return at, nil })
 }
 
-// route is a path of which a part has been followed.
+// route is a partly resolved path.
 type route struct {
-	done    string   // followed, without links
-	rest    []string // to be followed
+	done    string   // resolved, without links
+	rest    []string // not resolved yet
 	links   int
-	keep    bool // the entries
+	keep    bool // collect the entries
 	entries []Entry
 }
 
-// start begins a route. A mount point holds no links, so that the way begins
-// at the nearest one; whoever wants the entries needs those above it as well.
+// start begins a route. A mount point is not a link, so resolving can start at
+// the nearest one, unless the entries above it are wanted too.
 func start(t *Table, path string, keep bool) route {
 	r := route{done: "/", keep: keep}
 	if clean := filepath.Clean(path); clean == path && !keep {
@@ -67,9 +67,9 @@ func split(path string) []string {
 	return strings.FieldsFunc(path, func(c rune) bool { return c == '/' })
 }
 
-// follow goes on as far as the way stays on the device, and reports whether it
-// ends there. What does not exist counts as no link: whoever opens the path
-// gets the fault.
+// follow continues while the path stays on the device, and reports whether it
+// ends there. A missing entry counts as not a link: opening the path will
+// report the error.
 func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 	for len(r.rest) > 0 {
 		name := r.rest[0]
@@ -89,17 +89,17 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 			r.entries = append(r.entries, Entry{r.done, name})
 		}
 		if m, ok := t.At(part); ok && m.Device != on.Device {
-			// A mount point is no link, and looking at it would ask the other
+			// A mount point is not a link, and looking at it would call the other
 			// device.
 			r.done, r.rest = part, r.rest[1:]
 			return false, nil
 		}
 		target, err := os.Readlink(part)
 		switch {
-		case errors.Is(err, syscall.EINVAL): // no link
+		case errors.Is(err, syscall.EINVAL): // not a link
 			r.done, r.rest = part, r.rest[1:]
 			continue
-		case err != nil: // whatever follows cannot be looked up either
+		case err != nil: // nothing below can be looked up either
 			r.done, r.rest = filepath.Join(append([]string{part}, r.rest[1:]...)...), nil
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, fs.ErrPermission) {
 				return true, err
@@ -121,8 +121,8 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 }
 
 // ResolveAll follows the links of many paths, folder by folder, and returns
-// where each leads. A path whose device hangs, or which is not reached before
-// ctx ends, stays as it is.
+// where each leads. A path is returned unchanged if its device hangs, or if ctx
+// ends before it is resolved.
 func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
 	b := &batch{pool: p, out: make(map[string]Place, len(paths))}
 	folders := map[string][]string{} // the names in each
@@ -138,8 +138,8 @@ func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
 	return b.out
 }
 
-// Each calls f for every path, those of one device on as many goroutines as the
-// device has threads, and waits for all calls. Each of them uses Run.
+// Each calls f for every path and waits for all calls. It uses as many
+// goroutines per device as the device has threads. The calls of f use Run.
 func Each(p *Pool, paths []string, f func(path string)) {
 	byDevice := map[string][]string{}
 	for _, path := range paths {
@@ -159,7 +159,7 @@ func Each(p *Pool, paths []string, f func(path string)) {
 	all.Wait()
 }
 
-// batch is one ResolveAll.
+// batch is one call of ResolveAll.
 type batch struct {
 	pool *Pool
 	mu   sync.Mutex
@@ -199,7 +199,7 @@ func (b *batch) way(folder string) route {
 	return start(b.pool.mounts(), folder, false)
 }
 
-// folder follows the links of the paths in one folder.
+// folder resolves the paths in one folder.
 func (b *batch) folder(ctx context.Context, folder string, paths []string) {
 	links, err := run(ctx, b.pool, Configure, b.way(folder), func(_ context.Context, at Place) (links []string, _ error) {
 		found := make(map[string]Place, len(paths))

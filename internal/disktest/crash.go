@@ -10,7 +10,7 @@ import (
 // Change is one line of a trace.
 type Change struct {
 	Op   string // create, mkdir, write, truncate, rename, unlink, link, sync, lost, syncdir, mark
-	File string // an identity that no later file gets again
+	File string // an identity that is never reused
 	Dir  string
 	Name string
 	To   string
@@ -21,18 +21,18 @@ type Change struct {
 	Text string
 }
 
-// exchange is the flag of a rename that lets two names change places.
+// exchange is the rename flag that swaps two names.
 const exchange = 2
 
-// Crash is what a power cut left behind.
+// Crash is the state of a disk after a power cut.
 type Crash struct {
-	After int               // that many changes had been made
+	After int               // the number of changes made before the cut
 	Files map[string]string // content by path
 	Dirs  []string          // paths of folders
 	Why   string            // what was lost, for messages
 }
 
-// names are the entries of all folders: folder, then name, to the file.
+// names maps each folder to its entries, and each entry to a file.
 type names map[string]map[string]string
 
 func (n names) clone() names {
@@ -43,8 +43,8 @@ func (n names) clone() names {
 	return out
 }
 
-// apply makes one change of entries. It does nothing when what it acts on was
-// lost.
+// apply makes one change of entries. It does nothing if an earlier change it
+// depends on was lost.
 func (n names) apply(c Change) {
 	put := func(dir, name, file string) {
 		if n[dir] == nil {
@@ -72,11 +72,11 @@ func (n names) apply(c Change) {
 	}
 }
 
-// disk is what is durable, and what is not yet.
+// disk separates what is durable from what is not yet durable.
 type disk struct {
 	folders map[string]bool
 	names   names             // durable
-	moves   []Change          // of entries, not durable
+	moves   []Change          // of entries, not durable yet
 	content map[string]string // durable, by file
 	writes  map[string][]Change
 }
@@ -94,8 +94,8 @@ func (d *disk) step(c Change) {
 		d.content[c.File] = written(d.content[c.File], d.writes[c.File])
 		delete(d.writes, c.File)
 	case "lost":
-		// A sync that failed: the kernel takes the pages for clean from then on,
-		// so that no later sync writes them.
+		// After a failed sync the kernel considers the pages clean, so no later
+		// sync writes them.
 		delete(d.writes, c.File)
 	case "syncdir":
 		rest := d.moves[:0:0]
@@ -134,11 +134,12 @@ func written(content string, writes []Change) string {
 	return string(data)
 }
 
-// bounds of what is enumerated in full; beyond them the ends, every prefix and
-// every single loss are taken.
+// fullSubsets is the largest number of changes of which every subset is tried.
+// Beyond that only the extremes, every prefix and every single loss are tried.
 const fullSubsets = 5
 
-// subsets returns which of n changes are taken over.
+// subsets returns the sets of changes, out of n, that may have reached the
+// disk.
 func subsets(n int) [][]bool {
 	var out [][]bool
 	if n <= fullSubsets {
@@ -161,12 +162,12 @@ func subsets(n int) [][]bool {
 	return out
 }
 
-// sector is what a disk writes as a whole.
+// sector is the unit that a disk writes atomically.
 const sector = 512
 
-// versions returns what a file may hold: some of the writes that were not
-// synced, one of them perhaps cut between two sectors, and zeros where the file
-// grew and only the length arrived.
+// versions returns what a file may contain: some of the unsynced writes, one of
+// them possibly cut between two sectors, and zeros where the file grew but only
+// its length reached the disk.
 func versions(content string, writes []Change) []string {
 	seen := map[string]bool{content: true}
 	out := []string{content}
@@ -197,7 +198,8 @@ func versions(content string, writes []Change) []string {
 	return out
 }
 
-// cut returns what may arrive of one write to a file of that durable size.
+// cut returns what may reach the disk of one write to a file of the given
+// durable size.
 func cut(w Change, size int64) []Change {
 	half := len(w.Data) / 2
 	if half > sector {
@@ -215,15 +217,16 @@ func cut(w Change, size int64) []Change {
 	return parts
 }
 
-// Crashes calls check with every state that a power cut could leave after each
-// number of changes, states that came up before left out. It returns how many
-// there were. Whoever wants to cut after some changes only passes a filter.
+// Crashes calls check with every distinct state that a power cut could leave
+// after each number of changes, and returns how many there were. The filter at,
+// if not nil, limits the cuts to chosen numbers of changes.
 func Crashes(trace []Change, at func(after int) bool, check func(Crash)) (states int) {
 	d := newDisk()
 	seen := map[[sha256.Size]byte]bool{}
 	for n := 0; ; n++ {
 		if at == nil || at(n) {
-			// A later cut may find the same disk, but more was promised by then.
+			// A mark promises more from here on, so a state seen before must be
+			// checked again.
 			if n > 0 && trace[n-1].Op == "mark" {
 				clear(seen)
 			}
@@ -242,7 +245,7 @@ func Crashes(trace []Change, at func(after int) bool, check func(Crash)) (states
 	}
 }
 
-// crash makes every state of this moment.
+// crash calls check with every state possible at this moment.
 func (d *disk) crash(after int, check func(Crash)) {
 	open := slices.Sorted(maps.Keys(d.writes))
 	held := make([][]string, len(open))
@@ -270,7 +273,7 @@ func (d *disk) crash(after int, check func(Crash)) {
 		show("all writes arrived", newest)
 		for i, file := range open {
 			for v, data := range held[i] {
-				// What became of the others at the same time: nothing, or all.
+				// The other files either lost everything or nothing.
 				for side, other := range []func(string) string{durable, newest} {
 					show(fmt.Sprintf("version %d of one file, side %d", v, side), func(f string) string {
 						if f == file {

@@ -1,11 +1,12 @@
-// Package disktest lends tests a disk that fails, hangs, and loses power.
+// Package disktest provides tests with a disk that fails, hangs, and loses
+// power.
 //
-// Mount lays a file system in front of a folder that fails or hangs on demand
-// and writes down every change. Crashes makes from such a trace every state
-// that a power cut could have left behind, by rules that are harder than those
-// of a journalling file system: what was written and not yet synced may be
-// there, be missing, or be there in part; an entry of a folder that was not yet
-// synced may be there or not; and nothing is in order.
+// Mount puts a file system in front of a folder. It fails or hangs on demand
+// and records every change. From such a trace, Crashes derives every state that
+// a power cut could have left. Its rules are stricter than those of a
+// journalling file system: writes that were not synced may be present, missing
+// or partial; entries of a folder that was not synced may be present or
+// missing; and no order is guaranteed.
 package disktest
 
 import (
@@ -24,9 +25,9 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// program is the file system, built once a test binary, always to the same
-// place, so that it does not pile up. It is a module of its own, so that its
-// library is none of ours.
+// program builds the file system once per test binary, always at the same path,
+// so that builds do not accumulate. It is a module of its own, to keep its
+// library out of ours.
 var program = sync.OnceValues(func() (string, error) {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
@@ -45,7 +46,7 @@ var program = sync.OnceValues(func() (string, error) {
 
 // Disk is a mounted folder.
 type Disk struct {
-	// Root is where it is mounted, Below the folder behind it.
+	// Root is the mount point, Below the underlying folder.
 	Root, Below string
 
 	t     testing.TB
@@ -74,7 +75,7 @@ func Mount(t testing.TB) *Disk {
 		}
 	}
 	cmd := exec.Command(name, d.Below, d.Root, d.trace)
-	// It ends with the test, however that ends.
+	// The process ends with the test, however the test ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -100,7 +101,7 @@ func Mount(t testing.TB) *Disk {
 	return d
 }
 
-// Memory is a temporary folder where syncing costs nothing.
+// Memory returns a temporary folder in which syncing is free.
 func Memory(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "vigente-disktest-")
@@ -125,26 +126,26 @@ func (d *Disk) say(format string, args ...any) {
 	}
 }
 
-// Fail makes calls of op fail on paths that contain part. The names of the
-// calls stand in the program's own comment.
+// Fail makes calls of op fail on paths that contain part. The package comment
+// of faultfs lists the calls.
 func (d *Disk) Fail(op string, errno syscall.Errno, part string) {
 	d.t.Helper()
 	d.say("fail %s %d %s 0", op, errno, part)
 }
 
-// FailAfter is Fail after a number of calls that do not.
+// FailAfter is like Fail, but lets a number of calls succeed first.
 func (d *Disk) FailAfter(spare int, op string, errno syscall.Errno, part string) {
 	d.t.Helper()
 	d.say("fail %s %d %s %d", op, errno, part, spare)
 }
 
-// Hang keeps such calls from returning.
+// Hang makes such calls block.
 func (d *Disk) Hang(op, part string) {
 	d.t.Helper()
 	d.say("hang %s %s", op, part)
 }
 
-// Heal ends all of that.
+// Heal ends all failures and hangs.
 func (d *Disk) Heal() {
 	d.t.Helper()
 	d.say("heal")

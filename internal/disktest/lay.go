@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Lay puts the state below a folder.
+// Lay writes the state into a folder.
 func (c Crash) Lay(t testing.TB, folder string) {
 	t.Helper()
 	dirs := slices.Sorted(slices.Values(c.Dirs))
@@ -24,7 +24,7 @@ func (c Crash) Lay(t testing.TB, folder string) {
 	}
 }
 
-// Below returns the part of the state below one folder, as a state of its own.
+// Below returns the part of the state below one folder as a separate state.
 func (c Crash) Below(folder string) Crash {
 	out := Crash{After: c.After, Why: c.Why, Files: map[string]string{}}
 	for name, data := range c.Files {

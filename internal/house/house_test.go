@@ -1,6 +1,6 @@
-// Package house_test holds the house to its plan: which package may know which
-// other one, who may read the clock or start a goroutine, and that what the
-// papers promise is there.
+// Package house_test enforces the rules of the repository: which package may
+// import which, who may read the clock or start a goroutine, and that
+// everything the documents promise exists.
 package house_test
 
 import (
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestMain runs the tests at the root of the module, whose files they read.
+// TestMain runs the tests in the module root, because they read its files.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)

@@ -14,8 +14,9 @@ import (
 
 var kindReadme = regexp.MustCompile(`^(providers|sinks)/[a-z0-9]+/README\.md$`)
 
-// TestTranslationsKeepStep compares every paper with its Portuguese one: the
-// same headings and, comments and prose aside, the same blocks.
+// TestTranslationsKeepStep compares every document with its Portuguese
+// translation: both must have the same headings and the same blocks, apart from
+// comments and prose.
 func TestTranslationsKeepStep(t *testing.T) {
 	pairs := 0
 	for _, p := range papers.All(t, ".") {
@@ -29,12 +30,12 @@ func TestTranslationsKeepStep(t *testing.T) {
 			continue
 		}
 		if original == "docs/README" {
-			original = "README" // the one at the root is its English one
+			original = "README" // the README at the root is the English original
 		}
 		pairs++
 		o := papers.Read(t, ".", original+".md")
 		if !slices.Equal(o.Headings, p.Headings) {
-			t.Errorf("%s has headings of the levels %v, %s of %v", o.File, o.Headings, p.File, p.Headings)
+			t.Errorf("%s has heading levels %v, %s has %v", o.File, o.Headings, p.File, p.Headings)
 		}
 		if len(o.Blocks) != len(p.Blocks) {
 			t.Errorf("%s has %d blocks, %s has %d", o.File, len(o.Blocks), p.File, len(p.Blocks))
@@ -51,11 +52,11 @@ func TestTranslationsKeepStep(t *testing.T) {
 		}
 	}
 	if pairs == 0 {
-		t.Error("no paper has a Portuguese version")
+		t.Error("found no document with a Portuguese translation")
 	}
 }
 
-// uncommented drops the comments of a block, and the blanks before them.
+// uncommented removes the comments of a block, and the spaces before them.
 func uncommented(b papers.Block) string {
 	if b.Language != "toml" && b.Language != "sh" {
 		return b.Text
@@ -63,8 +64,8 @@ func uncommented(b papers.Block) string {
 	return regexp.MustCompile(`(?m)[ \t]*(^|[ \t])#.*$`).ReplaceAllString(b.Text, "")
 }
 
-// TestCommandTablesKeepStep wants the commands in the tables of both READMEs to
-// be the same, row by row.
+// TestCommandTablesKeepStep checks that the tables of commands in both READMEs
+// have the same rows.
 func TestCommandTablesKeepStep(t *testing.T) {
 	rows := func(file string) (commands []string) {
 		for _, row := range submatches(text(t, file), "(?m)^\\|(.*)\\|$") {
@@ -74,14 +75,14 @@ func TestCommandTablesKeepStep(t *testing.T) {
 	}
 	english, portuguese := rows("README.md"), rows("docs/README.pt-BR.md")
 	if len(english) < 20 || !slices.Equal(english, portuguese) {
-		t.Errorf("README.md has the commands\n%q, docs/README.pt-BR.md\n%q", english, portuguese)
+		t.Errorf("README.md lists the commands\n%q, docs/README.pt-BR.md\n%q", english, portuguese)
 	}
 }
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// links returns where a paper links to, in either language, its own headings
-// and its own translation aside.
+// links returns the link targets of a document without the language suffix.
+// Links to its own headings and to its own translation are left out.
 func links(p papers.Paper) []string {
 	own := strings.ReplaceAll(path.Base(p.File), ".pt-BR.md", ".md")
 	var all []string
@@ -98,7 +99,7 @@ func links(p papers.Paper) []string {
 	return all
 }
 
-// TestLinksLeadSomewhere follows every link inside the module.
+// TestLinksLeadSomewhere checks every link within the module.
 func TestLinksLeadSomewhere(t *testing.T) {
 	for _, p := range papers.All(t, ".") {
 		for _, m := range link.FindAllStringSubmatch(p.Prose, -1) {
@@ -111,17 +112,17 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				target = path.Join(path.Dir(p.File), to)
 			}
 			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s links to %s, which is not there", p.File, m[1])
+				t.Errorf("%s links to %s, which does not exist", p.File, m[1])
 				continue
 			}
 			if anchor != "" && strings.HasSuffix(target, ".md") && !slices.Contains(anchors(t, target), anchor) {
-				t.Errorf("%s links to %s, and there is no such heading", p.File, m[1])
+				t.Errorf("%s links to %s, which has no such heading", p.File, m[1])
 			}
 		}
 	}
 }
 
-// anchors returns the names under which the headings of a paper are reached.
+// anchors returns the anchors of a document's headings.
 func anchors(t testing.TB, file string) []string {
 	var all []string
 	for line := range strings.Lines(papers.Read(t, ".", file).Prose) {
@@ -135,8 +136,8 @@ func anchors(t testing.TB, file string) []string {
 	return all
 }
 
-// TestCataloguesAreComplete compares the folders of kinds with the lines of the
-// catalogue and the rows of both READMEs.
+// TestCataloguesAreComplete compares the folders of the kinds with the
+// catalogue and with the tables in both READMEs.
 func TestCataloguesAreComplete(t *testing.T) {
 	for _, role := range []struct{ dir, test string }{{"providers", "providertest"}, {"sinks", "sinktest"}} {
 		var folders []string
@@ -174,8 +175,8 @@ func TestCataloguesAreComplete(t *testing.T) {
 	}
 }
 
-// TestCommandsExist looks for every "vigente COMMAND" of the papers, the unit
-// and the examples among the commands.
+// TestCommandsExist checks that every "vigente COMMAND" in the documents, the
+// unit and the examples exists.
 func TestCommandsExist(t *testing.T) {
 	known := []string{"help"}
 	for _, s := range sources(t) {
@@ -184,12 +185,12 @@ func TestCommandsExist(t *testing.T) {
 		}
 	}
 	if len(known) < 5 {
-		t.Fatalf("found the commands %q only", known)
+		t.Fatalf("found only the commands %q", known)
 	}
 	mentioned := func(where, what string) {
 		for _, command := range submatches(what, `(?:^|[^a-z/.-])(?:\./|/usr/bin/|cmd/)?vigente ([a-z]+)\b`) {
 			if !slices.Contains(known, command) {
-				t.Errorf("%s speaks of vigente %s, and there is no such command", where, command)
+				t.Errorf("%s mentions vigente %s, which does not exist", where, command)
 			}
 		}
 	}
@@ -210,7 +211,8 @@ func TestCommandsExist(t *testing.T) {
 	mentioned("systemd/vigente.service", strings.Join(submatches(text(t, "systemd/vigente.service"), `(?m)^Exec[A-Za-z]+=(.*)$`), "\n"))
 }
 
-// TestGoVersionIsOne wants the version of go.mod wherever one is named.
+// TestGoVersionIsOne checks that every mentioned Go version is the one in
+// go.mod.
 func TestGoVersionIsOne(t *testing.T) {
 	version := submatches(text(t, "go.mod"), `(?m)^go (\d+\.\d+)`)
 	if len(version) != 1 {
@@ -219,20 +221,20 @@ func TestGoVersionIsOne(t *testing.T) {
 	for _, file := range []string{"README.md", "docs/README.pt-BR.md", "CONTRIBUTING.md", ".ci/run", "Makefile", ".golangci.yml", "systemd/README.md"} {
 		for _, named := range submatches(text(t, file), `\b[Gg]o ?(1\.\d+)`) {
 			if named != version[0] {
-				t.Errorf("%s speaks of Go %s, go.mod of %s", file, named, version[0])
+				t.Errorf("%s mentions Go %s, go.mod has %s", file, named, version[0])
 			}
 		}
 	}
 	if !strings.Contains(text(t, "README.md"), "Go "+version[0]) {
-		t.Errorf("README.md does not say that it wants Go %s", version[0])
+		t.Errorf("README.md does not mention Go %s", version[0])
 	}
 }
 
-// TestUnit compares the unit with the names that the rest relies on.
+// TestUnit checks the unit for the names that other files rely on.
 func TestUnit(t *testing.T) {
 	unit := text(t, "systemd/vigente.service")
 	for _, line := range []string{
-		"Type=notify", // Debian 12 has systemd 252, which knows no notify-reload
+		"Type=notify", // Debian 12 has systemd 252, which does not support notify-reload
 		"ExecStart=/usr/bin/vigente run",
 		"ExecReload=/bin/kill -HUP $MAINPID",
 		"User=vigente", "Group=vigente",
@@ -240,14 +242,14 @@ func TestUnit(t *testing.T) {
 		"StartLimitIntervalSec=0", "Restart=on-failure",
 	} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
-			t.Errorf("the unit has no line %q", line)
+			t.Errorf("the unit lacks the line %q", line)
 		}
 	}
 	if strings.Contains(unit, "\nRestartPreventExitStatus=") {
-		t.Error("RestartPreventExitStatus= would keep a daemon down that the watchdog ended: Go exits with 2 on SIGABRT")
+		t.Error("RestartPreventExitStatus= is set: a daemon killed by the watchdog would not be restarted, because Go exits with 2 on SIGABRT")
 	}
 	if !regexp.MustCompile(`(?m)^u +vigente `).MatchString(text(t, "systemd/sysusers.conf")) {
-		t.Error("sysusers.conf does not make the user of the unit")
+		t.Error("sysusers.conf does not create the user of the unit")
 	}
 	examples, err := filepath.Glob("systemd/examples/*")
 	if err != nil || len(examples) == 0 {
@@ -256,7 +258,7 @@ func TestUnit(t *testing.T) {
 	readme, verify := text(t, "systemd/README.md"), text(t, "systemd/test/verify.sh")
 	for _, example := range examples {
 		if !strings.Contains(readme, path.Base(example)) {
-			t.Errorf("systemd/README.md does not speak of %s", example)
+			t.Errorf("systemd/README.md does not mention %s", example)
 		}
 		if strings.HasSuffix(example, ".conf") && !strings.Contains(verify, path.Base(example)) {
 			t.Errorf("systemd/test/verify.sh does not check %s", example)
@@ -264,7 +266,7 @@ func TestUnit(t *testing.T) {
 	}
 	for _, mentioned := range submatches(unit, `(examples/[a-z0-9.-]+\.conf)`) {
 		if !slices.Contains(examples, "systemd/"+mentioned) {
-			t.Errorf("the unit speaks of %s, which is not there", mentioned)
+			t.Errorf("the unit mentions %s, which does not exist", mentioned)
 		}
 	}
 }

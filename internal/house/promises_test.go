@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// series are the names and labels that dashboards and alerts may rely on.
+// series lists the metrics and labels that dashboards and alerts may rely on.
 var series = map[string]string{
 	"vigente_build_info": "goversion revision version",
 
@@ -72,7 +72,7 @@ var series = map[string]string{
 	"vigente_credential_intent_timestamp_seconds":      "credential node",
 }
 
-// TestSeriesAreThosePromised compares names and labels with the registered ones.
+// TestSeriesAreThosePromised compares series with the registered metrics.
 func TestSeriesAreThosePromised(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m, err := metrics.New(metrics.Options{Registerer: registry, Version: "1", Revision: "r"})
@@ -98,57 +98,58 @@ func TestSeriesAreThosePromised(t *testing.T) {
 	}
 	for name, labels := range series {
 		if got, ok := registered[name]; !ok {
-			t.Errorf("%s is promised and not registered", name)
+			t.Errorf("%s is promised but not registered", name)
 		} else if got != labels {
-			t.Errorf("%s has the labels %q, promised are %q", name, got, labels)
+			t.Errorf("%s has the labels %q, want %q", name, got, labels)
 		}
 	}
 	for name := range registered {
 		if _, ok := series[name]; !ok {
-			t.Errorf("%s is registered and promised nowhere; add it here and to the documentation", name)
+			t.Errorf("%s is registered but not promised; add it here and to the documentation", name)
 		}
 	}
 }
 
-// TestAlerts holds the rules to the metrics, their runbooks and their tests.
+// TestAlerts compares the alert rules with the metrics, the runbooks and the
+// tests of the rules.
 func TestAlerts(t *testing.T) {
 	rules, tests, runbooks := text(t, "monitoring/alerts.yml"), text(t, "monitoring/alerts_test.yml"), text(t, "monitoring/runbooks.md")
 	for _, file := range []string{rules, tests, runbooks} {
 		for _, name := range regexp.MustCompile(`\bvigente_\w+`).FindAllString(file, -1) {
 			if _, ok := series[strings.TrimSuffix(name, "_bucket")]; !ok {
-				t.Errorf("the metric %s is used in monitoring/ and does not exist", name)
+				t.Errorf("monitoring/ uses the metric %s, which does not exist", name)
 			}
 		}
 	}
 	names := submatches(rules, `(?m)^ +- alert: (\w+)$`)
 	if len(names) < 8 {
-		t.Fatalf("found %d rules only", len(names))
+		t.Fatalf("found only %d rules", len(names))
 	}
 	for i, rule := range strings.Split(rules, "- alert: ")[1:] {
 		name := names[i]
 		if want := "blob/main/monitoring/runbooks.md#" + strings.ToLower(name) + "\n"; !strings.Contains(rule, want) {
-			t.Errorf("%s: the runbook_url does not end in %q", name, want)
+			t.Errorf("%s: runbook_url does not end in %q", name, want)
 		}
 		if !strings.Contains(rule, "severity: ") || !strings.Contains(rule, "summary: ") {
-			t.Errorf("%s: a severity and a summary are missing", name)
+			t.Errorf("%s: severity or summary is missing", name)
 		}
 		if !strings.Contains(runbooks, "\n## "+name+"\n") {
-			t.Errorf("%s: no section in the runbooks", name)
+			t.Errorf("%s: the runbooks have no section for it", name)
 		}
 		if !regexp.MustCompile(`alertname: ` + name + `\n +exp_alerts:\n`).MatchString(tests) {
-			t.Errorf("%s: no test sees it fire", name)
+			t.Errorf("%s: no test in which it fires", name)
 		}
 	}
 	for _, section := range submatches(runbooks, `(?m)^## (\w+)$`) {
 		if !slices.Contains(names, section) {
-			t.Errorf("the runbook %s belongs to no rule", section)
+			t.Errorf("the runbook %s has no rule", section)
 		}
 	}
 }
 
-// TestDashboardShowsEverySeries compares the names in the dashboard's queries
-// with the registered ones, both ways. That Prometheus answers them is shown by
-// a test of its own.
+// TestDashboardShowsEverySeries compares the metrics in the dashboard's queries
+// with the registered ones, both ways. Another test sends the queries to
+// Prometheus.
 func TestDashboardShowsEverySeries(t *testing.T) {
 	board := text(t, "monitoring/dashboard.json")
 	shown := map[string]bool{}
@@ -156,7 +157,7 @@ func TestDashboardShowsEverySeries(t *testing.T) {
 		name = strings.TrimSuffix(name, "_bucket")
 		shown[name] = true
 		if _, ok := series[name]; !ok {
-			t.Errorf("the dashboard asks for %s, which does not exist", name)
+			t.Errorf("the dashboard queries %s, which does not exist", name)
 		}
 	}
 	for name := range series {
@@ -166,7 +167,7 @@ func TestDashboardShowsEverySeries(t *testing.T) {
 	}
 }
 
-// TestAlertRulesFire runs the rules' own tests with Prometheus' tool.
+// TestAlertRulesFire runs the unit tests of the rules with promtool.
 func TestAlertRulesFire(t *testing.T) {
 	promtool := needs.Tool(t, "promtool")
 	for _, args := range [][]string{
@@ -181,7 +182,7 @@ func TestAlertRulesFire(t *testing.T) {
 	}
 }
 
-// text returns a file of the module as it stands.
+// text returns the text of a file of the module.
 func text(t testing.TB, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestPromisesNameTheirProof looks at every row of docs/reliability.md: it
-// names at least one test, and every test or script that it names exists.
+// TestPromisesNameTheirProof checks every row of docs/reliability.md: it names
+// at least one test, and every test or script it names exists.
 func TestPromisesNameTheirProof(t *testing.T) {
 	known := map[string]bool{}
 	for _, s := range sources(t) {
@@ -28,7 +28,7 @@ func TestPromisesNameTheirProof(t *testing.T) {
 		rows++
 		proofs := code.FindAllStringSubmatch(cells[1], -1)
 		if len(proofs) == 0 {
-			t.Errorf("no proof is named for: %s", cells[0])
+			t.Errorf("no test is named for: %s", cells[0])
 		}
 		for _, proof := range proofs {
 			name, _, _ := strings.Cut(proof[1], "/")
@@ -36,11 +36,11 @@ func TestPromisesNameTheirProof(t *testing.T) {
 				continue
 			}
 			if _, err := os.Stat(proof[1]); err != nil {
-				t.Errorf("%q is neither a test nor a file, and is named for: %s", proof[1], cells[0])
+				t.Errorf("%q is neither a test nor a file, but is named for: %s", proof[1], cells[0])
 			}
 		}
 	}
 	if rows == 0 {
-		t.Error("no promise is written down")
+		t.Error("found no promises")
 	}
 }

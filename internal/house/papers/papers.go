@@ -1,5 +1,5 @@
-// Package papers reads the Markdown files of the project for the tests that hold
-// them to the code.
+// Package papers parses the project's Markdown files for tests that compare
+// them with the code.
 package papers
 
 import (
@@ -10,18 +10,18 @@ import (
 	"testing"
 )
 
-// Paper is one Markdown file, taken apart.
+// Paper is a parsed Markdown file.
 type Paper struct {
 	File     string
-	Headings []int // their levels
+	Headings []int // heading levels
 	Blocks   []Block
 	Prose    string // without the blocks
 }
 
-// Block is one fenced block.
+// Block is a fenced code block.
 type Block struct{ Language, Text string }
 
-// Read takes the Markdown file below root apart.
+// Read parses the Markdown file below root.
 func Read(t testing.TB, root, file string) Paper {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, file))
@@ -29,7 +29,7 @@ func Read(t testing.TB, root, file string) Paper {
 		t.Fatal(err)
 	}
 	p := Paper{File: file}
-	open := -1 // index of the block that is open
+	open := -1 // index of the open block
 	for line := range strings.Lines(string(data)) {
 		if rest, ok := strings.CutPrefix(line, "```"); ok {
 			if open >= 0 {
@@ -50,12 +50,12 @@ func Read(t testing.TB, root, file string) Paper {
 		}
 	}
 	if open >= 0 {
-		t.Errorf("%s: a block is not closed", file)
+		t.Errorf("%s: unclosed block", file)
 	}
 	return p
 }
 
-// All reads every Markdown file below root, the root of the module.
+// All parses every Markdown file below root, the module root.
 func All(t testing.TB, root string) []Paper {
 	t.Helper()
 	var all []Paper
@@ -63,7 +63,7 @@ func All(t testing.TB, root string) []Paper {
 		switch {
 		case err != nil:
 			return err
-		case d.Name() == "dist" && d.IsDir(): // what make package has made
+		case d.Name() == "dist" && d.IsDir(): // output of make package
 			return fs.SkipDir
 		case d.IsDir() && name != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules"):
 			return fs.SkipDir

@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// entry is one line of the trace. Files are known by an identity that no later
-// file gets again.
+// entry is one line of the trace. The identity of a file is never reused.
 type entry struct {
 	Op   string `json:"op"`
 	File string `json:"file,omitempty"`
@@ -28,7 +27,7 @@ type rule struct {
 	op, part string
 	errno    syscall.Errno
 	hang     bool
-	spare    int // calls that are let through first
+	spare    int // calls to let succeed first
 }
 
 func (r rule) fits(op, path string) bool {
@@ -40,7 +39,7 @@ type disk struct {
 	rules  []rule
 	healed chan struct{}
 
-	order sync.Mutex // over a change and its line in the trace
+	order sync.Mutex // held over a change and its line in the trace
 	out   *json.Encoder
 }
 
@@ -62,8 +61,8 @@ func (d *disk) heal() {
 	d.healed = make(chan struct{})
 }
 
-// gate says how a call shall end before it is made, and keeps it for as long
-// as it shall hang. A process that is being killed gets away.
+// gate decides the result of a call before it is made, and blocks it while it
+// is to hang. A process that is being killed is released.
 func (d *disk) gate(ctx context.Context, op, path string) syscall.Errno {
 	d.mu.Lock()
 	var hit *rule
@@ -93,7 +92,7 @@ func (d *disk) gate(ctx context.Context, op, path string) syscall.Errno {
 	}
 }
 
-// change makes a change and writes it down when it was made.
+// change makes a change and records it if it succeeded.
 func (d *disk) change(e entry, make func() syscall.Errno) syscall.Errno {
 	d.order.Lock()
 	defer d.order.Unlock()

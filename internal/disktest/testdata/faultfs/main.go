@@ -1,21 +1,20 @@
-// Command faultfs is a disk for tests: it mounts a folder once more, at another
-// place, lets chosen calls fail or hang on demand, and writes down every change
-// in the order in which it happened.
+// Command faultfs is a disk for tests. It mounts a folder at a second path,
+// makes chosen calls fail or hang on demand, and records every change in order.
 //
 //	faultfs FOLDER MOUNTPOINT TRACE
 //
-// It says "mounted" and then obeys lines on its standard input, each answered
-// by "ok":
+// It prints "mounted" and then reads commands from standard input, answering
+// each with "ok":
 //
-//	fail OP ERRNO PART N calls of OP on paths that contain PART fail with the
-//	                     number, after N that do not
+//	fail OP ERRNO PART N calls of OP on paths that contain PART fail with ERRNO,
+//	                     after the first N, which succeed
 //	hang OP PART         such calls do not return
-//	heal                 no call fails or hangs any more; those that hang go on
-//	mark TEXT            TEXT is written into the trace
+//	heal                 ends all failures and hangs
+//	mark TEXT            writes TEXT into the trace
 //
 // OP is one of create, write, sync, syncdir, rename, unlink, link, truncate,
-// reserve, statfs, look, read, open; "any" stands for all of them. The end of
-// the input unmounts.
+// reserve, statfs, look, read, open; "any" stands for all of them. End of input
+// unmounts.
 package main
 
 import (
@@ -70,12 +69,12 @@ func run(folder, mountpoint, trace string) error {
 		fmt.Println("ok")
 	}
 	d.heal()
-	// Not waited for: a copy of the mount may live on in another namespace. The
-	// end of this process ends it everywhere.
+	// This is not waited for: a copy of the mount may exist in another
+	// namespace. The end of this process ends all of them.
 	return syscall.Unmount(mountpoint, syscall.MNT_DETACH)
 }
 
-// obey carries out one line.
+// obey executes one command.
 func (d *disk) obey(words []string) error {
 	switch {
 	case len(words) == 1 && words[0] == "heal":
@@ -95,7 +94,7 @@ func (d *disk) obey(words []string) error {
 	case len(words) >= 1 && words[0] == "mark":
 		d.mark(strings.Join(words[1:], " "))
 	default:
-		return fmt.Errorf("not understood: %q", words)
+		return fmt.Errorf("unknown command: %q", words)
 	}
 	return nil
 }

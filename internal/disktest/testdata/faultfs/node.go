@@ -10,7 +10,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// node is a file or a folder of the mounted folder.
+// node is a file or a folder of the mounted file system.
 type node struct {
 	fs.LoopbackNode
 	disk *disk
@@ -148,7 +148,7 @@ func (n *node) Link(ctx context.Context, target fs.InodeEmbedder, name string, o
 	return child, errno
 }
 
-// OpendirHandle lets the sync of a folder be seen.
+// OpendirHandle makes folder syncs visible.
 func (n *node) OpendirHandle(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	if errno := n.disk.gate(ctx, "open", n.at("")); errno != 0 {
 		return nil, 0, errno
@@ -180,7 +180,7 @@ type file struct {
 	node *node
 }
 
-// PassthroughFd keeps the kernel from going past us.
+// PassthroughFd makes the kernel send every call to us.
 func (*file) PassthroughFd() (int, bool) { return 0, false }
 
 func (f *file) Read(ctx context.Context, buf []byte, at int64) (fuse.ReadResult, syscall.Errno) {
@@ -208,7 +208,7 @@ func (f *file) Allocate(ctx context.Context, at, size uint64, mode uint32) sysca
 	return f.LoopbackFile.Allocate(ctx, at, size, mode)
 }
 
-// Fsync costs nothing here: what counts is when it was asked for.
+// Fsync does nothing: only the time of the call matters.
 func (f *file) Fsync(ctx context.Context, _ uint32) syscall.Errno {
 	if errno := f.node.disk.gate(ctx, "sync", f.node.at("")); errno != 0 {
 		_ = f.node.disk.change(entry{Op: "lost", File: f.node.id()}, func() syscall.Errno { return 0 })
