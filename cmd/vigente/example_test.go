@@ -28,7 +28,7 @@ import (
 
 // commentedKey is a line of the example that becomes a key, or a table that is
 // used as a whole or not at all, without its #.
-var commentedKey = regexp.MustCompile(`(?m)^#(\[[a-z]+\]$|[a-z0-9_]+ *= )`)
+var commentedKey = regexp.MustCompile(`(?m)^#(\[[a-z]+(?:\.[a-z]+)*\]$|[a-z0-9_]+ *= )`)
 
 // openExample loads the example, or what became of it, with the real kinds and
 // a reader that has every secret and every certificate.
@@ -36,6 +36,10 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.example.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows := filepath.Join(filepath.Dir(path), "tills.csv")
+	if err := os.WriteFile(rows, []byte("code,cnpj,uf\n1,12.345.678/0001-95,SP\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	certificate, err := exampleCertificate()
@@ -56,7 +60,7 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 		},
 	})
 	kept := *cfg // opening lets go of the sections
-	kept.Providers = slices.Clone(cfg.Providers)
+	kept.Providers, kept.Fleets = slices.Clone(cfg.Providers), slices.Clone(cfg.Fleets)
 	loader := load.New(load.Options{
 		Providers: providerKinds(),
 		Sinks:     sinkKinds(),
@@ -69,6 +73,11 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 		Devices: devices.New(),
 	})
 	loaded := loader.Open(cfg)
+	for _, f := range loaded.Fleets {
+		if len(f.Bad) > 0 || f.Good != 1 {
+			t.Errorf("fleet %s: got %d good rows and %q, want its one row", f.Name, f.Good, f.Bad)
+		}
+	}
 	if faults := loaded.All(); len(faults) > 0 {
 		return &kept, nil, faults
 	}

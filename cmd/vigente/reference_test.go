@@ -73,6 +73,9 @@ func gather(t testing.TB) reference {
 	for _, s := range cfg.Sinks {
 		r.add(cfg, "sinks", s.Type, s.Section)
 	}
+	for _, f := range cfg.Fleets {
+		r.add(cfg, "fleets", "*", f.Section)
+	}
 	for _, c := range plan.Credentials {
 		list := strings.Join(c.Fields, ", ")
 		if !slices.Contains(r.fields[c.Type], list) {
@@ -82,7 +85,8 @@ func gather(t testing.TB) reference {
 	for table, kinds := range r.tables {
 		for kind, keys := range kinds {
 			for i := range keys {
-				keys[i].required = required(t, table, kind, keys[i].Name, types)
+				keys[i].required = table == "fleets" && slices.Contains([]string{"rows", "name", "credential"}, keys[i].Name) ||
+					table != "fleets" && required(t, table, kind, keys[i].Name, types)
 			}
 		}
 	}
@@ -268,6 +272,9 @@ func (w *writer) all(r reference) string {
 			}
 		}
 	}
+	w.line("## [fleets.NAME]\n")
+	w.line("%s\n", w.say("Credentials and sinks made from the rows of a table."))
+	w.rows("fleets.*.", r.tables["fleets"]["*"])
 	return strings.TrimRight(w.text.String(), "\n") + "\n"
 }
 
@@ -342,33 +349,34 @@ var tongues = []tongue{
 			"O texto de um destino pode conter `${credencial.campo}`. Além dos campos abaixo, toda credencial tem `expires_at`, `issued_at` (RFC 3339, UTC) e `generation`; `$${` é um `${` literal. " +
 			"`vigente check` mostra todos os erros de uma vez.",
 		"Any key of this table may be repeated in a provider, for all of its credentials, and in a credential.": "Qualquer chave desta tabela pode ser repetida em um provedor, para todas as suas credenciais, e em uma credencial.",
-		"A backend and the account for it.": "Um servidor e a conta para acessá-lo.",
-		"One token to keep valid.":          "Um token a manter válido.",
-		"One place that receives values.":   "Um lugar que recebe valores.",
-		"Fields for sinks":                  "Campos para os destinos",
-		"type":                              "tipo",
-		"provider type":                     "tipo do provedor",
-		"key":                               "chave",
-		"form":                              "formato",
-		"default":                           "padrão",
-		"meaning":                           "significado",
-		"required":                          "obrigatória",
-		"text":                              "texto",
-		"true or false":                     "true ou false",
-		"integer":                           "inteiro",
-		"duration":                          "duração",
-		"choice":                            "opção",
-		"mode":                              "modo",
-		"array of text":                     "lista de textos",
-		"table of text":                     "tabela de textos",
-		"table of text, numbers or secrets": "tabela de textos, números ou segredos",
-		"table of JSON values or secrets":   "tabela de valores JSON ou segredos",
-		"array of tables":                   "lista de tabelas",
-		"text or array of text":             "texto ou lista de textos",
-		"table":                             "tabela",
-		"path":                              "caminho",
-		"secret":                            "segredo",
-		"array of secrets":                  "lista de segredos",
-		"text or secret":                    "texto ou segredo",
+		"A backend and the account for it.":                    "Um servidor e a conta para acessá-lo.",
+		"One token to keep valid.":                             "Um token a manter válido.",
+		"One place that receives values.":                      "Um lugar que recebe valores.",
+		"Credentials and sinks made from the rows of a table.": "Credenciais e destinos feitos a partir das linhas de uma tabela.",
+		"Fields for sinks":                                     "Campos para os destinos",
+		"type":                                                 "tipo",
+		"provider type":                                        "tipo do provedor",
+		"key":                                                  "chave",
+		"form":                                                 "formato",
+		"default":                                              "padrão",
+		"meaning":                                              "significado",
+		"required":                                             "obrigatória",
+		"text":                                                 "texto",
+		"true or false":                                        "true ou false",
+		"integer":                                              "inteiro",
+		"duration":                                             "duração",
+		"choice":                                               "opção",
+		"mode":                                                 "modo",
+		"array of text":                                        "lista de textos",
+		"table of text":                                        "tabela de textos",
+		"table of text, numbers or secrets":                    "tabela de textos, números ou segredos",
+		"table of JSON values or secrets":                      "tabela de valores JSON ou segredos",
+		"array of tables":                                      "lista de tabelas",
+		"text or array of text":                                "texto ou lista de textos",
+		"table":                                                "tabela",
+		"path":                                                 "caminho",
+		"secret":                                               "segredo",
+		"array of secrets":                                     "lista de segredos",
+		"text or secret":                                       "texto ou segredo",
 	}},
 }
