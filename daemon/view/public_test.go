@@ -12,7 +12,7 @@ func TestPublicTextHidesTheConfiguration(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"the client secret was refused", "the client secret was refused"},
 		{"connect to vault.example.com:443: connection refused", "connect to …: connection refused"},
-		{"connect to vault: the name is not known (is the host in the url right?)", "connect to …: the name is not known (is the host in the url right?)"},
+		{"connect to vault: unknown host (is the host in the url right?)", "connect to …: unknown host (is the host in the url right?)"},
 		{"connect to 10.1.2.3:8443: no route to the host (is the network up?)", "connect to …: no route to the host (is the network up?)"},
 		{"connect to [fe80::1]:443: no connection in time", "connect to …: no connection in time"},
 		{"open /etc/vigente/secret: permission denied", "open …: permission denied"},

@@ -64,7 +64,7 @@ func success(a *exchange.Answer, o object, twice bool, op operation) (object, *c
 		// Trying the same password again is what locks an account.
 		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
 	case o == nil:
-		return nil, unusable("is no JSON object, or is cut (is url right?)")
+		return nil, unusable("is not a JSON object, or is truncated (is url right?)")
 	case twice:
 		return nil, unusable("names a key twice")
 	case token == "":

@@ -1,7 +1,7 @@
-// Package emulation is what every emulated backend has to do to go wrong: a
-// count of the faults to come, a request's own choice of one, and the ways in
-// which a connection breaks. It knows no vendor's protocol, and no client: an
-// emulator that shared code with the client would share its mistakes.
+// Package emulation provides the faults that every emulated backend supports:
+// counters of pending faults, a fault chosen by a request, and ways to break a
+// connection. It knows no vendor's protocol and no client: an emulator that
+// shared code with the client would share its mistakes.
 package emulation
 
 import (
@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// Switches count how often each fault is still to be met; a negative count is
-// for ever. The zero value has none. The owner guards it.
+// Switches counts how often each fault is still to occur; a negative count
+// means always. The zero value has no faults. Its owner must lock it.
 type Switches struct{ left map[string]int }
 
-// Set makes so many of the next requests meet the fault, all until cleared when
-// times is negative. Zero clears it, an empty name clears all. Names lists
-// those that there are.
+// Set makes the next requests, as many as times says, meet the fault; if times
+// is negative, every request until it is cleared. Zero clears the fault, and an
+// empty name clears all. Names lists the valid names.
 func (s *Switches) Set(name string, times int, names iter.Seq[string]) error {
 	switch {
 	case name == "":
 		clear(s.left)
 	case !has(names, name):
-		return fmt.Errorf("set fault %q: there is no such fault", name)
+		return fmt.Errorf("set fault %q: unknown fault", name)
 	case times == 0:
 		delete(s.left, name)
 	default:
@@ -45,11 +45,11 @@ func has(names iter.Seq[string], name string) bool {
 	return false
 }
 
-// Left returns how often a fault is still to be met.
+// Left returns how often a fault is still to occur.
 func (s *Switches) Left(name string) int { return s.left[name] }
 
-// Take returns the first of the names that is to be met now, and counts it off;
-// nothing when none is.
+// Take returns the first of the names that is pending and decrements its count,
+// or "" if none is.
 func (s *Switches) Take(names iter.Seq[string]) string {
 	if len(s.left) == 0 {
 		return ""
@@ -66,9 +66,9 @@ func (s *Switches) Take(names iter.Seq[string]) string {
 	return ""
 }
 
-// OfRequest lets one request choose its own fault: by its X-Emulate header, its
-// emulate parameter, or /emulate/NAME before the path, which a configured base
-// URL can hold. It returns the path that is left.
+// OfRequest returns the fault that a request chooses for itself: by its
+// X-Emulate header, its emulate parameter, or /emulate/NAME before the path,
+// which a configured base URL can contain. It also returns the remaining path.
 func OfRequest(r *http.Request) (name, path string) {
 	path = r.URL.Path
 	if tail, found := strings.CutPrefix(path, "/emulate/"); found {
@@ -83,19 +83,19 @@ func OfRequest(r *http.Request) (name, path string) {
 	return name, path
 }
 
-// Write gives one answer. A caller who left is no fault of the service.
+// Write writes an answer. It is not an error if the caller has disconnected.
 func Write(w http.ResponseWriter, status int, contentType, body string) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body))
 }
 
-// Page gives one answer for people.
+// Page writes an HTML answer.
 func Page(w http.ResponseWriter, status int, title string) {
 	Write(w, status, "text/html; charset=UTF-8", "<!DOCTYPE html><html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 }
 
-// Wait reports whether the caller was still there after d.
+// Wait waits for d and reports whether the caller is still connected.
 func Wait(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -110,14 +110,14 @@ func Wait(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// Hang answers nothing until the caller gives up.
+// Hang sends no answer until the caller disconnects.
 func Hang(r *http.Request) { <-r.Context().Done() }
 
-// Drop cuts the connection. It does not return.
+// Drop closes the connection. It does not return.
 func Drop() { panic(http.ErrAbortHandler) }
 
-// Cut begins an answer of the given length and cuts the connection. It does not
-// return.
+// Cut starts an answer of the given length and then closes the connection. It
+// does not return.
 func Cut(w http.ResponseWriter, begin string, length int) {
 	w.Header().Set("Content-Length", fmt.Sprint(length))
 	Write(w, http.StatusOK, "application/json", begin)
@@ -125,8 +125,8 @@ func Cut(w http.ResponseWriter, begin string, length int) {
 	Drop()
 }
 
-// Drip writes text byte by byte, with a pause after each, while the caller is
-// there.
+// Drip writes text byte by byte, with a pause after each byte, while the caller
+// is connected.
 func Drip(w http.ResponseWriter, r *http.Request, text string, pause time.Duration) {
 	for i := range len(text) {
 		_, err := w.Write([]byte(text[i : i+1]))
@@ -136,8 +136,8 @@ func Drip(w http.ResponseWriter, r *http.Request, text string, pause time.Durati
 	}
 }
 
-// Unheard is an answer that nobody gets: what was asked for is done all the
-// same, as behind a gateway that gave up.
+// Unheard discards an answer: the request takes effect, but the caller gets
+// nothing, as behind a gateway that gave up.
 type Unheard struct{}
 
 // Header implements http.ResponseWriter.

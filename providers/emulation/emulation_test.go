@@ -18,7 +18,7 @@ func TestSwitchesCountWhatIsToCome(t *testing.T) {
 		t.Helper()
 		for _, w := range want {
 			if got := s.Take(names); got != w {
-				t.Errorf("took %q, want %q", got, w)
+				t.Errorf("Take = %q, want %q", got, w)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func TestSwitchesCountWhatIsToCome(t *testing.T) {
 	set("c", -1)
 	take("c", "c", "c")
 	if s.Left("c") != -1 || s.Left("a") != 0 {
-		t.Errorf("%d and %d are left", s.Left("c"), s.Left("a"))
+		t.Errorf("Left = %d and %d, want -1 and 0", s.Left("c"), s.Left("a"))
 	}
 	set("c", 0)
 	take("")
@@ -44,7 +44,7 @@ func TestSwitchesCountWhatIsToCome(t *testing.T) {
 	set("", 1)
 	take("")
 	if s.Set("d", 1, names) == nil {
-		t.Error("a fault that is not there was set")
+		t.Error("Set accepted an unknown fault")
 	}
 }
 
@@ -62,7 +62,7 @@ func TestOfRequest(t *testing.T) {
 			r.Header.Set("X-Emulate", c.header)
 		}
 		if name, path := OfRequest(r); name != c.name || path != c.path {
-			t.Errorf("%s: %q and %q, want %q and %q", c.target, name, path, c.name, c.path)
+			t.Errorf("%s: got %q and %q, want %q and %q", c.target, name, path, c.name, c.path)
 		}
 	}
 }
@@ -74,13 +74,13 @@ func TestAnswersThatTakeTime(t *testing.T) {
 		begun, w := time.Now(), httptest.NewRecorder()
 		Drip(w, r, "four", time.Second)
 		if took := time.Since(begun); took != 4*time.Second || w.Body.String() != "four" || !Wait(r, 0) {
-			t.Errorf("%q after %s", w.Body, took)
+			t.Errorf("got %q after %s, want four after 4s", w.Body, took)
 		}
 		time.AfterFunc(2500*time.Millisecond, leave)
 		w = httptest.NewRecorder()
 		Drip(w, r, "four", time.Second)
 		if w.Body.String() != "fou" || Wait(r, time.Hour) {
-			t.Errorf("%q for a caller who left", w.Body)
+			t.Errorf("got %q for a caller that disconnected, want fou", w.Body)
 		}
 		Hang(r)
 	})
@@ -95,7 +95,7 @@ func TestCutBreaksInTheMiddle(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); err == nil || string(body) != "begin" {
-		t.Errorf("%q, %v", body, err)
+		t.Errorf("got %q, %v; want begin and an error", body, err)
 	}
 }
 
@@ -103,6 +103,6 @@ func TestPage(t *testing.T) {
 	w := httptest.NewRecorder()
 	Page(w, http.StatusBadGateway, "Bad")
 	if w.Code != http.StatusBadGateway || w.Header().Get("Content-Type") != "text/html; charset=UTF-8" || w.Body.Len() < 20 {
-		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+		t.Errorf("got %d, %v, %q", w.Code, w.Header(), w.Body)
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"strconv"
 )
 
-// SwitchPath is where a Switchboard listens.
+// SwitchPath is the path a Switchboard serves.
 const SwitchPath = "/_emulate"
 
-// Switchboard serves an emulator together with its switches, for rehearsals:
-// GET of SwitchPath lists the faults, POST of fault=NAME and times=NUMBER (all
-// calls until cleared without it) sets one, POST without a name clears all.
+// Switchboard serves an emulator together with its faults, for rehearsals. GET
+// of SwitchPath lists the faults. POST of fault=NAME and times=NUMBER sets one,
+// for all calls until cleared if times is missing. POST without a name clears
+// all.
 func Switchboard(e Emulator) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != SwitchPath {

@@ -50,7 +50,7 @@ func TestSwitchboard(t *testing.T) {
 		w := httptest.NewRecorder()
 		emulation.Switchboard(e).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.target, nil))
 		if w.Code != c.status || e.name != c.name || e.times != c.times || !strings.Contains(w.Body.String(), c.body) {
-			t.Errorf("%s %s: %d %q, fault %q %d times", c.method, c.target, w.Code, w.Body, e.name, e.times)
+			t.Errorf("%s %s: got %d %q, fault %q, times %d", c.method, c.target, w.Code, w.Body, e.name, e.times)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		got := withHeader("Retry-After", c.text, "Date", c.date).RetryAfter(noon)
 		if c.want == 0 && !got.IsZero() || c.want != 0 && !got.Equal(noon.Add(c.want)) {
-			t.Errorf("Retry-After %q with Date %q: %v, expected %v later", c.text, c.date, got, c.want)
+			t.Errorf("Retry-After %q with Date %q: got %v, want %v later", c.text, c.date, got, c.want)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func TestRateLimitReset(t *testing.T) {
 	} {
 		got := withHeader("X-RateLimit-Reset", c.text).RateLimitReset(noon)
 		if c.want == 0 && !got.IsZero() || c.want != 0 && !got.Equal(noon.Add(c.want)) {
-			t.Errorf("X-RateLimit-Reset %q: %v, expected %v later", c.text, got, c.want)
+			t.Errorf("X-RateLimit-Reset %q: got %v, want %v later", c.text, got, c.want)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestHTML(t *testing.T) {
 	} {
 		a := &Answer{Header: http.Header{"Content-Type": {c.label}}, Body: []byte(c.body)}
 		if a.HTML() != c.want {
-			t.Errorf("%q %q: HTML() = %v", c.label, c.body, !c.want)
+			t.Errorf("%q labelled %q: HTML() = %v, want %v", c.body, c.label, !c.want, c.want)
 		}
 	}
 }
@@ -124,12 +124,12 @@ func TestStatusFault(t *testing.T) {
 		f := StatusFault(a)
 		if c.reason == "" {
 			if f != nil {
-				t.Errorf("%d: %+v", c.status, f)
+				t.Errorf("status %d: got %+v, want no fault", c.status, f)
 			}
 			continue
 		}
 		if f == nil || f.Reason != c.reason || f.Lost != c.lost || f.Message == "" {
-			t.Errorf("%d: %+v, expected %q, Lost %v", c.status, f, c.reason, c.lost)
+			t.Errorf("status %d: got %+v, want reason %q, Lost %v", c.status, f, c.reason, c.lost)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func TestHTMLFault(t *testing.T) {
 	for status, lost := range map[int]bool{200: true, 404: false} {
 		f := HTMLFault(&Answer{Status: status})
 		if f.Reason != credential.ReasonBadResponse || f.Lost != lost {
-			t.Errorf("%d: %+v", status, f)
+			t.Errorf("status %d: got %+v, want bad_response and Lost %v", status, f, lost)
 		}
 	}
 }

@@ -7,32 +7,31 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Ask makes one exchange and lets judge say what the answer is: nil for a
-// success, else its fault. Judge is a pure function of the answer. What holds
-// for every backend is applied to its verdict here, once for all kinds:
+// Ask makes one exchange and calls classify, which returns nil for a success
+// and a fault otherwise. classify must be a pure function of the answer. Ask
+// then applies the rules that hold for every backend:
 //
-//   - a redirect is never followed and is bad_response (304 is none);
-//   - a 429 is throttled, whatever its body says;
-//   - a 407 comes from a proxy on the way and is network;
-//   - a page for people never parks;
-//   - a Retry-After counts on every answer that is not a success, for the whole
-//     provider with 429 and 5xx, for this credential with any other status.
+//   - A redirect is never followed and is bad_response (except a 304).
+//   - A 429 is throttled, whatever its body says.
+//   - A 407 comes from a proxy and is network.
+//   - An HTML page never parks.
+//   - Retry-After counts on every answer that is not a success: for the whole provider with 429 and 5xx, for this credential with any other status.
 //
-// The error is a *credential.Fault. The answer is returned beside it, and is nil
-// when none arrived.
-func (c *Client) Ask(ctx context.Context, req *http.Request, judge func(*Answer) *credential.Fault) (*Answer, error) {
+// The error is a *credential.Fault. The answer is returned along with it, or
+// nil if none arrived.
+func (c *Client) Ask(ctx context.Context, req *http.Request, classify func(*Answer) *credential.Fault) (*Answer, error) {
 	a, err := c.Do(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if f := c.settle(a, judge(a)); f != nil {
+	if f := c.applyRules(a, classify(a)); f != nil {
 		return a, f
 	}
 	return a, nil
 }
 
-// settle applies the rules of Ask to a verdict.
-func (c *Client) settle(a *Answer, f *credential.Fault) *credential.Fault {
+// applyRules applies the rules of Ask to the result of classify.
+func (c *Client) applyRules(a *Answer, f *credential.Fault) *credential.Fault {
 	switch {
 	case a.Redirect() && (f == nil || f.Reason != credential.ReasonBadResponse),
 		a.Status == http.StatusProxyAuthRequired && (f == nil || f.Reason != credential.ReasonNetwork),
@@ -55,10 +54,9 @@ func (c *Client) settle(a *Answer, f *credential.Fault) *credential.Fault {
 	return f
 }
 
-// Reach tells whether a service answers at target, to a request without
-// credentials. Whatever it says to that shows name, TLS and a service behind
-// them; only a page that lets in or refuses, a redirect and a service that is
-// out of order do not.
+// Reach checks that a service answers at target, with a request without
+// credentials. Almost any answer shows that name, TLS and service work; only a
+// login page, an HTML refusal, a redirect and a 5xx do not.
 func (c *Client) Reach(ctx context.Context, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestRulesForEveryBackend holds a verdict of a kind to what goes before it.
+// TestRulesForEveryBackend checks that the rules of Ask override the result of
+// a kind's classify.
 func TestRulesForEveryBackend(t *testing.T) {
 	rejected := &credential.Fault{Reason: credential.ReasonRejected, Message: "refused"}
 	const page, object = "<html>log in</html>", `{"error":"access_denied"}`
@@ -49,10 +50,10 @@ func TestRulesForEveryBackend(t *testing.T) {
 			if c.said != nil {
 				said = new(*c.said)
 			}
-			f := (&Client{opt: ClientOptions{OwnThrottling: c.own}}).settle(a, said)
+			f := (&Client{opt: ClientOptions{OwnThrottling: c.own}}).applyRules(a, said)
 			if c.reason == "" {
 				if f != nil {
-					t.Errorf("got %v, want a success", f)
+					t.Errorf("got %v, want success", f)
 				}
 				return
 			}
@@ -60,10 +61,10 @@ func TestRulesForEveryBackend(t *testing.T) {
 				t.Fatalf("got %v, want %s", f, c.reason)
 			}
 			if wait := waitOf(f, at); wait != c.wait {
-				t.Errorf("wait %v, want %v", wait, c.wait)
+				t.Errorf("got wait %v, want %v", wait, c.wait)
 			}
 			if f.RetryAlone != c.alone {
-				t.Errorf("for this credential alone: %v, want %v", f.RetryAlone, c.alone)
+				t.Errorf("got RetryAlone %v, want %v", f.RetryAlone, c.alone)
 			}
 		})
 	}
@@ -100,7 +101,7 @@ func TestPages(t *testing.T) {
 	} {
 		a := &Answer{Header: http.Header{"Content-Type": {c.label}}, Body: []byte(c.body)}
 		if got := a.HTML(); got != c.page {
-			t.Errorf("%q labelled %q: page %v, want %v", c.body, c.label, got, c.page)
+			t.Errorf("%q labelled %q: HTML() = %v, want %v", c.body, c.label, got, c.page)
 		}
 	}
 }

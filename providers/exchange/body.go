@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// codingError is a body in a content coding that is not understood.
+// codingError is a body with an unsupported content coding.
 type codingError struct{ name string }
 
 func (e *codingError) Error() string {
-	return "compressed with " + e.name + ", although the request asks for no compression (switch it off for this path at the server, or at the proxy on the way)"
+	return "compressed with " + e.name + ", although the request asked for no compression (disable it for this path on the server or the proxy)"
 }
 
-// otherCodings are the registered content codings besides gzip.
+// otherCodings lists the registered content codings other than gzip.
 var otherCodings = [...]string{"br", "zstd", "deflate", "compress", "x-compress", "dcb", "dcz"}
 
-// readBody reads one byte more than limit at most. Gzip is understood although
-// it was not asked for: some servers compress whatever the request says. It is
-// known by its first bytes, since labels are wrong in both directions.
+// readBody reads at most limit+1 bytes. It accepts gzip although the request
+// does not ask for it, because some servers compress anyway. Gzip is recognized
+// by its magic bytes, because the header can be wrong in both directions.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	// A compressed body that is longer than what it may hold is not read to its end.
+	// Compressed bytes beyond the limit of the plain body are not read.
 	raw := bufio.NewReader(io.LimitReader(resp.Body, limit+1))
 	if head, _ := raw.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		if err := understood(resp.Header.Get("Content-Encoding")); err != nil && len(head) > 0 {
@@ -38,7 +38,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(plain, limit+1))
 	if int64(len(body)) > limit {
-		err = nil // too large, whatever follows
+		err = nil // too large, whatever comes next
 	}
 	return body, err
 }
@@ -58,10 +58,10 @@ func understood(header string) error {
 	return &codingError{"something unknown"}
 }
 
-// unreadable returns what is said of a body that arrived and cannot be decoded.
+// unreadable describes a body that arrived but cannot be decoded.
 func unreadable(err error) string {
 	if coding, ok := errors.AsType[*codingError](err); ok {
 		return coding.Error()
 	}
-	return "its encoding is broken"
+	return "its encoding is invalid"
 }

@@ -24,9 +24,9 @@ func zipped(t testing.TB, text string) string {
 	return b.String()
 }
 
-// TestDoReadsWhatWasCompressedUnasked: within the same bounds as anything else.
-// The client of these tests reads 100 bytes.
-func TestDoReadsWhatWasCompressedUnasked(t *testing.T) {
+// TestDoReadsUnrequestedGzip: compressed answers have the same size
+// limit as others. The client of these tests reads 100 bytes.
+func TestDoReadsUnrequestedGzip(t *testing.T) {
 	for _, c := range []struct {
 		name, coding, body string
 		status             int
@@ -61,16 +61,16 @@ func TestDoReadsWhatWasCompressedUnasked(t *testing.T) {
 						t.Fatal(err)
 					}
 					if string(a.Body) != c.want {
-						t.Errorf("body %q, want %q", a.Body, c.want)
+						t.Errorf("got body %q, want %q", a.Body, c.want)
 					}
 					return
 				}
 				f := fault(t, a, err)
 				if f.Reason != c.reason || !f.Lost {
-					t.Errorf("%q, Lost %v, want %q and Lost", f.Reason, f.Lost, c.reason)
+					t.Errorf("got %q, Lost %v; want %q, Lost true", f.Reason, f.Lost, c.reason)
 				}
 				if !strings.Contains(f.Message, c.words) || strings.Contains(f.Message, "CANARY") {
-					t.Errorf("%s, want %q in it and no text of the peer", f.Message, c.words)
+					t.Errorf("got message %q, want it to contain %q and no text from the peer", f.Message, c.words)
 				}
 			})
 		})

@@ -13,35 +13,35 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// defaultMaxBody is how much of a body is read unless told otherwise. Every
-// answer with a token is far smaller; a larger one is not the backend.
+// defaultMaxBody is the default limit for a body. Token answers are far
+// smaller; a larger answer does not come from the backend.
 const defaultMaxBody = 64 << 10
 
-// Client makes exchanges with one backend. It is safe for concurrent use.
+// Client calls one backend. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
 	opt       ClientOptions
 }
 
-// ClientOptions say how a Client talks.
+// ClientOptions configures a Client.
 type ClientOptions struct {
-	// TLS is the identity of the connection; nil for the system's defaults.
+	// TLS is the TLS configuration; nil means the system's defaults.
 	TLS *tls.Config
-	// Proxy returns the proxy of a request, nil for none; the environment decides
-	// where it is not set.
+	// Proxy returns the proxy for a request, or nil. If Proxy is nil, the
+	// environment decides.
 	Proxy func(*http.Request) (*url.URL, error)
-	// OneShot switches connection reuse off, and with it the silent repetition
-	// of net/http: for calls that must never be sent twice.
+	// OneShot disables connection reuse and thereby net/http's automatic
+	// retries, for requests that must never be sent twice.
 	OneShot bool
-	// MaxBody is the most that is read of a body; 64 KiB when zero.
+	// MaxBody is the size limit for a body; zero means 64 KiB.
 	MaxBody int64
-	// Beginning takes the first MaxBody bytes of a longer body for the whole.
+	// Beginning accepts the first MaxBody bytes of a longer body as the body.
 	Beginning bool
-	// OwnThrottling leaves it to the kind what an answer of status 429 means.
+	// OwnThrottling leaves the meaning of status 429 to the kind.
 	OwnThrottling bool
 }
 
-// NewClient returns a client over the environment's transport.
+// NewClient returns a client that uses the environment's transport.
 func NewClient(env providers.Env, opt ClientOptions) *Client {
 	if opt.MaxBody <= 0 {
 		opt.MaxBody = defaultMaxBody
@@ -52,19 +52,19 @@ func NewClient(env providers.Env, opt ClientOptions) *Client {
 	return &Client{env.Transport(providers.TransportOptions{TLS: opt.TLS, OneShot: opt.OneShot, Proxy: opt.Proxy}), opt}
 }
 
-// Do makes one exchange and reads the whole answer, within ctx. It follows no
-// redirect, keeps no cookie, repeats nothing and leaves req as it was.
+// Do sends one request and reads the complete answer, within ctx. It follows no
+// redirects, keeps no cookies, retries nothing and does not modify req.
 //
-// An error is always a *credential.Fault; its Lost says that the request may
-// have reached the backend. An answer whose status is not 2xx is no error,
-// even when its body could not be read to the end: then Truncated is set, for
-// the status says enough.
+// An error is always a *credential.Fault; its Lost means the request may have
+// reached the backend. An answer with a status other than 2xx is not an error,
+// even if its body could not be read completely: then Truncated is set, because
+// the status is enough.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 	t := &trail{target: req.URL.Host}
 	proxy, err := c.opt.Proxy(req)
 	if err != nil {
 		return nil, &credential.Fault{
-			Reason:  credential.ReasonInternal, // the error repeats the value, which may hold a password
+			Reason:  credential.ReasonInternal, // the error quotes the value, which may contain a password
 			Message: "connect to " + t.target + ": HTTP_PROXY or HTTPS_PROXY in the environment is not a valid URL (expected http://HOST:PORT)",
 		}
 	}
@@ -81,11 +81,11 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 	}
 	out.Header.Set("Cache-Control", "no-cache")
 	out.Header.Set("User-Agent", "vigente")
-	// Without it a server may choose any coding (RFC 9110, 12.5.3), and net/http
-	// would ask for gzip by itself.
+	// Without the header a server may choose any coding (RFC 9110, 12.5.3), and
+	// net/http would request gzip.
 	out.Header.Set("Accept-Encoding", "identity")
 	// RoundTrip instead of http.Client: no redirects, no cookies, no userinfo
-	// turned into a header, and no error that repeats the URL.
+	// turned into a header, and no error that quotes the URL.
 	resp, err := c.transport.RoundTrip(out)
 	if err != nil {
 		return nil, t.requestFault(ctx, err)
@@ -106,13 +106,13 @@ func (c *Client) read(ctx context.Context, t *trail, resp *http.Response) (*Answ
 		a.Truncated = false
 		return a, nil
 	case !a.Truncated, !a.OK():
-		// A whole answer counts even when ctx has ended meanwhile: it may hold
-		// the only token that works.
+		// A complete answer counts even if ctx has ended meanwhile: it may
+		// contain the only valid token.
 		return a, nil
 	case large:
 		return nil, &credential.Fault{
 			Reason: credential.ReasonBadResponse, Lost: true,
-			Message: "read the answer of " + t.target + ": larger than an answer of this backend can be (is the url right?)",
+			Message: "read the answer of " + t.target + ": larger than any answer of this backend (is the url right?)",
 		}
 	}
 	return nil, t.bodyFault(ctx, err)

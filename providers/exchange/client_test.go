@@ -23,8 +23,8 @@ import (
 	"github.com/vigented/vigente/providers/providertest"
 )
 
-// transport is a round tripper made of a function. It tells no trace hook
-// anything unless the function does.
+// transport makes a function a round tripper. It calls no httptrace hooks
+// unless the function does.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -42,7 +42,7 @@ func get(t testing.TB, url string) *http.Request {
 	return req
 }
 
-// serve runs f in a bubble with a client of the handler.
+// serve runs f in a synctest bubble with a client of the handler.
 func serve(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *exchange.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -54,14 +54,14 @@ func serve(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *exchange.Cl
 func fault(t testing.TB, a *exchange.Answer, err error) *credential.Fault {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("an answer with status %d, expected a fault", a.Status)
+		t.Fatalf("got an answer with status %d, want a fault", a.Status)
 	}
 	if a != nil {
-		t.Errorf("an answer together with the fault %v", err)
+		t.Errorf("got an answer together with the fault %v", err)
 	}
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
-		t.Fatalf("%T is no fault", err)
+		t.Fatalf("got %T, want a fault", err)
 	}
 	return f
 }
@@ -82,18 +82,18 @@ func TestDoSendsOneCleanRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			if a.Status != 200 || string(a.Body) != "hello" || a.Truncated || !a.ReceivedAt.Equal(time.Now()) {
-				t.Errorf("answer %+v", a)
+				t.Errorf("got answer %+v", a)
 			}
 			if date, ok := a.Date(); !ok || date.Year() != 2006 {
 				t.Errorf("Date = %v, %v", date, ok)
 			}
 		}
 		if len(req.Header) != 0 {
-			t.Errorf("the request was changed: %v", req.Header)
+			t.Errorf("the request was modified: headers %v", req.Header)
 		}
 		for _, r := range seen {
 			if r.Header.Get("User-Agent") != "vigente" || r.Header.Get("Cache-Control") != "no-cache" || r.Header.Get("Cookie") != "" {
-				t.Errorf("headers %v", r.Header)
+				t.Errorf("got headers %v", r.Header)
 			}
 		}
 	})
@@ -105,7 +105,7 @@ func TestDoFollowsNoRedirect(t *testing.T) {
 	serve(t, h, func(t *testing.T, c *exchange.Client) {
 		a, err := c.Do(t.Context(), get(t, "http://a.example/x"))
 		if err != nil || a.Status != 302 || calls != 1 {
-			t.Errorf("%v, %v after %d calls", a, err, calls)
+			t.Errorf("got %v, %v after %d calls; want status 302 after 1 call", a, err, calls)
 		}
 	})
 }
@@ -132,12 +132,12 @@ func TestDoBoundsBodies(t *testing.T) {
 			a, err := client.Do(t.Context(), get(t, "http://a.example/x"))
 			if c.reason != "" {
 				if f := fault(t, a, err); f.Reason != c.reason || !f.Lost {
-					t.Errorf("%+v: %+v", c, f)
+					t.Errorf("%+v: got %+v", c, f)
 				}
 				return
 			}
 			if err != nil || a.Status != c.status || len(a.Body) != c.body || a.Truncated != c.truncated {
-				t.Errorf("%+v: %+v, %v", c, a, err)
+				t.Errorf("%+v: got %+v, %v", c, a, err)
 			}
 		})
 	}
@@ -174,11 +174,11 @@ func TestDoTellsFailuresApart(t *testing.T) {
 		{"cut in the body", begin(func(*http.Request) { panic(http.ErrAbortHandler) }), false, credential.ReasonNetwork, "cut before its end"},
 		{"silence in the body", begin(func(r *http.Request) { <-r.Context().Done() }), false, credential.ReasonTimeout, "within the timeout"},
 		{"silence in the body, daemon stops", begin(func(r *http.Request) { <-r.Context().Done() }), true, credential.ReasonCancelled, "stopped by the daemon"},
-		{"not HTTP", stray("220 mail.example CANARY\r\n"), false, credential.ReasonBadResponse, "no HTTP"},
-		{"1xx without end", stray(strings.Repeat("HTTP/1.1 102 Processing\r\nX: CANARY\r\n\r\n", 17) + "HTTP/1.1 200 OK\r\n\r\n"), false, credential.ReasonBadResponse, "no HTTP"},
+		{"not HTTP", stray("220 mail.example CANARY\r\n"), false, credential.ReasonBadResponse, "not valid HTTP"},
+		{"1xx without end", stray(strings.Repeat("HTTP/1.1 102 Processing\r\nX: CANARY\r\n\r\n", 17) + "HTTP/1.1 200 OK\r\n\r\n"), false, credential.ReasonBadResponse, "not valid HTTP"},
 		{"half a header", stray("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), false, credential.ReasonNetwork, "cut before the answer"},
-		{"bad chunks", stray("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCANARY\r\n"), false, credential.ReasonBadResponse, "encoding is broken"},
-		{"bad gzip", stray("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n\x1f\x8b gzip here"), false, credential.ReasonBadResponse, "encoding is broken"},
+		{"bad chunks", stray("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nCANARY\r\n"), false, credential.ReasonBadResponse, "encoding is invalid"},
+		{"bad gzip", stray("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n\x1f\x8b gzip here"), false, credential.ReasonBadResponse, "encoding is invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			serve(t, c.handler, func(t *testing.T, client *exchange.Client) {
@@ -190,21 +190,21 @@ func TestDoTellsFailuresApart(t *testing.T) {
 				a, err := client.Do(ctx, get(t, "http://a.example/x?CANARY"))
 				f := fault(t, a, err)
 				if f.Reason != c.reason || !f.Lost || !strings.Contains(f.Message, c.words) {
-					t.Errorf("%q, Lost %v: %s", f.Reason, f.Lost, f.Message)
+					t.Errorf("got %q, Lost %v: %s; want %q, Lost true, %q", f.Reason, f.Lost, f.Message, c.reason, c.words)
 				}
 				if strings.Contains(f.Message, "CANARY") || f.Err != nil && strings.Contains(f.Err.Error(), "CANARY") {
-					t.Errorf("the fault repeats the peer or the query: %v, %v", f.Message, f.Err)
+					t.Errorf("the fault quotes the peer or the query: %v, %v", f.Message, f.Err)
 				}
 			})
 		})
 	}
 }
 
-// TestDoBeforeTheRequest holds failures before the first byte: none of them
-// can have had an effect.
+// TestDoBeforeTheRequest covers failures before the first byte is sent: none of
+// them can have had an effect.
 func TestDoBeforeTheRequest(t *testing.T) {
-	// net/http goes on dialling after the caller has gone, hence the context of
-	// the test.
+	// net/http continues dialling after the caller has gone, hence the context
+	// of the test.
 	dial := func(t *testing.T, f func(context.Context) error) http.RoundTripper {
 		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, f(t.Context()) }}
 	}
@@ -217,10 +217,10 @@ func TestDoBeforeTheRequest(t *testing.T) {
 	}{
 		{"refused", func(context.Context) error { return op(syscall.ECONNREFUSED) }, credential.ReasonNetwork, "connection refused"},
 		{"no route", func(context.Context) error { return op(syscall.EHOSTUNREACH) }, credential.ReasonNetwork, "no route"},
-		{"reset", func(context.Context) error { return op(syscall.ECONNRESET) }, credential.ReasonNetwork, "closed at once"},
+		{"reset", func(context.Context) error { return op(syscall.ECONNRESET) }, credential.ReasonNetwork, "closed immediately"},
 		{"strange", func(context.Context) error { return errors.New("CANARY") }, credential.ReasonNetwork, "no connection"},
-		{"no such name", func(context.Context) error { return &net.DNSError{IsNotFound: true} }, credential.ReasonNetwork, "not known"},
-		{"no name service", func(context.Context) error { return &net.DNSError{IsTemporary: true} }, credential.ReasonNetwork, "could not be looked up"},
+		{"no such name", func(context.Context) error { return &net.DNSError{IsNotFound: true} }, credential.ReasonNetwork, "unknown host"},
+		{"no name service", func(context.Context) error { return &net.DNSError{IsTemporary: true} }, credential.ReasonNetwork, "could not be resolved"},
 		{"kernel gave up", func(context.Context) error { return op(syscall.ETIMEDOUT) }, credential.ReasonTimeout, "no connection in time"},
 		{"black hole", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, credential.ReasonTimeout, "no connection within the timeout"},
 	} {
@@ -231,14 +231,14 @@ func TestDoBeforeTheRequest(t *testing.T) {
 				a, err := clientOf(dial(t, c.dial), exchange.ClientOptions{}).Do(ctx, get(t, "http://a.example/x"))
 				f := fault(t, a, err)
 				if f.Reason != c.reason || f.Lost || !strings.Contains(f.Message, c.words) || strings.Contains(f.Message, "CANARY") {
-					t.Errorf("%q, Lost %v: %s", f.Reason, f.Lost, f.Message)
+					t.Errorf("got %q, Lost %v: %s; want %q, Lost false, %q", f.Reason, f.Lost, f.Message, c.reason, c.words)
 				}
 			})
 		})
 	}
 }
 
-func TestDoWithADeadContextCallsNobody(t *testing.T) {
+func TestDoWithACancelledContextCallsNobody(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	c := clientOf(transport(func(*http.Request) (*http.Response, error) {
@@ -251,8 +251,8 @@ func TestDoWithADeadContextCallsNobody(t *testing.T) {
 	}
 }
 
-// TestDoKeepsAWholeAnswer: the daemon stops at the moment at which the only
-// token that works has arrived.
+// TestDoKeepsAWholeAnswer: the daemon stops just when the only valid token has
+// arrived.
 func TestDoKeepsAWholeAnswer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	c := clientOf(transport(func(*http.Request) (*http.Response, error) {
@@ -261,12 +261,12 @@ func TestDoKeepsAWholeAnswer(t *testing.T) {
 	}), exchange.ClientOptions{})
 	a, err := c.Do(ctx, get(t, "http://a.example/"))
 	if err != nil || string(a.Body) != "token" {
-		t.Errorf("%v, %v", a, err)
+		t.Errorf("got %v, %v", a, err)
 	}
 }
 
-// TestDoWithoutATrace: a transport that tells nothing of its connections is
-// believed only where an error cannot come after the request.
+// TestDoWaitsForTheAnswerAfterSome1xx allows a limited number of interim
+// answers.
 func TestDoWaitsForTheAnswerAfterSome1xx(t *testing.T) {
 	h := func(w http.ResponseWriter, _ *http.Request) {
 		for range 16 {
@@ -276,11 +276,13 @@ func TestDoWaitsForTheAnswerAfterSome1xx(t *testing.T) {
 	}
 	serve(t, h, func(t *testing.T, client *exchange.Client) {
 		if a, err := client.Do(t.Context(), get(t, "http://a.example/x")); err != nil || a.Status != http.StatusOK {
-			t.Errorf("%v, %v", a, err)
+			t.Errorf("got %v, %v; want status 200", a, err)
 		}
 	})
 }
 
+// TestDoWithoutATrace: if a transport reports nothing about its connections, a
+// request counts as not sent only if the error can only occur before sending.
 func TestDoWithoutATrace(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -295,13 +297,13 @@ func TestDoWithoutATrace(t *testing.T) {
 		client := clientOf(transport(func(*http.Request) (*http.Response, error) { return nil, c.err }), exchange.ClientOptions{})
 		a, err := client.Do(t.Context(), get(t, "http://a.example/"))
 		if f := fault(t, a, err); f.Lost != c.lost || f.Reason != credential.ReasonNetwork {
-			t.Errorf("%v: %+v", c.err, f)
+			t.Errorf("%v: got %+v", c.err, f)
 		}
 	}
 }
 
-// TestDoTracedButSilent: a transport that began to connect and failed in words
-// of its own has sent nothing.
+// TestDoTracedButSilent: a transport that began to connect and failed with an
+// error of its own has sent nothing.
 func TestDoTracedButSilent(t *testing.T) {
 	for _, connected := range []bool{false, true} {
 		client := clientOf(transport(func(r *http.Request) (*http.Response, error) {
@@ -314,7 +316,7 @@ func TestDoTracedButSilent(t *testing.T) {
 		}), exchange.ClientOptions{})
 		a, err := client.Do(t.Context(), get(t, "http://a.example/"))
 		if f := fault(t, a, err); f.Lost != connected {
-			t.Errorf("connected %v: %+v", connected, f)
+			t.Errorf("connected %v: got %+v, want Lost to match", connected, f)
 		}
 	}
 }
@@ -328,7 +330,7 @@ func TestNewClientPassesTheOptionsOn(t *testing.T) {
 	}
 }
 
-// brokenBody is an answer whose body ends in an error.
+// brokenBody returns an answer whose body ends in an error.
 func brokenBody(err error) transport {
 	return func(*http.Request) (*http.Response, error) {
 		body := io.MultiReader(strings.NewReader("begin"), iotest.ErrReader(err))
@@ -336,12 +338,12 @@ func brokenBody(err error) transport {
 	}
 }
 
-// failing is a transport that tells nothing and fails.
+// failing returns a transport that fails without calling any hook.
 func failing(err error) transport {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
 
-// TestDoInWords holds the wording of failures that a test cannot provoke.
+// TestDoInWords checks the messages of failures that a test cannot provoke.
 func TestDoInWords(t *testing.T) {
 	remote := func(alert string) error { return &net.OpError{Op: "remote error", Err: errors.New("tls: " + alert)} }
 	verify := func(err error) error { return &tls.CertificateVerificationError{Err: err} }
@@ -354,7 +356,7 @@ func TestDoInWords(t *testing.T) {
 		{failing(&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}), credential.ReasonTimeout, true, "no answer in time"},
 		{brokenBody(&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}), credential.ReasonTimeout, true, "not complete in time"},
 		{brokenBody(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), credential.ReasonNetwork, true, "cut before its end"},
-		{brokenBody(errors.New("CANARY")), credential.ReasonBadResponse, true, "encoding is broken"},
+		{brokenBody(errors.New("CANARY")), credential.ReasonBadResponse, true, "encoding is invalid"},
 		{failing(remote("unrecognized name")), credential.ReasonTLS, true, "tls.server_name"},
 		{failing(remote("unknown certificate authority")), credential.ReasonTLS, false, "refused our certificate"},
 		{failing(remote("handshake failure")), credential.ReasonTLS, true, "refused the handshake"},
@@ -362,18 +364,18 @@ func TestDoInWords(t *testing.T) {
 		{failing(&net.OpError{Op: "local error", Err: errors.New("CANARY")}), credential.ReasonTLS, true, "handshake failed"},
 		{failing(errors.New("tls: CANARY")), credential.ReasonTLS, true, "handshake failed"},
 		{failing(verify(x509.SystemRootsError{})), credential.ReasonTLS, false, "could not be verified"},
-		{failing(verify(x509.UnknownAuthorityError{})), credential.ReasonTLS, false, "authority unknown here"},
+		{failing(verify(x509.UnknownAuthorityError{})), credential.ReasonTLS, false, "authority unknown to this machine"},
 	} {
 		a, err := clientOf(c.transport, exchange.ClientOptions{}).Do(t.Context(), get(t, "https://a.example/"))
 		f := fault(t, a, err)
 		if f.Reason != c.reason || f.Lost != c.lost || !strings.Contains(f.Message, c.words) || strings.Contains(f.Message, "CANARY") {
-			t.Errorf("%q, Lost %v: %s (expected %q, %v, %q)", f.Reason, f.Lost, f.Message, c.reason, c.lost, c.words)
+			t.Errorf("got %q, Lost %v: %s; want %q, Lost %v, %q", f.Reason, f.Lost, f.Message, c.reason, c.lost, c.words)
 		}
 	}
 }
 
-// TestDoKeepsTheAnswerOfAnotherStatus: the status says enough even when the
-// body does not come whole.
+// TestDoKeepsTheAnswerOfAnotherStatus: the status is enough even if the body is
+// incomplete.
 func TestDoKeepsTheAnswerOfAnotherStatus(t *testing.T) {
 	c := clientOf(transport(func(*http.Request) (*http.Response, error) {
 		resp, _ := brokenBody(io.ErrUnexpectedEOF)(nil)
@@ -383,6 +385,6 @@ func TestDoKeepsTheAnswerOfAnotherStatus(t *testing.T) {
 	}), exchange.ClientOptions{})
 	a, err := c.Do(t.Context(), get(t, "http://a.example/"))
 	if err != nil || !a.Truncated || string(a.Body) != "begin" {
-		t.Errorf("%+v, %v", a, err)
+		t.Errorf("got %+v, %v", a, err)
 	}
 }

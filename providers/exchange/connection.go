@@ -14,14 +14,15 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// Connection is how a provider's section says that its backend is reached.
+// Connection is how to reach a provider's backend, as its section configures
+// it.
 type Connection struct {
 	env providers.Env
 	// TLS is nil for the system's defaults.
 	TLS *tls.Config
-	// Proxy returns the proxy of a request, nil for none.
+	// Proxy returns the proxy for a request, or nil.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Limits are the ends of our certificate and of the authorities.
+	// Limits are the expiries of our certificate and of the CAs.
 	Limits []credential.Limit
 }
 
@@ -42,8 +43,8 @@ func (c Connection) Client(opt ClientOptions) *Client {
 // noProxy is the value of the key proxy for a direct connection.
 const noProxy = "none"
 
-// readProxy reads the key proxy. A login stands in the URL, so that the key may
-// be a secret.
+// readProxy reads the key proxy. The URL may contain a login, so the key may be
+// a secret.
 func readProxy(s *section.Section) func(*http.Request) (*url.URL, error) {
 	text := s.TextOrSecret("proxy").Reveal()
 	switch {
@@ -54,14 +55,14 @@ func readProxy(s *section.Section) func(*http.Request) (*url.URL, error) {
 	}
 	proxy, err := parseProxy(text)
 	if err != nil {
-		s.Faultf("proxy", "%v (expected http://HOST:PORT, https:// or socks5:// alike, or %q)", err, noProxy)
+		s.Faultf("proxy", "%v (expected http://HOST:PORT, the same with https:// or socks5://, or %q)", err, noProxy)
 		return nil
 	}
 	return http.ProxyURL(proxy)
 }
 
-// parseProxy reads the address of a proxy as HTTP_PROXY has it: without a
-// scheme it is http. The text is never repeated: it may hold a password.
+// parseProxy parses a proxy address as HTTP_PROXY allows it: without a scheme
+// it is http. Errors never quote the text, which may contain a password.
 func parseProxy(text string) (*url.URL, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -69,11 +70,11 @@ func parseProxy(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return nil, errors.New("not a valid URL of a proxy")
+		return nil, errors.New("not a valid proxy URL")
 	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
-		return nil, errors.New("has a scheme that no proxy has")
+		return nil, errors.New("has a scheme that proxies do not use")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("holds more than the address of a proxy")
+		return nil, errors.New("contains more than a proxy address")
 	}
 	return u, nil
 }

@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// End is what an answer says about the end of its token.
+// End is what an answer says about the expiry of its token.
 type End struct {
-	// At is the end on our clock; zero when none is stated that can be read.
+	// At is the expiry on our clock; zero if none is stated that can be parsed.
 	At time.Time
-	// Counted says that At was counted from our clock or compared with the
-	// server's, and rests on no date that was taken as it stands.
+	// Counted means At was computed from our clock or from the offset to the
+	// server's clock, not taken unchanged from a date.
 	Counted bool
-	// Unread says that an end is stated and none can be read; it is the sentence
-	// for credential.Credential.UnreadEnd.
+	// Unread is set if an expiry is stated but none can be parsed. It is the
+	// text for credential.Credential.UnreadEnd.
 	Unread string
 }
 
-// lifeNames and instantNames are the members that state an end, in the order
-// in which they are believed: lives in seconds, then instants. RFC 6749 knows
-// the first alone; the others are what services write in its place.
+// lifeNames and instantNames list the members that state an expiry, in order of
+// preference: lifetimes in seconds first, then points in time. Only the first
+// is in RFC 6749; the others are what services use instead.
 var (
 	lifeNames    = []string{"expires_in", "expiresin"}
 	instantNames = []string{"expires_at", "expires_on", "expiresat", "expireson", "expires", "expiration", "expiry"}
 )
 
-// TokenEnd reads the end of an access token from the members of its answer, the
-// names in lower case: a life in seconds, counted from before the call; else an
-// instant; else the exp claim of a JWT. A life of zero or less says nothing that
-// can be used. Unreadable is not absent: it is told when nothing else can be
-// read.
+// TokenEnd determines the expiry of an access token from the members of its
+// answer, whose names are in lower case: a lifetime in seconds, counted from
+// before the call; else a point in time; else the exp claim of a JWT. A
+// lifetime of zero or less is not usable. If nothing can be parsed but
+// something was stated, Unread is set.
 func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at time.Time) End {
 	unread := ""
 	stated := func(name string) bool {
@@ -61,13 +61,14 @@ func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at ti
 	return End{Unread: UnreadEnd(unread)}
 }
 
-// UnreadEnd is the sentence for an end that cannot be read; name is that of a
-// member of a protocol, or a source of the configuration.
+// UnreadEnd returns the text for an expiry that cannot be parsed; name is a
+// protocol member or a source from the configuration.
 func UnreadEnd(name string) string {
-	return "the answer states an end of the token that cannot be read (" + name + "); the token is used, and renewed after an hour at most"
+	return "the answer states an expiry of the token that cannot be parsed (" + name + "); the token is used, and renewed within an hour"
 }
 
-// OnOurClock places a server's instant by the Date of the answer, where it has one.
+// OnOurClock converts a server's time to our clock using the Date of the
+// answer, if it has one.
 func (a *Answer) OnOurClock(instant, at time.Time) End {
 	date, ok := a.Date()
 	if !ok {
@@ -76,10 +77,10 @@ func (a *Answer) OnOurClock(instant, at time.Time) End {
 	return End{At: at.Add(instant.Sub(date)), Counted: true}
 }
 
-// ParseInstant reads an instant as services write it in JSON: Unix seconds, or
-// milliseconds where seconds would lie beyond the year 5000, as a number or in
-// quotes; RFC 3339; or the date of an HTTP header. A date without a zone could
-// be any of 25 instants and is not read.
+// ParseInstant parses a point in time as services write it in JSON: Unix
+// seconds, or milliseconds if seconds would be beyond the year 5000, as a
+// number or in quotes; RFC 3339; or an HTTP date. A date without a time zone is
+// rejected, because it is ambiguous.
 func ParseInstant(raw json.RawMessage) (time.Time, bool) {
 	if n, ok := parseNumber(raw); ok {
 		return ParseUnix(n)
@@ -101,7 +102,7 @@ func ParseInstant(raw json.RawMessage) (time.Time, bool) {
 	return plausible(t)
 }
 
-// ParseUnix reads seconds or milliseconds since 1970.
+// ParseUnix parses seconds or milliseconds since 1970.
 func ParseUnix(n float64) (time.Time, bool) {
 	const millisecondsFrom = 1e11
 	if n >= millisecondsFrom {
@@ -113,7 +114,7 @@ func ParseUnix(n float64) (time.Time, bool) {
 	return plausible(time.Unix(int64(n), int64((n-float64(int64(n)))*float64(time.Second))))
 }
 
-// plausible refuses years that no server means, such as the year 1 of a date
+// plausible rejects years that no server means, such as the year 1 of a date
 // that was never set.
 func plausible(t time.Time) (time.Time, bool) {
 	t = t.UTC()

@@ -59,13 +59,13 @@ func TestTokenEnd(t *testing.T) {
 			a := &Answer{Header: http.Header{"Date": {c.date}}}
 			got := TokenEnd(members, c.token, a, at)
 			if !got.At.Equal(c.end) {
-				t.Errorf("end %v, want %v", got.At, c.end)
+				t.Errorf("got end %v, want %v", got.At, c.end)
 			}
 			if got.Counted != c.counted {
-				t.Errorf("counted %v, want %v", got.Counted, c.counted)
+				t.Errorf("got Counted %v, want %v", got.Counted, c.counted)
 			}
 			if (got.Unread != "") != c.unread {
-				t.Errorf("unread %q, want one: %v", got.Unread, c.unread)
+				t.Errorf("got Unread %q, want one: %v", got.Unread, c.unread)
 			}
 		})
 	}
@@ -79,10 +79,10 @@ func FuzzTokenEnd(f *testing.F) {
 		at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		got := TokenEnd(map[string]json.RawMessage{"expires_in": json.RawMessage(life), "expires_at": json.RawMessage(instant)}, "opaque", &Answer{}, at)
 		if _, err := got.At.MarshalJSON(); err != nil {
-			t.Errorf("an end that cannot be written: %v", err)
+			t.Errorf("cannot marshal the end: %v", err)
 		}
 		if !got.At.IsZero() && got.Unread != "" {
-			t.Errorf("both an end and none: %+v", got)
+			t.Errorf("got both an end and Unread: %+v", got)
 		}
 	})
 }

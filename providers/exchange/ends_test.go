@@ -12,8 +12,8 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// TestEndsOfCertificates: what has ended is missing, what soon ends is warned
-// of, and each end is a limit of what rests on it.
+// TestEndsOfCertificates: an expired certificate is a fault, one that expires
+// soon causes a warning, and each expiry is a limit of what depends on it.
 func TestEndsOfCertificates(t *testing.T) {
 	ending := func(after time.Duration) pair {
 		return issue(t, nil, func(c *x509.Certificate) {
@@ -54,14 +54,14 @@ func TestEndsOfCertificates(t *testing.T) {
 			conn := exchange.ReadConnection(s, "", providers.Env{Warn: func(m string) { warnings = append(warnings, m) }})
 			want := credential.Limit{Kind: c.kind, EndsAt: c.limit.cert.NotAfter.UTC(), Person: true}
 			if len(conn.Limits) != 1 || conn.Limits[0] != want {
-				t.Errorf("got the limits %+v, want %+v", conn.Limits, want)
+				t.Errorf("got limits %+v, want %+v", conn.Limits, want)
 			}
-			if warned := len(warnings) == 1 && strings.Contains(warnings[0], c.kind+" ends at"); warned != c.warns {
-				t.Errorf("got the warnings %q, want one: %v", warnings, c.warns)
+			if warned := len(warnings) == 1 && strings.Contains(warnings[0], c.kind+" expires at"); warned != c.warns {
+				t.Errorf("got warnings %q, want one: %v", warnings, c.warns)
 			}
 			faults := s.Finish()
-			if ended := len(faults) == 1 && faults[0].Missing() && strings.Contains(faults[0].Message, "ended at"); ended != c.ends {
-				t.Errorf("got the faults %v, want one that says it has ended: %v", faults, c.ends)
+			if ended := len(faults) == 1 && faults[0].Missing() && strings.Contains(faults[0].Message, "expired at"); ended != c.ends {
+				t.Errorf("got faults %v, want one about an expired certificate: %v", faults, c.ends)
 			}
 		})
 	}

@@ -1,8 +1,8 @@
-// Package exchange makes one bounded HTTP call to a backend and tells its
-// failures apart. It also reads what backends write about lives and dates, and
-// the addresses that a configuration states.
+// Package exchange makes one bounded HTTP call to a backend and classifies its
+// failures. It also parses lifetimes and dates in answers, and URLs in the
+// configuration.
 //
-// It decides nothing about a backend: what an answer means is each kind's own.
-// It never repeats a body, a header, a query or the text of a peer in a
-// message. It keeps no state between calls.
+// It makes no decisions about a backend: each kind interprets its own answers.
+// Messages never quote a body, a header, a query string or other text from the
+// peer. The package keeps no state between calls.
 package exchange

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestTLSTroublesHaveTheirOwnWords: crypto/tls tells most of them by text alone,
-// none of which is repeated.
-func TestTLSTroublesHaveTheirOwnWords(t *testing.T) {
+// TestTLSProblemsHaveTheirOwnMessages: crypto/tls identifies most problems only by
+// their text, which our messages must not quote.
+func TestTLSProblemsHaveTheirOwnMessages(t *testing.T) {
 	local := func(alert string) error { return &net.OpError{Op: "local error", Err: errors.New("tls: " + alert)} }
 	remote := func(alert string) error { return &net.OpError{Op: "remote error", Err: errors.New("tls: " + alert)} }
 	for _, c := range []struct {
@@ -25,19 +25,19 @@ func TestTLSTroublesHaveTheirOwnWords(t *testing.T) {
 		{errors.New("tls: server sent certificate containing RSA key larger than 8192 bits"), "8192"},
 		{errors.New("crypto/rsa: 512-bit keys are insecure (see https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size)"), ""},
 		{errors.New("tls: x: crypto/rsa: 512-bit keys are insecure"), "GODEBUG=rsa1024min=0"},
-		{errors.New("tls: CANARY"), "does not keep to the protocol"},
+		{errors.New("tls: CANARY"), "violates the protocol"},
 		{remote("handshake failure"), "GODEBUG=tlsrsakex=1"},
 		{remote("protocol version not supported"), "must offer TLS 1.2"},
 		{remote("certificate required"), "see tls.certificate"},
 		{remote("unrecognized name"), "tls.server_name"},
 		{remote("CANARY"), "refused the TLS connection"},
 		{tls.RecordHeaderError{RecordHeader: [5]byte{'H', 'T', 'T', 'P', '/'}}, "plain http"},
-		{tls.RecordHeaderError{}, "no TLS on this port"},
+		{tls.RecordHeaderError{}, "does not speak TLS on this port"},
 		{errors.New("CANARY"), ""},
 	} {
 		got := tlsTrouble(c.err)
 		if (got == "") != (c.words == "") || !strings.Contains(got, c.words) || strings.Contains(got, "CANARY") {
-			t.Errorf("%v: got %q, want %q in it", c.err, got, c.words)
+			t.Errorf("%v: got %q, want it to contain %q", c.err, got, c.words)
 		}
 	}
 }

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// maxLife bounds what is believed of a life.
+// maxLife is the longest lifetime accepted.
 const maxLife = 100 * 365 * 24 * time.Hour
 
-// lastSecond is the end of the year 9999, the last that RFC 3339 can write.
+// lastSecond is the end of the year 9999, the last that RFC 3339 can express.
 const lastSecond = 253402300799
 
-// ParseLife reads an expires_in, in seconds, as leniently as backends write
-// it: a number, with a fraction or an exponent, or the same in quotes. It
-// reports false for one that is absent, null, or no number at all. What is
-// beyond a hundred years is clamped to that; zero and less are returned as
-// they are, since they say that the life is already over.
+// ParseLife parses an expires_in in seconds, as leniently as backends require:
+// a number, possibly with a fraction or an exponent, or the same in quotes. It
+// returns false if the value is absent, null or not a number. More than a
+// hundred years is clamped to a hundred years. Zero and negative values are
+// returned as they are: the token has already expired.
 func ParseLife(raw json.RawMessage) (time.Duration, bool) {
 	seconds, ok := parseNumber(raw)
 	seconds = max(-maxLife.Seconds(), min(maxLife.Seconds(), seconds))
 	return time.Duration(seconds * float64(time.Second)), ok
 }
 
-// parseNumber reads a JSON number or a string that holds one. A number too
-// large for a float is infinite.
+// parseNumber parses a JSON number, or a string that contains one. A number too
+// large for a float64 becomes infinite.
 func parseNumber(raw json.RawMessage) (float64, bool) {
 	text := strings.TrimSpace(string(raw))
 	if strings.HasPrefix(text, `"`) {
@@ -43,8 +43,8 @@ func parseNumber(raw json.RawMessage) (float64, bool) {
 	return n, err == nil || math.IsInf(n, 0)
 }
 
-// JWTExpiry reads the exp claim of a token that is a JWT. It verifies nothing:
-// the result is a hint, for a backend that says nothing better.
+// JWTExpiry returns the exp claim if the token is a JWT. It verifies nothing:
+// the result is a hint, for backends that state nothing better.
 func JWTExpiry(token string) (time.Time, bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

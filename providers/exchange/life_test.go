@@ -43,11 +43,11 @@ func TestParseLife(t *testing.T) {
 	} {
 		got, ok := ParseLife(json.RawMessage(c.raw))
 		if got != c.want || ok != c.ok {
-			t.Errorf("ParseLife(%s) = %v, %v, expected %v, %v", c.raw, got, ok, c.want, c.ok)
+			t.Errorf("ParseLife(%s) = %v, %v, want %v, %v", c.raw, got, ok, c.want, c.ok)
 		}
 	}
 	if _, ok := ParseLife(nil); ok {
-		t.Error("an absent value is a life")
+		t.Error("ParseLife(nil) reports a lifetime")
 	}
 }
 
@@ -76,7 +76,7 @@ func TestJWTExpiry(t *testing.T) {
 	} {
 		got, ok := JWTExpiry(c.token)
 		if ok != (c.want != 0) || ok && got.Unix() != c.want {
-			t.Errorf("JWTExpiry(%q) = %v, %v, expected %d", c.token, got, ok, c.want)
+			t.Errorf("JWTExpiry(%q) = %v, %v, want %d", c.token, got, ok, c.want)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func FuzzLife(f *testing.F) {
 		}
 		at, ok := JWTExpiry("a." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":`+s+`}`)) + ".c")
 		if _, err := at.MarshalJSON(); ok && err != nil {
-			t.Errorf("exp %q: %v", s, err)
+			t.Errorf("exp %q: cannot marshal the expiry: %v", s, err)
 		}
 	})
 }

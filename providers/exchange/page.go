@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// headOfPage is how far into a body the marks of a page are looked for.
+// headOfPage is how far into a body to look for HTML.
 const headOfPage = 1 << 10
 
-// HTML reports whether the body is, or claims to be, a page for people: a
-// login page, a proxy's complaint, a captive portal. JSON and XML are none,
-// unless they are labelled as a page or hold one.
+// HTML reports whether the body is, or claims to be, an HTML page: a login
+// page, a proxy error, a captive portal. JSON and XML are not, unless they are
+// labelled as HTML or contain an HTML document.
 func (a *Answer) HTML() bool {
 	body := bytes.TrimLeft(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
-		return false // whatever the label says
+		return false // whatever the header says
 	}
 	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if media == "text/html" || media == "application/xhtml+xml" {
@@ -31,8 +31,8 @@ func (a *Answer) HTML() bool {
 	return !strings.HasSuffix(media, "/xml") && !strings.HasSuffix(media, "+xml") && !isXML(head)
 }
 
-// isXML reports a beginning that only XML has: a declaration, a name space, or
-// the fault of a gateway, which often comes without either.
+// isXML reports whether the beginning is XML: it has a declaration, a
+// namespace, or the fault element of a gateway, which often has neither.
 func isXML(head []byte) bool {
 	root, _, _ := bytes.Cut(head, []byte(">"))
 	return bytes.HasPrefix(head, []byte("<?xml")) || bytes.Contains(root, []byte("xmlns")) ||

@@ -15,15 +15,16 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// throughProxy lends real transports that keep a proxy's status, as the
-// daemon's do.
+// throughProxy provides real transports that keep a proxy's status, like the
+// daemon's.
 func throughProxy() providers.Env {
 	return providers.Env{Warn: func(string) {}, Transport: func(o providers.TransportOptions) http.RoundTripper {
 		return &http.Transport{Proxy: o.Proxy, DisableKeepAlives: true, OnProxyConnectResponse: connected}
 	}}
 }
 
-// TestProxyIsNamed: its host and port, and never its password.
+// TestProxyIsNamed: messages contain the proxy's host and port, but never its
+// password.
 func TestProxyIsNamed(t *testing.T) {
 	status := http.StatusProxyAuthRequired
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
@@ -40,11 +41,11 @@ func TestProxyIsNamed(t *testing.T) {
 		status          int
 		words           string
 	}{
-		{alive, "https://vault.example/", 407, "it wants a login"},
+		{alive, "https://vault.example/", 407, "it requires a login"},
 		{alive, "https://vault.example/", 403, "does not let us connect"},
-		{alive, "https://vault.example/", 502, "does not reach the backend"},
+		{alive, "https://vault.example/", 502, "cannot reach the backend"},
 		{alive, "https://vault.example/", 404, "is it a proxy"},
-		{alive, "http://vault.example/", 407, "wants a login"},
+		{alive, "http://vault.example/", 407, "requires a login"},
 		{alive, "http://vault.example/", 503, "or the proxy"},
 		{dead, "https://vault.example/", 0, "connection refused"},
 		{dead, "http://vault.example/", 0, "connection refused"},
@@ -58,10 +59,10 @@ func TestProxyIsNamed(t *testing.T) {
 		_, err = client.Ask(t.Context(), get(t, c.target), func(a *exchange.Answer) *credential.Fault { return exchange.StatusFault(a) })
 		f := credential.AsFault(err)
 		if c.status != 503 && f.Reason != credential.ReasonNetwork || f.Lost {
-			t.Errorf("%s: %q, Lost %v, want network", c.target, f.Reason, f.Lost)
+			t.Errorf("%s: got %q, Lost %v; want network, Lost false", c.target, f.Reason, f.Lost)
 		}
 		if !strings.Contains(f.Message, "proxy "+c.address) || !strings.Contains(f.Message, c.words) || strings.Contains(f.Message, "geheim") {
-			t.Errorf("%d: %s, want the proxy and %q in it, and no password", c.status, f.Message, c.words)
+			t.Errorf("%d: got message %q, want it to contain the proxy and %q, and no password", c.status, f.Message, c.words)
 		}
 	}
 }
@@ -94,7 +95,7 @@ func TestProxyKey(t *testing.T) {
 		}
 		for _, f := range s.Finish() {
 			if strings.Contains(f.Message, "geheim") {
-				t.Errorf("the fault repeats the value, which may hold a password: %s", f.Message)
+				t.Errorf("the fault quotes the value, which may hold a password: %s", f.Message)
 			}
 		}
 	}

@@ -18,10 +18,10 @@ func TestTexts(t *testing.T) {
 		"a\r\nX-Y: \t": {false, false},
 	} {
 		if got := HeaderText(text); got != want.header {
-			t.Errorf("HeaderText(%q) is %v", text, got)
+			t.Errorf("HeaderText(%q) = %v, want %v", text, got, want.header)
 		}
 		if got := PlainText(text); got != want.plain {
-			t.Errorf("PlainText(%q) is %v", text, got)
+			t.Errorf("PlainText(%q) = %v, want %v", text, got, want.plain)
 		}
 	}
 }

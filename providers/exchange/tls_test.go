@@ -37,7 +37,7 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// pair is a certificate with its key.
+// pair is a certificate with its private key.
 type pair struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -62,7 +62,7 @@ func (p pair) keyPEM(t testing.TB) []byte {
 
 func (p pair) pin() [32]byte { return sha256.Sum256(p.cert.RawSubjectPublicKeyInfo) }
 
-// issue makes a certificate; it signs itself when by is nil.
+// issue creates a certificate; it is self-signed if by is nil.
 func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -96,7 +96,7 @@ func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 	return pair{cert, key}
 }
 
-// issueRSA makes a certificate with an RSA key.
+// issueRSA creates a certificate with an RSA key.
 func issueRSA(t testing.TB, by *pair) pair {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -118,7 +118,7 @@ func issueRSA(t testing.TB, by *pair) pair {
 	return pair{cert, key}
 }
 
-// write puts a file into a folder of the test and returns its path.
+// write writes a file into a temporary folder and returns its path.
 func write(t testing.TB, name string, parts ...[]byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -128,7 +128,7 @@ func write(t testing.TB, name string, parts ...[]byte) string {
 	return path
 }
 
-// readTLS reads a tls table, with its faults and warnings.
+// readTLS reads a tls table and returns its faults and warnings.
 func readTLS(t testing.TB, text string) (cfg *tls.Config, faults, warnings []string) {
 	t.Helper()
 	s, err := section.Parse("providers.x", text)
@@ -153,8 +153,8 @@ func tlsServer(t testing.TB, cfg *tls.Config) *httptest.Server {
 	return s
 }
 
-// call makes one exchange with a server under a tls table. The name of the
-// host leads to the server, whatever it is.
+// call makes one exchange with a server using a tls table. Every host name
+// leads to the server.
 func call(t testing.TB, server *httptest.Server, url, table string) error {
 	t.Helper()
 	cfg, faults, _ := readTLS(t, table)
@@ -201,7 +201,7 @@ func TestTLS(t *testing.T) {
 		words  string // of the fault; empty for success
 	}{
 		{"authority", show(leaf), "https://tss.example/", caFile, ""},
-		{"system authorities", show(leaf), "https://tss.example/", "", "authority unknown here"},
+		{"system authorities", show(leaf), "https://tss.example/", "", "authority unknown to this machine"},
 		{"another authority", show(leaf), "https://tss.example/", otherCAFile, "tls.ca_file"},
 		{"another name", show(leaf), "https://10.1.2.3/", caFile, "tls.server_name"},
 		{"only a Common Name", show(oldStyle), "https://tss.example/", caFile, "Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to sha256//"},
@@ -213,14 +213,14 @@ func TestTLS(t *testing.T) {
 		{"old protocol only", with(show(leaf), func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "https://tss.example/", caFile, "must offer TLS 1.2"},
 		{"expired", show(expired), "https://tss.example/", caFile, "expired"},
 		{"not valid yet", show(early), "https://tss.example/", caFile, "expired or is not valid yet"},
-		{"not for servers", show(notServer), "https://tss.example/", caFile, "not fit for a server"},
+		{"not for servers", show(notServer), "https://tss.example/", caFile, "not valid for a server"},
 		{"pin alone", show(leaf), "https://10.1.2.3/", pinned(pin), ""},
 		{"pin of the leaf in a chain", chain, "https://10.1.2.3/", pinned(pin), ""},
 		{"pin of the authority in a chain", chain, "https://10.1.2.3/", pinned(ca.pin()), "not the one in tls.pin_sha256"},
 		{"pin alone, expired", show(expired), "https://10.1.2.3/", pinned(expired.pin()), ""},
 		{"wrong pin", show(leaf), "https://tss.example/", pinned(otherPin), "not the one in tls.pin_sha256"},
 		{"pin and authority", show(leaf), "https://tss.example/", caFile + "\n" + pinned(pin), ""},
-		{"pin and wrong authority", show(leaf), "https://tss.example/", otherCAFile + "\n" + pinned(pin), "authority unknown here"},
+		{"pin and wrong authority", show(leaf), "https://tss.example/", otherCAFile + "\n" + pinned(pin), "authority unknown to this machine"},
 		{"wrong pin and authority", show(leaf), "https://tss.example/", caFile + "\n" + pinned(otherPin), "not the one in tls.pin_sha256"},
 		{"pin, authority and another name", show(leaf), "https://a.example/", caFile + "\n" + pinned(pin), "tls.server_name"},
 		{"insecure", show(leaf), "https://a.example/", "insecure_skip_verify = true", ""},
@@ -245,23 +245,23 @@ func TestTLS(t *testing.T) {
 			}
 			f := fault(t, nil, err)
 			if f.Reason != credential.ReasonTLS || f.Lost || !strings.Contains(f.Message, c.words) {
-				t.Errorf("%q, Lost %v: %s (expected %q)", f.Reason, f.Lost, f.Message, c.words)
+				t.Errorf("got %q, Lost %v: %s; want tls, Lost false, %q", f.Reason, f.Lost, f.Message, c.words)
 			}
 			if strings.Contains(f.Message, "CANARY") {
-				t.Errorf("the message repeats the certificate: %s", f.Message)
+				t.Errorf("the message quotes the certificate: %s", f.Message)
 			}
 		})
 	}
 }
 
-// TestUnknownAuthorityShowsThePin: the message carries the line that cures it.
+// TestUnknownAuthorityShowsThePin: the message contains the value to configure.
 func TestUnknownAuthorityShowsThePin(t *testing.T) {
 	leaf := issue(t, nil, nil)
 	err := call(t, tlsServer(t, &tls.Config{Certificates: []tls.Certificate{leaf.tls()}}), "https://tss.example/", "")
 	pin := leaf.pin()
 	want := "sha256//" + base64.StdEncoding.EncodeToString(pin[:])
 	if f := fault(t, nil, err); !strings.Contains(f.Message, want) {
-		t.Errorf("%s does not show %s", f.Message, want)
+		t.Errorf("got message %q, want it to contain %s", f.Message, want)
 	}
 	if err := call(t, tlsServer(t, &tls.Config{Certificates: []tls.Certificate{leaf.tls()}}), "https://tss.example/", `tls = { pin_sha256 = "`+want+`" }`); err != nil {
 		t.Error(err)
@@ -289,18 +289,18 @@ func TestTLSToSomethingElse(t *testing.T) {
 		}}, exchange.ClientOptions{})
 		a, err := c.Do(t.Context(), get(t, "https://tss.example/"))
 		if f := fault(t, a, err); f.Reason != want || f.Lost {
-			t.Errorf("%q: %+v", greeting, f)
+			t.Errorf("%q: got %+v", greeting, f)
 		}
 	}
 }
 
-// TestSmallRSAKey feeds crypto/rsa's own words, as TLS passes them on.
+// TestSmallRSAKey uses crypto/rsa's own error, as TLS passes it on.
 func TestSmallRSAKey(t *testing.T) {
 	small := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 511, 1), E: 65537}
 	sum := sha256.Sum256(nil)
 	cause := rsa.VerifyPKCS1v15(small, crypto.SHA256, sum[:], make([]byte, 64))
 	if cause == nil {
-		t.Fatal("crypto/rsa takes a key of 512 bits")
+		t.Fatal("crypto/rsa accepts a 512-bit key")
 	}
 	c := clientOf(transport(func(*http.Request) (*http.Response, error) {
 		return nil, errors.Join(errors.New("tls: invalid signature by the server certificate"), cause)
@@ -343,9 +343,9 @@ func TestReadTLS(t *testing.T) {
 		{"pin in base64", `tls = { pin_sha256 = "` + base64.StdEncoding.EncodeToString(sum[:]) + `" }`, false, "", 0},
 		{"pin in base64 without padding", `tls = { pin_sha256 = "` + base64.RawStdEncoding.EncodeToString(sum[:]) + `" }`, false, "", 0},
 		{"pin as curl writes it", `tls = { pin_sha256 = "sha256//` + base64.StdEncoding.EncodeToString(sum[:]) + `" }`, false, "", 0},
-		{"pin too short", `tls = { pin_sha256 = "abcd" }`, false, "providers.x.tls.pin_sha256: is no SHA-256", 0},
-		{"pin of another hash", `tls = { pin_sha256 = "` + strings.Repeat("a", 40) + `" }`, false, "is no SHA-256", 0},
-		{"several pins", `tls = { pin_sha256 = "sha256//a;sha256//b" }`, false, "is no SHA-256", 0},
+		{"pin too short", `tls = { pin_sha256 = "abcd" }`, false, "providers.x.tls.pin_sha256: is not a SHA-256", 0},
+		{"pin of another hash", `tls = { pin_sha256 = "` + strings.Repeat("a", 40) + `" }`, false, "is not a SHA-256", 0},
+		{"several pins", `tls = { pin_sha256 = "sha256//a;sha256//b" }`, false, "is not a SHA-256", 0},
 		{"authorities", `tls = { ca_file = "` + write(t, "ca.pem", []byte("comment\n"), leaf.keyPEM(t), leaf.pem(), other.pem()) + `" }`, false, "", 0},
 		{"no authority in the file", `tls = { ca_file = "` + write(t, "ca.pem", leaf.keyPEM(t)) + `" }`, false, "providers.x.tls.ca_file: holds no certificate", 0},
 		{"DER in place of PEM", `tls = { ca_file = "` + write(t, "ca.pem", leaf.cert.Raw) + `" }`, false, "holds no certificate", 0},
@@ -372,36 +372,36 @@ func TestReadTLS(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, faults, warnings := readTLS(t, c.text)
 			if (cfg == nil) != c.none {
-				t.Errorf("settings %v", cfg)
+				t.Errorf("got settings %v", cfg)
 			}
 			if cfg != nil && cfg.MinVersion != tls.VersionTLS12 {
-				t.Errorf("MinVersion %x", cfg.MinVersion)
+				t.Errorf("got MinVersion %x, want TLS 1.2", cfg.MinVersion)
 			}
 			all := strings.Join(faults, "\n")
 			if c.fault == "" && all != "" || !strings.Contains(all, c.fault) || strings.Contains(all, "CANARY") {
-				t.Errorf("faults %q, expected %q", all, c.fault)
+				t.Errorf("got faults %q, want %q", all, c.fault)
 			}
 			if len(warnings) > 0 {
-				t.Errorf("warnings %q", warnings)
+				t.Errorf("got warnings %q, want none", warnings)
 			}
 			if c.chain == 0 {
 				return
 			}
 			shown, err := cfg.GetClientCertificate(&tls.CertificateRequestInfo{})
 			if err != nil || len(shown.Certificate) != c.chain || !shown.Leaf.Equal(leaf.cert) {
-				t.Errorf("shows %v, %v", shown, err)
+				t.Errorf("got certificate %v, %v", shown, err)
 			}
 		})
 	}
 }
 
-func TestInsecureIsSaidLoudly(t *testing.T) {
+func TestInsecureSkipVerifyWarns(t *testing.T) {
 	cfg, faults, warnings := readTLS(t, `tls = { insecure_skip_verify = true }`)
 	if !cfg.InsecureSkipVerify || len(faults) > 0 {
-		t.Errorf("%v, %v", cfg.InsecureSkipVerify, faults)
+		t.Errorf("got InsecureSkipVerify %v, faults %v", cfg.InsecureSkipVerify, faults)
 	}
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "providers.x") || !strings.Contains(warnings[0], "tss.example") {
-		t.Errorf("warnings %q", warnings)
+		t.Errorf("got warnings %q, want one that names provider and host", warnings)
 	}
 }
 

@@ -12,9 +12,8 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// tlsFault returns the fault of a peer that could not be trusted, or did not
-// trust us, each with its cure; nil when err is something else. The caller
-// sets Lost.
+// tlsFault returns the fault, with its fix, if the peer was not trusted or did
+// not trust us. It returns nil if err is something else. The caller sets Lost.
 func (t *trail) tlsFault(err error) *credential.Fault {
 	what := tlsTrouble(err)
 	if what == "" {
@@ -37,7 +36,7 @@ func tlsTrouble(err error) string {
 		if string(rec.RecordHeader[:]) == "HTTP/" {
 			return "the server speaks plain http on this port (is it http:// or another port?)"
 		}
-		return "the server speaks no TLS on this port (is the port right?)"
+		return "the server does not speak TLS on this port (is the port right?)"
 	}
 	local, ok := errors.AsType[*net.OpError](err)
 	if ok = ok && local.Op == "local error"; ok || strings.HasPrefix(err.Error(), "tls: ") {
@@ -46,11 +45,11 @@ func tlsTrouble(err error) string {
 	return ""
 }
 
-// handshakeTroubles are parts of crypto/tls's own errors, of which nothing is
-// repeated, with what they mean. The first that fits counts.
+// handshakeTroubles maps parts of crypto/tls's error texts, which are not
+// quoted, to our messages. The first match counts.
 var handshakeTroubles = [...]struct{ part, trouble string }{
 	{"keys are insecure", "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"},
-	{"no renegotiation", "the server asks for a second handshake within the connection, mostly to ask for our certificate (set tls.renegotiation = true, beside tls.certificate)"},
+	{"no renegotiation", "the server asks for renegotiation, usually to request our certificate (set tls.renegotiation = true, along with tls.certificate)"},
 	{"negative serial number", "the server's certificate cannot be read: its serial number is negative (replace it there; until then start vigente with GODEBUG=x509negativeserial=1)"},
 	{"failed to parse certificate", "the server's certificate cannot be read: it is not a well-formed X.509 certificate (replace it there)"},
 	{"unsupported protocol version", "the server speaks only TLS 1.1 or older (it must offer TLS 1.2 or newer)"},
@@ -66,14 +65,14 @@ func handshakeTrouble(text string) string {
 			return t.trouble
 		}
 	}
-	return "the TLS handshake failed: the server does not keep to the protocol (is a proxy or a firewall in the way that opens TLS?)"
+	return "the TLS handshake failed: the server violates the protocol (does a proxy or a firewall intercept TLS?)"
 }
 
 func certificateTrouble(v *tls.CertificateVerificationError) string {
 	if name, ok := errors.AsType[x509.HostnameError](v.Err); ok {
 		if c := name.Certificate; c != nil && len(c.DNSNames)+len(c.IPAddresses) == 0 {
-			return "the server's certificate names it in the Common Name only, which no longer counts (let its owner issue one with a Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to " +
-				tlsconf.Pin(c) + ", after comparing it at the server)"
+			return "the server's certificate has the host name only in its Common Name, which is no longer supported (ask its owner for one with a Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to " +
+				tlsconf.Pin(c) + ", after comparing it on the server)"
 		}
 		return "the server's certificate is for another name (set tls.server_name to the name in the certificate, or tls.pin_sha256)"
 	}
@@ -81,29 +80,29 @@ func certificateTrouble(v *tls.CertificateVerificationError) string {
 		if invalid.Reason == x509.Expired {
 			return "the server's certificate has expired or is not valid yet (renew it there, or check the clock here)"
 		}
-		return "the server's certificate is not fit for a server (replace it there, or set tls.pin_sha256)"
+		return "the server's certificate is not valid for a server (replace it there, or set tls.pin_sha256)"
 	}
 	if _, ok := errors.AsType[x509.InsecureAlgorithmError](v.Err); ok {
-		return "the server's certificate is signed with MD5 or SHA-1, which no longer counts (replace it there; until then set tls.pin_sha256)"
+		return "the server's certificate is signed with MD5 or SHA-1, which is no longer supported (replace it there; until then set tls.pin_sha256)"
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](v.Err); !ok {
 		return "the server's certificate could not be verified (set tls.ca_file to its authority, or tls.pin_sha256)"
 	}
-	cure := "set tls.ca_file to that authority, or tls.pin_sha256 to the server's key"
+	fix := "set tls.ca_file to that authority, or tls.pin_sha256 to the server's key"
 	if len(v.UnverifiedCertificates) > 0 {
-		cure += "; the key shown has " + tlsconf.Pin(v.UnverifiedCertificates[0]) + ", compare it at the server before you trust it"
+		fix += "; the server's key has " + tlsconf.Pin(v.UnverifiedCertificates[0]) + "; compare it on the server before you trust it"
 	}
-	return "the server's certificate comes from an authority unknown here (" + cure + ")"
+	return "the server's certificate is signed by an authority unknown to this machine (" + fix + ")"
 }
 
-// certificateAlerts are crypto/tls's names of the alerts by which a server
-// refuses the certificate that it was shown, or was not shown.
+// certificateAlerts lists crypto/tls's names of the alerts with which a server
+// refuses our certificate, or our lack of one.
 var certificateAlerts = [...]string{
 	"certificate required", "bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
 	"unknown certificate", "unknown certificate authority", "access denied",
 }
 
-// refusedCertificate reports such an alert.
+// refusedCertificate reports whether err is such an alert.
 func refusedCertificate(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error" && slices.Contains(certificateAlerts[:], alertName(op.Err))
@@ -111,8 +110,8 @@ func refusedCertificate(err error) bool {
 
 func alertName(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
 
-// alertTrouble words the alert by which a peer ended the connection. Only
-// names of alerts are shown.
+// alertTrouble describes the alert with which the peer ended the connection.
+// Only known alert names are quoted.
 func alertTrouble(alert string) string {
 	switch {
 	case slices.Contains(certificateAlerts[:], alert):
@@ -120,10 +119,10 @@ func alertTrouble(alert string) string {
 	case alert == "protocol version not supported":
 		return "the server refused the handshake: " + alert + " (it must offer TLS 1.2 or newer)"
 	case alert == "handshake failure", alert == "insufficient security level":
-		return "the server refused the handshake: " + alert + " (it may know no cipher with forward secrecy: let its owner allow ECDHE, until then start vigente with " +
-			"GODEBUG=tlsrsakex=1; or it wants tls.certificate)"
+		return "the server refused the handshake: " + alert + " (it may support no cipher with forward secrecy: ask its owner to allow ECDHE, until then start vigente with " +
+			"GODEBUG=tlsrsakex=1; or it requires tls.certificate)"
 	case alert == "unrecognized name":
-		return "the server does not know the name it was called by (set tls.server_name)"
+		return "the server does not recognize the host name it was called by (set tls.server_name)"
 	}
-	return "the server refused the TLS connection (is the url right? does it want tls.certificate?)"
+	return "the server refused the TLS connection (is the url right? does it require tls.certificate?)"
 }

@@ -17,26 +17,26 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// trail remembers how far one exchange got, to tell a request that never left
-// from one that may have taken effect. Hooks come from several goroutines of
-// net/http, some after the exchange has ended.
+// trail records how far one exchange got, to distinguish a request that was
+// never sent from one that may have taken effect. net/http calls the hooks from
+// several goroutines, some of them after the exchange has ended.
 type trail struct {
 	target string // host and port, the only part of a URL that messages show, and the proxy
-	proxy  string // its host and port; empty without one
+	proxy  string // its host and port; empty without a proxy
 
 	mu        sync.Mutex
-	traced    bool // the transport tells of its connections at all
+	traced    bool // the transport calls the hooks at all
 	handshake bool // TLS has begun
-	connected bool // from here on bytes of the request may have left
-	answering bool // a first byte came back
-	interim   int  // answers of status 1xx so far
+	connected bool // bytes of the request may have been sent from here on
+	answering bool // the first byte of an answer arrived
+	interim   int  // number of 1xx answers so far
 }
 
-// maxInterim is how many answers of status 1xx may come before the real one;
-// net/http would read them for as long as there is time.
+// maxInterim is how many 1xx answers may precede the final one; net/http would
+// read them as long as ctx allows.
 const maxInterim = 16
 
-var errInterim = errors.New("too many answers of status 1xx")
+var errInterim = errors.New("too many 1xx answers")
 
 func (t *trail) trace() *httptrace.ClientTrace {
 	mark := func(what *bool) { t.mu.Lock(); *what = true; t.mu.Unlock() }
@@ -56,7 +56,8 @@ func (t *trail) trace() *httptrace.ClientTrace {
 	}
 }
 
-// requestFault classifies an exchange that ended before an answer's header.
+// requestFault classifies an exchange that ended before the headers of an
+// answer.
 func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,8 +66,8 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		return t.interrupted(ctx, sent)
 	}
 	if f := t.tlsFault(err); f != nil {
-		// A peer that refuses our certificate reads no request, even when TLS
-		// 1.3 has let us write it already.
+		// A peer that refuses our certificate does not read the request, even if
+		// TLS 1.3 let us send it already.
 		f.Lost = sent && !refusedCertificate(err)
 		return f
 	}
@@ -87,14 +88,14 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		f.Message = "connect to " + t.target + ": " + why(err)
 	case t.answering && !cut(err):
 		f.Reason = credential.ReasonBadResponse
-		f.Message = "call " + t.target + ": the answer is no HTTP, or broken (is it the right port, and http right in place of https?)"
+		f.Message = "call " + t.target + ": the answer is not valid HTTP (is the port right? should the url start with http or https?)"
 	default:
 		f.Message = "call " + t.target + ": the connection was cut before the answer; the request may have taken effect"
 	}
 	return f
 }
 
-// bodyFault classifies an answer of status 2xx whose body did not come whole.
+// bodyFault classifies an answer with status 2xx whose body is incomplete.
 func (t *trail) bodyFault(ctx context.Context, err error) *credential.Fault {
 	f := &credential.Fault{Reason: credential.ReasonNetwork, Lost: true, Err: plainCause(err)}
 	switch {
@@ -112,8 +113,9 @@ func (t *trail) bodyFault(ctx context.Context, err error) *credential.Fault {
 	return f
 }
 
-// interrupted is the fault of an exchange that ctx ended: its deadline is the
-// configured timeout, a cancel is the daemon stopping.
+// interrupted returns the fault of an exchange that ended with ctx: its
+// deadline is the configured timeout, cancellation means the daemon is
+// stopping.
 func (t *trail) interrupted(ctx context.Context, sent bool) *credential.Fault {
 	f := &credential.Fault{Reason: credential.ReasonTimeout, Lost: sent, Err: ctx.Err()}
 	switch {
@@ -133,17 +135,17 @@ func proxyTrouble(status int) string {
 	said := "the proxy answers " + statusName(status) + ": "
 	switch status {
 	case http.StatusProxyAuthRequired:
-		return said + "it wants a login (put it into the URL of HTTPS_PROXY, or of the key proxy)"
+		return said + "it requires a login (add it to the URL in HTTPS_PROXY or in the key proxy)"
 	case http.StatusForbidden, http.StatusUnauthorized, http.StatusMethodNotAllowed:
-		return said + "it does not let us connect to this host and port (let its owner allow it, or set proxy = \"none\" where the way is open without it)"
+		return said + "it does not let us connect to this host and port (ask its owner to allow it, or set proxy = \"none\" if the host can be reached directly)"
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return said + "it does not reach the backend (is the host in the url right? does the proxy know its name?)"
+		return said + "it cannot reach the backend (is the host in the url right? can the proxy resolve it?)"
 	}
-	return said + "it does not connect us (is it a proxy, and its port right?)"
+	return said + "it does not open a tunnel (is it a proxy? is the port right?)"
 }
 
-// neverSent reports, for a transport that tells nothing, an error that only
-// arises before the first byte of a request.
+// neverSent reports whether err can only occur before the first byte of a
+// request, for a transport that calls no hooks.
 func neverSent(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
@@ -166,7 +168,7 @@ func timedOut(err error) bool {
 	return ok && ne.Timeout()
 }
 
-// cut reports a connection that ended instead of speaking.
+// cut reports whether the connection was closed instead of answering.
 func cut(err error) bool {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
 		return true
@@ -175,13 +177,13 @@ func cut(err error) bool {
 	return ok
 }
 
-// why says in our words what kept a connection from being made.
+// why says what prevented a connection.
 func why(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return "the name is not known (is the host in the url right?)"
+			return "unknown host (is the host in the url right?)"
 		}
-		return "the name could not be looked up (is name service working here?)"
+		return "the host name could not be resolved (is DNS working on this machine?)"
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -189,12 +191,12 @@ func why(err error) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "no route to the host (is the network up?)"
 	case errors.Is(err, syscall.ECONNRESET), cut(err):
-		return "the connection was closed at once (is it the right port, http or https?)"
+		return "the connection was closed immediately (is the port right? should the url start with http or https?)"
 	}
 	return "no connection"
 }
 
-// plainCause keeps the causes that hold nothing a peer wrote.
+// plainCause keeps causes that contain nothing written by a peer.
 func plainCause(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns

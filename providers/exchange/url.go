@@ -9,19 +9,20 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// URLOptions say what a URL of the configuration may be.
+// URLOptions says what a configured URL may contain.
 type URLOptions struct {
-	// Optional lets the key be absent or empty.
+	// Optional allows the key to be absent or empty.
 	Optional bool
-	// PlainHTTP allows http to any host. To a loopback address it always is.
+	// PlainHTTP allows http to any host. It is always allowed to loopback
+	// addresses.
 	PlainHTTP bool
-	// Query allows a query.
+	// Query allows a query string.
 	Query bool
 }
 
-// HTTPSURL reads a URL of a backend. It returns nil when the key is absent or
-// wrong, the latter reported. The value is never repeated in a report, since a
-// password may stand in it by mistake.
+// HTTPSURL reads a backend's URL. It returns nil if the key is absent, or
+// invalid, which it reports as a fault. Faults never quote the value, which
+// might contain a password by mistake.
 func HTTPSURL(s *section.Section, key string, opt URLOptions) *url.URL {
 	var text string
 	if opt.Optional {
@@ -45,7 +46,7 @@ func parseURL(text string, opt URLOptions) (u *url.URL, problem string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Opaque != "", u.Scheme != "" && u.Hostname() == "":
-		return nil, "is no URL " + expected
+		return nil, "is not a valid URL " + expected
 	case u.Scheme == "":
 		return nil, "has no scheme " + expected
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -67,7 +68,7 @@ func parseURL(text string, opt URLOptions) (u *url.URL, problem string) {
 	return u, ""
 }
 
-// Loopback reports whether host, without a port, is this machine.
+// Loopback reports whether host, given without a port, is this machine.
 func Loopback(host string) bool {
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		return true
@@ -76,11 +77,11 @@ func Loopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// SameURL returns the spelling of u under which two URLs that differ in the
-// case of the host, a default port or a final slash are one backend.
+// SameURL returns a canonical form of u: two URLs that differ only in the case
+// of the host, a default port or a trailing slash are the same backend.
 func SameURL(u *url.URL) string {
 	if u == nil {
-		return "" // it was refused; the rest of the table is looked at all the same
+		return "" // it was refused; the rest of the table is still checked
 	}
 	host := strings.ToLower(u.Hostname())
 	if strings.Contains(host, ":") {

@@ -36,13 +36,13 @@ func TestHTTPSURL(t *testing.T) {
 		{"http://127.0.0.1.example/x", exchange.URLOptions{}, "is not encrypted"},
 		{"http://tss.example/x", optional, "is not encrypted"},
 		{"tss.example/x", exchange.URLOptions{}, "has no scheme"},
-		{"tss.example:8080/x", exchange.URLOptions{}, "is no URL"},
+		{"tss.example:8080/x", exchange.URLOptions{}, "is not a valid URL"},
 		{"//tss.example/x", exchange.URLOptions{}, "has no scheme"},
 		{"ftp://tss.example/x", anyHost, "has a scheme that is not http"},
-		{"https:///x", exchange.URLOptions{}, "is no URL"},
-		{"https://:443/x", exchange.URLOptions{}, "is no URL"},
-		{"https:tss.example", exchange.URLOptions{}, "is no URL"},
-		{"https://tss example/x", exchange.URLOptions{}, "is no URL"},
+		{"https:///x", exchange.URLOptions{}, "is not a valid URL"},
+		{"https://:443/x", exchange.URLOptions{}, "is not a valid URL"},
+		{"https:tss.example", exchange.URLOptions{}, "is not a valid URL"},
+		{"https://tss example/x", exchange.URLOptions{}, "is not a valid URL"},
 		{"https://tss.example:0/x", exchange.URLOptions{}, "has no valid port"},
 		{"https://tss.example:70000/x", exchange.URLOptions{}, "has no valid port"},
 		{"https://tss.example:/x", exchange.URLOptions{}, "has no valid port"},
@@ -52,7 +52,7 @@ func TestHTTPSURL(t *testing.T) {
 		{"https://tss.example/x?", anyHost, "holds a query"},
 		{"https://tss.example/x#CANARY", exchange.URLOptions{Query: true}, "holds a fragment"},
 		{"https://tss.example/x#", anyHost, "holds a fragment"},
-		{"https://tss.example/%zzCANARY", anyHost, "is no URL"},
+		{"https://tss.example/%zzCANARY", anyHost, "is not a valid URL"},
 	} {
 		s, err := section.Parse("providers.x", `url = "`+c.text+`"`)
 		if err != nil {
@@ -65,11 +65,11 @@ func TestHTTPSURL(t *testing.T) {
 		}
 		switch {
 		case c.fault == "" && all != "", c.fault != "" && !strings.HasPrefix(all, "providers.x.url: "+c.fault):
-			t.Errorf("%s: %q, expected %q", c.text, all, c.fault)
+			t.Errorf("%s: got %q, want %q", c.text, all, c.fault)
 		case (u == nil) != (c.fault != "" || c.text == ""):
-			t.Errorf("%s: the URL %v with %q", c.text, u, all)
+			t.Errorf("%s: got URL %v with faults %q", c.text, u, all)
 		case strings.Contains(all, "CANARY"):
-			t.Errorf("the fault repeats the value: %s", all)
+			t.Errorf("the fault quotes the value: %s", all)
 		}
 	}
 }
@@ -86,16 +86,16 @@ func TestSameURL(t *testing.T) {
 		for _, a := range group {
 			for _, b := range group {
 				if same(t, a) != same(t, b) {
-					t.Errorf("%s and %s are told apart", a, b)
+					t.Errorf("SameURL differs for %s and %s", a, b)
 				}
 			}
 			if same(t, a) == same(t, "https://another.example") {
-				t.Errorf("%s is another host", a)
+				t.Errorf("SameURL is equal for %s and another host", a)
 			}
 		}
 	}
 	if same(t, "http://tss.example:443") == same(t, "https://tss.example") || same(t, "https://tss.example/rest/X") == same(t, "https://tss.example/rest/x") {
-		t.Error("different URLs are taken for one")
+		t.Error("SameURL is equal for different URLs")
 	}
 }
 

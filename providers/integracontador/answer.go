@@ -48,7 +48,7 @@ func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential
 		return credential.Credential{}, exchange.BadResponse("the service's answer holds no autenticar_procurador_token (is api_url that of Integra Contador?)")
 	}
 	if !exchange.HeaderText(token) || len(token) > 256 {
-		return credential.Credential{}, exchange.BadResponse("the procurador token holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return credential.Credential{}, exchange.BadResponse("the procurador token contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	}
 	end, ok := parseLocal(expiry)
 	if !ok {

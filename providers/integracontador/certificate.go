@@ -57,7 +57,7 @@ func (c certificate) ready(at time.Time) *credential.Fault {
 	case at.After(c.pair.Leaf.NotAfter):
 		return &credential.Fault{
 			Reason:  credential.ReasonRejected,
-			Message: c.key + ": the certificate in " + c.file + " expired at " + c.pair.Leaf.NotAfter.UTC().Format(time.RFC3339) + " (put the renewed one in its place)",
+			Message: c.key + ": the certificate in " + c.file + " expired at " + c.pair.Leaf.NotAfter.UTC().Format(time.RFC3339) + " (replace it with the renewed one)",
 		}
 	case at.Before(c.pair.Leaf.NotBefore):
 		return &credential.Fault{

@@ -72,7 +72,7 @@ func termoVerdict(number string) verdict {
 	case "009":
 		return verdict{signAgain, "author.certificate is no e-CPF or e-CNPJ of ICP-Brasil (use one of type A1)"}
 	case "010":
-		return verdict{signAgain, "author.certificate has expired (put the renewed one in its place)"}
+		return verdict{signAgain, "author.certificate has expired (replace it with the renewed one)"}
 	case "011":
 		return verdict{signAgain, "author.numero is not the number in author.certificate (correct one of the two)"}
 	case "012":

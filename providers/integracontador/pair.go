@@ -81,7 +81,7 @@ func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credent
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(trimBOM(a.Body), &body) != nil || json.Unmarshal(trimBOM(a.Body), &members) != nil {
-		return none, exchange.BadResponse("the login's answer is no JSON object with two tokens (is auth_url right? is a proxy in the way?)")
+		return none, exchange.BadResponse("the login's answer is not a JSON object with two tokens (is auth_url right? is a proxy in the way?)")
 	}
 	switch {
 	case body.AccessToken == "":
@@ -90,7 +90,7 @@ func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credent
 		return none, exchange.BadResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
 	case !exchange.HeaderText(body.AccessToken) || !exchange.HeaderText(body.JWT):
 		// Such a token would break, or write, the header it is put into.
-		return none, exchange.BadResponse("a token of the login holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return none, exchange.BadResponse("a token of the login contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
 		return none, exchange.BadResponse("the login's token_type is not Bearer (is auth_url right?)")
 	}

@@ -13,13 +13,13 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// commandFile is the script of a suite of commands, in {dir}.
+// commandFile is the script of a command suite, in {dir}.
 const commandFile = "command"
 
-// RunCommand holds a kind that runs a command to the contract. The suite's
-// credential runs the script {dir}/command, one of its Files, which prints a
-// token in the form that the key output names; Backend is not used. Its Answers
-// are recorded outputs: see recordedOutputs.
+// RunCommand checks a kind that runs a command against the contract. The
+// suite's credential runs the script {dir}/command, one of its Files, which
+// prints a token in the form that the key output names. Backend is not used.
+// Answers are recorded outputs: see recordedOutputs.
 func RunCommand(t *testing.T, s Suite) {
 	t.Helper()
 	good := s.Files[commandFile]
@@ -27,38 +27,37 @@ func RunCommand(t *testing.T, s Suite) {
 	c := commandSuite{Suite: s, script: filepath.Join(dir, commandFile)}
 	t.Run("success", func(t *testing.T) { c.succeeds(t, good) })
 	t.Run("every prefix", func(t *testing.T) { c.prefixes(t, good) })
-	for _, d := range commandDays(good) {
-		t.Run(d.name, func(t *testing.T) { c.day(t, d) })
+	for _, d := range commandFailures(good) {
+		t.Run(d.name, func(t *testing.T) { c.fail(t, d) })
 	}
 	t.Run("outputs", c.recordedOutputs)
 }
 
-// commandSuite is a suite with the place of its script.
+// commandSuite is a suite with the path of its script.
 type commandSuite struct {
 	Suite
 	script string
 }
 
-// commandDay is one way in which any command may fail.
-type commandDay struct {
+// commandFailure is one way in which any command may fail.
+type commandFailure struct {
 	name, script string
-	within       time.Duration // long enough for any command that ends, when zero
+	within       time.Duration // generous for any command that exits; a default if zero
 	cancel       bool          // the daemon stops during the run
-	gone         bool          // the script is not there
+	gone         bool          // the script does not exist
 	want         credential.Reason
 }
 
-// commandDays lists them, with "" where a token is expected. It is a straight
-// list.
-func commandDays(good string) []commandDay {
+// commandFailures lists them, with "" where a token is expected.
+func commandFailures(good string) []commandFailure {
 	const (
 		badResponse = credential.ReasonBadResponse
 		internal    = credential.ReasonInternal
 		moment      = 300 * time.Millisecond
-		// whatever prints all that a command is given.
+		// whatever prints everything a command receives.
 		whatever = "env; cat; echo " + Canary + "; env >&2; echo " + Canary + " >&2\n"
 	)
-	return []commandDay{
+	return []commandFailure{
 		{name: "silence", script: "sleep 60\n", within: moment, want: credential.ReasonTimeout},
 		{name: "deaf to SIGTERM", script: "trap '' TERM; sleep 60; sleep 60\n", within: moment, want: credential.ReasonTimeout},
 		{name: "silence of a child", script: "sleep 60 & wait\n", within: moment, want: credential.ReasonTimeout},
@@ -98,8 +97,8 @@ func (c commandSuite) write(t testing.TB, script string) {
 	}
 }
 
-// attempt runs the command once and holds the outcome to the rules that hold on
-// any day.
+// attempt runs the command once and checks the rules that apply to every
+// outcome.
 func (c commandSuite) attempt(ctx context.Context, t testing.TB) (providers.Binding, credential.Credential, error) {
 	t.Helper()
 	b := c.Open(t, providers.Env{Location: time.UTC, Warn: func(string) {}})
@@ -116,21 +115,21 @@ func (c commandSuite) attempt(ctx context.Context, t testing.TB) (providers.Bind
 	return b, cred, nil
 }
 
-// succeeds checks the sunny day.
+// succeeds checks a successful run.
 func (c commandSuite) succeeds(t *testing.T, good string) {
 	c.write(t, good)
 	b, cred, err := c.attempt(t.Context(), t)
 	if err != nil {
-		t.Fatalf("a command in good order: %v", err)
+		t.Fatalf("working command: %v", err)
 	}
 	for name := range cred.Values {
 		if !slices.Contains(b.Fields, name) {
-			t.Errorf("the value %q is not among the binding's fields %q", name, b.Fields)
+			t.Errorf("value %q is missing in the binding's fields %q", name, b.Fields)
 		}
 	}
 }
 
-// prefixes cuts the good output at every byte: a JSON that breaks off is no
+// prefixes cuts the good output at every byte: incomplete JSON must not yield a
 // token.
 func (c commandSuite) prefixes(t *testing.T, good string) {
 	whole := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(good, "printf %s '"), "'\n"))
@@ -140,13 +139,13 @@ func (c commandSuite) prefixes(t *testing.T, good string) {
 	for i := range whole {
 		c.write(t, "printf %s '"+whole[:i]+"'\n")
 		if _, _, err := c.attempt(t.Context(), t); err == nil {
-			t.Errorf("the first %d of %d bytes were taken for a token", i, len(whole))
+			t.Errorf("the first %d of %d bytes were accepted as a token", i, len(whole))
 		}
 	}
 }
 
-// day plays one of them.
-func (c commandSuite) day(t *testing.T, d commandDay) {
+// fail checks one of them.
+func (c commandSuite) fail(t *testing.T, d commandFailure) {
 	c.write(t, d.script)
 	if d.gone {
 		c.Credential = strings.ReplaceAll(c.Credential, `"/bin/sh"`, `"/nonexistent/sh"`)
@@ -166,16 +165,16 @@ func (c commandSuite) day(t *testing.T, d commandDay) {
 	_, _, err := c.attempt(ctx, t)
 	if d.want == "" {
 		if err != nil {
-			t.Errorf("%v, expected a token", err)
+			t.Errorf("got %v, want a token", err)
 		}
 		return
 	}
 	c.expect(t, err, []credential.Reason{d.want}, nil)
 }
 
-// recordedOutputs plays every file of the suite's folder of recorded outputs. A
-// file holds what a command printed and is named REASON--what-it-is.FORM or
-// ok--what-it-is.FORM, where FORM is the value of the key output.
+// recordedOutputs checks every file in the suite's folder of recorded outputs.
+// A file contains what a command printed and is named REASON--what-it-is.FORM
+// or ok--what-it-is.FORM, where FORM is the value of the key output.
 func (c commandSuite) recordedOutputs(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(c.Answers, "*--*.*"))
 	if err != nil || len(files) == 0 {
@@ -196,7 +195,7 @@ func (c commandSuite) recordedOutputs(t *testing.T) {
 			if reason != "ok" {
 				c.expect(t, err, []credential.Reason{credential.Reason(reason)}, nil)
 			} else if err != nil {
-				t.Errorf("%v, expected a credential", err)
+				t.Errorf("got %v, want a credential", err)
 			}
 		})
 	}

@@ -11,50 +11,50 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// faulty checks the rules for a failed attempt, with the queries of the URLs it
-// asked.
+// faulty checks the rules for a failed attempt. queries are the query strings
+// of its requests.
 func (s Suite) faulty(t testing.TB, queries []string, cred credential.Credential, err error) {
 	t.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
-		t.Errorf("the error is no *credential.Fault but %T: %v", err, err)
+		t.Errorf("got error %T, want *credential.Fault: %v", err, err)
 		return
 	}
 	if !slices.Contains(credential.Reasons[:], f.Reason) {
-		t.Errorf("the reason %q is not in the fixed set", f.Reason)
+		t.Errorf("reason %q is not one of credential.Reasons", f.Reason)
 	}
 	if f.Message == "" || strings.ContainsAny(f.Message, "\r\n") {
-		t.Errorf("the message must be one line in our own words, got %q", f.Message)
+		t.Errorf("got message %q, want one line in our own words", f.Message)
 	}
 	if !cred.IsZero() || len(cred.Seed) > 0 {
-		t.Error("a credential came together with an error")
+		t.Error("got a credential together with an error")
 	}
 	for _, text := range renderings(err) {
 		s.secretless(t, "the error", text)
 		if strings.Contains(text, Canary) {
-			t.Errorf("the error repeats what the peer wrote: %s", strings.ReplaceAll(text, Canary, "<canary>"))
+			t.Errorf("the error quotes the peer: %s", strings.ReplaceAll(text, Canary, "<canary>"))
 		}
 		for _, query := range queries {
 			if query != "" && strings.Contains(text, query) {
-				t.Errorf("the error repeats the query of the request")
+				t.Errorf("the error quotes the query string of the request")
 			}
 		}
 	}
 }
 
-// secretless checks that text holds no secret of the configuration, plain or
-// as a URL would write it. The secret itself is not printed.
+// secretless checks that text contains no configured secret, plain or
+// URL-encoded. It does not print the secret.
 func (s Suite) secretless(t testing.TB, where, text string) {
 	t.Helper()
 	for i, secret := range s.Secrets {
 		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {
-			t.Errorf("%s shows secret number %d of the suite", where, i)
+			t.Errorf("%s contains secret number %d of the suite", where, i)
 		}
 	}
 }
 
-// renderings are all the ways in which an error and its causes may end up in a
-// log.
+// renderings returns every form in which an error and its causes may end up in
+// a log.
 func renderings(err error) []string {
 	var all []string
 	for ; err != nil; err = errors.Unwrap(err) {

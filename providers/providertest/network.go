@@ -20,10 +20,10 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// Network is a backend behind net/http's real client and server, joined by
-// pipes in memory: it works inside a synctest bubble, and connections break in
-// it the way they break on a wire. For an https URL the pipe stands for a
-// connection whose handshake is done.
+// Network is a backend behind net/http's real client and server, connected by
+// in-memory pipes. It works inside a synctest bubble, and connections break as
+// they do on a real network. For an https URL the pipe stands for a connection
+// after the handshake.
 type Network struct {
 	transport *http.Transport
 	incoming  chan net.Conn
@@ -37,19 +37,19 @@ type Network struct {
 	asked   []providers.TransportOptions
 }
 
-// Serve starts a backend that ends with the test.
+// Serve starts a backend that is stopped when the test ends.
 func Serve(t testing.TB, h http.Handler) *Network {
 	n := &Network{incoming: make(chan net.Conn), closed: make(chan struct{})}
 	n.transport = &http.Transport{
 		DialContext:    n.dial,
 		DialTLSContext: n.dial,
-		// Without this net/http completes the settings at the first call.
+		// Without this net/http completes the settings during the first call.
 		Protocols: new(http.Protocols),
 	}
 	n.transport.Protocols.SetHTTP1(true)
 	server := &httptest.Server{Listener: n, Config: &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.count(r); h.ServeHTTP(w, read(r)) }),
-		ErrorLog:          log.New(io.Discard, "", 0), // panics with http.ErrAbortHandler are meant
+		ErrorLog:          log.New(io.Discard, "", 0), // panics with http.ErrAbortHandler are intended
 		ReadHeaderTimeout: time.Minute,
 	}}
 	server.Start()
@@ -60,21 +60,21 @@ func Serve(t testing.TB, h http.Handler) *Network {
 	return n
 }
 
-// read takes the whole body in: before that, net/http does not notice a
-// caller who leaves.
+// read reads the whole body: before that, net/http does not notice a caller
+// that disconnects.
 func read(r *http.Request) *http.Request {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return r
 }
 
-// Env is an environment over this network, for a test of a kind.
+// Env returns an environment that uses this network, for tests of a kind.
 func (n *Network) Env() providers.Env {
 	return providers.Env{Transport: n.Transport, Location: time.UTC, Warn: func(string) {}}
 }
 
-// Transport is what a kind is lent. One that must not reuse connections does
-// not.
+// Transport returns a transport as a kind gets it, with or without connection
+// reuse.
 func (n *Network) Transport(opt providers.TransportOptions) http.RoundTripper {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -83,36 +83,36 @@ func (n *Network) Transport(opt providers.TransportOptions) http.RoundTripper {
 	return n.transport
 }
 
-// Refuse makes every connection from here on fail like one to a closed port.
+// Refuse makes every connection from here on fail as if the port were closed.
 func (n *Network) Refuse() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.refuse = true
 }
 
-// Calls counts the requests that reached the backend.
+// Calls returns the number of requests that reached the backend.
 func (n *Network) Calls() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.calls
 }
 
-// Queries returns the raw queries of those requests.
+// Queries returns the raw query strings of those requests.
 func (n *Network) Queries() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.queries)
 }
 
-// Asked returns the options of the transports that were asked for.
+// Asked returns the options of the transports that were requested.
 func (n *Network) Asked() []providers.TransportOptions {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.asked)
 }
 
-// Settings renders the exported fields of the transport that was lent, but the
-// one that Transport sets itself.
+// Settings formats the exported fields of the transport, except the one that
+// Transport sets.
 func (n *Network) Settings() string {
 	var b strings.Builder
 	v := reflect.ValueOf(n.transport).Elem()
@@ -154,7 +154,7 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 	}
 }
 
-// Accept, Close and Addr make the network a listener for its own server.
+// Accept, Close and Addr make the network the listener of its own server.
 func (n *Network) Accept() (net.Conn, error) {
 	select {
 	case c := <-n.incoming:

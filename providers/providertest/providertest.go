@@ -1,13 +1,13 @@
-// Package providertest is the contract that every provider passes, whatever
-// its kind, and the network without sockets that it is tested on.
+// Package providertest is the contract that every kind of provider must meet,
+// and an in-memory network to test it on.
 //
-// A kind's test describes itself in a Suite, with a backend in good order and
-// a folder of recorded answers, and calls Run. The suite adds what any backend
-// may do on a bad day: pages for people, cut, empty, huge and dripping
-// answers, silence, redirects, closed ports. After each attempt it holds the
-// provider to the rules of credential.Provider: a fault with a reason, no
-// secret and nothing of the peer's text in it, no more calls than allowed, no
-// empty and no dead token, no goroutine left behind.
+// A kind's test describes the kind in a Suite, with a working backend and a
+// folder of recorded answers, and calls Run. The suite adds the failures any
+// backend may have: HTML pages, truncated, empty, huge and slow answers,
+// silence, redirects, closed ports. After each attempt it checks the rules of
+// credential.Provider: the error is a fault with a reason, it contains no
+// secret and no text from the peer, the number of calls is limited, a success
+// has no empty and no expired token, and no goroutine is left.
 package providertest
 
 import (
@@ -26,42 +26,42 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// Canary is a text that no error may repeat. The suite hides it in every
-// answer it makes; recorded answers carry it where a server's text stands.
+// Canary is a text that no error may quote. The suite puts it into every answer
+// it makes; recorded answers contain it in place of a server's text.
 const Canary = "CANARY"
 
 // Suite describes one kind to the contract.
 type Suite struct {
 	Kind providers.Kind
 	// Provider and Credential are the keys of the two sections in TOML. {dir}
-	// stands for the folder that holds Files.
+	// stands for the folder that contains Files.
 	Provider, Credential string
-	// Files are written before the sections are read, by name: secrets,
+	// Files are written by name before the sections are read: secrets,
 	// certificates.
 	Files map[string]string
-	// Request is what every attempt is handed. At is filled in when zero.
+	// Request is passed to every attempt. At is filled in if it is zero.
 	Request credential.Request
-	// Backend returns a backend in good order, a new one for each attempt.
+	// Backend returns a working backend, a new one for each attempt.
 	Backend func() http.Handler
-	// Answers is the folder of recorded answers: see Recorded.
+	// Answers is the folder of recorded answers: see recorded.
 	Answers string
-	// Secrets are texts of the configuration that no error may show.
+	// Secrets are texts of the configuration that no error may contain.
 	Secrets []string
-	// Calls is how many calls one attempt may make; 1 when zero.
+	// Calls is the maximum number of calls in one attempt; zero means 1.
 	Calls int
-	// HeadOnly says that the kind reads only the beginning of an answer, whose
-	// length is no fault then.
+	// HeadOnly means that the kind reads only the beginning of an answer, so its
+	// length is not a fault.
 	HeadOnly bool
-	// Optional are fields that an answer of success may lack.
+	// Optional lists fields that a successful answer may lack.
 	Optional []string
-	// OneShot says that the kind must ask for connections without reuse.
+	// OneShot means that the kind must request connections without reuse.
 	OneShot bool
 }
 
 // timeout is what the engine's policy would set for one attempt.
 const timeout = 30 * time.Second
 
-// Run holds the kind to the contract.
+// Run checks the kind against the contract.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
 	if s.Calls == 0 {
@@ -70,11 +70,11 @@ func Run(t *testing.T, s Suite) {
 	s.furnish(t)
 	t.Run("success", s.success)
 	t.Run("compressed unasked", s.compressed)
-	for _, c := range badDays(s.goodAnswer(t)) {
+	for _, c := range failures(s.goodAnswer(t)) {
 		if c.long && s.HeadOnly {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) { s.day(t, c) })
+		t.Run(c.name, func(t *testing.T) { s.fail(t, c) })
 	}
 	t.Run("every prefix", s.prefixes)
 	t.Run("answers", s.recorded)
@@ -94,7 +94,7 @@ func (s *Suite) furnish(t *testing.T) (dir string) {
 	return dir
 }
 
-// success checks the sunny day.
+// success checks a successful attempt.
 func (s Suite) success(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := Serve(t, s.Backend())
@@ -102,31 +102,31 @@ func (s Suite) success(t *testing.T) {
 		b := s.Open(t, n.Env())
 		cred, err := s.attempt(t, n, b, t.Context())
 		if err != nil {
-			t.Fatalf("a backend in good order: %v", err)
+			t.Fatalf("working backend: %v", err)
 		}
 		if len(b.Fields) == 0 {
-			t.Error("the binding names no field")
+			t.Error("the binding has no fields")
 		}
 		for name := range cred.Values {
 			if !slices.Contains(b.Fields, name) {
-				t.Errorf("the value %q is not among the binding's fields %q", name, b.Fields)
+				t.Errorf("value %q is missing in the binding's fields %q", name, b.Fields)
 			}
 		}
 		if n.Calls() == 0 {
-			t.Error("success without a call")
+			t.Error("got success without a call")
 		}
 		if after := n.Settings(); after != before {
-			t.Errorf("the transport that was lent has changed:\nbefore %s\nafter  %s", before, after)
+			t.Errorf("the kind modified the transport:\nbefore %s\nafter  %s", before, after)
 		}
 		for _, opt := range n.Asked() {
 			if opt.OneShot != s.OneShot {
-				t.Errorf("asked for a transport with OneShot = %v, the kind needs %v", opt.OneShot, s.OneShot)
+				t.Errorf("requested a transport with OneShot %v, want %v", opt.OneShot, s.OneShot)
 			}
 		}
 	})
 }
 
-// compressed is the sunny day behind a server that compresses whatever the
+// compressed checks a success behind a server that compresses whatever the
 // request says.
 func (s Suite) compressed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -136,10 +136,10 @@ func (s Suite) compressed(t *testing.T) {
 			compressed(s.Backend()).ServeHTTP(w, r)
 		}))
 		if _, err := s.attempt(t, n, s.Open(t, n.Env()), t.Context()); err != nil {
-			t.Errorf("a good answer in gzip: %v", err)
+			t.Errorf("good answer in gzip: %v", err)
 		}
 		if coding != "identity" {
-			t.Errorf("Accept-Encoding is %q, so that the server may choose", coding)
+			t.Errorf("Accept-Encoding is %q, want identity", coding)
 		}
 	})
 }
@@ -151,7 +151,7 @@ func (s Suite) Open(t testing.TB, env providers.Env) providers.Binding {
 	backend := s.Kind.Open(provider, env)
 	finish(t, provider)
 	if backend == nil {
-		t.Fatal("the provider's section was refused")
+		t.Fatal("the provider's section was rejected")
 	}
 	cred := parse(t, "credentials.test", s.Credential)
 	b := backend.Bind(cred)
@@ -175,8 +175,7 @@ func finish(t testing.TB, s *section.Section) {
 	}
 }
 
-// attempt makes one attempt and holds its outcome to the rules that hold on
-// any day.
+// attempt makes one attempt and checks the rules that apply to every outcome.
 func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx context.Context) (credential.Credential, error) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(ctx, timeout)
@@ -187,7 +186,7 @@ func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx contex
 	}
 	cred, err := b.Source.Refresh(ctx, req)
 	if calls := n.Calls(); calls > s.Calls {
-		t.Errorf("%d calls in one attempt (at most %d)", calls, s.Calls)
+		t.Errorf("got %d calls in one attempt, want at most %d", calls, s.Calls)
 	}
 	for _, seen := range n.Queries() {
 		s.secretless(t, "the URL of a request", seen)
@@ -200,18 +199,18 @@ func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx contex
 	return cred, nil
 }
 
-// sound checks the rules for an attempt that succeeded.
+// sound checks the rules for a successful attempt.
 func (s Suite) sound(t testing.TB, b providers.Binding, at time.Time, cred credential.Credential) {
 	t.Helper()
 	for _, name := range b.Fields {
 		if v, ok := cred.Field(name); (!ok || v.IsZero()) && !slices.Contains(s.Optional, name) {
-			t.Errorf("success with the field %q empty", name)
+			t.Errorf("got success with an empty field %q", name)
 		}
 	}
 	if cred.IssuedAt.IsZero() {
-		t.Error("success without IssuedAt")
+		t.Error("got success without IssuedAt")
 	}
 	if !cred.ExpiresAt.IsZero() && !cred.ExpiresAt.After(at) {
-		t.Errorf("success with a token that is over: expires %v, now %v", cred.ExpiresAt, at)
+		t.Errorf("got success with an expired token: expires %v, now %v", cred.ExpiresAt, at)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// ReadmeNamesEveryReason compares the table of errors in the README.md of the
-// kind's folder with what its recorded answers show: their names begin with the
-// reason.
+// ReadmeNamesEveryReason checks that the table of errors in the kind's
+// README.md contains every reason of its recorded answers, whose names start
+// with the reason.
 func ReadmeNamesEveryReason(t *testing.T, pattern string) {
 	t.Helper()
 	text, err := os.ReadFile("README.md")
@@ -24,7 +24,7 @@ func ReadmeNamesEveryReason(t *testing.T, pattern string) {
 		reason, _, _ := strings.Cut(filepath.Base(file), "--")
 		reason = strings.TrimSuffix(reason, "+lost")
 		if reason != "ok" && !strings.Contains(string(text), "| `"+reason+"` |") {
-			t.Errorf("the table of errors does not name %s", reason)
+			t.Errorf("the table of errors lacks %s", reason)
 		}
 	}
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// recorded plays every file of the suite's folder of recorded answers. A file
-// holds one raw HTTP answer, headers included, and is named
+// recorded checks every file in the suite's folder of recorded answers. A file
+// contains one raw HTTP answer, headers included, and is named
 //
 //	REASON--what-it-is.http          a fault with that reason
 //	REASON+lost--what-it-is.http     the same, and Lost must be set
 //	ok--what-it-is.http              a credential
 //
-// Where a server would write a text of its own, the file has the Canary in it.
+// Where a server would write text of its own, the file has the Canary.
 func (s Suite) recorded(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(s.Answers, "*.http"))
 	if err != nil || len(files) == 0 {
@@ -35,7 +35,7 @@ func (s Suite) recorded(t *testing.T) {
 			reason, lost := strings.CutSuffix(verdict, "+lost")
 			known := reason == "ok" || slices.Contains(credential.Reasons[:], credential.Reason(reason))
 			if !ok || !known {
-				t.Fatalf("%s: the name does not begin with ok-- or REASON--", file)
+				t.Fatalf("%s: the name must start with ok-- or REASON--", file)
 			}
 			synctest.Test(t, func(t *testing.T) {
 				n := Serve(t, raw(data))
@@ -43,10 +43,10 @@ func (s Suite) recorded(t *testing.T) {
 				if reason != "ok" {
 					s.expect(t, err, []credential.Reason{credential.Reason(reason)}, nil)
 					if err != nil && credential.AsFault(err).Lost != lost {
-						t.Errorf("Lost = %v, the file's name says %v", !lost, lost)
+						t.Errorf("Lost = %v, want %v", !lost, lost)
 					}
 				} else if err != nil {
-					t.Errorf("%v, expected a credential", err)
+					t.Errorf("got %v, want a credential", err)
 				}
 			})
 		})

@@ -15,7 +15,7 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// recorder is a test that keeps its complaints to itself.
+// recorder is a testing.TB that records errors instead of reporting them.
 type recorder struct {
 	testing.TB
 	complaints []string
@@ -27,15 +27,15 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.complaints = append(r.complaints, fmt.Sprintf(format, args...))
 }
 
-// provider is one made of a function.
+// provider makes a function a provider.
 type provider func(context.Context, credential.Request) (credential.Credential, error)
 
 func (p provider) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	return p(ctx, req)
 }
 
-// TestRulesAreHeld shows the suite providers that break one rule each: a suite
-// that lets one of them pass proves nothing about the others.
+// TestRulesAreHeld passes providers to the suite that break one rule each: a
+// suite that accepts one of them proves nothing.
 func TestRulesAreHeld(t *testing.T) {
 	good := credential.Credential{
 		Values:   map[string]credential.Secret{"token": credential.NewSecret("t")},
@@ -59,21 +59,21 @@ func TestRulesAreHeld(t *testing.T) {
 		{"failure", credential.Credential{}, fault(func(*credential.Fault) {}), 1, "", ""},
 		{"wrapped failure", credential.Credential{}, fmt.Errorf("more: %w", fault(func(*credential.Fault) {})), 1, "", ""},
 		{"two calls", good, nil, 2, "", "2 calls"},
-		{"empty field", with(func(c *credential.Credential) { c.Values = nil }), nil, 1, "", `field "token" empty`},
+		{"empty field", with(func(c *credential.Credential) { c.Values = nil }), nil, 1, "", `empty field "token"`},
 		{"no instant", with(func(c *credential.Credential) { c.IssuedAt = time.Time{} }), nil, 1, "", "without IssuedAt"},
-		{"dead token", with(func(c *credential.Credential) { c.ExpiresAt = time.Unix(1, 0) }), nil, 1, "", "is over"},
-		{"secret in a URL", good, nil, 1, "a=hunter2", "shows secret"},
-		{"escaped secret in a URL", good, nil, 1, "a=p%2B%2F", "shows secret"},
-		{"no fault", credential.Credential{}, errors.New("x"), 1, "", "no *credential.Fault"},
-		{"strange reason", credential.Credential{}, fault(func(f *credential.Fault) { f.Reason = "odd" }), 1, "", "fixed set"},
+		{"dead token", with(func(c *credential.Credential) { c.ExpiresAt = time.Unix(1, 0) }), nil, 1, "", "expired token"},
+		{"secret in a URL", good, nil, 1, "a=hunter2", "contains secret"},
+		{"escaped secret in a URL", good, nil, 1, "a=p%2B%2F", "contains secret"},
+		{"no fault", credential.Credential{}, errors.New("x"), 1, "", "want *credential.Fault"},
+		{"strange reason", credential.Credential{}, fault(func(f *credential.Fault) { f.Reason = "odd" }), 1, "", "not one of credential.Reasons"},
 		{"no message", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "" }), 1, "", "one line"},
 		{"two lines", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "a\nb" }), 1, "", "one line"},
 		{"both", good, fault(func(*credential.Fault) {}), 1, "", "together with an error"},
-		{"secret in the message", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "password hunter2" }), 1, "", "shows secret"},
-		{"secret in the cause", credential.Credential{}, fault(func(f *credential.Fault) { f.Err = errors.New("hunter2") }), 1, "", "shows secret"},
-		{"secret in the code", credential.Credential{}, fault(func(f *credential.Fault) { f.Code = "hunter2" }), 1, "", "shows secret"},
-		{"peer's text", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "said " + Canary }), 1, "", "repeats what the peer wrote"},
-		{"query", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "get /x?JSON=abc" }), 1, "JSON=abc", "repeats the query"},
+		{"secret in the message", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "password hunter2" }), 1, "", "contains secret"},
+		{"secret in the cause", credential.Credential{}, fault(func(f *credential.Fault) { f.Err = errors.New("hunter2") }), 1, "", "contains secret"},
+		{"secret in the code", credential.Credential{}, fault(func(f *credential.Fault) { f.Code = "hunter2" }), 1, "", "contains secret"},
+		{"peer's text", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "said " + Canary }), 1, "", "quotes the peer"},
+		{"query", credential.Credential{}, fault(func(f *credential.Fault) { f.Message = "get /x?JSON=abc" }), 1, "JSON=abc", "quotes the query"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestRulesAreHeld(t *testing.T) {
 				_, _ = s.attempt(r, n, providers.Binding{Source: source, Fields: []string{"token"}}, t.Context())
 				all := strings.Join(r.complaints, "\n")
 				if (c.complaint == "") != (all == "") || !strings.Contains(all, c.complaint) {
-					t.Errorf("complaints %q, expected %q", all, c.complaint)
+					t.Errorf("got complaints %q, want %q", all, c.complaint)
 				}
 			})
 		})
@@ -112,7 +112,7 @@ func TestExpectations(t *testing.T) {
 		complaint string
 	}{
 		{"as expected", Suite{}, &credential.Fault{Reason: credential.ReasonNetwork, Lost: true}, ""},
-		{"success", Suite{}, nil, "success where"},
+		{"success", Suite{}, nil, "got success"},
 		{"another reason", Suite{}, &credential.Fault{Reason: credential.ReasonServer, Lost: true}, `reason "server"`},
 		{"no doubt", Suite{}, &credential.Fault{Reason: credential.ReasonNetwork}, "Lost = false"},
 		{"doubt of before", Suite{Request: credential.Request{Lost: true}}, &credential.Fault{Reason: credential.ReasonNetwork}, ""},
@@ -120,13 +120,13 @@ func TestExpectations(t *testing.T) {
 		r := &recorder{TB: t}
 		c.suite.expect(r, c.err, network, &yes)
 		if all := strings.Join(r.complaints, "\n"); (c.complaint == "") != (all == "") || !strings.Contains(all, c.complaint) {
-			t.Errorf("%s: complaints %q, expected %q", c.name, all, c.complaint)
+			t.Errorf("%s: got complaints %q, want %q", c.name, all, c.complaint)
 		}
 	}
 }
 
-// naive is a kind that follows redirects, believes any body and keeps the
-// text of errors: what the suite is there to find.
+// naive is a kind that follows redirects, accepts any body and keeps the text
+// of errors: what the suite must detect.
 type naive struct{ client *http.Client }
 
 func (n naive) Bind(*section.Section) providers.Binding {
@@ -145,9 +145,9 @@ func (n naive) Refresh(ctx context.Context, req credential.Request) (credential.
 	return credential.Credential{Values: map[string]credential.Secret{"token": credential.NewSecret(string(body[:count]))}, IssuedAt: req.At}, nil
 }
 
-// TestBadDaysFindANaiveClient plays every bad day to that kind; all but the
-// ones that it happens to survive must complain.
-func TestBadDaysFindANaiveClient(t *testing.T) {
+// TestFailuresFindANaiveClient runs every failure against that kind; all must
+// complain, except those it happens to survive.
+func TestFailuresFindANaiveClient(t *testing.T) {
 	survives := map[string]bool{"closed port": true}
 	s := Suite{
 		Calls: 1,
@@ -155,7 +155,7 @@ func TestBadDaysFindANaiveClient(t *testing.T) {
 			return naive{&http.Client{Transport: env.Transport(providers.TransportOptions{})}}
 		}},
 	}
-	for _, d := range badDays([]byte(`{"token":"abc"}`)) {
+	for _, d := range failures([]byte(`{"token":"abc"}`)) {
 		t.Run(d.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &recorder{TB: t}
@@ -167,7 +167,7 @@ func TestBadDaysFindANaiveClient(t *testing.T) {
 				_, err := s.attempt(r, n, b, t.Context())
 				s.expect(r, err, d.want, d.lost)
 				if (len(r.complaints) == 0) != survives[d.name] {
-					t.Errorf("complaints %q", r.complaints)
+					t.Errorf("got complaints %q", r.complaints)
 				}
 			})
 		})

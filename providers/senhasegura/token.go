@@ -15,7 +15,7 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 	none := credential.Credential{}
 	o, whole := parseObject(a.Body)
 	if !whole {
-		return none, exchange.BadResponse("the vault's answer is no JSON object (is token_path the token endpoint? is a proxy in the way?)")
+		return none, exchange.BadResponse("the vault's answer is not a JSON object (is token_path the token endpoint? is a proxy in the way?)")
 	}
 	token, ok := o.Text("access_token")
 	switch {
@@ -23,7 +23,7 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 		return none, exchange.BadResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
 	case !exchange.HeaderText(token):
 		// Such a token would break, or write, the header it is put into.
-		return none, exchange.BadResponse("the access_token holds a blank, a control character or one beyond ASCII, which no header can carry")
+		return none, exchange.BadResponse("the access_token contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	}
 	if kind, ok := o.Text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {
 		return none, exchange.BadResponse("the token_type is not Bearer (is this the token endpoint of senhasegura?)")

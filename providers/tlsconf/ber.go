@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// element is one value in BER, of which DER is a part. Unlike DER, BER leaves
-// lengths open until an end mark, and cuts octet strings into pieces.
+// element is one value in BER, of which DER is a subset. Unlike DER, BER allows
+// indefinite lengths and split octet strings.
 type element struct {
 	tag     byte // the identifier octet, with class and form
 	content []byte
-	inner   []element // of a constructed value
+	inner   []element // elements of a constructed value
 }
 
 const (
@@ -19,13 +19,13 @@ const (
 	sequence      = 0x30
 	contextTag0   = 0x80
 	endOfContents = 0x00
-	// maxDepth is more than any certificate nests.
+	// maxDepth is deeper than any certificate nests.
 	maxDepth = 32
 )
 
 var errBER = errors.New("not BER")
 
-// parseBER reads one value and returns what follows it.
+// parseBER parses one value and returns what follows it.
 func parseBER(data []byte, depth int) (e element, rest []byte, err error) {
 	if len(data) < 2 || data[0]&0x1f == 0x1f || depth > maxDepth {
 		return e, nil, errBER // PKCS#12 has no tag above 30
@@ -48,7 +48,7 @@ func parseBER(data []byte, depth int) (e element, rest []byte, err error) {
 	return e, rest, err
 }
 
-// parseLength reads a length, which open leaves to an end mark.
+// parseLength parses a length; open means it is indefinite.
 func parseLength(data []byte) (length int, body []byte, open bool, err error) {
 	first, body := int(data[0]), data[1:]
 	if first == 0x80 {
@@ -71,7 +71,7 @@ func parseLength(data []byte) (length int, body []byte, open bool, err error) {
 	return length, body, false, nil
 }
 
-// parseOpen reads values up to an end mark.
+// parseOpen parses values up to an end-of-contents mark.
 func parseOpen(data []byte, depth int) (list []element, rest []byte, err error) {
 	for {
 		if len(data) >= 2 && data[0] == endOfContents && data[1] == 0 {
@@ -85,7 +85,7 @@ func parseOpen(data []byte, depth int) (list []element, rest []byte, err error) 
 	}
 }
 
-// parseAll reads values up to the end of the data.
+// parseAll parses values up to the end of the data.
 func parseAll(data []byte, depth int) (list []element, err error) {
 	for len(data) > 0 {
 		var e element
@@ -109,7 +109,7 @@ func (e element) octets() []byte {
 	return all
 }
 
-// der writes the value in DER.
+// der encodes the value in DER.
 func (e element) der() []byte {
 	switch {
 	case e.tag == octetString|constructed:
@@ -127,7 +127,7 @@ func concat(list []element) (all []byte) {
 	return all
 }
 
-// encode writes one value in DER.
+// encode encodes one value in DER.
 func encode(tag byte, content []byte) []byte {
 	out := []byte{tag}
 	switch n := len(content); {
@@ -143,7 +143,7 @@ func encode(tag byte, content []byte) []byte {
 	return append(out, content...)
 }
 
-// oid returns an object identifier as text; empty for another value.
+// oid returns an object identifier as text, or "" for any other value.
 func (e element) oid() string {
 	var id asn1.ObjectIdentifier
 	if _, err := asn1.Unmarshal(e.der(), &id); err != nil {
@@ -152,8 +152,8 @@ func (e element) oid() string {
 	return id.String()
 }
 
-// at walks down to a value by the places on the way; the zero element when there
-// is none.
+// at returns the nested value at the given indexes, or the zero element if
+// there is none.
 func (e element) at(way ...int) element {
 	for _, i := range way {
 		if i >= len(e.inner) {

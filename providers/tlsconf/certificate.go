@@ -17,23 +17,22 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// show makes a connection show a certificate, whatever authorities the server
-// asks for: some servers name the wrong ones, and crypto/tls would then silently
-// show none.
+// show makes connections present cert whatever CAs the server asks for: some
+// servers name the wrong ones, and crypto/tls would then silently present none.
 func show(cfg *tls.Config, cert *tls.Certificate) {
 	cfg.Certificates = []tls.Certificate{*cert}
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 }
 
 // ReadCertificate reads a table { file, password }: a certificate with its
-// private key, as PKCS#12 (old and new ciphers) or PEM, and the end of its life.
-// Leaf is set. It returns nil when no file is named, something was reported, or
-// the password is out of reach of this check.
+// private key, as PKCS#12 (old and new ciphers) or PEM, and its expiry. Leaf is
+// set. It returns nil if no file is configured, a fault was reported, or the
+// password is not available to this check.
 func ReadCertificate(c *section.Section, env providers.Env) (*tls.Certificate, []credential.Limit) {
 	name, password := c.Text("file", ""), c.Secret("password")
 	if name == "" {
 		if c.Has("password") {
-			c.Faultf("file", "is missing (expected the certificate that the password opens)")
+			c.Faultf("file", "is missing (expected the file that the password is for)")
 		}
 		return nil, nil
 	}
@@ -56,11 +55,11 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 	key, certs, err := decodePKCS12(data, password.Reveal())
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword) && password.IsZero():
-		return nil, errors.New("needs a password (expected password = { file = \"…\" } beside it)")
+		return nil, errors.New("needs a password (expected password = { file = \"…\" } in the same table)")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
-		return nil, errors.New("does not open with this password (expected the PKCS#12 file's own)")
+		return nil, errors.New("does not open with this password (expected the password of the PKCS#12 file)")
 	case err != nil && len(data) > 0 && data[0] == sequence:
-		return nil, fmt.Errorf("is a PKCS#12 file in a form that is not understood: %s (convert it: openssl pkcs12 -in OLD.p12 -legacy -nodes | openssl pkcs12 -export -out NEW.p12)", unreadForm(err))
+		return nil, fmt.Errorf("is a PKCS#12 file in an unsupported form: %s (convert it: openssl pkcs12 -in OLD.p12 -legacy -nodes | openssl pkcs12 -export -out NEW.p12)", unreadForm(err))
 	case err != nil:
 		return nil, errors.New("is neither PKCS#12 nor PEM with a certificate and its key (expected one of the two)")
 	}
@@ -77,8 +76,8 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 	return cert, nil
 }
 
-// unreadForm says what is not understood: our own words, or the library's, which
-// repeat nothing of a file but numbers of algorithms.
+// unreadForm says what is not supported, in our own words or the library's,
+// which quote nothing of the file except algorithm identifiers.
 func unreadForm(err error) string {
 	if text, ok := errors.AsType[pkcs12.NotImplementedError](err); ok {
 		return strings.TrimPrefix(string(text), "pkcs12: ")
@@ -97,7 +96,7 @@ func parsePEM(data []byte) (*tls.Certificate, error) {
 	return &cert, nil
 }
 
-// matches reports whether key is the private half of the certificate's key.
+// matches reports whether key is the private key of the certificate.
 func matches(cert *x509.Certificate, key any) bool {
 	signer, ok := key.(crypto.Signer)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// Key is a private key that signs, with its certificate where the file holds
+// Key is a private key for signing, with its certificate if the file contains
 // one.
 type Key struct {
 	crypto.Signer
@@ -19,8 +19,8 @@ type Key struct {
 }
 
 // ReadKey reads a table { file, password }: a private key as PEM (PKCS#8,
-// PKCS#1 or SEC 1), or PKCS#12 with its certificate. It returns nil when
-// something was reported, or the password is out of reach of this check.
+// PKCS#1 or SEC 1), or PKCS#12 with its certificate. It returns nil if a fault
+// was reported, or the password is not available to this check.
 func ReadKey(c *section.Section) *Key {
 	password := c.Secret("password")
 	if c.Text("file", "") == "" {
@@ -66,8 +66,8 @@ func parseKey(data []byte, password credential.Secret) (*Key, error) {
 	return key, nil
 }
 
-// add takes what one PEM block holds; the first key and the first certificate
-// count.
+// add adds the content of one PEM block; the first key and the first
+// certificate count.
 func (k *Key) add(block *pem.Block) error {
 	var parsed any
 	var err error
@@ -102,7 +102,7 @@ func (k *Key) add(block *pem.Block) error {
 
 var errEncryptedKey = errors.New("holds an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
 
-// pemName is what a block is called; only names of ours are repeated.
+// pemName returns the name of a block; only known names are quoted.
 func pemName(kind string) string {
 	if kind == "CERTIFICATE" {
 		return "certificate"

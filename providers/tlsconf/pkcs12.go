@@ -26,16 +26,16 @@ const (
 	oidRC4Short      = "1.2.840.113549.1.12.1.2"
 )
 
-// decodePKCS12 opens a PKCS#12 file. What the library does not read in the form
-// that others write is written anew for it: open lengths, strings in pieces, any
-// number of parts, RC4, a missing check sum or one that it does not know.
+// decodePKCS12 opens a PKCS#12 file. Forms that the library does not read are
+// rewritten for it first: indefinite lengths, split strings, any number of
+// parts, RC4, a missing MAC or an unsupported one.
 func decodePKCS12(data []byte, password string) (key any, certs []*x509.Certificate, err error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
 	if err != nil {
 		again, problem := rewrite(data, password)
 		switch {
 		case errors.Is(problem, errBER):
-			return nil, nil, err // it is something else
+			return nil, nil, err // it is not PKCS#12
 		case problem != nil:
 			return nil, nil, problem
 		}
@@ -46,15 +46,15 @@ func decodePKCS12(data []byte, password string) (key any, certs []*x509.Certific
 	return key, append([]*x509.Certificate{leaf}, chain...), nil
 }
 
-// pfx is what is kept of a file while it is rewritten.
+// pfx is a file that is being rewritten.
 type pfx struct {
 	password string
-	plain    []byte   // the contents of all parts that are not encrypted
-	sealed   [][]byte // the others
+	plain    []byte   // the contents of all unencrypted parts
+	sealed   [][]byte // the encrypted parts
 }
 
-// rewrite returns the file in DER, with one part in clear, one encrypted and a
-// check sum of SHA-1.
+// rewrite returns the file in DER, with one unencrypted part, one encrypted
+// part, and a SHA-1 MAC.
 func rewrite(data []byte, password string) ([]byte, error) {
 	outer, rest, err := parseBER(data, 0)
 	if err != nil || len(rest) > 0 || outer.at(1, 0).oid() != oidData {
@@ -70,21 +70,21 @@ func rewrite(data []byte, password string) ([]byte, error) {
 	}
 	p := pfx{password: password}
 	for _, safe := range safes.inner {
-		if err := p.take(safe); err != nil {
+		if err := p.add(safe); err != nil {
 			return nil, err
 		}
 	}
 	if len(p.sealed) > 1 {
-		return nil, fmt.Errorf("it has %d encrypted parts, of which one is understood", len(p.sealed))
+		return nil, fmt.Errorf("it has %d encrypted parts, and only one is supported", len(p.sealed))
 	}
 	return p.encode(), nil
 }
 
-// take adds one part of the file.
-func (p *pfx) take(safe element) error {
+// add adds one part of the file.
+func (p *pfx) add(safe element) error {
 	switch safe.at(0).oid() {
 	case oidData:
-		return p.takePlain(safe.at(1, 0).octets())
+		return p.addPlain(safe.at(1, 0).octets())
 	case oidEncryptedData:
 		info := safe.at(1, 0, 1)
 		algorithm, content := info.at(1), info.at(2).octets()
@@ -93,20 +93,20 @@ func (p *pfx) take(safe element) error {
 			if err != nil {
 				return err
 			}
-			return p.takePlain(clear)
+			return p.addPlain(clear)
 		}
 		info = element{tag: sequence, inner: []element{info.at(0), algorithm, {tag: contextTag0, content: content}}}
 		p.sealed = append(p.sealed, element{tag: sequence, inner: []element{safe.at(1, 0, 0), info}}.der())
 		return nil
 	}
-	return errors.New("a part of it is encrypted with a certificate in place of a password")
+	return errors.New("a part of it is encrypted with a certificate instead of a password")
 }
 
-// takePlain adds the contents of a part in clear.
-func (p *pfx) takePlain(data []byte) error {
+// addPlain adds the contents of an unencrypted part.
+func (p *pfx) addPlain(data []byte) error {
 	contents, rest, err := parseBER(data, 0)
 	if err != nil || len(rest) > 0 {
-		return pkcs12.ErrIncorrectPassword // what RC4 makes of another one
+		return pkcs12.ErrIncorrectPassword // what RC4 yields with a wrong password
 	}
 	for _, bag := range contents.inner {
 		algorithm := bag.at(1, 0, 0)
@@ -175,7 +175,7 @@ func (p *pfx) rc4(algorithm element, data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// encode writes the file for the library.
+// encode encodes the file for the library.
 func (p *pfx) encode() []byte {
 	id := func(text string) element { e, _ := marshalOID(text); return e }
 	explicit := func(inner []byte) []byte { return encode(0xa0, inner) }
@@ -186,7 +186,7 @@ func (p *pfx) encode() []byte {
 	return p.seal(encode(sequence, plain))
 }
 
-// seal adds a check sum to the parts of a file.
+// seal adds a MAC to the parts of a file.
 func (p *pfx) seal(content []byte) []byte {
 	id := func(text string) element { e, _ := marshalOID(text); return e }
 	explicit := func(inner []byte) []byte { return encode(0xa0, inner) }
@@ -199,7 +199,7 @@ func (p *pfx) seal(content []byte) []byte {
 	return encode(sequence, append(file, macData...))
 }
 
-// macHashes are the digests of a check sum, by their identifiers.
+// macHashes maps object identifiers to the digests of a MAC.
 var macHashes = map[string]func() hash.Hash{
 	"1.3.14.3.2.26":          sha1.New,
 	"2.16.840.1.101.3.4.2.1": sha256.New,
@@ -208,15 +208,15 @@ var macHashes = map[string]func() hash.Hash{
 	"2.16.840.1.101.3.4.2.4": sha256.New224,
 }
 
-// checkMAC compares the check sum of a file, which shows a wrong password. A file
-// without one is known by what it decrypts to.
+// checkMAC verifies the MAC of a file, which detects a wrong password. In a
+// file without one, a wrong password is detected by the decrypted content.
 func checkMAC(macData element, content []byte, password string) error {
 	if macData.tag == 0 {
 		return nil
 	}
 	newHash := macHashes[macData.at(0, 0, 0).oid()]
 	if newHash == nil {
-		return errors.New("its check sum (MAC) is of an algorithm that is not understood")
+		return errors.New("its checksum (MAC) uses an unsupported algorithm")
 	}
 	iterations := 1
 	if e := macData.at(2); e.tag != 0 {
@@ -233,13 +233,13 @@ func checkMAC(macData element, content []byte, password string) error {
 			return nil
 		}
 		if password != "" {
-			break // some write the empty password without its end mark
+			break // some programs hash the empty password without the terminating zero
 		}
 	}
 	return pkcs12.ErrIncorrectPassword
 }
 
-// maxIterations bounds the work that a file may ask for.
+// maxIterations bounds the work a file can demand.
 const maxIterations = 10_000_000
 
 func count(e element) (int, error) {
@@ -250,7 +250,7 @@ func count(e element) (int, error) {
 	return n, nil
 }
 
-// bmp is a password as PKCS#12 hashes it: UTF-16 with a zero at its end.
+// bmp encodes a password as PKCS#12 hashes it: UTF-16 with a terminating zero.
 func bmp(password string) []byte {
 	var out []byte
 	for _, unit := range append(utf16.Encode([]rune(password)), 0) {
@@ -259,8 +259,8 @@ func bmp(password string) []byte {
 	return out
 }
 
-// derive makes a key of a password (RFC 7292, appendix B.2): 1 for encryption,
-// 3 for a check sum.
+// derive derives a key from a password (RFC 7292, appendix B.2): purpose 1 is
+// encryption, 3 is the MAC.
 func derive(newHash func() hash.Hash, purpose byte, password, salt []byte, iterations, size int) []byte {
 	h := newHash()
 	block := h.BlockSize()

@@ -12,8 +12,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// stores makes PKCS#12 files as others write them, with one key, its
-// certificate and another certificate before it.
+// stores creates PKCS#12 files as other programs write them, with one key, its
+// certificate, and another certificate before it.
 type stores struct {
 	t       testing.TB
 	dir     string
@@ -47,13 +47,13 @@ func (s stores) export(more ...string) []byte {
 	return data
 }
 
-// loosened writes a DER file in the loose form of BER: open lengths, and octet
-// strings in pieces of 100 bytes.
+// loosened converts a DER file to the loose forms of BER: indefinite lengths,
+// and octet strings in pieces of 100 bytes.
 func loosened(t testing.TB, der []byte) []byte {
 	t.Helper()
 	e, rest, err := parseBER(der, 0)
 	if err != nil || len(rest) > 0 {
-		t.Fatalf("the file of openssl cannot be read: %v", err)
+		t.Fatalf("parse the file from openssl: %v", err)
 	}
 	return loose(e)
 }
@@ -103,23 +103,23 @@ func TestPKCS12AsOthersWriteIt(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := cert.Leaf.Subject.CommonName; got != "ours" {
-				t.Errorf("the certificate shown is that of %q, want the one with the key", got)
+				t.Errorf("got the certificate of %q, want the one with the key", got)
 			}
 			if len(cert.Certificate) != 2 {
-				t.Errorf("%d certificates, want ours and the authority's", len(cert.Certificate))
+				t.Errorf("got %d certificates, want ours and the CA's", len(cert.Certificate))
 			}
 			if strings.Contains(name, "nothing encrypted") || strings.HasPrefix(name, "without") {
-				return // a check sum is what shows a wrong password, or the padding
+				return // only a MAC, or the padding, reveals a wrong password
 			}
 			_, err = parseCertificate(data, credential.NewSecret("other"))
 			if err == nil || !strings.Contains(err.Error(), "does not open with this password") {
-				t.Errorf("with another password: %v", err)
+				t.Errorf("with a wrong password: got %v", err)
 			}
 		})
 	}
 }
 
-// threeParts splits the part in clear into one for each bag.
+// threeParts splits the unencrypted part into one per bag.
 func threeParts(t testing.TB, der []byte) []byte {
 	t.Helper()
 	file, _, err := parseBER(der, 0)
@@ -142,14 +142,15 @@ func threeParts(t testing.TB, der []byte) []byte {
 		}
 	}
 	if len(parts) < 3 {
-		t.Fatalf("%d parts, want three", len(parts))
+		t.Fatalf("got %d parts, want 3", len(parts))
 	}
 	content := encode(sequence, concat(parts))
 	p := pfx{password: "senha"}
 	return bytes.Clone(p.seal(content))
 }
 
-// TestPKCS12ThatStaysRefused: by its real name, with the line that converts it.
+// TestPKCS12ThatStaysRefused: the message names what is not supported and shows
+// the command that converts it.
 func TestPKCS12ThatStaysRefused(t *testing.T) {
 	der, _, err := parseBER(newStores(t).export(), 0)
 	if err != nil {
@@ -161,8 +162,8 @@ func TestPKCS12ThatStaysRefused(t *testing.T) {
 	}
 	der.inner[2].inner[0].inner[0].inner[0] = unknown
 	_, err = parseCertificate(der.der(), credential.NewSecret("senha"))
-	if err == nil || !strings.Contains(err.Error(), "check sum (MAC)") || !strings.Contains(err.Error(), "openssl pkcs12") {
-		t.Errorf("got %v, want what is not understood and how to convert it", err)
+	if err == nil || !strings.Contains(err.Error(), "checksum (MAC)") || !strings.Contains(err.Error(), "openssl pkcs12") {
+		t.Errorf("got %v, want the unsupported algorithm and the command that converts the file", err)
 	}
 }
 
@@ -175,7 +176,7 @@ func FuzzPKCS12(f *testing.F) {
 		if err == nil {
 			again, rest, err := parseBER(e.der(), 0)
 			if err != nil || len(rest) > 0 || !bytes.Equal(again.der(), e.der()) {
-				t.Errorf("what is written of %x is not read again: %v", data, err)
+				t.Errorf("re-encoding %x does not round-trip: %v", data, err)
 			}
 		}
 		_, _ = parseCertificate(data, credential.NewSecret("senha"))

@@ -1,5 +1,5 @@
-// Package tlsconf reads the tls table of a configuration: whom to trust, and
-// which certificate to show.
+// Package tlsconf reads the tls table of the configuration: whom to trust, and
+// which certificate to present.
 package tlsconf
 
 import (
@@ -18,13 +18,13 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// ReadTLS reads the tls table of s: whom to trust and what to show of
-// ourselves. It returns nil, for the system's defaults, when nothing is set, and
-// the ends of the files that it names. Host names the backend in the warning
-// about insecure_skip_verify.
+// ReadTLS reads the tls table of s: whom to trust and which certificate to
+// present. It returns nil, meaning the system's defaults, if nothing is
+// configured. It also returns the expiries of the configured files. Host names
+// the backend in the warning about insecure_skip_verify.
 //
-// A pin alone replaces the chain and the name; together with ca_file both must
-// hold. It holds even with insecure_skip_verify.
+// A pin alone replaces verification of chain and name; together with ca_file
+// both must hold. It is verified even with insecure_skip_verify.
 func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, []credential.Limit) {
 	t := s.Table("tls")
 	if t == nil {
@@ -47,7 +47,7 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 			t.Faultf("pin_sha256", "%v", err)
 		} else {
 			cfg.VerifyConnection = verifyPin(pin)
-			cfg.InsecureSkipVerify = cfg.RootCAs == nil // VerifyConnection takes its place
+			cfg.InsecureSkipVerify = cfg.RootCAs == nil // VerifyConnection replaces it
 		}
 	}
 	if t.Bool("insecure_skip_verify", false) {
@@ -60,7 +60,8 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 	}
 	if t.Bool("renegotiation", false) {
 		set = true
-		// Once, for a server that asks for our certificate only after the request.
+		// Once, for a server that asks for our certificate only after the
+		// request.
 		cfg.Renegotiation = tls.RenegotiateOnceAsClient
 	}
 	if c := t.Table("certificate"); c != nil {
@@ -77,8 +78,8 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 	return cfg, limits
 }
 
-// readCAs reads the authorities of a PEM file, and the end of the one that
-// lasts longest: which of them the server's certificate comes from is not known.
+// readCAs reads the CA certificates of a PEM file, and the latest of their
+// expiries: it is not known which of them signed the server's certificate.
 func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Time) {
 	pool, found := x509.NewCertPool(), false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -101,7 +102,7 @@ func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Tim
 	return pool, end
 }
 
-// parsePin reads the SHA-256 of a SubjectPublicKeyInfo, in hex or base64, with
+// parsePin parses the SHA-256 of a SubjectPublicKeyInfo, in hex or base64, with
 // or without curl's prefix.
 func parsePin(text string) (pin [sha256.Size]byte, err error) {
 	text = strings.TrimPrefix(strings.TrimSpace(text), "sha256//")
@@ -110,12 +111,12 @@ func parsePin(text string) (pin [sha256.Size]byte, err error) {
 		raw, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
 	}
 	if err != nil || len(raw) != len(pin) {
-		return pin, errors.New("is no SHA-256 (expected 64 hex digits, or base64 with or without sha256//)")
+		return pin, errors.New("is not a SHA-256 digest (expected 64 hex digits, or base64 with or without sha256//)")
 	}
 	return [sha256.Size]byte(raw), nil
 }
 
-// verifyPin checks the leaf's key. It runs for resumed sessions as well.
+// verifyPin checks the key of the leaf. It also runs for resumed sessions.
 func verifyPin(pin [sha256.Size]byte) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
@@ -129,17 +130,17 @@ func verifyPin(pin [sha256.Size]byte) func(tls.ConnectionState) error {
 	}
 }
 
-// PinError is a leaf whose key is not the pinned one.
+// PinError means the key of the leaf is not the pinned one.
 type PinError struct{ shown string }
 
 func (e *PinError) Error() string {
 	if e.shown == "" {
 		return "the server showed no certificate"
 	}
-	return "the server's key is not the one in tls.pin_sha256; it shows " + e.shown + " (if the key was replaced on purpose, compare it at the server and set the new pin)"
+	return "the server's key is not the one in tls.pin_sha256; it shows " + e.shown + " (if the key was replaced on purpose, compare it on the server and set the new pin)"
 }
 
-// Pin is a certificate's pin the way curl writes it.
+// Pin returns a certificate's pin in curl's format.
 func Pin(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])

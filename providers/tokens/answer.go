@@ -9,32 +9,33 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// Grant is what one good answer gave.
+// Grant is the content of a successful answer.
 type Grant struct {
 	Token, Type, IDToken, Scope string
-	// End is what the answer says about the end of the token.
+	// End is what the answer says about the expiry of the token.
 	End exchange.End
-	// Refresh is the refresh token, RefreshEnds the end of its life where the
-	// answer tells.
+	// Refresh is the refresh token, RefreshEnds its expiry if the answer states
+	// one.
 	Refresh     credential.Secret
 	RefreshEnds time.Time
 }
 
-// Read reads an answer of success: any object with a token is one. An answer
-// that cannot be read may have spent a refresh token all the same, hence Lost.
+// Read parses a successful answer: any object with a token. An answer that
+// cannot be parsed may still have spent a refresh token, hence Lost.
 func (e *Endpoint) Read(a *exchange.Answer, at time.Time) (Grant, *credential.Fault) {
 	o, whole := ParseObject(a.Body)
 	if !whole {
-		return Grant{}, unusable("the answer is no JSON object, or is cut (is token_url the token endpoint? is a proxy in the way?)")
+		return Grant{}, unusable("the answer is not a JSON object, or is truncated (is token_url the token endpoint? is there a proxy in between?)")
 	}
 	o = e.standard(o)
 	token, _ := o.Text(AccessToken)
 	switch {
 	case token == "":
-		return Grant{}, unusable("the answer holds no " + e.name(AccessToken) + " (is token_url the token endpoint? does names say what the server calls it?)")
+		return Grant{}, unusable("the answer holds no " + e.name(AccessToken) + " (is token_url the token endpoint? is the server's name for it in names?)")
 	case !exchange.HeaderText(token):
-		// Such a token would break, or write, the header it is put into.
-		return Grant{}, unusable("the " + e.name(AccessToken) + " holds a blank, a control character or one beyond ASCII, which no header can carry")
+		// Such a token would break the header it is used in, or inject another
+		// one.
+		return Grant{}, unusable("the " + e.name(AccessToken) + " contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	}
 	g := Grant{Token: token, Type: "Bearer"}
 	if kind, _ := o.Text(TokenType); kind != "" && exchange.HeaderText(kind) {
@@ -50,7 +51,7 @@ func (e *Endpoint) Read(a *exchange.Answer, at time.Time) (Grant, *credential.Fa
 	return g, nil
 }
 
-// standard returns the answer's members by the names of the standards.
+// standard returns the answer's members by their standard names.
 func (e *Endpoint) standard(o Object) Object {
 	for name, theirs := range e.Names {
 		if raw, ok := o[strings.ToLower(theirs)]; ok && theirs != name {
@@ -60,7 +61,7 @@ func (e *Endpoint) standard(o Object) Object {
 	return o
 }
 
-// plain returns a text that a sink and a request can take as it is.
+// plain returns a text that sinks and requests can use unchanged.
 func plain(o Object, name string) string {
 	text, _ := o.Text(name)
 	if !exchange.PlainText(text) {
@@ -69,7 +70,7 @@ func plain(o Object, name string) string {
 	return text
 }
 
-// scopeOf returns the scope as granted; some servers write it as a list.
+// scopeOf returns the granted scope; some servers write it as a list.
 func scopeOf(o Object) string {
 	var words []string
 	if json.Unmarshal(o[Scope], &words) == nil && len(words) > 0 {
@@ -81,8 +82,8 @@ func scopeOf(o Object) string {
 	return plain(o, Scope)
 }
 
-// readEnd finds the end of the token. One that has passed already is no better
-// than one that cannot be read: the token is used, and counted as short-lived.
+// readEnd determines the expiry of the token. An expiry in the past is treated
+// like one that cannot be parsed: the token is used, but as a short-lived one.
 func (g *Grant) readEnd(o Object, a *exchange.Answer, at time.Time) {
 	g.End = exchange.TokenEnd(o, g.Token, a, at)
 	if !g.End.At.IsZero() && !g.End.At.After(at) {
@@ -90,8 +91,9 @@ func (g *Grant) readEnd(o Object, a *exchange.Answer, at time.Time) {
 	}
 }
 
-// refreshEnds is the end of the refresh token where the answer tells: by a life
-// of its own, or by the exp of a JWT. Keycloak writes 0 for one without an end.
+// refreshEnds returns the expiry of the refresh token if the answer states it,
+// as a lifetime or in the exp claim of a JWT. Keycloak writes 0 if there is no
+// expiry.
 func refreshEnds(o Object, refresh string, a *exchange.Answer, at time.Time) time.Time {
 	for _, name := range []string{"refresh_expires_in", "refresh_token_expires_in"} {
 		if life, ok := exchange.ParseLife(o[name]); ok && life > 0 {
@@ -105,12 +107,12 @@ func refreshEnds(o Object, refresh string, a *exchange.Answer, at time.Time) tim
 	return end.UTC()
 }
 
-// unusable is an answer of success that gives no token.
+// unusable returns the fault of a success that contains no token.
 func unusable(message string) *credential.Fault {
 	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message, Lost: true}
 }
 
-// Values are the fields of a credential that every kind of token has.
+// Values returns the fields that every kind of token has.
 func (g Grant) Values() map[string]credential.Secret {
 	values := map[string]credential.Secret{
 		AccessToken:        credential.NewSecret(g.Token),
@@ -125,8 +127,8 @@ func (g Grant) Values() map[string]credential.Secret {
 	return values
 }
 
-// Code returns the error code of a body if a standard knows it: RFC 6749 and
-// 8628, OpenID Connect, RFC 8707. Any other text could be anything.
+// Code returns the error code of a body if it is a standard one: RFC 6749 and
+// 8628, OpenID Connect, RFC 8707. Any other text is not trusted.
 func (e *Endpoint) Code(body []byte) string {
 	o, _ := ParseObject(body)
 	if o == nil {
@@ -146,7 +148,7 @@ func (e *Endpoint) Code(body []byte) string {
 	return ""
 }
 
-// knownCodes are the codes of the standards.
+// knownCodes are the standard error codes.
 var knownCodes = map[string]bool{
 	"invalid_request": true, "invalid_client": true, "invalid_grant": true, "unauthorized_client": true,
 	"unsupported_grant_type": true, "invalid_scope": true, "invalid_target": true, "access_denied": true,
@@ -155,5 +157,5 @@ var knownCodes = map[string]bool{
 	"interaction_required": true, "invalid_assertion": true,
 }
 
-// Known reports whether a code is one of the standards.
+// Known reports whether code is a standard error code.
 func Known(code string) bool { return knownCodes[code] }

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Object is a JSON object, its keys in lower case: servers spell some of them
-// in two ways.
+// Object is a JSON object with its keys in lower case, because servers vary
+// their case.
 type Object map[string]json.RawMessage
 
-// ParseObject reads a JSON object. One that was cut off gives the members that
-// came whole, and the name alone of the one that did not; whole says that
+// ParseObject parses a JSON object. If it is truncated, the result has the
+// complete members, and only the name of the incomplete one. whole means that
 // nothing is missing and nothing follows.
 func ParseObject(body []byte) (o Object, whole bool) {
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
@@ -35,7 +35,7 @@ func ParseObject(body []byte) (o Object, whole bool) {
 	return o, json.Valid(body)
 }
 
-// Text returns a member that is a string.
+// Text returns a string member.
 func (o Object) Text(key string) (string, bool) {
 	var s *string
 	if json.Unmarshal(o[key], &s) != nil || s == nil {
@@ -44,13 +44,13 @@ func (o Object) Text(key string) (string, bool) {
 	return *s, true
 }
 
-// Member returns a member that is an object; nil when it is none.
+// Member returns an object member, or nil if it is not an object.
 func (o Object) Member(key string) Object {
 	m, _ := ParseObject(o[key])
 	return m
 }
 
-// Has reports whether a member is there and not null.
+// Has reports whether a member is present and not null.
 func (o Object) Has(key string) bool {
 	raw, ok := o[key]
 	return ok && !bytes.Equal(bytes.TrimSpace(raw), []byte("null"))

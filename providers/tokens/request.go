@@ -14,10 +14,10 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// Request makes the request with these parameters and headers. Id and secret go
-// one way only, and never into the URI unless Send says so. Of the parameters
-// with the names of the standards, a later one of a name replaces an earlier
-// one that Request added for the client.
+// Request creates the request with these parameters and headers. Client ID and
+// secret are sent in one place only, and never in the URI unless Send says so.
+// A parameter of the caller replaces one of the same name that Request adds for
+// client authentication.
 func (e *Endpoint) Request(ctx context.Context, at time.Time, params, headers []Param) (*http.Request, *credential.Fault) {
 	client, f := e.client(at)
 	if f != nil {
@@ -46,7 +46,7 @@ func (e *Endpoint) Request(ctx context.Context, at time.Time, params, headers []
 	return req, setHeaders(req.Header, headers)
 }
 
-// client returns the parameters by which the client proves who it is.
+// client returns the parameters that authenticate the client.
 func (e *Endpoint) client(at time.Time) ([]Param, *credential.Fault) {
 	var params []Param
 	if e.Auth != Basic && !e.ID.IsZero() {
@@ -58,7 +58,7 @@ func (e *Endpoint) client(at time.Time) ([]Param, *credential.Fault) {
 	case PrivateKeyJWT, SecretJWT:
 		assertion, err := e.Sign(at)
 		if err != nil {
-			return nil, &credential.Fault{Reason: credential.ReasonInternal, Message: "sign the client's assertion: the key cannot be used", Err: err}
+			return nil, &credential.Fault{Reason: credential.ReasonInternal, Message: "sign the client assertion: the key cannot be used", Err: err}
 		}
 		params = append(params,
 			Text(clientAssertionType, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
@@ -68,8 +68,8 @@ func (e *Endpoint) client(at time.Time) ([]Param, *credential.Fault) {
 	return params, nil
 }
 
-// merge returns the parameters of both lists; a name of the second replaces it
-// in the first.
+// merge returns the parameters of both lists; a name in the second list
+// replaces it in the first.
 func merge(first, second []Param) []Param {
 	replaced := map[string]bool{}
 	for _, p := range second {
@@ -84,7 +84,7 @@ func merge(first, second []Param) []Param {
 	return append(all, second...)
 }
 
-// named returns the parameters by the server's names.
+// named returns the parameters with the server's names.
 func (e *Endpoint) named(params []Param) []Param {
 	out := make([]Param, len(params))
 	for i, p := range params {
@@ -94,7 +94,7 @@ func (e *Endpoint) named(params []Param) []Param {
 	return out
 }
 
-// target is the URL with the parameters that go into it.
+// target returns the URL, including the parameters that belong in it.
 func (e *Endpoint) target(params []Param) string {
 	if e.Send != Query {
 		return e.URL.String()
@@ -127,7 +127,7 @@ func (e *Endpoint) body(params []Param) io.Reader {
 	return http.NoBody
 }
 
-// document writes the parameters as one JSON object.
+// document encodes the parameters as a JSON object.
 func document(params []Param) string {
 	members := map[string]any{}
 	for _, p := range params {
@@ -146,18 +146,18 @@ func document(params []Param) string {
 	}
 	text, err := json.Marshal(members)
 	if err != nil {
-		return "{}" // every member is a text or valid JSON
+		return "{}" // every member is a string or valid JSON
 	}
 	return string(text)
 }
 
-// setHeaders adds headers; a name that is there already is replaced.
+// setHeaders sets headers, replacing existing ones of the same name.
 func setHeaders(header http.Header, params []Param) *credential.Fault {
 	for _, p := range params {
 		if !exchange.PlainText(p.Value.Reveal()) {
 			return &credential.Fault{
 				Reason:  credential.ReasonInvalidRequest,
-				Message: "the value of the header " + p.Name + " holds a line break or another control character, which no header can carry",
+				Message: "the value of the header " + p.Name + " contains a line break or another control character, which a header cannot carry",
 			}
 		}
 		header.Del(p.Name)
@@ -168,7 +168,7 @@ func setHeaders(header http.Header, params []Param) *credential.Fault {
 	return nil
 }
 
-// basic returns the Basic header.
+// basic returns the value of the Basic Authorization header.
 func (e *Endpoint) basic() credential.Secret {
 	id, secret := e.ID.Reveal(), e.Secret.Reveal()
 	if !e.RawBasic {

@@ -1,11 +1,11 @@
-// Package tokens is one exchange at the token endpoint of an OAuth 2.0 server:
-// it makes the request, with the client's authentication, and reads the answer.
+// Package tokens makes one request to the token endpoint of an OAuth 2.0
+// server, with client authentication, and parses the answer.
 //
-// It knows no vendor: where parameters go, what they are called and how the
-// client proves who it is are fields of an Endpoint. It makes no call itself,
-// repeats nothing and decides nothing about retries; what an answer that is no
-// success means is for the kind to say. No text of a server gets out of it but
-// the token, its type, its scope and the codes of the standards.
+// It knows no vendor: the fields of an Endpoint say where parameters go, what
+// they are called and how the client authenticates. The package sends nothing
+// itself, repeats nothing and decides nothing about retries; each kind
+// interprets answers that are not a success. The only server text it returns is
+// the token, its type, its scope and standard error codes.
 package tokens
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Names of the parameters and members that every kind uses, as RFC 6749 and its
-// extensions have them.
+// Parameters and members that every kind uses, named as in RFC 6749 and its
+// extensions.
 const (
 	GrantType    = "grant_type"
 	ClientID     = "client_id"
@@ -32,14 +32,15 @@ const (
 	clientAssertionType = "client_assertion_type"
 )
 
-// FieldAuthorization is the field with the whole value of an Authorization
+// FieldAuthorization is the field with the complete value of an Authorization
 // header.
 const FieldAuthorization = "authorization"
 
-// Auth is how a client proves who it is.
+// Auth is how a client authenticates.
 type Auth string
 
-// The ways. A certificate of the TLS connection goes with any of them.
+// Client authentication methods. A TLS client certificate can be added to any
+// of them.
 const (
 	Basic         Auth = "basic"
 	Body          Auth = "body"
@@ -51,7 +52,7 @@ const (
 // Send is where the parameters of a request go.
 type Send string
 
-// The places. All of them are sent by POST.
+// Places for parameters. All requests are POST.
 const (
 	Form    Send = "form"
 	JSON    Send = "json"
@@ -59,38 +60,35 @@ const (
 	Headers Send = "headers"
 )
 
-// Endpoint is one token endpoint with the client that uses it. It is not
-// changed once made, and safe for concurrent use.
+// Endpoint is a token endpoint and the client that uses it. It is immutable
+// once created, and safe for concurrent use.
 type Endpoint struct {
 	URL        *url.URL
 	Send       Send
 	ID, Secret credential.Secret
 	Auth       Auth
-	// RawBasic puts id and secret into the Basic header as they are; RFC 6749
-	// (2.3.1) wants both form-encoded before they are joined.
+	// RawBasic puts ID and secret into the Basic header unchanged; RFC 6749
+	// (2.3.1) requires both to be form-encoded first.
 	RawBasic bool
-	// Names are what the server calls a parameter or a member of the answer, by
-	// the name of the standards.
+	// Names maps standard names of parameters and members to the server's names.
 	Names map[string]string
-	// Sign makes the assertion by which the client proves who it is, for the
-	// two ways that need one.
+	// Sign creates the client assertion, for the two methods that need one.
 	Sign func(at time.Time) (credential.Secret, error)
 }
 
-// Param is one parameter of a request, or one header. Parameters of one name
-// are a list.
+// Param is one parameter or header. Parameters with the same name form a list.
 type Param struct {
 	Name  string
 	Value credential.Secret
-	// Literal says that the value is a number, true or false, which JSON
-	// writes without quotes.
+	// Literal means the value is a number, true or false, which JSON writes
+	// without quotes.
 	Literal bool
 }
 
-// Text is a parameter with a text.
+// Text returns a parameter with a text value.
 func Text(name, value string) Param { return Param{Name: name, Value: credential.NewSecret(value)} }
 
-// name is what the server calls something.
+// name returns the server's name for a standard one.
 func (e *Endpoint) name(standard string) string {
 	if own := e.Names[standard]; own != "" {
 		return own

@@ -21,7 +21,7 @@ func endpoint(auth Auth, send Send) *Endpoint {
 	}
 }
 
-// sent makes a request and returns it with its body.
+// sent creates a request and returns it with its body.
 func sent(t *testing.T, e *Endpoint, params, headers []Param) (*http.Request, string) {
 	t.Helper()
 	req, f := e.Request(t.Context(), at, params, headers)
@@ -45,16 +45,16 @@ func TestRequestsOfEveryPlace(t *testing.T) {
 	} {
 		req, body := sent(t, endpoint(Body, send), params, nil)
 		if body != want || req.Method != http.MethodPost || req.URL.Query().Get("tenant") != "1" {
-			t.Errorf("%s: %s %s with %s, want %s", send, req.Method, req.URL, body, want)
+			t.Errorf("%s: got %s %s with body %s, want %s", send, req.Method, req.URL, body, want)
 		}
 		if inQuery := req.URL.Query().Get("client_secret") != ""; inQuery != (send == Query) {
-			t.Errorf("%s: the secret stands in the address: %v", send, inQuery)
+			t.Errorf("%s: secret in the URL: got %v", send, inQuery)
 		}
 		if inHeader := req.Header.Get("client_secret") != ""; inHeader != (send == Headers) {
-			t.Errorf("%s: the secret stands in a header: %v", send, inHeader)
+			t.Errorf("%s: secret in a header: got %v", send, inHeader)
 		}
 		if req.Header.Get("Authorization") != "" {
-			t.Errorf("%s: the client is shown twice", send)
+			t.Errorf("%s: the client authenticates twice", send)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func TestBasicIsEncodedAsTheServerWantsIt(t *testing.T) {
 		req, body := sent(t, e, nil, nil)
 		id, secret, _ := req.BasicAuth()
 		if id+":"+secret != want || strings.Contains(body, "client") {
-			t.Errorf("raw %v: %s:%s with %q, want %s", raw, id, secret, body, want)
+			t.Errorf("raw %v: got %s:%s with body %q, want %s", raw, id, secret, body, want)
 		}
 	}
 }
@@ -76,13 +76,13 @@ func TestNamesAndHeadersOfTheConfigurationGoFirst(t *testing.T) {
 	e.Names = map[string]string{ClientID: "clientId", GrantType: "grantType"}
 	req, body := sent(t, e, []Param{Text(GrantType, "x"), Text(ClientSecret, "mine")}, []Param{Text("Accept", "text/json")})
 	if form, _ := url.ParseQuery(body); form.Get("clientId") != "i d" || form.Get("grantType") != "x" || form.Get(ClientSecret) != "mine" || len(form) != 3 {
-		t.Errorf("sent %v", form)
+		t.Errorf("got form %v", form)
 	}
 	if got := req.Header.Values("Accept"); len(got) != 1 || got[0] != "text/json" {
-		t.Errorf("Accept is %q", got)
+		t.Errorf("got Accept %q, want text/json", got)
 	}
 	if _, f := e.Request(t.Context(), at, nil, []Param{Text("X", "a\nb")}); f == nil || f.Reason != credential.ReasonInvalidRequest || strings.Contains(f.Message, "a\nb") {
-		t.Errorf("a header with a line break: %v", f)
+		t.Errorf("header with a line break: got %v", f)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestCodesAreFoundWhereServersPutThem(t *testing.T) {
 	}
 }
 
-func TestTheLifeOfARefreshToken(t *testing.T) {
+func TestRefreshTokenExpiry(t *testing.T) {
 	e := &Endpoint{}
 	read := func(body string) Grant {
 		g, f := e.Read(&exchange.Answer{Status: 200, Header: http.Header{}, Body: []byte(body), ReceivedAt: at}, at)
@@ -115,10 +115,10 @@ func TestTheLifeOfARefreshToken(t *testing.T) {
 	} {
 		g := read(body)
 		if got := g.RefreshEnds; life == 0 && !got.IsZero() || life > 0 && !got.Equal(at.Add(life)) {
-			t.Errorf("%s: it ends at %s", body, got)
+			t.Errorf("%s: got RefreshEnds %s", body, got)
 		}
 	}
 	if g := read(`{"access_token":"a","expires_at":"2001-01-01T00:00:00Z"}`); g.End.Unread == "" || !g.End.At.IsZero() {
-		t.Errorf("an end that has passed gives %+v", g.End)
+		t.Errorf("expiry in the past: got %+v", g.End)
 	}
 }

@@ -35,7 +35,7 @@ func classify(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *c
 	case err != nil && len(trim(a.Body)) == 0:
 		return credential.Secret{}, unusable("is empty")
 	case err != nil:
-		return credential.Secret{}, unusable("is no JSON object, or is cut")
+		return credential.Secret{}, unusable("is not a JSON object, or is truncated")
 	}
 	return m.verdict(a, pattern)
 }
@@ -46,7 +46,7 @@ func statusFault(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {
 	case f == nil:
-		return unusable("is cut")
+		return unusable("is truncated")
 	case a.Status == 401 || a.Status == 403:
 		f.Message += " (for a TSS without login: Security=0 in its REST section, for one with: username and password)"
 		f.Keys, f.ClientRefused = []string{"username", "password"}, a.Status == 401

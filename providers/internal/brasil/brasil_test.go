@@ -11,9 +11,9 @@ func TestCNPJ(t *testing.T) {
 		"33.000.167/0001-01":     "33000167000101", // Petrobras
 		"12.ABC.345/01DE-35":     "12ABC34501DE35", // the example of the Receita Federal
 		"12abc34501de35":         "12ABC34501DE35",
-		"00000009000100":         "00000009000100", // a rest of 1 gives the digit 0, first
-		"00000004000170":         "00000004000170", // and second
-		"53113791000106":         "",               // the second digit fits a wrong first one
+		"00000009000100":         "00000009000100", // remainder 1 gives digit 0, as the first digit
+		"00000004000170":         "00000004000170", // and as the second
+		"53113791000106":         "",               // the second digit matches a wrong first one
 		"12.ABC.345/01DE-36":     "",
 		"12.ABC.346/01DE-35":     "",
 		"12.ABC.345/01DE-3A":     "",
@@ -35,7 +35,7 @@ func TestCNPJ(t *testing.T) {
 	} {
 		got, err := CNPJ(text)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("CNPJ(%q) = %q, %v, expected %q", text, got, err, want)
+			t.Errorf("CNPJ(%q) = %q, %v, want %q", text, got, err, want)
 		}
 	}
 }
@@ -46,9 +46,9 @@ func TestCPF(t *testing.T) {
 		"52998224725":    "52998224725",
 		"111.444.777-35": "11144477735",
 		"00000000191":    "00000000191",
-		"00000000604":    "00000000604", // a rest of 1 gives the digit 0, first
-		"00000001830":    "00000001830", // and second
-		"52998224709":    "",            // the second digit fits a wrong first one
+		"00000000604":    "00000000604", // remainder 1 gives digit 0, as the first digit
+		"00000001830":    "00000001830", // and as the second
+		"52998224709":    "",            // the second digit matches a wrong first one
 		"52998224726":    "",
 		"52998224715":    "",
 		"25998224725":    "",
@@ -61,20 +61,20 @@ func TestCPF(t *testing.T) {
 	} {
 		got, err := CPF(text)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("CPF(%q) = %q, %v, expected %q", text, got, err, want)
+			t.Errorf("CPF(%q) = %q, %v, want %q", text, got, err, want)
 		}
 	}
 }
 
-// TestEveryTypingErrorIsFound changes each digit of a number to every other
-// one: both check digits together let none of these pass.
+// TestEveryTypingErrorIsFound changes each digit to every other: the two check
+// digits together detect all of these.
 func TestEveryTypingErrorIsFound(t *testing.T) {
 	const cnpj, cpf = "12ABC34501DE35", "52998224725"
 	for i := range len(cnpj) {
 		for _, d := range "0123456789" {
 			wrong := cnpj[:i] + string(d) + cnpj[i+1:]
 			if _, err := CNPJ(wrong); err == nil && wrong != cnpj && cnpj[i] >= '0' && cnpj[i] <= '9' {
-				t.Errorf("CNPJ takes %q", wrong)
+				t.Errorf("CNPJ accepts %q", wrong)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func TestEveryTypingErrorIsFound(t *testing.T) {
 		for _, d := range "0123456789" {
 			wrong := cpf[:i] + string(d) + cpf[i+1:]
 			if _, err := CPF(wrong); err == nil && wrong != cpf {
-				t.Errorf("CPF takes %q", wrong)
+				t.Errorf("CPF accepts %q", wrong)
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package filled is a text of the configuration that is sent somewhere: a
-// literal, a secret, or one with ${credential.field} in it.
+// Package filled handles configured texts that are sent to a backend: a
+// literal, a secret, or a template with ${credential.field}.
 package filled
 
 import (
@@ -17,16 +17,17 @@ type Text struct {
 	parts  []part
 }
 
-// part is a literal, or a reference.
+// part is a literal or a reference.
 type part struct {
 	text string
 	ref  credential.Ref
 }
 
-// Secret returns a text that is a secret, or anything else to be taken as it is.
+// Secret returns a text that is a secret, or any other value without
+// references.
 func Secret(v credential.Secret) Text { return Text{secret: v} }
 
-// Parse reads the references of a text; what is wrong is reported at the key.
+// Parse parses the references of a text, and reports faults at key.
 func Parse(s *section.Section, key, text string) Text {
 	_, faults := credential.ParseTemplate(text)
 	for _, err := range faults {
@@ -59,7 +60,7 @@ func (t *Text) add(p part) {
 	}
 }
 
-// Member reads a member of a table of texts, numbers and secrets.
+// Member reads a member of a table whose values are texts, numbers or secrets.
 func Member(s *section.Section, key string, m section.Member) Text {
 	if m.Secret || m.Literal {
 		t := Secret(m.Text)
@@ -72,7 +73,7 @@ func Member(s *section.Section, key string, m section.Member) Text {
 // IsZero reports whether the text is empty.
 func (t Text) IsZero() bool { return t.secret.IsZero() && len(t.parts) == 0 }
 
-// Refs returns the references, in the order of the text.
+// Refs returns the references in order.
 func (t Text) Refs() (refs []credential.Ref) {
 	for _, p := range t.parts {
 		if p.ref.Credential != "" {
@@ -82,9 +83,9 @@ func (t Text) Refs() (refs []credential.Ref) {
 	return refs
 }
 
-// Expand fills the references from the credentials, each value through encode
-// where there is one; a secret that stands for the whole text too. A value that
-// is missing is a fault that names the key.
+// Expand replaces the references with values of the credentials. encode, if not
+// nil, encodes each value, and also a secret that is the whole text. A missing
+// value is a fault that names the key.
 func (t Text) Expand(inputs map[string]credential.Credential, encode func(string) string) (string, *credential.Fault) {
 	if encode == nil {
 		encode = func(text string) string { return text }
@@ -105,7 +106,8 @@ func (t Text) Expand(inputs map[string]credential.Credential, encode func(string
 	return b.String(), nil
 }
 
-// Needs names the credentials that texts refer to, each once.
+// Needs returns the names of the credentials that texts refer to, without
+// duplicates.
 func Needs(texts ...Text) []string {
 	var names []string
 	for _, t := range texts {

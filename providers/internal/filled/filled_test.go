@@ -31,7 +31,7 @@ func TestExpand(t *testing.T) {
 		text := Parse(s, "body", c.text)
 		got, f := text.Expand(inputs, url.QueryEscape)
 		if f != nil || got != c.want || len(text.Refs()) != c.refs || s.Failed() {
-			t.Errorf("%q: got %q with %d references, %v, want %q with %d", c.text, got, len(text.Refs()), f, c.want, c.refs)
+			t.Errorf("%q: got %q with %d references, %v; want %q with %d", c.text, got, len(text.Refs()), f, c.want, c.refs)
 		}
 	}
 }
@@ -43,17 +43,17 @@ func TestFaults(t *testing.T) {
 	}
 	Parse(s, "body", "${a")
 	if !s.Failed() {
-		t.Error("a reference that is not closed is no fault")
+		t.Error("no fault for a reference that is not closed")
 	}
 	_, f := Parse(s, "body", "${b.token}").Expand(nil, nil)
 	if f == nil || f.Message != "body: ${b.token} has no value" {
-		t.Errorf("got %v for a value that is missing", f)
+		t.Errorf("missing value: got %v", f)
 	}
 	if got, f := Secret(credential.NewSecret("${a.token}")).Expand(nil, nil); f != nil || got != "${a.token}" {
-		t.Errorf("got %q of a secret, want it as it is", got)
+		t.Errorf("got %q for a secret, want it unchanged", got)
 	}
 	needs := Needs(Parse(s, "x", "${b.t}${a.t}"), Parse(s, "x", "${a.u}"))
 	if !slices.Equal(needs, []string{"a", "b"}) {
-		t.Errorf("needs %q", needs)
+		t.Errorf("Needs = %q, want a and b", needs)
 	}
 }

@@ -17,17 +17,17 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// day is one way in which any backend may fail.
-type day struct {
+// failure is one way in which any backend may fail.
+type failure struct {
 	name    string
 	backend http.HandlerFunc
 	refuse  bool                // the port is closed
 	cancel  bool                // the daemon stops during the call
-	long    bool                // a good answer, but for its length
+	long    bool                // a good answer apart from its length
 	want    []credential.Reason // any of them
-	lost    *bool               // what Lost must be; nil for the kind to decide
-	wait    time.Duration       // what the backend asks to wait for
-	alone   bool                // and for this credential only
+	lost    *bool               // the required Lost; nil if the kind decides
+	wait    time.Duration       // how long the backend asks to wait
+	alone   bool                // only for this credential
 }
 
 var (
@@ -35,21 +35,21 @@ var (
 	no  = false
 )
 
-// badDays lists them. It is a straight list.
-func badDays(whole []byte) []day {
+// failures lists them.
+func failures(whole []byte) []failure {
 	const (
 		network     = credential.ReasonNetwork
 		badResponse = credential.ReasonBadResponse
 		server      = credential.ReasonServer
 		timeout     = credential.ReasonTimeout
 		cancelled   = credential.ReasonCancelled
-		// An error in the form of every kind: none of them may make an end of
-		// what the status and the headers say.
+		// An error in the form of every kind: none of them may override what the
+		// status and the headers say.
 		refusals = `{"error":"invalid_client","TOKEN":"","Mensagem":"` + Canary + `","codigo":"900901"}`
 	)
 	useless := []credential.Reason{badResponse, credential.ReasonInvalidRequest}
 	page := "<!DOCTYPE html><html><title>" + Canary + "</title><body>Please log in</body></html>"
-	return []day{
+	return []failure{
 		{name: "page with status 200", backend: answer(200, "text/html; charset=utf-8", page), want: []credential.Reason{badResponse}},
 		{name: "page with status 502", backend: answer(502, "text/html", page), want: []credential.Reason{badResponse, server}},
 		{name: "page labelled as JSON", backend: answer(200, "application/json", page), want: []credential.Reason{badResponse}},
@@ -93,8 +93,8 @@ func badDays(whole []byte) []day {
 	}
 }
 
-// day plays one of them.
-func (s Suite) day(t *testing.T, c day) {
+// fail checks one of them.
+func (s Suite) fail(t *testing.T, c failure) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -114,11 +114,11 @@ func (s Suite) day(t *testing.T, c day) {
 		if c.wait > 0 && err != nil {
 			f := credential.AsFault(err)
 			if until := began.Add(c.wait); f.RetryAfter.Before(until) || f.RetryAlone != c.alone {
-				t.Errorf("asked to wait until %v, RetryAfter is %v, for this credential alone: %v", until, f.RetryAfter, f.RetryAlone)
+				t.Errorf("asked to wait until %v: got RetryAfter %v, RetryAlone %v", until, f.RetryAfter, f.RetryAlone)
 			}
 		}
 		if took := time.Since(began); took > timeout {
-			t.Errorf("the attempt took %v, longer than its %v", took, timeout)
+			t.Errorf("the attempt took %v, want at most %v", took, timeout)
 		}
 	})
 }
@@ -127,23 +127,23 @@ func (s Suite) day(t *testing.T, c day) {
 func (s Suite) expect(t testing.TB, err error, want []credential.Reason, lost *bool) {
 	t.Helper()
 	if err == nil {
-		t.Errorf("success where %q was expected", want)
+		t.Errorf("got success, want %q", want)
 		return
 	}
 	f := credential.AsFault(err)
 	if want != nil && !slices.Contains(want, f.Reason) {
-		t.Errorf("reason %q (%s), expected one of %q", f.Reason, f.Message, want)
+		t.Errorf("got reason %q (%s), want one of %q", f.Reason, f.Message, want)
 	}
 	if s.Request.Lost {
-		lost = nil // whether the doubt that was there remains is the kind's to say
+		lost = nil // the kind decides whether an earlier doubt remains
 	}
 	if lost != nil && f.Lost != *lost {
-		t.Errorf("Lost = %v, expected %v (%s)", f.Lost, *lost, f.Message)
+		t.Errorf("Lost = %v, want %v (%s)", f.Lost, *lost, f.Message)
 	}
 }
 
-// prefixes cuts the good answer at every byte, each cut a whole answer for
-// HTTP: none of them may give a token.
+// prefixes cuts the good answer at every byte and sends each part as a complete
+// HTTP answer: none of them may yield a token.
 func (s Suite) prefixes(t *testing.T) {
 	whole := s.goodAnswer(t)
 	for i := range whole {
@@ -151,14 +151,14 @@ func (s Suite) prefixes(t *testing.T) {
 			n := Serve(t, answer(200, "application/json", string(whole[:i])))
 			b := s.Open(t, n.Env())
 			if _, err := s.attempt(t, n, b, t.Context()); err == nil {
-				t.Errorf("the first %d of %d bytes were taken for an answer", i, len(whole))
+				t.Errorf("the first %d of %d bytes were accepted as an answer", i, len(whole))
 			}
 		})
 	}
 }
 
-// goodAnswer is the body that the backend in good order gives to this
-// provider, without the blanks around it.
+// goodAnswer returns the body that the working backend sends to this provider,
+// without surrounding white space.
 func (s Suite) goodAnswer(t testing.TB) []byte {
 	t.Helper()
 	var body []byte
@@ -178,7 +178,7 @@ func (s Suite) goodAnswer(t testing.TB) []byte {
 		req.At = time.Now()
 	}
 	if _, err := s.Open(t, env).Source.Refresh(t.Context(), req); err != nil || len(body) == 0 {
-		t.Fatalf("a backend in good order: %v", err)
+		t.Fatalf("working backend: %v", err)
 	}
 	return body
 }
@@ -188,7 +188,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip calls the function.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answer is a backend that always answers the same.
+// answer is a backend that always gives the same answer.
 func answer(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Trace", Canary)
@@ -200,10 +200,10 @@ func answer(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// minute is what waiting asks for.
+// minute is how long waiting asks to wait.
 const minute = time.Minute
 
-// waiting is a backend that asks to be left alone for a while.
+// waiting is a backend that asks to be left alone for a minute.
 func waiting(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "60")
@@ -211,7 +211,7 @@ func waiting(status int, body string) http.HandlerFunc {
 	}
 }
 
-// compressed answers like next, but with gzip, whatever was asked for.
+// compressed answers like next, but with gzip, whatever the request asks for.
 func compressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
@@ -268,7 +268,8 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// redirect points at the same host; a follower shows by its second call.
+// redirect redirects to the same host; a client that follows is noticed by its
+// second call.
 func redirect(status int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/elsewhere?"+Canary)
@@ -276,7 +277,7 @@ func redirect(status int) http.HandlerFunc {
 	}
 }
 
-// raw writes bytes as they are and closes the connection.
+// raw writes bytes unchanged and closes the connection.
 func raw(data []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
