@@ -62,8 +62,12 @@ func newStage(specs *plan.Plan, s Scenario, backends map[string]*rehearsedBacken
 	for _, c := range specs.Credentials {
 		p := &part{RehearsedCredential: RehearsedCredential{Name: c.Name, Provider: c.Provider}, expiry: s.From}
 		st.parts[c.Name] = p
-		rehearser, _ := c.Source.(credential.Rehearser)
-		c.Source = &actor{stage: st, part: p, backend: backends[c.Provider], rehearser: rehearser, maxAge: c.Policy.MaxAge}
+		a := &actor{stage: st, part: p, backend: backends[c.Provider], maxAge: c.Policy.MaxAge}
+		a.rehearser, _ = c.Source.(credential.Rehearser)
+		if s, ok := c.Source.(credential.OneWayer); ok {
+			a.oneWay, _ = s.OneWay()
+		}
+		c.Source = a
 		acted.Credentials = append(acted.Credentials, c)
 	}
 	st.course = engine.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
@@ -86,6 +90,7 @@ type actor struct {
 	backend   *rehearsedBackend
 	rehearser credential.Rehearser // nil when the kind has none
 	maxAge    time.Duration
+	oneWay    bool // a person logs in again when the refresh token has ended
 	answers   int
 }
 
@@ -109,6 +114,9 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonNetwork, Message: "outage"}
 		}
 	}
+	if a.ended(req.Previous, now) {
+		return credential.Credential{}, &credential.Fault{Reason: credential.ReasonRejected, Message: "the refresh token has ended"}
+	}
 	a.answers++
 	c := credential.Credential{ExpiresAt: now.Add(usualLife), CountedExpiry: true}
 	if a.rehearser != nil {
@@ -130,6 +138,17 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 	}
 	c.Values = turns[a.answers%2]
 	return c, nil
+}
+
+// ended reports whether the refresh token in hand has ended, and nothing but a
+// person can begin anew.
+func (a *actor) ended(held credential.Credential, now time.Time) bool {
+	for _, l := range held.Limits {
+		if l.Kind == "refresh_token" && (a.oneWay || l.Person) && !now.Before(l.EndsAt) {
+			return true
+		}
+	}
+	return false
 }
 
 // Observe implements engine.Observer.

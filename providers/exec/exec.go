@@ -177,10 +177,14 @@ func (s *source) Probe(context.Context) error {
 	return nil
 }
 
-// rehearsedLife is what is assumed of a command of which nothing is known.
+// rehearsedLife is assumed of a command whose output may state an end.
 const rehearsedLife = time.Hour
 
-// Rehearse implements credential.Rehearser.
-func (*source) Rehearse(req credential.Request) credential.Credential {
+// Rehearse implements credential.Rehearser. Two forms have no place for an end,
+// so that max_age decides.
+func (s *source) Rehearse(req credential.Request) credential.Credential {
+	if s.output == formText || s.output == formDocker {
+		return credential.Credential{}
+	}
 	return credential.Credential{ExpiresAt: req.At.Add(rehearsedLife), CountedExpiry: true}
 }

@@ -65,5 +65,13 @@ func (s *source) Probe(ctx context.Context) error {
 	return s.client.Reach(ctx, u.String())
 }
 
-// Rehearse implements credential.Rehearser: the life is what max_age says.
-func (s *source) Rehearse(credential.Request) credential.Credential { return credential.Credential{} }
+// rehearsedLife is assumed where expires says that the answer states one.
+const rehearsedLife = time.Hour
+
+// Rehearse implements credential.Rehearser. Without expires max_age decides.
+func (s *source) Rehearse(req credential.Request) credential.Credential {
+	if s.answers.end == nil {
+		return credential.Credential{}
+	}
+	return credential.Credential{ExpiresAt: req.At.Add(rehearsedLife), CountedExpiry: true}
+}

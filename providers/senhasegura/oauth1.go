@@ -105,6 +105,11 @@ func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (cred
 	}, nil
 }
 
+// Rehearse implements credential.Rehearser: nothing ends.
+func (*oauth1Probe) Rehearse(credential.Request) credential.Credential {
+	return credential.Credential{}
+}
+
 // Probe tells whether the service can be reached, without a signature.
 func (b *oauth1Probe) Probe(ctx context.Context) error { return b.client.Reach(ctx, b.probeURL) }
 
