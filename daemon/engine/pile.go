@@ -8,7 +8,7 @@ import (
 // instants are one instant for each slot of a table, in nanoseconds since 1970, and
 // the slot's place in the pile that it lies in.
 type instants struct {
-	at    []int64
+	at    []moment
 	place []int32 // -1 outside of every pile
 }
 
@@ -53,9 +53,7 @@ func (p *pile) Pop() any {
 // set gives the slot another instant; zero takes it out.
 func (p *pile) set(slot uint32, at time.Time) {
 	place := p.of.place[slot]
-	if p.of.at[slot] = 0; !at.IsZero() {
-		p.of.at[slot] = at.UnixNano()
-	}
+	p.of.at[slot] = momentOf(at)
 	switch {
 	case place < 0 && !at.IsZero():
 		heap.Push(p, slot)
@@ -71,5 +69,5 @@ func (p *pile) first() time.Time {
 	if len(p.slots) == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, p.of.at[p.slots[0]]).UTC()
+	return p.of.at[p.slots[0]].time()
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"time"
+	"unique"
 
 	"github.com/vigented/vigente/credential"
 
@@ -15,12 +16,12 @@ type credentialRow struct {
 	spec             *plan.Credential
 	record           *schedule.Record
 	at               time.Time
-	why              schedule.Why
+	why              unique.Handle[schedule.Why]
 	running, waiting bool
 	shownBy          []uint32 // the slots of the sinks that show it
 	sum              *credentialSum
 	state            State
-	until            time.Time // the state holds until then; zero for ever
+	until            moment // the state holds until then; zero for ever
 }
 
 // sinkRow is what readers are shown of one sink.
@@ -29,19 +30,19 @@ type sinkRow struct {
 	record           *schedule.Record
 	at               time.Time
 	owed             bool
-	begun            time.Time // of the delivery under way; zero for none
-	unseen           bool      // what it holds was not looked at since the start
+	begun            moment // of the delivery under way; zero for none
+	unseen           bool   // what it holds was not looked at since the start
 	refused, foreign *schedule.Note
 	hook             *schedule.Glimpse // nil without one
 	lost             bool
 	sum              *sinkSum
 	state            State
-	until            time.Time
+	until            moment
 }
 
 // stateAt returns the state now, which time alone may have changed.
 func (r *credentialRow) stateAt(now time.Time) State {
-	if r.until.IsZero() || now.Before(r.until) {
+	if r.until == 0 || momentOf(now) < r.until {
 		return r.state
 	}
 	state, _ := r.judge(now)
@@ -51,7 +52,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 // view returns the row for people.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
 	rec, held := r.record, r.record.Token()
-	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why, r.waiting)
+	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why.Value(), r.waiting)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/vigented/vigente/daemon/schedule"
 )
@@ -141,16 +142,17 @@ func (e *Engine) shelveCredential(c *held, g schedule.Glimpse, now time.Time) {
 	s := e.shelf
 	was := s.credentials.row(c.slot)
 	row := &credentialRow{
-		spec: c.spec, record: g.Record, at: g.At, why: g.Why, running: g.Running, waiting: g.Waiting,
+		spec: c.spec, record: g.Record, at: g.At, why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting,
 		sum: s.sums.ofCredential(sumKey{c.spec.Provider, FleetOf(c.spec.Name)}),
 	}
 	if was != nil {
 		row.shownBy = was.shownBy
 	}
-	row.state, row.until = row.judge(now)
+	state, until := row.judge(now)
+	row.state, row.until = state, momentOf(until)
 	s.sums.replaceCredential(c.slot, was, row)
 	s.at.grow(int(c.slot) + 1)
-	s.lapses.set(c.slot, row.until)
+	s.lapses.set(c.slot, until)
 	s.credentials.put(c.slot, row)
 }
 
@@ -164,15 +166,16 @@ func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 	edit(row)
 	row.spec, row.refused, row.foreign, row.lost = one.spec, one.refused, one.foreign, one.lost
 	row.unseen = one.spec.Guard != nil && !one.seen
-	row.begun = time.Time{}
+	row.begun = 0
 	if f := e.running[delivering(one.spec.Name)]; f != nil {
-		row.begun = f.at
+		row.begun = momentOf(f.at)
 	}
 	row.sum = s.sums.ofSink(sumKey{one.spec.Type, FleetOf(one.spec.Name)})
-	row.state, _, row.until = row.stateAt(now)
+	state, _, until := row.stateAt(now)
+	row.state, row.until = state, momentOf(until)
 	s.sums.replaceSink(was, row)
 	s.sinkAt.grow(int(one.slot) + 1)
-	s.sinkLapses.set(one.slot, row.until)
+	s.sinkLapses.set(one.slot, until)
 	s.sinks.put(one.slot, row)
 }
 
@@ -203,18 +206,20 @@ func (e *Engine) lapse(now time.Time) {
 		slot := s.lapses.slots[0]
 		was := s.credentials.row(slot)
 		row := *was
-		row.state, row.until = row.judge(now)
+		state, until := row.judge(now)
+		row.state, row.until = state, momentOf(until)
 		s.sums.replaceCredential(slot, was, &row)
-		s.lapses.set(slot, row.until)
+		s.lapses.set(slot, until)
 		s.credentials.put(slot, &row)
 	}
 	for at := s.sinkLapses.first(); !at.IsZero() && !at.After(now); at = s.sinkLapses.first() {
 		slot := s.sinkLapses.slots[0]
 		was := s.sinks.row(slot)
 		row := *was
-		row.state, _, row.until = row.stateAt(now)
+		state, _, until := row.stateAt(now)
+		row.state, row.until = state, momentOf(until)
 		s.sums.replaceSink(was, &row)
-		s.sinkLapses.set(slot, row.until)
+		s.sinkLapses.set(slot, until)
 		s.sinks.put(slot, &row)
 	}
 }

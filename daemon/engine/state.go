@@ -58,9 +58,9 @@ func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, unti
 	if note == nil {
 		note = r.refused
 	}
-	if note == nil && !r.begun.IsZero() {
-		if hangs := r.begun.Add(hangingAfter); now.After(hangs) {
-			note = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + r.begun.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
+	if begun := r.begun.time(); note == nil && !begun.IsZero() {
+		if hangs := begun.Add(hangingAfter); now.After(hangs) {
+			note = &schedule.Note{Reason: credential.ReasonTimeout, Message: "writing hangs since " + begun.UTC().Format(time.RFC3339) + ": look at the disk or the file server", At: now}
 		} else {
 			until = hangs.Add(1)
 		}

@@ -73,7 +73,7 @@ func truthOfSink(e *Engine, name string, now time.Time) SinkView {
 	s, _ := e.board.Look(now, delivering(name))
 	row := &sinkRow{spec: one.spec, record: &s.Record, at: s.At, owed: s.Owed, refused: one.refused, foreign: one.foreign}
 	if f := e.running[delivering(name)]; f != nil {
-		row.begun = f.at
+		row.begun = momentOf(f.at)
 	}
 	v := row.view(now)
 	if v.HasHook {

@@ -276,7 +276,7 @@ func (b *Board) replay(now time.Time) {
 func (e *entry) calls() (known []time.Time, complete bool) {
 	p, last := e.rec.Past, e.rec.Past.AttemptAt
 	if e.running {
-		last = e.startedAt
+		last = e.startedAt()
 	}
 	for _, a := range p.History {
 		// What ended on this machine, at a preflight for one, was no call; what is

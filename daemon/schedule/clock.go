@@ -86,9 +86,10 @@ func (b *Board) Corrections() (out []Correction) {
 // goBack moves what the entry knows of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.edit().Past
-	for _, t := range []*time.Time{&e.startedAt, &e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
+	for _, t := range []*time.Time{&e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
 	}
+	e.began -= by.Nanoseconds()
 	if e.hold != nil {
 		e.hold = &Hold{Until: e.hold.Until.Add(-by), Text: e.hold.Text}
 	}
@@ -152,7 +153,7 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	p := &r.Past
 	// An attempt that begins with something else may read the clock after the
 	// step: by the clock before, it would have begun ahead of its start.
-	earlier := !res.Called || !res.At.Add(-by).Before(e.startedAt)
+	earlier := !res.Called || !res.At.Add(-by).Before(e.startedAt())
 	late := max(0, res.End.Sub(now)) // the end was read before the step, too
 	switch {
 	case !res.Called:

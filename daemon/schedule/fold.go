@@ -169,7 +169,10 @@ func (b *Board) generations(t *Task) map[string]uint64 {
 
 // refusal is what was known of an input when its values were refused. Another
 // expiry alone, for a clock that was set back, makes them no others.
-type refusal struct{ generation, answers uint64 }
+type refusal struct {
+	generation uint64
+	answers    uint32
+}
 
 // refuse notes that an input's values were refused, and asks for new ones
 // unless they have been renewed since they were handed out. An input whose

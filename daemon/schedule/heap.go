@@ -21,12 +21,12 @@ func (q *queue) Len() int           { return len(q.items) }
 func (q *queue) Less(i, j int) bool { return q.less(q.items[i], q.items[j]) }
 func (q *queue) Swap(i, j int) {
 	q.items[i], q.items[j] = q.items[j], q.items[i]
-	q.items[i].place, q.items[j].place = i, j
+	q.items[i].place, q.items[j].place = int32(i), int32(j)
 }
 
 func (q *queue) Push(x any) {
 	e := x.(*entry)
-	e.place, e.in = len(q.items), q
+	e.place, e.in = int32(len(q.items)), q
 	q.items = append(q.items, e)
 }
 
@@ -49,7 +49,7 @@ func (q *queue) first() *entry {
 // put moves the entry into q, from wherever it is.
 func (q *queue) put(e *entry) {
 	if e.in == q {
-		heap.Fix(q, e.place)
+		heap.Fix(q, int(e.place))
 		return
 	}
 	e.leave()
@@ -59,7 +59,7 @@ func (q *queue) put(e *entry) {
 // leave takes the entry out of its queue, if it is in one.
 func (e *entry) leave() {
 	if e.in != nil {
-		heap.Remove(e.in, e.place)
+		heap.Remove(e.in, int(e.place))
 	}
 }
 

@@ -64,7 +64,7 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	b.touchOne(e)
 	e.running, e.asked, e.rush, e.detached = true, false, false, false
 	e.hold, e.dueAt = nil, now
-	e.startedAt, e.startedIn = now, b.applies
+	e.started(now, b.applies)
 	e.group.running++
 	b.regate(e.group, now)
 	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false, false}, true

@@ -56,7 +56,7 @@ func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 // whether it is due and waits for its group.
 func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
 	waiting = e.in == &e.group.waiting
-	at, why = e.group.status().Turn(now, e.at, e.why, waiting)
+	at, why = e.group.status().Turn(now, e.at, e.reason(), waiting)
 	return at, why, waiting
 }
 

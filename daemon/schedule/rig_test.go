@@ -223,7 +223,7 @@ func structure(b *Board, now time.Time) error {
 	queued := func(q *queue, what string) error {
 		for i, e := range q.items {
 			places[e]++
-			if e.in != q || e.place != i {
+			if e.in != q || int(e.place) != i {
 				return fmt.Errorf("%s: %v thinks it is elsewhere", what, e.task.Key)
 			}
 			if i > 0 && q.less(e, q.items[(i-1)/2]) {

@@ -18,6 +18,7 @@ package schedule
 
 import (
 	"time"
+	"unique"
 
 	"github.com/vigented/vigente/credential"
 )
@@ -29,7 +30,7 @@ type Board struct {
 	setBack   time.Duration    // by how much the clock was set back so far
 	corrected map[Key]bool     // whose records the board changed by itself
 	refused   map[string]*Note // clients, by Task.Client
-	applies   uint64           // changes so far
+	applies   uint32           // changes so far
 	learned   Memory           // records that no task has claimed yet, or no longer
 	expiry    time.Time        // when the first record of a removed credential has been kept long enough
 	entries   map[Key]*entry
@@ -45,32 +46,34 @@ type Board struct {
 	touched    []*entry // that may look different since Touched
 }
 
-// entry is one task on the board.
+// entry is one task on the board. There may be hundreds of thousands: the order
+// of the fields leaves no gaps.
 type entry struct {
 	task  *Task
 	rec   *Record // never written to: see edit
 	group *group
 	in    *queue
-	place int
-	at    time.Time // planned instant; zero when not by itself
-	why   Why
-	// dueAt is when it became due, while it waits or runs.
-	dueAt time.Time
-	// startedAt is when it was handed out last, startedIn under which
-	// change, bornIn with which change it came.
-	startedAt         time.Time
-	startedIn, bornIn uint64
-	running           bool
+	place int32
+	// startedIn is the change under which it was handed out last, bornIn the one
+	// it came with.
+	startedIn, bornIn uint32
+	// answers counts the good ends of the task's attempts.
+	answers uint32
+	running bool
 	// gone says that the configuration no longer has the task, which runs yet.
 	gone bool
 	// detached says that it runs without counting against the group any more.
 	detached bool
 	touched  bool // it is among Board.touched
 	asked    bool
-	rush     bool  // asked for in spite of what the backend asked to wait
-	hold     *Hold // nil for none
-	// answers counts the good ends of the task's attempts.
-	answers uint64
+	rush     bool      // asked for in spite of what the backend asked to wait
+	at       time.Time // planned instant; zero when not by itself
+	why      unique.Handle[Why]
+	// dueAt is when it became due, while it waits or runs; began when it was handed
+	// out last, in nanoseconds.
+	dueAt time.Time
+	began int64
+	hold  *Hold // nil for none
 	// stale names the inputs whose values were refused: the task waits for
 	// another answer to them.
 	stale map[string]refusal
@@ -89,6 +92,22 @@ type group struct {
 	running int
 	gate    time.Time
 	place   int // in Board.gates, -1 when not there
+}
+
+// started notes that the entry was handed out.
+func (e *entry) started(now time.Time, applies uint32) {
+	e.began, e.startedIn = now.UnixNano(), applies
+}
+
+// startedAt is when it was handed out last.
+func (e *entry) startedAt() time.Time { return time.Unix(0, e.began).UTC() }
+
+// reason is why the entry is planned when it is.
+func (e *entry) reason() Why {
+	if e.why == (unique.Handle[Why]{}) {
+		return Why{}
+	}
+	return e.why.Value()
 }
 
 // edit gives the entry a copy of its record, which may be written to until the
@@ -152,7 +171,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			asked, rush := e.asked, e.rush
 			e.running, e.asked, e.rush, e.detached = true, false, false, false
 			e.hold = nil
-			e.startedAt, e.startedIn = now, b.applies
+			e.started(now, b.applies)
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)
@@ -317,7 +336,7 @@ func retryOr(e *entry, now time.Time, why Why) (time.Time, Why) {
 
 // plan puts the entry where its next instant belongs.
 func (b *Board) plan(e *entry, at time.Time, why Why) {
-	e.at, e.why = at, why
+	e.at, e.why = at, unique.Make(why)
 	if at.IsZero() {
 		e.leave()
 		return
@@ -335,7 +354,7 @@ func (b *Board) replan(e *entry, now time.Time) {
 	waited := e.in == &e.group.waiting
 	at, why := b.next(e, now)
 	if waited && !at.IsZero() && !at.After(now) {
-		e.at, e.why = at, why
+		e.at, e.why = at, unique.Make(why)
 		e.group.waiting.put(e)
 		return
 	}

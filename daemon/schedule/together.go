@@ -149,7 +149,8 @@ func (b *Board) started(e *entry, now time.Time, starts []Start) []Start {
 		o.dueAt = now
 		b.touchOne(o)
 		o.running, o.asked, o.detached = true, false, true
-		o.hold, o.startedAt, o.startedIn = nil, now, b.applies
+		o.hold = nil
+		o.started(now, b.applies)
 		o.ranWith = t
 		t.running++
 		starts = append(starts, Start{Task: o.task, Record: *o.rec, DueAt: now, Why: whyHook, setBack: b.setBack})

@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"math"
+	"time"
+)
+
+// moment is an instant in a third of the room, in nanoseconds since 1970; zero for
+// none. What lies beyond 2262 is held as the last instant of it.
+type moment int64
+
+const lastMoment = moment(math.MaxInt64)
+
+func momentOf(t time.Time) moment {
+	switch {
+	case t.IsZero():
+		return 0
+	case t.Unix() >= math.MaxInt64/int64(time.Second):
+		return lastMoment
+	}
+	return moment(t.UnixNano())
+}
+
+func (m moment) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(m)).UTC()
+}
