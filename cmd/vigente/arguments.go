@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exactly checks that a command gets one argument for each of these, as its
-// help calls them.
+// exactly checks that a command gets exactly these arguments, named as in its
+// help.
 func exactly(what ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < len(what) {
@@ -19,7 +19,7 @@ func exactly(what ...string) cobra.PositionalArgs {
 	}
 }
 
-// atMost checks that a command gets no more arguments than these.
+// atMost checks that a command gets at most these arguments.
 func atMost(what ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) <= len(what) {
@@ -27,14 +27,13 @@ func atMost(what ...string) cobra.PositionalArgs {
 		}
 		expected := "no argument"
 		if len(what) > 0 {
-			expected = strings.Join(what, " ") + " and no more"
+			expected = strings.Join(what, " ") + " only"
 		}
-		return fmt.Errorf("%q is too much (expected %s)", args[len(what)], expected)
+		return fmt.Errorf("unexpected argument %q (expected %s)", args[len(what)], expected)
 	}
 }
 
-// someOf checks that a command gets at least one argument, and none but the
-// known ones where they are few.
+// someOf checks that a command gets at least one argument, each of them known.
 func someOf(what string, known ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

@@ -12,9 +12,9 @@ import (
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 )
 
-// makeCertificates puts an e-CNPJ and an e-CPF of an authority that nobody knows
-// into a folder, each with its password in a file beside it. What is there stays.
-// It returns what is said of them.
+// makeCertificates creates a test e-CNPJ and e-CPF from an untrusted authority in
+// a folder, each with its password in a file next to it. Existing files are kept.
+// It returns the lines to print about them.
 func makeCertificates(dir string) (lines []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the certificates: %w", err)

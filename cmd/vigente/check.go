@@ -17,16 +17,15 @@ func (a *app) checkCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration without running it",
-		Long: `Read the configuration as the daemon does, with every file it includes, every
-secret and every certificate, and print ok with a summary. Everything that is
-wrong is printed at once, one fault a line: FILE:LINE: KEY: what is wrong (what
-was expected). Nothing is called and nothing is written; with --probe every
-backend is reached as well, without renewing anything. What is allowed and may
-yet go wrong, such as an owner that this machine does not know, is a warning on
-stderr.`,
+		Long: `Read the configuration as the daemon does, with all included files, secrets and
+certificates, and print ok with a summary. All mistakes are printed at once, one
+per line: FILE:LINE: KEY: what is wrong (what was expected). No backend is called
+and nothing is written. With --probe, every backend is contacted as well, without
+renewing anything. Possible problems, such as an owner that does not exist on this
+machine, are warnings on stderr.`,
 		Example: `  # before a reload
   vigente check && systemctl reload vigente
-  # a file that is not in use yet
+  # another file
   vigente check -c new.toml`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
@@ -58,12 +57,12 @@ stderr.`,
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	command.Flags().BoolVar(&probe, "probe", false, "reach every backend too, without renewing anything")
+	command.Flags().BoolVar(&probe, "probe", false, "contact every backend as well, without renewing anything")
 	command.MarkFlagsMutuallyExclusive("json", "probe")
 	return command
 }
 
-// verdict is what check tells programs.
+// verdict is the document of check --json.
 type verdict struct {
 	Format      int      `json:"format"`
 	OK          bool     `json:"ok"`
@@ -75,8 +74,8 @@ type verdict struct {
 	Files       []string `json:"files"`
 }
 
-// fault is one fault of the configuration. Its kind is wrong, or missing for
-// what the configuration refers to.
+// fault is one fault of the configuration. Its kind is "wrong", or "missing" if
+// the configuration refers to something that is not there.
 type fault struct {
 	Kind    string `json:"kind"`
 	File    string `json:"file"`
@@ -96,7 +95,7 @@ func faultsOf(list []section.Fault) []fault {
 	return out
 }
 
-// offline says what a command needs to load the configuration by itself.
+// offline returns the options of a command that loads the configuration itself.
 func (a *app) offline() daemon.Options {
 	return daemon.Options{
 		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: zap.NewNop(), LogLevel: zap.NewAtomicLevel(),
@@ -104,7 +103,7 @@ func (a *app) offline() daemon.Options {
 	}
 }
 
-// writeVerdict prints a verdict and returns the end it comes with.
+// writeVerdict prints a verdict and returns end, or the error of printing.
 func (a *app) writeVerdict(v verdict, end error) error {
 	v.Format = 1
 	for _, list := range []*[]string{&v.Warnings, &v.Files} {

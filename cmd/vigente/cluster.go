@@ -16,21 +16,21 @@ import (
 func (a *app) clusterCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cluster",
-		Short: "Leave the machines that share their credentials",
-		Long: `Several machines share their credentials where the configuration has [cluster].
-vigente status --cluster shows them.`,
-		Example: `  # back to one machine, after the others were stopped
+		Short: "Manage this machine's membership in a cluster",
+		Long: `With [cluster] in the configuration, several machines share their credentials.
+vigente status --cluster lists them.`,
+		Example: `  # go back to one machine, after stopping the others
   vigente cluster leave`,
 		RunE: func(*cobra.Command, []string) error { return errors.New("a command is missing") },
 	}
 	command.AddCommand(&cobra.Command{
 		Use:   "leave",
-		Short: "Take everything back to this machine",
-		Long: `Take everything back to this machine, and leave a mark in the engine that what
-can be spent only once is here: whoever finds the mark spends nothing that it
-names until this machine joins again. It is refused while another machine is
-seen. Afterwards [cluster] can go from the configuration.`,
-		Example: `  # back to one machine, after the others were stopped
+		Short: "Take all credentials back to this machine",
+		Long: `Take all credentials back to this machine, and leave a note in etcd that refresh
+tokens which work only once are here: a machine that finds the note does not use
+them until this machine joins again. The command is refused while another machine
+is running. Afterwards, remove [cluster] from the configuration.`,
+		Example: `  # go back to one machine, after stopping the others
   vigente cluster leave`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
@@ -44,14 +44,14 @@ seen. Afterwards [cluster] can go from the configuration.`,
 			if err != nil {
 				return err
 			}
-			a.out.line("everything is back on this machine; take [cluster] out of the configuration and restart")
+			a.out.line("all credentials are back on this machine; remove [cluster] from the configuration and restart")
 			return nil
 		}),
 	})
 	return command
 }
 
-// writeCluster shows the machines to a person.
+// writeCluster prints the machines for people.
 func writeCluster(out *printer, s cluster.Status) {
 	switch {
 	case s.Engine.Up:
@@ -74,8 +74,7 @@ func writeCluster(out *printer, s cluster.Status) {
 	}
 }
 
-// differing reports whether machines that were seen lately run different
-// configurations.
+// differing reports whether live machines run different configurations.
 func differing(s cluster.Status) bool {
 	newest := time.Time{}
 	for _, m := range s.Machines {

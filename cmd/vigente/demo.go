@@ -13,13 +13,13 @@ func (a *app) demoCommand() *cobra.Command {
 	fleet := 0
 	command := &cobra.Command{
 		Use:   "demo [--fleet N]",
-		Short: "Show everything on this machine with nothing else installed",
+		Short: "Show Vigente at work on this machine, with nothing else installed",
 		Long: `Run the real daemon against emulated backends on this machine, with tokens that
 live for seconds and sinks in a temporary folder. It prints the address of the
-status page, the folder and what to try. Ctrl-C ends it and removes the folder.
+status page, the folder and what to try. Ctrl-C stops it and removes the folder.
 
-With --fleet, a table of that many shops is added, each with a token and a file
-of its own: edit a row while it runs and see that only this one changes.`,
+--fleet adds a table of that many shops, each with its own token and file. Edit a row
+while the demo runs, and see that only this shop changes.`,
 		Example: "  vigente demo\n  vigente demo --fleet 1000",
 		Args:    exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {

@@ -16,24 +16,24 @@ func (a *app) doctorCommand() *cobra.Command {
 	var asJSON, service bool
 	command := &cobra.Command{
 		Use:   "doctor",
-		Short: "Prove that everything configured can work, without renewing anything",
-		Long: `Prove, as the present user and in the present sandbox, that the state and every
-sink can be written, renamed and owned, that every hook is there, and that every
-backend is reached: its name, its TLS and its clock. Nothing is renewed and no
-sink is changed. Exits 1 when anything would fail, each with its cure.
+		Short: "Check that the configuration works on this machine, without renewing anything",
+		Long: `Check, as the current user and in the current sandbox, that the state and every
+sink can be written, renamed and given its owner, that every hook exists, and that
+every backend can be reached: its name, its TLS and its clock. Nothing is renewed
+and no sink is changed. Exits with 1 if anything would fail, each with the fix.
 
-With --service, as root, the same is done as a service with every setting of
-vigente.service and its drop-ins: its user, its sandbox, its secrets. What the
-sandbox forbids comes with the lines for the unit.`,
-		Example: `  # what would fail for the service, and the lines that its unit lacks
+With --service, as root, run the checks as a service with all settings of
+vigente.service and its drop-ins: its user, its sandbox, its secrets. If the
+sandbox is in the way, the missing lines of the unit are printed.`,
+		Example: `  # what would fail for the service, and the missing lines of its unit
   sudo vigente doctor --service
-  # as whoever asks
+  # as the current user
   vigente doctor`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			if service {
 				if a.UID != 0 {
-					return errors.New("run the doctor as the service: only root may (sudo vigente doctor --service)")
+					return errors.New("run the doctor as the service: this needs root (sudo vigente doctor --service)")
 				}
 				return a.examine(command.Context(), func(ctx context.Context, _ doctor.Options) ([]doctor.Finding, error) {
 					return examineService(ctx, a.configFile)
@@ -42,12 +42,12 @@ sandbox forbids comes with the lines for the unit.`,
 			return a.examine(command.Context(), doctor.Examine, asJSON)
 		}),
 	}
-	command.Flags().BoolVar(&service, "service", false, "examine under the settings of vigente.service")
+	command.Flags().BoolVar(&service, "service", false, "check under the settings of vigente.service")
 	command.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return command
 }
 
-// examine prints what an examination found.
+// examine prints the findings.
 func (a *app) examine(ctx context.Context, examine func(context.Context, doctor.Options) ([]doctor.Finding, error), asJSON bool) error {
 	opt := a.offline()
 	findings, err := examine(ctx, doctor.Options{Load: opt.Loading(false), Transport: opt.Lender()})
@@ -71,7 +71,7 @@ func (a *app) examine(ctx context.Context, examine func(context.Context, doctor.
 		}
 	}
 	if lines := missingLines(findings); len(lines) > 0 && !asJSON {
-		a.out.printf("\nThe unit lacks these lines; with systemctl edit vigente they are added, then systemctl restart vigente:\n[Service]\n%s\n",
+		a.out.printf("\nThe unit lacks these lines. Add them with systemctl edit vigente, then run systemctl restart vigente:\n[Service]\n%s\n",
 			strings.Join(lines, "\n"))
 	}
 	if healthy, names := doctor.Healthy(findings); !healthy {
@@ -87,7 +87,7 @@ type examined struct {
 	Findings []doctor.Finding `json:"findings"`
 }
 
-// missingLines collects what the findings ask of the unit, each once.
+// missingLines collects the missing lines of the unit, without duplicates.
 func missingLines(findings []doctor.Finding) []string {
 	var lines []string
 	for _, f := range findings {

@@ -22,10 +22,9 @@ import (
 
 const serviceUnit = "vigente.service"
 
-// examineService runs the doctor as a service of its own that has every setting
-// of vigente.service, its drop-ins included: the same user, the same sandbox,
-// the same secrets. The daemon itself is not disturbed. A configuration file
-// takes the place of the daemon's own when one is named.
+// examineService runs the doctor as a transient service with all settings of
+// vigente.service and its drop-ins: the same user, sandbox and secrets. It does not
+// disturb the daemon. If a configuration file is named, it replaces the daemon's.
 func examineService(ctx context.Context, configFile string) ([]doctor.Finding, error) {
 	settings, err := systemctl(ctx, "cat", serviceUnit)
 	if err != nil {
@@ -34,7 +33,7 @@ func examineService(ctx context.Context, configFile string) ([]doctor.Finding, e
 	name := "vigente-doctor-" + strconv.Itoa(os.Getpid())
 	folder := filepath.Join("/run", name)
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make a folder for the doctor's findings: %w (run it as root)", err)
+		return nil, fmt.Errorf("create a folder for the doctor's findings: %w (run it as root)", err)
 	}
 	defer os.RemoveAll(folder)
 	text, err := doctorUnit(settings, folder, configFile)
@@ -55,7 +54,7 @@ func examineService(ctx context.Context, configFile string) ([]doctor.Finding, e
 		_, _ = systemctl(ctx, "daemon-reload")
 	}()
 	if _, err := systemctl(ctx, "daemon-reload"); err != nil {
-		return nil, fmt.Errorf("show systemd the doctor's unit: %w", err)
+		return nil, fmt.Errorf("register the doctor's unit with systemd: %w", err)
 	}
 	_, failed := systemctl(ctx, "start", name+".service")
 	if err := context.Cause(ctx); err != nil {
@@ -72,7 +71,7 @@ func examineService(ctx context.Context, configFile string) ([]doctor.Finding, e
 	return findings, err
 }
 
-// systemctl returns what it printed; its own words are the error.
+// systemctl returns its output. The error is what it wrote to stderr.
 func systemctl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "systemctl", append([]string{"--no-pager"}, args...)...) //nolint:gosec // of ours
 	var said bytes.Buffer
@@ -84,8 +83,8 @@ func systemctl(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// doctorUnit turns the settings of the daemon's unit, as systemctl cat prints
-// them, into a unit that runs the doctor once and writes into a folder.
+// doctorUnit makes, from the settings of the daemon's unit as printed by systemctl
+// cat, a unit that runs the doctor once and writes its output to a folder.
 func doctorUnit(settings, folder, configFile string) (string, error) {
 	command := strings.Fields(lastOf(settings, "ExecStart"))
 	run := slices.Index(command, "run")
@@ -121,9 +120,9 @@ WatchdogSec=0
 NotifyAccess=none
 TimeoutStartSec=2min
 SuccessExitStatus=1 3
-# Else systemd would forget the status before it is asked for it.
+# Otherwise systemd forgets the status before it is read.
 RemainAfterExit=yes
-# The daemon that runs has its socket there.
+# The running daemon has its socket there.
 RuntimeDirectoryPreserve=yes
 StandardInput=null
 StandardOutput=file:` + folder + `/out
@@ -131,8 +130,7 @@ StandardError=file:` + folder + `/err
 `, nil
 }
 
-// lastOf returns the value of a setting that counts for a single value, and
-// for a list with one: the last one.
+// lastOf returns the last value of a setting, which is the one that counts.
 func lastOf(settings, key string) string {
 	value := ""
 	for line := range strings.Lines(strings.ReplaceAll(settings, "\\\n", " ")) {
@@ -143,12 +141,12 @@ func lastOf(settings, key string) string {
 	return value
 }
 
-// readFindings reads what the doctor left, or says why it could not begin.
+// readFindings reads the doctor's output, or explains why it could not start.
 func readFindings(folder, status string, failed error) ([]doctor.Finding, error) {
 	if why := setUpFault(status); why != "" {
 		return nil, fmt.Errorf("start a service like %s: systemd could not set it up, status %s: %s (journalctl -n 20 has the name)", serviceUnit, status, why)
 	}
-	out, _ := os.ReadFile(filepath.Join(folder, "out")) // not there when nothing began
+	out, _ := os.ReadFile(filepath.Join(folder, "out")) // absent if it did not start
 	var left examined
 	if json.Unmarshal(out, &left) == nil && left.Format > 0 {
 		return left.Findings, nil
@@ -161,44 +159,44 @@ func readFindings(folder, status string, failed error) ([]doctor.Finding, error)
 		}
 		return nil, &exitError{code, strings.Split(text, "\n")}
 	}
-	return nil, fmt.Errorf("run the doctor like %s: %w", serviceUnit, errors.Join(errors.New("it left no findings"), failed))
+	return nil, fmt.Errorf("run the doctor like %s: %w", serviceUnit, errors.Join(errors.New("it wrote no findings"), failed))
 }
 
-// setUpFault explains the statuses with which systemd says that the sandbox
-// itself could not be made (systemd.exec(5), process exit codes).
+// setUpFault explains the exit codes by which systemd reports that it could not
+// set up the sandbox (systemd.exec(5), process exit codes).
 func setUpFault(status string) string {
 	switch status {
 	case "203":
 		return "the program cannot be executed"
 	case "214", "215", "217":
-		return "the user of User= is not there"
+		return "the user in User= does not exist"
 	case "216":
-		return "a group of Group= or SupplementaryGroups= is not there"
+		return "a group in Group= or SupplementaryGroups= does not exist"
 	case "226":
-		return "a path of ReadWritePaths=, BindPaths= or the like is not there; a \"-\" in front of it lets the service start without"
+		return "a path in ReadWritePaths=, BindPaths= or a similar setting does not exist; with a \"-\" in front of it the service starts without it"
 	case "228":
 		return "SystemCallFilter= cannot be applied"
 	case "238", "239", "240", "241", "242":
-		return "a folder of StateDirectory=, RuntimeDirectory= or the like cannot be made"
+		return "a folder in StateDirectory=, RuntimeDirectory= or a similar setting cannot be created"
 	case "243":
-		return "a secret of LoadCredential= or LoadCredentialEncrypted= is not there, or not encrypted for this host and name"
+		return "a secret in LoadCredential= or LoadCredentialEncrypted= does not exist, or was not encrypted for this host and name"
 	}
 	return ""
 }
 
-// narrowNetwork reports whether the unit keeps addresses away.
+// narrowNetwork reports whether the unit restricts the network.
 func narrowNetwork(settings string) bool { return lastOf(settings, "IPAddressDeny") != "" }
 
 var connecting = regexp.MustCompile(`^connect to (\S+): (.*)$`)
 
 // allowBackends adds the addresses of the backends that were not reached. They
-// are looked up here, outside of the sandbox.
+// are resolved here, outside the sandbox.
 func allowBackends(ctx context.Context, findings []doctor.Finding) {
 	for i := range findings {
 		f := &findings[i]
 		m := connecting.FindStringSubmatch(f.Detail)
 		if f.OK || m == nil || strings.Contains(m[2], "refused") {
-			continue // who refuses was reached
+			continue // a backend that refuses was reached
 		}
 		host, _, err := net.SplitHostPort(m[1])
 		if err != nil {

@@ -24,17 +24,17 @@ func (a *app) emulateCommand() *cobra.Command {
 	var printed string
 	command := &cobra.Command{
 		Use:   "emulate KIND…",
-		Short: "Play backends on this machine, with their faults, for rehearsals",
-		Long: `Play backends on this machine, each on a port of its own, until Ctrl-C. Every
-backend has faults that can be switched on and off while it runs. KIND is one of
+		Short: "Emulate backends on this machine, with their faults, for rehearsals",
+		Long: `Emulate backends on this machine, each on its own port, until Ctrl-C. Every
+backend has faults that you can switch on and off while it runs. KIND is one of
 ` + strings.Join(emulatedKinds(), ", ") + `.`,
 		Example: `  # two backends on free ports
   vigente emulate tss senhasegura
   # on known ports, the second kind on the next one
   vigente emulate tss senhasegura --listen 127.0.0.1:18080
-  # a service that is known by name
+  # a service with a preset
   vigente emulate oauth2 --preset bling
-  # what a command prints, at an emulator that runs
+  # what a command prints, according to a running emulator
   vigente emulate exec --print http://127.0.0.1:18080/azure
   # with test certificates of ICP-Brasil
   vigente emulate integra-contador --certificates /tmp/certificates
@@ -52,21 +52,21 @@ backend has faults that can be switched on and off while it runs. KIND is one of
 		}),
 	}
 	command.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "`HOST:PORT` of the first kind; the next one has the next port; port 0 takes free ones")
-	command.Flags().StringVar(&o.preset, "preset", "", "the `SERVICE` of vigente presets that oauth2 plays")
-	command.Flags().StringVar(&o.certificates, "certificates", "", "put test certificates of ICP-Brasil for integra-contador into `DIR`, unless they are there")
-	command.Flags().StringVar(&printed, "print", "", "print what the command at `ADDRESS` of a running emulator of exec prints, end with its exit code")
-	command.Flags().StringArrayVar(&o.faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start, for all calls without TIMES")
+	command.Flags().StringVar(&o.preset, "preset", "", "the `SERVICE` (see vigente presets) that oauth2 emulates")
+	command.Flags().StringVar(&o.certificates, "certificates", "", "create test certificates of ICP-Brasil for integra-contador in `DIR`, unless they exist")
+	command.Flags().StringVar(&printed, "print", "", "print the output of the command at `ADDRESS` of a running exec emulator, and exit with its code")
+	command.Flags().StringArrayVar(&o.faults, "fault", nil, "`NAME[=TIMES]` to switch on from the start; without TIMES, for all calls")
 	_ = command.RegisterFlagCompletionFunc("fault", completeFaults) // fails for an unknown flag only
 	return command
 }
 
-// emulateOptions are what emulate is asked for beside the kinds.
+// emulateOptions are the flags of emulate.
 type emulateOptions struct {
 	listen, preset, certificates string
 	faults                       []string
 }
 
-// completeFaults offers the faults of the kinds that were named, of all without.
+// completeFaults offers the faults of the named kinds, or of all kinds.
 func completeFaults(_ *cobra.Command, kinds []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var offered []string
 	for _, e := range emulations() {
@@ -90,11 +90,11 @@ func emulatedKinds() []string {
 	return kinds
 }
 
-// printAs is the command of an exec provider: it prints and ends as an emulator
-// says that the command would.
+// printAs acts as the command of an exec provider: the emulator decides what it
+// prints and its exit code.
 func (a *app) printAs(ctx context.Context, kinds []string, address string) error {
 	if !slices.Equal(kinds, []string{"exec"}) {
-		return usagef("--print belongs to exec, alone")
+		return usagef("--print works with exec only")
 	}
 	if code := exec.Print(ctx, address, a.Stdout, a.Stderr); code != exitDone {
 		return &exitError{code, nil}
@@ -102,81 +102,81 @@ func (a *app) printAs(ctx context.Context, kinds []string, address string) error
 	return nil
 }
 
-// stage is one backend that is being played.
-type stage struct {
+// instance is one running emulator.
+type instance struct {
 	emulated
 	emulator emulation.Emulator
 	listener net.Listener
 }
 
-// emulate plays the kinds until ctx ends.
+// emulate runs the emulators of the kinds until ctx ends.
 func (a *app) emulate(ctx context.Context, kinds []string, o emulateOptions) error {
-	stages, err := setUp(kinds, o)
+	emulators, err := setUp(kinds, o)
 	if err != nil {
 		return err
 	}
-	for _, s := range stages {
+	for _, s := range emulators {
 		a.introduce(s)
 	}
-	var playing sync.WaitGroup
-	ends := make([]error, len(stages))
-	for i, s := range stages {
-		playing.Go(func() { ends[i] = web.Serve(ctx, s.listener, emulation.Switchboard(s.emulator), "", zap.NewNop()) })
+	var running sync.WaitGroup
+	ends := make([]error, len(emulators))
+	for i, s := range emulators {
+		running.Go(func() { ends[i] = web.Serve(ctx, s.listener, emulation.Switchboard(s.emulator), "", zap.NewNop()) })
 	}
-	playing.Wait()
+	running.Wait()
 	return errors.Join(ends...)
 }
 
-// setUp makes every backend and its port, or none.
-func setUp(kinds []string, o emulateOptions) (stages []stage, err error) {
+// setUp creates all emulators with their listeners, or none.
+func setUp(kinds []string, o emulateOptions) (emulators []instance, err error) {
 	defer func() {
 		if err != nil {
-			for _, s := range stages {
+			for _, s := range emulators {
 				_ = s.listener.Close()
 			}
 		}
 	}()
 	if o.preset != "" && !slices.Contains(kinds, "oauth2") {
-		return nil, usagef("--preset belongs to oauth2")
+		return nil, usagef("--preset works with oauth2 only")
 	}
 	if o.certificates != "" && !slices.Contains(kinds, "integra-contador") {
-		return nil, usagef("--certificates belongs to integra-contador")
+		return nil, usagef("--certificates works with integra-contador only")
 	}
 	for i, kind := range kinds {
 		all := emulations()
-		s := stage{emulated: all[slices.IndexFunc(all, func(e emulated) bool { return e.kind == kind })]}
+		s := instance{emulated: all[slices.IndexFunc(all, func(e emulated) bool { return e.kind == kind })]}
 		s.emulator = s.make()
 		if kind == "oauth2" && o.preset != "" {
-			if s, err = playedAs(s, o.preset); err != nil {
-				return stages, err
+			if s, err = asPreset(s, o.preset); err != nil {
+				return emulators, err
 			}
 		}
 		if kind == "integra-contador" && o.certificates != "" {
 			made, err := makeCertificates(o.certificates)
 			if err != nil {
-				return stages, err
+				return emulators, err
 			}
 			s.login = append(s.login, made...)
 		}
 		address, err := nextAddress(o.listen, i)
 		if err != nil {
-			return stages, err
+			return emulators, err
 		}
 		if s.listener, err = net.Listen("tcp", address); err != nil {
-			return stages, fmt.Errorf("listen for %s: %w", kind, err)
+			return emulators, fmt.Errorf("listen for %s: %w", kind, err)
 		}
-		stages = append(stages, s)
+		emulators = append(emulators, s)
 	}
 	for _, fault := range o.faults {
-		if err := switchOn(stages, fault); err != nil {
-			return stages, err
+		if err := switchOn(emulators, fault); err != nil {
+			return emulators, err
 		}
 	}
-	return stages, nil
+	return emulators, nil
 }
 
-// playedAs makes a service that is known by name of the server.
-func playedAs(s stage, preset string) (stage, error) {
+// asPreset turns the oauth2 emulator into the service of a preset.
+func asPreset(s instance, preset string) (instance, error) {
 	settings, known := oauth2.Preset(preset)
 	if !known {
 		return s, usagef("--preset %q is not known (see vigente presets)", preset)
@@ -194,11 +194,11 @@ func playedAs(s stage, preset string) (stage, error) {
 	return s, nil
 }
 
-// nextAddress returns the address of the kind at a place in the line.
+// nextAddress returns the address of the kind with that index.
 func nextAddress(listen string, place int) (string, error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", usagef("--listen %q is no address (expected HOST:PORT)", listen)
+		return "", usagef("--listen %q is not an address (expected HOST:PORT)", listen)
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
@@ -210,19 +210,19 @@ func nextAddress(listen string, place int) (string, error) {
 	return net.JoinHostPort(host, strconv.FormatUint(port, 10)), nil
 }
 
-// switchOn sets a fault at every backend that has it.
-func switchOn(stages []stage, fault string) error {
+// switchOn sets a fault in every emulator that has it.
+func switchOn(emulators []instance, fault string) error {
 	name, text, given := strings.Cut(fault, "=")
 	times := -1
 	if given {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return usagef("--fault %q: %q is no number of calls (expected 1 or more)", fault, text)
+			return usagef("--fault %q: %q is not a number of calls (expected 1 or more)", fault, text)
 		}
 		times = n
 	}
 	found := false
-	for _, s := range stages {
+	for _, s := range emulators {
 		if slices.ContainsFunc(s.emulator.Faults(), func(f emulation.FaultSwitch) bool { return f.Name == name }) {
 			found = true
 			if err := s.emulator.SetFault(name, times); err != nil {
@@ -231,18 +231,18 @@ func switchOn(stages []stage, fault string) error {
 		}
 	}
 	if !found {
-		return usagef("--fault %q is not known to any of them", name)
+		return usagef("--fault %q: none of these emulators has it", name)
 	}
 	return nil
 }
 
-// usagef is a usage error that was found after the work began.
+// usagef is a usage error that was found after the command had started.
 func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, []string{"vigente: " + fmt.Sprintf(format, args...) + "; see vigente emulate --help"}}
 }
 
-// introduce says where a backend is and how to make it fail.
-func (a *app) introduce(s stage) {
+// introduce prints the address of an emulator and how to make it fail.
+func (a *app) introduce(s instance) {
 	base := "http://" + s.listener.Addr().String()
 	a.out.printf("%s  %s\n", s.kind, base)
 	for _, line := range s.login {

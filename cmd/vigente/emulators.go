@@ -15,11 +15,11 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// emulated is a backend that can be played: one line a kind.
+// emulated is a kind of backend that can be emulated.
 type emulated struct {
 	kind string
 	make func() emulation.Emulator
-	// login tells what it accepts; there is nothing secret about it.
+	// login lists what it accepts; these values are not secret.
 	login []string
 }
 
@@ -115,7 +115,7 @@ func emulations() []emulated {
 	}
 }
 
-// loginForms are the lines of help on the logins that http emulates.
+// loginForms are the help lines about the logins that http emulates.
 func loginForms() (lines []string) {
 	for _, f := range http.Forms() {
 		lines = append(lines, fmt.Sprintf("%-14s %s", f.Path, f.Help))

@@ -32,8 +32,8 @@ type exitError struct {
 // Error returns the lines.
 func (e *exitError) Error() string { return strings.Join(e.lines, "\n") }
 
-// report writes what went wrong to stderr and returns the exit code. Who asked
-// for JSON gets a document then too.
+// report writes the error to stderr and returns the exit code. With --json, it
+// prints a document as well.
 func (a *app) report(command *cobra.Command, err error) int {
 	if err == nil {
 		return exitDone
@@ -46,7 +46,8 @@ func (a *app) report(command *cobra.Command, err error) int {
 	return code
 }
 
-// failure is the document of a command that has nothing else to tell.
+// failure is the document of a command that failed before it had a document of
+// its own.
 type failure struct {
 	Format   int      `json:"format"`
 	OK       bool     `json:"ok"`
@@ -67,7 +68,7 @@ func failureOf(code int, said string, err error) failure {
 	return f
 }
 
-// tell writes what went wrong to stderr and returns the exit code.
+// tell writes the error to stderr and returns the exit code.
 func (a *app) tell(command *cobra.Command, err error) int {
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		for _, line := range exit.lines {
@@ -76,7 +77,7 @@ func (a *app) tell(command *cobra.Command, err error) int {
 		return exit.code
 	}
 	if broken, ok := errors.AsType[*daemon.ConfigError](err); ok {
-		a.err.line(broken.Error()) // one fault a line, each with its place
+		a.err.line(broken.Error()) // one fault per line, with file and line
 		return exitConfig
 	}
 	if !a.started {
@@ -110,7 +111,7 @@ func exitOf(code control.Code) int {
 	return exitFailed
 }
 
-// interrupted reports whether err is the end that somebody asked for.
+// interrupted reports whether err is the result of a requested stop.
 func interrupted(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
 }

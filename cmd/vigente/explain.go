@@ -19,9 +19,9 @@ func (a *app) explainCommand() *cobra.Command {
 	var chosen selection
 	command := &cobra.Command{
 		Use:   "explain NAME…",
-		Short: "Say why the next attempt is when it is, and how the last ones went",
-		Long: `Print when a credential is renewed next, why at that second, and which key of
-the configuration fixed it; then its last ten attempts, the newest first.
+		Short: "Explain when the next attempt is and why, and list the last ones",
+		Long: `Print when a credential is renewed next, why at that time, and which
+configuration key decides it; then its last ten attempts, the newest first.
 ` + selectionHelp,
 		Example:           "  vigente explain loja\n  vigente explain loja --json | jq -r .next_rule\n  vigente explain 'shops/*' --state failing",
 		Args:              chosen.needed(nil),
@@ -45,7 +45,7 @@ the configuration fixed it; then its last ten attempts, the newest first.
 			if asJSON {
 				return a.document(explanationsOf(v))
 			}
-			p := a.sheetFor(a.Stdout)
+			p := a.lookFor(a.Stdout)
 			for i, c := range v.Credentials {
 				if i > 0 {
 					a.out.line("")
@@ -55,13 +55,13 @@ the configuration fixed it; then its last ten attempts, the newest first.
 			return nil
 		}),
 	}
-	command.Flags().BoolVar(&stderr, "stderr", false, "print what the command of an exec credential wrote last; for root and the daemon's user")
+	command.Flags().BoolVar(&stderr, "stderr", false, "print what the command of an exec credential last wrote to stderr; for root and the daemon's user")
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	chosen.flags(command)
 	return command
 }
 
-// writeStderr prints what commands wrote, as it is.
+// writeStderr prints the stderr of commands, verbatim.
 func (a *app) writeStderr(command *cobra.Command, names []string) error {
 	for _, name := range names {
 		text, err := a.client().Stderr(command.Context(), name)
@@ -69,7 +69,7 @@ func (a *app) writeStderr(command *cobra.Command, names []string) error {
 			return err
 		}
 		if text.IsZero() {
-			fmt.Fprintf(a.Stderr, "vigente: %s: its command has written nothing to stderr since the daemon started\n", name)
+			fmt.Fprintf(a.Stderr, "vigente: %s: the command has not written to stderr since the daemon started\n", name)
 			continue
 		}
 		if _, err := io.WriteString(a.Stdout, text.Reveal()); err != nil {
@@ -79,14 +79,14 @@ func (a *app) writeStderr(command *cobra.Command, names []string) error {
 	return nil
 }
 
-// isSink reports whether a plain name is that of a sink alone.
+// isSink reports whether a name is that of a sink only.
 func isSink(v engine.View, name string) bool {
 	return !slices.ContainsFunc(v.Credentials, func(c engine.CredentialView) bool { return c.Name == name }) &&
 		slices.ContainsFunc(v.Sinks, func(s engine.SinkView) bool { return s.Name == name })
 }
 
-// explanation is what explain tells programs: what status tells, and why. No
-// secret is in it.
+// explanation is the document of explain --json: the document of status, with the
+// reasons. It contains no secret.
 type explanation struct {
 	Format int `json:"format"`
 	view.CredentialReport
@@ -195,7 +195,7 @@ func attemptTable(history []schedule.Attempt, p look) table {
 	return t
 }
 
-// instant says an instant in full and as seen from now.
+// instant formats a time, absolute and relative to now.
 func instant(at, now time.Time) string {
 	if at.IsZero() {
 		return ""

@@ -10,16 +10,16 @@ const (
 	noteIndent     = 2 // of the lines below a row
 )
 
-// look is how text is shown: in which colours and how wide. What is no terminal
-// has no width: whoever searches a sentence there must find it in one piece.
+// look is how text is shown: colours and width. Output to a file or pipe has no
+// width, so that a search finds a whole sentence on one line.
 type look struct {
 	paint
 
-	width int // 0 for none
+	width int // 0 means unlimited
 }
 
-// sheetFor returns how text is shown on a stream.
-func (a *app) sheetFor(stream any) look {
+// lookFor returns how text is shown on a stream.
+func (a *app) lookFor(stream any) look {
 	p := look{}
 	if w, ok := stream.(interface{ Write([]byte) (int, error) }); ok {
 		p.paint = paint{a.colours(w)}
@@ -30,9 +30,8 @@ func (a *app) sheetFor(stream any) look {
 	return p
 }
 
-// fold breaks a text into lines that fit, at blanks; a word that is wider than
-// the line stays whole, so that it can be copied. Never empty, unless the text
-// is.
+// fold breaks a text into lines at spaces. A word that is wider than the line
+// stays whole, so that it can be copied. The result is empty only if the text is.
 func (p look) fold(text, indent string) []string {
 	var lines []string
 	line := ""

@@ -12,8 +12,8 @@ import (
 )
 
 // toJournal reports whether w is the stream that systemd connected to the
-// journal: $JOURNAL_STREAM names its device and inode, so that a program whose
-// stderr was turned elsewhere can tell.
+// journal: $JOURNAL_STREAM contains its device and inode, so a program can tell
+// whether its stderr was redirected.
 func (a *app) toJournal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	stream := a.Getenv("JOURNAL_STREAM")
@@ -24,8 +24,8 @@ func (a *app) toJournal(w io.Writer) bool {
 	return unix.Fstat(int(f.Fd()), &st) == nil && stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 }
 
-// errorsTo is where the errors of a command go. In the journal each of their
-// lines counts as an error, so that a start that failed is found there.
+// errorsTo returns the writer for the errors of a command. In the journal, every
+// line gets the priority of an error, so that a failed start can be found.
 func (a *app) errorsTo(w io.Writer) io.Writer {
 	if a.toJournal(w) {
 		return errorLines{w}
@@ -33,10 +33,10 @@ func (a *app) errorsTo(w io.Writer) io.Writer {
 	return w
 }
 
-// errorLines marks each line that is written as an error.
+// errorLines gives each line the priority of an error.
 type errorLines struct{ to io.Writer }
 
-// Write implements io.Writer. It is handed whole lines.
+// Write implements io.Writer. It expects whole lines.
 func (e errorLines) Write(text []byte) (int, error) {
 	var out []byte
 	for line := range bytes.Lines(text) {
@@ -48,9 +48,8 @@ func (e errorLines) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// prioritised writes the level in front of each line as the journal takes it
-// (sd-daemon(3)), so that journalctl -p err finds errors. The journal keeps the
-// number as PRIORITY and drops it from the line.
+// prioritised prefixes each line with its priority in the form of sd-daemon(3), so
+// that journalctl -p err finds errors. The journal removes the prefix.
 type prioritised struct{ zapcore.Encoder }
 
 // Clone implements zapcore.Encoder.
@@ -71,7 +70,7 @@ func (p prioritised) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 
 var lines = buffer.NewPool()
 
-// priority is the level in the words of syslog.
+// priority returns the syslog priority of a level.
 func priority(level zapcore.Level) string {
 	switch level {
 	case zapcore.DebugLevel:

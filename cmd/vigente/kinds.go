@@ -15,7 +15,7 @@ import (
 	"github.com/vigented/vigente/sinks/ini"
 )
 
-// providerKinds returns every kind of provider, in the order of their names.
+// providerKinds returns all kinds of provider, sorted by name.
 func providerKinds() []providers.Kind {
 	return []providers.Kind{
 		arqged.Kind(),
@@ -28,7 +28,7 @@ func providerKinds() []providers.Kind {
 	}
 }
 
-// sinkKinds returns every kind of sink, in the order of their names.
+// sinkKinds returns all kinds of sink, sorted by name.
 func sinkKinds() []sinks.Kind {
 	return []sinks.Kind{env.Kind(), file.Kind(), ini.Kind()}
 }

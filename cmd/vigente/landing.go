@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// landing is where a browser comes back to after a login. The nil one listens
-// nowhere.
+// landing receives the browser's redirect after a login. A nil landing does not
+// listen.
 type landing struct {
 	address string
 	server  *http.Server
@@ -20,14 +20,14 @@ type landing struct {
 	state   chan string
 }
 
-// visit is one browser that came back.
+// visit is one redirect of the browser.
 type visit struct {
 	address credential.Secret
 	answer  func(error)
 }
 
-// listenForBrowser listens at an address of this machine, at a free port for the
-// empty one. It returns nil where the address is another machine's.
+// listenForBrowser listens on an address of this machine, or on a free port if it
+// is empty. It returns nil if the address belongs to another machine.
 func listenForBrowser(address string) (*landing, error) {
 	host := "127.0.0.1:0"
 	path := "/"
@@ -68,10 +68,10 @@ func (l *landing) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = l.server.Shutdown(ctx) // the answer to the browser is on its way
+	_ = l.server.Shutdown(ctx) // let the answer reach the browser
 }
 
-// visits returns where the browser with that state arrives.
+// visits returns the channel of redirects with that state.
 func (l *landing) visits(state string) <-chan visit {
 	if l == nil {
 		return nil
@@ -80,7 +80,7 @@ func (l *landing) visits(state string) <-chan visit {
 	return l.came
 }
 
-// handler takes the one request that answers the login; any other is nobody's.
+// handler accepts the one request that answers the login.
 func (l *landing) handler(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path == "" {

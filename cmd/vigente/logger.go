@@ -17,8 +17,8 @@ const (
 	formatConsole = "console"
 )
 
-// logging is the daemon's log: its logger, the level that a reload moves, and
-// the queue through which its lines go.
+// logging is the daemon's log: its logger, its level, which a reload may change,
+// and its queue.
 type logging struct {
 	*zap.Logger
 
@@ -26,12 +26,12 @@ type logging struct {
 	queue *eventlog.Queue
 }
 
-// newLogger returns the log of the daemon. The format auto is for a person on a
-// terminal, and JSON for everything else: a file, a pipe, the journal.
+// newLogger returns the log of the daemon. The format auto is text on a terminal,
+// and JSON for files, pipes and the journal.
 func (a *app) newLogger(log config.Log, w io.Writer) logging {
 	level, err := zap.ParseAtomicLevel(log.Level)
 	if err != nil {
-		level = zap.NewAtomicLevel() // a fault of the configuration, which is reported as such
+		level = zap.NewAtomicLevel() // an invalid level is reported as a configuration fault
 	}
 	format := log.Format
 	if format != formatJSON && format != formatConsole {
@@ -68,8 +68,8 @@ func (a *app) encoder(format string, w io.Writer) zapcore.Encoder {
 	return zapcore.NewConsoleEncoder(keys)
 }
 
-// encodeTime writes UTC to the millisecond, so that lines of several hosts can
-// be put in order.
+// encodeTime writes UTC with milliseconds, so that lines of several hosts can be
+// merged.
 func encodeTime(at time.Time, to zapcore.PrimitiveArrayEncoder) {
 	to.AppendString(at.UTC().Format("2006-01-02T15:04:05.000Z"))
 }

@@ -21,24 +21,24 @@ func (a *app) loginCommand() *cobra.Command {
 	var refresh, many string
 	command := &cobra.Command{
 		Use:   "login NAME",
-		Short: "Log a person in for a credential",
-		Long: `Log a person in for a credential of a provider of type oauth2 whose grant is
-refresh_token. The running daemon makes the exchange and keeps the refresh token
-in its state; this command needs no secret.
+		Short: "Log in for a credential that needs a person",
+		Long: `Log in for an oauth2 credential whose grant is refresh_token. The running daemon
+exchanges the code and keeps the refresh token in its state; this command needs no
+secret.
 
-Where the service has a device_url, a code is shown that is typed on a page,
-on any machine. Else the address of a page is shown. The browser comes back to a
-port of this machine; on another machine, copy the address that the browser ends
-at and paste it here.
+If the provider has a device_url, the command shows a code to type on a web page, on
+any machine. Otherwise it shows the address of a page. The browser returns to a port
+of this machine. On another machine, copy the address that the browser ends at and
+paste it here.
 
-A refresh token that is there already is read from standard input, never from
-the command line: --refresh-token - for one, --import - for many, as JSON, one
-{"name":"…","refresh_token":"…"} a line.`,
+An existing refresh token is read from standard input, never from the command line:
+--refresh-token - for one, --import - for many, as JSON, one
+{"name":"…","refresh_token":"…"} per line.`,
 		Example: `  # the first login, or a new one after the service revoked it
   vigente login vendas
-  # a refresh token that another program had
+  # import the refresh token of another program
   vigente login vendas --refresh-token - < refresh-token
-  # many of them
+  # import many of them
   vigente login --import - < tokens.jsonl`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -47,7 +47,7 @@ the command line: --refresh-token - for one, --import - for many, as JSON, one
 			case many != "" && many != "-":
 				return errors.New("--import takes only - (the tokens are read from standard input)")
 			case many != "" && (refresh != "" || len(args) > 0):
-				return errors.New("--import stands alone: the names are in its lines")
+				return errors.New("--import takes no names and no other flag (the names are in its lines)")
 			case many == "" && len(args) != 1:
 				return errors.New("expected NAME")
 			}
@@ -69,12 +69,12 @@ the command line: --refresh-token - for one, --import - for many, as JSON, one
 			return a.login(ctx, args[0])
 		}),
 	}
-	command.Flags().StringVar(&refresh, "refresh-token", "", "bring a refresh token, read from standard input (`-`)")
-	command.Flags().StringVar(&many, "import", "", "bring many refresh tokens, read from standard input (`-`)")
+	command.Flags().StringVar(&refresh, "refresh-token", "", "import a refresh token from standard input (`-`)")
+	command.Flags().StringVar(&many, "import", "", "import many refresh tokens from standard input (`-`)")
 	return command
 }
 
-// login leads a person through one login.
+// login guides the user through one login.
 func (a *app) login(ctx context.Context, name string) error {
 	landing, err := listenForBrowser("")
 	if err != nil {
@@ -103,9 +103,9 @@ func (a *app) login(ctx context.Context, name string) error {
 	}
 	a.out.printf("Open   %s\n\n", in.Address)
 	if landing.listens() {
-		a.out.printf("The browser comes back to %s by itself.\n", in.Redirect)
+		a.out.printf("The browser will return to %s.\n", in.Redirect)
 	}
-	a.out.line("On another machine: paste the address here that the browser ends at, then Enter.")
+	a.out.line("On another machine: paste the address that the browser ends at, then press Enter.")
 	address, answer, err := a.awaitAddress(ctx, landing, in.State)
 	if err != nil {
 		return err
@@ -118,8 +118,8 @@ func (a *app) login(ctx context.Context, name string) error {
 	return a.loggedIn(ctx, client, name)
 }
 
-// awaitAddress returns the address that the browser came back to, and how to
-// answer the browser. The end of standard input ends nothing.
+// awaitAddress returns the address of the redirect, and how to answer the browser.
+// The end of standard input does not end the wait.
 func (a *app) awaitAddress(ctx context.Context, landing *landing, state string) (credential.Secret, func(error), error) {
 	lines := make(chan string, 1)
 	go func() {
@@ -138,14 +138,14 @@ func (a *app) awaitAddress(ctx context.Context, landing *landing, state string) 
 	case v := <-landing.visits(state):
 		return v.address, v.answer, nil
 	case <-ctx.Done():
-		return credential.Secret{}, nil, errors.New("the login was left: nothing has changed")
+		return credential.Secret{}, nil, errors.New("the login was aborted; nothing has changed")
 	}
 }
 
-// maxPasted bounds what is read from standard input.
+// maxPasted limits the input.
 const maxPasted = 16 << 20
 
-// loggedIn tells that a login is done, and waits a while for its delivery.
+// loggedIn reports a successful login, and waits a while for the delivery.
 func (a *app) loggedIn(ctx context.Context, client *control.Client, name string) error {
 	a.out.printf("%s: logged in\n", name)
 	ctx, cancel := context.WithTimeout(ctx, deliveryWait)
@@ -158,10 +158,10 @@ func (a *app) loggedIn(ctx context.Context, client *control.Client, name string)
 	return nil
 }
 
-// deliveryWait is how long a person is kept for the delivery.
+// deliveryWait is the longest wait for the delivery.
 const deliveryWait = 30 * time.Second
 
-// importOne brings one refresh token.
+// importOne imports one refresh token.
 func (a *app) importOne(ctx context.Context, name string) error {
 	data, err := io.ReadAll(io.LimitReader(a.Stdin, maxPasted))
 	if err != nil {
@@ -177,8 +177,7 @@ type broughtToken struct {
 	Refresh string `json:"refresh_token"`
 }
 
-// importMany brings many refresh tokens. Nothing is brought when a line is
-// wrong.
+// importMany imports many refresh tokens, or none if a line is invalid.
 func (a *app) importMany(ctx context.Context) error {
 	var tokens []broughtToken
 	in := json.NewDecoder(io.LimitReader(a.Stdin, maxPasted))
@@ -194,13 +193,12 @@ func (a *app) importMany(ctx context.Context) error {
 		tokens = append(tokens, one)
 	}
 	if len(tokens) == 0 {
-		return errors.New("read standard input: there is no token in it")
+		return errors.New("read standard input: it contains no token")
 	}
 	return a.bring(ctx, tokens)
 }
 
-// bring hands refresh tokens over, and has each renewed once, which shows that
-// it works.
+// bring sends refresh tokens to the daemon, which renews each once to verify it.
 func (a *app) bring(ctx context.Context, tokens []broughtToken) error {
 	client := a.client()
 	var names []string

@@ -1,6 +1,5 @@
-// Command vigente keeps credentials valid where they are used. It is the daemon
-// and the commands that talk to it: flags, signals, exit codes and output for
-// people live here, decisions do not.
+// Command vigente is the daemon and its command line. This package handles flags,
+// signals, exit codes and output; the logic is in the daemon's packages.
 package main
 
 import (

@@ -16,9 +16,10 @@ func (a *app) manCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "man [FOLDER]",
 		Short: "Print the manual page, or write all of them into a folder",
-		Long: `Print the manual page of vigente as roff, with --toml that of its configuration,
-or write all pages into a folder, which is made if need be: vigente.1, one for
-each command, and vigente.toml.5. $SOURCE_DATE_EPOCH sets their date.`,
+		Long: `Print the manual page of vigente as roff, or with --toml that of its
+configuration. With a folder, which is created if necessary, write all pages:
+vigente.1, one for each command, and vigente.toml.5. $SOURCE_DATE_EPOCH sets their
+date.`,
 		Example: `  # read it
   vigente man | man -l -
   # every key of the configuration
@@ -43,14 +44,14 @@ each command, and vigente.toml.5. $SOURCE_DATE_EPOCH sets their date.`,
 			return writePages(root, args[0], date)
 		}),
 	}
-	command.Flags().BoolVar(&reference, "toml", false, "print the page of the configuration, vigente.toml(5)")
+	command.Flags().BoolVar(&reference, "toml", false, "print the manual page of the configuration, vigente.toml(5)")
 	return command
 }
 
-// writePages writes every page into a folder.
+// writePages writes all pages to a folder.
 func writePages(root *cobra.Command, folder string, date time.Time) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // manual pages are for everybody
-		return fmt.Errorf("make the folder: %w", err)
+		return fmt.Errorf("create the folder: %w", err)
 	}
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Section: "1", Date: &date, Source: "vigente " + buildOf().version, Manual: "Vigente"}
@@ -65,8 +66,8 @@ func writePages(root *cobra.Command, folder string, date time.Time) error {
 	return nil
 }
 
-// manDate is the date of the pages: that of the source, so that two builds of it
-// are the same, else the beginning of time as packages count it.
+// manDate is the date of the pages: $SOURCE_DATE_EPOCH for reproducible builds,
+// else the Unix epoch.
 func (a *app) manDate() (time.Time, error) {
 	text := a.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {

@@ -12,38 +12,38 @@ import (
 )
 
 const manFiles = `*/etc/vigente/config.toml*
-: The configuration, see **vigente.toml(5)**. It may include others, such as */etc/vigente/conf.d/\*.toml*.
+: The configuration, see **vigente.toml(5)**. It may include other files, such as */etc/vigente/conf.d/\*.toml*.
 
 */var/lib/vigente*
-: What must survive a restart: *state.db*, and *state.sealed* where the state is sealed. *$STATE_DIRECTORY* under systemd, *$XDG_STATE_HOME/vigente* for an ordinary user.
+: The state, which must survive a restart: *state.db*, and *state.sealed* if it is sealed. *$STATE_DIRECTORY* under systemd, *$XDG_STATE_HOME/vigente* for an ordinary user.
 
 */run/vigente/control.sock*
-: Where commands reach the daemon: *control.sock* in *$RUNTIME_DIRECTORY*, else in the state directory.
+: The socket that commands use to talk to the daemon: *control.sock* in *$RUNTIME_DIRECTORY*, else in the state directory.
 
 *http://127.0.0.1:9847*
 : The status page, */metrics*, */livez* and */readyz*.
 `
 
 const manEnvironment = `**VIGENTE_CONFIG**
-: The configuration file, where **--config** names none.
+: The configuration file, unless **--config** is given.
 
 **STATE_DIRECTORY**, **RUNTIME_DIRECTORY**, **CREDENTIALS_DIRECTORY**
-: What systemd hands over: where the state, the control socket and the secrets of **LoadCredential=** are.
+: Set by systemd: the folders of the state, the control socket and the secrets of **LoadCredential=**.
 
 **XDG_STATE_HOME**
-: Where an ordinary user keeps the state.
+: The parent folder of the state of an ordinary user.
 
 **HTTP_PROXY**, **HTTPS_PROXY**, **NO_PROXY**
-: The proxy on the way to backends, unless the provider has one of its own.
+: The proxy for backends, unless the provider sets its own.
 
 **TZ**
-: The zone in which instants are shown to people. JSON is in UTC.
+: The time zone of the output for people. JSON is in UTC.
 
 **NO_COLOR**
-: Set to anything, nothing is coloured.
+: Disables colours if set.
 
 **NOTIFY_SOCKET**, **WATCHDOG_USEC**, **JOURNAL_STREAM**
-: Set by systemd: readiness and signs of life are told to it, and log lines carry their priority.
+: Set by systemd, for readiness and watchdog notifications and for the priority of log lines.
 `
 
 const manExit = `**0**
@@ -69,7 +69,7 @@ const manExamples = "Write a first configuration, check it, start the service an
 	"    vigente init\n    vigente check --probe\n    systemctl enable --now vigente\n    vigente status\n\n" +
 	"Before a program that needs a token:\n\n    vigente wait shop && start-the-program\n\n" +
 	"A value for a call by hand:\n\n    curl -H \"Authorization: Bearer $(vigente show vault)\" https://vault.example.com/api\n\n" +
-	"Take over an edited configuration, with the verdict:\n\n    vigente plan && vigente reload\n"
+	"Preview and apply an edited configuration:\n\n    vigente plan && vigente reload\n"
 
 // manualPage returns vigente(1) as roff.
 func manualPage(root *cobra.Command, date time.Time) []byte {
@@ -107,8 +107,8 @@ func referencePage(date time.Time) []byte {
 		"\n# FILES\n\n*/etc/vigente/config.toml*\n\n# SEE ALSO\n\n**vigente(1)**\n"))
 }
 
-// definitions turns the rows of the reference's tables into a list: a page of a
-// terminal is too narrow for them.
+// definitions turns the reference's tables into definition lists, because a
+// terminal is too narrow for tables.
 func definitions(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -140,7 +140,7 @@ func manTitle(name, section string, date time.Time) string {
 	return fmt.Sprintf("%% %q %q %q %q %q\n", name, section, month, "vigente "+buildOf().version, "Vigente")
 }
 
-// roffSafe keeps a line of usage from being taken for markup.
+// roffSafe escapes markup in a line of usage.
 func roffSafe(text string) string {
 	return strings.NewReplacer("[", `\[`, "*", `\*`, "_", `\_`, "|", `\|`).Replace(text)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// paint colours words by their class, or leaves them as they are.
+// paint colours words by their class, if colours are on.
 type paint struct{ on bool }
 
 const (
@@ -38,13 +38,13 @@ func (p paint) wrap(code, text string) string {
 // cell is one field of a table.
 type cell struct{ text, class string }
 
-// row is a line of a table with the lines that belong below it.
+// row is a line of a table with its notes below.
 type row struct {
 	cells []cell
 	notes []string
 }
 
-// table writes rows in columns as wide as their widest cell.
+// table writes rows in aligned columns.
 type table struct {
 	heads []string
 	rows  []row

@@ -14,13 +14,13 @@ func (a *app) pauseCommand() *cobra.Command {
 	var length spanFlag
 	return a.pauseLike(&cobra.Command{
 		Use:   "pause NAME…",
-		Short: "Make no attempt for credentials until they are resumed",
-		Long: `Make no attempt to renew credentials until they are resumed, or for a time. What
-they hold stays delivered. A pause is kept over restarts and shown everywhere.
+		Short: "Pause the renewal of credentials",
+		Long: `Pause the renewal of credentials until they are resumed, or for some time. Their
+tokens stay delivered. A pause survives restarts and is shown everywhere.
 ` + selectionHelp,
-		Example: `  # while the backend is being moved
+		Example: `  # during maintenance of the backend
   vigente pause --provider vault --for 2h
-  # until somebody resumes it
+  # until it is resumed
   vigente pause loja`,
 	}, &length, func(ctx context.Context, meant control.Selection) (control.Paused, error) {
 		return a.client().Pause(ctx, meant, time.Duration(length))
@@ -31,14 +31,14 @@ func (a *app) resumeCommand() *cobra.Command {
 	return a.pauseLike(&cobra.Command{
 		Use:     "resume NAME…",
 		Short:   "End pauses",
-		Long:    "End the pause of credentials: what is due meanwhile is tried at once.\n" + selectionHelp,
+		Long:    "End the pause of credentials. Renewals that are due are attempted at once.\n" + selectionHelp,
 		Example: "  vigente resume loja",
 	}, nil, func(ctx context.Context, meant control.Selection) (control.Paused, error) {
 		return a.client().Resume(ctx, meant)
 	})
 }
 
-// pauseLike completes one of the two commands.
+// pauseLike completes either of the two commands.
 func (a *app) pauseLike(command *cobra.Command, length *spanFlag, do func(context.Context, control.Selection) (control.Paused, error)) *cobra.Command {
 	var asJSON bool
 	var chosen selection
@@ -83,8 +83,8 @@ type pausedName struct {
 	PausedUntil view.Instant `json:"paused_until"`
 }
 
-// pausedOf makes the document. A pause without an end lasts until the end of
-// the year 9999.
+// pausedOf returns the document. A pause without an end lasts until the end of the
+// year 9999.
 func pausedOf(done control.Paused, pause bool) paused {
 	until := view.Instant{Time: done.Until}
 	if pause && done.Until.IsZero() {
@@ -101,11 +101,11 @@ func (a *app) forgetCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "forget NAME…",
-		Short: "Drop what is kept of removed credentials",
-		Long: `Drop at once what is kept of credentials that were removed from the
-configuration: their values, refresh tokens and minimum intervals, which are kept
-for an hour otherwise, in case they come back. A credential that is still in the
-configuration is refused. Files keep what they hold.`,
+		Short: "Delete the records of removed credentials",
+		Long: `Delete the records of credentials that were removed from the configuration: their
+values, refresh tokens and minimum intervals. Otherwise the daemon keeps them for
+an hour, in case the credentials come back. A credential that is still in the
+configuration is refused. Files keep their content.`,
 		Example: "  vigente forget old-shop",
 		Args:    someOf("NAME"),
 		RunE: a.begin(func(command *cobra.Command, names []string) error {

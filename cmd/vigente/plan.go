@@ -18,19 +18,19 @@ func (a *app) planCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "plan [FILE]",
-		Short: "Show what a configuration would change, before a reload does",
-		Long: `Show what a reload would change, with FILE in place of the running
-configuration's file: what is added, removed and changed, which credentials are
-renewed and why, which are only timed anew, which files are rewritten, which
-commands run after it, and what needs a restart. Nothing is changed and no
-backend is called. Without FILE the configuration's own file is read as it is
-now: the daemon takes most edits within seconds, but keeps the old configuration
-while the new one is invalid or has yet to be accepted.
+		Short: "Show what a reload would change",
+		Long: `Show what a reload would change if FILE replaced the file of the running
+configuration: what is added, removed and changed, which credentials are renewed
+and why, which are only rescheduled, which files are rewritten, which commands run
+afterwards, and what needs a restart. Nothing is changed and no backend is called.
+Without FILE, the configuration's own file is read as it is now: the daemon applies
+most edits within seconds, but keeps the old configuration while the new one is
+invalid or has yet to be accepted.
 
-FILE is read with all that it includes, as this user; relative paths start at
-the folder it lies in. Secrets and certificates are read by the daemon. The
-exit code is 3 when FILE is invalid, with every error.`,
-		Example: `  # edit a copy beside the configuration, and look before it replaces the old one
+FILE and the files that it includes are read as the current user; relative paths
+start at its folder. The daemon reads the secrets and certificates. If FILE is
+invalid, the errors are printed and the exit code is 3.`,
+		Example: `  # edit a copy next to the configuration, and preview it
   vigente plan /etc/vigente/config.new.toml
   # for a script: is anything renewed?
   vigente plan new.toml --json | jq -r '.credentials[] | select(.renewed != "") | .name'`,
@@ -75,8 +75,8 @@ exit code is 3 when FILE is invalid, with every error.`,
 	return command
 }
 
-// asNamed shows the main file in faults as the user named it, since the daemon
-// knows its absolute path only.
+// asNamed shows the main file in faults as the user typed it; the daemon only
+// knows its absolute path.
 func asNamed(faults []string, file string) []string {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
@@ -92,14 +92,14 @@ func asNamed(faults []string, file string) []string {
 	return lines
 }
 
-// marks show what happens to an object, as in a comparison of two texts.
+// marks show what happens to an object, as in a diff.
 var marks = map[control.Action]string{control.Added: "+", control.Removed: "-", control.Changed: "~", control.Kept: " "}
 
 var actionClasses = map[control.Action]string{
 	control.Added: view.ClassGood, control.Removed: view.ClassBad, control.Changed: view.ClassWarn,
 }
 
-// writePlan shows a difference to a person.
+// writePlan prints a difference for people.
 func writePlan(w *printer, d control.Difference, p paint) {
 	if d.Nothing() {
 		w.line("Nothing changes.")
@@ -107,7 +107,7 @@ func writePlan(w *printer, d control.Difference, p paint) {
 	}
 	s := &sheet{printer: w, paint: p}
 	for _, c := range d.Restart {
-		text := fmt.Sprintf("%s: %s → %s takes a restart", c.Key, quoted(c.Was), quoted(c.Is))
+		text := fmt.Sprintf("%s: %s → %s requires a restart", c.Key, quoted(c.Was), quoted(c.Is))
 		if c.Refused {
 			text += "; a reload is refused until then"
 		}
@@ -170,33 +170,33 @@ func quoted(text string) string {
 	return text
 }
 
-// credentialLines say what happens to a credential.
+// credentialLines tell what happens to a credential.
 func credentialLines(c control.CredentialChange, now time.Time) []string {
 	if c.Action == control.Removed {
-		return []string{"its stored values and its metrics go"}
+		return []string{"its metrics are removed; its record is kept for an hour"}
 	}
 	reason := map[string]string{
-		"new": "it is new", "identity": "it is something else at the backend now", "inputs": "secrets or keys that it is obtained with are others",
+		"new": "it is new", "identity": "its identity at the backend changed", "inputs": "its secrets or keys changed",
 	}[c.Renewed]
 	switch {
 	case reason != "" && c.NextIs == nil:
-		return []string{"is renewed, since " + reason + ": " + c.Why}
+		return []string{"is renewed, because " + reason + ": " + c.Why}
 	case reason != "" && c.NextIs.After(now):
-		return []string{"is renewed " + view.Relative(*c.NextIs, now) + ", since " + reason + ": " + c.Why}
+		return []string{"is renewed " + view.Relative(*c.NextIs, now) + ", because " + reason + ": " + c.Why}
 	case reason != "":
-		return []string{"is renewed at once, since " + reason}
+		return []string{"is renewed at once, because " + reason}
 	case c.Retimed():
-		return []string{fmt.Sprintf("is not renewed, but timed anew: %s → %s (%s)", c.NextWas.Format(time.RFC3339), c.NextIs.Format(time.RFC3339), c.Why)}
+		return []string{fmt.Sprintf("is not renewed, but rescheduled: %s → %s (%s)", c.NextWas.Format(time.RFC3339), c.NextIs.Format(time.RFC3339), c.Why)}
 	}
 	return []string{"is not renewed"}
 }
 
-// sinkLines say what happens to a sink.
+// sinkLines tell what happens to a sink.
 func sinkLines(c control.SinkChange) []string {
 	var lines []string
 	switch {
 	case c.Action == control.Removed:
-		return []string{"its file stays as it is, with the values it holds"}
+		return []string{"its file keeps its content"}
 	case c.Problem != "":
 		lines = append(lines, "would fail: "+c.Problem)
 	case c.Rewritten && len(c.After) > 0:
@@ -206,20 +206,20 @@ func sinkLines(c control.SinkChange) []string {
 	case len(c.After) > 0:
 		lines = append(lines, "the file is rewritten after the renewal of "+strings.Join(c.After, ", "))
 	case len(c.Missing) > 0:
-		lines = append(lines, "is written once there is a value of "+strings.Join(c.Missing, ", "))
+		lines = append(lines, "is written once there is a value for "+strings.Join(c.Missing, ", "))
 	default:
-		lines = append(lines, "the file stays as it is")
+		lines = append(lines, "the file is not changed")
 	}
 	if c.Hook {
-		lines = append(lines, "its on_change command runs after it")
+		lines = append(lines, "its on_change command runs afterwards")
 	}
 	if c.LeftBehind != "" {
-		lines = append(lines, c.LeftBehind+" stays as it is, with the values it holds")
+		lines = append(lines, c.LeftBehind+" keeps its content")
 	}
 	return lines
 }
 
-// summary counts what matters most.
+// summary counts the main changes.
 func summary(d control.Difference) string {
 	var renewed, retimed, rewritten, hooks int
 	for _, c := range d.Credentials {
@@ -238,6 +238,6 @@ func summary(d control.Difference) string {
 			hooks++
 		}
 	}
-	return fmt.Sprintf("%s renewed, %d timed anew, %s rewritten, %s run",
+	return fmt.Sprintf("%s renewed, %d rescheduled, %s rewritten, %s run",
 		count(renewed, "credential"), retimed, count(rewritten, "file"), count(hooks, "command"))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/vigented/vigente/providers/oauth2"
 )
 
-// presetDocument is one preset for programs.
+// presetDocument is one preset in JSON.
 type presetDocument struct {
 	Name       string   `json:"name"`
 	Title      string   `json:"title"`
@@ -32,11 +32,11 @@ func (a *app) presetsCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "presets",
-		Short: "List the services that are known by name",
-		Long: `List the presets of the provider kind oauth2: sets of keys for services that are
-known by name, each with the page that it was read from and the day of it. Any
-key can be set beside a preset.`,
-		Example: `  # which services there are, and what each leaves to the configuration
+		Short: "List the services that have a preset",
+		Long: `List the presets of the provider kind oauth2: sets of keys for known services, each
+with the page that it was read from and the date. You can override any key of a
+preset.`,
+		Example: `  # the services, and the keys that you still have to set
   vigente presets
   # the keys of one
   vigente presets --json | jq '.presets[] | select(.name == "bling")'`,
@@ -66,7 +66,7 @@ key can be set beside a preset.`,
 	return command
 }
 
-// tellPreset writes one preset for people.
+// tellPreset prints one preset for people.
 func (a *app) tellPreset(p oauth2.Preset) {
 	a.out.printf("%-16s %s\n", p.Name, p.Title)
 	a.out.printf("  needs          %s\n", strings.Join(p.Needs, ", "))

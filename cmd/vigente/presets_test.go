@@ -76,11 +76,11 @@ func TestEveryPresetIsPlayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range list {
-		stages, err := setUp([]string{"oauth2"}, emulateOptions{listen: "127.0.0.1:0", preset: p.Name})
+		emulators, err := setUp([]string{"oauth2"}, emulateOptions{listen: "127.0.0.1:0", preset: p.Name})
 		if err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}
-		for _, s := range stages {
+		for _, s := range emulators {
 			_ = s.listener.Close()
 		}
 	}

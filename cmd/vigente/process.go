@@ -17,11 +17,11 @@ import (
 	"github.com/vigented/vigente/internal/process"
 )
 
-// defaultConfig is read when neither the flag nor $VIGENTE_CONFIG names a file.
+// defaultConfig is used if neither the flag nor $VIGENTE_CONFIG is set.
 const defaultConfig = "/etc/vigente/config.toml"
 
-// Process is what the operating system hands to the program, so that a test can
-// hand over something else.
+// Process is the environment that the operating system provides, so that tests can
+// replace it.
 type Process struct {
 	Args           []string // without the program's name
 	Getenv         func(string) string
@@ -29,13 +29,13 @@ type Process struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
-	early  chan os.Signal // a signal that came before the command did
+	early  chan os.Signal // signals that arrive before the command starts
 	open   func(daemon.Options) (service, error)
 	check  func(daemon.Options) (*daemon.Checked, error)
 	harden func() (*process.Runner, error)
 }
 
-// service is the daemon, as far as a command needs it.
+// service is what a command needs of the daemon.
 type service interface {
 	Run(ctx context.Context) error
 	Once(ctx context.Context) (engine.View, error)
@@ -62,7 +62,7 @@ func Main(ctx context.Context, p *Process) int {
 	refuseOthers(root)
 	command, err := root.ExecuteContextC(ctx)
 	if lost := a.out.failed; lost != nil && (err == nil || errors.Is(err, lost)) {
-		a.started = true // no usage error, wherever it was noticed
+		a.started = true // not a usage error, wherever it was detected
 		err = fmt.Errorf("write the output: %w", lost)
 	}
 	return a.report(command, err)
@@ -73,9 +73,9 @@ type app struct {
 	*Process
 	out, err   *printer
 	configFile string
-	unread     string // why the configuration could not be asked where the daemon listens
+	unread     string // why the socket could not be read from the configuration
 	documented bool   // a JSON document was printed
-	started    bool   // the command's own work has begun: what fails now is no usage error
+	started    bool   // the command itself has started; later errors are not usage errors
 }
 
 // configPath returns the configuration's file.
@@ -95,8 +95,7 @@ func (a *app) isTerminal(stream any) bool {
 	return ok && a.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
-// width returns how many letters fit into a line of the terminal that a stream
-// is, 0 when that is not known.
+// width returns the columns of the terminal behind a stream, 0 if unknown.
 func width(stream any) int {
 	if f, ok := stream.(*os.File); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
@@ -118,12 +117,12 @@ func (a *app) document(v any) error {
 	return out.Encode(v)
 }
 
-// printer writes for people. It remembers the first failure: an output that is
-// not complete is no success.
+// printer writes output for people. It remembers the first failure, because an
+// incomplete output is not a success.
 type printer struct {
 	to     io.Writer
 	failed error
-	// written keeps what went to stderr, for the document of a failure.
+	// written keeps the text of stderr for the document of a failure.
 	written *strings.Builder
 }
 

@@ -28,7 +28,7 @@ type rehearsedCredential struct {
 	Renewals int     `json:"renewals"`
 	Failed   int     `json:"failed"`
 	Lapses   []lapse `json:"lapses"`
-	// Planned are the gaps at an end that cannot be renewed ahead.
+	// Planned are the gaps at an expiry that cannot be renewed ahead.
 	Planned               int     `json:"planned_gaps"`
 	LongestPlannedSeconds float64 `json:"longest_planned_gap_seconds"`
 }
@@ -65,17 +65,17 @@ func newRehearsalReport(r simulate.Rehearsal, s simulate.Scenario) rehearsalRepo
 	return out
 }
 
-// writeRehearsalJSON prints what a simulation showed for programs.
+// writeRehearsalJSON prints the result of a simulation as JSON.
 func writeRehearsalJSON(w *printer, r simulate.Rehearsal, s simulate.Scenario) error {
 	out := json.NewEncoder(w)
 	out.SetIndent("", "  ")
 	return out.Encode(newRehearsalReport(r, s))
 }
 
-// mostGaps is how many lapses people are shown.
+// mostGaps is the number of lapses shown to people.
 const mostGaps = 50
 
-// writeRehearsal prints what a simulation showed for people.
+// writeRehearsal prints the result of a simulation for people.
 func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
 	w.printf("simulated %s to %s\n\n", s.From.UTC().Format(time.RFC3339), s.From.Add(s.For).UTC().Format(time.RFC3339))
 	good, planned, longest := 0, 0, time.Duration(0)
@@ -98,13 +98,13 @@ func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
 		w.printf("LAPSED  %s for %s: %s to %s\n", g.name, g.To.Sub(g.From).Round(time.Second), g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
 	}
 	if left := len(gaps) - mostGaps; left > 0 {
-		w.printf("and %d shorter ones (all of them with --json)\n", left)
+		w.printf("and %d shorter ones (--json lists all)\n", left)
 	}
 	if len(gaps) > 0 {
 		w.printf("\n")
 	}
 	if planned > 0 {
-		w.printf("%s of at most %s at an end that cannot be renewed ahead, as planned\n", count(planned, "gap"), longest.Round(time.Second))
+		w.printf("%s of at most %s at an expiry that cannot be renewed ahead, as planned\n", count(planned, "gap"), longest.Round(time.Second))
 	}
 	w.printf("%d of %s never lapsed\n", good, count(len(r.Credentials), "credential"))
 	for _, p := range r.Providers {

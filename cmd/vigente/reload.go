@@ -15,15 +15,15 @@ func (a *app) reloadCommand() *cobra.Command {
 	var opt control.ReloadOptions
 	command := &cobra.Command{
 		Use:   "reload",
-		Short: "Make the daemon read its configuration again",
-		Long: `Make the daemon read its configuration again and apply what changed: what did
-not change is not renewed, not rewritten and not interrupted. When the new one
-is faulty the old one runs on; the faults are printed and the exit code is 3.
-Files and variables that are missing are listed: the credentials that need them
-wait for them, everything else runs.
+		Short: "Make the daemon reload its configuration",
+		Long: `Make the daemon read its configuration again and apply the differences. Whatever
+did not change is not renewed, not rewritten and not interrupted. If the new
+configuration has errors, they are printed, the daemon keeps running the old one,
+and the exit code is 3. Missing files and variables are listed: the credentials
+that need them wait for them, everything else runs.
 
 SIGHUP does the same without an answer.`,
-		Example: `  # after an edit, with the verdict
+		Example: `  # after an edit
   vigente reload`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
@@ -33,7 +33,7 @@ SIGHUP does the same without an answer.`,
 				if asJSON {
 					return errors.Join(a.document(reloaded{view.Format, false, faults, []control.Missing{}}), &exitError{code: exitConfig})
 				}
-				return &exitError{exitConfig, append(faults, "vigente: the new configuration was refused, still running the old one")}
+				return &exitError{exitConfig, append(faults, "vigente: the new configuration was refused; still running the old one")}
 			}
 			if err != nil {
 				return err
@@ -41,7 +41,7 @@ SIGHUP does the same without an answer.`,
 			if asJSON {
 				return a.document(reloaded{view.Format, true, []string{}, append([]control.Missing{}, done.Missing...)})
 			}
-			a.out.line("ok: the configuration was read and runs")
+			a.out.line("ok: the configuration was applied")
 			for _, m := range done.Missing {
 				a.err.line("vigente: " + m.Credential + " waits for " + m.Path)
 			}

@@ -20,14 +20,14 @@ func (a *app) renewCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "renew NAME… | --all",
 		Short: "Renew credentials now",
-		Long: `Renew credentials now and return when each is in all its sinks. The minimum
-interval, the rate and the cool-down of the backend are kept: what has to be
-waited for is said, and until when. A backend that asked to be left alone for
-more than a minute is not waited for. A parked credential is tried again.
+		Long: `Renew credentials now and return when each is delivered to all its sinks. The
+command respects the minimum interval, the rate and the cool-down of the backend,
+and says what it is waiting for and until when. It does not wait for a backend that
+asked for a cool-down of more than a minute. A parked credential is tried again.
 ` + selectionHelp + `
 
-The exit code is 1 after a failed renewal, or when a delivery failed.`,
-		Example: `  # one that a person has just put right
+The exit code is 1 if a renewal or a delivery failed.`,
+		Example: `  # after correcting a problem
   vigente renew loja
   # after an incident
   vigente renew --all
@@ -58,9 +58,9 @@ The exit code is 1 after a failed renewal, or when a delivery failed.`,
 	}
 	command.Flags().BoolVar(&all, "all", false, "renew every credential")
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	command.Flags().BoolVar(&opt.IgnoreCooldown, "ignore-cooldown", false, "call before a wait is over that the backend asked for")
-	command.Flags().BoolVar(&opt.Force, "force", false, "show a refresh token again whose answer was lost")
-	command.Flags().BoolVar(&opt.TakeOver, "take-over", false, "renew what another machine has begun and not ended")
+	command.Flags().BoolVar(&opt.IgnoreCooldown, "ignore-cooldown", false, "call before the cool-down requested by the backend is over")
+	command.Flags().BoolVar(&opt.Force, "force", false, "send a refresh token again although its last answer was lost")
+	command.Flags().BoolVar(&opt.TakeOver, "take-over", false, "renew although another machine's call has an unknown outcome")
 	chosen.flags(command)
 	return command
 }
@@ -72,7 +72,7 @@ type renewals struct {
 	Credentials []renewed `json:"credentials"`
 }
 
-// renewed is the end of one renewal, with every sink that failed.
+// renewed is the result of one renewal, with the sinks that failed.
 type renewed struct {
 	Name       string   `json:"name"`
 	OK         bool     `json:"ok"`
@@ -81,18 +81,18 @@ type renewed struct {
 	Sinks      []string `json:"failed_sinks"`
 }
 
-// progress tells each end on a line, good ones on out and bad ones on err, and
-// draws a bar below them where there is a terminal.
+// progress prints one line per result, successes to out and failures to err, and
+// draws a progress bar below them on a terminal.
 type progress struct {
 	out, err *printer
-	bar      *printer // nil for none
-	width    int      // of the terminal, 0 when it is not known
+	bar      *printer // nil without a terminal
+	width    int      // of the terminal, 0 if unknown
 
 	total, done, failed int
 	ends                []renewed
 }
 
-// Waiting is told what is waited for.
+// Waiting reports what the daemon is waiting for.
 func (p *progress) Waiting(w control.Waiting) {
 	p.clear()
 	text := w.Name + ": waiting"
@@ -103,13 +103,13 @@ func (p *progress) Waiting(w control.Waiting) {
 	p.draw()
 }
 
-// Begin is told how many ends will come.
+// Begin reports the number of results to come.
 func (p *progress) Begin(total int) {
 	p.total = total
 	p.draw()
 }
 
-// End is told each end.
+// End reports one result.
 func (p *progress) End(end engine.RenewResult) {
 	p.clear()
 	p.done++
@@ -151,7 +151,7 @@ func (p *progress) draw() {
 	}
 	count := fmt.Sprintf("%d of %d, %d failed", p.done, p.total, p.failed)
 	boxes := 30
-	if p.width > 0 { // a line that wraps could not be removed again
+	if p.width > 0 { // a wrapped line could not be cleared
 		boxes = min(boxes, p.width-len(count)-1)
 	}
 	if boxes <= 0 {

@@ -12,14 +12,14 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-const rootHelp = `Vigente keeps tokens valid in the places where programs read them. It asks
-backends for them in good time, saves them durably and writes them into files
-that are replaced as a whole or edited byte by byte.
+const rootHelp = `Vigente keeps tokens valid where programs read them. It renews them ahead of
+expiry, saves them durably, and writes them to files that are replaced as a whole
+or edited byte by byte.
 
 Exit codes: 0 done, 1 failed, 2 usage or an unknown name, 3 the configuration is
 invalid, 4 the daemon is not reachable, 5 a condition is not met.`
 
-// root returns the command tree, one file a command.
+// root returns the command tree. Each command has a file of its own.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "vigente",
@@ -35,7 +35,7 @@ func (a *app) root() *cobra.Command {
 	root.SetVersionTemplate(buildOf().String() + "\n")
 	root.SuggestionsMinimumDistance = 3
 	root.SetFlagErrorFunc(suggestFlag)
-	root.InitDefaultHelpFlag() // else --help before another flag swallows it
+	root.InitDefaultHelpFlag() // otherwise another flag would take --help as its value
 	root.InitDefaultVersionFlag()
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.checkCommand(), a.statusCommand(), a.renewCommand(), a.planCommand(), a.reloadCommand(), a.pauseCommand(), a.resumeCommand(), a.forgetCommand(), a.showCommand(),
@@ -45,9 +45,8 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// refuseOthers lets "completion tcsh" and "help nonsense" fail: the library
-// prints its help and calls that done, which a package's script would take for
-// a completion.
+// refuseOthers makes "completion tcsh" and "help nonsense" fail. The library prints
+// its help and exits with 0, which a packaging script would take for a completion.
 // The root must know its outputs already.
 func refuseOthers(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
@@ -71,7 +70,7 @@ func refuseOthers(root *cobra.Command) {
 	}
 }
 
-// begin marks the end of what counts as usage: from here on the command works.
+// begin marks the end of argument checks: later errors are not usage errors.
 func (a *app) begin(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {
 		a.started = true
@@ -79,13 +78,13 @@ func (a *app) begin(run func(*cobra.Command, []string) error) func(*cobra.Comman
 	}
 }
 
-// client returns a client of the running daemon. The configuration is read for
-// the place of the socket only: it may be broken, or closed to this user.
+// client returns a client of the running daemon. It reads only the socket's path
+// from the configuration, which may be invalid or unreadable for this user.
 func (a *app) client() *control.Client {
 	opt := config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread, SocketOnly: true}
 	cfg, faults := config.Load(a.configPath(), opt)
 	for _, f := range faults {
-		if f.Key == "file" && !cfg.Daemon.SocketChosen { // a file as a whole: the key may stand in it
+		if f.Key == "file" && !cfg.Daemon.SocketChosen { // the whole file is unreadable, and may contain the key
 			a.unread = f.Error()
 			break
 		}
@@ -93,14 +92,14 @@ func (a *app) client() *control.Client {
 	return control.NewClient(config.ClientSocket(cfg, opt))
 }
 
-// leaveUnread stands in for reading secrets, which a client has no use for.
+// leaveUnread replaces the reading of secrets, which a client does not need.
 func leaveUnread(string) ([]byte, error) { return nil, errors.New("not read") }
 
-// name is one that may be completed, with what is said beside it.
+// name is a completion with its description.
 type name struct{ text, note string }
 
-// names returns the credentials, and with them the sinks where they fit: from
-// the running daemon, or else from the configuration.
+// names returns the credentials and, if wanted, the sinks: from the running daemon,
+// or else from the configuration.
 func (a *app) names(command *cobra.Command, begun string, sinks bool) []name {
 	ctx, cancel := context.WithTimeout(command.Context(), completionTime)
 	defer cancel()
@@ -129,10 +128,10 @@ func (a *app) names(command *cobra.Command, begun string, sinks bool) []name {
 	return list
 }
 
-// mostOffered is how many names are offered at once.
+// mostOffered limits the completions.
 const mostOffered = 500
 
-// pattern selects what begins like a word that is being typed.
+// pattern matches names with the typed prefix.
 func pattern(begun string) []string {
 	if begun == "" {
 		return nil
@@ -140,11 +139,11 @@ func pattern(begun string) []string {
 	return []string{begun + "*"}
 }
 
-// completionTime bounds how long a person waits for names.
+// completionTime limits the wait for completions.
 const completionTime = 2 * time.Second
 
-// complete offers the names that were not given yet, each once: a credential
-// and its sink often have the same.
+// complete offers the names that are not on the command line yet, without
+// duplicates: a credential and its sink often have the same name.
 func (a *app) complete(command *cobra.Command, given []string, begun string, sinks bool) ([]string, cobra.ShellCompDirective) {
 	used := map[string]bool{}
 	for _, text := range given {

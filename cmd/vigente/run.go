@@ -22,15 +22,15 @@ func (a *app) runCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
-		Long: `Run the daemon in the foreground until SIGTERM or SIGINT. SIGHUP reads the
-configuration again. Logs go to stderr.
+		Long: `Run the daemon in the foreground until SIGTERM or SIGINT. SIGHUP reloads the
+configuration. Logs go to stderr.
 
-With --once, each thing that is due is tried once and delivered, and the program
-ends: with exit code 1 when any credential or sink is not good, each named on
+With --once, attempt everything that is due once, deliver, and exit. The exit code
+is 1 if any credential is not valid or any sink not delivered; they are listed on
 stderr.`,
-		Example: `  # as a service does
+		Example: `  # as the service does
   vigente run
-  # from a timer or a script, in place of the daemon
+  # from a timer or a script, instead of the daemon
   vigente run --once -c /etc/vigente/config.toml`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
@@ -38,8 +38,8 @@ stderr.`,
 			if err != nil {
 				return err
 			}
-			// Before anything else: a signal must not meet its default action
-			// while the state is open.
+			// First of all: the default action of a signal must not hit while
+			// the state is open.
 			ctx, stop := endingOnSignals(command.Context(), a.early)
 			defer stop()
 			defer catchInherited(ctx)()
@@ -57,12 +57,12 @@ stderr.`,
 			return a.serve(ctx, d, hangups)
 		}),
 	}
-	command.Flags().BoolVar(&once, "once", false, "try each due thing once, deliver, and end")
+	command.Flags().BoolVar(&once, "once", false, "attempt everything that is due once, deliver, and exit")
 	return command
 }
 
-// daemonOptions reads the log's settings, which the daemon's logger needs
-// before the daemon can say what is wrong with the rest.
+// daemonOptions reads the settings of the log, which the daemon needs before it
+// can report what is wrong with the rest.
 func (a *app) daemonOptions() daemon.Options {
 	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
 	log := a.newLogger(cfg.Log, a.Stderr)
@@ -85,8 +85,8 @@ func (a *app) daemonOptions() daemon.Options {
 	return opt
 }
 
-// serve runs the daemon until ctx ends. A reload that fails is said by the
-// daemon: log, status and metrics.
+// serve runs the daemon until ctx ends. The daemon itself reports a failed reload
+// in log, status and metrics.
 func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) error {
 	done := onHangup(ctx, hangups, func() { _, _ = d.Reload(ctx, control.ReloadOptions{}) })
 	defer done()
@@ -95,12 +95,12 @@ func (a *app) serve(ctx context.Context, d service, hangups <-chan os.Signal) er
 		return nil
 	}
 	if err == nil {
-		err = errors.New("the daemon ended without having been asked to")
+		err = errors.New("the daemon stopped unexpectedly")
 	}
 	return err
 }
 
-// once runs what is due and names on stderr what is not good.
+// once attempts what is due and lists on stderr what is not in order.
 func (a *app) once(ctx context.Context, d service) error {
 	begun := time.Now()
 	v, err := d.Once(ctx)
@@ -108,7 +108,7 @@ func (a *app) once(ctx context.Context, d service) error {
 		return err
 	}
 	lines := append(reasonLines(view.Judge(v)), laterLines(v, begun)...)
-	if v.StateError != "" { // What was obtained ends with this process.
+	if v.StateError != "" { // The new tokens are lost with this process.
 		lines = append(lines, "state: cannot be saved: "+v.StateError)
 	}
 	if len(lines) == 0 {
@@ -117,8 +117,8 @@ func (a *app) once(ctx context.Context, d service) error {
 	return &exitError{exitFailed, lines}
 }
 
-// laterLines says when the next run can try what has failed. A run that comes
-// too early for it calls nothing, and repeats the failure of an earlier one.
+// laterLines tells when the next run can retry what has failed. A run before that
+// calls nothing, and shows the failure of an earlier run.
 func laterLines(v engine.View, begun time.Time) (lines []string) {
 	for i := range v.Credentials {
 		c := &v.Credentials[i]
@@ -134,7 +134,7 @@ func laterLines(v engine.View, begun time.Time) (lines []string) {
 	return lines
 }
 
-// reasonLines says each reason on a line.
+// reasonLines returns one line per reason.
 func reasonLines(verdict view.Readiness) []string {
 	lines := make([]string, 0, len(verdict.Reasons))
 	for _, reason := range verdict.Reasons {

@@ -361,9 +361,9 @@ func (r *recorder) SetFault(name string, times int) error {
 
 func TestFaultsAreSwitchedOnWhereTheyExist(t *testing.T) {
 	first, second := &recorder{has: []string{"slow", "cut"}}, &recorder{has: []string{"slow"}}
-	stages := []stage{{emulator: first}, {emulator: second}}
+	emulators := []instance{{emulator: first}, {emulator: second}}
 	for _, fault := range []string{"slow", "cut=3"} {
-		if err := switchOn(stages, fault); err != nil {
+		if err := switchOn(emulators, fault); err != nil {
 			t.Error(err)
 		}
 	}

@@ -10,13 +10,13 @@ func (a *app) sealCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "seal",
 		Short: "Seal the stored state with daemon.state_key",
-		Long: `Seal the state that is there with the key that daemon.state_key names, and
-make the mark state.sealed beside it. This is how a state_key is introduced, and
-how a state is accepted that the daemon refuses: one in clear, or one that is
-older than its mark says. Whoever runs this command decides that the state is
-the right one. What does not open with the key is not sealed.
+		Long: `Seal the existing state with the key in daemon.state_key, and write the file
+state.sealed next to it. Use it to introduce a state_key, and to accept a state
+that the daemon refuses: one in clear text, or one that is older than state.sealed
+says. By running this command you confirm that the state is the right one. A state
+that cannot be decrypted with the key is not sealed.
 
-The daemon must not be running, and the command runs as the daemon's user.`,
+Stop the daemon first, and run the command as the daemon's user.`,
 		Example: `  # introduce a key
   systemctl stop vigente
   sudo -u vigente vigente seal

@@ -11,9 +11,9 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// selectionHelp is what a command that takes names says about them.
-const selectionHelp = `A NAME may be a pattern: * stands for any text, ? for one character. Names
-unite; --provider, --state and --fleet narrow what they select.`
+// selectionHelp is the help on names.
+const selectionHelp = `A NAME may be a pattern: * matches any text, ? one character. Several names are
+united; --provider, --state and --fleet narrow the selection.`
 
 // selection are the flags that narrow names.
 type selection struct{ provider, state, fleet string }
@@ -21,14 +21,14 @@ type selection struct{ provider, state, fleet string }
 func (s *selection) flags(command *cobra.Command) {
 	command.Flags().StringVar(&s.provider, "provider", "", "only those of the provider `NAME`")
 	command.Flags().StringVar(&s.state, "state", "", "only those in `STATE`")
-	command.Flags().StringVar(&s.fleet, "fleet", "", `only those of the fleet NAME; "" for what is written out`)
+	command.Flags().StringVar(&s.fleet, "fleet", "", `only those of the fleet NAME; "" for those without a fleet`)
 	states := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return stateNames(), cobra.ShellCompDirectiveNoFileComp
 	}
 	_ = command.RegisterFlagCompletionFunc("state", states) // fails for an unknown flag only
 }
 
-// check refuses a state that nothing can be in.
+// check refuses an unknown state.
 func (s *selection) check() error {
 	if s.state != "" && !slices.Contains(stateNames(), s.state) {
 		return fmt.Errorf("--state %q is not a state (expected one of %s)", s.state, strings.Join(stateNames(), ", "))
@@ -46,7 +46,7 @@ func stateNames() []string {
 	return all
 }
 
-// of returns what is meant by the names and the flags of a command.
+// of returns the selection of names and flags.
 func (s *selection) of(command *cobra.Command, names []string) control.Selection {
 	meant := control.Selection{Names: names, Provider: s.provider, State: engine.State(s.state)}
 	if command.Flags().Changed("fleet") {
@@ -55,13 +55,13 @@ func (s *selection) of(command *cobra.Command, names []string) control.Selection
 	return meant
 }
 
-// query is of as a question to the engine.
+// query is the selection as a query to the engine.
 func (s *selection) query(command *cobra.Command, names []string) engine.Query {
 	meant := s.of(command, names)
 	return engine.Query{Names: names, Provider: meant.Provider, State: meant.State, Fleet: meant.Fleet, Worst: true}
 }
 
-// needed checks the arguments of a command that must be told what is meant.
+// needed checks that a command has a selection.
 func (s *selection) needed(all *bool) cobra.PositionalArgs {
 	return func(command *cobra.Command, names []string) error {
 		narrows := s.provider != "" || s.state != "" || command.Flags().Changed("fleet")

@@ -14,11 +14,11 @@ func (a *app) showCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a value of a credential",
-		Long: `Print a value of a credential, its main one unless a field is named, followed
-by a newline. Every credential also has expires_at, issued_at and generation.
+		Long: `Print a value of a credential followed by a newline: its main field, or the one
+given with --field. Every credential also has expires_at, issued_at and generation.
 
-The running daemon is asked: it gives values to root, to its own user and to
-members of the group of its control socket.`,
+The running daemon gives values to root, to its own user and to members of the
+group of its control socket.`,
 		Example: `  # the main value, for a call by hand
   curl -H "Authorization: Bearer $(vigente show vault)" https://vault.example.com/api
   # another field
@@ -50,7 +50,7 @@ members of the group of its control socket.`,
 	return command
 }
 
-// completeFields offers the fields of the credential that was named.
+// completeFields offers the fields of the named credential.
 func (a *app) completeFields(command *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

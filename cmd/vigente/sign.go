@@ -17,8 +17,8 @@ func (a *app) signCommand() *cobra.Command {
 		Use:   "sign NAME METHOD URL",
 		Short: "Print the OAuth 1.0 header for one request",
 		Long: `Print the Authorization header that signs one request by OAuth 1.0 (RFC 5849)
-with a credential whose provider has auth = "oauth1". A signature is good for
-one request, soon. The fields of a form body are signed too and must be given.`,
+with a credential whose provider has auth = "oauth1". A signature is valid for one
+request, for a short time. Form fields are signed too; pass each with --form.`,
 		Example: `  # a request without a body
   curl -H "$(vigente sign vault GET https://vault.example.com/iso/coe/senha/123)" https://vault.example.com/iso/coe/senha/123
   # a form
@@ -54,11 +54,11 @@ one request, soon. The fields of a form body are signed too and must be given.`,
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	command.Flags().StringArrayVar(&form, "form", nil, "`KEY=VALUE` of a form body, once for each field")
+	command.Flags().StringArrayVar(&form, "form", nil, "`KEY=VALUE` of a form body (repeatable)")
 	return command
 }
 
-// parseForm reads the fields in the order they were given.
+// parseForm parses the fields in order.
 func parseForm(pairs []string) (url.Values, error) {
 	fields := url.Values{}
 	for _, pair := range pairs {

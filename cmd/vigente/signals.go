@@ -12,18 +12,18 @@ import (
 	"github.com/vigented/vigente/internal/process"
 )
 
-// sameSignal is how long a further signal counts as the first one: a terminal
-// and a supervisor often send theirs to the process and to its group.
+// sameSignal is the time within which a second signal counts as the first one:
+// terminals and supervisors often signal both the process and its group.
 const sameSignal = time.Second
 
-// endingOnSignals returns a context that ends with SIGTERM or SIGINT, one that
-// came early included. Another one of them, a second or more later, ends the
-// program at once.
+// endingOnSignals returns a context that SIGTERM or SIGINT cancels, including one
+// that arrived early. A second signal, at least a second later, ends the program
+// at once.
 func endingOnSignals(ctx context.Context, early chan os.Signal) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancel(ctx)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	if early != nil {
-		signal.Stop(early) // from here on it is the context's
+		signal.Stop(early) // the context handles signals from here on
 		select {
 		case <-early:
 			end()
@@ -34,9 +34,9 @@ func endingOnSignals(ctx context.Context, early chan os.Signal) (context.Context
 	return ctx, func() { stop(); end() }
 }
 
-// catchEarly keeps a SIGTERM or SIGINT that comes before the daemon is ready
-// for it: a service manager may stop a service in the moment of its start. Other
-// commands end by it, as usual.
+// catchEarly keeps a SIGTERM or SIGINT that arrives before the daemon is ready for
+// it, because a service manager may stop a service while it starts. Other commands
+// end as usual.
 func catchEarly(args []string) chan os.Signal {
 	if commandOf(args) != "run" {
 		return nil
@@ -59,18 +59,16 @@ func commandOf(args []string) string {
 	return ""
 }
 
-// listenForHangups keeps SIGHUP until somebody takes it. What SIGHUP does by
-// itself, which is to end the program, is not restored: the daemon must not die
-// of one that comes while it ends.
+// listenForHangups queues SIGHUP. It never restores the default action, because a
+// SIGHUP during shutdown must not kill the daemon.
 func listenForHangups() <-chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	return hangups
 }
 
-// onHangup calls reload after each SIGHUP, one at a time, until ctx ends. Any
-// number of them during one call ask for one more. The returned function waits
-// for the end.
+// onHangup calls reload after each SIGHUP, one at a time, until ctx ends. Signals
+// during a call cause one more call. The returned function waits for the end.
 func onHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) (wait func()) {
 	ctx, end := context.WithCancel(ctx)
 	var listening sync.WaitGroup
@@ -87,13 +85,12 @@ func onHangup(ctx context.Context, hangups <-chan os.Signal, reload func()) (wai
 	return func() { end(); listening.Wait() }
 }
 
-// catchInherited deals with what children inherit, or leave. The returned
-// function ends it.
+// catchInherited handles signals that children inherit, and children left behind.
+// The returned function stops it.
 //
-// SIGPIPE is caught and dropped, so that the daemon outlives whoever reads its
-// log: one that is ignored would be ignored by every hook as well, and a pipe in
-// it whose reader ends first would never end. Commands keep the default: they
-// end with their reader.
+// SIGPIPE is caught and dropped, so that the daemon outlives the reader of its log.
+// It is not ignored, because hooks would inherit that, and a pipe inside a hook
+// would not end with its reader. Commands keep the default.
 func catchInherited(ctx context.Context) (end func()) {
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
@@ -103,11 +100,10 @@ func catchInherited(ctx context.Context) (end func()) {
 	return reapOrphans(ctx)
 }
 
-// orphanAge is how long an ended child is left to whoever waits for it.
+// orphanAge is how long an ended child is left to its own waiter.
 const orphanAge = time.Second
 
-// reapOrphans reaps what this process inherits as process 1 of a container,
-// where nobody else would.
+// reapOrphans reaps orphaned processes if this is process 1 of a container.
 func reapOrphans(ctx context.Context) (end func()) {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan os.Signal, 1)
@@ -117,7 +113,7 @@ func reapOrphans(ctx context.Context) (end func()) {
 		defer signal.Stop(ended)
 		var orphans process.Orphans
 		look := time.NewTimer(0)
-		looking := true // two looks are never closer than orphanAge
+		looking := true // two scans are at least orphanAge apart
 		for {
 			select {
 			case <-ended:

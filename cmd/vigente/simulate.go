@@ -21,21 +21,22 @@ func (a *app) simulateCommand() *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "simulate",
-		Short: "Run the configuration on a virtual clock: when would tokens have lapsed",
-		Long: `Run the user's own configuration through the real engine on a virtual clock, with
-outages of backends, a machine that sleeps and a clock that is set, and print
-which credentials would have lapsed, when and for how long, and how many calls
-each backend would have seen. No backend is called and nothing is read or written but the configuration.
+		Short: "Simulate the configuration on a virtual clock: would tokens lapse?",
+		Long: `Run your configuration through the real engine on a virtual clock, with outages of
+backends, suspensions of the machine and changes of the clock. Print which
+credentials would have lapsed, when and for how long, and how many calls each
+backend would have received. No backend is called, and only the configuration is
+read.
 
-The simulation begins now (--from: at another instant), with every credential just obtained. START is a
-distance from there ("36h", "2d") or an instant ("2026-12-24T03:00:00-03:00").
-Where a provider's answers would say how long a token lives, a usual life is
-taken; --life sets another.`,
-		Example: `  # a backend that is away for six hours in ten days
+The simulation starts now (or at --from), with all credentials just obtained. START
+is a distance from there ("36h", "2d") or a time ("2026-12-24T03:00:00-03:00"). If
+the life of a token depends on the provider's answers, a typical one is used; --life
+sets another.`,
+		Example: `  # a backend that is down for six hours in ten days
   vigente simulate --for 30d --outage vault=10d+6h
-  # a notebook that sleeps at night, and tokens that live for ten minutes
+  # a laptop that is suspended at night, and tokens that live for ten minutes
   vigente simulate --for 1d --suspend 8h+9h --life vault=10m
-  # a clock that is set back by an hour after two days, and put right a day later
+  # a clock that is set back by an hour after two days, and corrected a day later
   vigente simulate --step 2d-1h --step 3d+1h`,
 		Args: exactly(),
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
@@ -59,12 +60,12 @@ taken; --life sets another.`,
 		}),
 	}
 	f := command.Flags()
-	f.StringVar(&flags.begin, "from", "", "the instant at which the simulated time begins, in RFC 3339 (default now)")
-	f.StringVar(&flags.length, "for", "30d", "how long the simulated time is")
-	f.StringArrayVar(&flags.outages, "outage", nil, "provider=START+LENGTH: its backend does not answer (repeatable)")
-	f.StringArrayVar(&flags.suspends, "suspend", nil, "START+LENGTH: the machine sleeps (repeatable)")
-	f.StringArrayVar(&flags.steps, "step", nil, "START+LENGTH or START-LENGTH: the clock is set forward or back (repeatable)")
-	f.StringArrayVar(&flags.lives, "life", nil, "provider=LENGTH: how long its tokens live (repeatable)")
+	f.StringVar(&flags.begin, "from", "", "start of the simulation, in RFC 3339 (default now)")
+	f.StringVar(&flags.length, "for", "30d", "length of the simulation")
+	f.StringArrayVar(&flags.outages, "outage", nil, "provider=START+LENGTH: an outage of its backend (repeatable)")
+	f.StringArrayVar(&flags.suspends, "suspend", nil, "START+LENGTH: the machine is suspended (repeatable)")
+	f.StringArrayVar(&flags.steps, "step", nil, "START+LENGTH or START-LENGTH: the clock jumps forward or back (repeatable)")
+	f.StringArrayVar(&flags.lives, "life", nil, "provider=LENGTH: the life of its tokens (repeatable)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	for _, flag := range []string{"outage", "life"} {
 		_ = command.RegisterFlagCompletionFunc(flag, a.completeProviders) // fails for an unknown flag only
@@ -72,8 +73,7 @@ taken; --life sets another.`,
 	return command
 }
 
-// completeProviders offers the providers of the configuration, as these flags
-// begin.
+// completeProviders offers the providers of the configuration, followed by "=".
 func (a *app) completeProviders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	cfg, _ := config.Load(a.configPath(), config.Options{Getenv: a.Getenv, UID: a.UID, ReadFile: leaveUnread})
 	var offered []string
@@ -83,7 +83,7 @@ func (a *app) completeProviders(*cobra.Command, []string, string) ([]string, cob
 	return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-// scenarioFlags are a scenario as it is typed.
+// scenarioFlags are the flags of a scenario.
 type scenarioFlags struct {
 	begin, length                   string
 	outages, suspends, steps, lives []string
@@ -93,11 +93,11 @@ type scenarioFlags struct {
 func (f *scenarioFlags) read(s *simulate.Scenario) (err error) {
 	if f.begin != "" {
 		if s.From, err = time.Parse(time.RFC3339, f.begin); err != nil {
-			return fmt.Errorf("--from %q is no instant (expected e.g. 2026-12-24T03:00:00-03:00)", f.begin)
+			return fmt.Errorf("--from %q is not a time (expected e.g. 2026-12-24T03:00:00-03:00)", f.begin)
 		}
 	}
 	if s.For, err = duration.Parse(f.length); err != nil || s.For <= 0 {
-		return fmt.Errorf("--for %q is no length (expected e.g. 30d)", f.length)
+		return fmt.Errorf("--for %q is not a length (expected e.g. 30d)", f.length)
 	}
 	for _, text := range f.outages {
 		provider, span, ok := strings.Cut(text, "=")
@@ -147,7 +147,7 @@ func readStep(text string, from time.Time) (engine.Step, error) {
 	return engine.Step{At: at, By: by}, err
 }
 
-// readDistance reads an instant and a length that follows one of the signs.
+// readDistance parses a time and the length after the sign.
 func readDistance(text, signs string, from time.Time) (start time.Time, length time.Duration, err error) {
 	i := strings.LastIndexAny(text, signs)
 	if i < 0 {
@@ -163,7 +163,7 @@ func readDistance(text, signs string, from time.Time) (start time.Time, length t
 		var distance time.Duration
 		distance, err = duration.Parse(text[:i])
 		if err == nil && distance < 0 {
-			err = fmt.Errorf("%q is before the beginning", text[:i])
+			err = fmt.Errorf("%q is before the start", text[:i])
 		}
 		start = from.Add(distance)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// rowsForPeople is how many rows of a table a person is shown at once.
+// rowsForPeople is the default number of rows.
 const rowsForPeople = 50
 
 func (a *app) statusCommand() *cobra.Command {
@@ -23,25 +23,24 @@ func (a *app) statusCommand() *cobra.Command {
 	var chosen selection
 	command := &cobra.Command{
 		Use:   "status [NAME…]",
-		Short: "Show what the daemon keeps valid, and what is wrong",
-		Long: `Show the verdict, then the credentials and the sinks, the worst first, with every
-failure and what can be done about it. A NAME is a credential, shown with its
-sinks, or a sink. ` + selectionHelp + `
+		Short: "Show the state of credentials and sinks, and how to fix failures",
+		Long: `Show an overall verdict, then the credentials and sinks, the worst first, with each
+failure and its fix. A NAME is a credential, shown with its sinks, or a sink.
+` + selectionHelp + `
 
-People see 50 of each and the totals; --limit shows more or fewer. JSON holds
-all that is selected unless --limit cuts it.
+Up to 50 of each are shown, with the totals; --limit changes the number. JSON
+contains the whole selection unless --limit is set.
 
-With --check nothing is shown but what is not as it should be, on stderr, and
-the exit code is 5 unless all credentials are valid and all sinks delivered. A
-credential whose renewal fails does not count as valid there, even while its
-value is still in force.`,
+With --check, only problems are printed, on stderr, and the exit code is 5 unless
+all credentials are valid and all sinks delivered. A credential whose renewal fails
+does not count as valid there, even while its token still works.`,
 		Example: `  # what is wrong?
   vigente status
-  # one fleet, without those in good order
+  # the failing ones of a fleet
   vigente status --fleet shops --state failing
   # for a script
   vigente status --json | jq -r '.credentials[] | [.name, .state, .expires_at] | @tsv'
-  # for a check by a monitoring system
+  # for a monitoring system
   vigente status --check loja`,
 		Args: func(*cobra.Command, []string) error {
 			if limit < 0 {
@@ -75,7 +74,7 @@ value is still in force.`,
 					return err
 				}
 			case !check:
-				writeStatus(a.out, snapshot, a.sheetFor(a.Stdout))
+				writeStatus(a.out, snapshot, a.lookFor(a.Stdout))
 			}
 			if verdict := view.Judge(snapshot.View); check && !verdict.Good() {
 				return &exitError{exitUnmet, reasonLines(verdict)}
@@ -84,14 +83,14 @@ value is still in force.`,
 		}),
 	}
 	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
-	command.Flags().BoolVar(&machines, "cluster", false, "show the machines that share their credentials")
+	command.Flags().BoolVar(&machines, "cluster", false, "show the machines of the cluster")
 	command.Flags().BoolVar(&check, "check", false, "exit with 5 unless everything is valid and delivered")
-	command.Flags().IntVar(&limit, "limit", 0, "show at most `N` credentials and N sinks (default 50, in JSON all)")
+	command.Flags().IntVar(&limit, "limit", 0, "show at most `N` credentials and N sinks (default 50; all with --json)")
 	chosen.flags(command)
 	return command
 }
 
-// writeStatus shows a snapshot to a person.
+// writeStatus prints a snapshot for people.
 func writeStatus(w *printer, s control.Snapshot, p look) {
 	v := s.View
 	verdict := view.VerdictOf(v, s.Config)
@@ -116,8 +115,8 @@ func writeStatus(w *printer, s control.Snapshot, p look) {
 	}
 }
 
-// writeConfig tells what is wrong with the configuration and what stands around
-// it.
+// writeConfig prints the problems of the configuration, the state, the listener
+// and the cluster.
 func writeConfig(w *printer, s control.Snapshot, p look) {
 	c, v := s.Config, s.View
 	paragraph := func(head, text string) {
@@ -141,7 +140,7 @@ func writeConfig(w *printer, s control.Snapshot, p look) {
 		paragraph("The machines that share credentials:", c.Cluster)
 	}
 	for _, warning := range c.Warnings {
-		paragraph("Missing, while "+warning.Credential+" goes on with the value read before:", warning.Path+": "+warning.Message)
+		paragraph("Missing, while "+warning.Credential+" continues with the value that it read before:", warning.Path+": "+warning.Message)
 	}
 	for _, f := range c.Fleets {
 		if f.Bad == 0 {
@@ -155,7 +154,7 @@ func writeConfig(w *printer, s control.Snapshot, p look) {
 	}
 }
 
-// more says how many rows are not shown.
+// more prints how many rows are not shown.
 func more(w *printer, shown int, totals map[engine.State]int, what string) {
 	all := 0
 	for _, n := range totals {
@@ -166,7 +165,7 @@ func more(w *printer, shown int, totals map[engine.State]int, what string) {
 	}
 }
 
-// totalsOf counts what was selected, states that nothing is in left out.
+// totalsOf counts the selection by state, without empty states.
 func totalsOf(t engine.Totals) string {
 	var parts []string
 	add := func(noun string, states []engine.State, totals map[engine.State]int) {
@@ -208,7 +207,7 @@ func credentialTable(v engine.View, p look) table {
 		}}
 		r.notes = p.noteLines(c.LastError, "", view.CredentialFix(c), v.At)
 		if c.LastError != nil && c.InForce(v.At) && c.LastUsefulAttemptAt.After(v.At) {
-			r.notes = append(r.notes, "service is lost unless it is renewed before "+instant(c.LastUsefulAttemptAt, v.At))
+			r.notes = append(r.notes, "the token expires unless a renewal succeeds before "+instant(c.LastUsefulAttemptAt, v.At))
 		}
 		if !c.PausedUntil.IsZero() {
 			r.notes = append(r.notes, "paused "+pauseEnd(c.PausedUntil)+" (vigente resume "+c.Name+" ends it)")
@@ -219,7 +218,7 @@ func credentialTable(v engine.View, p look) table {
 	return t
 }
 
-// pauseEnd says until when something is paused.
+// pauseEnd tells until when something is paused.
 func pauseEnd(until time.Time) string {
 	if until.Year() >= view.EndlessYear {
 		return "until it is resumed"
@@ -227,7 +226,7 @@ func pauseEnd(until time.Time) string {
 	return "until " + view.Local(until)
 }
 
-// limitLines says what ends soon and needs a person.
+// limitLines lists what ends soon and cannot be renewed automatically.
 func limitLines(limits []view.Limit, now time.Time) (lines []string) {
 	for _, l := range view.LimitsSoon(limits, now) {
 		lines = append(lines, fmt.Sprintf(view.LimitForm(l, now), view.LimitNames[l.Kind], view.Relative(l.EndsAt.Time, now)))
@@ -264,7 +263,7 @@ func sinkTable(v engine.View, p look) table {
 	return t
 }
 
-// providerTable shows the backends that something waits for.
+// providerTable lists the backends that credentials are waiting for.
 func providerTable(v engine.View) table {
 	t := table{heads: []string{"PROVIDER", "RUNNING", "WAITING", "COOL-DOWN ENDS"}}
 	for _, p := range v.Providers {
@@ -280,7 +279,7 @@ func providerTable(v engine.View) table {
 	return t
 }
 
-// noteLines says a failure, where to change what and what else to do about it.
+// noteLines returns a failure, the places to edit, and the fix.
 func (p look) noteLines(n *schedule.Note, head, fix string, now time.Time) []string {
 	if n == nil {
 		return nil

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// furthest is how many letters may differ in a suggestion.
+// furthest is the largest edit distance of a suggestion.
 const furthest = 3
 
-// suggestFlag names the flag that was probably meant.
+// suggestFlag adds the most similar flag to an error.
 func suggestFlag(command *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
@@ -30,8 +30,7 @@ func suggestFlag(command *cobra.Command, err error) error {
 	return fmt.Errorf("%w (did you mean --%s?)", err, best)
 }
 
-// lettersBetween counts the letters to be changed, added or left out to make one
-// word of another.
+// lettersBetween returns the edit distance of two words.
 func lettersBetween(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -52,8 +51,7 @@ func lettersBetween(a, b string) int {
 	return row[len(b)]
 }
 
-// oneLine returns an error on one line, with the first of the commands that were
-// probably meant.
+// oneLine returns an error on one line, with the first suggestion.
 func oneLine(err error) string {
 	first, rest, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
 	_, suggestions, found := strings.Cut(rest, "Did you mean this?")

@@ -14,13 +14,13 @@ import (
 // version is set by the linker for a release (-X main.version=1.2.3).
 var version string
 
-// build says which program this is.
+// build identifies the binary.
 type build struct {
 	version, revision string
 	at                time.Time // of the revision; zero when unknown
 }
 
-// buildOf returns what the linker and the toolchain noted in the binary.
+// buildOf returns the build information in the binary.
 func buildOf() build {
 	b := build{version: cmp.Or(version, "devel"), revision: "unknown"}
 	info, ok := debug.ReadBuildInfo()
@@ -36,7 +36,7 @@ func buildOf() build {
 		case "vcs.revision":
 			b.revision = s.Value
 		case "vcs.time":
-			b.at, _ = time.Parse(time.RFC3339, s.Value) // zero stands for unknown
+			b.at, _ = time.Parse(time.RFC3339, s.Value) // zero if unknown
 		case "vcs.modified":
 			modified = s.Value == "true"
 		}
@@ -47,7 +47,7 @@ func buildOf() build {
 	return b
 }
 
-// String is what people read of it.
+// String returns it for people.
 func (b build) String() string {
 	return "vigente " + b.version + " (revision " + b.revision + ", " + runtime.Version() + ")"
 }

@@ -18,13 +18,13 @@ func (a *app) waitCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "wait NAME…",
 		Short: "Wait until credentials are valid and delivered",
-		Long: `Return when what every named credential has is in force and in all its sinks, at
-once if it is already. A value in force counts even while its renewal fails, so
-that an outage of a backend does not keep back what could start.
+		Long: `Return when every named credential has a valid token and it is delivered to all its
+sinks. A valid token counts even while its renewal fails, so that an outage of a
+backend does not delay programs that could start.
 ` + selectionHelp + `
 
-Exit code 5 means that the time was over, with what is missing on stderr; 4 that
-the daemon is not reachable.`,
+Exit code 5 means a timeout, with what is missing on stderr; 4 means that the
+daemon is not reachable.`,
 		Example: `  # before a program that needs the token
   vigente wait loja && start-the-program
   # in a unit
@@ -56,7 +56,7 @@ the daemon is not reachable.`,
 				return &exitError{code: exitUnmet}
 			}
 			if verdict.Ready {
-				return nil // just in time
+				return nil // arrived in the last moment
 			}
 			return &exitError{exitUnmet, append(reasonLines(verdict), "vigente: not valid and delivered within "+timeout.String())}
 		}),
@@ -67,25 +67,25 @@ the daemon is not reachable.`,
 	return command
 }
 
-// waited is the document of wait --json: whether everything arrived, and what is
-// not as it should be.
+// waited is the document of wait --json: whether everything is delivered, and the
+// problems.
 type waited struct {
 	Format int `json:"format"`
 	view.Readiness
 }
 
-var errWaitOver = errors.New("the time to wait is over")
+var errWaitOver = errors.New("timeout")
 
-// spanFlag is a flag with the configuration's durations.
+// spanFlag is a duration flag in the format of the configuration.
 type spanFlag time.Duration
 
 // String returns the duration as Go writes it.
 func (d *spanFlag) String() string { return time.Duration(*d).String() }
 
-// Type names the flag's values in help texts.
+// Type returns the name of the value in help texts.
 func (*spanFlag) Type() string { return "duration" }
 
-// Set reads a duration, which must be positive.
+// Set parses a positive duration.
 func (d *spanFlag) Set(text string) error {
 	parsed, err := duration.Parse(text)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package demo runs the whole product on this machine with nothing else
 // installed: emulated backends whose tokens live for seconds, the real daemon,
-// real sinks in a temporary folder, the status page and the metrics. It is the
-// daemon of `vigente run` with another configuration; nothing in it is staged.
+// real sinks in a temporary folder, the status page and the metrics. It runs the
+// same daemon as `vigente run`, with its own configuration.
 package demo
 
 import (
@@ -24,10 +24,10 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Options say where the demonstration is shown.
+// Options of a demonstration.
 type Options struct {
 	Out io.Writer
-	// Live redraws a table on Out, which must be a terminal then; else one line
+	// Live redraws a table on Out, which must be a terminal. Otherwise one line
 	// is written for each change.
 	Live bool
 	// Width is that of the terminal at the moment, for Live; 0 when it is not
@@ -44,21 +44,21 @@ type Options struct {
 	Sinks     []sinks.Kind
 }
 
-// preferred is where the page is expected; any other port does as well.
+// preferred is the usual address of the page.
 const preferred = "127.0.0.1:9847"
 
-// Run shows the demonstration until ctx ends, and removes everything it made.
+// Run runs the demonstration until ctx ends, and removes everything it created.
 func Run(ctx context.Context, opt Options) (err error) {
 	dir, err := os.MkdirTemp("", "vigente-demo-")
 	if err != nil {
-		return fmt.Errorf("make the demonstration's folder: %w", err)
+		return fmt.Errorf("create the demonstration's folder: %w", err)
 	}
 	defer func() {
 		if gone := os.RemoveAll(dir); gone != nil {
 			err = errors.Join(err, gone)
 			return
 		}
-		fmt.Fprintf(opt.Out, "%s is removed again.\n", dir)
+		fmt.Fprintf(opt.Out, "%s has been removed.\n", dir)
 	}()
 	stations, stop, err := serve(stations(opt.Fleet))
 	if err != nil {
@@ -90,8 +90,7 @@ func Run(ctx context.Context, opt Options) (err error) {
 	return <-ended
 }
 
-// withoutUnit hides the folders of a service manager, which are not for a
-// demonstration.
+// withoutUnit hides the directories that a service manager provides.
 func withoutUnit(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		switch name {
@@ -102,8 +101,8 @@ func withoutUnit(getenv func(string) string) func(string) string {
 	}
 }
 
-// freeAddress returns the usual address of the page if nobody has it, else
-// one that is free at this moment.
+// freeAddress returns the usual address of the page if it is free, else another
+// free one.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", preferred)
 	if err != nil {
@@ -116,7 +115,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// serve puts every station on a port of its own.
+// serve starts every station on its own port.
 func serve(stations []station) (_ []station, stop func(), err error) {
 	var servers []*http.Server
 	stop = func() {
@@ -138,10 +137,10 @@ func serve(stations []station) (_ []station, stop func(), err error) {
 	return stations, stop, nil
 }
 
-// furnish writes the configuration and every file that it speaks of.
+// furnish writes the configuration and all files that it refers to.
 func furnish(dir, page string, stations []station) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "# Made by vigente demo. Change it while it runs: a good change is applied at\n# once, a bad one is refused and explained.\n\n")
+	fmt.Fprintf(&text, "# Made by vigente demo. You can edit it while the demo runs: a valid change is\n# applied at once, an invalid one is refused with the reasons.\n\n")
 	fmt.Fprintf(&text, "[daemon]\nstate_dir = %q\ncontrol_socket = %q\nlisten = %q\n\n", filepath.Join(dir, "state"), filepath.Join(dir, "control.sock"), page)
 	fmt.Fprintf(&text, "[renewal]\nmin_interval = \"2s\"\ntimeout = \"5s\"\n")
 	for _, s := range stations {
@@ -157,7 +156,7 @@ func furnish(dir, page string, stations []station) error {
 
 func put(name, content string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return fmt.Errorf("make the demonstration's folder: %w", err)
+		return fmt.Errorf("create the demonstration's folder: %w", err)
 	}
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 		return fmt.Errorf("write the demonstration's files: %w", err)
@@ -165,9 +164,9 @@ func put(name, content string) error {
 	return nil
 }
 
-// introduce says what runs and what to look at.
+// introduce prints what runs and what to look at.
 func introduce(w io.Writer, dir, page string, stations []station) {
-	fmt.Fprintf(w, "Vigente keeps short-lived tokens of emulated backends in force.\n\n")
+	fmt.Fprintf(w, "Vigente keeps short-lived tokens of emulated backends valid.\n\n")
 	fmt.Fprintf(w, "  status page      http://%s/\n  metrics          http://%s/metrics\n  folder           %s\n", page, page, dir)
 	for _, s := range stations {
 		fmt.Fprintf(w, "  %-16s %s\n", s.kind, s.look)
@@ -175,10 +174,10 @@ func introduce(w io.Writer, dir, page string, stations []station) {
 	fmt.Fprintf(w, "\nTry, in another terminal:\n")
 	fmt.Fprintf(w, "  %s status -c %s/config.toml\n", command(), dir)
 	fmt.Fprintf(w, "  curl -d fault=%s -d times=5 %s"+emulation.SwitchPath+"    (five bad answers; GET lists the faults)\n", stations[0].fault, stations[0].base)
-	fmt.Fprintf(w, "\nCtrl-C ends it and removes the folder.\n\n")
+	fmt.Fprintf(w, "\nCtrl-C stops it and removes the folder.\n\n")
 }
 
-// command is how whoever started the demonstration calls the program.
+// command returns the command line that the user typed for the program.
 func command() string {
 	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
 		return "go run ./cmd/vigente"

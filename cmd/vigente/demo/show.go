@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// show tells what happens until ctx ends.
+// show reports what happens until ctx ends.
 func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -34,8 +34,8 @@ func show(ctx context.Context, d *daemon.Daemon, opt Options) {
 	}
 }
 
-// redraw writes the table over the one before and returns its height. What does
-// not fit beside each other is cut: a line that wraps would count as two.
+// redraw overwrites the previous table and returns its height. Lines that are too
+// long are cut, because a wrapped line would count as two.
 func redraw(w io.Writer, v engine.View, fleet string, before, width int) int {
 	var b strings.Builder
 	if before > 0 {
@@ -68,7 +68,7 @@ func redraw(w io.Writer, v engine.View, fleet string, before, width int) int {
 	return lines
 }
 
-// cut shortens a line to a width, 0 for one that is not known.
+// cut shortens a line to a width; 0 means unknown.
 func cut(line string, width int) string {
 	letters := []rune(line)
 	if width <= 0 || len(letters) <= width {
@@ -77,7 +77,7 @@ func cut(line string, width int) string {
 	return string(letters[:width-1]) + "…"
 }
 
-// bar draws the part of the life that is left.
+// bar draws the remaining share of the life.
 func bar(c engine.CredentialView, at time.Time) string {
 	const width = 12
 	life, left := c.ExpiresAt.Sub(c.IssuedAt), c.ExpiresAt.Sub(at)
@@ -102,7 +102,7 @@ func newest(s engine.SinkView) (g uint64) {
 	return g
 }
 
-// tell writes one line for each change since the last look.
+// tell writes one line for each change since the last call.
 func tell(w io.Writer, v engine.View, fleet string, told map[string]string) {
 	say := func(key, text string) {
 		if told[key] != text {

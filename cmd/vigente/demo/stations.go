@@ -12,8 +12,8 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// station is one emulated backend with what is configured for it. In config,
-// {base} stands for its address and {dir} for the demonstration's folder.
+// station is one emulated backend with its configuration. In config, {base} is
+// replaced by its address and {dir} by the demonstration's folder.
 type station struct {
 	kind     string
 	base     string
@@ -21,7 +21,7 @@ type station struct {
 	config   string
 	files    map[string]string // by name below the folder
 	look     string            // what to look at
-	fault    string            // one worth trying
+	fault    string            // to suggest
 }
 
 // stations returns every backend of the demonstration.
@@ -60,7 +60,7 @@ func stations(shops int) []station {
 			}, nil),
 			config: oauth2Config,
 			files:  map[string]string{"secrets/oauth2": demoSecret + "\n"},
-			look:   "orders.token: a new token about every 15 seconds, by a refresh token that works once",
+			look:   "orders.token: a new token about every 15 seconds, obtained with a refresh token that works once",
 			fault:  "lost-answer",
 		},
 		{
@@ -90,7 +90,7 @@ func stations(shops int) []station {
 	}
 }
 
-// integraFiles makes an e-CNPJ and an e-CPF of an authority that nobody knows.
+// integraFiles creates a test e-CNPJ and e-CPF from an untrusted authority.
 func integraFiles() map[string]string {
 	files := map[string]string{"secrets/integra": demoSecret + "\n"}
 	authority, err := integracontador.NewAuthority()
@@ -224,7 +224,7 @@ path = "{dir}/cliente.env"
 values = { ACCESS_TOKEN = "${sessao.access_token}", JWT_TOKEN = "${sessao.jwt_token}", PROCURADOR_TOKEN = "${cliente.token}" }
 `
 
-// appserver is an INI as real ones are: CRLF, a code page of one byte a letter,
+// appserver is a realistic INI: CRLF, a single-byte code page,
 // commented-out copies, blanks around equal signs, no final newline.
 const appserver = "; AppServer da loja 12 - n\xe3o alterar sem avisar a matriz\r\n" +
 	"[SPED]\r\nSourcePath=C:\\TOTVS\\apo\\\r\nRpoDb =SQL\r\nPrepareIn=\r\n\r\n" +
