@@ -27,6 +27,8 @@ type Kind struct {
 	// Rate is the budget honoured when the configuration sets none, in the
 	// form of the rate key; empty for no limit.
 	Rate string
+	// Setups returns what vigente init offers of the kind; nil for nothing.
+	Setups func() []Setup
 }
 
 // Backend is one opened provider section.

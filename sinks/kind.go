@@ -17,6 +17,17 @@ type Kind struct {
 	// section and touches no target; its result is ignored when it reported
 	// something.
 	Open func(s *section.Section, env Env) Binding
+	// Setup is what vigente init asks about it; nil when it does not offer it.
+	Setup *Setup
+}
+
+// Setup is what has to be known for a first sink of a kind that keeps a file.
+type Setup struct {
+	Path string // the question for the path
+	// Content is the key that holds one text; empty when "values" does, each
+	// under a key of its own: then Value begins the question for it.
+	Content, Value string
+	Section        bool // the values stand in a section
 }
 
 // Env is what the daemon lends to a kind.

@@ -469,7 +469,7 @@ func TestCompletionOffersNames(t *testing.T) {
 		"status --state":    "parked\npending\nhandover\nexpired\noverdue\nfailing\nvalid\nbehind\ndelivered\n:4\n",
 		"emulate":           "arqged\nexec\nhttp\nintegra-contador\noauth2\nsenhasegura\ntss\n:4\n",
 		"plan":              "toml\n:8\n",
-		"init --sink":       "file\nini\nenv\nnone\n:4\n",
+		"init --sink":       "env\nfile\nini\nnone\n:4\n",
 		"completion":        "bash\tGenerate the autocompletion script for bash\nfish\tGenerate the autocompletion script for fish\npowershell\tGenerate the autocompletion script for powershell\nzsh\tGenerate the autocompletion script for zsh\n:4\n",
 	} {
 		if got := complete(args); got != want {

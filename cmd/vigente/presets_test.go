@@ -58,14 +58,14 @@ func presetPage(list []oauth2.Preset, tongue int) string {
 
 // TestInitOffersEveryPreset opens what vigente init writes for each service.
 func TestInitOffersEveryPreset(t *testing.T) {
-	systems := presetSystems()
-	if len(systems) < 14 {
+	systems := initSystems()
+	if len(systems) < 14+5 {
 		t.Fatalf("%d services are offered", len(systems))
 	}
 	for _, s := range systems {
-		known := answers{system: s, name: s.credential, sink: "none", secrets: "/etc/vigente/secrets", given: map[string]string{}}
+		known := answers{system: s, name: s.Credential, sink: noSink, secrets: "/etc/vigente/secrets", given: map[string]string{}}
 		if _, _, faults := openExample(t, known.text()); len(faults) > 0 {
-			t.Errorf("%s: %v\n%s", s.name, faults, known.text())
+			t.Errorf("%s: %v\n%s", s.Name, faults, known.text())
 		}
 	}
 }

@@ -168,6 +168,11 @@ func (f first) answers(t *testing.T, w *e2etest.World, answers []string) {
 			term.Types("\n")
 			at = term.Sees(at, "\n")
 		}
+		if i == 2 && f.system == "tss" {
+			at = term.Sees(at, "empty for one: ")
+			term.Types("\n")
+			at = term.Sees(at, "\n")
+		}
 		at = term.Sees(at, ": ")
 		if answers[i] == "system" || answers[i] == "sink" {
 			term.Types("nonsense\n")
@@ -211,7 +216,12 @@ func TestInitAsksAgainAndTakesNothingWrong(t *testing.T) {
 	wantNothing(t, w)
 
 	term := w.OnTerminal("init", "--system", "tss", "--sink", "file")
-	at := term.Sees(0, `without the "?": `)
+	at := term.Sees(0, "empty for one: ")
+	term.Types("shops\n")
+	at = term.Sees(at, "does not end in .csv")
+	at = term.Sees(at, "empty for one: ")
+	term.Types("\n")
+	at = term.Sees(at, `without the "?": `)
 	term.Types("\n")
 	at = term.Sees(at, "an answer is needed")
 	at = term.Sees(at, `"?": `)
@@ -263,4 +273,32 @@ func TestInitBesideAConfigurationThatIncludesIt(t *testing.T) {
 	if entries, err := filepath.Glob(w.Path("conf.d/.*")); err != nil || len(entries) > 0 {
 		t.Errorf("left over: %v, %v", entries, err)
 	}
+}
+
+// TestInitWritesAFleet writes a fleet with its table, which passes the check as
+// it is, and refuses what cannot be one.
+func TestInitWritesAFleet(t *testing.T) {
+	t.Parallel()
+	w := bare(t)
+	flags := []string{"init", "--system", "tss", "--fleet", "shops.csv", "--url", "http://tss.example.com/rest/RestNewToken", "--cnpj", "11.222.333/0001-81", "--ie", "", "--uf", "SP", "--sink", "env"}
+	if code, _, errs := w.Run(append(flags, "--path", "/srv/token.env")...); code != 2 || !strings.Contains(errs, "the same file for every row") {
+		t.Errorf("with one file for all: %d %s", code, errs)
+	}
+	wantNothing(t, w)
+	code, out, errs := w.Run(append(flags, "--path", "/srv/{code}.env")...)
+	if code != 0 || errs != "" || !strings.Contains(out, "wrote "+w.Path("shops.csv")) {
+		t.Fatalf("exits %d with\n%s%s", code, out, errs)
+	}
+	if got := w.Read("shops.csv"); got != "code,cnpj,ie,uf\nfirst,11.222.333/0001-81,,SP\n" {
+		t.Errorf("got the table %q", got)
+	}
+	w.Write("shops.csv", w.Read("shops.csv")+"second,53.113.791/0001-22,111010945111,SP\n")
+	if code, out, errs := w.Run("check"); code != 0 || !strings.Contains(out, "1 provider, 2 credentials, 2 sinks") {
+		t.Errorf("check exits %d with %s%s", code, out, errs)
+	}
+	other := bare(t)
+	if code, _, errs := other.Run("init", "--system", "senhasegura", "--fleet", "shops.csv", "--url", "https://x", "--client-id", "y", "--sink", "none"); code != 2 || !strings.Contains(errs, "differs from row to row") {
+		t.Errorf("without anything that differs: %d %s", code, errs)
+	}
+	wantNothing(t, other)
 }

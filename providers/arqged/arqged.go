@@ -34,7 +34,9 @@ const (
 const budget = "4/s, 240/min, 2400/h"
 
 // Kind is the catalogue's line for arqged.
-func Kind() providers.Kind { return providers.Kind{Name: "arqged", Open: open, Rate: budget} }
+func Kind() providers.Kind {
+	return providers.Kind{Name: "arqged", Open: open, Setups: setups, Rate: budget}
+}
 
 // identity names the user at the backend without showing a name that may be
 // kept as a secret.

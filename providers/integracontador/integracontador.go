@@ -30,7 +30,9 @@ const (
 )
 
 // Kind is the catalogue's line for Integra Contador.
-func Kind() providers.Kind { return providers.Kind{Name: "integra-contador", Open: open} }
+func Kind() providers.Kind {
+	return providers.Kind{Name: "integra-contador", Open: open, Setups: setups}
+}
 
 // brasilia is the zone of the service. Brazil has had no daylight saving time
 // since 2019, and a zone that is fixed needs no database.

@@ -21,7 +21,7 @@ import (
 )
 
 // Kind is the catalogue's line for oauth2.
-func Kind() providers.Kind { return providers.Kind{Name: "oauth2", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "oauth2", Open: open, Setups: setups} }
 
 func open(s *section.Section, env providers.Env) providers.Backend { return openProvider(s, env) }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // Kind is the catalogue's line for senhasegura.
-func Kind() providers.Kind { return providers.Kind{Name: "senhasegura", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "senhasegura", Open: open, Setups: setups} }
 
 func open(s *section.Section, env providers.Env) providers.Backend {
 	if readAuth(s) == authOAuth1 {

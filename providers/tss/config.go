@@ -28,7 +28,7 @@ var states = [...]string{
 }
 
 // Kind returns the kind for the catalogue.
-func Kind() providers.Kind { return providers.Kind{Name: "tss", Open: open} }
+func Kind() providers.Kind { return providers.Kind{Name: "tss", Open: open, Setups: setups} }
 
 // backend is one TSS Online.
 type backend struct {

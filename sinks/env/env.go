@@ -21,7 +21,9 @@ import (
 )
 
 // Kind is the line of the catalogue.
-func Kind() sinks.Kind { return sinks.Kind{Name: "env", Open: open} }
+func Kind() sinks.Kind {
+	return sinks.Kind{Name: "env", Open: open, Setup: &sinks.Setup{Path: "Path of the environment file", Value: "Variable for the"}}
+}
 
 func open(s *section.Section, env sinks.Env) sinks.Binding {
 	f, b := filesink.Common(s, env)

@@ -12,7 +12,9 @@ import (
 )
 
 // Kind is the line of the catalogue.
-func Kind() sinks.Kind { return sinks.Kind{Name: "file", Open: open} }
+func Kind() sinks.Kind {
+	return sinks.Kind{Name: "file", Open: open, Setup: &sinks.Setup{Path: "Path of the file", Content: "content"}}
+}
 
 func open(s *section.Section, env sinks.Env) sinks.Binding {
 	f, b := filesink.Common(s, env)

@@ -19,7 +19,9 @@ import (
 )
 
 // Kind is the line of the catalogue.
-func Kind() sinks.Kind { return sinks.Kind{Name: "ini", Open: open} }
+func Kind() sinks.Kind {
+	return sinks.Kind{Name: "ini", Open: open, Setup: &sinks.Setup{Path: "Path of the INI, which must be there", Value: "Key for the", Section: true}}
+}
 
 func open(s *section.Section, env sinks.Env) sinks.Binding {
 	f, b := filesink.Common(s, env)
