@@ -321,7 +321,7 @@ func (s modelState) commits(i int, next func(string, modelState)) {
 // TestNoSeedIsShownTwice searches everything that can happen within bounds. The
 // largest searches are left to those who ask for long ones.
 func TestNoSeedIsShownTwice(t *testing.T) {
-	if raceDetector {
+	if needs.Race {
 		t.Skip("the search shares nothing between goroutines, and takes ten times as long under the race detector")
 	}
 	right := rules{claim: Claim}

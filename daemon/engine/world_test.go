@@ -31,7 +31,7 @@ func TestWorlds(t *testing.T) {
 	if needs.Long() {
 		count = 10_000
 	}
-	if raceDetector {
+	if needs.Race {
 		count = 500
 	}
 	if n, err := strconv.ParseUint(os.Getenv("VIGENTE_WORLDS"), 10, 64); err == nil {

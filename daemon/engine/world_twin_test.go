@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/internal/needs"
 )
 
 // TestWorldsApart plays each world twice, once without the faults of one
@@ -12,7 +14,7 @@ import (
 // nothing, and one backend's failure stays its own.
 func TestWorldsApart(t *testing.T) {
 	count := uint64(600)
-	if raceDetector {
+	if needs.Race {
 		count = 50
 	}
 	compared := 0

@@ -1,6 +1,0 @@
-//go:build !race
-
-package cluster
-
-// raceDetector says whether the race detector watches, which is ten times slower.
-const raceDetector = false
