@@ -87,8 +87,8 @@ func leaveKept(kept map[string]time.Time, names []string, tell func(engine.Renew
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		until, found := kept[name]
 		if found {
-			tell(engine.RenewResult{Name: name, Failure: "the last answer was lost, so the refresh token may be used up: it is shown again at " +
-				view.Local(until) + ", when the token in force is about to end (vigente renew " + name + " --force shows it now; the server may then revoke everything)"})
+			tell(engine.RenewResult{Name: name, Failure: "the last answer was lost, so what works once, such as a refresh token, may be used up: it is shown again at " +
+				view.Local(until) + ", when the value in force is about to end (vigente renew " + name + " --force shows it now; the server may then revoke everything)"})
 		}
 		return found
 	})

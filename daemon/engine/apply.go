@@ -163,6 +163,9 @@ func boardChange(change plan.Change) schedule.Change {
 		if s, ok := c.Source.(credential.OneWayer); ok {
 			task.OneWay, task.Grace = s.OneWay()
 		}
+		if s, ok := c.Source.(credential.Spender); ok {
+			task.Seedless = s.Spends(credential.Credential{})
+		}
 		out.Tasks = append(out.Tasks, task)
 	}
 	for _, s := range both(change.Sinks) {

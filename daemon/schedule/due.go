@@ -33,7 +33,7 @@ var (
 	whyInput       = Why{"", "waits for a credential that it is made from"}
 	whyPlanned     = Why{"", "planned before the timing was changed"}
 	whyLost        = Why{"", "the last answer was lost"}
-	whyKeptBack    = Why{"", "the last answer was lost, and the refresh token may be used up: it is shown again when the token is about to end"}
+	whyKeptBack    = Why{"", "the last answer was lost, and what works once, such as a refresh token, may be used up: it is shown again when the value in force is about to end"}
 	whyUnknown     = Why{"min_interval", "retry after calls whose end is not known"}
 	whyOwed        = Why{"", "the values have changed"}
 	whyTarget      = Why{"", "the sink's configuration was changed"}

@@ -18,7 +18,10 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	}
 	held := r.Token()
 	end := held.ExpiresAt
-	if len(held.Seed) == 0 || !HasValue(held.Credential) || !end.After(now) {
+	if end.IsZero() && !held.IssuedAt.IsZero() {
+		end = held.IssuedAt.Add(t.Policy.MaxAge) // where none is stated
+	}
+	if len(held.Seed) == 0 && !t.Seedless || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false
 	}
 	if t.Grace > 0 && now.Before(firstShown(t, r).Add(t.Grace)) {

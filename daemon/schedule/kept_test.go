@@ -39,6 +39,20 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 			t.Errorf("%s: kept back %v until %s, want %s", c.what, kept, until.Sub(at), c.until)
 		}
 	}
+	policy.MaxAge = time.Hour
+	for what, change := range map[string]func(*Token){
+		"what is made from something that works once": func(held *Token) { held.Seed = nil },
+		"a value whose end is not stated":             func(held *Token) { held.ExpiresAt, held.IssuedAt = time.Time{}, at },
+	} {
+		r := lost(time.Hour)
+		held := r.Token()
+		change(&held)
+		r.Part = held
+		task := Task{OneWay: true, Seedless: true, Policy: &policy, Inputs: "i"}
+		if until, kept := keptBack(&task, &r, at.Add(time.Second)); !kept || !until.Equal(at.Add(54*time.Minute)) {
+			t.Errorf("%s: kept back %v until %s", what, kept, until.Sub(at))
+		}
+	}
 	task := Task{OneWay: true, Policy: &policy, Inputs: "i"}
 	r := lost(time.Hour)
 	if next, why := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54*time.Minute)) || why != whyKeptBack {

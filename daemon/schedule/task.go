@@ -52,9 +52,10 @@ type Task struct {
 	// itself. Hooks only.
 	Together string
 	// OneWay says that the seed works once and is the only way in; within Grace
-	// of a call the server takes it again. Credentials only.
-	OneWay bool
-	Grace  time.Duration
+	// of a call the server takes it again. Seedless is one whose configuration, or
+	// what it is made from, takes the place of the seed. Credentials only.
+	OneWay, Seedless bool
+	Grace            time.Duration
 }
 
 // Group is a budget that tasks share.

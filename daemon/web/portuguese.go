@@ -123,7 +123,7 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"waits for a credential that it is made from":               "espera uma credencial da qual depende",
 	"planned before the timing was changed":                     "planejado antes da mudança de horários",
 	"the last answer was lost":                                  "a última resposta se perdeu",
-	"the last answer was lost, and the refresh token may be used up: it is shown again when the token is about to end": "a última resposta se perdeu, e o refresh token pode já ter sido usado: ele será apresentado de novo quando o token estiver para vencer",
+	"the last answer was lost, and what works once, such as a refresh token, may be used up: it is shown again when the value in force is about to end": "a última resposta se perdeu, e o que só funciona uma vez, como um refresh token, pode já ter sido usado: será apresentado de novo quando o valor em vigor estiver para vencer",
 	"the values have changed":                           "os valores mudaram",
 	"the sink's configuration was changed":              "a configuração do destino mudou",
 	"the sink has changed":                              "o destino mudou",

@@ -80,6 +80,19 @@ provider = "portal"
 path = "/branch"
 form = { session = "${first.token}" }
 fields = { token = "cookie:SID" }
+[credentials.third]
+provider = "portal"
+path = "/once"
+form = { code = "${code.code}" }
+fields = { token = "json:/token" }
+expires = "json:/expires"
+expires_form = "milliseconds"
+spends = true
+[credentials.code]
+provider = "portal"
+path = "/login?lang=pt"
+json = { user = "integracao", password = { file = "{dir}/password" } }
+fields = { code = "json:/code" }
 [providers.commands]
 type = "exec"
 [credentials.tool]
@@ -128,6 +141,7 @@ func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 		}
 		fault(t, at[c.kind], "")
 	}
+	whatWorksOnce(t, w, at["http"])
 	if _, out, _ := w.Run("explain", "tool", "--stderr"); !strings.Contains(out, "emulated: the login is refused, log in again") {
 		t.Errorf("what the command wrote is not shown: %s", out)
 	}
@@ -139,5 +153,30 @@ func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 	}
 	if values := strings.Fields(w.Read("out")); len(values) != 2 || len(values[1]) != 52 {
 		t.Errorf("the sink holds %q", values)
+	}
+}
+
+// whatWorksOnce loses the answer to a request that carries a code which works
+// once: it is not sent again, not by a person either unless forced.
+func whatWorksOnce(t *testing.T, w *e2etest.World, place string) {
+	t.Helper()
+	if code, _, errs := w.Run("renew", "code"); code != 0 {
+		t.Fatalf("a new code: %s", errs)
+	}
+	fault(t, place, "lost-answer")
+	for range 2 {
+		if code, _, errs := w.Run("renew", "third"); code != 1 || !strings.Contains(errs, "--force") {
+			t.Errorf("renew exits %d, and names no way out: %s", code, errs)
+		}
+	}
+	fault(t, place, "")
+	if got := w.Status().States()["third"] + " " + w.Reason("third"); got != "failing network" {
+		t.Errorf("the value in force is %s", got)
+	}
+	if code, _, errs := w.Run("renew", "code"); code != 0 {
+		t.Fatalf("a new code: %s", errs)
+	}
+	if code, _, errs := w.Run("renew", "third", "--force"); code != 0 {
+		t.Errorf("with a new code renew --force exits %d: %s", code, errs)
 	}
 }

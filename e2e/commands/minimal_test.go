@@ -12,8 +12,8 @@ import (
 
 var (
 	minimalBlock = regexp.MustCompile("(?s)Minimal[^\n]*:\n\n```toml\n(.*?)```")
-	hostOfURL  = regexp.MustCompile(`"https?://[a-z0-9.:-]+`)
-	fileOfKey  = regexp.MustCompile(`file = "([^"]+)"`)
+	hostOfURL    = regexp.MustCompile(`"https?://[a-z0-9.:-]+`)
+	fileOfKey    = regexp.MustCompile(`file = "([^"]+)"`)
 )
 
 // TestMinimalConfigurationsRun runs every minimal configuration of a provider's

@@ -47,7 +47,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 
 // Bind reads one request and what is read from its answer.
 func (b *backend) Bind(s *section.Section) providers.Binding {
-	src := &source{backend: b}
+	src := &source{backend: b, name: s.Name()}
 	src.call = readCall(s, b.headers)
 	src.answers = readAnswers(s, b.env.Location)
 	src.revokes, src.spends = s.Bool("revokes", false), s.Bool("spends", false)

@@ -25,6 +25,7 @@ const maxBody = 256 << 10
 // source is one described request.
 type source struct {
 	*backend
+	name    string // of the credential
 	call    call
 	answers answers
 	revokes bool
@@ -53,9 +54,18 @@ func (s *source) Refresh(ctx context.Context, req credential.Request) (credentia
 		return f
 	})
 	if err != nil {
-		return credential.Credential{}, err
+		return credential.Credential{}, s.doubtful(err)
 	}
 	return got, nil
+}
+
+// doubtful says what becomes of what works once after an answer that was lost.
+func (s *source) doubtful(err error) error {
+	if f := credential.AsFault(err); s.spends && f.Lost {
+		f.Message += "; what it carries may be used up: it is not sent again before the values in force are about to end (vigente renew " + s.name + " --force sends it now)"
+		return f
+	}
+	return err
 }
 
 // Probe tells whether the service can be reached, without the request.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -35,11 +36,11 @@ func logins() []form {
 	return []form{
 		{"/actions/login", "JSON username, password; answers JSON whose jsonToken is JSON again", nested},
 		{"/v1/Login", "JSON UserName, Password, CompanyDB; answers SessionId, minutes, and the cookie B1SESSION", cookies},
-		{"/login", "JSON user, password; answers token, data.token, data.expires_in, X-User", first},
+		{"/login", "JSON user, password; answers token, data.token, data.expires_in, code, X-User", first},
 		{"/branch", "form session, from /login; answers the cookie SID and ticket.until in RFC 3339", second},
 		{"/soap", "XML <login><session>, from /login; answers XML in ISO 8859-1, /reply/ticket", soap},
 		{"/ticket", "Basic; answers bare text, and its end in X-Valid-Until, local time of Brasília", bare},
-		{"/once", "form code, which works once; answers token and expires in milliseconds", once},
+		{"/once", "form code, from /login, which works once; answers token and expires in milliseconds", once},
 	}
 }
 
@@ -84,7 +85,9 @@ func first(c *call) {
 	}
 	token := c.open(in["user"])
 	c.w.Header().Set("X-User", in["user"])
-	c.success(map[string]any{"token": token, "data": map[string]any{"token": token, "expires_in": c.seconds()}})
+	code := rand.Text()
+	c.Plant(code)
+	c.success(map[string]any{"token": token, "code": code, "data": map[string]any{"token": token, "expires_in": c.seconds()}})
 }
 
 // second is a step that wants the session of the first one.
