@@ -142,7 +142,7 @@ func TestExitCodes(t *testing.T) {
 		{"resume loja", nil, nil, 4, ""},
 		{"forget velha", good, nil, 0, ""},
 		{"forget loja", good, nil, 1, "still in the configuration"},
-		{"forget nada", good, nil, 2, "nothing is kept of: nada"},
+		{"forget nada", good, nil, 2, "no record is kept of: nada"},
 		{"forget", good, nil, 2, "NAME is missing"},
 		{"forget velha", nil, nil, 4, ""},
 

@@ -9,21 +9,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// mostNames bounds how many names one line of the log lists.
+// mostNames limits the names in one log line.
 const mostNames = 20
 
-// audit logs that somebody asked for something that shows a value or changes
-// something.
+// audit logs a request that shows a value or changes something.
 func (h handler) audit(r *http.Request, message string, fields ...zap.Field) {
 	h.log.Info(message, append(fields, caller(peerOf(r.Context()))...)...)
 }
 
-// auditWarning is audit for what sets a bound aside.
+// auditWarning is audit for requests that override a limit.
 func (h handler) auditWarning(r *http.Request, message string, fields ...zap.Field) {
 	h.log.Warn(message, append(fields, caller(peerOf(r.Context()))...)...)
 }
 
-// caller says who is at the other end.
+// caller returns the log fields that identify the peer.
 func caller(who peer) []zap.Field {
 	if !who.known {
 		return []zap.Field{zap.String("user", "unknown")}
@@ -35,7 +34,7 @@ func caller(who peer) []zap.Field {
 	return []zap.Field{zap.Uint32("uid", who.uid), zap.String("user", name), zap.Int32("pid", who.pid)}
 }
 
-// credentials names what a request is about.
+// credentials returns the log field with the names in a request.
 func credentials(names []string) zap.Field {
 	text := strings.Join(names[:min(mostNames, len(names))], " ")
 	if more := len(names) - mostNames; more > 0 {

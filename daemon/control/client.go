@@ -23,30 +23,30 @@ type UnreachableError struct {
 	Err  error
 }
 
-// Error says what to look at.
+// Error tells what to check.
 func (e *UnreachableError) Error() string {
 	switch {
 	case errors.Is(e.Err, fs.ErrPermission):
 		return "the control socket " + e.Path + " is closed to this user (use sudo, or become a member of its group)"
 	case errors.Is(e.Err, fs.ErrNotExist):
-		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it does run, it began with another configuration: name that with --config, or put daemon.control_socket back)"
+		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it is running, it was started with another configuration: pass that one with --config, or restore daemon.control_socket)"
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "no daemon is running: nobody listens at the control socket " + e.Path + " (start it; its log says why it ended)"
+		return "no daemon is running: nothing listens on the control socket " + e.Path + " (start it; its log tells why it stopped)"
 	}
-	return "the daemon does not answer at " + e.Path + " (its log says what it is doing)"
+	return "the daemon does not answer at " + e.Path + " (see its log)"
 }
 
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// longestAddress is what a query may take in the address of a request.
+// longestAddress limits the query in the URL of a request.
 const longestAddress = 4 << 10
 
-// requestTimeout bounds a request that is answered at once.
+// requestTimeout limits a request that is answered at once.
 const requestTimeout = 15 * time.Second
 
-// Client asks a running daemon. Its errors are *UnreachableError, *Problem or
-// the end of the context.
+// Client talks to a running daemon. Its errors are *UnreachableError, *Problem or
+// the error of the context.
 type Client struct {
 	path string
 	http *http.Client
@@ -70,9 +70,8 @@ func (c *Client) Select(ctx context.Context, q engine.Query) (s Snapshot, err er
 	return s, c.ask(ctx, http.MethodPost, pathView, q, &s)
 }
 
-// Wait returns when everything that is meant is in force and delivered. A
-// daemon that is busy with many waiting clients may end a connection: then it is
-// asked again.
+// Wait returns when everything selected is valid and delivered. A daemon with many
+// waiting clients may close a connection; Wait then asks again.
 func (c *Client) Wait(ctx context.Context, s Selection) error {
 	for {
 		err := c.ask(ctx, http.MethodPost, pathWait, s, nil)
@@ -89,18 +88,17 @@ func (c *Client) Wait(ctx context.Context, s Selection) error {
 	}
 }
 
-// waitAgain keeps clients that wait from asking all the time.
+// waitAgain is the pause before waiting clients ask again.
 const waitAgain = time.Second
 
-// Reload makes the daemon read its configuration. A *Problem with one reason a
-// line says that the old one was kept.
+// Reload makes the daemon reload its configuration. If the old one was kept, it
+// returns a *Problem with one reason per line.
 func (c *Client) Reload(ctx context.Context, opt ReloadOptions) (done Reloaded, err error) {
 	err = c.ask(ctx, http.MethodPost, pathReload, opt, &done)
 	return done, err
 }
 
-// Pause makes no attempt for what is meant for that long, until a resume when it
-// is zero.
+// Pause pauses the selected credentials for that long; zero means until Resume.
 func (c *Client) Pause(ctx context.Context, s Selection, length time.Duration) (p Paused, err error) {
 	err = c.ask(ctx, http.MethodPost, pathPause, pauseRequest{s, length}, &p)
 	return p, err
@@ -112,12 +110,12 @@ func (c *Client) Resume(ctx context.Context, s Selection) (p Paused, err error) 
 	return p, err
 }
 
-// Forget drops what is kept of removed credentials.
+// Forget deletes the records of removed credentials.
 func (c *Client) Forget(ctx context.Context, names []string) error {
 	return c.ask(ctx, http.MethodPost, pathForget, Selection{Names: names}, nil)
 }
 
-// Plan asks what a reload would do if the configuration were this one.
+// Plan returns what a reload would do with this configuration.
 func (c *Client) Plan(ctx context.Context, sources []Source) (d Difference, err error) {
 	err = c.ask(ctx, http.MethodPost, pathPlan, planRequest{sources}, &d)
 	return d, err
@@ -149,15 +147,16 @@ func (c *Client) value(ctx context.Context, path string, request any) (credentia
 	return credential.NewSecret(v.Value), err
 }
 
-// Progress is told how a renewal goes on: the number of names once, then what is
-// waited for and each end.
+// Progress receives the progress of renewals: their number once, then what they
+// wait for, and each result.
 type Progress interface {
 	Begin(total int)
 	Waiting(Waiting)
 	End(engine.RenewResult)
 }
 
-// Renew renews what is meant, and returns when each has ended well or badly.
+// Renew renews the selected credentials, and returns when each has succeeded or
+// failed.
 func (c *Client) Renew(ctx context.Context, s Selection, opt RenewOptions, progress Progress) error {
 	body, err := c.send(ctx, http.MethodPost, pathRenew, renewRequest{s, opt})
 	if err != nil {
@@ -183,7 +182,7 @@ func (c *Client) Renew(ctx context.Context, s Selection, opt RenewOptions, progr
 	}
 }
 
-// ask sends a request and reads the one document of its answer.
+// ask sends a request and decodes its answer.
 func (c *Client) ask(ctx context.Context, method, path string, request, document any) error {
 	body, err := c.send(ctx, method, path, request)
 	if err != nil {
@@ -199,7 +198,7 @@ func (c *Client) ask(ctx context.Context, method, path string, request, document
 	return nil
 }
 
-// send returns the body of a good answer.
+// send returns the body of a successful answer.
 func (c *Client) send(ctx context.Context, method, path string, request any) (io.ReadCloser, error) {
 	text, err := json.Marshal(request)
 	if err != nil {
@@ -207,7 +206,7 @@ func (c *Client) send(ctx context.Context, method, path string, request any) (io
 	}
 	r, err := http.NewRequestWithContext(ctx, method, "http://vigente"+path, bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("make the request: %w", err)
+		return nil, fmt.Errorf("create the request: %w", err)
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
@@ -219,13 +218,13 @@ func (c *Client) send(ctx context.Context, method, path string, request any) (io
 	defer answer.Body.Close()
 	problem := &Problem{}
 	if err := json.NewDecoder(answer.Body).Decode(problem); err != nil || problem.Message == "" {
-		// The daemon is of another version, or it is another program.
-		return nil, &UnreachableError{c.path, fmt.Errorf("the answer has status %d and is not understood", answer.StatusCode)}
+		// Another version of the daemon, or another program.
+		return nil, &UnreachableError{c.path, fmt.Errorf("unexpected answer with status %d", answer.StatusCode)}
 	}
 	return nil, problem
 }
 
-// lost tells the end of the context from the end of the daemon.
+// lost distinguishes the end of the context from that of the daemon.
 func (c *Client) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

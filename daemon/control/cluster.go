@@ -10,7 +10,7 @@ import (
 func (h handler) cluster(w http.ResponseWriter, _ *http.Request) {
 	s, ok := h.backend.Cluster()
 	if !ok {
-		refuse(w, Problem{Code: CodeFailed, Message: "this machine is not in a cluster: its configuration has no [cluster]"})
+		refuse(w, Problem{Code: CodeFailed, Message: "this machine is not in a cluster (its configuration has no [cluster])"})
 		return
 	}
 	answer(w, s)
@@ -29,13 +29,13 @@ func (h handler) leave(w http.ResponseWriter, r *http.Request) {
 	answer(w, struct{}{})
 }
 
-// Cluster asks what the machines know of each other.
+// Cluster returns the machines of the cluster.
 func (c *Client) Cluster(ctx context.Context) (s cluster.Status, err error) {
 	err = c.ask(ctx, http.MethodGet, pathCluster, nil, &s)
 	return s, err
 }
 
-// LeaveCluster takes everything back to the daemon's machine.
+// LeaveCluster takes all credentials back to the daemon's machine.
 func (c *Client) LeaveCluster(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, pathLeave, struct{}{}, nil)
 }

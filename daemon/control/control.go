@@ -1,12 +1,11 @@
 // Package control is the daemon's control socket and its client.
 //
-// The socket speaks HTTP with JSON. Whoever can connect may look; values and
-// changes are for root, the daemon's own user and the members of the socket's
+// The socket speaks HTTP with JSON. Any user who can connect may read the status.
+// Values and changes are for root, the daemon's own user and members of the socket's
 // group. If another user can write to the socket's directory, group membership
-// is ignored: that user could have chosen the group. Requests are passed on to
-// the daemon: the package decides nothing but who may ask, and logs who did.
-// What it shows holds no secret, but for the answers to show and sign, which
-// exist to hand one out.
+// is ignored: that user could have chosen the group. The
+// package decides only who may ask, logs the callers, and passes requests on to the
+// daemon. Its answers contain no secrets, except those to show and sign.
 package control
 
 import (
@@ -27,12 +26,12 @@ import (
 	"github.com/vigented/vigente/daemon/web"
 )
 
-// ErrUnknown is wrapped by a Backend's error about something that was asked for
-// by a name that does not exist, such as a field.
+// ErrUnknown is wrapped by a Backend's error about a name that does not exist, such
+// as that of a field.
 var ErrUnknown = errors.New("unknown")
 
-// MisuseError is a Backend's error about a request that can never be met, such
-// as signing with a credential that signs nothing.
+// MisuseError is a Backend's error about a request that can never succeed, such as
+// signing with a credential that cannot sign.
 type MisuseError struct{ Err error }
 
 // Error returns the cause.
@@ -41,55 +40,55 @@ func (e *MisuseError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *MisuseError) Unwrap() error { return e.Err }
 
-// Backend is the daemon, as far as the socket needs it. What a method has
-// reported is in every answer that begins later.
+// Backend is what the socket needs of the daemon. Once a method has returned, its
+// result is visible in every later answer.
 type Backend interface {
-	// Alive reports whether the engine makes progress. Select waits for nobody.
+	// Alive reports whether the engine makes progress. Select does not block.
 	Alive() bool
 	Select(q engine.Query) engine.View
 	Config() view.Config
-	// Await returns when the condition holds for what the query selects.
+	// Await returns when the condition holds for the selection.
 	Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error
 	// Renew renews the named credentials, which exist, waits for their delivery
-	// and tells each end, from one goroutine.
+	// and reports each result, from one goroutine.
 	Renew(ctx context.Context, names []string, opt RenewOptions, tell func(engine.RenewResult)) error
-	// Pause makes no attempt for the named credentials, which exist, for that long,
-	// and returns until when; without an end, which is the zero instant, when the
-	// length is zero. Resume ends that.
+	// Pause pauses the named credentials, which exist, for that long, and returns
+	// until when. A zero length means no end, and returns the zero time. Resume ends
+	// the pause.
 	Pause(ctx context.Context, names []string, length time.Duration) (until time.Time, err error)
 	Resume(ctx context.Context, names []string) error
-	// Forget drops what is kept of removed credentials, and returns the names of
-	// which nothing is kept, dropping nothing then.
+	// Forget deletes the records of removed credentials. If some names have no
+	// record, it returns them and deletes nothing.
 	Forget(ctx context.Context, names []string) (unknown []string, err error)
 	Loginer
 
-	// Cluster tells what the machines know of each other, false without others.
-	// LeaveCluster takes everything back to this machine.
+	// Cluster returns the machines of the cluster, and false without a cluster.
+	// LeaveCluster takes all credentials back to this machine.
 	Cluster() (cluster.Status, bool)
 	LeaveCluster(ctx context.Context) error
-	// Reload returns an error with one reason a line when the configuration
-	// that runs was kept.
+	// Reload returns an error with one reason per line if the running
+	// configuration was kept.
 	Reload(ctx context.Context, opt ReloadOptions) (Reloaded, error)
-	// Plan tells what Reload would do if the configuration were this one, its
-	// main file first.
+	// Plan returns what Reload would do with this configuration, whose main file
+	// is the first.
 	Plan(ctx context.Context, sources []Source) (Difference, error)
-	// Show returns a field of a credential that exists; the first field of its
-	// kind for the empty name. It wraps ErrUnknown for an unknown field.
+	// Show returns a field of a credential that exists; an empty name means the
+	// first field of its kind. The error for an unknown field wraps ErrUnknown.
 	Show(ctx context.Context, name, field string) (credential.Secret, error)
-	// Fields names the fields of a credential that exists.
+	// Fields returns the names of the fields of a credential that exists.
 	Fields(ctx context.Context, name string) ([]string, error)
 	// Sign returns the Authorization header of one request, signed with a
-	// credential that exists. It returns a *MisuseError when the
-	// credential signs nothing, or not such a request.
+	// credential that exists. It returns a *MisuseError if the credential cannot
+	// sign this request.
 	Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error)
 }
 
-// maxPlan bounds the configuration of a large fleet, which only trusted peers
-// send.
+// maxPlan limits the size of a configuration to plan, which may include a large
+// fleet. Only trusted peers may send one.
 const maxPlan = 64 << 20
 
 // Serve answers requests until ctx ends. It owns the listener, which comes from
-// Listen, and returns when nothing of it is left.
+// Listen, and returns when it is closed.
 func Serve(ctx context.Context, ln net.Listener, backend Backend, log *zap.Logger) error {
 	return web.Run(ctx, ln, &http.Server{ //nolint:gosec // Run bounds the time for headers
 		Handler: newHandler(backend, log), ConnContext: peers(ln.Addr().String()), ErrorLog: zap.NewStdLog(web.Complaints(log)),
@@ -123,7 +122,7 @@ func newHandler(backend Backend, log *zap.Logger) http.Handler {
 	return mux
 }
 
-// trusted refuses peers that may only look.
+// trusted refuses peers that may only read the status.
 func trusted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !peerOf(r.Context()).trusted {
@@ -134,7 +133,7 @@ func trusted(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// alive reports whether the engine answers; it has answered when it does not.
+// alive reports whether the engine answers. If not, it has answered the request.
 func (h handler) alive(w http.ResponseWriter) bool {
 	if !h.backend.Alive() {
 		refuse(w, Problem{Code: CodeSilent, Message: "the daemon does not answer; it is starting, stopping or stuck"})
@@ -143,7 +142,7 @@ func (h handler) alive(w http.ResponseWriter) bool {
 	return true
 }
 
-// look returns what a query selects; it has answered when it reports false.
+// look returns the selection of a query. If false, it has answered the request.
 func (h handler) look(w http.ResponseWriter, q engine.Query) (engine.View, bool) {
 	if !h.alive(w) {
 		return engine.View{}, false
@@ -156,8 +155,8 @@ func (h handler) look(w http.ResponseWriter, q engine.Query) (engine.View, bool)
 	return v, true
 }
 
-// choose returns the names of the credentials that are meant. It has answered
-// when it reports false.
+// choose returns the names of the selected credentials. If false, it has answered
+// the request.
 func (h handler) choose(w http.ResponseWriter, s Selection) ([]string, bool) {
 	if !s.All && len(s.Names) == 0 && !s.Narrows() {
 		refuse(w, Problem{Code: CodeBadRequest, Message: "names are missing"})
@@ -178,8 +177,7 @@ func (h handler) choose(w http.ResponseWriter, s Selection) ([]string, bool) {
 	return slices.Compact(slices.Sorted(slices.Values(names))), true
 }
 
-// sinksOnly returns the plain names that are those of sinks and of no
-// credential.
+// sinksOnly returns the names that belong to sinks but to no credential.
 func sinksOnly(v engine.View, names []string) []string {
 	credentials, sinks := map[string]bool{}, map[string]bool{}
 	for _, c := range v.Credentials {
@@ -193,7 +191,7 @@ func sinksOnly(v engine.View, names []string) []string {
 
 func (h handler) view(w http.ResponseWriter, r *http.Request) {
 	q := decodeQuery(r.URL.Query())
-	if r.Method == http.MethodPost { // more names than an address holds
+	if r.Method == http.MethodPost { // for more names than fit into a URL
 		if !decode(w, r, &q) {
 			return
 		}
@@ -210,8 +208,8 @@ func (h handler) view(w http.ResponseWriter, r *http.Request) {
 	h.views[peerOf(r.Context()).owner].Serve(w, r, q.Text(), write)
 }
 
-// wait answers when what everything named has is in force and delivered, or
-// when a name is gone. The client ends the wait by going away.
+// wait answers when everything selected is valid and delivered, or when a name has
+// been removed. The client ends the wait by disconnecting.
 func (h handler) wait(w http.ResponseWriter, r *http.Request) {
 	var ask Selection
 	if !decode(w, r, &ask) || !h.alive(w) {
@@ -252,7 +250,7 @@ func (h handler) plan(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(ask.Sources) == 0 {
-		refuse(w, Problem{Code: CodeBadRequest, Message: "there is no file to plan"})
+		refuse(w, Problem{Code: CodeBadRequest, Message: "the file to plan is missing"})
 		return
 	}
 	difference, err := h.backend.Plan(r.Context(), ask.Sources)
@@ -268,8 +266,8 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) {
 	if decode(w, r, &ask) && h.exists(w, ask.Name) {
 		value, err := h.backend.Show(r.Context(), ask.Name, ask.Field)
 		if err != nil {
-			// The name of a field that does not exist may be anything, even a
-			// secret that was typed in the wrong place.
+			// An unknown field name may be anything, even a secret typed in the
+			// wrong place.
 			h.audit(r, "value refused", zap.String("credential", ask.Name))
 		} else {
 			h.audit(r, "value shown", zap.String("credential", ask.Name), zap.String("field", ask.Field))
@@ -278,7 +276,7 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// fields names what show can print, which is no secret.
+// fields returns the names of the fields, which are not secret.
 func (h handler) fields(w http.ResponseWriter, r *http.Request) {
 	var ask showRequest
 	if !decode(w, r, &ask) || !h.exists(w, ask.Name) {
@@ -301,11 +299,12 @@ func (h handler) sign(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// exists reports whether a credential has the name; it has answered when not.
+// exists reports whether a credential has the name. If not, it has answered the
+// request.
 func (h handler) exists(w http.ResponseWriter, name string) bool {
 	v, ok := h.look(w, engine.Query{Names: []string{name}})
 	if ok && !slices.ContainsFunc(v.Credentials, func(c engine.CredentialView) bool { return c.Name == name }) {
-		refuse(w, unknownNames([]string{name})) // a sink has it, or it is a pattern
+		refuse(w, unknownNames([]string{name})) // the name of a sink, or a pattern
 		return false
 	}
 	return ok
@@ -316,7 +315,7 @@ func answerValue(w http.ResponseWriter, value credential.Secret, err error) {
 		refuse(w, problemOf(err))
 		return
 	}
-	// The one place where a value leaves through the socket.
+	// The only place where a value leaves through the socket.
 	answer(w, valueAnswer{value.Reveal()})
 }
 
@@ -334,15 +333,15 @@ func problemOf(err error) Problem {
 	return Problem{Code: CodeFailed, Message: err.Error()}
 }
 
-// decode reads the request's document; it has answered when it reports false.
+// decode reads the document of the request. If false, it has answered the request.
 func decode(w http.ResponseWriter, r *http.Request, document any) bool {
 	return decodeUpTo(web.MaxBody, w, r, document)
 }
 
 func decodeUpTo(limit int64, w http.ResponseWriter, r *http.Request, document any) bool {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit)).Decode(document)
-	// The time within which a request must have arrived is over for this one;
-	// what follows may take long.
+	// The request has arrived, so its read deadline no longer applies; handling
+	// it may take long.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if err != nil {
 		refuse(w, Problem{Code: CodeBadRequest, Message: "the request cannot be read"})
@@ -351,7 +350,7 @@ func decodeUpTo(limit int64, w http.ResponseWriter, r *http.Request, document an
 	return true
 }
 
-// answer sends one document. A client that is gone is nobody's fault.
+// answer sends one document. It ignores clients that have disconnected.
 func answer(w http.ResponseWriter, document any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(document)

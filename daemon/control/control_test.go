@@ -442,7 +442,7 @@ func TestUnreachable(t *testing.T) {
 	defer server.Close()
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none"): "no daemon is running: there is no control socket at ",
-		dead:                       "no daemon is running: nobody listens at the control socket ",
+		dead:                       "no daemon is running: nothing listens on the control socket ",
 		foreign:                    "the daemon does not answer at ",
 	} {
 		all := calls(NewClient(path), "loja")

@@ -2,17 +2,17 @@ package control
 
 import "time"
 
-// Difference is what a configuration would change against the one that runs.
-// It is told from outside as JSON: fields are added, never changed. No secret
-// is in it.
+// Difference is what a configuration would change compared with the running one.
+// Its JSON form is public: fields may be added, but not changed. It contains no
+// secret.
 type Difference struct {
 	Format int       `json:"format"`
 	At     time.Time `json:"at"`
-	// Faults are what is wrong with the configuration, one a line; with any of
-	// them the rest is empty.
+	// Faults are the mistakes in the configuration, one per line. If there are
+	// any, the other fields are empty.
 	Faults []string `json:"faults,omitempty"`
-	// Restart lists what only a restart changes; for some of it a reload is
-	// refused as a whole.
+	// Restart lists changes that require a restart. Some of them make a reload
+	// fail.
 	Restart     []SettingChange    `json:"restart"`
 	Settings    []SettingChange    `json:"settings"`
 	Providers   []ProviderChange   `json:"providers"`
@@ -23,8 +23,7 @@ type Difference struct {
 // Action is what happens to an object of the configuration.
 type Action string
 
-// The actions. An object that is kept is listed for what happens to it because
-// of others.
+// The actions. An unchanged object is listed if changes of others affect it.
 const (
 	Added   Action = "added"
 	Removed Action = "removed"
@@ -32,37 +31,37 @@ const (
 	Kept    Action = "kept"
 )
 
-// SettingChange is one of the daemon's own keys.
+// SettingChange is a change of one of the daemon's own keys.
 type SettingChange struct {
 	Key string `json:"key"`
 	Was string `json:"was"`
 	Is  string `json:"is"`
-	// Refused says that a reload is refused while the key is another one.
+	// Refused reports that a reload is refused because of this change.
 	Refused bool `json:"refused,omitempty"`
 }
 
-// ProviderChange is one provider.
+// ProviderChange is a change of one provider.
 type ProviderChange struct {
 	Name   string   `json:"name"`
 	Action Action   `json:"action"`
 	Keys   []string `json:"keys"` // that differ
 }
 
-// CredentialChange is one credential.
+// CredentialChange is a change of one credential.
 type CredentialChange struct {
 	Name   string   `json:"name"`
 	Action Action   `json:"action"`
 	Keys   []string `json:"keys"` // that differ
-	// Renewed is why it is renewed: new, identity or inputs; empty when it is
-	// not.
+	// Renewed is the reason for its renewal: new, identity or inputs; empty if
+	// it is not renewed.
 	Renewed string `json:"renewed"`
-	// NextWas and NextIs are its next attempt without and with the change.
+	// NextWas and NextIs are the times of its next attempt without and with the change.
 	NextWas *time.Time `json:"next_was"`
 	NextIs  *time.Time `json:"next_is"`
 	Why     string     `json:"why"`
 }
 
-// Retimed reports whether its next attempt moves though it is not renewed.
+// Retimed reports whether it is rescheduled without being renewed.
 func (c CredentialChange) Retimed() bool {
 	if c.Renewed != "" || c.NextWas == nil || c.NextIs == nil {
 		return false
@@ -70,23 +69,23 @@ func (c CredentialChange) Retimed() bool {
 	return !c.NextWas.Equal(*c.NextIs)
 }
 
-// SinkChange is one sink.
+// SinkChange is a change of one sink.
 type SinkChange struct {
 	Name   string   `json:"name"`
 	Path   string   `json:"path"`
 	Action Action   `json:"action"`
 	Keys   []string `json:"keys"` // that differ
-	// Rewritten says that the file is changed with the values in hand, After
-	// names the credentials whose renewal changes it, Missing those without
-	// which it is not written.
+	// Rewritten reports that the file is written at once with the current values.
+	// After lists the credentials whose renewal changes it, Missing those that
+	// have no value yet.
 	Rewritten bool     `json:"rewritten"`
 	After     []string `json:"after"`
 	Missing   []string `json:"missing"`
-	// Hook says that its command runs after the change.
+	// Hook reports that its command runs after the change.
 	Hook bool `json:"hook"`
-	// LeftBehind is the file that it wrote so far and that stays as it is.
+	// LeftBehind is its previous file, which keeps its content.
 	LeftBehind string `json:"left_behind"`
-	// Problem says what would keep it from being written.
+	// Problem tells why it could not be written.
 	Problem string `json:"problem"`
 }
 

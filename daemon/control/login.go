@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// The requests of a login. What an invitation holds goes back with the answer:
-// the daemon keeps nothing of a login that is under way.
+// The requests of a login. The client returns the invitation with the answer: the
+// daemon keeps no state about a login in progress.
 type (
 	inviteRequest struct {
 		Name  string `json:"name"`
@@ -20,7 +20,7 @@ type (
 	redeemRequest struct {
 		Name       string                `json:"name"`
 		Invitation credential.Invitation `json:"invitation"`
-		// Address is where the browser came back to; empty for a device.
+		// Address is the redirect address with the code; empty for a device.
 		Address string `json:"address,omitempty"`
 	}
 	importRequest struct {
@@ -29,16 +29,16 @@ type (
 	}
 )
 
-// Loginer is what the daemon does for a login. An error that is, or wraps, a
-// *credential.Fault is the refusal of the backend; a *MisuseError says that the
-// credential knows no login.
+// Loginer is what a login needs of the daemon. A *credential.Fault, possibly
+// wrapped, is a refusal of the backend; a *MisuseError means that the credential has
+// no login.
 type Loginer interface {
-	// Invite begins a login for a credential that exists.
+	// Invite starts a login for a credential that exists.
 	Invite(ctx context.Context, name, offer string) (credential.Invitation, error)
-	// Redeem exchanges what the person brought, or waits for them to be done on a
-	// device, and adopts what that gives.
+	// Redeem exchanges the code, or waits for the end of a device login, and
+	// stores the resulting tokens.
 	Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error
-	// Import adopts a refresh token that a person brings. It makes no call.
+	// Import stores a refresh token. It makes no call.
 	Import(ctx context.Context, name string, refresh credential.Secret) error
 }
 
@@ -82,7 +82,7 @@ func (h handler) done(w http.ResponseWriter, err error) {
 	answer(w, struct{}{})
 }
 
-// Invite begins a login. Offer is an address at which the caller listens.
+// Invite starts a login. Offer is an address that the caller listens on.
 func (c *Client) Invite(ctx context.Context, name, offer string) (in credential.Invitation, err error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
@@ -90,18 +90,18 @@ func (c *Client) Invite(ctx context.Context, name, offer string) (in credential.
 	return in, err
 }
 
-// Redeem ends a login: with the address that the browser came back to, or, for a
-// device, when the person is done.
+// Redeem completes a login: with the redirect address, or when the device login is
+// done.
 func (c *Client) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
 	return c.ask(ctx, http.MethodPost, pathRedeem, redeemRequest{name, in, address.Reveal()}, nil)
 }
 
-// Import hands a refresh token over.
+// Import sends a refresh token.
 func (c *Client) Import(ctx context.Context, name string, refresh credential.Secret) error {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	return c.ask(ctx, http.MethodPost, pathImport, importRequest{name, refresh.Reveal()}, nil)
 }
 
-// loginTimeout bounds a request that may make one call to the backend.
+// loginTimeout limits a request that may include one call to the backend.
 const loginTimeout = time.Minute

@@ -45,8 +45,7 @@ func (h handler) resume(w http.ResponseWriter, r *http.Request) {
 	answer(w, Paused{Names: names})
 }
 
-// forget drops what is kept of removed credentials. One that is configured is
-// refused.
+// forget deletes the records of removed credentials. It refuses configured ones.
 func (h handler) forget(w http.ResponseWriter, r *http.Request) {
 	var ask Selection
 	if !decode(w, r, &ask) {
@@ -67,7 +66,7 @@ func (h handler) forget(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(configured) > 0 {
-		refuse(w, Problem{Code: CodeFailed, Names: configured, Message: "still in the configuration, nothing is forgotten: " + strings.Join(configured, ", ") + " (remove it there first)"})
+		refuse(w, Problem{Code: CodeFailed, Names: configured, Message: "still in the configuration, so nothing was deleted: " + strings.Join(configured, ", ") + " (remove them there first)"})
 		return
 	}
 	h.audit(r, "forget requested", credentials(ask.Names))
@@ -76,7 +75,7 @@ func (h handler) forget(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		refuse(w, problemOf(err))
 	case len(unknown) > 0:
-		refuse(w, Problem{Code: CodeUnknown, Names: unknown, Message: "nothing is kept of: " + strings.Join(unknown, ", ")})
+		refuse(w, Problem{Code: CodeUnknown, Names: unknown, Message: "no record is kept of: " + strings.Join(unknown, ", ")})
 	default:
 		answer(w, Paused{Names: ask.Names})
 	}

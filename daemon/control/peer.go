@@ -12,7 +12,7 @@ import (
 	"github.com/vigented/vigente/daemon/web"
 )
 
-// peer is who is at the other end of a connection.
+// peer identifies the other end of a connection.
 type peer struct {
 	trusted bool
 	owner   bool // root or the daemon's own user
@@ -23,8 +23,8 @@ type peer struct {
 
 type peerKey struct{}
 
-// peers notes on each connection's context who is at its other end. The socket
-// is the file at path.
+// peers adds the peer to the context of each connection. The socket is the file at
+// path.
 func peers(path string) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, identify(conn, path))
@@ -36,8 +36,8 @@ func peerOf(ctx context.Context) peer {
 	return p
 }
 
-// identify finds out who the peer is, and whether it may do more than look.
-// What cannot be found out counts against it.
+// identify determines who the peer is and whether it is trusted. If something
+// cannot be determined, it is not.
 func identify(conn net.Conn, path string) peer {
 	who, ok := ucred(conn)
 	if !ok {
@@ -51,7 +51,7 @@ func identify(conn net.Conn, path string) peer {
 	return found
 }
 
-// ucred returns what the kernel says of the peer.
+// ucred returns the peer credentials from the kernel.
 func ucred(conn net.Conn) (syscall.Ucred, bool) {
 	if inner, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = inner.NetConn()
@@ -74,8 +74,8 @@ func ucred(conn net.Conn) (syscall.Ucred, bool) {
 	return *who, true
 }
 
-// The classes of connections, which are limited apart from each other, so that
-// the owner is served whatever others hold.
+// The classes of connections have separate limits, so that the owner is served
+// whatever connections others hold.
 const (
 	classOwner  = "owner"
 	classOthers = "others"
@@ -100,7 +100,7 @@ func bounds() web.Bounds {
 	}
 }
 
-// admit decides about a peer at a socket in a folder.
+// admit decides whether a peer is trusted at a socket in a folder.
 func admit(who syscall.Ucred, socket, folder *syscall.Stat_t) bool {
 	if exposed(folder, os.Geteuid(), os.Getegid()) {
 		return vouched(who, os.Geteuid())
@@ -108,9 +108,9 @@ func admit(who syscall.Ucred, socket, folder *syscall.Stat_t) bool {
 	return trust(who, os.Geteuid(), socket, groupsOf)
 }
 
-// exposed reports whether another user rules over the folder of the socket.
-// That one could choose the socket's group and access list beforehand, or put
-// another file in its place, so that neither says anything.
+// exposed reports whether another user can write to the folder of the socket. That
+// user could set the socket's group and access list beforehand, or replace the file,
+// so neither can be relied on.
 func exposed(folder *syscall.Stat_t, uid, gid int) bool {
 	const othersWrite, groupWrites = 0o002, 0o020
 	switch {
@@ -124,13 +124,13 @@ func exposed(folder *syscall.Stat_t, uid, gid int) bool {
 	return folder.Mode&groupWrites != 0 && folder.Gid != 0 && int64(folder.Gid) != int64(gid)
 }
 
-// vouched reports whether a peer's own number is enough.
+// vouched reports whether the peer's user ID alone makes it trusted.
 func vouched(who syscall.Ucred, own int) bool { return who.Uid == 0 || int64(who.Uid) == int64(own) }
 
-// trust decides about a peer. A socket that is closed to others has been
-// checked by the kernel, supplementary groups and access lists included: only
-// root, its owner and its group could connect. If someone opened the file to
-// everybody, the peer's own numbers decide.
+// trust decides whether a peer is trusted. If the socket is closed to others, the
+// kernel has already checked it, including supplementary groups and access lists:
+// only root, its owner and its group could connect. If someone opened the file to
+// everybody, the peer's IDs decide.
 func trust(who syscall.Ucred, own int, socket *syscall.Stat_t, groups func(pid int32) []uint32) bool {
 	if vouched(who, own) || who.Gid == socket.Gid {
 		return true
@@ -147,8 +147,8 @@ func trust(who syscall.Ucred, own int, socket *syscall.Stat_t, groups func(pid i
 	return false
 }
 
-// groupsOf returns the supplementary groups of a process, none when the kernel
-// hides it from us.
+// groupsOf returns the supplementary groups of a process, or none if /proc hides
+// it.
 func groupsOf(pid int32) []uint32 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/status")
 	if err != nil {

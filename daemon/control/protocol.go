@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// The requests. They are spoken between one binary's daemon and commands; what
-// others may rely on are the commands.
+// The requests are private to daemon and commands of the same version. Other
+// programs may rely on the commands only.
 const (
 	pathView   = "/v1/view"
 	pathWait   = "/v1/wait"
@@ -34,14 +34,14 @@ const (
 	pathLeave   = "/v1/cluster/leave"
 )
 
-// Snapshot is what a query selected of the daemon's state, at one instant.
+// Snapshot is the selected part of the daemon's state at one point in time.
 type Snapshot struct {
 	View   engine.View
 	Config view.Config
 }
 
-// Selection says which credentials and sinks are meant: names, which may be
-// patterns, unite; the other conditions narrow.
+// Selection selects credentials and sinks: the union of the names, which may be
+// patterns, narrowed by the other conditions.
 type Selection struct {
 	Names    []string     `json:"names"`
 	Provider string       `json:"provider,omitempty"`
@@ -50,15 +50,15 @@ type Selection struct {
 	All      bool         `json:"all,omitempty"`
 }
 
-// Narrows reports whether there are conditions beside the names.
+// Narrows reports whether there are conditions besides names.
 func (s Selection) Narrows() bool { return s.Provider != "" || s.State != "" || s.Fleet != nil }
 
-// query asks the engine for what is meant.
+// query returns the selection as a query to the engine.
 func (s Selection) query() engine.Query {
 	return engine.Query{Names: s.Names, Provider: s.Provider, State: s.State, Fleet: s.Fleet}
 }
 
-// encode writes a query into a URL, decodeQuery reads it.
+// encode encodes a query for a URL; decodeQuery decodes it.
 func encode(q engine.Query) string {
 	values := url.Values{"name": q.Names}
 	set := func(key, value string) {
@@ -97,13 +97,13 @@ func decodeQuery(values url.Values) engine.Query {
 	return q
 }
 
-// RenewOptions say what a renewal by hand may do that others must not.
+// RenewOptions allow a manual renewal what automatic ones must not do.
 type RenewOptions struct {
-	// IgnoreCooldown calls before a wait is over that the backend asked for.
+	// IgnoreCooldown calls before the cool-down requested by the backend is over.
 	IgnoreCooldown bool `json:"ignore_cooldown,omitempty"`
-	// Force shows a seed again whose answer was lost.
+	// Force sends a refresh token again although its last answer was lost.
 	Force bool `json:"force,omitempty"`
-	// TakeOver renews what another machine has begun and not ended.
+	// TakeOver renews although another machine's call has an unknown outcome.
 	TakeOver bool `json:"take_over,omitempty"`
 }
 
@@ -112,19 +112,19 @@ type renewRequest struct {
 	RenewOptions
 }
 
-// ReloadOptions accept what a reload otherwise refuses.
+// ReloadOptions accept changes that a reload refuses by default.
 type ReloadOptions struct {
 	AcceptRemovals   bool `json:"accept_removals,omitempty"`
 	AcceptIdentities bool `json:"accept_identities,omitempty"`
 }
 
-// Reloaded is what a good reload has to tell.
+// Reloaded is the result of a successful reload.
 type Reloaded struct {
-	// Missing are the files and variables that credentials wait for.
+	// Missing lists the files and variables that credentials wait for.
 	Missing []Missing `json:"missing"`
 }
 
-// Missing is something that a credential needs and that is not there.
+// Missing is a missing file or variable that a credential needs.
 type Missing struct {
 	Credential string `json:"credential"`
 	Path       string `json:"path"`
@@ -132,17 +132,17 @@ type Missing struct {
 
 type pauseRequest struct {
 	Selection
-	For time.Duration `json:"for"` // zero for no end
+	For time.Duration `json:"for"` // zero means no end
 }
 
-// Paused is what a pause or its end changed.
+// Paused is the result of a pause or resume.
 type Paused struct {
 	Names []string  `json:"names"`
-	Until time.Time `json:"until"` // zero for no end, and after a resume
+	Until time.Time `json:"until"` // zero means no end, and after a resume
 }
 
-// Source is one file of a configuration that does not run, read by whoever
-// asks: the daemon may not be let to where it lies.
+// Source is one file of a configuration to plan. The client reads it, because the
+// daemon may have no access to it.
 type Source struct {
 	Name string `json:"name"` // absolute
 	Text []byte `json:"text"`
@@ -168,17 +168,15 @@ type valueAnswer struct {
 	Value string `json:"value"`
 }
 
-// Waiting says what a renewal that was asked for waits for, and until when; the
-// instant is zero when that is not known.
+// Waiting tells what a manual renewal is waiting for, and until when, if known.
 type Waiting struct {
 	Name  string    `json:"name"`
 	Until time.Time `json:"until"`
 	Why   string    `json:"why"`
 }
 
-// renewLine is one line of the answer to renew: the number of names first, then
-// what is waited for, each end, and at last that it is over, or the problem that
-// ended it.
+// renewLine is one line of the answer to renew: first the number of names, then
+// what the renewals wait for, each result, and finally the end or a problem.
 type renewLine struct {
 	Total   *int                `json:"total,omitempty"`
 	Waiting *Waiting            `json:"waiting,omitempty"`
@@ -192,17 +190,16 @@ type Code string
 
 // The codes.
 const (
-	CodeUnknown    Code = "unknown"     // a name does not exist
-	CodeDenied     Code = "denied"      // the peer may only look
+	CodeUnknown    Code = "unknown"     // unknown name
+	CodeDenied     Code = "denied"      // the peer may only read the status
 	CodeSilent     Code = "silent"      // the engine does not answer
-	CodeFailed     Code = "failed"      // it was tried and failed
+	CodeFailed     Code = "failed"      // the attempt failed
 	CodeRejected   Code = "rejected"    // the configuration was not accepted
-	CodeMisuse     Code = "misuse"      // it can never be done
+	CodeMisuse     Code = "misuse"      // can never succeed
 	CodeBadRequest Code = "bad_request" // the request cannot be read
 )
 
-// Problem is the refusal of a request, and an error. Names are those that do
-// not exist.
+// Problem is the error of a refused request. Names are the unknown ones.
 type Problem struct {
 	Code    Code     `json:"code"`
 	Message string   `json:"message"`

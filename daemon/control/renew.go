@@ -12,20 +12,19 @@ import (
 )
 
 const (
-	// sayWaiting is when a person is told what a renewal waits for.
+	// sayWaiting is the delay before the client is told what a renewal waits for.
 	sayWaiting  = 500 * time.Millisecond
 	mostWaiting = 10
 )
 
-// renew streams what happens to each credential, so that a command can show how
-// far it is and what it waits for.
+// renew streams the progress of each renewal to the client.
 func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	var ask renewRequest
 	if !decode(w, r, &ask) {
 		return
 	}
 	if ask.All && len(ask.Names) > 0 {
-		refuse(w, Problem{Code: CodeBadRequest, Message: "either names or all are renewed"})
+		refuse(w, Problem{Code: CodeBadRequest, Message: "expected either names or all"})
 		return
 	}
 	names, ok := h.choose(w, ask.Selection)
@@ -51,13 +50,13 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	lines.close(err)
 }
 
-// stream sends lines as they come. A client that is gone is ignored: its context
-// ends the work.
+// stream sends lines as they come. If the client disconnects, the context ends the
+// work.
 type stream struct {
 	mu      sync.Mutex
 	encoder *json.Encoder
 	control *http.ResponseController
-	open    map[string]bool // the names whose end has not come; nil once it is over
+	open    map[string]bool // the names without a result yet; nil at the end
 }
 
 func (s *stream) send(line renewLine) {
@@ -71,7 +70,7 @@ func (s *stream) sendLocked(line renewLine) {
 	_ = s.control.Flush()
 }
 
-// end sends the end of one renewal.
+// end sends the result of one renewal.
 func (s *stream) end(end engine.RenewResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,19 +78,19 @@ func (s *stream) end(end engine.RenewResult) {
 	s.sendLocked(renewLine{End: &end})
 }
 
-// close ends the answer; nothing is sent after it.
+// close ends the answer.
 func (s *stream) close(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = nil
 	if err != nil {
-		s.sendLocked(renewLine{Problem: &Problem{Code: CodeSilent, Message: "the daemon stopped before every renewal had ended"}})
+		s.sendLocked(renewLine{Problem: &Problem{Code: CodeSilent, Message: "the daemon stopped before all renewals had ended"}})
 		return
 	}
 	s.sendLocked(renewLine{Over: true})
 }
 
-// tellWaiting says what the renewals wait for that have not begun.
+// tellWaiting tells what the renewals that have not started are waiting for.
 func (s *stream) tellWaiting(look func(engine.Query) engine.View) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,22 +17,22 @@ const (
 	socketMode = 0o660
 	folderMode = 0o755
 	lockMode   = 0o600
-	// dialTimeout bounds the question whether anybody listens.
+	// dialTimeout limits the check whether something listens on a socket.
 	dialTimeout = 5 * time.Second
-	// maxPath is what the kernel's address of a unix socket holds.
+	// maxPath is the longest path of a unix socket address.
 	maxPath = 107
-	// openPath is O_PATH of open(2): a folder for naming what is in it.
+	// openPath is O_PATH of open(2).
 	openPath = 0x200000
 )
 
-// Listen makes the socket at path and listens. The folder is made when it is
-// absent. The socket is never open to more than its mode says, whatever the
-// umask. One that a dead daemon left is replaced; where somebody listens, or
-// where something else lies, Listen refuses.
+// Listen creates the socket at path, and its folder if necessary, and listens. The
+// socket is never more open than its mode, whatever the umask. It replaces the socket
+// of a dead daemon, but refuses if something listens there or the path is another
+// kind of file.
 func Listen(path string) (net.Listener, error) {
 	dir, name := filepath.Split(path)
 	if err := os.MkdirAll(dir, folderMode); err != nil {
-		return nil, fmt.Errorf("make the folder of the control socket: %w (expected to be writable for the daemon's user, or another daemon.control_socket)", err)
+		return nil, fmt.Errorf("create the folder of the control socket: %w (let the daemon's user write to its parent, or set another daemon.control_socket)", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -46,8 +46,8 @@ func Listen(path string) (net.Listener, error) {
 	return s, nil
 }
 
-// socket is the listener. The lock beside the file is held for its life, so
-// that of two daemons that start together one gives up.
+// socket is the listener. It holds a lock next to the file, so that only one of two
+// daemons started together succeeds.
 type socket struct {
 	net.Listener
 	path, name string
@@ -58,7 +58,7 @@ type socket struct {
 func (s *socket) open() (err error) {
 	s.lock, err = s.root.OpenFile(s.name+".lock", os.O_CREATE|os.O_RDWR, lockMode)
 	if err != nil {
-		return fmt.Errorf("open its lock: %w (expected a folder that the daemon's user may write to)", err)
+		return fmt.Errorf("open its lock: %w (the daemon's user must be able to write to the folder)", err)
 	}
 	if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return errInUse
@@ -69,9 +69,9 @@ func (s *socket) open() (err error) {
 	return s.bind()
 }
 
-var errInUse = errors.New("another daemon listens there already; stop it, or choose another daemon.control_socket")
+var errInUse = errors.New("another daemon listens there already; stop it, or set another daemon.control_socket")
 
-// clear removes a dead socket and refuses anything else that is in the way.
+// clear removes the socket of a dead daemon, and refuses any other kind of file.
 func (s *socket) clear() error {
 	info, err := s.root.Lstat(s.name)
 	switch {
@@ -80,7 +80,7 @@ func (s *socket) clear() error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("something that is no socket lies there; move it away, or choose another daemon.control_socket")
+		return errors.New("the file there is not a socket; move it away, or set another daemon.control_socket")
 	}
 	conn, err := dial(s.path)
 	switch {
@@ -90,11 +90,12 @@ func (s *socket) clear() error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return s.root.Remove(s.name)
 	}
-	return fmt.Errorf("find out whether anybody listens there: %w", err)
+	return fmt.Errorf("check whether a daemon listens there: %w", err)
 }
 
-// bind makes the file. The kernel gives it the mode of the unbound socket less
-// the umask, so that it is never too open; what the umask took is added after.
+// bind creates the file. The kernel gives it the mode of the unbound socket minus
+// the umask, so it is never too open; bind then restores the bits that the umask
+// removed.
 func (s *socket) bind() error {
 	address, done, err := shortAddress(s.path)
 	if err != nil {
@@ -110,13 +111,13 @@ func (s *socket) bind() error {
 	}}
 	s.Listener, err = narrow.Listen(context.Background(), "unix", address)
 	if errors.Is(err, syscall.EINVAL) && len(address) > maxPath {
-		return fmt.Errorf("its name has %d letters, more than a socket can have (choose a shorter daemon.control_socket)", len(s.name))
+		return fmt.Errorf("its name has %d characters, more than a socket name may have (set a shorter daemon.control_socket)", len(s.name))
 	}
 	if err != nil {
 		return err
 	}
 	if unix, ok := s.Listener.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false) // its name may be one that is closed by then
+		unix.SetUnlinkOnClose(false) // its name may refer to a handle that is closed by then
 	}
 	return s.root.Chmod(s.name, socketMode)
 }
@@ -124,13 +125,13 @@ func (s *socket) bind() error {
 // Addr returns the path of the socket.
 func (s *socket) Addr() net.Addr { return &net.UnixAddr{Name: s.path, Net: "unix"} }
 
-// Close ends listening and removes the socket.
+// Close stops listening and removes the socket.
 func (s *socket) Close() error {
-	_ = s.root.Remove(s.name) // while the lock is held nobody else's can be there
+	_ = s.root.Remove(s.name) // the lock guarantees that it is ours
 	return s.release()
 }
 
-// release lets go of everything but the file.
+// release releases everything except the file.
 func (s *socket) release() error {
 	var err error
 	if s.Listener != nil {
@@ -143,8 +144,8 @@ func (s *socket) release() error {
 	return err
 }
 
-// shortAddress returns a name of path that fits into a socket address. A long
-// path is named through a handle of its folder, which done closes.
+// shortAddress returns a name of path that fits into a socket address. A long path
+// is named through a handle of its folder, which done closes.
 func shortAddress(path string) (address string, done func(), err error) {
 	if len(path) <= maxPath {
 		return path, func() {}, nil

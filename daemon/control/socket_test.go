@@ -141,17 +141,17 @@ func TestListenRefuses(t *testing.T) {
 			if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "something that is no socket lies there"},
+		}, "the file there is not a socket"},
 		{"a link", func(t testing.TB, path string) {
 			if err := os.Symlink("/etc/passwd", path); err != nil {
 				t.Fatal(err)
 			}
-		}, "something that is no socket lies there"},
+		}, "the file there is not a socket"},
 		{"a folder", func(t testing.TB, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, "something that is no socket lies there"},
+		}, "the file there is not a socket"},
 		{"a lock that cannot be opened", func(t testing.TB, path string) {
 			if err := os.Mkdir(path+".lock", 0o700); err != nil {
 				t.Fatal(err)
@@ -165,7 +165,7 @@ func TestListenRefuses(t *testing.T) {
 			if err := os.WriteFile(dir, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "make the folder of the control socket"},
+		}, "create the folder of the control socket"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestLongPaths(t *testing.T) {
 // Its folder may lie as deep as it likes; its own name may not be that long.
 func TestListenRefusesANameThatNoSocketCanHave(t *testing.T) {
 	_, err := Listen(filepath.Join(t.TempDir(), strings.Repeat("x", 120)))
-	if err == nil || !strings.Contains(err.Error(), "its name has 120 letters") || strings.Contains(err.Error(), "/proc/") {
+	if err == nil || !strings.Contains(err.Error(), "its name has 120 characters") || strings.Contains(err.Error(), "/proc/") {
 		t.Errorf("%v", err)
 	}
 }

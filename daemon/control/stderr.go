@@ -9,13 +9,13 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// complainer is a backend that keeps what commands wrote to stderr.
+// complainer is a backend that keeps the stderr of commands.
 type complainer interface {
 	Stderr(ctx context.Context, name string) (credential.Secret, error)
 }
 
-// stderr shows what the command of a credential wrote last. That may hold
-// anything, so it is for root and the daemon's own user alone.
+// stderr shows what the command of a credential last wrote to stderr. It may contain
+// anything, so only root and the daemon's own user may read it.
 func (h handler) stderr(w http.ResponseWriter, r *http.Request) {
 	var ask showRequest
 	if !peerOf(r.Context()).owner {
@@ -35,7 +35,7 @@ func (h handler) stderr(w http.ResponseWriter, r *http.Request) {
 	answerValue(w, value, err)
 }
 
-// Stderr returns what the command of a credential wrote to stderr last.
+// Stderr returns what the command of a credential last wrote to stderr.
 func (c *Client) Stderr(ctx context.Context, name string) (credential.Secret, error) {
 	return c.value(ctx, pathStderr, showRequest{Name: name})
 }

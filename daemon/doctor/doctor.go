@@ -1,7 +1,7 @@
-// Package doctor proves, as the present user and in the present sandbox, that
-// what a configuration asks for can be done: the state and every sink written,
-// every hook found, every backend reached. It renews nothing, changes nothing and
-// leaves nothing behind.
+// Package doctor checks, as the current user and in the current sandbox, that a
+// configuration will work: that the state and every sink can be written, every hook
+// found and every backend reached. It renews nothing, changes nothing and leaves
+// nothing behind.
 package doctor
 
 import (
@@ -26,20 +26,20 @@ import (
 	"github.com/vigented/vigente/internal/realpath"
 )
 
-// Finding is what one check of the doctor found.
+// Finding is the result of one check.
 type Finding struct {
-	// Check names what was looked at: "state", "sink till", "hook till",
+	// Check names what was checked: "state", "sink till", "hook till",
 	// "provider vault".
 	Check string `json:"check"`
 	OK    bool   `json:"ok"`
-	// Detail says what is wrong and what to do, or what was found good.
+	// Detail tells what is wrong and what to do, or what is in order.
 	Detail string `json:"detail"`
-	// Unit holds the lines that cure it in the [Service] section of a drop-in,
-	// where the service's sandbox is in the way.
+	// Unit contains the lines that fix it in the [Service] section of a drop-in,
+	// if the service's sandbox is the cause.
 	Unit []string `json:"unit,omitempty"`
 }
 
-// blocked is a failure that lines in the unit cure.
+// blocked is a failure that lines in the unit fix.
 type blocked struct {
 	error
 	unit []string
@@ -48,7 +48,7 @@ type blocked struct {
 // Unwrap returns the failure.
 func (b *blocked) Unwrap() error { return b.error }
 
-// cured says the lines of the unit along with a failure.
+// cured adds the lines of the unit to a failure.
 func cured(err error, unit []string) error {
 	if len(unit) == 0 {
 		return err
@@ -56,21 +56,21 @@ func cured(err error, unit []string) error {
 	return &blocked{fmt.Errorf("%w; under systemd add to the unit: %s", err, strings.Join(unit, ", ")), unit}
 }
 
-// Bounds of an examination.
+// Limits of an examination.
 const (
 	checkTime    = 10 * time.Second
 	checksAtOnce = 16
 	clockTrouble = 30 * time.Second
 )
 
-// Options say what to examine. Transport is what backends are reached with.
+// Options of an examination. Transport is used to reach backends.
 type Options struct {
 	Load      load.Options
 	Transport transport.Lender
 }
 
-// Examine looks at everything. It needs no running daemon, and does not disturb
-// one. It returns a *load.ConfigError when the configuration cannot be used.
+// Examine checks everything. It needs no running daemon, and does not disturb one.
+// It returns a *load.ConfigError if the configuration is invalid.
 func Examine(ctx context.Context, opt Options) ([]Finding, error) {
 	return examine(ctx, opt, func(e *examination) {
 		e.state()
@@ -83,12 +83,12 @@ func Examine(ctx context.Context, opt Options) ([]Finding, error) {
 	})
 }
 
-// Probe is the part of Examine that reaches the backends.
+// Probe checks the backends only.
 func Probe(ctx context.Context, opt Options) ([]Finding, error) {
 	return examine(ctx, opt, (*examination).providers)
 }
 
-// examination collects findings in the order in which they were asked for.
+// examination collects findings in the order in which the checks were started.
 type examination struct {
 	ctx    context.Context //nolint:containedctx // lives for one call
 	loaded *load.Loaded
@@ -122,8 +122,7 @@ func examine(ctx context.Context, opt Options, work func(*examination)) ([]Findi
 	return out, context.Cause(ctx)
 }
 
-// missing tells what keeps credentials from being obtained, and what looks like
-// an accident in secrets.
+// missing reports missing files and variables, and suspicious secrets.
 func (e *examination) missing() {
 	for _, f := range e.loaded.MissingFaults {
 		e.found = append(e.found, &Finding{Check: f.Key, Detail: f.Message})
@@ -136,7 +135,7 @@ func (e *examination) missing() {
 	}
 }
 
-// check runs one check beside the others; good is said when it finds nothing.
+// check runs one check concurrently with others; good is its detail on success.
 func (e *examination) check(name, good string, look func(ctx context.Context) error) {
 	f := &Finding{Check: name}
 	e.found = append(e.found, f)
@@ -160,8 +159,8 @@ func (e *examination) check(name, good string, look func(ctx context.Context) er
 	})
 }
 
-// answered runs a look that may hang for good, on the disk of a file server that
-// is away, and gives it up when its time is over.
+// answered runs a check that may hang forever, for example on an unreachable file
+// server, and gives up after a timeout.
 func answered(ctx context.Context, look func(ctx context.Context) error) error {
 	end := make(chan error, 1)
 	go func() { end <- look(ctx) }()
@@ -171,20 +170,19 @@ func answered(ctx context.Context, look func(ctx context.Context) error) error {
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-end: // it ended by itself, and knows better why
+	case err := <-end: // it has a better explanation
 		return err
 	case <-time.After(time.Second):
-		return fmt.Errorf("no answer within %s (look at the disk, or at the file server behind it)", checkTime)
+		return fmt.Errorf("no answer within %s (check the disk, or the file server behind it)", checkTime)
 	}
 }
 
-// state looks at the state directory without opening what a running daemon
-// holds.
+// state checks the state directory without opening files of a running daemon.
 func (e *examination) state() {
 	dir := e.loaded.Config.Daemon.StateDir
 	e.check("state", dir+" can be written", func(context.Context) error {
 		if info, err := os.Stat(dir); err != nil {
-			return fmt.Errorf("look at %s: %w (expected a folder of the daemon's user; the daemon makes it, under systemd StateDirectory=vigente does)", dir, reasonOfPath(err))
+			return fmt.Errorf("check %s: %w (expected a folder of the daemon's user; the daemon creates it, or StateDirectory=vigente under systemd)", dir, reasonOfPath(err))
 		} else if !info.IsDir() {
 			return fmt.Errorf("%s is not a folder (expected one of the daemon's user)", dir)
 		}
@@ -198,7 +196,7 @@ func (e *examination) state() {
 	})
 }
 
-// cluster proves that this machine can use the engine that it shares with others.
+// cluster checks that this machine can use the etcd of the cluster.
 func (e *examination) cluster() {
 	c := e.loaded.Config.Cluster
 	if len(c.Endpoints) == 0 {
@@ -215,11 +213,11 @@ func (e *examination) cluster() {
 	})
 }
 
-// exposed reports what others own or can reach of the state.
+// exposed reports files of the state that others own or can access.
 func exposed(dir string) error {
 	found, err := store.Exposed(dir)
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", dir, reasonOfPath(err))
+		return fmt.Errorf("check %s: %w", dir, reasonOfPath(err))
 	}
 	var problems []error
 	for _, f := range found {
@@ -227,16 +225,16 @@ func exposed(dir string) error {
 			problems = append(problems, f.Err())
 			continue
 		}
-		problems = append(problems, fmt.Errorf("%s: %s (expected to be closed to them, which the daemon does when it starts)", f.Path, f))
+		problems = append(problems, fmt.Errorf("%s: %s (must be closed to them; the daemon does that when it starts)", f.Path, f))
 	}
 	return errors.Join(problems...)
 }
 
-// roomForState is what the doctor asks of the disk: what the state asks of it.
+// roomForState is the free space that the state needs.
 const roomForState = store.Headroom
 
-// tryWriting writes to a folder, syncs, and leaves no trace. An empty file alone
-// says nothing: a full disk allows it.
+// tryWriting writes data to a folder, syncs, and removes it. An empty file would
+// prove nothing, because a full disk allows it.
 func tryWriting(dir string) (err error) {
 	f, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {
@@ -247,7 +245,7 @@ func tryWriting(dir string) (err error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close(), os.Remove(f.Name())); err != nil {
-		return fmt.Errorf("write to %s: %w (expected a disk in order, with room)", dir, reasonOfPath(err))
+		return fmt.Errorf("write to %s: %w (expected a working disk with free space)", dir, reasonOfPath(err))
 	}
 	return nil
 }
@@ -260,40 +258,40 @@ func (e *examination) sink(s plan.Sink) {
 			point, mounted := e.around.unwritable(filepath.Dir(realpath.Of(s.Path)))
 			switch {
 			case err != nil && mounted:
-				return fmt.Errorf("%w; the file system at %s is mounted read-only: mount it for writing, or choose another folder", credential.AsFault(err), point)
+				return fmt.Errorf("%w; the file system at %s is mounted read-only: remount it read-write, or use another folder", credential.AsFault(err), point)
 			case err != nil:
 				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
 			case s.File == "":
 				return nil
 			case e.around.private(realpath.Of(s.Path)):
-				return cured(fmt.Errorf("write %s: nobody but this service would see it, which has %s of its own (expected another folder, or no PrivateTmp=)",
+				return cured(fmt.Errorf("write %s: only this service would see it, because it has a private %s (use another folder, or remove PrivateTmp=)",
 					s.Path, e.around.at(realpath.Of(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
 			}
 			return e.whole(ctx, s.Path, owner, group)
 		})
 	}
 	if h, ok := s.Hook.(interface{ Program() (string, error) }); ok {
-		e.check("hook "+s.Name, "its command is there", func(context.Context) error { return e.hook(h.Program()) })
+		e.check("hook "+s.Name, "its command exists", func(context.Context) error { return e.hook(h.Program()) })
 	}
 }
 
-// remark is what a look found that is good enough, and worth a word.
+// remark is a finding that is no failure.
 type remark struct{ text string }
 
 // Error returns the text.
 func (r *remark) Error() string { return r.text }
 
-// whole remarks on a file that cannot be replaced as a whole.
+// whole adds a remark if a file cannot be replaced as a whole.
 func (e *examination) whole(ctx context.Context, path, owner, group string) error {
 	why := atomicfile.WhyInPlace(ctx, path, atomicfile.Options{Owner: owner, Group: group})
 	if why == nil {
 		return nil
 	}
-	return &remark{fmt.Sprintf("%s can be written, but not replaced as a whole: %v; a crash of the machine in that moment may leave half of it "+
-		"(give the file to the daemon's user and a group that its reader is in, or keep a backup)", path, why)}
+	return &remark{fmt.Sprintf("%s can be written, but not replaced as a whole: %v; a crash of the machine at that moment may leave it incomplete "+
+		"(give the file to the daemon's user and a group of its reader, or keep a backup)", path, why)}
 }
 
-// hook looks at the program of a hook.
+// hook checks the program of a hook.
 func (e *examination) hook(program string, err error) error {
 	if err != nil {
 		if line, hidden := e.around.hidden(program); hidden && program != "" {
@@ -303,7 +301,7 @@ func (e *examination) hook(program string, err error) error {
 	}
 	info, err := os.Stat(program)
 	if err != nil {
-		return fmt.Errorf("look at %s: %w", program, reasonOfPath(err))
+		return fmt.Errorf("check %s: %w", program, reasonOfPath(err))
 	}
 	trouble, line := e.around.hookTrouble(program, info.Mode())
 	switch {
@@ -315,8 +313,8 @@ func (e *examination) hook(program string, err error) error {
 	return cured(errors.New(trouble), []string{line})
 }
 
-// providers reaches every backend once, whatever the number of its credentials,
-// and looks for every command that prints a token.
+// providers contacts every backend once, whatever the number of its credentials,
+// and checks every command that prints a token.
 func (e *examination) providers() {
 	probers := map[string]credential.Prober{}
 	commands := map[string]bool{}
@@ -337,7 +335,7 @@ func (e *examination) providers() {
 		case commands[p.Name]:
 			continue
 		case prober == nil:
-			f := Finding{Check: "provider " + p.Name, OK: true, Detail: "no credential of it is configured, so it was not called"}
+			f := Finding{Check: "provider " + p.Name, OK: true, Detail: "no credential uses it, so it was not called"}
 			e.found = append(e.found, &f)
 			continue
 		}
@@ -346,21 +344,20 @@ func (e *examination) providers() {
 				return credential.AsFault(err)
 			}
 			if off := e.clocks.of(p.Name); off.Abs() > clockTrouble {
-				return fmt.Errorf("its clock and ours are %s apart: look at the time service of this machine (timedatectl)", off.Abs().Round(time.Second))
+				return fmt.Errorf("its clock and ours differ by %s: check the time synchronisation of this machine (timedatectl)", off.Abs().Round(time.Second))
 			}
 			return nil
 		})
 	}
 }
 
-// readOnly reports whether the folder lies on a file system that is mounted
-// read-only, as a sandbox does.
+// readOnly reports whether the folder is on a read-only mount, as in a sandbox.
 func readOnly(folder string) bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(folder, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0
 }
 
-// reasonOfPath drops the path, which the message around it says already.
+// reasonOfPath removes the path, which the surrounding message contains.
 func reasonOfPath(err error) error {
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return p.Err
@@ -368,7 +365,7 @@ func reasonOfPath(err error) error {
 	return err
 }
 
-// clockNotes keeps the last offset of each provider's clock.
+// clockNotes keeps the latest offset of each provider's clock.
 type clockNotes struct {
 	mu  sync.Mutex
 	off map[string]time.Duration
@@ -389,7 +386,7 @@ func (c *clockNotes) of(provider string) time.Duration {
 	return c.off[provider]
 }
 
-// Healthy reports whether every finding is good, and names those that are not.
+// Healthy reports whether all findings are good, and lists those that are not.
 func Healthy(findings []Finding) (bool, string) {
 	var bad []string
 	for _, f := range findings {

@@ -18,14 +18,14 @@ import (
 	"github.com/vigented/vigente/internal/realpath"
 )
 
-// sandbox is what confines this process, as far as a drop-in of its unit can
-// change it.
+// sandbox describes the restrictions of this process that a drop-in of its unit can
+// change.
 type sandbox struct {
 	euid, egid   int
 	groups       []int
 	caps         uint64 // effective capabilities, one bit each
 	noNewPrivs   bool   // set-user-id programs gain nothing
-	noExecMemory bool   // nothing may be written and then executed
+	noExecMemory bool   // memory must not be writable and executable
 	mounts       []mount
 }
 
@@ -33,10 +33,10 @@ type sandbox struct {
 type mount struct {
 	root, point string
 	readOnly    bool // this mount
-	fixed       bool // the file system itself, whatever the mount
+	fixed       bool // the file system itself is read-only
 }
 
-// readSandbox looks at this process.
+// readSandbox reads the restrictions of this process.
 func readSandbox() sandbox {
 	s := sandbox{euid: os.Geteuid(), egid: os.Getegid()}
 	s.groups, _ = os.Getgroups()
@@ -75,7 +75,7 @@ func readMounts(text string) []mount {
 	return all
 }
 
-// at returns the mount that a path lies on. Of two at one point the later one
+// at returns the mount of a path. Of two mounts at the same point, the later one
 // covers the other.
 func (s sandbox) at(path string) mount {
 	var best mount
@@ -87,9 +87,9 @@ func (s sandbox) at(path string) mount {
 	return best
 }
 
-// unwritable names the mount point of a path whose file system is mounted
-// read-only for everybody: no line of a unit changes that. The sandbox makes all
-// mounts read-only, the root's too, on file systems that could be written.
+// unwritable returns the mount point of a path on a read-only file system, which no
+// line of a unit can change. The sandbox itself makes all mounts read-only,
+// including the root's, on file systems that are writable.
 func (s sandbox) unwritable(path string) (point string, yes bool) {
 	m := s.at(path)
 	if _, hidden := s.hidden(path); hidden || m.point == "" {
@@ -99,16 +99,16 @@ func (s sandbox) unwritable(path string) (point string, yes bool) {
 	return m.point, m.fixed || m.readOnly && !ofSystem && !s.at("/").readOnly
 }
 
-// below reports whether a path is a folder or lies in it.
+// below reports whether a path is a folder or is inside it.
 func below(path, folder string) bool {
 	return path == folder || folder == "/" || strings.HasPrefix(path, folder+"/")
 }
 
-// hidden reports whether the unit keeps a path out of sight, and returns the
-// line that shows it again.
+// hidden reports whether the unit hides a path, and returns the line that reveals
+// it.
 func (s sandbox) hidden(path string) (line string, hidden bool) {
 	m := s.at(path)
-	// The folder that systemd lays over it; containers have it elsewhere.
+	// The folder that systemd mounts over it; containers use another one.
 	covered := strings.HasSuffix(m.root, "/inaccessible/dir") || strings.HasSuffix(m.root, "/inaccessible/reg")
 	for _, home := range []string{"/home", "/root", "/run/user"} {
 		if m.point == home && (covered || m.root == "/" && m.readOnly) {
@@ -118,16 +118,15 @@ func (s sandbox) hidden(path string) (line string, hidden bool) {
 	return "", covered
 }
 
-// private reports whether what is written at a path is seen by this service
-// only: /tmp and /var/tmp of its own.
+// private reports whether a path is in a private /tmp or /var/tmp of this service.
 func (s sandbox) private(path string) bool {
 	m := s.at(path)
 	return (m.point == "/tmp" || m.point == "/var/tmp") && strings.Contains(m.root, "/systemd-private-")
 }
 
-// linesFor returns what the unit needs so that a file can be written that now
-// cannot. One obstacle hides others, so the owner and the group that the file
-// shall have, and the permissions of its folder, are looked at as well.
+// linesFor returns the lines that the unit needs to write a file. Because one
+// obstacle hides others, it also checks the configured owner and group of the file
+// and the permissions of its folder.
 func (s sandbox) linesFor(path, owner, group string, err error) []string {
 	folder := filepath.Dir(realpath.Of(path))
 	var lines []string
@@ -141,7 +140,7 @@ func (s sandbox) linesFor(path, owner, group string, err error) []string {
 	if line, hidden := s.hidden(folder); hidden {
 		add(line, "ReadWritePaths="+folder)
 	} else if _, yes := s.unwritable(folder); yes {
-		return nil // only who mounted it can help
+		return nil // no line of a unit helps
 	} else if errors.Is(err, unix.EROFS) || s.at(folder).readOnly || readOnly(folder) {
 		add("ReadWritePaths=" + folder)
 	}
@@ -159,15 +158,14 @@ func (s sandbox) linesFor(path, owner, group string, err error) []string {
 	if unix.Stat(folder, &st) == nil {
 		add(s.admission(&st, 0o3))
 	}
-	// A folder on the way that may not even be entered.
+	// A folder on the path that cannot be entered.
 	if e, ok := errors.AsType[*atomicfile.Error](err); ok && errors.Is(err, unix.EACCES) && unix.Stat(filepath.Dir(e.Path), &st) == nil {
 		add(s.admission(&st, 0o1))
 	}
 	return lines
 }
 
-// chownLines let the service give files away; examples/chown.conf says at what
-// price.
+// chownLines let the service change owners; examples/chown.conf tells the cost.
 var chownLines = []string{
 	"CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE",
 	"AmbientCapabilities=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE",
@@ -177,7 +175,7 @@ func (s sandbox) can(capability int) bool { return s.caps&(1<<capability) != 0 }
 
 func (s sandbox) inGroup(gid int) bool { return gid == s.egid || slices.Contains(s.groups, gid) }
 
-// mayOwn reports whether files can be given to a user.
+// mayOwn reports whether files may be given to a user.
 func (s sandbox) mayOwn(owner string) bool {
 	if owner == "" || s.can(unix.CAP_CHOWN) {
 		return true
@@ -186,8 +184,8 @@ func (s sandbox) mayOwn(owner string) bool {
 	return err == nil && uid == s.euid
 }
 
-// admission returns the line that lets the service into a folder through its
-// group; empty when it is not needed, or no membership would help.
+// admission returns the line that gives the service access to a folder through its
+// group. It is empty if that is not needed or would not help.
 func (s sandbox) admission(st *unix.Stat_t, want uint32) string {
 	gid := int(st.Gid)
 	byGroup := st.Mode>>3&want == want
@@ -202,7 +200,7 @@ func (s sandbox) admission(st *unix.Stat_t, want uint32) string {
 	return "SupplementaryGroups=" + name
 }
 
-// lookUpGroup returns the number of a group, -1 when there is none.
+// lookUpGroup returns the ID of a group, or -1.
 func lookUpGroup(name string) int {
 	gid, err := getent.GroupID(context.Background(), name)
 	if err != nil {
@@ -211,19 +209,19 @@ func lookUpGroup(name string) int {
 	return gid
 }
 
-// compiling are programs that write machine code into their memory and run it.
+// compiling are programs with a just-in-time compiler.
 var compiling = regexp.MustCompile(`^(java|node|nodejs|deno|bun|dotnet|pwsh|luajit|pypy3?)$`)
 
-// hookTrouble says why a program that is there would not work in this sandbox,
-// and which line changes that; empty when nothing is known against it.
+// hookTrouble tells why an existing program would not work in this sandbox, and which
+// line fixes that. It is empty if no reason is known.
 func (s sandbox) hookTrouble(program string, mode os.FileMode) (trouble, line string) {
 	name := filepath.Base(program)
 	switch {
 	case s.noNewPrivs && mode&(os.ModeSetuid|os.ModeSetgid) != 0:
-		return program + " works with another user's rights, which nothing gains under NoNewPrivileges=yes " +
+		return program + " needs the rights of another user, which NoNewPrivileges=yes prevents " +
 			"(let the hook run systemctl with a polkit rule, or let a path unit watch the file: see examples/50-vigente.rules)", ""
 	case s.noExecMemory && compiling.MatchString(name):
-		return program + " compiles while it runs, which the unit forbids (MemoryDenyWriteExecute=)", "MemoryDenyWriteExecute=no"
+		return program + " has a just-in-time compiler, which the unit forbids (MemoryDenyWriteExecute=)", "MemoryDenyWriteExecute=no"
 	}
 	return "", ""
 }

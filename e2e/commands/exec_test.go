@@ -51,7 +51,7 @@ func TestAnUnreadableEndIsNoFailure(t *testing.T) {
 	if strings.Contains(out, "is not the expected service") {
 		t.Errorf("status doubts the service:\n%s", out)
 	}
-	if _, out, errs := w.Run("explain", "here", "--stderr"); out != "" || !strings.Contains(errs, "has written nothing") {
+	if _, out, errs := w.Run("explain", "here", "--stderr"); out != "" || !strings.Contains(errs, "has not written to stderr") {
 		t.Errorf("explain --stderr: got %q and %q, want a note", out, errs)
 	}
 }
