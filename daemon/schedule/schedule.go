@@ -172,6 +172,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			e.running, e.asked, e.rush, e.detached = true, false, false, false
 			e.hold = nil
 			e.started(now, b.applies)
+			b.regroup(e, now)
 			g.running++
 			for i := range g.buckets {
 				g.buckets[i].take(now)

@@ -53,8 +53,9 @@ func (b *Board) part(e *entry) {
 	}
 }
 
-// regroup takes in what a hook owes, or that its sink is about to be delivered
-// to. Once no sink is, the hooks that waited are due.
+// regroup records what a hook owes, or whether its sink is about to be delivered
+// to or is looked at. Once no sink is, the hooks that waited are due. Without the
+// look, a command would start beside it, and once more for this sink alone.
 func (b *Board) regroup(e *entry, now time.Time) {
 	switch e.task.Kind {
 	case Hooking:
