@@ -73,7 +73,7 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 		return nil
 	}
 	if opt.TakeOver && d.cluster != nil {
-		d.cluster.TakeOver(names)
+		defer d.cluster.TakeOver(names)()
 	}
 	if opt.IgnoreCooldown {
 		return d.engine.Hurry(ctx, names, told)

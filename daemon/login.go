@@ -61,8 +61,18 @@ func (d *Daemon) Redeem(ctx context.Context, name string, in credential.Invitati
 		return err
 	}
 	defer d.epoch.Add(1)
+	defer d.replaceSeed(name)()
 	// Whoever asked may go away: what was obtained must not be lost with them.
 	return d.engine.Adopt(context.WithoutCancel(ctx), name, got)
+}
+
+// replaceSeed lets a login be kept whatever became of the seed before, which it
+// does not show.
+func (d *Daemon) replaceSeed(name string) (end func()) {
+	if d.cluster == nil {
+		return func() {}
+	}
+	return d.cluster.TakeOver([]string{name})
 }
 
 // poll asks, at the pace that the server names, until the person is done.
@@ -97,5 +107,6 @@ func (d *Daemon) Import(ctx context.Context, name string, refresh credential.Sec
 		return misused(err)
 	}
 	defer d.epoch.Add(1)
+	defer d.replaceSeed(name)()
 	return d.engine.Plant(ctx, name, seed)
 }

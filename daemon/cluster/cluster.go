@@ -173,14 +173,19 @@ func (c *Cluster) silencedByKey() bool {
 }
 
 // TakeOver lets the next call of these be made although an earlier one has no
-// known end.
-func (c *Cluster) TakeOver(names []string) {
-	for _, name := range names {
-		s := c.shareOf(name)
-		s.mu.Lock()
-		s.takeOver = true
-		s.mu.Unlock()
+// known end, until the function that it returns withdraws that: what a person
+// allowed is not done later, when nobody looks.
+func (c *Cluster) TakeOver(names []string) (withdraw func()) {
+	set := func(allowed bool) {
+		for _, name := range names {
+			s := c.shareOf(name)
+			s.mu.Lock()
+			s.takeOver = allowed
+			s.mu.Unlock()
+		}
 	}
+	set(true)
+	return func() { set(false) }
 }
 
 // mayCall says whether a call may be made without the others, or not at all.

@@ -2,10 +2,6 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -335,96 +331,4 @@ func TestAForgedRecord(t *testing.T) {
 		settle(time.Second)
 		w.same(2)
 	})
-}
-
-// Whatever happens in whatever order, no seed is shown twice and all end with
-// one value. VIGENTE_CLUSTER_SEEDS plays more of it.
-func TestRandomSchedules(t *testing.T) {
-	seeds := 60
-	if n, err := strconv.Atoi(os.Getenv("VIGENTE_CLUSTER_SEEDS")); err == nil {
-		seeds = n
-	}
-	if testing.Short() {
-		seeds = 10
-	}
-	for seed := range seeds {
-		for _, ability := range []Ability{Plain, Revokes, SpendsElse, Spends} {
-			t.Run(fmt.Sprintf("%d/%d", ability, seed), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { random(t, ability, uint64(seed)) })
-			})
-		}
-	}
-}
-
-func random(t *testing.T, ability Ability, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, uint64(ability)))
-	w := newWorld(t, ability)
-	defer w.end()
-	names := []string{"a", "b", "c"}
-	for _, name := range names {
-		w.start(name)
-	}
-	settle(5 * time.Second)
-	down := map[string]bool{}
-	for range 25 {
-		n := w.nodes[names[rng.IntN(3)]]
-		switch what := rng.IntN(10); {
-		case down[n.name]:
-			w.start(n.name)
-			down[n.name] = false
-		case what < 5:
-			var end error
-			switch rng.IntN(6) {
-			case 0:
-				end = errors.New("the answer is lost")
-			case 1:
-				end = errDied
-			}
-			_ = n.renew(func() error {
-				if rng.IntN(3) == 0 {
-					w.kv.setAway(n.name, true)
-				}
-				if errors.Is(end, errDied) {
-					n.kill()
-					down[n.name] = true
-				}
-				return end
-			})
-		case what == 5:
-			n.kill()
-			down[n.name] = true
-		case what == 6:
-			w.kv.setAway(n.name, true)
-		case what == 7:
-			w.kv.setAway(n.name, false)
-		case what == 8:
-			left := 1 + rng.IntN(3)
-			f := fate(1 + rng.IntN(2))
-			w.kv.mu.Lock()
-			w.kv.fate = func(_, op, k string) fate {
-				if op == "swap" && strings.HasPrefix(k, credentialPrefix) && left > 0 {
-					left--
-					return f
-				}
-				return answeredFate
-			}
-			w.kv.mu.Unlock()
-		}
-		settle(time.Duration(rng.IntN(20_000)) * time.Millisecond)
-	}
-	w.kv.mu.Lock()
-	w.kv.fate = nil
-	w.kv.mu.Unlock()
-	for _, name := range names {
-		w.kv.setAway(name, false)
-		if down[name] {
-			w.start(name)
-		}
-	}
-	settle(15 * time.Second)
-	highest := uint64(0)
-	for _, n := range w.nodes {
-		highest = max(highest, n.board.Token().Generation)
-	}
-	w.same(highest)
 }

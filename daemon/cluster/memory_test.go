@@ -34,7 +34,10 @@ const (
 	answeredFate fate = iota
 	lostRequest
 	lostAnswer
+	lateRequest // it arrives some seconds after it was given up
 )
+
+const lateBy = 3 * time.Second
 
 type watcher struct {
 	node, prefix string
@@ -168,7 +171,10 @@ func (r *reached) Swap(_ context.Context, key string, rev int64, value []byte, s
 	defer r.mu.Unlock()
 	r.expire()
 	f := r.reach("swap", key)
-	if f == lostRequest {
+	if f == lateRequest {
+		time.AfterFunc(lateBy, func() { r.arrive(key, rev, value) })
+	}
+	if f == lostRequest || f == lateRequest {
 		return Entry{}, false, ErrUnknown
 	}
 	now := r.keys[key]
@@ -187,6 +193,25 @@ func (r *reached) Swap(_ context.Context, key string, rev int64, value []byte, s
 		return Entry{}, false, ErrUnknown
 	}
 	return now, done, nil
+}
+
+func (m *memory) arrive(key string, rev int64, value []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keys[key].Rev == rev {
+		m.set(Entry{Key: key, Value: value}, 1)
+	}
+}
+
+// compact forgets the past: whoever watches must list again.
+func (m *memory) compact() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.past = nil
+	for id, w := range m.watchers {
+		close(w.events)
+		delete(m.watchers, id)
+	}
 }
 
 func (r *reached) Remove(_ context.Context, key string, rev int64) (bool, error) {
@@ -208,7 +233,7 @@ func (r *reached) Watch(ctx context.Context, prefix string, after int64, each fu
 		r.mu.Unlock()
 		return ErrAway
 	}
-	w := watcher{r.node, prefix, make(chan Entry, 4096)}
+	w := watcher{r.node, prefix, make(chan Entry, 256)}
 	for _, e := range r.past {
 		if e.rev > after && strings.HasPrefix(e.entry.Key, prefix) {
 			w.events <- e.entry

@@ -27,6 +27,8 @@ type world struct {
 	mu     sync.Mutex
 	shown  map[string]int // seeds at the backend
 	issued int
+
+	history history
 }
 
 type node struct {
@@ -159,6 +161,7 @@ func (n *node) renew(during func() error) error {
 		n.board, n.running = r, false
 	}
 	intent := schedule.Begin(before, time.Now())
+	asked := n.w.now()
 	ticket, err := n.cluster.Begin(context.Background(), key, intent)
 	if err != nil {
 		done(before)
@@ -172,6 +175,8 @@ func (n *node) renew(during func() error) error {
 		done(before)
 		return errors.Join(err, errors.New("too late"))
 	}
+	attempt := attemptOf(ticket)
+	n.w.tried(asked, attempt, before.Token().Seed["s"].Reveal(), before.Past.Open)
 	answer := n.w.call(before.Token().Seed["s"].Reveal(), before.Past.Open)
 	switch err := during(); {
 	case errors.Is(err, errDied):
@@ -202,9 +207,17 @@ func (n *node) renew(during func() error) error {
 		Seed:   map[string]credential.Secret{"s": credential.NewSecret(answer)},
 	}
 	r.Part = held
+	n.w.committed(attempt, answer)
 	err = ticket.Commit(context.Background(), r)
 	done(r)
 	return err
+}
+
+func attemptOf(t engine.Ticket) string {
+	if own, ok := t.(*ticket); ok {
+		return own.attempt
+	}
+	return ""
 }
 
 // call is the backend: it issues a seed, for one that was never shown before.

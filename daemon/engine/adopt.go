@@ -113,9 +113,15 @@ const seizeAgain = 50 * time.Millisecond
 func (e *Engine) keepNow(ctx context.Context, key schedule.Key, intent, rec schedule.Record) error {
 	ctx, cancel := e.within(context.WithoutCancel(ctx), durableDeadline)
 	defer cancel()
-	ticket, err := e.opt.Ledger.Begin(ctx, key, intent)
-	if ticket == nil {
-		return errors.Join(errors.New("save the login: refused"), err)
+	for {
+		ticket, err := e.opt.Ledger.Begin(ctx, key, intent)
+		if ticket != nil {
+			return ticket.Commit(ctx, rec)
+		}
+		hold := heldBy(err, e.reads.wall())
+		if err == nil || hold.Final || ctx.Err() != nil {
+			return errors.Join(errors.New("save the login: refused"), err)
+		}
+		e.pause(ctx, hold.Until.Sub(e.reads.wall()))
 	}
-	return ticket.Commit(ctx, rec)
 }

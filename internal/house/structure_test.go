@@ -332,6 +332,7 @@ var foreign = []room{
 	{"go.etcd.io/etcd/client/v3", []string{"daemon/cluster"}, "only one package knows etcd"},
 	{"go.etcd.io/etcd/api/v3", []string{"daemon/cluster"}, "errors and messages of the etcd client"},
 	{"google.golang.org/grpc", []string{"daemon/cluster"}, "codes and options of the etcd client"},
+	{"github.com/anishathalye/porcupine", nil, "a test judges histories of several machines with it"},
 	{"go.etcd.io/bbolt", nil, "tests create the states of earlier versions with it"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/section"}, "a single parser gives every fault its line"},
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/web", "cmd/vigente"}, "providers and sinks return outcomes and count nothing"},

@@ -1,0 +1,164 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vigented/vigente/internal/needs"
+)
+
+// Whatever happens in whatever order, no seed is shown twice, the begins and
+// commits are those of one register, and all end with one value. 10,000 are
+// played where long searches are wanted; VIGENTE_CLUSTER_SEEDS plays as many.
+func TestRandomSchedules(t *testing.T) {
+	schedules := 240
+	if needs.Long() {
+		schedules = 10_000
+	}
+	if n, err := strconv.Atoi(os.Getenv("VIGENTE_CLUSTER_SEEDS")); err == nil {
+		schedules = n
+	}
+	if testing.Short() {
+		schedules = 40
+	}
+	abilities := []Ability{Plain, Revokes, SpendsElse, Spends}
+	first, _ := strconv.Atoi(os.Getenv("VIGENTE_CLUSTER_FIRST"))
+	for _, ability := range abilities {
+		t.Run(fmt.Sprint(ability), func(t *testing.T) {
+			t.Parallel()
+			for seed := first; seed < first+schedules/len(abilities); seed++ {
+				synctest.Test(t, func(t *testing.T) { random(t, ability, uint64(seed)) })
+				if t.Failed() {
+					t.Fatalf("broken by schedule %d of ability %d", seed, ability)
+				}
+			}
+		})
+	}
+}
+
+// chaos is one random schedule.
+type chaos struct {
+	*world
+	rng    *rand.Rand
+	names  []string
+	down   map[string]bool
+	backup map[string]Entry
+	rev    int64
+	wounds bool // backups are brought back
+}
+
+func random(t *testing.T, ability Ability, seed uint64) {
+	c := &chaos{
+		world: newWorld(t, ability), rng: rand.New(rand.NewPCG(seed, uint64(ability))),
+		names: []string{"a", "b", "c"}, down: map[string]bool{},
+	}
+	c.wounds = c.rng.IntN(4) == 0
+	defer c.end()
+	for _, name := range c.names {
+		c.start(name)
+	}
+	settle(5 * time.Second)
+	for range 25 {
+		c.step()
+		settle(time.Duration(c.rng.IntN(20_000)) * time.Millisecond)
+	}
+	c.kv.mu.Lock()
+	c.kv.fate = nil
+	c.kv.mu.Unlock()
+	for _, name := range c.names {
+		c.kv.setAway(name, false)
+		if c.down[name] {
+			c.start(name)
+		}
+	}
+	settle(15*time.Second + lateBy)
+	highest := uint64(0)
+	for _, n := range c.nodes {
+		highest = max(highest, n.record().Token().Generation)
+	}
+	c.same(highest)
+	if !c.wounds { // A backup brings back what a register never does.
+		c.linear()
+	}
+}
+
+func (c *chaos) step() {
+	n := c.nodes[c.names[c.rng.IntN(len(c.names))]]
+	switch what := c.rng.IntN(13); {
+	case c.down[n.name]:
+		c.start(n.name)
+		c.down[n.name] = false
+	case what < 6:
+		c.attempt(n)
+	case what == 6:
+		n.kill()
+		c.down[n.name] = true
+	case what == 7:
+		c.kv.setAway(n.name, true)
+	case what == 8:
+		c.kv.setAway(n.name, false)
+	case what < 11:
+		c.doubt()
+	case what == 11:
+		c.kv.compact()
+	case !c.wounds:
+	case c.backup == nil || c.rng.IntN(2) == 0:
+		c.backup = c.kv.copy()
+		c.kv.mu.Lock()
+		c.rev = c.kv.rev
+		c.kv.mu.Unlock()
+	default:
+		c.kv.restore(maps.Clone(c.backup), c.rev)
+	}
+}
+
+// attempt renews, and something may happen during the call.
+func (c *chaos) attempt(n *node) {
+	var end error
+	switch c.rng.IntN(6) {
+	case 0:
+		end = errors.New("the answer is lost")
+	case 1:
+		end = errDied
+	}
+	_ = n.renew(func() error {
+		if c.rng.IntN(3) == 0 {
+			c.kv.setAway(n.name, true)
+		}
+		if c.rng.IntN(3) == 0 { // The others look on meanwhile.
+			other := c.nodes[c.names[c.rng.IntN(len(c.names))]]
+			if other != n && !c.down[other.name] {
+				_ = other.renew(nil)
+			}
+			settle(time.Duration(c.rng.IntN(int(timeout))))
+		}
+		if errors.Is(end, errDied) {
+			n.kill()
+			c.down[n.name] = true
+		}
+		return end
+	})
+}
+
+// doubt has the next writes end in ways that nobody is told of.
+func (c *chaos) doubt() {
+	left := 1 + c.rng.IntN(3)
+	f := fate(1 + c.rng.IntN(3))
+	c.kv.mu.Lock()
+	defer c.kv.mu.Unlock()
+	c.kv.fate = func(_, op, k string) fate {
+		if op == "swap" && strings.HasPrefix(k, credentialPrefix) && left > 0 {
+			left--
+			return f
+		}
+		return answeredFate
+	}
+}

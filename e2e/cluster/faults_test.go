@@ -1,0 +1,293 @@
+package cluster
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/vigented/vigente/e2e/e2etest"
+	"github.com/vigented/vigente/providers/oauth2/emulator"
+)
+
+// busy has every machine asked for renewals until the work is done.
+func (b *box) busy(work func()) {
+	ctx, stop := context.WithCancel(b.t.Context())
+	var all sync.WaitGroup
+	for _, h := range b.hosts {
+		all.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				one, cancel := context.WithTimeout(ctx, 5*time.Second)
+				_ = h.Command(one, "renew", []string{"sales", "plain"}[i%2]).Run()
+				cancel()
+				pause(ctx, 300*time.Millisecond)
+			}
+		})
+	}
+	work()
+	stop()
+	all.Wait()
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// settled checks both credentials, and heals what only a person heals: a call
+// without a known end, in which the fault fell.
+func (b *box) settled(after string) {
+	b.t.Helper()
+	for _, h := range b.hosts { // One that is alone calls without an intent.
+		b.eventually(h.name+" reaches the engine", func() bool { c, ok := h.cluster(); return ok && c.Engine.Up })
+	}
+	b.agree(after, "plain")
+	for _, h := range b.hosts {
+		if _, state := h.generation("sales"); state == "parked" {
+			b.t.Logf("after %s: %s parks the credential that only spends", after, h.name)
+			h.login()
+			break
+		}
+	}
+	b.agree(after, "sales")
+}
+
+// renewed asks one machine for a renewal that must succeed.
+func (h *host) renewed(name string) {
+	h.T.Helper()
+	if code, out, errs := h.Run("renew", name); code != 0 {
+		h.T.Errorf("renew %s on %s exits %d: %s%s", name, h.name, code, out, errs)
+	}
+}
+
+// refused asks one machine for a renewal that it must not make, now or later.
+func (h *host) refused(name, why string) {
+	h.T.Helper()
+	if code, out, errs := h.Run("renew", name); code != 1 || !strings.Contains(out+errs, why) {
+		h.T.Errorf("renew %s on %s exits %d, want 1 and %q: %s%s", name, h.name, code, why, out, errs)
+	}
+}
+
+// alone waits until a machine says that the engine is away.
+func (h *host) alone(after string) {
+	h.T.Helper()
+	begun := time.Now()
+	h.Eventually(h.name+" says that the engine is away", func() bool {
+		c, ok := h.cluster()
+		return ok && !c.Engine.Up
+	})
+	took := time.Since(begun)
+	h.T.Logf("after %s: %s knows it within %s", after, h.name, took.Round(100*time.Millisecond))
+	if took > 10*time.Second {
+		h.T.Errorf("after %s: %s knew it after %s, want 10 s", after, h.name, took)
+	}
+}
+
+func restart(b *box) {
+	h := b.hosts[1]
+	before := b.judge.Counts().TokenRequests
+	if code, took := h.Stop(); code != 0 || took > 5*time.Second {
+		b.t.Errorf("the daemon ends with %d after %s", code, took)
+	}
+	h.startDaemon()
+	b.settled("a restart")
+	if calls := b.judge.Counts().TokenRequests - before; calls != 0 {
+		b.t.Errorf("a restart cost %d calls, want none", calls)
+	}
+}
+
+func cutOff(b *box) {
+	b.busy(func() {
+		b.net.both(0, b.net.cut)
+		b.hosts[0].alone("a cut")
+	})
+	h := b.hosts[0]
+	h.refused("sales", "engine is away")
+	h.renewed("plain")
+	b.hosts[1].renewed("sales")
+	before, _ := b.hosts[1].generation("sales")
+	b.net.both(0, b.net.mend)
+	b.settled("a cut")
+	pause(b.t.Context(), 3*time.Second)
+	if now, _ := h.generation("sales"); now != before {
+		b.t.Errorf("after the cut generation %d of sales became %d: what was refused was made later", before, now)
+	}
+}
+
+func oneWay(b *box) {
+	for _, way := range [][2]int{{0, 1}, {1, 0}} {
+		b.busy(func() {
+			b.net.cut(way[0], way[1])
+			b.net.cut(way[0], (way[1]+2)%hosts)
+			pause(b.t.Context(), 12*time.Second)
+		})
+		b.net.mend(way[0], way[1])
+		b.net.mend(way[0], (way[1]+2)%hosts)
+		b.settled("a cut of one direction")
+	}
+}
+
+func leaderKilled(b *box) {
+	b.busy(func() {
+		i, err := b.leader()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.hosts[i].killMember()
+		pause(b.t.Context(), 5*time.Second)
+		b.hosts[i].startMember(0)
+	})
+	b.settled("the end of a leader")
+}
+
+func quorumLost(b *box) {
+	b.busy(func() {
+		b.hosts[1].killMember()
+		b.hosts[2].killMember()
+		for _, h := range b.hosts {
+			h.alone("a lost quorum")
+		}
+	})
+	b.hosts[2].renewed("plain")
+	b.hosts[0].refused("sales", "engine is away")
+	b.hosts[1].startMember(0)
+	b.hosts[2].startMember(0)
+	b.eventually("etcd answers", b.reached)
+	b.settled("a lost quorum")
+}
+
+// during makes one call that takes long, and does something while it is made.
+func (h *host) during(name string, latency time.Duration, work func()) {
+	h.T.Helper()
+	j := h.box.judge
+	j.Configure(func(s *emulator.Settings) { s.Latency = latency })
+	before := j.Counts().TokenRequests
+	ctx, cancel := context.WithTimeout(h.T.Context(), 2*e2etest.Patience)
+	defer cancel()
+	cmd := h.Command(ctx, "renew", name)
+	if err := cmd.Start(); err != nil {
+		h.T.Fatal(err)
+	}
+	h.Eventually("the call is under way", func() bool { return j.Counts().TokenRequests > before })
+	j.Configure(func(s *emulator.Settings) { s.Latency = 0 })
+	work()
+	_ = cmd.Wait()
+}
+
+func diesInItsCall(b *box) {
+	a := b.hosts[0]
+	generation, _ := a.generation("plain")
+	a.during("plain", 2*time.Second, a.Kill)
+	b.until("another machine finishes it", func() bool { now, _ := b.hosts[1].generation("plain"); return now > generation })
+	a.startDaemon()
+	b.settled("a death in a plain call")
+
+	a.during("sales", 2*time.Second, a.Kill)
+	for _, h := range b.hosts[1:] {
+		b.until(h.name+" parks it", func() bool { _, state := h.generation("sales"); return state == "parked" })
+		h.refused("sales", "--take-over")
+	}
+	a.startDaemon()
+	b.until("its holder parks it too", func() bool { _, state := a.generation("sales"); return state == "parked" })
+	b.judge.unspent(b.t, "a death in a call that spends")
+	b.hosts[1].login()
+	b.agree("a login on another machine", "sales")
+}
+
+// until waits for what happens within the time-out, 5 s, and 15 s more.
+func (b *box) until(what string, holds func() bool) {
+	b.t.Helper()
+	const limit = (5 + 5 + 15) * time.Second
+	begun := time.Now()
+	for !holds() {
+		if time.Since(begun) > limit {
+			b.t.Fatalf("waited %s in vain: %s", limit, what)
+		}
+		pause(b.t.Context(), 100*time.Millisecond)
+	}
+	b.t.Logf("%s after %s", what, time.Since(begun).Round(100*time.Millisecond))
+}
+
+func standsStill(b *box) {
+	a := b.hosts[0]
+	for _, name := range []string{"plain", "sales"} {
+		a.during(name, 2*time.Second, func() {
+			a.Signal(syscall.SIGSTOP)
+			pause(b.t.Context(), 30*time.Second)
+			a.Signal(syscall.SIGCONT)
+		})
+		pause(b.t.Context(), 3*time.Second)
+		b.settled("30 s in which a machine stood still")
+	}
+}
+
+func compaction(b *box) {
+	c := b.hosts[2]
+	c.Signal(syscall.SIGSTOP)
+	for range 3 {
+		b.hosts[0].renewed("sales")
+		b.hosts[1].renewed("plain")
+	}
+	ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
+	defer cancel()
+	now, err := b.client.Get(ctx, "/none")
+	if err == nil {
+		_, err = b.client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical())
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c.Signal(syscall.SIGCONT)
+	b.settled("a compaction under a watcher")
+}
+
+// copyMembers stops all members, and copies their folders.
+func (b *box) copyMembers(from, to string) {
+	b.t.Helper()
+	for _, h := range b.hosts {
+		h.killMember()
+	}
+	for _, h := range b.hosts {
+		if err := os.RemoveAll(h.Path(to)); err != nil {
+			b.t.Fatal(err)
+		}
+		if out, err := exec.Command("cp", "-a", h.Path(from), h.Path(to)).CombinedOutput(); err != nil {
+			b.t.Fatalf("copy: %v: %s", err, out)
+		}
+	}
+	for _, h := range b.hosts {
+		h.startMember(0)
+	}
+	b.eventually("etcd answers", b.reached)
+}
+
+func backupBroughtBack(b *box) {
+	b.copyMembers("etcd", "backup")
+	b.settled("a backup")
+	for _, h := range b.hosts {
+		h.renewed("sales")
+	}
+	b.agree("renewals", "sales")
+	before, _ := b.hosts[0].generation("sales")
+	b.copyMembers("backup", "etcd")
+	b.settled("a backup that was brought back")
+	if now, _ := b.hosts[1].generation("sales"); now < before {
+		b.t.Errorf("generation %d became %d", before, now)
+	}
+	said := false
+	for _, h := range b.hosts {
+		said = said || strings.Contains(h.Daemon.Log.String(), "older than what is held")
+	}
+	if !said {
+		b.t.Error("no machine says that what it found is older than what is held")
+	}
+	b.hosts[2].renewed("sales")
+	b.agree("a renewal after it", "sales")
+}

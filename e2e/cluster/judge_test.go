@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/providers/oauth2/emulator"
+)
+
+// judge is the backend: a strict server that ends a family when a refresh token
+// is shown again. It remembers the order in which it issued tokens, and every
+// secret that it saw.
+type judge struct {
+	*emulator.Server
+	mu      sync.Mutex
+	order   map[string]int // by access token
+	secrets []string
+}
+
+const (
+	clientID     = "loja-1"
+	clientSecret = "5f4dcc3b5aa765d61d8327deb882cf99-canary"
+)
+
+func newJudge(settings emulator.Settings) *judge {
+	settings.Clients = []emulator.Client{{ID: clientID, Secret: clientSecret}}
+	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, secrets: []string{clientSecret}}
+}
+
+// ServeHTTP passes a request on and takes note of what was issued.
+func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := httptest.NewRecorder()
+	j.Server.ServeHTTP(answer, r)
+	body := answer.Body.Bytes()
+	var token struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if json.Unmarshal(body, &token) == nil && token.Access != "" {
+		j.mu.Lock()
+		j.order[token.Access] = len(j.order) + 1
+		for _, secret := range []string{token.Access, token.Refresh} {
+			if secret != "" {
+				j.secrets = append(j.secrets, secret)
+			}
+		}
+		j.mu.Unlock()
+	}
+	for key, values := range answer.Header() {
+		w.Header()[key] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body)
+}
+
+// place is where a token stands in the order of issue, 0 for none.
+func (j *judge) place(token string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.order[token]
+}
+
+// seen are all secrets so far.
+func (j *judge) seen() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]string{}, j.secrets...)
+}
+
+// seed makes a refresh token as a person brings it.
+func (j *judge) seed() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	seed := fmt.Sprintf("a-person-brought-this-%d", len(j.secrets))
+	j.secrets = append(j.secrets, seed)
+	j.Plant(seed, clientID, "")
+	return seed
+}
+
+// unspent checks that no seed was shown twice.
+func (j *judge) unspent(t *testing.T, after string) {
+	t.Helper()
+	if c := j.Counts(); c.Reused > 0 || c.Revoked > 0 {
+		t.Errorf("after %s: %d seeds were shown again and %d families ended, want none", after, c.Reused, c.Revoked)
+	}
+}
+
+// sinks watches what all machines have delivered: none may go back.
+type sinks struct {
+	stop, ended chan struct{}
+}
+
+func (b *box) watchSinks() *sinks {
+	s := &sinks{make(chan struct{}), make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		latest := map[string]int{}
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			for _, h := range b.hosts {
+				for _, file := range []string{"sales.out", "plain.out"} {
+					token := strings.TrimSpace(h.Read(file))
+					if token == "" {
+						continue
+					}
+					at := h.name + " " + file
+					if place := b.judge.place(token); place < latest[at] {
+						b.t.Errorf("%s went back from token %d to %d", at, latest[at], place)
+					} else {
+						latest[at] = place
+					}
+				}
+			}
+			select {
+			case <-s.stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return s
+}
+
+func (s *sinks) end() {
+	close(s.stop)
+	<-s.ended
+}
+
+// sealed checks that nothing secret stands in clear in what etcd keeps.
+func sealed(t *testing.T, name string, data []byte, secrets []string) {
+	t.Helper()
+	for _, secret := range secrets {
+		if bytes.Contains(data, []byte(secret)) {
+			t.Errorf("%s holds %q in clear", name, secret)
+		}
+	}
+}
