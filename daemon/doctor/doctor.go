@@ -48,8 +48,8 @@ type blocked struct {
 // Unwrap returns the failure.
 func (b *blocked) Unwrap() error { return b.error }
 
-// cured adds the lines of the unit to a failure.
-func cured(err error, unit []string) error {
+// withLines adds the lines of the unit to a failure.
+func withLines(err error, unit []string) error {
 	if len(unit) == 0 {
 		return err
 	}
@@ -190,7 +190,7 @@ func (e *examination) state() {
 			return err
 		}
 		if err := tryWriting(dir); err != nil {
-			return cured(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
+			return withLines(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
 		}
 		return nil
 	})
@@ -260,11 +260,11 @@ func (e *examination) sink(s plan.Sink) {
 			case err != nil && mounted:
 				return fmt.Errorf("%w; the file system at %s is mounted read-only: remount it read-write, or use another folder", credential.AsFault(err), point)
 			case err != nil:
-				return cured(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
+				return withLines(credential.AsFault(err), e.around.linesFor(s.Path, owner, group, err))
 			case s.File == "":
 				return nil
 			case e.around.private(realpath.Of(s.Path)):
-				return cured(fmt.Errorf("write %s: only this service would see it, because it has a private %s (use another folder, or remove PrivateTmp=)",
+				return withLines(fmt.Errorf("write %s: only this service would see it, because it has a private %s (use another folder, or remove PrivateTmp=)",
 					s.Path, e.around.at(realpath.Of(s.Path)).point), e.around.linesFor(s.Path, owner, group, nil))
 			}
 			return e.whole(ctx, s.Path, owner, group)
@@ -295,7 +295,7 @@ func (e *examination) whole(ctx context.Context, path, owner, group string) erro
 func (e *examination) hook(program string, err error) error {
 	if err != nil {
 		if line, hidden := e.around.hidden(program); hidden && program != "" {
-			return cured(err, []string{strings.Replace(line, "=no", "=read-only", 1)})
+			return withLines(err, []string{strings.Replace(line, "=no", "=read-only", 1)})
 		}
 		return err
 	}
@@ -310,7 +310,7 @@ func (e *examination) hook(program string, err error) error {
 	case line == "":
 		return errors.New(trouble)
 	}
-	return cured(errors.New(trouble), []string{line})
+	return withLines(errors.New(trouble), []string{line})
 }
 
 // providers contacts every backend once, whatever the number of its credentials,

@@ -6,13 +6,12 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// apart splits the plan into parts that do not disturb each other. Credentials
-// do that which are made from each other, and those that wait for each other
-// under the rate of their provider. Its concurrency makes nobody wait, since a
-// call takes no time on the virtual clock, and nothing that an actor answers
-// brings a cool-down.
+// apart splits the plan into independent parts. Credentials belong together if one is
+// derived from another, or if they share a rate limit. The concurrency of a provider
+// does not matter, because calls take no time on the virtual clock, and no fake
+// backend causes a cool-down.
 func apart(specs *plan.Plan) (parts []*plan.Plan) {
-	tied := knots{}
+	tied := groups{}
 	byName := map[string]plan.Provider{}
 	for _, p := range specs.Providers {
 		byName[p.Name] = p
@@ -25,13 +24,13 @@ func apart(specs *plan.Plan) (parts []*plan.Plan) {
 			tied.tie("credential "+c.Name, "provider "+c.Provider)
 		}
 	}
-	byKnot := map[string]*plan.Plan{}
+	byGroup := map[string]*plan.Plan{}
 	for _, c := range specs.Credentials {
-		knot := tied.of("credential " + c.Name)
-		part := byKnot[knot]
+		group := tied.of("credential " + c.Name)
+		part := byGroup[group]
 		if part == nil {
 			part = &plan.Plan{}
-			byKnot[knot] = part
+			byGroup[group] = part
 			parts = append(parts, part)
 		}
 		part.Credentials = append(part.Credentials, c)
@@ -42,17 +41,17 @@ func apart(specs *plan.Plan) (parts []*plan.Plan) {
 	return parts
 }
 
-// knots tells what is tied together, by another member of the same knot.
-type knots map[string]string
+// groups is a union-find structure: it maps a member to another one of its group.
+type groups map[string]string
 
-func (k knots) of(name string) string {
+func (k groups) of(name string) string {
 	for up, ok := k[name]; ok; up, ok = k[name] {
 		name = up
 	}
 	return name
 }
 
-func (k knots) tie(a, b string) {
+func (k groups) tie(a, b string) {
 	if a, b = k.of(a), k.of(b); a != b {
 		k[a] = b
 	}

@@ -1,5 +1,5 @@
-// Package simulate runs a configuration through the engine on a virtual clock,
-// with outages of backends, a machine that sleeps and a clock that is set, and
+// Package simulate runs a configuration through the engine on a virtual clock, with
+// outages of backends, suspensions of the machine and changes of its clock, and
 // tells when tokens would have lapsed.
 package simulate
 
@@ -24,24 +24,24 @@ type Scenario struct {
 	From    time.Time
 	For     time.Duration
 	Outages []Outage
-	// Suspended are the stretches during which the machine sleeps.
+	// Suspended are the times during which the machine is suspended.
 	Suspended []engine.Span
-	// Steps are what happens to the machine's clock, in any order.
+	// Steps are the changes of the machine's clock, in any order.
 	Steps []engine.Step
-	// Lives replace the life of a provider's tokens, by the provider's name.
+	// Lives override the life of tokens, by the name of their provider.
 	Lives map[string]time.Duration
 }
 
-// Outage is a stretch during which a provider's backend does not answer.
+// Outage is a time during which a provider's backend does not answer.
 type Outage struct {
 	Provider string
 	engine.Span
 }
 
-// Rehearsal is what a simulation showed.
+// Rehearsal is the result of a simulation.
 type Rehearsal struct {
-	Credentials []RehearsedCredential // in the order of their names
-	Providers   []RehearsedProvider   // in the order of their names
+	Credentials []RehearsedCredential // sorted by name
+	Providers   []RehearsedProvider   // sorted by name
 }
 
 // RehearsedCredential is one credential's part.
@@ -49,8 +49,8 @@ type RehearsedCredential struct {
 	Name, Provider   string
 	Renewals, Failed int
 	Lapses           []engine.Span // the longest first
-	// Planned counts the gaps at an end before which asking was useless, as at
-	// Brasília's midnight, and LongestPlanned is the longest of them. They are no
+	// Planned counts the gaps at an expiry that cannot be renewed ahead, such as
+	// Brasília's midnight; LongestPlanned is the longest of them. They are not
 	// lapses.
 	Planned        int
 	LongestPlanned time.Duration
@@ -66,15 +66,14 @@ type RehearsedProvider struct {
 	Days []int
 }
 
-// Lapsed reports whether any credential was ever out of force.
+// Lapsed reports whether any credential lapsed.
 func (r Rehearsal) Lapsed() bool {
 	return slices.ContainsFunc(r.Credentials, func(c RehearsedCredential) bool { return len(c.Lapses) > 0 })
 }
 
-// Run simulates the configuration of a loader. No backend is called, no sink is
-// touched, and the state is neither read nor written: the simulation begins with
-// every credential just obtained. It returns a *load.ConfigError when the
-// configuration cannot be used.
+// Run simulates the configuration of a loader. It calls no backend, touches no sink,
+// and does not access the state: the simulation starts with all credentials just
+// obtained. It returns a *load.ConfigError if the configuration is invalid.
 func Run(ctx context.Context, loader *load.Loader, s Scenario) (Rehearsal, error) {
 	loaded := loader.Load()
 	if err := loaded.Err(); err != nil {
@@ -110,7 +109,7 @@ func (e *UnknownProviderError) Error() string {
 	return fmt.Sprintf("there is no provider %q in the configuration (expected one of %s)", e.Name, strings.Join(e.Known, ", "))
 }
 
-// providers returns the names that the scenario speaks of.
+// providers returns the names of providers in the scenario.
 func (s Scenario) providers() []string {
 	names := slices.Sorted(maps.Keys(s.Lives))
 	for _, o := range s.Outages {
@@ -119,42 +118,42 @@ func (s Scenario) providers() []string {
 	return names
 }
 
-// stretch is how much time is played between two entries into the books.
-const stretch = 30 * day
+// step is the simulated time between two updates of the counters.
+const step = 30 * day
 
-// rehearse plays the plan. Parts of it that do not disturb each other are
-// played side by side, unless the machine sleeps or its clock is set: whoever
-// wakes up first sees that for all.
+// rehearse simulates the plan. Independent parts run concurrently, unless the
+// machine is suspended or its clock changes, because the first credential to wake up
+// notices that for all.
 func rehearse(ctx context.Context, specs *plan.Plan, s Scenario) (Rehearsal, error) {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
-	parts, chunk := apart(specs), stretch
+	parts, chunk := apart(specs), step
 	if len(s.Suspended)+len(s.Steps) > 0 {
 		parts, chunk = []*plan.Plan{specs}, s.For
 	}
-	var stages []*stage
+	var simulations []*simulation
 	backends := s.backends(specs)
 	for _, part := range parts {
-		stages = append(stages, newStage(part, s, backends))
+		simulations = append(simulations, newSimulation(part, s, backends))
 	}
 	names := make([]string, 0, len(specs.Providers))
 	for _, p := range specs.Providers {
 		names = append(names, p.Name)
 	}
-	books := newLedgers(names, int((s.For+day-1)/day), stages)
+	counters := newCounters(names, int((s.For+day-1)/day), simulations)
 	end := s.From.Add(s.For)
 	for until := s.From; until.Before(end) && ctx.Err() == nil; {
 		until = earlier(until.Add(chunk), end)
-		sideBySide(stages, func(st *stage) { st.play(ctx, until) })
-		sideBySide(books, func(l *ledger) { l.enter(until.Sub(s.From)) })
+		sideBySide(simulations, func(st *simulation) { st.play(ctx, until) })
+		sideBySide(counters, func(l *counter) { l.enter(until.Sub(s.From)) })
 	}
-	return conclude(stages, books, end), context.Cause(ctx)
+	return conclude(simulations, counters, end), context.Cause(ctx)
 }
 
 func inOrder(steps []engine.Step) []engine.Step {
 	return slices.SortedStableFunc(slices.Values(steps), func(a, b engine.Step) int { return a.At.Compare(b.At) })
 }
 
-// sideBySide does all of it on every processor, and returns when it is done.
+// sideBySide processes all items concurrently.
 func sideBySide[T any](all []T, do func(T)) {
 	var workers sync.WaitGroup
 	next := make(chan T)
@@ -172,16 +171,16 @@ func sideBySide[T any](all []T, do func(T)) {
 	workers.Wait()
 }
 
-// conclude gathers what the stages and the books hold at the end.
-func conclude(stages []*stage, books []*ledger, end time.Time) (r Rehearsal) {
-	for _, st := range stages {
+// conclude collects the results.
+func conclude(simulations []*simulation, counters []*counter, end time.Time) (r Rehearsal) {
+	for _, st := range simulations {
 		for _, p := range st.parts {
 			p.lapsed(end)
 			slices.SortStableFunc(p.Lapses, func(a, b engine.Span) int { return cmp.Compare(b.To.Sub(b.From), a.To.Sub(a.From)) })
 			r.Credentials = append(r.Credentials, p.RehearsedCredential)
 		}
 	}
-	for _, l := range books {
+	for _, l := range counters {
 		r.Providers = append(r.Providers, l.RehearsedProvider)
 	}
 	slices.SortFunc(r.Credentials, func(a, b RehearsedCredential) int { return cmp.Compare(a.Name, b.Name) })
@@ -189,7 +188,7 @@ func conclude(stages []*stage, books []*ledger, end time.Time) (r Rehearsal) {
 	return r
 }
 
-// joined returns the stretches in the order of time, without overlaps.
+// joined sorts and merges the spans.
 func joined(spans []engine.Span) (out []engine.Span) {
 	for _, s := range slices.SortedFunc(slices.Values(spans), func(a, b engine.Span) int { return a.From.Compare(b.From) }) {
 		last := len(out) - 1

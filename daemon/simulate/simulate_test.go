@@ -20,9 +20,9 @@ import (
 // one course from the beginning to the end. Its books are kept call by call.
 func rehearseWhole(ctx context.Context, specs *plan.Plan, s Scenario) Rehearsal {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
-	whole := newStage(specs, s, s.backends(specs))
+	whole := newSimulation(specs, s, s.backends(specs))
 	whole.play(ctx, s.From.Add(s.For))
-	var books []*ledger
+	var books []*counter
 	for _, p := range specs.Providers {
 		var calls []time.Duration
 		for _, c := range whole.parts {
@@ -31,9 +31,9 @@ func rehearseWhole(ctx context.Context, specs *plan.Plan, s Scenario) Rehearsal 
 			}
 		}
 		slices.Sort(calls)
-		books = append(books, &ledger{RehearsedProvider: counted(p.Name, int((s.For+day-1)/day), calls)})
+		books = append(books, &counter{RehearsedProvider: counted(p.Name, int((s.For+day-1)/day), calls)})
 	}
-	return conclude([]*stage{whole}, books, s.From.Add(s.For))
+	return conclude([]*simulation{whole}, books, s.From.Add(s.For))
 }
 
 // rehearsedKind rehearses answers of one sort.
@@ -54,7 +54,7 @@ func drawn(seed uint64) (*plan.Plan, Scenario) {
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(upTo(365 * day))
 	s := Scenario{From: from, For: day + upTo(2*day), Lives: map[string]time.Duration{}}
 	if r.IntN(16) == 0 {
-		s.For = stretch + day
+		s.For = step + day
 	}
 	specs := &plan.Plan{}
 	for i := range 1 + r.IntN(3) {
@@ -71,7 +71,7 @@ func drawn(seed uint64) (*plan.Plan, Scenario) {
 		}
 		specs.Providers = append(specs.Providers, p)
 	}
-	least := 20 * time.Minute * (1 + 9*(s.For/stretch))
+	least := 20 * time.Minute * (1 + 9*(s.For/step))
 	for i := range 1 + r.IntN(9) {
 		c := plan.Credential{
 			Name: fmt.Sprintf("c%d", i), Provider: specs.Providers[r.IntN(len(specs.Providers))].Name, Type: "test",

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of what others may hold of this process.
+// Limits of the resources that clients may hold.
 const (
-	// takenWithin is how long a peer may leave a part of an answer untaken.
+	// takenWithin is how long a peer may take to read a part of an answer.
 	takenWithin = 30 * time.Second
 	writePart   = 64 << 10
 	// Of the descriptors that the process may have, one listener uses at most
@@ -27,11 +27,11 @@ const (
 	// 512 of those a second, which no reader needs and which cost little.
 	bytesASecond = 256 << 20
 	leastOfOne   = 512 << 10
-	// mostAtOnce is what one long answer can take from those after it.
+	// mostAtOnce limits the debt of one long answer.
 	mostAtOnce = bytesASecond / 2
 )
 
-// ConnectionLimit returns how many connections one listener may hold.
+// ConnectionLimit returns the number of connections that one listener may hold.
 func ConnectionLimit() int {
 	var limit syscall.Rlimit
 	descriptors := uint64(unknownDescriptors)
@@ -41,8 +41,8 @@ func ConnectionLimit() int {
 	return int(min(mostConnections, max(leastConnections, descriptors/shareOfDescriptors)))
 }
 
-// Bounds limit the connections of a listener. Class sorts connections into
-// classes that are limited apart from each other; nil for a single one.
+// Bounds limit the connections of a listener. Class sorts connections into classes
+// with separate limits; nil means a single class.
 type Bounds struct {
 	Class func(net.Conn) string
 	Limit func(class string) int
@@ -57,7 +57,7 @@ type bounded struct {
 	bounds Bounds
 
 	mu   sync.Mutex
-	step uint64 // counts what happens to connections, to tell older from newer
+	step uint64 // counts events, to order connections by age
 	open map[*conn]bool
 	pace map[string]*rate.Limiter // by class, in bytes
 }
@@ -72,7 +72,7 @@ type conn struct {
 	of      *bounded
 	class   string
 	since   uint64 // the step of its last change
-	serving int    // requests that are being answered
+	serving int    // requests in progress
 	pace    *rate.Limiter
 }
 
@@ -99,7 +99,7 @@ func (b *bounded) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// paceLocked returns what limits the answers of a class.
+// paceLocked returns the rate limiter of a class.
 func (b *bounded) paceLocked(class string) *rate.Limiter {
 	if b.pace[class] == nil {
 		b.pace[class] = rate.NewLimiter(bytesASecond, mostAtOnce)
@@ -107,8 +107,7 @@ func (b *bounded) paceLocked(class string) *rate.Limiter {
 	return b.pace[class]
 }
 
-// victimLocked returns the connection that has to make room, nil below the
-// limit.
+// victimLocked returns the connection to close, nil below the limit.
 func (b *bounded) victimLocked(class string) *conn {
 	var oldest *conn
 	count := 0
@@ -127,7 +126,7 @@ func (b *bounded) victimLocked(class string) *conn {
 	return oldest
 }
 
-// before reports whether c makes room before o.
+// before reports whether c is closed before o.
 func (c *conn) before(o *conn) bool {
 	if busy, other := c.serving > 0, o.serving > 0; busy != other {
 		return other
@@ -140,7 +139,7 @@ func (b *bounded) touchLocked(c *conn) {
 	c.since = b.step
 }
 
-// NetConn returns the connection itself, as tls.Conn does.
+// NetConn returns the underlying connection, as tls.Conn does.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
 // Close implements net.Conn.
@@ -151,7 +150,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Write implements net.Conn. A peer that takes nothing for some time ends the
+// Write implements net.Conn. A peer that reads nothing for some time loses the
 // connection.
 func (c *conn) Write(text []byte) (written int, err error) {
 	for len(text) > 0 && err == nil {
@@ -168,7 +167,7 @@ func (c *conn) Write(text []byte) (written int, err error) {
 
 type connKey struct{}
 
-// withConn notes on a request's context over which connection it came.
+// withConn adds the connection to the context of its requests.
 func withConn(ctx context.Context, raw net.Conn) context.Context {
 	if secured, ok := raw.(*tls.Conn); ok {
 		raw = secured.NetConn()
@@ -195,7 +194,7 @@ func attended(next http.Handler) http.Handler {
 		serve(1)
 		defer serve(-1)
 		if c.pace.WaitN(r.Context(), leastOfOne) != nil {
-			return // whoever asked is gone
+			return // the client has disconnected
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -8,23 +8,22 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Complaints returns a logger for what a server says about single connections:
-// a handshake that fails, a handler that panics. Its lines are warnings with one
-// constant message and the server's words beside it, and a peer that fails all
-// the time does not fill the log.
+// Complaints returns a logger for errors of single connections, such as a failed
+// handshake or a panic in a handler. Its lines are warnings with a constant message
+// and the error as a field, and a peer that keeps failing does not fill the log.
 func Complaints(log *zap.Logger) *zap.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return complaints{core, zapcore.NewSamplerWithOptions(core, time.Minute, complaintsFirst, complaintsThereafter)}
 	}))
 }
 
-// In a minute the first ones are written, and after them one in so many.
+// In each minute, the first lines are written, then one in so many.
 const (
 	complaintsFirst      = 5
 	complaintsThereafter = 100
 )
 
-// complaint is the message of each.
+// complaint is their message.
 const complaint = "connection failed"
 
 type complaints struct {

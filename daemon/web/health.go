@@ -16,13 +16,13 @@ type providerRow struct {
 	Failing, Cooldown        when
 }
 
-// health is what the credentials of a provider say of its backend.
+// health summarizes the credentials of a provider.
 type health struct {
 	credentials, inForce, pending int
 	failingSince                  time.Time
 }
 
-// healthOf gathers the health of every provider, by name.
+// healthOf returns the health of each provider by name.
 func healthOf(s engine.Summary) map[string]*health {
 	all := make(map[string]*health, len(s.Providers))
 	for _, p := range s.Providers {
@@ -43,8 +43,7 @@ func healthOf(s engine.Summary) map[string]*health {
 	return all
 }
 
-// providerRows shows every backend, the failing ones first: whether it answers,
-// and what waits for it.
+// providerRows returns a row per backend, the failing ones first.
 func providerRows(s engine.Summary, l tongue) []providerRow {
 	all := healthOf(s)
 	rows := make([]providerRow, 0, len(s.Providers))

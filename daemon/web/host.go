@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// hosts are the names under which the listener may be asked. A page of a
-// foreign site that makes its own name point to this machine (DNS rebinding)
-// could read everything here otherwise; it cannot choose the Host header.
+// hosts are the names under which the listener may be accessed. Otherwise a web site
+// whose name resolves to this machine (DNS rebinding) could read everything here
+// through a browser. It cannot choose the Host header.
 type hosts struct {
-	open  bool // any name is fine
+	open  bool // any name is allowed
 	names []string
 }
 
-// hostsOf returns the names for a listener. Without names of its own only a
-// loopback address is guarded: behind any other the network knows the machine by
-// names that it cannot know itself.
+// hostsOf returns the allowed names of a listener. Without configured names, only
+// loopback addresses are guarded, because the machine cannot know under which names
+// the network reaches its other addresses.
 func hostsOf(l Listening) hosts {
 	own, _, _ := net.SplitHostPort(l.Address)
 	if len(l.Hosts) == 0 && !loopback(own) {
@@ -44,11 +44,11 @@ func loopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// bare is a name as it is compared.
+// bare normalizes a name for comparison.
 func bare(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-// allows reports whether the Host header of a request may be answered. An
-// address needs no look-up, and a client without the header is no browser.
+// allows reports whether the Host header of a request is allowed. IP addresses need
+// no name resolution, and a client without the header is not a browser.
 func (h hosts) allows(header string) bool {
 	if h.open || header == "" {
 		return true
@@ -63,7 +63,7 @@ func (h hosts) allows(header string) bool {
 	return slices.Contains(h.names, bare(name))
 }
 
-// guard answers 421 for every other name.
+// guard answers 421 for names that are not allowed.
 func (h hosts) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.allows(r.Host) {

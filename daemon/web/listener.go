@@ -17,25 +17,24 @@ import (
 
 const (
 	listenAgainEvery = 2 * time.Second
-	listenTimeout    = 5 * time.Second // of a look-up of the address's name
+	listenTimeout    = 5 * time.Second // for resolving the address
 )
 
-// Listening says where the listener should be and how it is guarded.
+// Listening is the configuration of the listener.
 type Listening struct {
-	Address   string // empty for nowhere
+	Address   string // empty disables it
 	WebConfig string
-	// Hosts are names besides its own under which it may be asked.
+	// Hosts are additional names under which it may be accessed.
 	Hosts []string
 }
 
-// Equal reports whether nothing differs.
+// Equal reports whether two configurations are equal.
 func (l Listening) Equal(o Listening) bool {
 	return l.Address == o.Address && l.WebConfig == o.WebConfig && slices.Equal(l.Hosts, o.Hosts)
 }
 
-// Listener keeps an address served. It is a convenience of the daemon: an
-// address that cannot be had is tried again every few seconds and said in the
-// log and in Problem, and nothing else waits for it.
+// Listener serves an address. If the address is not available, it retries every few
+// seconds and reports it in the log and in Problem; nothing else waits for it.
 //
 // Its methods are safe for concurrent use.
 type Listener struct {
@@ -46,19 +45,19 @@ type Listener struct {
 
 	mu      sync.Mutex // guards what follows
 	wanted  Listening
-	address string // where it is served; empty when it is not
+	address string // empty if not served
 	problem string
 	stop    func()
 }
 
-// NewListener returns a listener that serves nothing yet. The handler is made
-// anew for each change of what is wanted.
+// NewListener returns a listener that serves nothing yet. Each change of its
+// configuration creates a new handler.
 func NewListener(handler func(Listening) http.Handler, log *zap.Logger) *Listener {
 	return &Listener{handler: handler, log: log, stop: func() {}}
 }
 
-// Serve makes the listener what is wanted from now on, in place of what it was.
-// It returns once the address is served or has been tried.
+// Serve applies a configuration. It returns once the address is served or the first
+// attempt has failed.
 func (l *Listener) Serve(ctx context.Context, wanted Listening) {
 	l.changing.Lock()
 	defer l.changing.Unlock()
@@ -68,7 +67,7 @@ func (l *Listener) Serve(ctx context.Context, wanted Listening) {
 	l.try(ctx)
 }
 
-// Keep tries again what could not be served, until ctx ends, then ends all.
+// Keep retries until ctx ends, and then closes the server.
 func (l *Listener) Keep(ctx context.Context) {
 	tick := time.NewTicker(listenAgainEvery)
 	defer tick.Stop()
@@ -91,14 +90,14 @@ func (l *Listener) tryAgain(ctx context.Context) {
 	}
 }
 
-// Close ends the server. It may be served anew.
+// Close stops the server. Serve may start it again.
 func (l *Listener) Close() {
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	l.end()
 }
 
-// end stops the present server and waits for it. Changing is held.
+// end stops the server and waits for it. The caller holds changing.
 func (l *Listener) end() {
 	l.mu.Lock()
 	stop := l.stop
@@ -107,7 +106,7 @@ func (l *Listener) end() {
 	stop()
 }
 
-// try serves what is wanted. Changing is held.
+// try starts serving. The caller holds changing.
 func (l *Listener) try(ctx context.Context) {
 	before := l.Problem()
 	l.end()
@@ -130,7 +129,7 @@ func (l *Listener) try(ctx context.Context) {
 	l.start(ln, wanted)
 }
 
-// start serves the listener until it is stopped, or ends by itself.
+// start serves the listener until it is stopped or fails.
 func (l *Listener) start(ln net.Listener, wanted Listening) {
 	serving, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -147,7 +146,7 @@ func (l *Listener) start(ln net.Listener, wanted Listening) {
 	}()
 }
 
-// fails notes why nothing is served, and says it when it is news.
+// fails records why nothing is served, and logs it if it is new.
 func (l *Listener) fails(err error, before string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,39 +156,39 @@ func (l *Listener) fails(err error, before string) {
 	}
 }
 
-// Problem says why nothing is served; empty when all is as wanted.
+// Problem tells why the address is not served; empty if it is.
 func (l *Listener) Problem() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.problem
 }
 
-// Address returns where it is served, empty when it is not.
+// Address returns the address that is served, or an empty string.
 func (l *Listener) Address() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.address
 }
 
-// listenFault says why nothing can be served at the address, and what to do.
+// listenFault explains why the address cannot be served, and what to do.
 func listenFault(address string, err error) error {
-	fix := "choose another daemon.listen"
+	fix := "set another daemon.listen"
 	_, unknown := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		fix = "another program has this port: stop it, or " + fix
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		fix = "this machine does not have the address: write one that it has, 0.0.0.0 for all"
+		fix = "this machine does not have the address: set one that it has, or 0.0.0.0 for all"
 	case errors.Is(err, syscall.EACCES):
-		fix = "ports below 1024 are for root: choose a higher one"
+		fix = "ports below 1024 need root: set a higher one"
 	case unknown:
-		fix = "write the address itself"
+		fix = "set an IP address instead of a name"
 	}
 	return fmt.Errorf("listen on %s (daemon.listen): %s (%s)", address, systemText(err), fix)
 }
 
-// systemText is the part of a network error that the message around it does not
-// say yet.
+// systemText is the part of a network error that the surrounding message does not
+// contain.
 func systemText(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err

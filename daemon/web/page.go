@@ -25,7 +25,7 @@ var script string
 //go:embed page.html
 var pageText string
 
-// pageTemplates holds the page in each tongue, by its tag.
+// pageTemplates contains the page in each language, by its tag.
 var pageTemplates = parsePages()
 
 func parsePages() map[string]*template.Template {
@@ -37,21 +37,22 @@ func parsePages() map[string]*template.Template {
 	return pages
 }
 
-// pagePolicy allows the page's own style and script, questions to the daemon
-// itself, and nothing else.
+// pagePolicy allows the page's own style and script, requests to the daemon, and
+// nothing else.
 var pagePolicy = "default-src 'none'; style-src " + hashSource(style) + "; script-src " + hashSource(script) +
 	"; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// hashSource names inline text in a content security policy.
+// hashSource returns the source expression of inline text in a content security
+// policy.
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// rowsAtOnce is how many rows of a table one page shows.
+// rowsAtOnce is the number of table rows on one page.
 const rowsAtOnce = 100
 
-// page is what the template shows, all its words in one tongue.
+// page is the data of the template, in one language.
 type page struct {
 	Style                   template.CSS
 	Script                  template.JS
@@ -77,20 +78,20 @@ type pageCount struct {
 	Words, Class string
 }
 
-// pageLink leads to another part of the tables. Here says that it is shown.
+// pageLink links to another page of the tables. Here marks the current one.
 type pageLink struct {
 	Number int
 	To     string
 	Here   bool
 }
 
-// fleetNote tells of the rows of a fleet that cannot be used.
+// fleetNote lists the bad rows of a fleet.
 type fleetNote struct {
 	Words string
 	Rows  []string
 }
 
-// overview answers with the page for people, in the browser's language.
+// overview answers with the page in the browser's language.
 func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	l, q := tongueFor(r.Header.Get("Accept-Language")), questionOf(r)
 	p.overviews.Serve(w, r, l.tag+" "+q.to(q.page), func(w http.ResponseWriter) { p.show(w, q, l) })
@@ -107,7 +108,7 @@ func (p *pages) show(w http.ResponseWriter, q question, l tongue) {
 	} else {
 		p.fill(&shown, q, l)
 	}
-	var text bytes.Buffer // a template that fails must not leave half a page
+	var text bytes.Buffer // a failing template must not send half a page
 	if err := pageTemplates[l.tag].Execute(&text, shown); err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
@@ -119,7 +120,7 @@ func (p *pages) show(w http.ResponseWriter, q question, l tongue) {
 	_, _ = w.Write(text.Bytes())
 }
 
-// question is what a reader wants to see.
+// question is what a reader asks for.
 type question struct {
 	search string
 	page   int // from 1
@@ -139,7 +140,7 @@ func questionOf(r *http.Request) question {
 	return q
 }
 
-// to is the address of a part of the same question.
+// to returns the URL of another page of the same question.
 func (q question) to(number int) string {
 	values := url.Values{}
 	if q.search != "" {
@@ -154,7 +155,7 @@ func (q question) to(number int) string {
 	return "/?" + values.Encode()
 }
 
-// query selects what the question asks for, up to the end of its page.
+// query selects the answer to the question, up to the end of its page.
 func (q question) query() engine.Query {
 	selected := engine.Query{Worst: true, Limit: q.page * rowsAtOnce, History: true}
 	if q.search != "" {
@@ -163,7 +164,7 @@ func (q question) query() engine.Query {
 	return selected
 }
 
-// fill shows what the question asks for, as far as a reader may know.
+// fill adds the answer to the question, as far as the reader may see it.
 func (p *pages) fill(s *page, q question, l tongue) {
 	c, sum := p.backend.Config(), p.backend.Summary()
 	all := p.backend.Select(engine.Query{Worst: true, Limit: rowsAtOnce})
@@ -196,7 +197,7 @@ func (p *pages) fill(s *page, q question, l tongue) {
 	s.Providers = providerRows(sum, l)
 }
 
-// frame fills in what stands around the tables.
+// frame fills in everything around the tables.
 func (s *page) frame(v engine.View, c view.Config, l tongue) {
 	s.At = view.Local(v.At)
 	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], view.Local(c.LoadedAt), c.LastError, v.StateError
@@ -219,7 +220,8 @@ func count(states map[engine.State]int) (n int) {
 // part returns the rows of one page.
 func part[T any](all []T, number int) []T { return all[min(len(all), (number-1)*rowsAtOnce):] }
 
-// linksOf leads to the first pages, the last ones and those around the present.
+// linksOf returns links to the first pages, the last ones and those around the
+// current one.
 func linksOf(q question, parts int) (links []pageLink) {
 	if parts < 2 {
 		return nil
@@ -232,8 +234,8 @@ func linksOf(q question, parts int) (links []pageLink) {
 	return links
 }
 
-// link leads from each credential that is shown to its sinks that are not
-// delivered: those on this page and the worst of all.
+// link adds to each credential links to its undelivered sinks: those on this page and
+// the worst of all.
 func (s *page) link(all, found engine.View) {
 	rows := map[string]*credentialRow{}
 	for i := range s.Credentials {
@@ -256,7 +258,7 @@ func (s *page) link(all, found engine.View) {
 	}
 }
 
-// nameLink leads to the row of a thing.
+// nameLink links to the row of an object.
 type nameLink struct{ Name, To string }
 
 func sinkLink(name string, here bool) nameLink {
@@ -270,7 +272,7 @@ func sinkLink(name string, here bool) nameLink {
 // anchorOf names the row of a sink within the page.
 func anchorOf(sink string) string { return "sink-" + strings.ReplaceAll(sink, "/", ".") }
 
-// count fills the line of numbers; states that nothing is in are left out.
+// count fills in the numbers by state, without empty states.
 func (s *page) count(totals engine.Totals, l tongue) {
 	for _, state := range engine.CredentialStates {
 		if n := totals.Credentials[state]; n > 0 || state == engine.Valid {

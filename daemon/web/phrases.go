@@ -14,14 +14,14 @@ type phrase struct{ form, says string }
 // slot finds the places of a form.
 var slot = regexp.MustCompile(`%[swt]`)
 
-// reading is a phrase that is ready to be compared with a message.
+// reading is a compiled phrase.
 type reading struct {
 	form   *regexp.Regexp
 	says   []string // the translation, cut at its slots
 	nested []bool   // which slots hold another phrase
 }
 
-// translator tells failures in another language, as far as its phrases go.
+// translator translates failures with its phrases.
 type translator struct{ readings []reading }
 
 func newTranslator(phrases []phrase) *translator {
@@ -39,14 +39,14 @@ func newTranslator(phrases []phrase) *translator {
 	return t
 }
 
-// portugueseFailures is made when the first page in Portuguese shows a failure.
+// portugueseFailures is compiled on first use.
 var portugueseFailures = sync.OnceValue(func() *translator { return newTranslator(portuguesePhrases) })
 
-// depth bounds how deep phrases may stand in each other.
+// depth limits the nesting of phrases.
 const depth = 8
 
-// tell returns the message in the other language. A message of which any part
-// has no translation is returned whole in English: half of each helps nobody.
+// tell translates a message. If any part has no translation, it returns the whole
+// message in English, because a mixture is hard to read.
 func (t *translator) tell(message string) (string, bool) { return t.nested(message, depth) }
 
 func (t *translator) nested(message string, left int) (string, bool) {
@@ -61,7 +61,7 @@ func (t *translator) nested(message string, left int) (string, bool) {
 	return t.parts(message, left)
 }
 
-// read translates a message that has the form of one phrase.
+// read translates a message that matches one phrase.
 func (t *translator) read(r *reading, message string, left int) (string, bool) {
 	found := r.form.FindStringSubmatch(message)
 	if found == nil {
@@ -100,8 +100,8 @@ func (t *translator) parts(message string, left int) (string, bool) {
 	}
 }
 
-// failure tells a message in the language of the page, with the tag of the
-// language that it is in.
+// failure translates a message for the page, and returns the tag of the resulting
+// language.
 func (l tongue) failure(message string) (text, tag string) {
 	if l.failures == nil {
 		return message, english.tag

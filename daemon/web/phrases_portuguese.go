@@ -2,8 +2,7 @@ package web
 
 import "slices"
 
-// portuguesePhrases translates what failures say. A more particular form stands
-// before a more general one.
+// portuguesePhrases translates failures. More specific forms come first.
 var portuguesePhrases = slices.Concat(portugueseCalls, portugueseBackends, portugueseMachine)
 
 // portugueseCalls are the phrases about connections and answers.

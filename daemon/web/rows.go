@@ -9,15 +9,15 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// when is an instant in words and in full.
+// when is a time, absolute and in words.
 type when struct{ At, Words string }
 
-// pageNote is a failure. Original is its message in English where Message is
-// translated, and Tongue the language of Message.
+// pageNote is a failure. Tongue is the language of Message, and Original the English
+// message if Message is translated.
 type pageNote struct{ Reason, Message, Tongue, Original, Ago, Fix, Class string }
 
-// life is where the present, the next attempt and the last useful one stand
-// between issue and expiry, in percent.
+// life has the positions of now, the next attempt and the last useful one between
+// issue and expiry, in percent.
 type life struct {
 	Used, Next, Late, LateWidth int
 	HasNext                     bool
@@ -30,7 +30,7 @@ type credentialRow struct {
 	Generation                                     uint64
 	Running                                        bool
 	Paused                                         string
-	Sinks                                          []nameLink // that do not hold what they should
+	Sinks                                          []nameLink // that are not delivered
 	Life                                           *life
 	Expires, Next                                  when
 	Notes                                          []pageNote
@@ -82,7 +82,7 @@ func newSinkRow(s engine.SinkView, now time.Time, l tongue) sinkRow {
 	return row
 }
 
-// notes tells a failure and what to do about it.
+// notes returns a failure with its fix.
 func (l tongue) notes(n *schedule.Note, head, fix string, now time.Time) []pageNote {
 	if n == nil {
 		return nil
@@ -114,12 +114,12 @@ func lifeOf(c engine.CredentialView, now time.Time, l tongue) *life {
 	}
 }
 
-// seen is an instant as seen from now.
+// seen returns a time relative to now.
 func (l tongue) seen(at, now time.Time) when { return when{view.Stamp(at), l.relative(at, now)} }
 
 type limitNote struct{ Words, Class string }
 
-// limits says, for people, what ends and needs them.
+// limits lists what ends soon and cannot be renewed automatically.
 func (l tongue) limits(limits []view.Limit, now time.Time) (said []limitNote) {
 	for _, limit := range view.LimitsSoon(limits, now) {
 		words := l.sayf(view.LimitForm(limit, now), l.say(view.LimitNames[limit.Kind]), l.relative(limit.EndsAt.Time, now))

@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// freshFor is how old an answer may be that several readers share.
+// freshFor is the maximum age of a shared answer.
 const freshFor = 250 * time.Millisecond
 
-// scrapes answers /metrics. However many ask at once, the series are gathered
-// by one of them, a few times a second at most.
+// scrapes answers /metrics. Whatever the number of scrapers, the series are gathered
+// at most a few times a second.
 type scrapes struct {
 	gather http.Handler
 	shared *Shared
@@ -26,15 +26,15 @@ func newScrapes(g prometheus.Gatherer, epoch func() uint64) *scrapes {
 	}
 }
 
-// ServeHTTP implements http.Handler. The answer is in the text format that every
-// Prometheus reads, packed where the reader can unpack it.
+// ServeHTTP implements http.Handler. The answer is in the Prometheus text format,
+// compressed if the client accepts that.
 func (s *scrapes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	encoding := ""
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		encoding = "gzip"
 	}
 	s.shared.Serve(w, r, encoding, func(w http.ResponseWriter) {
-		// Nobody's request: many share its answer.
+		// A request of no particular client, because many share its answer.
 		nobodys, err := http.NewRequest(http.MethodGet, "/metrics", nil) //nolint:noctx // as above
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)

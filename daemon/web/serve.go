@@ -12,23 +12,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// Bounds of one request.
+// Limits of one request.
 const (
-	readTimeout   = 30 * time.Second // until it has arrived whole
+	readTimeout   = 30 * time.Second // until it has arrived completely
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
 	MaxBody       = 1 << 20
 	shutdownGrace = 2 * time.Second
-	// maxStreams is how many requests of one HTTP/2 connection may wait at once.
+	// maxStreams limits the concurrent requests of one HTTP/2 connection.
 	maxStreams = 8
 )
 
-// Serve answers requests until ctx ends, then lets those under way finish for a
-// moment. It owns the listener and returns when nothing of it is left.
+// Serve answers requests until ctx ends, and then gives those in progress a moment to
+// finish. It owns the listener and returns when it is closed.
 //
-// webConfig is the path of a file in the form that Prometheus exporters share,
-// or empty for plain HTTP. What it names (users, certificates) is read again
-// for every connection.
+// webConfig is the path of a file in the format of Prometheus exporters, or empty for
+// plain HTTP. Its users and certificates are read again for every connection.
 func Serve(ctx context.Context, ln net.Listener, handler http.Handler, webConfig string, log *zap.Logger) error {
 	server := &http.Server{Handler: handler, ErrorLog: zap.NewStdLog(Complaints(log))} //nolint:gosec // run bounds the time for headers
 	bounds := Bounds{Limit: func(string) int { return ConnectionLimit() }}
@@ -37,8 +36,8 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, webConfig
 	})
 }
 
-// Run is Serve for a server that was made elsewhere. Requests see the end of
-// ctx in their own context.
+// Run is Serve for an existing server. The end of ctx cancels the contexts of
+// requests.
 func Run(ctx context.Context, ln net.Listener, server *http.Server, bounds Bounds) error {
 	return run(ctx, ln, server, bounds, server.Serve)
 }
@@ -65,7 +64,7 @@ func run(ctx context.Context, ln net.Listener, server *http.Server, bounds Bound
 		return err
 	case <-ctx.Done():
 	}
-	// The end was asked for already; what is under way gets its own deadline.
+	// ctx has ended; requests in progress get their own deadline.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if server.Shutdown(grace) != nil {

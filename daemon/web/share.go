@@ -11,17 +11,16 @@ import (
 	"github.com/vigented/vigente/internal/turnstile"
 )
 
-// keptFor is how long an answer stays for those who asked before it was made and
-// have not come to it yet. No answer is kept for longer.
+// keptFor is how long an answer is kept for clients that asked before it was made.
 const keptFor = 250 * time.Millisecond
 
-// Shared makes answers whose making costs much. However many ask at once, one
-// answer is made at a time and given to all who asked the same before; and
-// nobody who does not read his answer keeps others from theirs.
+// Shared makes expensive answers. Whatever the number of clients, one answer is made
+// at a time and shared by all clients with the same question. A client that does not
+// read its answer does not block others.
 type Shared struct {
 	gate *turnstile.Turnstile
-	// fresh is how old an answer may be when somebody asks, unless the epoch has
-	// changed since. Zero for none that is older than the question.
+	// fresh is the maximum age of a shared answer, unless the epoch has changed
+	// since. Zero means that it must not be older than the question.
 	fresh time.Duration
 	epoch func() uint64
 
@@ -29,29 +28,29 @@ type Shared struct {
 	made map[string]*shared
 }
 
-// NewShared returns Shared whose answers are never older than the question.
+// NewShared returns a Shared whose answers are never older than the question.
 func NewShared() *Shared { return newShared(0, func() uint64 { return 0 }) }
 
 func newShared(fresh time.Duration, epoch func() uint64) *Shared {
 	return &Shared{gate: turnstile.New(), fresh: fresh, epoch: epoch, made: map[string]*shared{}}
 }
 
-// shared is one answer. It is the http.ResponseWriter of whoever makes it, and
-// not changed afterwards.
+// shared is one answer. It is the http.ResponseWriter of its maker, and immutable
+// afterwards.
 type shared struct {
-	at     time.Time // when its making began
+	at     time.Time // when the maker started
 	epoch  uint64
 	status int
 	header http.Header
 	text   bytes.Buffer
 }
 
-// Serve answers with what the maker writes for this question, or wrote a moment
-// ago. The question is all that the answer depends on.
+// Serve answers with the maker's output for this question, or a recent one. The answer
+// must depend on the question only.
 func (s *Shared) Serve(w http.ResponseWriter, r *http.Request, question string, maker func(http.ResponseWriter)) {
 	answer, err := s.answer(r.Context(), question, maker)
 	if err != nil {
-		return // whoever asked is gone
+		return // the client has disconnected
 	}
 	header := w.Header()
 	for name, values := range answer.header {
@@ -79,7 +78,7 @@ func (s *Shared) answer(ctx context.Context, question string, maker func(http.Re
 	return answer, err
 }
 
-// usable returns an answer that somebody who asked at an instant may have.
+// usable returns an answer for a client that asked at that time.
 func (s *Shared) usable(question string, asked time.Time) *shared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +89,7 @@ func (s *Shared) usable(question string, asked time.Time) *shared {
 	return answer
 }
 
-// keep has an answer for others, for a moment.
+// keep keeps an answer for others, for a moment.
 func (s *Shared) keep(question string, answer *shared) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,16 +10,16 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// tongue is the language that a page is told in. English text is the key of its
-// translation. Failures are translated by their phrases; the English message,
-// which is what the log and vigente status say, stays within reach.
+// tongue is the language of a page. The English text is the key of its translation.
+// Failures are translated phrase by phrase; the page keeps the English message, which
+// is the one in the log and in vigente status, as a tooltip.
 type tongue struct {
 	tag      string // of HTML and HTTP
 	words    map[string]string
 	failures func() *translator // nil for English
 }
 
-// The tongues of the page.
+// The languages of the page.
 var (
 	english    = tongue{tag: "en"}
 	portuguese = tongue{tag: "pt-BR", words: portugueseWords, failures: portugueseFailures}
@@ -28,7 +28,7 @@ var (
 	matcher = language.NewMatcher([]language.Tag{language.English, language.BrazilianPortuguese})
 )
 
-// tongueFor chooses by the browser's wish, English when it has none.
+// tongueFor returns the language that the browser prefers, English by default.
 func tongueFor(acceptLanguage string) tongue {
 	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
 	if err != nil {
@@ -41,7 +41,7 @@ func tongueFor(acceptLanguage string) tongue {
 	return tongues[index]
 }
 
-// say returns the text in the language.
+// say translates a text.
 func (l tongue) say(text string) string {
 	if word, ok := l.words[text]; ok {
 		return word
@@ -49,12 +49,12 @@ func (l tongue) say(text string) string {
 	return text
 }
 
-// sayf is say for a text with places to fill.
+// sayf is say for a format.
 func (l tongue) sayf(text string, args ...any) string {
 	return fmt.Sprintf(l.say(text), args...)
 }
 
-// relative says an instant as seen from now.
+// relative formats a time relative to now.
 func (l tongue) relative(at, now time.Time) string {
 	form, distance := view.RelativeForm(at, now)
 	if distance == "" {
@@ -63,8 +63,7 @@ func (l tongue) relative(at, now time.Time) string {
 	return l.sayf(form, distance)
 }
 
-// fix says what to do about a failure of the thing of a name: sentences of the
-// view, one after the other.
+// fix translates the fix of a failure, which consists of sentences of the view.
 func (l tongue) fix(text, name string) string {
 	first, again := strings.CutSuffix(text, " "+view.Retries)
 	text = l.say(first)

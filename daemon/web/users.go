@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// hasUsers reports whether a web configuration asks everybody for a name and a
-// password. What cannot be read asks nobody.
+// hasUsers reports whether a web configuration requires a login. An unreadable one does
+// not.
 func hasUsers(webConfig string) bool {
 	if webConfig == "" {
 		return false

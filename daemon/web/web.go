@@ -1,10 +1,9 @@
 // Package web shows the daemon's state over HTTP: metrics, liveness,
 // readiness and a page for people.
 //
-// It answers from queries to the engine that wait for nobody, changes nothing and
-// holds no secret. It is up before the first call to a backend, because that is
-// when one wants to look; until the engine runs it says that the daemon is
-// starting.
+// It answers from non-blocking queries to the engine, changes nothing and contains no
+// secret. It is up before the first call to a backend, because that is when operators
+// look at it; until the engine runs, it says that the daemon is starting.
 package web
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// Backend is what the pages are made from. Its methods wait for nobody.
+// Backend provides the data of the pages. Its methods do not block.
 type Backend interface {
 	// Alive reports whether the engine makes progress, Begun whether it ever did.
 	Alive() bool
@@ -33,14 +32,14 @@ type Options struct {
 	Backend  Backend
 	Gatherer prometheus.Gatherer
 	Version  string
-	// Listening is where and how the handler is served; empty in tests.
+	// Listening is the configuration of the listener; empty in tests.
 	Listening Listening
-	// Epoch counts what commands have reported. Answers that several readers
-	// share are made anew when it changes. Nil for a constant.
+	// Epoch changes whenever a command has reported something. Shared answers are
+	// then made again. Nil means constant.
 	Epoch func() uint64
 }
 
-// New returns the handler of every path. It is safe for concurrent use.
+// New returns the handler of all paths. It is safe for concurrent use.
 func New(opt Options) http.Handler {
 	p := &pages{
 		backend: opt.Backend, version: opt.Version, webConfig: opt.Listening.WebConfig,
@@ -59,7 +58,7 @@ func New(opt Options) http.Handler {
 	return guarded(hostsOf(opt.Listening).guard(http.MaxBytesHandler(mux, MaxBody)))
 }
 
-// guarded adds what every answer carries.
+// guarded adds the headers of every answer.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -75,16 +74,16 @@ func guarded(next http.Handler) http.Handler {
 type pages struct {
 	backend Backend
 	version string
-	// webConfig says whether readers have logged in.
+	// webConfig tells whether readers have logged in.
 	webConfig string
-	// What is asked of everything costs the more, the more there is.
+	// Answers about everything are expensive in large fleets.
 	verdicts, overviews *Shared
 }
 
 // public reports whether readers have not logged in.
 func (p *pages) public() bool { return !hasUsers(p.webConfig) }
 
-// silence says why there is nothing to show; empty when there is.
+// silence tells why there is nothing to show; empty if there is.
 func (p *pages) silence() (state, reason string) {
 	switch {
 	case p.backend.Alive():
@@ -104,7 +103,7 @@ func (p *pages) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"live": true})
 }
 
-// mostReasons bounds an answer about a large fleet.
+// mostReasons limits an answer about a large fleet.
 const mostReasons = 1000
 
 // ready answers for the whole configuration.
@@ -122,17 +121,17 @@ func (p *pages) readyOne(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, one := r.PathValue("name"), engine.View{}
-	if !strings.ContainsAny(name, "*?") { // a pattern would be looked for everywhere
+	if !strings.ContainsAny(name, "*?") { // a pattern would search all names
 		one = p.backend.Select(engine.Query{Names: []string{name}, Worst: true})
 	}
 	if len(one.Credentials) == 0 {
-		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no credential of this name", "credential": name})
+		writeJSON(w, http.StatusNotFound, map[string]any{"error": "no credential with this name", "credential": name})
 		return
 	}
 	p.answer(w, one)
 }
 
-// answer judges what was selected, as far as a reader may know.
+// answer judges the selection, as far as the reader may see it.
 func (p *pages) answer(w http.ResponseWriter, v engine.View) {
 	verdict := view.Judge(v)
 	verdict.Cluster = p.backend.Config().Cluster
@@ -159,7 +158,7 @@ func writeReadiness(w http.ResponseWriter, r view.Readiness) {
 	writeJSON(w, code, r)
 }
 
-// writeJSON sends one document. A reader that is gone is nobody's fault.
+// writeJSON sends one document. It ignores clients that have disconnected.
 func writeJSON(w http.ResponseWriter, code int, document any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

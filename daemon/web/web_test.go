@@ -74,8 +74,8 @@ func TestAnswers(t *testing.T) {
 			"one with a failing sink", "/readyz/loja", viewtest.Mixed(), false, 503,
 			`{"ready":false,"reasons":[{"sink":"api","state":"failing","reason":"internal","message":"the directory is not writable"}]}`,
 		},
-		{"one unknown", "/readyz/nada", viewtest.Mixed(), false, 404, `{"credential":"nada","error":"no credential of this name"}`},
-		{"a sink is no credential", "/readyz/till", healthy(), false, 404, `{"credential":"till","error":"no credential of this name"}`},
+		{"one unknown", "/readyz/nada", viewtest.Mixed(), false, 404, `{"credential":"nada","error":"no credential with this name"}`},
+		{"a sink is no credential", "/readyz/till", healthy(), false, 404, `{"credential":"till","error":"no credential with this name"}`},
 		{
 			"one not ready yet", "/readyz/loja",
 			engine.View{},

@@ -10,37 +10,36 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// stage is a part of the world of one simulation, which no other part of it
-// disturbs. It answers in place of the backends, by the time as it really is,
-// whatever the machine's clock shows.
-type stage struct {
+// simulation runs one independent part of the plan, with fake backends. They know the
+// true time, whatever the machine's clock shows.
+type simulation struct {
 	engine *engine.Engine
 	course engine.Course
 	from   time.Time
 	parts  map[string]*part
 }
 
-// part is one credential on the stage.
+// part is one simulated credential.
 type part struct {
 	RehearsedCredential
-	// expiry is when what it shows ends, the simulation's beginning before the
-	// first answer; next is what the answer under way says.
+	// expiry is the expiry of its current token, or the start of the simulation
+	// before the first answer; next is the expiry in the pending answer.
 	expiry, next time.Time
-	// useful is the instant before which asking for the next one was useless, zero
-	// for none; nextUseful is that of the answer under way.
+	// useful is the time before which asking for the next token is useless, or
+	// zero; nextUseful is that of the pending answer.
 	useful, nextUseful time.Time
-	calls              []time.Duration // since they were entered into the books
+	calls              []time.Duration // since the last update of the counters
 }
 
-// rehearsedBackend is what a scenario says of one provider.
+// rehearsedBackend is the part of a scenario for one provider.
 type rehearsedBackend struct {
 	outages []engine.Span
-	life    time.Duration // of its tokens, zero when their kind tells
+	life    time.Duration // of its tokens; zero if their kind tells
 }
 
 const day = 24 * time.Hour
 
-// backends returns what the scenario says of each provider of the plan.
+// backends returns the part of the scenario for each provider of the plan.
 func (s Scenario) backends(specs *plan.Plan) map[string]*rehearsedBackend {
 	all := make(map[string]*rehearsedBackend, len(specs.Providers))
 	for _, p := range specs.Providers {
@@ -55,60 +54,61 @@ func (s Scenario) backends(specs *plan.Plan) map[string]*rehearsedBackend {
 	return all
 }
 
-// newStage sets the credentials of the plan on a stage.
-func newStage(specs *plan.Plan, s Scenario, backends map[string]*rehearsedBackend) *stage {
-	st := &stage{from: s.From, parts: make(map[string]*part, len(specs.Credentials))}
-	acted := &plan.Plan{Providers: specs.Providers}
+// newSimulation returns a simulation of the plan.
+func newSimulation(specs *plan.Plan, s Scenario, backends map[string]*rehearsedBackend) *simulation {
+	st := &simulation{from: s.From, parts: make(map[string]*part, len(specs.Credentials))}
+	faked := &plan.Plan{Providers: specs.Providers}
 	for _, c := range specs.Credentials {
 		p := &part{RehearsedCredential: RehearsedCredential{Name: c.Name, Provider: c.Provider}, expiry: s.From}
 		st.parts[c.Name] = p
-		a := &actor{stage: st, part: p, backend: backends[c.Provider], maxAge: c.Policy.MaxAge}
+		a := &fakeBackend{simulation: st, part: p, backend: backends[c.Provider], maxAge: c.Policy.MaxAge}
 		a.rehearser, _ = c.Source.(credential.Rehearser)
 		if s, ok := c.Source.(credential.OneWayer); ok {
 			a.oneWay, _ = s.OneWay()
 		}
 		c.Source = a
-		acted.Credentials = append(acted.Credentials, c)
+		faked.Credentials = append(faked.Credentials, c)
 	}
 	st.course = engine.Course{From: s.From, Suspended: s.Suspended, Steps: s.Steps}
 	st.engine = engine.New(engine.Options{Observer: st, Seed: 1})
 	st.engine.Begin(&st.course)
-	st.engine.Install(plan.Between(&plan.Plan{}, acted), schedule.Memory{})
+	st.engine.Install(plan.Between(&plan.Plan{}, faked), schedule.Memory{})
 	return st
 }
 
-// play goes on up to that instant.
-func (st *stage) play(ctx context.Context, until time.Time) {
+// play runs the simulation up to that time.
+func (st *simulation) play(ctx context.Context, until time.Time) {
 	st.course.Until = until
 	st.engine.Play(ctx, &st.course)
 }
 
-// actor answers in place of one credential's backend.
-type actor struct {
-	stage     *stage
-	part      *part
-	backend   *rehearsedBackend
-	rehearser credential.Rehearser // nil when the kind has none
-	maxAge    time.Duration
-	oneWay    bool // a person logs in again when the refresh token has ended
-	answers   int
+// fakeBackend replaces the backend of one credential.
+type fakeBackend struct {
+	simulation *simulation
+	part       *part
+	backend    *rehearsedBackend
+	rehearser  credential.Rehearser // nil if the kind has none
+	maxAge     time.Duration
+	oneWay     bool // a person must log in again after the refresh token has expired
+	answers    int
 }
 
-// handover is how long the gap may be at an end that cannot be renewed ahead.
+// handover is the longest planned gap at an expiry that cannot be renewed ahead.
 const handover = time.Minute
 
-// usualLife is taken for a kind that does not tell.
+// usualLife is the life of tokens whose kind does not tell.
 const usualLife = time.Hour
 
-// turns are the values of the answers, which take turns.
-var turns = [2]map[string]credential.Secret{{"value": credential.NewSecret("1")}, {"value": credential.NewSecret("2")}}
+// alternating are the values of alternating answers.
+var alternating = [2]map[string]credential.Secret{{"value": credential.NewSecret("1")}, {"value": credential.NewSecret("2")}}
 
-// Refresh implements credential.Provider. The backend has the right time; what
-// counts from the clock of this machine is placed on that one. No answer makes
-// the callers of a provider wait for each other: that would tie the stages.
-func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.Credential, error) {
-	now, ours := a.stage.course.Now(), req.At
-	a.part.calls = append(a.part.calls, now.Sub(a.stage.from))
+// Refresh implements credential.Provider. The backend knows the true time; an expiry
+// that is counted from this machine's clock is shifted to that clock. Answers must
+// not make the callers of a provider wait for each other, because simulations are
+// independent.
+func (a *fakeBackend) Refresh(_ context.Context, req credential.Request) (credential.Credential, error) {
+	now, ours := a.simulation.course.Now(), req.At
+	a.part.calls = append(a.part.calls, now.Sub(a.simulation.from))
 	for _, o := range a.backend.outages {
 		if o.Holds(now) {
 			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonNetwork, Message: "outage"}
@@ -136,13 +136,13 @@ func (a *actor) Refresh(_ context.Context, req credential.Request) (credential.C
 			c.UsefulAfter = c.UsefulAfter.Add(off)
 		}
 	}
-	c.Values = turns[a.answers%2]
+	c.Values = alternating[a.answers%2]
 	return c, nil
 }
 
-// ended reports whether the refresh token in hand has ended, and nothing but a
-// person can begin anew.
-func (a *actor) ended(held credential.Credential, now time.Time) bool {
+// ended reports whether the refresh token has expired and only a person can log in
+// again.
+func (a *fakeBackend) ended(held credential.Credential, now time.Time) bool {
 	for _, l := range held.Limits {
 		if l.Kind == "refresh_token" && (a.oneWay || l.Person) && !now.Before(l.EndsAt) {
 			return true
@@ -152,7 +152,7 @@ func (a *actor) ended(held credential.Credential, now time.Time) bool {
 }
 
 // Observe implements engine.Observer.
-func (st *stage) Observe(o engine.Outcome) {
+func (st *simulation) Observe(o engine.Outcome) {
 	p := st.parts[o.Name]
 	if o.Result == schedule.Failed {
 		p.Failed++
@@ -163,7 +163,7 @@ func (st *stage) Observe(o engine.Outcome) {
 	p.expiry, p.useful = p.next, p.nextUseful
 }
 
-// lapsed notes a lapse up to now, if there was one.
+// lapsed records a lapse up to now, if there was one.
 func (p *part) lapsed(now time.Time) {
 	if gap := now.Sub(p.expiry); gap > 0 && gap <= handover && !p.useful.IsZero() && !p.useful.Before(p.expiry) {
 		p.Planned++

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// ledger keeps the books of one backend. Instants are distances from the
-// beginning of the simulation.
-type ledger struct {
+// counter counts the calls to one backend. Times are relative to the start of the
+// simulation.
+type counter struct {
 	RehearsedProvider
 	callers []*part
-	until   time.Duration   // how far the books are kept
+	until   time.Duration   // calls are counted up to here
 	lately  []time.Duration // the calls of the minute before that
 }
 
-// newLedgers opens the books of every provider that is named, for so many days.
-func newLedgers(names []string, days int, stages []*stage) []*ledger {
-	all, byName := make([]*ledger, len(names)), map[string]*ledger{}
+// newCounters returns counters for the named providers and number of days.
+func newCounters(names []string, days int, simulations []*simulation) []*counter {
+	all, byName := make([]*counter, len(names)), map[string]*counter{}
 	for i, name := range names {
-		all[i] = &ledger{RehearsedProvider: RehearsedProvider{Name: name, Days: make([]int, days)}}
+		all[i] = &counter{RehearsedProvider: RehearsedProvider{Name: name, Days: make([]int, days)}}
 		byName[name] = all[i]
 	}
-	for _, st := range stages {
+	for _, st := range simulations {
 		for _, p := range st.parts {
 			l := byName[p.Provider]
 			l.callers = append(l.callers, p)
@@ -30,8 +30,8 @@ func newLedgers(names []string, days int, stages []*stage) []*ledger {
 	return all
 }
 
-// enter takes over the calls that the callers have made up to that instant.
-func (l *ledger) enter(until time.Duration) {
+// enter counts the calls made up to that time.
+func (l *counter) enter(until time.Duration) {
 	first := max(0, l.until-time.Minute) / time.Minute
 	counts := make([]int, until/time.Minute-first+1) // of the calls of each minute
 	for _, p := range l.callers {
@@ -56,10 +56,9 @@ func (l *ledger) enter(until time.Duration) {
 	}
 }
 
-// busy looks for a busier minute than those before. Any minute lies in two
-// that follow each other on the clock: calls are looked at only where those
-// have enough of them.
-func (l *ledger) busy(first time.Duration, counts []int) {
+// busy looks for a new busiest minute. Any 60 seconds lie within two consecutive
+// clock minutes, so only pairs of minutes with enough calls are examined.
+func (l *counter) busy(first time.Duration, counts []int) {
 	crowded := make([]bool, len(counts))
 	for i := range counts[1:] {
 		if counts[i]+counts[i+1] > l.Busiest {
@@ -89,8 +88,8 @@ func (l *ledger) busy(first time.Duration, counts []int) {
 	}
 }
 
-// since returns the calls after that instant.
-func (l *ledger) since(after time.Duration) (calls []time.Duration) {
+// since returns the calls after that time.
+func (l *counter) since(after time.Duration) (calls []time.Duration) {
 	for _, at := range l.lately {
 		if at > after {
 			calls = append(calls, at)

@@ -26,7 +26,7 @@ func TestBooksKeptInStretches(t *testing.T) {
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		callers := []*part{{}, {}, {}}
-		l := &ledger{RehearsedProvider: RehearsedProvider{Name: "p", Days: make([]int, days)}, callers: callers}
+		l := &counter{RehearsedProvider: RehearsedProvider{Name: "p", Days: make([]int, days)}, callers: callers}
 		var all []time.Duration
 		at, until := time.Duration(0), time.Duration(0)
 		for until < days*day {
