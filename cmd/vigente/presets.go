@@ -14,6 +14,7 @@ type presetDocument struct {
 	Title      string   `json:"title"`
 	Source     string   `json:"source"`
 	Date       string   `json:"date"`
+	SourceRead bool     `json:"source_read"`
 	Login      bool     `json:"login"`
 	Needs      []string `json:"needs"`
 	Note       string   `json:"note"`
@@ -23,7 +24,7 @@ type presetDocument struct {
 
 func documentOf(p oauth2.Preset) presetDocument {
 	return presetDocument{
-		Name: p.Name, Title: p.Title, Source: p.Source, Date: p.Date, Login: p.Login, Needs: p.Needs, Note: p.Notes[0],
+		Name: p.Name, Title: p.Title, Source: p.Source, Date: p.Date, SourceRead: p.SourceRead, Login: p.Login, Needs: p.Needs, Note: p.Notes[0],
 		Provider: p.Keys("provider"), Credential: p.Keys("credential"),
 	}
 }
@@ -34,8 +35,9 @@ func (a *app) presetsCommand() *cobra.Command {
 		Use:   "presets",
 		Short: "List the services that have a preset",
 		Long: `List the presets of the provider kind oauth2: sets of keys for known services, each
-with the page that it was read from and the date. You can override any key of a
-preset.`,
+with the service's page about it and the date. Where that page could not be read, the
+keys are those on which several public programs agree, and the list says so. You can
+override any key of a preset.`,
 		Example: `  # the services, and the keys that you still have to set
   vigente presets
   # the keys of one
@@ -73,5 +75,9 @@ func (a *app) tellPreset(p oauth2.Preset) {
 	if p.Login {
 		a.out.line("  first          vigente login NAME")
 	}
-	a.out.printf("  source         %s (%s)\n\n", p.Source, p.Date)
+	a.out.printf("  source         %s (%s)\n", p.Source, p.Date)
+	if !p.SourceRead {
+		a.out.line("                 not read there: several public programs agree on the keys")
+	}
+	a.out.line("")
 }

@@ -40,8 +40,8 @@ func presetPage(list []oauth2.Preset, tongue int) string {
 	line("<!-- Made by: make reference. Change providers/oauth2/presets instead. -->")
 	line("# %s\n", say("Services that are known by name", "Serviços conhecidos pelo nome"))
 	line("%s\n", say(
-		"Sets of keys for the provider kind `oauth2`, each with the page that it was read from and the day of it. `preset = \"NAME\"` takes one; any key can be set beside it. `vigente presets` prints the same list.",
-		"Conjuntos de chaves para o tipo de provedor `oauth2`, cada um com a página de onde foi lido e o dia em que foi. `preset = \"NOME\"` usa um; qualquer chave pode ser definida junto. `vigente presets` imprime a mesma lista."))
+		"Sets of keys for the provider kind `oauth2`, each with the page of the service and the day of the look-up. Where that page could not be read, it is said: compare such keys with it before you rely on them. `preset = \"NAME\"` takes one; any key can be set beside it. `vigente presets` prints the same list.",
+		"Conjuntos de chaves para o tipo de provedor `oauth2`, cada um com a página do serviço e o dia da consulta. Quando a página não pôde ser lida, isso está dito: compare essas chaves com ela antes de confiar nelas. `preset = \"NOME\"` usa um; qualquer chave pode ser definida junto. `vigente presets` imprime a mesma lista."))
 	for _, p := range list {
 		line("## %s: `%s`\n", p.Title, p.Name)
 		line("%s\n", p.Notes[tongue])
@@ -49,11 +49,19 @@ func presetPage(list []oauth2.Preset, tongue int) string {
 		if p.Login {
 			line("- %s: `vigente login %s`", say("a person logs in once", "uma pessoa faz login uma vez"), say("NAME", "NOME"))
 		}
-		line("- %s: <%s>, %s\n", say("source", "fonte"), p.Source, p.Date)
+		line("- %s: <%s>, %s%s\n", say("source", "fonte"), p.Source, p.Date, unread(p, say))
 		line("```text\n[providers.NAME]\n%s\n", strings.Join(p.Keys("provider"), "\n"))
 		line("[credentials.NAME]\n%s\n```\n", strings.Join(p.Keys("credential"), "\n"))
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// unread says where the keys come from when not from the source.
+func unread(p oauth2.Preset, say func(en, pt string) string) string {
+	if p.SourceRead {
+		return ""
+	}
+	return say("; not read there: several public programs agree on these keys", "; não lido lá: vários programas públicos concordam nestas chaves")
 }
 
 // TestInitOffersEveryPreset opens what vigente init writes for each service.

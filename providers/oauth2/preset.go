@@ -14,8 +14,11 @@ import (
 // its credentials, with where they were read and when.
 type Preset struct {
 	Name, Title string
-	// Source is the page that the keys were read from, Date the day of it.
+	// Source is the service's page about them, Date the day of the look-up.
 	Source, Date string
+	// SourceRead says that the keys were read on that page. Otherwise it could not be
+	// opened, and the keys are those on which several public programs agree.
+	SourceRead bool
 	// Notes say what a person must know, English first, then Portuguese.
 	Notes [2]string
 	// Needs names the keys that the preset leaves to the configuration.
@@ -63,7 +66,7 @@ func readPreset(name string) (Preset, error) {
 		return Preset{}, fmt.Errorf("read the preset %s: %w", name, faults[0])
 	}
 	return Preset{
-		Name: name, Title: s.Text("title", ""), Source: s.Text("source", ""), Date: s.Text("date", ""),
+		Name: name, Title: s.Text("title", ""), Source: s.Text("source", ""), Date: s.Text("date", ""), SourceRead: s.Bool("source_read", false),
 		Notes: [2]string{s.Text("note", ""), s.Text("note_pt", "")}, Needs: s.Texts("needs"),
 		Login: s.Bool("login", false), Life: s.Duration("life", defaultLife), file: s,
 	}, nil
