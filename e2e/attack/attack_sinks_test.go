@@ -23,7 +23,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func as(uid int, f func()) (err error) {
 	var done sync.WaitGroup
 	done.Go(func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
 		for _, call := range [][4]uintptr{
 			{unix.SYS_SETGROUPS, 0, 0, 0},
 			{unix.SYS_SETRESGID, uintptr(uid), uintptr(uid), uintptr(uid)},
@@ -49,13 +49,13 @@ func traceAs(uid, pid int) error {
 	return traced
 }
 
-// trap is what the other user has prepared in a folder where a sink lies, and
-// what must become of the delivery.
+// trap is what the other user prepared in the folder of a sink, and the
+// expected outcome of the delivery.
 type trap struct {
-	folder os.FileMode // of the stranger, unless sticky: root's and open to all
+	folder os.FileMode // owned by the stranger, or, if sticky, by root and open to all
 	set    func(path, outside string) error
 	state  string
-	words  string // in the reason
+	words  string // expected in the reason
 }
 
 var traps = map[string]trap{
@@ -83,7 +83,7 @@ func grow(path string, size int64) error {
 	return os.Truncate(path, size)
 }
 
-// hold opens a file and does something with it that lasts as long as the test.
+// hold opens a file and does something with it that lasts until the test ends.
 func hold(path string, do func(fd int) error) error {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
 	if err != nil {
@@ -99,8 +99,8 @@ func swap(folder, target string) error {
 	return os.Symlink(target, folder)
 }
 
-// TestTrapsOfAnotherUserCatchNothing lays every trap on the path of a sink of
-// its own, in one daemon that runs as root.
+// TestTrapsOfAnotherUserCatchNothing puts every trap on the path of its own
+// sink, in one daemon that runs as root.
 func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
@@ -142,7 +142,7 @@ func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 	missing := "everything"
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log("not as expected: " + missing)
+			t.Log("unexpected: " + missing)
 		}
 	})
 	w.Eventually("every sink has had its turn, twice", func() bool {
@@ -166,10 +166,10 @@ func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 		e2etest.Must(t, unix.Lstat(outside, &st))
 		entries, err := os.ReadDir(filepath.Dir(outside))
 		if w.Read(name+"/outside/precious") != precious || st.Uid != 0 || st.Gid != 0 || st.Mode&0o777 != 0o600 || err != nil || len(entries) != 1 {
-			t.Errorf("%s: what lies outside was touched: %q, %d:%d, mode %o, %v", name, w.Read(name+"/outside/precious"), st.Uid, st.Gid, st.Mode, entries)
+			t.Errorf("%s: the outside file was changed: %q, %d:%d, mode %o, %v", name, w.Read(name+"/outside/precious"), st.Uid, st.Gid, st.Mode, entries)
 		}
 		if !strings.Contains(reasons[name], trap.words) {
-			t.Errorf("%s: the reason is %q, want %q in it", name, reasons[name], trap.words)
+			t.Errorf("%s: got reason %q, want it to contain %q", name, reasons[name], trap.words)
 		}
 		for _, dir := range []string{name + "/dir", name + "/dir-away"} {
 			left, _ := filepath.Glob(w.Path(dir + "/.vigente*"))
@@ -182,8 +182,7 @@ func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 	}
 }
 
-// TestPathsThatClimbAreNoWayOut: what a name or a path says is what is
-// written, nowhere else.
+// TestPathsThatClimbAreNoWayOut: names and paths with ".." are refused.
 func TestPathsThatClimbAreNoWayOut(t *testing.T) {
 	t.Parallel()
 	w := e2etest.NewWorld(t, "")
@@ -192,13 +191,13 @@ func TestPathsThatClimbAreNoWayOut(t *testing.T) {
 	} {
 		w.Configure(table + "\ntype = \"file\"\npath = \"{dir}/x\"\ncontent = \"x\"\n")
 		if code, _, errs := w.Run("check"); code != 3 || !strings.Contains(errs, "name") {
-			t.Errorf("%s: exits %d with %s", table, code, errs)
+			t.Errorf("%s: check: got exit code %d, want 3: %s", table, code, errs)
 		}
 	}
 	for _, path := range []string{"{dir}/out/..", "{dir}/out/.", "{dir}/out/", "", "{dir}/out/a\\u0000b"} {
 		w.Configure("[sinks.x]\ntype = \"file\"\ncontent = \"x\"\npath = \"" + path + "\"\n")
 		if code, _, _ := w.Run("check"); code != 3 {
-			t.Errorf("the path %q passes with %d", path, code)
+			t.Errorf("path %q: got exit code %d, want 3", path, code)
 		}
 	}
 }

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStrangersGetNothingFromTheSocket: whatever the other user did to the
-// folder of the socket beforehand, it gives that user no value and takes no
-// order.
+// TestStrangersGetNothingFromTheSocket: whatever another user did to the folder
+// of the socket beforehand, the socket returns no value and accepts no command
+// from that user.
 func TestStrangersGetNothingFromTheSocket(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
@@ -27,7 +27,7 @@ func TestStrangersGetNothingFromTheSocket(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare   func(t *testing.T, w *e2etest.World, folder string)
 		afterward func(t *testing.T, socket string)
-		looks     bool // the stranger may look
+		looks     bool // the stranger may read the status
 	}{
 		"as it is made": {},
 		"opened to all": {
@@ -42,14 +42,14 @@ func TestStrangersGetNothingFromTheSocket(t *testing.T) {
 		},
 		"in the stranger's folder with an access list": {
 			prepare: func(t *testing.T, _ *e2etest.World, folder string) {
-				// The default list of the folder: the stranger may read and write.
+				// The folder's default ACL: the stranger may read and write.
 				list := []byte{2, 0, 0, 0}
 				for _, e := range [][]byte{{1, 0, 7, 0, 255, 255, 255, 255}, {2, 0, 6, 0, 254, 255, 0, 0}, {4, 0, 6, 0, 255, 255, 255, 255}, {16, 0, 7, 0, 255, 255, 255, 255}, {32, 0, 0, 0, 255, 255, 255, 255}} {
 					list = append(list, e...)
 				}
 				e2etest.Must(t, os.Chown(folder, e2etest.Stranger, e2etest.Stranger))
 				if err := unix.Setxattr(folder, "system.posix_acl_default", list, 0); err != nil {
-					t.Skip("no access lists here:", err)
+					t.Skip("no ACLs here:", err)
 				}
 			},
 			looks: true,
@@ -79,26 +79,26 @@ func TestStrangersGetNothingFromTheSocket(t *testing.T) {
 				c.afterward(t, filepath.Join(folder, "c.sock"))
 			}
 			if code, out := w.AsStranger("status"); (code == 0) != c.looks {
-				t.Errorf("status exits %d: %s", code, out)
+				t.Errorf("status: got exit code %d, want success %v: %s", code, c.looks, out)
 			}
 			for _, order := range orders {
 				code, out := w.AsStranger(order...)
 				if code == 0 || strings.Contains(out, value) || c.looks && !strings.Contains(out, "this needs root") {
-					t.Errorf("%s exits %d: %s", order, code, out)
+					t.Errorf("%s: got exit code %d: %s", order, code, out)
 				}
 			}
 			if n := w.Status().Credentials; n[0].Generation != 1 || n[1].Generation != 1 {
-				t.Errorf("renewed by a stranger: %+v", n)
+				t.Errorf("a stranger could renew: %+v", n)
 			}
 			if code, out, errs := w.Run("show", "vault"); code != 0 || strings.TrimSpace(out) != value {
-				t.Errorf("root is refused: %d %s", code, errs)
+				t.Errorf("show as root: got exit code %d: %s", code, errs)
 			}
 		})
 	}
 }
 
-// TestDaemonIsClosedToItsOwnUser: a program of the daemon's user can neither
-// read its memory nor its environment, nor trace it.
+// TestDaemonIsClosedToItsOwnUser: another process of the daemon's user cannot
+// read its memory or environment, or trace it.
 func TestDaemonIsClosedToItsOwnUser(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
@@ -121,13 +121,13 @@ func TestDaemonIsClosedToItsOwnUser(t *testing.T) {
 			code, out = e2etest.Ended(t, e2etest.Estrange(exec.CommandContext(t.Context(), "/bin/head", "-c", "10", proc+file)))
 		}
 		if code == 0 || !strings.Contains(out, "denied") {
-			t.Errorf("%s is open to the daemon's user: %d %q", file, code, out)
+			t.Errorf("%s is readable by the daemon's user: %d %q", file, code, out)
 		}
 	}
 	if err := traceAs(e2etest.Stranger, p.Cmd.Process.Pid); !errors.Is(err, unix.EPERM) {
-		t.Errorf("tracing it is answered with %v, want EPERM", err)
+		t.Errorf("ptrace: got %v, want EPERM", err)
 	}
 	if code, out := e2etest.Ended(t, e2etest.Estrange(exec.CommandContext(t.Context(), "/bin/cat", proc+"cmdline"))); code != 0 || !bytes.Contains([]byte(out), []byte("run")) {
-		t.Errorf("the command line cannot be read at all, so that the rest proves nothing: %d %q", code, out)
+		t.Errorf("the command line is not readable, so the rest proves nothing: %d %q", code, out)
 	}
 }

@@ -18,16 +18,16 @@ import (
 	"github.com/vigented/vigente/internal/disktest"
 )
 
-// TestGreedyReadersHoldNothingUp: 50 readers of each kind ask as fast as they
-// are answered. A cold start takes about as long as alone, no token lapses, and
-// a person's status comes at once.
+// TestGreedyReadersHoldNothingUp: 50 readers of each kind request as fast as
+// they get answers. A cold start takes about as long as without them, no token
+// lapses, and a user's status is answered quickly.
 func TestGreedyReadersHoldNothingUp(t *testing.T) {
 	const many, life = 600, 16 * time.Second
 	tokens := &issuer{life: life}
-	if _, err := e2etest.Binary(); err != nil { // it stays, while the folder below goes
+	if _, err := e2etest.Binary(); err != nil { // built before TMPDIR changes
 		t.Fatal(err)
 	}
-	t.Setenv("TMPDIR", disktest.Memory(t)) // no disk, of which others may have much
+	t.Setenv("TMPDIR", disktest.Memory(t)) // not on a disk that other tests may be using
 	w := e2etest.NewWorld(t, crowd(e2etest.Serve(t, tokens), many))
 	w.Write("secret", "s3cret")
 	e2etest.Must(t, os.Mkdir(w.Path("s"), 0o700))
@@ -44,31 +44,31 @@ func TestGreedyReadersHoldNothingUp(t *testing.T) {
 		for kind, n := range readers() {
 			t.Logf("%s: %d answers", kind, n)
 			if n == 0 {
-				t.Errorf("no reader of %s was answered", kind)
+				t.Errorf("readers of %s got no answers", kind)
 			}
 		}
 	}()
 	among := coldStart(w, many)
 	t.Logf("cold start of %d: %s alone, %s among readers", many, alone, among)
 	if among > 5*alone+5*time.Second {
-		t.Errorf("a cold start among readers takes %s, and %s alone", among, alone)
+		t.Errorf("cold start with readers took %s, without %s", among, alone)
 	}
 	began := time.Now()
-	w.Eventually("each is renewed, though others look", func() bool { return tokens.renewed() == many })
+	w.Eventually("every credential is renewed", func() bool { return tokens.renewed() == many })
 	t.Logf("all were renewed %s later", time.Since(began))
 	if n := tokens.lapsed(); n > 0 {
-		t.Errorf("%d of %d tokens lapsed among readers", n, many)
+		t.Errorf("%d of %d tokens lapsed", n, many)
 	}
 	began = time.Now()
 	if code, out, errs := w.Run("status", "c0"); code != 0 || !strings.Contains(out, "c0") {
-		t.Errorf("status exits %d: %s", code, errs)
+		t.Errorf("status: got exit code %d, want 0: %s", code, errs)
 	}
 	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("status took %s", took)
+		t.Errorf("status took %s, want at most 5s", took)
 	}
 }
 
-// coldStart returns how long it took until every sink is there.
+// coldStart returns how long it took until every sink was delivered.
 func coldStart(w *e2etest.World, many int) time.Duration {
 	began := time.Now()
 	w.Launch()
@@ -79,7 +79,7 @@ func coldStart(w *e2etest.World, many int) time.Duration {
 	return time.Since(began)
 }
 
-// crowd is a configuration of many credentials with a sink each.
+// crowd returns a configuration of many credentials with one sink each.
 func crowd(url string, many int) string {
 	var text strings.Builder
 	text.WriteString("[renewal]\nmin_interval = \"1s\"\n[providers.p]\ntype = \"senhasegura\"\nurl = \"" + url + "\"\nclient_id = \"app\"\nclient_secret = { file = \"{dir}/secret\" }\n")
@@ -89,7 +89,7 @@ func crowd(url string, many int) string {
 	return text.String()
 }
 
-// issuer hands out tokens and remembers when.
+// issuer issues tokens and records when.
 type issuer struct {
 	life time.Duration
 
@@ -117,7 +117,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": fmt.Sprint(scope, "-", n), "token_type": "Bearer", "expires_in": i.life.Seconds()})
 }
 
-// renewed counts the scopes that have had a second token.
+// renewed counts the scopes that have received a second token.
 func (i *issuer) renewed() (n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -129,7 +129,7 @@ func (i *issuer) renewed() (n int) {
 	return n
 }
 
-// lapsed counts the scopes whose token ended before the next was asked for.
+// lapsed counts the scopes whose token expired before the next was requested.
 func (i *issuer) lapsed() (n int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -144,8 +144,8 @@ func (i *issuer) lapsed() (n int) {
 	return n
 }
 
-// greedy starts so many readers of every kind. What it returns waits for their
-// end, and tells how many answers each kind had.
+// greedy starts readers of every kind. The returned function waits for them and
+// returns how many answers each kind got.
 func greedy(ctx context.Context, w *e2etest.World, each int, last string) (answers func() map[string]int64) {
 	socket := &http.Transport{MaxIdleConnsPerHost: 3 * each, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", w.Path("c.sock"))
@@ -185,14 +185,14 @@ func greedy(ctx context.Context, w *e2etest.World, each int, last string) (answe
 	}
 }
 
-// read asks without a pause while it is answered.
+// read sends requests without a pause until ctx ends.
 func read(ctx context.Context, request func() (*http.Request, *http.Transport), n *atomic.Int64) {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for ctx.Err() == nil {
 		r, through := request()
 		answer, err := through.RoundTrip(r)
-		if err != nil { // nobody listens yet
+		if err != nil { // the port is not open yet
 			<-again.C
 			continue
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-const dayFloor = 600 * time.Millisecond
+const minInterval = 600 * time.Millisecond
 
-// dayTable is the configuration of one backend with two credentials.
-func dayTable(name string, b *bearer) string {
+// failureTable returns the configuration of one backend with two credentials.
+func failureTable(name string, b *bearer) string {
 	trust := ""
 	if b.pki != nil {
 		trust = "tls = { ca_file = \"{dir}/ca.pem\" }\n"
@@ -31,13 +31,13 @@ func dayTable(name string, b *bearer) string {
 }
 
 // TestBackendsThatFailHarmNothing runs one daemon against more than thirty
-// backends that give a token and then fail, each in its own way, kills it in
-// the middle of that, and puts all of them in order again.
+// backends that issue a token and then fail, each in its own way. It kills the
+// daemon while they fail, and then repairs all of them.
 func TestBackendsThatFailHarmNothing(t *testing.T) {
 	t.Parallel()
-	days, certs := badDays(t), newPKI(t)
+	days, certs := failures(t), newPKI(t)
 	backends := map[string]*bearer{}
-	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"1s\"\n", dayFloor)
+	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"1s\"\n", minInterval)
 	for _, d := range days {
 		b := &bearer{life: 16, bad: d.bad, down: d.down}
 		if d.cert != nil {
@@ -45,11 +45,11 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 		}
 		b.start(t)
 		backends[d.name] = b
-		text += dayTable(d.name, b)
+		text += failureTable(d.name, b)
 	}
 	steady := &bearer{life: 4, bad: says(200, `{"token_type":"Bearer","expires_in":4,"access_token":"steady"}`)}
 	steady.start(t)
-	text += strings.Replace(dayTable("steady", steady), "[credentials.steady-a]", "renew_before = \"50%\"\n[credentials.steady-a]", 1)
+	text += strings.Replace(failureTable("steady", steady), "[credentials.steady-a]", "renew_before = \"50%\"\n[credentials.steady-a]", 1)
 	w := e2etest.NewWorld(t, text)
 	w.Write("secret", e2etest.VaultSecret)
 	w.Write("ca.pem", certs.caPEM)
@@ -73,7 +73,7 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 		return func() bool {
 			for _, c := range w.Status().Credentials {
 				day, _, _ := strings.Cut(c.Name, "-a")
-				if d := dayOf(days, day); d != nil && d.waits == 0 && !d.quiet && strings.HasSuffix(c.Name, "-a") && c.Failures < least {
+				if d := failureNamed(days, day); d != nil && d.waits == 0 && !d.quiet && strings.HasSuffix(c.Name, "-a") && c.Failures < least {
 					return false
 				}
 			}
@@ -86,35 +86,35 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	w.Start()
 	w.Eventually("every backend failed again after the crash", failures(3))
 	for _, c := range w.Status().Credentials {
-		d := dayOf(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+		d := failureNamed(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
 		if d == nil || c.Failures == 0 && (d.waits > 0 || d.quiet) {
-			continue // the other one of a cooled backend need not have been called
+			continue // the second credential of a throttling backend need not have been called
 		}
 		if c.State != "failing" || !strings.Contains(" "+d.reasons+" ", " "+c.LastError.Reason+" ") || len(c.LastError.Message) < 20 {
-			t.Errorf("%s is %s with %q (%s), want one of %q", c.Name, c.State, c.LastError.Reason, c.LastError.Message, d.reasons)
+			t.Errorf("%s: got state %s with reason %q (%s), want one of %q", c.Name, c.State, c.LastError.Reason, c.LastError.Message, d.reasons)
 		}
 		if got := w.Read("out/" + d.name); got != held[d.name] || got == "" {
-			t.Errorf("%s: the token in hand is no longer delivered", d.name)
+			t.Errorf("%s: the valid token is no longer delivered", d.name)
 		}
 	}
 	for _, d := range days {
-		backends[d.name].mend(t)
+		backends[d.name].repair(t)
 	}
 	mended := time.Now()
 	w.Eventually("every backend is in use again", func() bool {
 		s := w.Status()
 		for _, c := range s.Credentials {
-			d := dayOf(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+			d := failureNamed(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
 			if d != nil && !d.quiet && (c.State != "valid" || c.Generation < 2) {
 				return false
 			}
 		}
 		return true
 	})
-	t.Logf("%d backends, in use again %s after they were put in order; memory %d MiB, at its most %d MiB more",
+	t.Logf("%d backends, all working %s after they were repaired; memory %d MiB, peak %d MiB more",
 		len(days), time.Since(mended).Round(time.Millisecond), calm>>10, (w.Memory()-calm)>>10)
 	if more := w.Memory() - calm; more > 48<<10 {
-		t.Errorf("hostile answers cost %d KiB of memory", more)
+		t.Errorf("hostile answers took %d KiB of memory, want at most 48 MiB", more)
 	}
 	log += w.Daemon.Log.String()
 	for _, d := range days {
@@ -122,18 +122,18 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 		for _, scope := range []string{"a", "b"} {
 			said := strings.Count(log, fmt.Sprintf(`"msg":"credential recovered","credential":"%s-%s"`, d.name, scope))
 			if !d.quiet && len(backends[d.name].of(scope, false)) > 0 && !d.down && said != 1 {
-				t.Errorf("%s-%s: the recovery is said %d times", d.name, scope, said)
+				t.Errorf("%s-%s: the recovery was logged %d times, want once", d.name, scope, said)
 			}
 		}
 	}
 	_, out, _ := w.Run("status", "--json")
 	if !repeatsNothing(log) || !repeatsNothing(out) {
-		t.Error("what a backend said is repeated")
+		t.Error("an output quotes a backend")
 	}
 	checkSteady(t, steady)
 }
 
-func dayOf(days []badDay, name string) *badDay {
+func failureNamed(days []failure, name string) *failure {
 	for i := range days {
 		if days[i].name == name {
 			return &days[i]
@@ -142,24 +142,24 @@ func dayOf(days []badDay, name string) *badDay {
 	return nil
 }
 
-// checkPace holds the calls that one backend saw to floor and cool-down, and
-// the first good one after the failures to one backoff.
-func checkPace(t *testing.T, d badDay, b *bearer) {
+// checkPace checks the calls one backend received against minimum interval and
+// cool-down, and the first success after the failures against one backoff.
+func checkPace(t *testing.T, d failure, b *bearer) {
 	t.Helper()
-	const together = 900 * time.Millisecond // what is under way when a refusal comes may take this long on its way
+	const together = 900 * time.Millisecond // calls already in progress when a refusal arrives may still arrive this late
 	var refusals []time.Time
 	for _, scope := range []string{"a", "b"} {
 		bad, good := b.of(scope, false), b.of(scope, true)
 		refusals = append(refusals, bad...)
 		all := append(append(append([]time.Time{}, good[0]), bad...), good[1:]...)
 		if b.cert == nil {
-			checkFloor(t, d.name+"-"+scope, all)
+			checkMinInterval(t, d.name+"-"+scope, all)
 		}
 		if n := len(bad); n >= 1 && len(good) > 1 {
-			// The longest wait is an eighth of the 14 seconds that the token had;
-			// a timeout and a restart may lie in between.
+			// The longest backoff is an eighth of the token's lifetime of 14
+			// seconds; a timeout and a restart may be in between.
 			if took, most := good[1].Sub(bad[n-1]), max(14*time.Second/8, d.waits)+4*time.Second; took > most {
-				t.Errorf("%s-%s: asked %s after its last failure, want within %s", d.name, scope, took, most)
+				t.Errorf("%s-%s: called %s after its last failure, want within %s", d.name, scope, took, most)
 			}
 		}
 	}
@@ -170,47 +170,47 @@ func checkPace(t *testing.T, d badDay, b *bearer) {
 		t.Errorf("%s never refused", d.name)
 		return
 	}
-	// Calls under way together are refused together; after that all wait.
+	// Concurrent calls are refused together; after that all wait.
 	for _, scope := range []string{"a", "b"} {
 		for _, at := range append(b.of(scope, false), b.of(scope, true)[1:]...) {
 			for _, refused := range refusals {
 				since := at.Sub(refused)
 				if since > together && (d.quiet || since < d.waits-slack) {
-					t.Errorf("%s-%s: called %s after a refusal of all", d.name, scope, since)
+					t.Errorf("%s-%s: called %s after the backend asked all callers to wait", d.name, scope, since)
 				}
 			}
 		}
 	}
 }
 
-// slack is how much longer one call may be on its way than the next one.
+// slack is the tolerated difference in latency between two calls.
 const slack = 250 * time.Millisecond
 
-// checkFloor holds the calls for one credential to the floor, each and all
-// together.
-func checkFloor(t *testing.T, name string, calls []time.Time) {
+// checkMinInterval checks the calls for one credential against the minimum
+// interval, each gap and the whole span.
+func checkMinInterval(t *testing.T, name string, calls []time.Time) {
 	t.Helper()
 	for i := 1; i < len(calls); i++ {
-		if gap := calls[i].Sub(calls[i-1]); gap < dayFloor-2*slack {
-			t.Errorf("%s: called again after %s, the floor is %s", name, gap, dayFloor)
+		if gap := calls[i].Sub(calls[i-1]); gap < minInterval-2*slack {
+			t.Errorf("%s: called again after %s, want at least %s", name, gap, minInterval)
 		}
-		if span, least := calls[i].Sub(calls[0]), time.Duration(i)*dayFloor-2*slack; span < least {
-			t.Errorf("%s: %d calls within %s, want %s at least", name, i+1, span, least)
+		if span, least := calls[i].Sub(calls[0]), time.Duration(i)*minInterval-2*slack; span < least {
+			t.Errorf("%s: %d calls within %s, want at least %s", name, i+1, span, least)
 		}
 	}
 }
 
-// checkSteady looks at a backend that was fine all the time.
+// checkSteady checks a backend that never failed.
 func checkSteady(t *testing.T, b *bearer) {
 	t.Helper()
 	for _, scope := range []string{"a", "b"} {
 		all := append(b.of(scope, true), b.of(scope, false)...)
 		if len(all) < 3 {
-			t.Errorf("steady-%s was renewed %d times", scope, len(all)-1)
+			t.Errorf("steady-%s was renewed %d times, want at least 2", scope, len(all)-1)
 		}
 		for i := 1; i < len(all); i++ {
 			if gap := all[i].Sub(all[i-1]); gap > 4*time.Second {
-				t.Errorf("steady-%s lapsed beside failing backends: renewed after %s", scope, gap)
+				t.Errorf("steady-%s was renewed after %s, want within 4s despite failing backends", scope, gap)
 			}
 		}
 	}

@@ -12,15 +12,15 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// oddDay is a renewal that is answered in an odd way, and is one all the same.
-type oddDay struct {
+// oddAnswer is a valid renewal whose answer has an unusual form.
+type oddAnswer struct {
 	name   string
 	answer func(*bearer) http.HandlerFunc
-	life   time.Duration // what is to be believed of it
+	life   time.Duration // the expected lifetime
 }
 
-// oddDays is a straight list.
-func oddDays() []oddDay {
+// oddAnswers lists them.
+func oddAnswers() []oddAnswer {
 	const year = 365 * 24 * time.Hour
 	grants := func(life string) string {
 		return `{"token_type":"Bearer","access_token":"odd","expires_in":` + life + `}`
@@ -32,7 +32,7 @@ func oddDays() []oddDay {
 	wire := func(head string) func(*bearer) http.HandlerFunc {
 		return always(writes(head + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(grants("600")), grants("600"))))
 	}
-	return []oddDay{
+	return []oddAnswer{
 		{"string", lives(`"600"`), 10 * time.Minute},
 		{"float", lives("600.25"), 10 * time.Minute},
 		{"exponent", lives("6e2"), 10 * time.Minute},
@@ -60,16 +60,16 @@ func oddDays() []oddDay {
 	}
 }
 
-func TestOddAnswersAreReadForWhatTheySay(t *testing.T) {
+func TestUnusualAnswersAreUnderstood(t *testing.T) {
 	t.Parallel()
-	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"2s\"\n", dayFloor)
+	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"2s\"\n", minInterval)
 	backends := map[string]*bearer{}
-	for _, d := range oddDays() {
+	for _, d := range oddAnswers() {
 		b := &bearer{life: 16}
 		b.bad = d.answer(b)
 		b.start(t)
 		backends[d.name] = b
-		text += dayTable(d.name, b)
+		text += failureTable(d.name, b)
 	}
 	w := e2etest.NewWorld(t, text)
 	w.Write("secret", e2etest.VaultSecret)
@@ -83,13 +83,13 @@ func TestOddAnswersAreReadForWhatTheySay(t *testing.T) {
 		}
 		for _, c := range w.Status().Credentials {
 			if c.Name != "same-a" && c.Name != "same-b" && c.Generation < 2 && c.State == "valid" {
-				return false // the answer is on its way into the state
+				return false // the answer is not saved yet
 			}
 		}
 		return true
 	})
 	credentials := w.Status().Credentials
-	for _, d := range oddDays() {
+	for _, d := range oddAnswers() {
 		b := backends[d.name]
 		for _, c := range credentials {
 			if c.Name != d.name+"-a" {
@@ -100,29 +100,29 @@ func TestOddAnswersAreReadForWhatTheySay(t *testing.T) {
 				said = "bad_response"
 			}
 			if c.LastError.Reason != said || d.life > time.Second && c.State != "valid" {
-				t.Errorf("%s is %s with %+v", d.name, c.State, c.LastError)
+				t.Errorf("%s: got state %s with %+v", d.name, c.State, c.LastError)
 			}
 			if wants := map[bool]int{true: 1, false: 2}[d.name == "same"]; c.Generation < wants || d.name == "same" && c.Generation > wants {
-				t.Errorf("%s is of generation %d", d.name, c.Generation)
+				t.Errorf("%s: got generation %d", d.name, c.Generation)
 			}
 			end := c.ExpiresAt
 			if end == "" {
-				end = c.RenewBy // the server states no end
+				end = c.RenewBy // the server states no expiry
 			}
 			until, err := time.Parse(time.RFC3339, end)
 			calls := b.of("a", false)
 			if off := until.Sub(calls[len(calls)-1]) - d.life; d.life > time.Second && (err != nil || off.Abs() > 3*time.Second) {
-				t.Errorf("%s expires at %s, %s off", d.name, end, off)
+				t.Errorf("%s: expires at %s, off by %s", d.name, end, off)
 			}
 		}
-		checkFloor(t, d.name, append(b.of("a", true), b.of("a", false)...))
+		checkMinInterval(t, d.name, append(b.of("a", true), b.of("a", false)...))
 	}
 	_, metrics := w.Get("/metrics")
 	for name, want := range map[string]float64{"clock-ahead": 3600, "clock-behind": -3600} {
 		_, rest, _ := strings.Cut(metrics, `vigente_clock_offset_seconds{provider="`+name+`"} `)
 		text, _, _ := strings.Cut(rest, "\n")
 		if off, err := strconv.ParseFloat(text, 64); err != nil || math.Abs(off-want) > 30 {
-			t.Errorf("%s: the metric shows %q, want about %.0f", name, text, want)
+			t.Errorf("%s: got metric %q, want about %.0f", name, text, want)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// roster is a token endpoint for many credentials of different lives. While it
-// is out it asks all callers to wait.
+// roster is a token endpoint for many credentials with different lifetimes.
+// While it is out of service, it asks all callers to wait.
 type roster struct {
 	lives map[string]int
 
@@ -55,9 +55,9 @@ func (o *roster) seen() []bearerCall {
 	return slices.Clone(o.calls)
 }
 
-// TestBackendThatComesBackServesTheMostUrgentFirst has sixty credentials of one
-// backend due when it goes out of order, and looks at the order in which they
-// call it once it is back, and at the rate over a crash.
+// TestBackendThatComesBackServesTheMostUrgentFirst makes sixty credentials of
+// one backend due while it is out of service. It checks the order in which they
+// call once it is back, and the rate across a crash.
 func TestBackendThatComesBackServesTheMostUrgentFirst(t *testing.T) {
 	t.Parallel()
 	const fleet, rate = 60, 40
@@ -100,17 +100,17 @@ func TestBackendThatComesBackServesTheMostUrgentFirst(t *testing.T) {
 	calls := backend.seen()
 	refused, again := calls[before], calls[before+1:]
 	if len(again) != fleet || refused.good {
-		t.Fatalf("%d calls after the refusal, want one for each of %d", len(again), fleet)
+		t.Fatalf("got %d calls after the refusal, want one for each of %d credentials", len(again), fleet)
 	}
 	if waited := again[0].at.Sub(refused.at); waited < rosterWait-100*time.Millisecond || waited > rosterWait+2*time.Second {
-		t.Errorf("called again after %s, the backend asked for %s", waited, rosterWait)
+		t.Errorf("called again after %s, want %s as the backend asked", waited, rosterWait)
 	}
 	if !slices.IsSortedFunc(again, func(a, b bearerCall) int { return cmp.Compare(backend.lives[a.scope], backend.lives[b.scope]) }) {
 		var order []string
 		for _, c := range again {
 			order = append(order, fmt.Sprint(backend.lives[c.scope]))
 		}
-		t.Errorf("not the earliest expiry first: %s", strings.Join(order, " "))
+		t.Errorf("got order %s, want the earliest expiry first", strings.Join(order, " "))
 	}
 	most, first := 0, 0
 	for i, c := range calls {
@@ -120,7 +120,7 @@ func TestBackendThatComesBackServesTheMostUrgentFirst(t *testing.T) {
 		most = max(most, i-first+1)
 	}
 	if most > rate {
-		t.Errorf("%d calls within a second, the rate is %d", most, rate)
+		t.Errorf("got %d calls within a second, want at most %d", most, rate)
 	}
-	t.Logf("%d calls within a second at most, over a crash, under a rate of %d; one call during the outage", most, rate)
+	t.Logf("at most %d calls within a second across a crash, with a rate of %d; one call during the outage", most, rate)
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// pki is an authority with certificates, good and bad.
+// pki is a CA with valid and invalid certificates.
 type pki struct {
 	caPEM                         string
 	good, other, foreign, expired *tls.Certificate

@@ -16,17 +16,18 @@ import (
 	"time"
 )
 
-// serverWords is in whatever a failing backend says; none of it may be repeated.
+// serverWords occurs in everything a failing backend sends; it must not appear
+// anywhere.
 const serverWords = "canary-the-server-wrote-this"
 
-// bearer is a token endpoint made from RFC 6749, 4.4, and not from our client:
-// the first answer to every scope is good, and while it is broken all others go
-// wrong in one way. It remembers when it was called.
+// bearer is a token endpoint written from RFC 6749, 4.4, not from our client.
+// The first answer for every scope is good; while it is broken, all later
+// answers fail in one way. It records its calls.
 type bearer struct {
-	life int // seconds of the first tokens
+	life int // lifetime of the first tokens in seconds
 	bad  http.HandlerFunc
-	cert func(*pki) *tls.Certificate // what a broken TLS shows, nil for none
-	down bool                        // broken means that nobody listens
+	cert func(*pki) *tls.Certificate // the certificate to present while broken, nil for no change
+	down bool                        // while broken, the port is closed
 	pki  *pki                        // nil for plain http
 	pin  bool                        // the daemon trusts the key alone
 
@@ -38,8 +39,8 @@ type bearer struct {
 	calls  []bearerCall
 }
 
-// bearerCall is one call as the backend saw it. Scope is empty for one that did
-// not get beyond the handshake.
+// bearerCall is one call the backend received. Scope is empty if it failed in
+// the handshake.
 type bearerCall struct {
 	at    time.Time
 	scope string
@@ -64,7 +65,7 @@ func (b *bearer) listen(t testing.TB, addr string) {
 	}
 	b.addr = l.Addr().String()
 	b.server = &httptest.Server{Listener: l, Config: &http.Server{Handler: b, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}}
-	b.server.Config.SetKeepAlivesEnabled(false) // every call is a handshake
+	b.server.Config.SetKeepAlivesEnabled(false) // every call needs a handshake
 	if b.pki == nil {
 		b.server.Start()
 		return
@@ -89,8 +90,8 @@ func (b *bearer) url() string {
 	return "http://" + b.addr
 }
 
-// failing reports whether every scope had its good answer and all is broken
-// now.
+// failing reports whether every scope has had its good answer and the backend
+// is broken now.
 func (b *bearer) failing() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,8 +108,8 @@ func (b *bearer) note(scope string, good bool) {
 	b.calls = append(b.calls, bearerCall{time.Now(), scope, good})
 }
 
-// mend puts the backend in order.
-func (b *bearer) mend(t testing.TB) {
+// repair makes the backend work again.
+func (b *bearer) repair(t testing.TB) {
 	t.Helper()
 	b.mu.Lock()
 	b.broken = false
@@ -133,7 +134,7 @@ func (b *bearer) of(scope string, good bool) (at []time.Time) {
 func (b *bearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := time.Now()
 	if r.Method != http.MethodPost || r.ParseForm() != nil || r.PostForm.Get("grant_type") != "client_credentials" {
-		http.Error(w, "no token request", http.StatusBadRequest)
+		http.Error(w, "not a token request", http.StatusBadRequest)
 		return
 	}
 	scope := r.PostForm.Get("scope")
@@ -153,11 +154,11 @@ func (b *bearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":%d,"access_token":"%s-%d"}`, life, scope, n)
 	if b.down && b.failing() {
 		_ = http.NewResponseController(w).Flush()
-		go b.server.Close() // ends with this answer
+		go b.server.Close() // returns after this answer
 	}
 }
 
-// says is an answer that is always the same; headers come in pairs.
+// says returns a handler with a constant answer; headers come in pairs.
 func says(status int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -169,7 +170,7 @@ func says(status int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// onWire hands the connection over after the request was read.
+// onWire passes the raw connection on after the request was read.
 func onWire(f func(net.Conn, <-chan struct{})) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -178,7 +179,7 @@ func onWire(f func(net.Conn, <-chan struct{})) http.HandlerFunc {
 		}
 		defer conn.Close()
 		gone := make(chan struct{})
-		go func() { // a caller that hangs up is noticed by reading
+		go func() { // reading detects that the caller hung up
 			defer close(gone)
 			_, _ = io.Copy(io.Discard, buffered)
 		}()
@@ -186,13 +187,13 @@ func onWire(f func(net.Conn, <-chan struct{})) http.HandlerFunc {
 	}
 }
 
-// writes puts text on the wire as it is.
+// writes sends text unchanged.
 func writes(text string) http.HandlerFunc {
 	return onWire(func(conn net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(conn, text) })
 }
 
-// endless begins with a text and repeats another one until the caller hangs up,
-// with a pause in between.
+// endless sends begin, then repeats again with pauses until the caller hangs
+// up.
 func endless(begin, again string, pause time.Duration) http.HandlerFunc {
 	return onWire(func(conn net.Conn, gone <-chan struct{}) {
 		_, err := io.WriteString(conn, begin)
@@ -209,5 +210,5 @@ func endless(begin, again string, pause time.Duration) http.HandlerFunc {
 	})
 }
 
-// repeatsNothing reports whether a text repeats nothing of what a backend said.
+// repeatsNothing reports whether a text quotes nothing from a backend.
 func repeatsNothing(text string) bool { return !strings.Contains(text, serverWords) }

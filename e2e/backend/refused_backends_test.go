@@ -18,7 +18,7 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// basicPassword finds the second half of a Basic header.
+// basicPassword returns the password in a Basic Authorization header.
 func basicPassword(r *http.Request) string {
 	_, password, _ := r.BasicAuth()
 	return password
@@ -26,7 +26,7 @@ func basicPassword(r *http.Request) string {
 
 var consumerKey = regexp.MustCompile(`oauth_consumer_key="([^"]*)"`)
 
-// subjects are all kinds that have a secret.
+// subjects returns a credential of every kind that has a secret.
 func subjects(t testing.TB) []*e2etest.Subject {
 	t.Helper()
 	body := func(r *http.Request) map[string]any {
@@ -86,8 +86,8 @@ func subjects(t testing.TB) []*e2etest.Subject {
 	return list
 }
 
-// refusedTables is the configuration of all of them. The session that the
-// procurador token is made from is one that works.
+// refusedTables returns the configuration of all of them. The session that the
+// procurador token is derived from works.
 func refusedTables(t testing.TB, list []*e2etest.Subject) string {
 	t.Helper()
 	url := map[string]string{}
@@ -113,8 +113,7 @@ func refusedTables(t testing.TB, list []*e2etest.Subject) string {
 		"[credentials.procurador]\nprovider = \"works\"\nsession = \"works\"\nauthor = { numero = \"11222333000181\", nome = \"CLIENTE\", certificate = { file = \"author.pem\" } }\n"
 }
 
-// ownCertificate is a certificate with its key in PEM, as a person who has one
-// would put it into a file.
+// ownCertificate returns a certificate with its key in PEM.
 func ownCertificate(t testing.TB) string {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

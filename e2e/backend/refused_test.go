@@ -13,8 +13,8 @@ import (
 )
 
 // TestRefusedSecretIsSentOnceUntilItsBytesChange follows one refused secret of
-// every kind through a crash loop, reloads and rewrites, a person who insists,
-// another wrong secret and the right one.
+// every kind through a crash loop, reloads and rewrites, repeated manual
+// renewals, another wrong secret, and the right one.
 func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 	t.Parallel()
 	list := subjects(t)
@@ -45,25 +45,25 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 	log := w.Daemon.Log.String()
 	for _, s := range list {
 		if message := w.Failure(s.Name); !strings.Contains(message, w.Path(s.File)) || !repeatsNothing(message) {
-			t.Errorf("status does not say which file to change for %s: %s", s.Name, message)
+			t.Errorf("%s: got failure %q, want it to name the file to change", s.Name, message)
 		}
 		if n := strings.Count(log, `"msg":"credential parked","credential":"`+s.Name+`"`); n != 1 || !strings.Contains(log, w.Path(s.File)) {
-			t.Errorf("the log says %d times that %s is parked, want once and with the file to change", n, s.Name)
+			t.Errorf("%s: logged as parked %d times, want once, with the file to change", s.Name, n)
 		}
 	}
 	if message := w.Failure("arqged"); !strings.Contains(message, "environment variable OTHERS") {
-		t.Errorf("status does not name the variable: %s", message)
+		t.Errorf("got failure %q, want it to name the variable", message)
 	}
 	for range 5 {
 		w.Kill()
 		w.Start()
 	}
 	if !w.AllAre("parked", list) {
-		t.Errorf("after a crash loop: %v", w.Status().States())
+		t.Errorf("after a crash loop: got states %v, want all parked", w.Status().States())
 	}
 	sent("after a crash loop", wrong, 1)
 
-	for _, s := range list { // touched, written again in place, and replaced
+	for _, s := range list { // touched, rewritten in place, and replaced
 		now := time.Now()
 		if err := os.Chtimes(w.Path(s.File), now, now); err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 		}
 	}
 	if code, _, errs := w.Run("reload"); code != 0 {
-		t.Fatalf("reload exits %d: %s", code, errs)
+		t.Fatalf("reload: got exit code %d, want 0: %s", code, errs)
 	}
 	w.Signal(syscall.SIGHUP)
 	w.Write("marker", "second")
@@ -84,7 +84,7 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 
 	for _, s := range list {
 		if code, _, errs := w.Run("renew", s.Name); code != 1 || !strings.Contains(errs, w.Path(s.File)) {
-			t.Errorf("renew %s exits %d with %q, want 1 with the file to change", s.Name, code, errs)
+			t.Errorf("renew %s: got exit code %d and %q, want 1 and the file to change", s.Name, code, errs)
 		}
 	}
 	sent("after a person insisted", wrong, 2)
@@ -112,28 +112,28 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 	for _, s := range list {
 		w.Write(s.File, s.Right)
 	}
-	w.Eventually("the right secret is taken", func() bool { return w.AllAre("valid", list) })
-	t.Logf("%d kinds: the right secret is in use %s after it was written", len(list), time.Since(changed).Round(time.Millisecond))
+	w.Eventually("the right secret is accepted", func() bool { return w.AllAre("valid", list) })
+	t.Logf("%d kinds: the right secret was in use %s after it was written", len(list), time.Since(changed).Round(time.Millisecond))
 	sent("at the end", wrong, 2)
 	sent("at the end", other, 1)
 	sent("at the end", func(s *e2etest.Subject) string { return s.Right }, 1)
 	for _, s := range w.Status().Credentials {
 		if s.LastError.Reason != "" && s.Name != "marker" {
-			t.Errorf("%s still shows %+v", s.Name, s.LastError)
+			t.Errorf("%s: got last error %+v, want none", s.Name, s.LastError)
 		}
 	}
 }
 
-// TestCrashInEveryCallSlowsDown kills the daemon in the middle of each call,
-// before an answer can be recorded: what was sent is sent again, at the pace of
-// failures, and no more once the refusal is known.
+// TestCrashInEveryCallSlowsDown kills the daemon during each call, before an
+// answer can be recorded. The secret is sent again, at the pace of failures,
+// and never after the refusal is known.
 func TestCrashInEveryCallSlowsDown(t *testing.T) {
 	t.Parallel()
 	const floor = 300 * time.Millisecond
 	var once sync.Once
 	answer := make(chan struct{})
 	b := &e2etest.Refuser{Shown: basicPassword, Good: "none", Deny: func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm() // else a caller who leaves is not noticed
+		_ = r.ParseForm() // otherwise a caller that disconnects is not noticed
 		select {
 		case <-answer:
 		case <-r.Context().Done():
@@ -160,12 +160,12 @@ func TestCrashInEveryCallSlowsDown(t *testing.T) {
 	}
 	times := b.Times("wrong")
 	if len(times) != crashes+1 {
-		t.Errorf("sent %d times, want once for each of %d crashes and once more", len(times), crashes)
+		t.Errorf("sent %d times, want once per crash (%d) and once more", len(times), crashes)
 	}
 	for i := 1; i < len(times); i++ {
-		// The clock of the floor runs from before the call reached us.
+		// The minimum interval starts before the call reaches us.
 		if gap, least := times[i].Sub(times[i-1]), floor<<(i-1)-slack; gap < least {
-			t.Errorf("crash %d: called again after %s, want %s at least", i, gap, least)
+			t.Errorf("crash %d: called again after %s, want at least %s", i, gap, least)
 		}
 	}
 	t.Logf("waits: %s %s %s %s", times[1].Sub(times[0]), times[2].Sub(times[1]), times[3].Sub(times[2]), times[4].Sub(times[3]))

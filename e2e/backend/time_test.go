@@ -13,7 +13,8 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// vaultWithClock hands out tokens of a few seconds, with a Date that is off.
+// vaultWithClock issues tokens that live a few seconds, with a Date that is
+// off.
 type vaultWithClock struct {
 	life time.Duration
 	off  time.Duration
@@ -58,8 +59,8 @@ path = "{dir}/out/token"
 content = "${vault.access_token}"
 `
 
-// TestADaemonThatSleptRenewsOnce stops the process over a renewal and over the
-// expiry, as a suspend does, and lets it go on.
+// TestADaemonThatSleptRenewsOnce stops the process past a renewal and past the
+// expiry, as a suspend does, and resumes it.
 func TestADaemonThatSleptRenewsOnce(t *testing.T) {
 	t.Parallel()
 	v := &vaultWithClock{life: 6 * time.Second}
@@ -73,7 +74,7 @@ func TestADaemonThatSleptRenewsOnce(t *testing.T) {
 	over := time.Now().Add(v.life + time.Second)
 	w.Eventually("the token is over", func() bool { return time.Now().After(over) })
 	if n := len(v.times()); n > before {
-		t.Errorf("%d calls by a daemon that is stopped", n-before)
+		t.Errorf("got %d calls from a stopped daemon", n-before)
 	}
 	w.Signal(syscall.SIGCONT)
 	awake := time.Now()
@@ -81,15 +82,15 @@ func TestADaemonThatSleptRenewsOnce(t *testing.T) {
 	w.Eventually("the new token is in its place", func() bool { return strings.HasPrefix(w.Read("out/token"), fmt.Sprintf("token-%d", before+1)) })
 	calls := v.times()
 	if took := calls[before].Sub(awake); took > 5*time.Second {
-		t.Errorf("renewed %s after it went on", took)
+		t.Errorf("renewed %s after it was resumed, want within 5s", took)
 	}
 	w.Eventually("the next renewal comes in its time", func() bool { return len(v.times()) > before+1 })
 	if gap := v.times()[before+1].Sub(calls[before]); gap < 3*time.Second {
-		t.Errorf("called again after %s, with a token that lives for %s", gap, v.life)
+		t.Errorf("called again after %s, want at least 3s with a token lifetime of %s", gap, v.life)
 	}
 }
 
-// TestAClockAnHourOffIsSaid has a backend whose Date is an hour behind.
+// TestAClockAnHourOffIsSaid uses a backend whose Date is an hour behind.
 func TestAClockAnHourOffIsSaid(t *testing.T) {
 	t.Parallel()
 	v := &vaultWithClock{life: 3 * time.Second, off: -time.Hour}
@@ -100,10 +101,10 @@ func TestAClockAnHourOffIsSaid(t *testing.T) {
 	w.Eventually("it has renewed a few times", func() bool { return len(v.times()) >= 3 })
 	_, metrics := w.Get("/metrics")
 	if !strings.Contains(metrics, `vigente_clock_offset_seconds{provider="vault"} -36`) && !strings.Contains(metrics, `vigente_clock_offset_seconds{provider="vault"} -3599`) {
-		t.Errorf("no offset of an hour in the metrics:\n%s", metrics)
+		t.Errorf("the metrics show no clock offset of an hour:\n%s", metrics)
 	}
 	if n := strings.Count(w.Daemon.Log.String(), "clocks differ"); n != 1 {
-		t.Errorf("said %d times in the log, want once\n%s", n, w.Daemon.Log)
+		t.Errorf("logged %d times, want once\n%s", n, w.Daemon.Log)
 	}
 	for _, args := range [][]string{{"doctor"}, {"check", "--probe"}} {
 		code, out, errs := w.Run(args...)

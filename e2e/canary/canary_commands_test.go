@@ -15,8 +15,8 @@ import (
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// uses are the calls of every command: its forms, its wrong names. Those that
-// run for ever are in lasting.
+// uses returns the invocations of every command: its forms and wrong names.
+// Commands that run until stopped are in lasting.
 func uses() map[string][][]string {
 	const url = "https://vault.example/iso/coe/senha/1?a=b"
 	return map[string][][]string{
@@ -42,25 +42,25 @@ func uses() map[string][][]string {
 	}
 }
 
-// lasting are the commands that end when they are told to.
+// lasting returns the commands that run until they are stopped.
 func lasting() [][]string {
 	return [][]string{{"demo"}, {"emulate", "tss", "senhasegura", "arqged", "integra-contador", "oauth2", "http", "exec"}}
 }
 
-// commands runs every command of the binary in every form. Which there are the
-// binary says itself, so that a new one cannot be forgotten.
-func (k *talk) commands(t *testing.T) {
+// commands runs every command of the binary in every form. The binary itself
+// lists its commands, so that a new one cannot be forgotten.
+func (k *installation) commands(t *testing.T) {
 	t.Helper()
 	known := uses()
 	for _, name := range k.offers(t, "") {
 		forms, ok := known[name]
 		if !ok {
-			t.Errorf("the command %q is not among those that are searched", name)
+			t.Errorf("the command %q is not covered by the search", name)
 		}
 		for _, flag := range k.offers(t, name, "--") {
 			used := func(form []string) bool { return slices.Contains(form, flag) }
 			if flag != "--config" && flag != "--help" && !slices.ContainsFunc(forms, used) {
-				t.Errorf("the flag %s of %s is not among those that are searched", flag, name)
+				t.Errorf("the flag %s of %s is not covered by the search", flag, name)
 			}
 		}
 		forms = append(slices.Clone(forms), []string{"--help"}, []string{"--no-such-flag"}, []string{"nobody", "no-one", "none", "x", "y"})
@@ -72,18 +72,18 @@ func (k *talk) commands(t *testing.T) {
 	k.call(t, "nothing")
 	k.offers(t, "show", "")
 	if code, header, _ := k.Run("sign", "old", "GET", "https://vault.example/x"); code != 0 || !strings.HasPrefix(header, "Authorization: OAuth ") {
-		t.Errorf("sign exits %d", code)
+		t.Errorf("sign: got exit code %d, want 0 and a header", code)
 	}
 	for _, args := range lasting() {
 		k.brief(t, args)
 	}
 }
 
-// offers asks the binary what may stand next, as a shell does.
-func (k *talk) offers(t *testing.T, words ...string) []string {
+// offers asks the binary for completions, as a shell does.
+func (k *installation) offers(t *testing.T, words ...string) []string {
 	t.Helper()
 	_, out, errs := k.Run(append(append([]string{"__complete"}, "-c", k.Path("config.toml")), words...)...)
-	k.hoard.search(t, "completion", out+errs)
+	k.secretSet.search(t, "completion", out+errs)
 	var names []string
 	for l := range strings.Lines(out) {
 		name, _, _ := strings.Cut(strings.TrimSpace(l), "\t")
@@ -94,8 +94,8 @@ func (k *talk) offers(t *testing.T, words ...string) []string {
 	return names
 }
 
-// brief runs a command until it has said something, and then ends it.
-func (k *talk) brief(t *testing.T, args []string) {
+// brief runs a command until it has printed something, and then stops it.
+func (k *installation) brief(t *testing.T, args []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), e2etest.Patience)
 	defer cancel()
@@ -110,5 +110,5 @@ func (k *talk) brief(t *testing.T, args []string) {
 	k.Eventually(args[0]+" speaks", func() bool { return len(out.String()) > 400 })
 	cancel()
 	_ = cmd.Wait()
-	k.hoard.search(t, strings.Join(args, " "), out.String())
+	k.secretSet.search(t, strings.Join(args, " "), out.String())
 }

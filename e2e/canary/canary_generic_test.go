@@ -8,8 +8,8 @@ import (
 	oauth2 "github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// described are the kinds that are tied to no vendor: every place in which they
-// take a secret holds one.
+// described configures the vendor-neutral kinds: every key that accepts a
+// secret contains one.
 const described = `
 [providers.login]
 type = "oauth2"
@@ -52,8 +52,8 @@ path = "{dir}/out/generic.env"
 values = { R = "${robot.authorization}", F = "${first.token}", S = "${second.token}", T = "${tool.token}" }
 `
 
-// tool is a command that says all it knows on stderr and, once it turns bad, on
-// stdout.
+// tool is a command that prints everything it knows to stderr and, when it
+// misbehaves, to stdout.
 const tool = `password=$(cat)
 echo "$password $KEY $SESSION" >&2
 env >&2
@@ -65,8 +65,8 @@ fi
 echo "$token"
 `
 
-// generic makes the backends of those kinds and returns their configuration.
-func generic(h *hoard, files map[string]string, serve func(http.Handler) string) string {
+// generic creates the backends of those kinds and returns their configuration.
+func generic(h *secretSet, files map[string]string, serve func(http.Handler) string) string {
 	word := func(name, what string) string {
 		raw := h.word(what)
 		files["secrets/"+name] = raw + "\n"
@@ -89,7 +89,7 @@ func generic(h *hoard, files map[string]string, serve func(http.Handler) string)
 	canary("login-device", "a parameter")
 	canary("portal-pin", "a field of a form")
 	canary("tool-password", "the input of a command")
-	// The portal stands at an even place: two credentials of a backend that asks
-	// for a rest would keep a renewal by hand waiting.
+	// The portal has an even position: two credentials of a backend that asks
+	// callers to wait would delay a manual renewal.
 	return strings.NewReplacer("{portal}", serve(service), "{login}", serve(login)).Replace(described)
 }

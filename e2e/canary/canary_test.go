@@ -33,13 +33,13 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// talk is an installation with every kind of provider and of sink, in which
-// every secret is a canary and every backend a gossip.
-type talk struct {
+// installation has every kind of provider and sink. Every secret in it is a
+// canary, and every backend leaks.
+type installation struct {
 	*e2etest.World
-	hoard    *hoard
-	backends []*gossip
-	inEnv    []string // secrets that the daemon's own environment has to hold
+	secretSet *secretSet
+	backends  []*leakyBackend
+	inEnv     []string // secrets that the daemon's environment must contain
 }
 
 const talkative = `
@@ -137,19 +137,19 @@ section = "NOT THERE"
 values = { NO = "${vault.access_token}" }
 `
 
-// nosy prints all that a hook can get hold of.
+// nosy prints everything a hook can read.
 const nosy = `#!/bin/sh
 { env; echo "$@"; cat /proc/self/environ /proc/self/cmdline /proc/$PPID/cmdline; ls -l /proc/self/fd; pwd; } >>{dir}/hook.out 2>&1
 env; env >&2
 [ "$1" != fails ]
 `
 
-func newTalk(t *testing.T) *talk {
+func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	h := newHoard()
-	k := &talk{hoard: h}
+	h := newSecretSet()
+	k := &installation{secretSet: h}
 	serve := func(backend http.Handler) string {
-		g := &gossip{backend: backend, hoard: h}
+		g := &leakyBackend{backend: backend, secretSet: h}
 		k.backends = append(k.backends, g)
 		return e2etest.Serve(t, g)
 	}
@@ -201,8 +201,8 @@ func newTalk(t *testing.T) *talk {
 	return k
 }
 
-// stateKey makes the key of the state, whose bytes are a canary too.
-func (h *hoard) stateKey(t *testing.T) string {
+// stateKey creates the key of the state, whose bytes are a canary too.
+func (h *secretSet) stateKey(t *testing.T) string {
 	t.Helper()
 	key := e2etest.Random(32)
 	raw, err := hex.DecodeString(key)
@@ -214,8 +214,8 @@ func (h *hoard) stateKey(t *testing.T) string {
 	return key
 }
 
-// identify makes the certificates of Integra Contador.
-func identify(t *testing.T, h *hoard, files map[string]string) {
+// identify creates the certificates for Integra Contador.
+func identify(t *testing.T, h *secretSet, files map[string]string) {
 	t.Helper()
 	authority, err := integracontador.NewAuthority()
 	if err != nil {
@@ -242,9 +242,9 @@ func identify(t *testing.T, h *hoard, files map[string]string) {
 	}
 }
 
-// guarded is a backend over TLS whose certificate is for a name that is a
-// canary, and not for its address.
-func guarded(t *testing.T, h *hoard, files map[string]string) string {
+// guarded is a TLS backend whose certificate is for a name that is a canary,
+// not for its address.
+func guarded(t *testing.T, h *secretSet, files map[string]string) string {
 	t.Helper()
 	issue := func(cn string, names ...string) (*ecdsa.PrivateKey, *x509.Certificate) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -288,24 +288,24 @@ func guarded(t *testing.T, h *hoard, files map[string]string) string {
 	return server.URL
 }
 
-// call runs one command and searches what it prints. It returns both outputs.
-func (k *talk) call(t testing.TB, args ...string) (code int, stdout, stderr string) {
+// call runs one command, searches its output, and returns it.
+func (k *installation) call(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	code, stdout, stderr = k.Run(args...)
-	k.hoard.search(t, "stdout of "+strings.Join(args, " "), stdout)
-	k.hoard.search(t, "stderr of "+strings.Join(args, " "), stderr)
+	k.secretSet.search(t, "stdout of "+strings.Join(args, " "), stdout)
+	k.secretSet.search(t, "stderr of "+strings.Join(args, " "), stderr)
 	return code, stdout, stderr
 }
 
-// inspect searches everything that a running daemon shows.
-func (k *talk) inspect(t *testing.T) {
+// inspect searches everything a running daemon exposes.
+func (k *installation) inspect(t *testing.T) {
 	t.Helper()
 	for _, path := range []string{"/", "/metrics", "/livez", "/readyz", "/readyz/vault", "/readyz/nothing", "/nothing", "/debug/pprof/", "/debug/vars"} {
 		_, body := k.Get(path)
-		k.hoard.search(t, path, body)
+		k.secretSet.search(t, path, body)
 	}
 	for _, path := range []string{"/v1/view?history=1", "/v1/view?name=vault&history", "/v1/wait", "/v1/renew", "/v1/reload", "/v1/show", "/v1/sign", "/v1/nothing"} {
-		k.hoard.search(t, "the socket's "+path, k.ask(t, path))
+		k.secretSet.search(t, "the socket's "+path, k.ask(t, path))
 	}
 	proc := fmt.Sprintf("/proc/%d/", k.Daemon.Cmd.Process.Pid)
 	for _, name := range []string{"cmdline", "comm", "status", "limits"} {
@@ -313,16 +313,17 @@ func (k *talk) inspect(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		k.hoard.search(t, name+" of the daemon", string(data))
+		k.secretSet.search(t, name+" of the daemon", string(data))
 	}
 	if environ, err := os.ReadFile(proc + "environ"); err == nil { // root may
-		// What is configured by env stands there; nothing else does.
-		k.hoard.search(t, "the environment of the daemon", string(environ), k.inEnv...)
+		// It contains what is configured with env and nothing else.
+		k.secretSet.search(t, "the environment of the daemon", string(environ), k.inEnv...)
 	}
 }
 
-// ask sends the socket a request that it should refuse, or answer for anybody.
-func (k *talk) ask(t *testing.T, path string) string {
+// ask sends a request to the socket that it must refuse or may answer to
+// anyone.
+func (k *installation) ask(t *testing.T, path string) string {
 	t.Helper()
 	client := &http.Client{Timeout: e2etest.Patience, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", k.Path("c.sock"))
@@ -346,9 +347,9 @@ func (k *talk) ask(t *testing.T, path string) string {
 	return fmt.Sprint(resp.Header, string(data))
 }
 
-// leavings searches every file of the installation that is neither a secret's
-// own, nor a sink.
-func (k *talk) leavings(t *testing.T) {
+// leavings searches every file of the installation except secret files and
+// sinks.
+func (k *installation) leavings(t *testing.T) {
 	t.Helper()
 	ours := []string{"secrets", "creds", "guarded.pem", "out/appserver.ini", "out/all.env", "out/token", "out/generic.env"}
 	met := map[string]bool{}
@@ -364,22 +365,22 @@ func (k *talk) leavings(t *testing.T) {
 		}
 		met[name] = true
 		data, err := os.ReadFile(path)
-		k.hoard.search(t, "the file "+name, string(data))
+		k.secretSet.search(t, "the file "+name, string(data))
 		return err
 	})
 	if err != nil {
 		t.Error(err)
 	}
 	if !met["state/state.db"] || !met["hook.out"] {
-		t.Errorf("neither state nor hook have left anything: %v", met)
+		t.Errorf("neither state nor hook have left a file: %v", met)
 	}
 }
 
-// TestSecretsAreFoundNowhere runs every command and every failure of a backend
-// at debug level, and looks for what nobody may see.
+// TestSecretsAreFoundNowhere runs every command and every backend failure at
+// debug level, and searches all output for secrets.
 func TestSecretsAreFoundNowhere(t *testing.T) {
 	t.Parallel()
-	k := newTalk(t)
+	k := newInstallation(t)
 	k.Start()
 	k.Eventually("everything is tried", func() bool {
 		s := k.Status().States()
@@ -392,18 +393,18 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 		for _, field := range fields {
 			code, value, errs := k.Run("show", name, "--field", field)
 			if code != 0 || len(value) < 16 {
-				t.Fatalf("show %s %s exits %d: %s", name, field, code, errs)
+				t.Fatalf("show %s %s: got exit code %d: %s", name, field, code, errs)
 			}
-			k.hoard.add("the "+field+" of "+name, strings.TrimSpace(strings.TrimPrefix(value, "Bearer ")))
+			k.secretSet.add("the "+field+" of "+name, strings.TrimSpace(strings.TrimPrefix(value, "Bearer ")))
 		}
 	}
-	if n := len(k.hoard.all()); n < 40 {
-		t.Errorf("only %d secrets are known; do the backends still speak as they did?", n)
+	if n := len(k.secretSet.all()); n < 40 {
+		t.Errorf("only %d secrets are known; have the backends changed?", n)
 	}
 	k.commands(t)
-	// Each way of slandering meets half of the backends; the last one asks for
-	// a rest, which is kept, so that not all may.
-	ways := slanders()
+	// Each way of leaking is used by half of the backends. The last one asks
+	// callers to wait, which is obeyed, so not all backends may use it.
+	ways := leaks()
 	last := len(ways) - 1
 	for round := range last/2 + 2 {
 		for i, g := range k.backends {
@@ -415,7 +416,7 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 		}
 		k.Write("tool.mode", fmt.Sprintf("exit %d\n", []int{0, 1, 75, 77}[round%4]))
 		if code, _, _ := k.call(t, "renew", "--all"); code != 1 {
-			t.Errorf("round %d: renew exits %d", round, code)
+			t.Errorf("round %d: renew: got exit code %d, want 1", round, code)
 		}
 		k.call(t, "status")
 	}
@@ -426,37 +427,38 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 	k.call(t, "doctor")
 	k.call(t, "check", "--probe")
 	k.inspect(t)
-	t.Logf("%d secrets in the hoard", len(k.hoard.all()))
+	t.Logf("searched for %d secrets", len(k.secretSet.all()))
 	k.ending(t)
 }
 
-// ending stops the daemon in every way: asked to, with a dump of its stacks,
-// with a state that is gone.
-func (k *talk) ending(t *testing.T) {
+// ending stops the daemon in every way: with SIGTERM, with a stack dump, and
+// after its state was removed.
+func (k *installation) ending(t *testing.T) {
 	t.Helper()
 	log := func(what string) {
 		text := k.Daemon.Log.String()
 		if len(text) < 100 {
-			t.Errorf("%s: nothing in the log", what)
+			t.Errorf("%s: the log is empty", what)
 		}
-		k.hoard.search(t, "the log, "+what, text)
+		k.secretSet.search(t, "the log, "+what, text)
 	}
 	if code, _ := k.Stop(); code != 0 {
-		t.Errorf("SIGTERM ends it with %d", code)
+		t.Errorf("SIGTERM: got exit code %d, want 0", code)
 	}
 	log("ended by SIGTERM")
 	for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
 		k.Start()
 		k.Eventually("it holds its tokens", func() bool { return k.Status().States()["vault"] != "pending" })
 		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", k.Daemon.Cmd.Process.Pid))
-		// The soft limit counts; the hard one stays for what hooks start.
+		// The soft limit matters; the hard one is kept for processes that hooks
+		// start.
 		if off := strings.Fields(line(string(limits), "Max core file size")); err != nil || len(off) < 6 || off[4] != "0" {
-			t.Errorf("core files are not off: %v, %v", off, err)
+			t.Errorf("core files are not disabled: %v, %v", off, err)
 		}
 		k.Signal(s)
 		<-k.Daemon.Ended
 		if !strings.Contains(k.Daemon.Log.String(), "goroutine ") {
-			t.Errorf("%s: no stacks in the log", s)
+			t.Errorf("%s: the log has no stacks", s)
 		}
 		if status, ok := k.Daemon.Cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.CoreDump() {
 			t.Errorf("%s: a core file was written", s)
@@ -473,7 +475,7 @@ func (k *talk) ending(t *testing.T) {
 	k.Write("state/state.db", "another program's")
 	k.call(t, "renew", "ged")
 	if !strings.Contains(k.Daemon.Log.String(), "save_error") {
-		t.Error("nothing is said of a state that cannot be saved")
+		t.Error("the log does not report the state that cannot be saved")
 	}
 	k.call(t, "status")
 	k.inspect(t)
@@ -481,20 +483,20 @@ func (k *talk) ending(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code, _ := k.Stop(); code != 0 {
-		t.Logf("with its state gone it ends with %d", code)
+		t.Logf("without its state it exits with %d", code)
 	}
 	log("without its state")
 	k.leavings(t)
 	for _, dir := range []string{k.Dir, k.Path("state"), "/"} {
 		for _, pattern := range []string{"core", "core.[0-9]*", "*.core"} {
 			if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
-				t.Errorf("core files: %v", found)
+				t.Errorf("found core files: %v", found)
 			}
 		}
 	}
 }
 
-// line returns the line of a text that starts with a word.
+// line returns the line that starts with a word.
 func line(text, start string) string {
 	for l := range strings.Lines(text) {
 		if strings.HasPrefix(l, start) {

@@ -10,11 +10,11 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// TestSecretsInTheWrongPlaceAreNotRepeated: people write secrets where none
-// belong. The error names the place, never what stands there.
+// TestSecretsInTheWrongPlaceAreNotRepeated: people put secrets where none
+// belong. The error names the key but never quotes the value.
 func TestSecretsInTheWrongPlaceAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	h := newHoard()
+	h := newSecretSet()
 	w := e2etest.NewWorld(t, "")
 	secret := func() string { return h.word("a misplaced secret") }
 	w.Write("two-lines", h.word("a secret of two lines")+"\n"+h.word("its second line")+"\n")
@@ -48,7 +48,7 @@ func TestSecretsInTheWrongPlaceAreNotRepeated(t *testing.T) {
 			code, out, errs := w.Run(command...)
 			h.search(t, fmt.Sprintf("%s with a secret as %s", command, name), out+errs)
 			if command[0] == "check" && code != 3 {
-				t.Errorf("%s passes with %d", name, code)
+				t.Errorf("%s: got exit code %d, want 3", name, code)
 			}
 		}
 	}
@@ -61,16 +61,15 @@ func TestSecretsInTheWrongPlaceAreNotRepeated(t *testing.T) {
 	code, out, errs := w.Run("run")
 	h.search(t, "a state key that is too long", out+errs)
 	if code != 3 {
-		t.Errorf("a state key that is too long passes with %d", code)
+		t.Errorf("state key too long: got exit code %d, want 3", code)
 	}
 }
 
-// TestSecretsOnTheCommandLineGoNoFurther: what a person types by mistake is
-// seen on that person's terminal at most, and in nothing that the daemon keeps
-// or shows.
+// TestSecretsOnTheCommandLineGoNoFurther: a secret typed by mistake may appear
+// on the user's own terminal, but in nothing the daemon keeps or shows.
 func TestSecretsOnTheCommandLineGoNoFurther(t *testing.T) {
 	t.Parallel()
-	h := newHoard()
+	h := newSecretSet()
 	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
 	w.Start()
 	typed := func() string {
@@ -95,7 +94,7 @@ func TestSecretsOnTheCommandLineGoNoFurther(t *testing.T) {
 		{"reload", typed()},
 	} {
 		if code, _, _ := w.Run(args...); code == 0 {
-			t.Errorf("%s succeeds", args[0])
+			t.Errorf("%s: got exit code 0, want a failure", args[0])
 		}
 	}
 	for _, path := range []string{"/", "/metrics", "/readyz"} {

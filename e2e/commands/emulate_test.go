@@ -15,8 +15,8 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// rehearse runs vigente emulate and returns where each kind is. Options may
-// follow the kinds.
+// rehearse runs vigente emulate and returns the address of each kind. Options
+// may follow the kinds.
 func rehearse(t *testing.T, w *e2etest.World, args ...string) map[string]string {
 	t.Helper()
 	kinds := args
@@ -43,12 +43,12 @@ func rehearse(t *testing.T, w *e2etest.World, args ...string) map[string]string 
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	if len(places) != len(kinds) {
-		t.Fatalf("found %v of %q", places, kinds)
+		t.Fatalf("got addresses %v, want one for each of %q", places, kinds)
 	}
 	return places
 }
 
-// fault switches one on for all calls, or all off.
+// fault enables one fault for all calls, or disables all.
 func fault(t *testing.T, place, name string) {
 	t.Helper()
 	resp, err := http.PostForm(place+"/_emulate", url.Values{"fault": {name}})
@@ -57,7 +57,7 @@ func fault(t *testing.T, place, name string) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
-		t.Fatalf("the fault %q is answered %d", name, resp.StatusCode)
+		t.Fatalf("set fault %q: got status %d, want 204", name, resp.StatusCode)
 	}
 }
 
@@ -105,8 +105,8 @@ path = "{dir}/out"
 content = "${second.token} ${tool.token}"
 `
 
-// TestRehearsalOfWhatIsNoStandard runs a daemon against the emulators of http and
-// exec as they stand, and switches faults on and off.
+// TestRehearsalOfWhatIsNoStandard runs a daemon against the emulators of http
+// and exec, and turns faults on and off.
 func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 	t.Parallel()
 	w := e2etest.NewWorld(t, "")
@@ -121,7 +121,7 @@ func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 	w.Start()
 	w.Eventually("everything is delivered", func() bool { return w.Status().States()["out"] == "delivered" })
 	if _, out, _ := w.Run("status", "tool"); !strings.Contains(out, "valid") {
-		t.Errorf("the tool's token: %s", out)
+		t.Errorf("status of the tool: got %s, want valid", out)
 	}
 	for _, c := range []struct{ kind, name, fault, state, reason string }{
 		{"http", "first", "server-error", "failing", "server"},
@@ -134,25 +134,25 @@ func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 	} {
 		fault(t, at[c.kind], c.fault)
 		if code, _, _ := w.Run("renew", c.name); code != 1 {
-			t.Errorf("%s: renew exits %d", c.fault, code)
+			t.Errorf("%s: renew: got exit code %d, want 1", c.fault, code)
 		}
 		if got := w.Status().States()[c.name] + " " + w.Reason(c.name); got != c.state+" "+c.reason {
-			t.Errorf("%s: %s, want %s %s", c.fault, got, c.state, c.reason)
+			t.Errorf("%s: got %s, want %s %s", c.fault, got, c.state, c.reason)
 		}
 		fault(t, at[c.kind], "")
 	}
 	whatWorksOnce(t, w, at["http"])
 	if _, out, _ := w.Run("explain", "tool", "--stderr"); !strings.Contains(out, "emulated: the login is refused, log in again") {
-		t.Errorf("what the command wrote is not shown: %s", out)
+		t.Errorf("explain --stderr does not show what the command wrote: %s", out)
 	}
 	if code, out, errs := w.Run("renew", "--all"); code != 0 {
-		t.Errorf("with nothing wrong renew exits %d: %s%s", code, out, errs)
+		t.Errorf("renew without faults: got exit code %d, want 0: %s%s", code, out, errs)
 	}
 	if code, out, _ := w.Run("status", "--check"); code != 0 {
-		t.Errorf("status --check exits %d: %s", code, out)
+		t.Errorf("status --check: got exit code %d, want 0: %s", code, out)
 	}
 	if values := strings.Fields(w.Read("out")); len(values) != 2 || len(values[1]) != 52 {
-		t.Errorf("the sink holds %q", values)
+		t.Errorf("the sink holds %q, want two tokens", values)
 	}
 }
 

@@ -18,8 +18,8 @@ provider = "local"
 command = ["/nothing/prints-a-token"]
 `
 
-// Every command is looked for, not only the first of its provider, and no
-// backend is said to answer.
+// TestDoctorLooksForEachCommand: doctor checks every command of a provider, not
+// only the first, and does not report a backend that answers.
 func TestDoctorLooksForEachCommand(t *testing.T) {
 	w := e2etest.NewWorld(t, printers)
 	code, out, _ := w.Run("doctor")
@@ -27,17 +27,18 @@ func TestDoctorLooksForEachCommand(t *testing.T) {
 		t.Errorf("got exit code %d, want 1", code)
 	}
 	if !strings.Contains(out, "its command /bin/echo can be run") {
-		t.Errorf("the command that is there is not told:\n%s", out)
+		t.Errorf("the existing command is not reported:\n%s", out)
 	}
 	if !strings.Contains(out, "FAIL  credential gone") {
-		t.Errorf("the missing command is not told:\n%s", out)
+		t.Errorf("the missing command is not reported:\n%s", out)
 	}
 	if strings.Contains(out, "its backend answers") {
-		t.Errorf("a command is told as a backend:\n%s", out)
+		t.Errorf("a command is reported as a backend:\n%s", out)
 	}
 }
 
-// A token whose end cannot be read is used, and the advice is about that.
+// TestAnUnreadableEndIsNoFailure: a token whose expiry cannot be parsed is
+// used, and the advice is about the expiry.
 func TestAnUnreadableEndIsNoFailure(t *testing.T) {
 	w := e2etest.NewWorld(t, strings.Split(printers, "[credentials.gone]")[0])
 	if code, _, errs := w.Run("run", "--once"); code != 0 {

@@ -17,12 +17,11 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// first is a system of vigente init, its flags and the questions in the order
-// in which they are asked.
+// first is a system of vigente init, its flags, and the questions in order.
 type first struct {
 	system, name string
 	flags        []string // without system and sink: flag, answer
-	secrets      []string // files, below the folder of secrets
+	secrets      []string // files below the folder of secrets
 }
 
 var firsts = []first{
@@ -55,7 +54,7 @@ var firstSinks = map[string][]string{
 	"none": nil,
 }
 
-// identity is a certificate with its key, under the password "x".
+// identity returns a certificate with its key, with the password "x".
 func identity(t *testing.T) []byte {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -81,11 +80,11 @@ func identity(t *testing.T) []byte {
 	return store
 }
 
-// checks puts the secrets in place and wants vigente check to be content.
+// checks creates the secrets and expects vigente check to pass.
 func (f first) checks(t *testing.T, w *e2etest.World, store []byte) {
 	t.Helper()
 	if code, _, errs := w.Run("check"); len(f.secrets) > 0 && (code != 3 || strings.Count(errs, "does not exist") < 1) {
-		t.Errorf("without the secrets check exits %d with\n%s", code, errs)
+		t.Errorf("check without the secrets: got exit code %d with\n%s", code, errs)
 	}
 	for _, name := range f.secrets {
 		content := "x\n"
@@ -93,16 +92,16 @@ func (f first) checks(t *testing.T, w *e2etest.World, store []byte) {
 		case strings.HasSuffix(name, ".p12"):
 			content = string(store)
 		case strings.HasPrefix(name, "subscription-keys"):
-			content = name + "\n" // a pair of equal ones is warned of
+			content = name + "\n" // equal secrets would cause a warning
 		}
 		w.Write("secrets/"+f.name+"-"+name, content)
 	}
 	if code, out, errs := w.Run("check"); code != 0 || !strings.HasPrefix(out, "ok\n") || errs != "" {
-		t.Errorf("check exits %d with %s%s\n%s", code, out, errs, w.Read("config.toml"))
+		t.Errorf("check: got exit code %d with %s%s\n%s", code, out, errs, w.Read("config.toml"))
 	}
 }
 
-// bare is a world whose configuration is not there yet.
+// bare returns an installation without a configuration.
 func bare(t *testing.T) *e2etest.World {
 	t.Helper()
 	w := e2etest.NewWorld(t, "")
@@ -127,12 +126,12 @@ func TestInitWritesWhatPassesTheCheck(t *testing.T) {
 				w := bare(t)
 				code, out, errs := w.Run(append([]string{"init"}, flags...)...)
 				if code != 0 || errs != "" || !strings.Contains(out, "vigente check --probe") || strings.Count(out, "install -D -m 0600 ") != len(f.secrets) {
-					t.Fatalf("exits %d with\n%s%s", code, out, errs)
+					t.Fatalf("init: got exit code %d with\n%s%s", code, out, errs)
 				}
 				f.checks(t, w, store)
 				byFlags := w.Read("config.toml")
 				if code, _, errs := w.Run(append([]string{"init"}, flags...)...); code != 1 || !strings.Contains(errs, "never overwritten") || w.Read("config.toml") != byFlags {
-					t.Errorf("a second time it exits %d with %s", code, errs)
+					t.Errorf("init a second time: got exit code %d with %s", code, errs)
 				}
 
 				asked := bare(t)
@@ -143,12 +142,12 @@ func TestInitWritesWhatPassesTheCheck(t *testing.T) {
 				term.Sees(at, ": ")
 				term.Types("half an ans\x03")
 				if term.End() == 0 {
-					t.Error("Ctrl-C is a success")
+					t.Error("Ctrl-C: got exit code 0")
 				}
 				wantNothing(t, asked)
 				f.answers(t, asked, answers)
 				if got := strings.ReplaceAll(asked.Read("config.toml"), asked.Dir, w.Dir); got != byFlags {
-					t.Errorf("by questions:\n%s\nby flags:\n%s", got, byFlags)
+					t.Errorf("from questions:\n%s\nfrom flags:\n%s", got, byFlags)
 				}
 				f.checks(t, asked, store)
 			})
@@ -156,7 +155,7 @@ func TestInitWritesWhatPassesTheCheck(t *testing.T) {
 	}
 }
 
-// answers goes through all questions on a terminal.
+// answers answers all questions on a terminal.
 func (f first) answers(t *testing.T, w *e2etest.World, answers []string) {
 	t.Helper()
 	term := w.OnTerminal("init")
@@ -183,7 +182,7 @@ func (f first) answers(t *testing.T, w *e2etest.World, answers []string) {
 		at = term.Sees(at, "\n")
 	}
 	if code := term.End(); code != 0 || !strings.Contains(term.Screen.String(), "wrote "+w.Path("config.toml")) {
-		t.Errorf("exits %d:\n%s", code, term.Screen)
+		t.Errorf("init: got exit code %d:\n%s", code, term.Screen)
 	}
 }
 
@@ -191,7 +190,7 @@ func wantNothing(t *testing.T, w *e2etest.World) {
 	t.Helper()
 	entries, err := os.ReadDir(w.Dir)
 	if err != nil || len(entries) != 0 {
-		t.Errorf("left %v, %v", entries, err)
+		t.Errorf("got files %v, %v; want none", entries, err)
 	}
 }
 
@@ -201,17 +200,17 @@ func TestInitAsksAgainAndTakesNothingWrong(t *testing.T) {
 	code, out, errs := w.Run("init", "--system", "tss", "--url", "ftp://x", "--cnpj", "11.222.333/0001-82", "--uf", "XX", "--sink", "ini", "--path", "relative", "--client-id", "y")
 	for _, flag := range []string{"--url: ", "--cnpj: ", "--uf: ", "--path: ", "--client-id does not belong"} {
 		if !strings.Contains(errs, flag) {
-			t.Errorf("nothing about %s in\n%s", flag, errs)
+			t.Errorf("no error about %s in\n%s", flag, errs)
 		}
 	}
 	if code != 2 || out != "" {
-		t.Errorf("exits %d with %s", code, out)
+		t.Errorf("init: got exit code %d with %s, want 2", code, out)
 	}
 	if code, _, errs := w.Run("init"); code != 2 || !strings.Contains(errs, "--system is missing") {
-		t.Errorf("without a terminal: %d %s", code, errs)
+		t.Errorf("without a terminal: got exit code %d: %s", code, errs)
 	}
 	if code, _, errs := w.Run("init", "--system", "tss", "--name", "Not Good", "--url", "http://x/y", "--cnpj", "11.222.333/0001-81", "--uf", "SP", "--sink", "none"); code != 2 || !strings.Contains(errs, "--name: is no valid name") {
-		t.Errorf("a bad name: %d %s", code, errs)
+		t.Errorf("bad name: got exit code %d: %s", code, errs)
 	}
 	wantNothing(t, w)
 
@@ -234,9 +233,9 @@ func TestInitAsksAgainAndTakesNothingWrong(t *testing.T) {
 	term.Types("11.222.333/0001-82\n")
 	at = term.Sees(at, "expected")
 	at = term.Sees(at, ": ")
-	term.Types("\x04") // the end of input
+	term.Types("\x04") // end of input
 	if code := term.End(); code != 1 || !strings.Contains(term.Screen.String()[at:], "nothing was written") {
-		t.Errorf("exits %d:\n%s", code, term.Screen)
+		t.Errorf("init: got exit code %d:\n%s", code, term.Screen)
 	}
 	wantNothing(t, w)
 }
@@ -268,10 +267,10 @@ func TestInitBesideAConfigurationThatIncludesIt(t *testing.T) {
 	}
 	w.Write("elsewhere/vault-client-secret", "x")
 	if code, out, errs := w.Run("check"); code != 0 || !strings.Contains(out, "2 providers, 2 credentials, 0 sinks in 4 files") {
-		t.Errorf("check exits %d with %s%s", code, out, errs)
+		t.Errorf("check: got exit code %d with %s%s", code, out, errs)
 	}
 	if entries, err := filepath.Glob(w.Path("conf.d/.*")); err != nil || len(entries) > 0 {
-		t.Errorf("left over: %v, %v", entries, err)
+		t.Errorf("left-over files: %v, %v", entries, err)
 	}
 }
 

@@ -60,7 +60,8 @@ path = "{dir}/out"
 content = "${sales.access_token}"
 `
 
-// loginWorld is a daemon with a server that nobody has logged in at.
+// loginWorld returns a running daemon and a server at which nobody has logged
+// in yet.
 func loginWorld(t *testing.T) (*e2etest.World, *emulator.Server) {
 	t.Helper()
 	server := emulator.New(emulator.Settings{
@@ -75,7 +76,7 @@ func loginWorld(t *testing.T) (*e2etest.World, *emulator.Server) {
 	return w, server
 }
 
-// login is one login that is under way.
+// login is one login in progress.
 type login struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -103,7 +104,7 @@ func beginLogin(t *testing.T, w *e2etest.World, name string) *login {
 
 var pageToOpen = regexp.MustCompile(`(?m)^Open +(http\S+)$`)
 
-// page returns the page to open, once it is shown.
+// page returns the URL to open once it is shown.
 func (l *login) page(w *e2etest.World) string {
 	l.t.Helper()
 	var found []string
@@ -114,7 +115,7 @@ func (l *login) page(w *e2etest.World) string {
 	return found[1]
 }
 
-// back is the address that the browser is sent to from a page.
+// back returns the redirect address that a page sends the browser to.
 func back(t *testing.T, page string) string {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -130,16 +131,16 @@ func (l *login) ends(want int) {
 	l.t.Helper()
 	_ = l.cmd.Wait()
 	if code := l.cmd.ProcessState.ExitCode(); code != want {
-		l.t.Fatalf("login exits %d, want %d:\n%s%s", code, want, l.out.String(), l.errs.String())
+		l.t.Fatalf("login: got exit code %d, want %d:\n%s%s", code, want, l.out.String(), l.errs.String())
 	}
 }
 
-// TestLogin logs in by every way, and looks for the secrets afterwards.
+// TestLogin logs in by every method, and then searches for the secrets.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	w, server := loginWorld(t)
 	if said := w.Status(); !strings.Contains(w.Failure("sales"), "vigente login sales") {
-		t.Errorf("the status does not name the command: %+v", said)
+		t.Errorf("status does not name the command: %+v", said)
 	}
 
 	pasted := beginLogin(t, w, "sales") // on a server: the address is pasted
@@ -148,10 +149,10 @@ func TestLogin(t *testing.T) {
 	pasted.ends(0)
 	w.Eventually("the login's own token is delivered", func() bool { return server.Active(w.Read("out")) })
 	if n := server.Counts(); n.Refreshes != 0 {
-		t.Errorf("%d refreshes for a login", n.Refreshes)
+		t.Errorf("got %d refreshes for a login, want none", n.Refreshes)
 	}
 
-	browser := beginLogin(t, w, "sales") // the end of stdin ends nothing
+	browser := beginLogin(t, w, "sales") // end of stdin ends nothing
 	_ = browser.stdin.Close()
 	page := browser.page(w)
 	resp, err := http.Get(page)
@@ -162,7 +163,7 @@ func TestLogin(t *testing.T) {
 	resp.Body.Close()
 	browser.ends(0)
 	if !strings.Contains(string(text), "Logged in") {
-		t.Errorf("the browser sees %q", text)
+		t.Errorf("the browser got %q, want Logged in", text)
 	}
 
 	device := beginLogin(t, w, "kiosk")
@@ -181,10 +182,10 @@ func TestLogin(t *testing.T) {
 	forged.ends(1)
 
 	if code, out, errs := imported(t, w, loginSeed+"\n", "sales", "--refresh-token", "-"); code != 0 {
-		t.Errorf("an import exits %d: %s%s", code, out, errs)
+		t.Errorf("import: got exit code %d, want 0: %s%s", code, out, errs)
 	}
 	if code, _, errs := imported(t, w, `{"name":"sales","refresh_token":"`+loginSeed+`"}`+"\n", "--import", "-"); code != 1 || !strings.Contains(errs, "vigente login sales") {
-		t.Errorf("a spent refresh token is imported with %d: %s", code, errs)
+		t.Errorf("import of a spent refresh token: got exit code %d, want 1: %s", code, errs)
 	}
 	for _, c := range []struct {
 		want int
@@ -192,7 +193,7 @@ func TestLogin(t *testing.T) {
 	}{{2, []string{"sales", "--refresh-token", loginSeed}}, {2, []string{"nobody"}}, {2, []string{"robot"}}, {2, nil}} {
 		code, out, errs := imported(t, w, "", c.args...)
 		if code != c.want || strings.Contains(out+errs, loginSeed) {
-			t.Errorf("login %d words exits %d, want %d: %s", len(c.args), code, c.want, errs)
+			t.Errorf("login with %d arguments: got exit code %d, want %d: %s", len(c.args), code, c.want, errs)
 		}
 	}
 	canaries(t, w)
@@ -209,7 +210,7 @@ func imported(t *testing.T, w *e2etest.World, stdin string, args ...string) (cod
 	return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
-// canaries looks for the secrets in all that can be read, the state aside.
+// canaries searches everything readable, except the state, for the secrets.
 func canaries(t *testing.T, w *e2etest.World) {
 	t.Helper()
 	_, status, _ := w.Run("status", "--json")
@@ -219,7 +220,7 @@ func canaries(t *testing.T, w *e2etest.World) {
 	for where, text := range map[string]string{"status": status, "explain": explained, "metrics": metrics, "page": page, "log": w.Daemon.Log.String()} {
 		for _, canary := range []string{loginSecret, loginSeed, "code_verifier"} {
 			if strings.Contains(text, canary) {
-				t.Errorf("%s shows a secret of the login", where)
+				t.Errorf("%s contains a secret of the login", where)
 			}
 		}
 	}
@@ -232,7 +233,7 @@ func canaries(t *testing.T, w *e2etest.World) {
 		}
 		data, err := os.ReadFile(name)
 		if err == nil && (bytes.Contains(data, []byte(loginSecret)) || bytes.Contains(data, []byte(loginSeed))) {
-			t.Errorf("%s holds a secret of the login", name)
+			t.Errorf("%s contains a secret of the login", name)
 		}
 		return err
 	})

@@ -16,14 +16,14 @@ var (
 	fileOfKey    = regexp.MustCompile(`file = "([^"]+)"`)
 )
 
-// TestMinimalConfigurationsRun runs every minimal configuration of a provider's
-// README against vigente emulate as it stands. Addresses, secrets and
-// certificates are this machine's; nothing else is changed.
+// TestMinimalConfigurationsRun runs every minimal configuration in a provider's
+// README against vigente emulate. Only addresses, secrets and certificates are
+// replaced.
 func TestMinimalConfigurationsRun(t *testing.T) {
 	t.Parallel()
 	readmes, err := filepath.Glob("../../providers/*/README.md")
 	if err != nil || len(readmes) < 7 {
-		t.Fatalf("%d READMEs, %v", len(readmes), err)
+		t.Fatalf("got %d READMEs, %v", len(readmes), err)
 	}
 	for _, readme := range readmes {
 		kind := filepath.Base(filepath.Dir(readme))
@@ -34,7 +34,7 @@ func TestMinimalConfigurationsRun(t *testing.T) {
 			}
 			blocks := minimalBlock.FindAllSubmatch(text, -1)
 			if len(blocks) == 0 {
-				t.Fatal("no minimal configuration")
+				t.Fatal("the README has no minimal configuration")
 			}
 			for _, block := range blocks {
 				runMinimal(t, kind, string(block[1]))
@@ -64,6 +64,6 @@ func runMinimal(t *testing.T, kind, text string) {
 	}
 	w.Write("config.toml", "[daemon]\nstate_dir = \""+w.Path("state")+"\"\nlisten = \"\"\n"+text)
 	if code, out, errs := w.Run("run", "--once"); code != 0 {
-		t.Errorf("run --once exits %d with\n%s\n%s%s", code, text, out, errs)
+		t.Errorf("run --once: got exit code %d, want 0, with\n%s\n%s%s", code, text, out, errs)
 	}
 }

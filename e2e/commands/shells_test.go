@@ -14,10 +14,11 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// shellScripts complete "vigente WORDS… " in a real shell and print what is
-// offered, one a line. SCRIPT is what vigente completion gave, WORDS the line.
+// shellScripts complete "vigente WORDS… " in a real shell and print the
+// candidates, one per line. SCRIPT is the output of vigente completion, WORDS
+// the command line.
 var shellScripts = map[string]string{
-	// The one function of bash-completion that the script needs.
+	// The only function of bash-completion that the script needs.
 	"bash": `_get_comp_words_by_ref() {
   words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; cur=${words[cword]}; prev=${words[cword - 1]}
 }
@@ -29,8 +30,8 @@ __start_vigente 2>/dev/null
 printf '%s\n' "${COMPREPLY[@]}"`,
 	"fish": `source "$SCRIPT"
 complete -C "$WORDS"`,
-	// The widgets of zsh need a terminal; what it would offer is caught where
-	// the script hands it over.
+	// The widgets of zsh need a terminal, so the candidates are captured where
+	// the script passes them on.
 	"zsh": `compdef() { :; }
 source "$SCRIPT"
 _describe() { local -a list; list=("${(@P)${@[-1]}}"); print -l -- $list }
@@ -39,7 +40,7 @@ words=(${(z)WORDS} ""); CURRENT=${#words}
 _vigente`,
 }
 
-// TestCompletionInRealShells completes the names of credentials and sinks.
+// TestCompletionInRealShells completes names of credentials and sinks.
 func TestCompletionInRealShells(t *testing.T) {
 	t.Parallel()
 	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
@@ -52,7 +53,7 @@ func TestCompletionInRealShells(t *testing.T) {
 			path := needs.Tool(t, shell)
 			code, text, errs := w.Run("completion", shell)
 			if code != 0 || errs != "" {
-				t.Fatalf("exits %d: %s", code, errs)
+				t.Fatalf("completion: got exit code %d, want 0: %s", code, errs)
 			}
 			w.Write("completion."+shell, text)
 			for words, want := range map[string][]string{
@@ -82,27 +83,27 @@ func TestCompletionInRealShells(t *testing.T) {
 				}
 				for _, name := range want {
 					if !strings.Contains(" "+strings.Join(got, " ")+" ", " "+name+" ") {
-						t.Errorf("%s offers %q, not %s (%s)", words, got, name, complaint.String())
+						t.Errorf("%s: got %q, want %s among them (%s)", words, got, name, complaint.String())
 					}
 				}
 				if want != nil && len(got) != len(want) {
-					t.Errorf("%s offers %q, want %q", words, got, want)
+					t.Errorf("%s: got %q, want %q", words, got, want)
 				}
 			}
 		})
 	}
 }
 
-// TestManualPages reads every page as man does.
+// TestManualPages formats every page with man and mandoc.
 func TestManualPages(t *testing.T) {
 	t.Parallel()
 	w := e2etest.NewWorld(t, "")
 	if code, _, errs := w.Run("man", w.Path("man1")); code != 0 {
-		t.Fatalf("exits %d: %s", code, errs)
+		t.Fatalf("man: got exit code %d, want 0: %s", code, errs)
 	}
 	pages, err := filepath.Glob(w.Path("man1/*.1"))
 	if err != nil || len(pages) < 17 {
-		t.Fatalf("%d pages, %v", len(pages), err)
+		t.Fatalf("got %d pages, %v", len(pages), err)
 	}
 	t.Run("man", func(t *testing.T) {
 		man := needs.Tool(t, "man")

@@ -9,7 +9,7 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// TestColoursAndBarsOnATerminalOnly looks for the bytes that move a cursor.
+// TestColoursAndBarsOnATerminalOnly searches output for escape sequences.
 func TestColoursAndBarsOnATerminalOnly(t *testing.T) {
 	t.Parallel()
 	const escape = "\x1b["
@@ -19,7 +19,7 @@ func TestColoursAndBarsOnATerminalOnly(t *testing.T) {
 	commands := [][]string{{"status"}, {"explain", "loja"}, {"plan", w.Path("config.toml")}, {"doctor"}, {"renew", "--all"}}
 	for _, args := range commands {
 		if _, out, errs := w.Run(args...); strings.Contains(out+errs, escape) {
-			t.Errorf("%v writes %q into a pipe", args, out+errs)
+			t.Errorf("%v: got %q in a pipe, want no escape sequences", args, out+errs)
 		}
 	}
 	colourful := map[string]bool{"status": true, "explain": true, "doctor": true, "renew": true}
@@ -28,15 +28,15 @@ func TestColoursAndBarsOnATerminalOnly(t *testing.T) {
 		for _, args := range commands {
 			term := w.OnTerminal(args...)
 			if code := term.End(); code != 0 {
-				t.Errorf("%v exits %d: %s", args, code, term.Screen)
+				t.Errorf("%v: got exit code %d: %s", args, code, term.Screen)
 			}
 			shown := term.Screen.String()
 			want := quiet == "" && colourful[args[0]] || quiet == "NO_COLOR=1" && args[0] == "renew" // a bar has no colour
 			if strings.Contains(shown, escape) != want {
-				t.Errorf("%v with %q shows %q", args, quiet, shown)
+				t.Errorf("%v with %q: got %q, want escape sequences %v", args, quiet, shown, want)
 			}
 			if bar := strings.Contains(shown, "░"); bar != (args[0] == "renew" && quiet != "TERM=dumb") {
-				t.Errorf("%v with %q: a bar %v in %q", args, quiet, bar, shown)
+				t.Errorf("%v with %q: got a bar %v in %q", args, quiet, bar, shown)
 			}
 		}
 	}

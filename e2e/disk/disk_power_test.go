@@ -12,20 +12,21 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// The whole daemon works on one disk: state and sinks. Its real calls are cut at
-// every point, and from a sample of what a power cut could leave it is started
-// again: it opens its state, calls nobody for a token whose record was durable
-// before a sink showed it, and every sink ends whole.
+// TestPowerCutOfTheWholeDaemon runs the whole daemon on one disk, with state
+// and sinks, and cuts its system calls at every point. It restarts the daemon
+// from a sample of the states a power cut could leave. The state must open, no
+// token whose record was durable before a sink got it may be requested again,
+// and every sink must end up intact.
 func TestPowerCutOfTheWholeDaemon(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
 	disk := disktest.Mount(t)
-	h := newHousehold(t, filepath.Join(disk.Root, "state"))
+	h := newInstallation(t, filepath.Join(disk.Root, "state"))
 	for _, dir := range []string{"out", "till"} {
 		e2etest.Must(t, os.RemoveAll(h.Path(dir)), os.Mkdir(filepath.Join(disk.Root, dir), 0o755), os.Symlink(filepath.Join(disk.Root, dir), h.Path(dir)))
 	}
 	h.Write("till/appserver.ini", e2etest.IniBefore)
-	settle(t, disk.Root, "till")
+	syncAll(t, disk.Root, "till")
 	h.Start()
 	h.Eventually("everything is delivered", h.Good)
 	disk.Mark("delivered")
@@ -47,13 +48,13 @@ func TestPowerCutOfTheWholeDaemon(t *testing.T) {
 		tried++
 		h.restart(t, c, trace[:c.After])
 	})
-	t.Logf("%d changes of the disk, %d states, %d of them started; %v calls, %v in all", len(trace), states, tried, final, h.calls())
+	t.Logf("%d disk changes, %d states, %d of them started; %v calls, %v in total", len(trace), states, tried, final, h.calls())
 }
 
 var wholeToken = regexp.MustCompile("Token =[0-9a-f]{40}")
 
-// settle makes what the test itself has put there durable.
-func settle(t *testing.T, root string, dirs ...string) {
+// syncAll makes what the test has written durable.
+func syncAll(t *testing.T, root string, dirs ...string) {
 	t.Helper()
 	for _, dir := range append(dirs, ".") {
 		e2etest.Must(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, _ os.DirEntry, err error) error {
@@ -70,8 +71,8 @@ func settle(t *testing.T, root string, dirs ...string) {
 	}
 }
 
-// restart runs the daemon once on what a power cut left.
-func (h *household) restart(t *testing.T, c disktest.Crash, past []disktest.Change) {
+// restart runs the daemon once on the state a power cut left.
+func (h *installation) restart(t *testing.T, c disktest.Crash, past []disktest.Change) {
 	t.Helper()
 	w := &e2etest.World{T: t, Dir: t.TempDir(), Listen: h.Listen}
 	c.Lay(t, w.Dir)
@@ -94,16 +95,17 @@ func (h *household) restart(t *testing.T, c disktest.Crash, past []disktest.Chan
 	before := h.calls()
 	code, _, errs := w.Run("run", "--once")
 	if code != 0 {
-		t.Errorf("cut after %d (%s): it exits %d: %s", c.After, c.Why, code, errs)
+		t.Errorf("cut after %d (%s): got exit code %d, want 0: %s", c.After, c.Why, code, errs)
 	}
 	made := h.calls()
 	for i, name := range []string{"vault", "TSS", "GED"} {
 		n := made[i] - before[i]
 		if durable > 0 && n > 0 && (i > 0 || durable == 2) || n > 1 {
-			t.Errorf("cut after %d (%s): %d calls at %s", c.After, c.Why, n, name)
+			t.Errorf("cut after %d (%s): got %d calls at %s", c.After, c.Why, n, name)
 		}
 	}
-	// Which token is in force at the one backend of all these lives is another matter.
+	// Which token is valid at the one backend of all these starts does not
+	// matter here.
 	ini := w.Read("till/appserver.ini")
 	if token := wholeToken.FindString(ini); token == "" || strings.Replace(ini, token, "Token = ", 1) != e2etest.IniBefore {
 		t.Errorf("cut after %d (%s): the till holds %q", c.After, c.Why, ini)

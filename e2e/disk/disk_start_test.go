@@ -10,14 +10,14 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// A start on a full disk finds its state and works; what it cannot save is
-// plain to see until there is room.
+// TestStartOnAFullDisk: a start on a full disk finds its state and works; what
+// it cannot save is reported until there is room.
 func TestStartOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
 	dir := filepath.Join(t.TempDir(), "disk")
 	mountTmpfs(t, dir, "size=512k")
-	h := newHousehold(t, dir)
+	h := newInstallation(t, dir)
 	h.Start()
 	h.Eventually("everything is delivered", h.Good)
 	calls := h.calls()
@@ -27,38 +27,38 @@ func TestStartOnAFullDisk(t *testing.T) {
 	h.Start()
 	h.Eventually("what drifted is repaired from the state", func() bool { return h.Read("out/vault.env") != "" && h.Good() })
 	if now := h.calls(); now != calls {
-		t.Errorf("calls were %v and are %v", calls, now)
+		t.Errorf("calls went from %v to %v, want no more", calls, now)
 	}
 	free()
 	h.Eventually("and it is saved", h.saved)
 	h.survives(t)
 }
 
-// A damaged state does not stop the service: it is kept under another name, and
-// each credential is obtained once.
+// TestDamagedStateIsSetAside: a damaged state does not stop the service. It is
+// kept under another name, and each credential is obtained once.
 func TestDamagedStateIsSetAside(t *testing.T) {
 	t.Parallel()
-	h := newHousehold(t, filepath.Join(t.TempDir(), "state"))
+	h := newInstallation(t, filepath.Join(t.TempDir(), "state"))
 	h.Start()
 	h.Eventually("everything is delivered", h.Good)
 	calls := h.calls()
 	h.Kill()
 	name := filepath.Join(h.state, "state.db")
 	data := []byte(holds(name))
-	copy(data[3200:], "rubbish") // before records that are whole
+	copy(data[3200:], "rubbish") // before complete records
 	e2etest.Must(t, os.WriteFile(name, data, 0o600))
 	h.Start()
 	h.Eventually("everything is delivered again", h.Good)
 	if now := h.calls(); now != [3]int{calls[0] + 1, calls[1] + 1, calls[2] + 1} {
-		t.Errorf("calls were %v and are %v, want one more each", calls, now)
+		t.Errorf("calls went from %v to %v, want one more each", calls, now)
 	}
 	if holds(name+".damaged-1") != string(data) {
-		t.Error("the damaged file is not kept as it was")
+		t.Error("the damaged file was not kept unchanged")
 	}
 	if n := strings.Count(h.Daemon.Log.String(), `"state set aside"`); n != 1 {
-		t.Errorf("%d lines tell of it", n)
+		t.Errorf("logged %d times, want once", n)
 	}
 	if n := h.ged.Counts().SpentShown; n != 0 {
-		t.Errorf("%d spent refresh tokens were shown", n)
+		t.Errorf("%d spent refresh tokens were sent", n)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// damage is what somebody does to the file of a sink. It is given the file's
-// content, the token and the one before, and returns what stands there next;
-// nothing at all for a file that is gone.
+// damage changes the file of a sink. It gets the content, the current token and
+// the previous one, and returns the new content, or nothing if the file is to
+// be removed.
 type damage struct {
 	kind  string
 	spoil func(content, token, older string) string
@@ -43,8 +43,9 @@ func damages() map[string]damage {
 	}
 }
 
-// driftSinks is a sink for each damage, one that is fought over, one for each
-// kind with a value of somebody else, left or replaced, and one behind links.
+// driftSinks returns a sink for each damage, one that another program keeps
+// overwriting, two per kind with a foreign value (left alone and replaced), and
+// one behind links.
 func driftSinks() string {
 	var out strings.Builder
 	sink := func(name, kind, more string) {
@@ -71,8 +72,8 @@ func driftSinks() string {
 const driftINI = "[GENERAL]\r\nCONSOLELOG=1\r\n[S]\r\nother=1\r\nTOKEN=\r\n[END]\r\n"
 
 // TestEveryKindOfDriftIsRepaired damages every kind of sink in every way at
-// once: all of it is put right within ten seconds, without a call to a
-// backend, and without a word lost of what others wrote.
+// once. Everything must be repaired within ten seconds, without a call to a
+// backend, and without losing what others wrote.
 func TestEveryKindOfDriftIsRepaired(t *testing.T) {
 	t.Parallel()
 	tills, vault := tss.New(tss.Options{}), e2etest.NewVault(time.Hour)
@@ -86,7 +87,7 @@ func TestEveryKindOfDriftIsRepaired(t *testing.T) {
 		w.Write("d/"+name, driftINI)
 	}
 	w.Write("d/env-older", "BEFORE=1\n")
-	// A link in a folder of its own: no event tells that it is turned.
+	// A link in its own folder: no event reports that it is changed.
 	w.Write("links/v2", "")
 	w.Write("real/v1", "-")
 	e2etest.Must(t, os.Mkdir(w.Path("far"), 0o755), os.Symlink(w.Path("far/link"), w.Path("d/behind-links")), os.Symlink(w.Path("real/v1"), w.Path("far/link")))
@@ -106,7 +107,7 @@ func TestEveryKindOfDriftIsRepaired(t *testing.T) {
 	w.Eventually("everything is delivered", delivered)
 	older := token()
 	if code, _, errs := w.Run("renew", "vault"); code != 0 {
-		t.Fatalf("renew exits %d: %s", code, errs)
+		t.Fatalf("renew: got exit code %d, want 0: %s", code, errs)
 	}
 	w.Eventually("everything is delivered again", delivered)
 	now, calls := token(), tills.Requests()+vault.Counts().TokenRequests
@@ -127,7 +128,7 @@ func TestEveryKindOfDriftIsRepaired(t *testing.T) {
 	writes := w.Writes("fought-over")
 	for name := range damages() {
 		w.Eventually(name+" is repaired", func() bool {
-			w.Write("d/fought-over", "TOKEN=\n") // again and again
+			w.Write("d/fought-over", "TOKEN=\n") // repeatedly
 			return strings.Contains(w.Read("d/"+name), now) && !strings.Contains(w.Read("d/"+name), older)
 		})
 	}
@@ -148,25 +149,25 @@ func TestEveryKindOfDriftIsRepaired(t *testing.T) {
 		}
 	}
 	if n, most := w.Writes("fought-over")-writes, int(time.Since(begun)/(3*time.Second))+1; n > most || n < 1 {
-		t.Errorf("%d repairs against a stubborn writer in %s, want 1 to %d", n, time.Since(begun), most)
+		t.Errorf("got %d repairs against a program that keeps writing in %s, want 1 to %d", n, time.Since(begun), most)
 	}
 	for name, rest := range map[string]string{
 		"ini-empty": "other=1", "ini-older": "[END]", "ini-line": "CONSOLELOG=1", "ini-saved-anew": "ADDED=by AppServer", "env-older": "BEFORE=1\n",
 	} {
 		if !strings.Contains(w.Read("d/"+name), rest) {
-			t.Errorf("%s: %q of somebody else is gone", name, rest)
+			t.Errorf("%s: %q, written by another program, is gone", name, rest)
 		}
 	}
 	w.Write("d/ini-gone", driftINI)
 	w.Eventually("the INI that came back is written", func() bool { return strings.Contains(w.Read("d/ini-gone"), now) })
 	if n := tills.Requests() + vault.Counts().TokenRequests - calls; n != 0 {
-		t.Errorf("%d calls for all that, want none", n)
+		t.Errorf("got %d calls for the repairs, want none", n)
 	}
 	w.Stop()
 	w.Replace(t, "d/file-gone", e2etest.Gone)
 	w.Start()
 	w.Eventually("what was lost while nobody looked is written", func() bool { return w.Read("d/file-gone") == now })
 	if n := tills.Requests() + vault.Counts().TokenRequests - calls; n != 0 {
-		t.Errorf("%d calls after a restart, want none", n)
+		t.Errorf("got %d calls after a restart, want none", n)
 	}
 }

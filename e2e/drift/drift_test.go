@@ -33,7 +33,7 @@ func TestDriftIsRepairedWithinSecondsWithoutACall(t *testing.T) {
 		t.Errorf("repaired after %s, want within 10 s", took)
 	}
 	if !strings.HasSuffix(w.Read("till/appserver.ini"), "by=AppServer\r\n") || !strings.HasPrefix(w.Read("out/vault.env"), "MINE=1\n") {
-		t.Error("somebody else's lines are gone")
+		t.Error("lines of other programs are gone")
 	}
 	foreign := strings.Replace(ini, token, strings.Repeat("a", 40), 1)
 	w.Write("till/appserver.ini", foreign)
@@ -42,7 +42,7 @@ func TestDriftIsRepairedWithinSecondsWithoutACall(t *testing.T) {
 		t.Error("the foreign value was replaced without enforce")
 	}
 	if tills.Requests() != 1 || vault.Counts().TokenRequests != 1 {
-		t.Errorf("%d and %d calls, want 1 each", tills.Requests(), vault.Counts().TokenRequests)
+		t.Errorf("got %d and %d calls, want 1 each", tills.Requests(), vault.Counts().TokenRequests)
 	}
 	w.Configure(strings.Replace(e2etest.Both(w.TssURL(t), w.VaultURL(t), ""), "section = \"TSSOFFLINE\"\n", "section = \"TSSOFFLINE\"\nenforce = true\n", 1))
 	w.Eventually("enforce replaces it", func() bool { return strings.Contains(w.Read("till/appserver.ini"), token) })

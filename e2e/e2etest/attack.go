@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// Stranger is another local user.
+// Stranger is the user ID of another local user.
 const Stranger = 65534
 
-// Walkable lets other users reach the installation, as they reach a server's
-// folders, though not its secrets.
+// Walkable lets other users reach the installation's folders, as on a real
+// server, but not its secrets.
 func (w *World) Walkable() {
 	w.T.Helper()
 	name, err := Binary()

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Memory is the most that the daemon ever had in memory, in KiB.
+// Memory returns the peak resident memory of the daemon in KiB.
 func (w *World) Memory() int {
 	w.T.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.Daemon.Cmd.Process.Pid))

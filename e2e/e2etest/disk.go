@@ -15,7 +15,7 @@ func (w *World) Good() bool {
 	return true
 }
 
-// Count returns the value of a series.
+// Count returns the value of a metric.
 func (w *World) Count(series string) int {
 	_, body := w.Get("/metrics")
 	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(body)

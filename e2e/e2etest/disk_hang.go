@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Renewals waits until another sink has got that many further tokens.
+// Renewals waits until another sink has received n more tokens.
 func (w *World) Renewals(t *testing.T, n int) {
 	t.Helper()
 	for range n {

@@ -9,7 +9,7 @@ import (
 
 const Gone = "\x00gone"
 
-// Replace puts a file in the place of one that others have, as editors do.
+// Replace replaces a file by renaming, as editors do.
 func (w *World) Replace(t *testing.T, name, text string) {
 	t.Helper()
 	if text == Gone {
@@ -20,7 +20,7 @@ func (w *World) Replace(t *testing.T, name, text string) {
 	Must(t, os.Rename(w.Path(name+".new"), w.Path(name)))
 }
 
-// Writes reads how often a sink was written.
+// Writes returns how often a sink was written.
 func (w *World) Writes(sink string) int {
 	_, body := w.Get("/metrics")
 	m := regexp.MustCompile(`vigente_sink_writes_total\{result="written",sink="` + sink + `"\} (\d+)`).FindStringSubmatch(body)

@@ -1,5 +1,5 @@
-// Package e2etest is what the end-to-end tests share: the built binary, a folder
-// with its configuration, a daemon in it, and what one asks of it.
+// Package e2etest provides what the end-to-end tests share: the built binary, a
+// folder with its configuration, and a daemon running in it.
 package e2etest
 
 import (
@@ -22,10 +22,10 @@ import (
 	"time"
 )
 
-// Binary is the program under test, built once.
+// Binary builds the program under test once.
 var Binary = sync.OnceValues(func() (string, error) { return Build("vigente") })
 
-// workshop is where binaries are built.
+// workshop creates the folder for built binaries.
 var workshop = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "vigente-e2e-") })
 
 func Build(name string, flags ...string) (string, error) {
@@ -41,7 +41,7 @@ func Build(name string, flags ...string) (string, error) {
 	return name, nil
 }
 
-// Main runs the tests of a package and removes the binaries that they built.
+// Main runs the tests of a package and removes the binaries they built.
 func Main(m *testing.M) int {
 	code := m.Run()
 	if dir, err := workshop(); err == nil {
@@ -50,17 +50,17 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Patience bounds every wait for something that must happen.
+// Patience is the timeout for anything that must happen.
 const Patience = 20 * time.Second
 
-// World is one installation: a folder, a configuration, perhaps a daemon.
+// World is one installation: a folder, a configuration, and possibly a daemon.
 type World struct {
 	T       testing.TB
 	Dir     string
 	Listen  string
 	Daemon  *Process
 	Environ []string
-	Program func() (string, error) // binary unless set
+	Program func() (string, error) // binary, or a failpoint build
 }
 
 // Process is a running daemon.
@@ -71,7 +71,7 @@ type Process struct {
 	Status error
 }
 
-// Buffer collects output from several writers.
+// Buffer collects output from concurrent writers.
 type Buffer struct {
 	mu   sync.Mutex
 	data bytes.Buffer
@@ -89,7 +89,7 @@ func (b *Buffer) String() string {
 	return b.data.String()
 }
 
-// NewWorld makes a folder with a configuration. In text, {dir} stands for the
+// NewWorld creates a folder with a configuration. In text, {dir} stands for the
 // folder.
 func NewWorld(t testing.TB, text string) *World {
 	t.Helper()
@@ -116,8 +116,8 @@ func FreePort(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// Configure replaces the configuration in one step. The text goes on in the
-// table of the daemon.
+// Configure replaces the configuration atomically. The text continues the
+// [daemon] table.
 func (w *World) Configure(text string) {
 	w.T.Helper()
 	head := "[log]\nlevel = \"debug\"\n[daemon]\nstate_dir = \"{dir}/state\"\ncontrol_socket = \"{dir}/c.sock\"\nlisten = \"" + w.Listen + "\"\n"
@@ -147,7 +147,7 @@ func (w *World) Read(name string) string {
 	return string(data)
 }
 
-// Command makes one call of the binary.
+// Command returns a command that runs the binary.
 func (w *World) Command(ctx context.Context, args ...string) *exec.Cmd {
 	w.T.Helper()
 	program := Binary
@@ -163,7 +163,7 @@ func (w *World) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run makes one call to its end.
+// Run runs the binary and waits for it.
 func (w *World) Run(args ...string) (code int, stdout, stderr string) {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*Patience)
@@ -181,14 +181,14 @@ func (w *World) Run(args ...string) (code int, stdout, stderr string) {
 	return 0, out.String(), errs.String()
 }
 
-// Start runs the daemon until it answers on its socket.
+// Start launches the daemon and waits until it answers on its socket.
 func (w *World) Start() {
 	w.T.Helper()
 	w.Launch()
 	w.Eventually("the daemon answers", func() bool {
 		select {
 		case <-w.Daemon.Ended:
-			w.T.Fatalf("the daemon ended at once: %v\n%s", w.Daemon.Status, w.Daemon.Log)
+			w.T.Fatalf("the daemon exited at once: %v\n%s", w.Daemon.Status, w.Daemon.Log)
 		default:
 		}
 		code, _, _ := w.Run("status")
@@ -196,7 +196,7 @@ func (w *World) Start() {
 	})
 }
 
-// Launch runs the daemon.
+// Launch starts the daemon without waiting for it.
 func (w *World) Launch() {
 	w.T.Helper()
 	cmd := w.Command(context.Background(), "run")
@@ -216,7 +216,7 @@ func (w *World) Signal(s os.Signal) {
 	}
 }
 
-// Stop ends the daemon as systemd does and returns its exit code and how long
+// Stop stops the daemon as systemd does, and returns its exit code and how long
 // that took.
 func (w *World) Stop() (code int, took time.Duration) {
 	w.T.Helper()
@@ -225,18 +225,18 @@ func (w *World) Stop() (code int, took time.Duration) {
 	select {
 	case <-w.Daemon.Ended:
 	case <-time.After(Patience):
-		w.T.Fatal("the daemon does not end")
+		w.T.Fatal("the daemon did not stop in time")
 	}
 	return w.Daemon.Cmd.ProcessState.ExitCode(), time.Since(begun)
 }
 
-// Kill ends the daemon at once, as a crash does.
+// Kill kills the daemon, like a crash.
 func (w *World) Kill() {
 	_ = w.Daemon.Cmd.Process.Kill()
 	<-w.Daemon.Ended
 }
 
-// Eventually waits for a condition that something outside brings about.
+// Eventually waits until a condition holds.
 func (w *World) Eventually(what string, holds func() bool) {
 	w.T.Helper()
 	deadline := time.Now().Add(Patience)
@@ -244,13 +244,13 @@ func (w *World) Eventually(what string, holds func() bool) {
 	defer tick.Stop()
 	for !holds() {
 		if time.Now().After(deadline) {
-			w.T.Fatalf("waited in vain: %s", what)
+			w.T.Fatalf("timed out waiting: %s", what)
 		}
 		<-tick.C
 	}
 }
 
-// snapshot is the documented answer of status --json.
+// snapshot is the documented output of status --json.
 type snapshot struct {
 	Format int
 	Config struct {
@@ -279,11 +279,11 @@ func (w *World) Status() snapshot {
 	w.T.Helper()
 	code, out, errs := w.Run("status", "--json")
 	if code != 0 {
-		w.T.Fatalf("status exits %d: %s", code, errs)
+		w.T.Fatalf("status: got exit code %d, want 0: %s", code, errs)
 	}
 	var s snapshot
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
-		w.T.Fatalf("status is no JSON: %v\n%s", err, out)
+		w.T.Fatalf("status --json is not JSON: %v\n%s", err, out)
 	}
 	return s
 }
@@ -300,7 +300,7 @@ func (s snapshot) States() map[string]string {
 	return out
 }
 
-// Get asks the daemon's HTTP.
+// Get requests a path from the daemon's HTTP listener.
 func (w *World) Get(path string) (code int, body string) {
 	resp, err := http.Get("http://" + w.Listen + path)
 	if err != nil {
@@ -311,7 +311,7 @@ func (w *World) Get(path string) (code int, body string) {
 	return resp.StatusCode, string(data)
 }
 
-// Serve puts a backend on loopback for the length of the test.
+// Serve runs a backend on a loopback address until the test ends.
 func Serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Refuses starts the daemon in every way in which it cannot.
+// Refuses starts the daemon in every way in which it must refuse to start.
 func (w *World) Refuses(saw func(where, said string, words ...string)) {
 	w.T.Helper()
 	_, _, errs := w.Run("run")
@@ -19,7 +19,7 @@ func (w *World) Refuses(saw func(where, said string, words ...string)) {
 	_, _, errs = w.Run("run")
 	saw("a daemon with a key and a state in clear", errs, "it is in clear, and daemon.state_key is set")
 	if code, _, errs := w.Run("seal"); code != 0 {
-		w.T.Fatalf("seal exits %d: %s", code, errs)
+		w.T.Fatalf("seal: got exit code %d, want 0: %s", code, errs)
 	}
 	w.Start()
 	w.Stop()

@@ -20,7 +20,7 @@ const (
 
 const IniBefore = "; loja n\xe3o mexer\r\n[SPED]\r\nRpoDb =SQL\r\n[TssOffLine] \r\n\tToken = \r\n\tONLINEPORT=8080\r\n[LAST]\r\nx=1"
 
-// Both is a configuration of both backends with all three sinks.
+// Both returns a configuration with two backends and all three kinds of sinks.
 func Both(tssURL, vaultURL, more string) string {
 	return fmt.Sprintf(`
 [renewal]
@@ -59,7 +59,7 @@ content = "${vault.authorization} and ${loja.token}"
 %s`, tssURL+"/rest/RestNewToken", vaultURL, VaultID, more)
 }
 
-// Furnish makes the world of both.
+// Furnish creates an installation with that configuration.
 func Furnish(t *testing.T, tills *tss.Emulator, vault *senhasegura.Server, more string) *World {
 	t.Helper()
 	w := NewWorld(t, Both(Serve(t, tills), Serve(t, vault), more))
@@ -78,7 +78,7 @@ func NewVault(life time.Duration) *senhasegura.Server {
 	}, nil)
 }
 
-// TssURL and vaultURL read the addresses back from the configuration.
+// TssURL and VaultURL read the URLs back from the configuration.
 func (w *World) TssURL(t *testing.T) string {
 	t.Helper()
 	return strings.TrimSuffix(w.setting(t, "providers.tss"), "/rest/RestNewToken")

@@ -25,7 +25,7 @@ func (p Planned) Sorted() Planned {
 	return p
 }
 
-// traces are what an installation has done so far.
+// traces records what an installation has done so far.
 type traces struct {
 	attempts map[string]int
 	files    map[string]string
@@ -64,7 +64,7 @@ func (w *World) Traces() traces {
 	return tr
 }
 
-// Since says what happened after the earlier traces.
+// Since returns what happened after the earlier traces.
 func (tr traces) Since(old traces) Planned {
 	var p Planned
 	for labels, n := range tr.attempts {
@@ -89,7 +89,7 @@ func (tr traces) Since(old traces) Planned {
 	return p.Sorted()
 }
 
-// Settled reports whether nothing is under way or due.
+// Settled reports whether nothing is running or due.
 func (w *World) Settled() bool {
 	s := w.Status()
 	for _, c := range s.Credentials {

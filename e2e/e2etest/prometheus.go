@@ -1,6 +1,7 @@
 package e2etest
 
-// Generation is the credential's, delivered the one that a sink holds.
+// Generation returns the generation of a credential, Delivered the one a sink
+// holds.
 func (s snapshot) Generation(credential string) int {
 	for _, c := range s.Credentials {
 		if c.Name == credential {

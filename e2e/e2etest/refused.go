@@ -11,7 +11,7 @@ func (w *World) AllAre(state string, list []*Subject) bool {
 	return true
 }
 
-// Failure returns what status says of one credential's failure.
+// Failure returns the failure that status shows for a credential.
 func (w *World) Failure(name string) string {
 	w.T.Helper()
 	for _, c := range w.Status().Credentials {
@@ -19,7 +19,7 @@ func (w *World) Failure(name string) string {
 			return c.LastError.Message
 		}
 	}
-	w.T.Fatalf("no credential %s", name)
+	w.T.Fatalf("status has no credential %s", name)
 	return ""
 }
 
@@ -31,6 +31,6 @@ func (w *World) Reason(name string) string {
 			return c.LastError.Reason
 		}
 	}
-	w.T.Fatalf("no credential %s", name)
+	w.T.Fatalf("status has no credential %s", name)
 	return ""
 }

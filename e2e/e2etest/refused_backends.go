@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Refuser is a backend that knows one good secret and counts every one that it
-// is shown.
+// Refuser is a backend that accepts one secret and counts every secret it
+// receives.
 type Refuser struct {
-	// shown finds the secret in a request; empty for a request that shows none.
+	// Shown extracts the secret from a request; "" if the request has none.
 	Shown func(r *http.Request) string
 	Grant http.HandlerFunc
 	Deny  http.HandlerFunc
@@ -38,23 +38,24 @@ func (b *Refuser) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.Deny(w, r)
 }
 
-// Times returns when a secret was shown.
+// Times returns when a secret was received.
 func (b *Refuser) Times(secret string) []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]time.Time(nil), b.seen[secret]...)
 }
 
-// Subject is one kind with a secret that its backend refuses at first.
+// Subject is a credential of one kind whose secret its backend refuses at
+// first.
 type Subject struct {
 	Name    string // of the credential
-	File    string // where its secret is
+	File    string // the file that contains the secret
 	Backend *Refuser
-	// wrong, other and right are what the file holds one after the other.
+	// Wrong, Other and Right are the contents of the file, one after the other.
 	Wrong, Other, Right string
 }
 
-// SecretOf is what the backend sees of a file's content.
+// SecretOf returns the secret the backend sees for a file's content.
 func (s *Subject) SecretOf(content string) string {
 	if block, _ := pem.Decode([]byte(content)); block != nil {
 		return base64.StdEncoding.EncodeToString(block.Bytes)

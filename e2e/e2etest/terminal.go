@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a program that runs on a terminal of its own.
+// terminal is a program running on its own terminal.
 type terminal struct {
 	w      *World
 	cmd    *exec.Cmd
-	keys   *os.File // the end at which a person sits
+	keys   *os.File // the user's end
 	Screen *Buffer
 	ended  chan struct{}
 }
 
-// OnTerminal starts one call of the binary on a new terminal.
+// OnTerminal starts the binary on a new terminal.
 func (w *World) OnTerminal(args ...string) *terminal {
 	w.T.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -53,7 +53,7 @@ func (w *World) OnTerminal(args ...string) *terminal {
 			n, err := keys.Read(part)
 			_, _ = t.Screen.Write(part[:n])
 			if err != nil {
-				return // EIO, once the program has gone
+				return // EIO after the program has exited
 			}
 		}
 	}()
@@ -62,7 +62,7 @@ func (w *World) OnTerminal(args ...string) *terminal {
 	return t
 }
 
-// Sees waits until the screen shows a text after what it showed before.
+// Sees waits until the screen shows text after position from.
 func (t *terminal) Sees(from int, text string) int {
 	t.w.T.Helper()
 	at := -1
@@ -75,7 +75,7 @@ func (t *terminal) Sees(from int, text string) int {
 			select {
 			case <-t.ended:
 				if !strings.Contains(t.Screen.String()[from:], text) {
-					t.w.T.Fatalf("ended without %q:\n%s", text, t.Screen)
+					t.w.T.Fatalf("the program exited without %q:\n%s", text, t.Screen)
 				}
 			default:
 			}
@@ -85,7 +85,7 @@ func (t *terminal) Sees(from int, text string) int {
 	return from + at + len(text)
 }
 
-// Types sends keys.
+// Types sends input.
 func (t *terminal) Types(text string) {
 	t.w.T.Helper()
 	if _, err := t.keys.WriteString(text); err != nil {
@@ -93,7 +93,7 @@ func (t *terminal) Types(text string) {
 	}
 }
 
-// End waits for the end and returns the exit code, -1 after a signal.
+// End waits for the program and returns its exit code, or -1 after a signal.
 func (t *terminal) End() int {
 	t.w.T.Helper()
 	t.w.Eventually("the program ends", func() bool {

@@ -13,16 +13,15 @@ import (
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 )
 
-// faulty are the reasons of the guide, each with the fault of the emulated
-// vault that shows it. The reason tls is that of a vault whose certificate
-// nobody knows.
+// faulty maps the reasons in the guide to the fault of the emulated vault that
+// causes them. The reason tls is caused by a vault with an unknown certificate.
 var faulty = map[string]string{
 	"network": "drop", "timeout": "hang", "throttled": "throttled", "server": "server-error", "bad_response": "html",
 	"invalid_request": "kong-404", "rejected": "invalid-client", "tls": "", "clock": "clock-ahead",
 }
 
-// ward writes the configuration of a machine on which everything of the guide's
-// last resort is wrong at once.
+// ward returns a configuration in which everything in the guide's
+// troubleshooting section is wrong at once.
 func ward(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
@@ -30,7 +29,7 @@ func ward(t testing.TB) string {
 		vault := e2etest.NewVault(0)
 		var base string
 		patience := "1m"
-		if fault == "hang" { // Only there: a loaded machine takes its time for the others.
+		if fault == "hang" { // Only there: on a loaded machine the others need more time.
 			patience = "1s"
 		}
 		if fault == "" {
@@ -86,8 +85,8 @@ func broken(t testing.TB, vault *senhasegura.Server, fault string) http.Handler 
 	return vault
 }
 
-// TestGuideKnowsTheSymptoms brings about what the guide's last resort lists, and
-// wants each to be said in the words that both guides quote.
+// TestGuideKnowsTheSymptoms causes every symptom in the guide's troubleshooting
+// section, and checks that the messages are those that both guides quote.
 func TestGuideKnowsTheSymptoms(t *testing.T) {
 	t.Parallel()
 	guides := []string{content(t, "../../docs/guide.md"), content(t, "../../docs/guide.pt-BR.md")}
@@ -95,11 +94,11 @@ func TestGuideKnowsTheSymptoms(t *testing.T) {
 		t.Helper()
 		for _, word := range words {
 			if !strings.Contains(said, word) {
-				t.Errorf("%s does not say %q:\n%s", where, word, said)
+				t.Errorf("%s: missing %q in:\n%s", where, word, said)
 			}
 			for i, guide := range guides {
 				if !strings.Contains(guide, word) {
-					t.Errorf("guide %d does not speak of %q", i+1, word)
+					t.Errorf("guide %d does not mention %q", i+1, word)
 				}
 			}
 		}
@@ -124,7 +123,7 @@ func TestGuideKnowsTheSymptoms(t *testing.T) {
 	var said string
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("status said:\n%s", said)
+			t.Logf("output of status:\n%s", said)
 		}
 	})
 	w.Eventually("everything has been tried", func() bool {
@@ -143,8 +142,8 @@ func TestGuideKnowsTheSymptoms(t *testing.T) {
 	w.Refuses(saw)
 }
 
-// TestDoctorTellsOfAFileThatIsWrittenInPlace has a sink whose file cannot be
-// replaced: that is no fault, and worth a word.
+// TestDoctorTellsOfAFileThatIsWrittenInPlace uses a sink whose file cannot be
+// replaced: doctor mentions it, but not as a failure.
 func TestDoctorTellsOfAFileThatIsWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	w := e2etest.NewWorld(t, e2etest.Both(e2etest.Serve(t, e2etest.NewVault(0)), e2etest.Serve(t, e2etest.NewVault(0)), ""))
@@ -159,6 +158,6 @@ func TestDoctorTellsOfAFileThatIsWrittenInPlace(t *testing.T) {
 	}
 	code, out, errs := w.Run("doctor")
 	if code != 0 || strings.Count(out, "not replaced as a whole: it has several hard links") != 1 || strings.Contains(out, "FAIL") {
-		t.Errorf("the doctor exits %d with\n%s%s", code, out, errs)
+		t.Errorf("doctor: got exit code %d, want 0 and one remark:\n%s%s", code, out, errs)
 	}
 }

@@ -29,15 +29,15 @@ type passage struct {
 	line           int
 	language, text string
 	// what is the marker on the line before: save, run, shows, box or first-run.
-	// With is the rest of it.
+	// with is its argument.
 	what, with string
-	named      bool // what is saved stands under its name
+	named      bool // the text above names the file to save
 }
 
 var marker = regexp.MustCompile(`^<!-- ([a-z-]+)(?::? +(.*?))? *-->$`)
 
-// passages reads a guide. A block that must be executed and has no marker, and
-// a marker without a block, are faults.
+// passages parses a guide. A command block without a marker, and a marker
+// without a block, are faults.
 func passages(t testing.TB, file string) []passage {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -60,23 +60,22 @@ func passages(t testing.TB, file string) []passage {
 				p.what, p.with = next[1], next[2]
 				p.named = i > 2 && lines[i-3] == "`"+p.with+"`:"
 			} else if language == "sh" {
-				t.Errorf("%s:%d: a block of commands that nobody executes: it needs a marker", file, i+1)
+				t.Errorf("%s:%d: command block without a marker: nothing executes it", file, i+1)
 			}
 			all = append(all, p)
 		case inside:
 			all[len(all)-1].text += line + "\n"
 			continue
 		case next != nil:
-			t.Errorf("%s:%d: a marker without a block", file, i)
+			t.Errorf("%s:%d: marker without a block", file, i)
 		}
 		next = marker.FindStringSubmatch(line)
 	}
 	return all
 }
 
-// TestGuideMarksEveryCommand wants every block of commands in both languages to
-// be one that something executes: this package, or the machine of
-// systemd/test/first-run.sh.
+// TestGuideMarksEveryCommand checks that every command block in both languages
+// is executed, by this package or by systemd/test/first-run.sh.
 func TestGuideMarksEveryCommand(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile("../../systemd/test/first-run.sh")
@@ -93,11 +92,11 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 			switch p.what {
 			case "run":
 				if p.with != "" && !strings.HasPrefix(p.with, "exit ") {
-					t.Errorf("%s:%d: run wants no more than \"exit N\", not %q", file, p.line, p.with)
+					t.Errorf("%s:%d: got run %q, want only \"exit N\"", file, p.line, p.with)
 				}
 			case "save":
 				if !p.named {
-					t.Errorf("%s:%d: a reader does not see into which file this goes (expected its name, `%s`:, above)", file, p.line, p.with)
+					t.Errorf("%s:%d: the text above does not name the file (want `%s`:)", file, p.line, p.with)
 				}
 			case "shows":
 			case "box", "first-run":
@@ -105,30 +104,31 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 					t.Errorf("%s:%d: first-run.sh does not execute %s", file, p.line, p.what)
 				}
 			default:
-				t.Errorf("%s:%d: nobody executes a block that is marked %s", file, p.line, p.what)
+				t.Errorf("%s:%d: nothing executes a block marked %s", file, p.line, p.what)
 			}
 			if (p.what == "save" || p.what == "shows") == (p.language == "sh") {
-				t.Errorf("%s:%d: a block of %s cannot be marked %s", file, p.line, p.language, p.what)
+				t.Errorf("%s:%d: a %s block cannot be marked %s", file, p.line, p.language, p.what)
 			}
 		}
 	}
 	if len(markers[0]) < 30 || !slices.Equal(markers[0], markers[1]) {
-		t.Errorf("the markers differ:\n%q\n%q", markers[0], markers[1])
+		t.Errorf("the guides' markers differ:\n%q\n%q", markers[0], markers[1])
 	}
 }
 
-// reader is somebody who types the guide into a shell, on a machine that lies
-// in a folder.
+// reader types the guide into a shell, on a machine that is simulated in a
+// folder.
 type reader struct {
 	*e2etest.World
 	root string
-	sed  *strings.Replacer // from what the guide says to this machine
+	sed  *strings.Replacer // maps paths in the guide to this machine
 }
 
-// guideSecret is every secret of this machine; it is what the reader pastes.
+// guideSecret is the value of every secret on this machine, as the reader
+// pastes it.
 const guideSecret = "5f4dcc3b5aa765d61d8327deb882cf99"
 
-// guideBackends are those that the guide names, by address.
+// guideBackends returns the backends in the guide by address.
 func guideBackends() map[string]http.Handler {
 	serpro := integracontador.New(integracontador.Settings{
 		Keys: []integracontador.Key{{ConsumerKey: "djaR21PGoYp1iyK2n2ACOH9REdUb", ConsumerSecret: guideSecret}},
@@ -158,7 +158,7 @@ func guideBackends() map[string]http.Handler {
 	}
 }
 
-// newReader makes the machine: the packaged configuration, an AppServer, the
+// newReader sets up the machine: the packaged configuration, an AppServer,
 // folders of other programs.
 func newReader(t *testing.T) *reader {
 	t.Helper()
@@ -169,7 +169,8 @@ func newReader(t *testing.T) *reader {
 	from := []string{
 		"0.0.0.0:9847", w.Listen, "127.0.0.1:9847", w.Listen, "/dev/stdin", filepath.Join(r.root, "root/pasted"),
 		"-g vigente ", "-g " + own + " ", "chgrp vigente ", "chgrp " + own + " ", `group = "totvs"`, `group = "` + own + `"`,
-		// A newcomer waits half a minute between two calls; we do not.
+		// The default minimum interval is half a minute; the test does not wait
+		// that long.
 		"[daemon]\n", "[renewal]\nmin_interval = \"1s\"\n[daemon]\n",
 	}
 	for address, backend := range guideBackends() {
@@ -209,7 +210,7 @@ func content(t testing.TB, file string) string {
 	return string(text)
 }
 
-// save writes a file in the place of one of the guide's.
+// save replaces one of the guide's files.
 func (r *reader) save(name, text string) {
 	r.T.Helper()
 	name = filepath.Join(r.root, name)
@@ -221,7 +222,7 @@ func (r *reader) save(name, text string) {
 	}
 }
 
-// certify makes the certificates that the guide speaks of.
+// certify creates the certificates mentioned in the guide.
 func (r *reader) certify() {
 	r.T.Helper()
 	authority, err := integracontador.NewAuthority()
@@ -244,7 +245,7 @@ func (r *reader) certify() {
 	}
 }
 
-// types executes a block in a shell that ends at the first failure.
+// types executes a block in a shell that stops at the first failure.
 func (r *reader) types(p passage) (output string) {
 	r.T.Helper()
 	program, err := e2etest.Binary()
@@ -272,22 +273,22 @@ func (r *reader) types(p passage) (output string) {
 		r.T.Fatal(err)
 	}
 	if code != want {
-		r.T.Fatalf("the commands of docs/guide.md:%d end with %d, expected %d:\n%s\n%s", p.line, code, want, p.text, out)
+		r.T.Fatalf("commands at docs/guide.md:%d: got exit code %d, want %d:\n%s\n%s", p.line, code, want, p.text, out)
 	}
 	return string(out)
 }
 
-// shownBy reports whether an output ends as the guide shows it, blanks aside;
-// what changes from day to day is an ellipsis there.
+// shownBy reports whether an output ends as the guide shows it, ignoring white
+// space. An ellipsis in the guide matches anything.
 func (p passage) shownBy(output string) bool {
 	blanks := func(text string) string { return strings.Join(strings.Fields(text), " ") }
 	want := strings.ReplaceAll(regexp.QuoteMeta(blanks(p.text)), "…", ".+")
 	return regexp.MustCompile(want + "$").MatchString(blanks(output))
 }
 
-// TestGuideIsSo saves the files of the guide and types its commands, in its
-// order, on a machine with a running daemon and emulated backends. Afterwards
-// everything that it configures is in force and delivered.
+// TestGuideIsSo saves the guide's files and runs its commands, in order, on a
+// machine with a running daemon and emulated backends. In the end everything it
+// configures is valid and delivered.
 func TestGuideIsSo(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "openssl", "promtool"} {
@@ -295,12 +296,12 @@ func TestGuideIsSo(t *testing.T) {
 	}
 	r := newReader(t)
 	r.Start()
-	said := "" // by the block before
+	said := "" // output of the block before
 	for _, p := range passages(t, "../../docs/guide.md") {
 		switch p.what {
 		case "shows":
 			if !p.shownBy(strings.ReplaceAll(said, r.root, "")) {
-				t.Errorf("docs/guide.md:%d shows\n%s, and what comes is\n%s", p.line, p.text, said)
+				t.Errorf("docs/guide.md:%d shows\n%s\nbut the output is\n%s", p.line, p.text, said)
 			}
 		case "save":
 			r.save(p.with, r.sed.Replace(p.text))
@@ -316,10 +317,10 @@ func TestGuideIsSo(t *testing.T) {
 		"pix": "valid", "pedidos": "valid", "portal-login": "valid", "portal-branch": "valid", "cloud": "valid",
 	} {
 		if states[name] != want {
-			t.Errorf("%s is %q, expected %q", name, states[name], want)
+			t.Errorf("%s: got state %q, want %q", name, states[name], want)
 		}
 	}
 	if code, _, errs := r.Run("status", "--check"); code != 0 || len(states) < 10 {
-		t.Errorf("status --check exits %d with %s; states %v", code, errs, states)
+		t.Errorf("status --check: got exit code %d, want 0: %s; states %v", code, errs, states)
 	}
 }

@@ -23,8 +23,8 @@ var (
 	twoTokens = regexp.MustCompile(`^([0-9a-f]+) ([0-9a-f]+)$`)
 )
 
-// sinkValues returns what every sink shows for each user, and reports content
-// that is neither ours nor what was there before.
+// sinkValues returns the token in every sink by user, and reports content that
+// is neither ours nor the original.
 func (l *life) sinkValues() map[string]string {
 	l.T.Helper()
 	values := map[string]string{
@@ -32,7 +32,7 @@ func (l *life) sinkValues() map[string]string {
 	}
 	for _, name := range []string{"out/ana", "out/both"} {
 		if info, err := os.Stat(l.Path(name)); err == nil && info.Size() == 0 {
-			l.T.Errorf("torn: %s is there and empty", name)
+			l.T.Errorf("torn: %s exists but is empty", name)
 		}
 	}
 	if both := l.Read("out/both"); both != "" {
@@ -65,8 +65,8 @@ func (l *life) sinkValues() map[string]string {
 	return values
 }
 
-// whole checks that no sink is torn: each shows a value that was issued, or
-// what was there before.
+// whole checks that no sink is torn: each contains a token that was issued, or
+// its original content.
 func (l *life) whole() {
 	l.T.Helper()
 	for place, value := range l.sinkValues() {
@@ -77,17 +77,16 @@ func (l *life) whole() {
 	}
 }
 
-// sound checks that every sink that is still managed shows the one token that
-// works.
+// sound checks that every sink still managed contains the one valid token.
 func (l *life) sound() {
 	l.T.Helper()
 	l.whole()
 	for place, value := range l.dead() {
-		l.T.Errorf("%s shows %q, which no longer works", place, value)
+		l.T.Errorf("%s holds %q, which is no longer valid", place, value)
 	}
 }
 
-// dead returns what the sinks show that no longer works.
+// dead returns the tokens in sinks that are no longer valid.
 func (l *life) dead() map[string]string {
 	return maps.Collect(func(yield func(string, string) bool) {
 		for place, value := range l.sinkValues() {
@@ -100,7 +99,7 @@ func (l *life) dead() map[string]string {
 	})
 }
 
-// records reads the state of a daemon that is not running.
+// records reads the state of a stopped daemon.
 func (l *life) records() map[schedule.Key]schedule.Record {
 	l.T.Helper()
 	data, err := os.ReadFile(l.Path("state/state.db"))
@@ -116,19 +115,18 @@ func (l *life) records() map[schedule.Key]schedule.Record {
 	}
 	s, err := store.Open(copied, store.Options{Key: l.key})
 	if err != nil {
-		l.T.Fatalf("the state after the crash: %v", err)
+		l.T.Fatalf("read the state after the crash: %v", err)
 	}
 	defer s.Close(context.Background())
 	state, err := s.Load()
 	if err != nil {
-		l.T.Fatalf("the state after the crash: %v", err)
+		l.T.Fatalf("read the state after the crash: %v", err)
 	}
 	return state.Records
 }
 
-// remembered compares the state with what the backend knows, and returns how
-// many calls the next start owes: none where the last answer is durable, one
-// where it is not.
+// remembered compares the state with the backend. It returns how many calls the
+// next start must make per user: none if the last answer is durable, else one.
 func (l *life) remembered() map[string]int {
 	l.T.Helper()
 	records, owed := l.records(), map[string]int{}
@@ -149,10 +147,10 @@ func (l *life) remembered() map[string]int {
 			continue
 		}
 		if l.backend.wasShown(user, seed) && !doubt {
-			l.T.Errorf("%s: the state holds a spent refresh token and does not doubt it", user)
+			l.T.Errorf("%s: the state holds a spent refresh token and is not marked as in doubt", user)
 		}
 		if before := l.backend.callBefore(user); doubt && !r.Past.AttemptAt.After(before) {
-			l.T.Errorf("%s: the attempt in doubt is recorded for %s, an earlier one was made at %s: the floor counts from the wrong one", user, r.Past.AttemptAt, before)
+			l.T.Errorf("%s: the attempt in doubt is recorded at %s, but an earlier one was made at %s: the minimum interval counts from the wrong one", user, r.Past.AttemptAt, before)
 		}
 		for place, value := range l.sinkValues() {
 			if owner, _, _ := strings.Cut(place, "/"); owner == user && value == live && value != token {
@@ -163,14 +161,14 @@ func (l *life) remembered() map[string]int {
 			l.begun[user] = r.Past.AttemptAt
 		}
 		if token != live && !doubt {
-			l.T.Errorf("%s: the state holds %q, the backend gave %q, and no doubt is recorded", user, token, live)
+			l.T.Errorf("%s: the state holds %q, the backend issued %q, and no doubt is recorded", user, token, live)
 		}
 	}
 	return owed
 }
 
-// paced checks that what was in doubt was asked for again after the floor, by
-// the daemon's own clock.
+// paced checks that attempts in doubt were repeated after the minimum interval,
+// by the daemon's own clock.
 func (l *life) paced() {
 	l.T.Helper()
 	for user, begun := range l.begun {
@@ -185,13 +183,13 @@ func (l *life) paced() {
 			}
 			return len(history) > 0 && history[len(history)-1].At.After(begun)
 		})
-		if next := history[len(history)-1].At; next.Sub(begun) < killFloor {
-			l.T.Errorf("%s: the attempt of %s is followed by one at %s, want the next after %s", user, begun, next, killFloor)
+		if next := history[len(history)-1].At; next.Sub(begun) < killInterval {
+			l.T.Errorf("%s: the attempt at %s is followed by one at %s, want at least %s between them", user, begun, next, killInterval)
 		}
 	}
 }
 
-// tidy checks that nothing of ours is left over, in folders and in the state.
+// tidy checks that nothing is left over, in folders or in the state.
 func (l *life) tidy() {
 	l.T.Helper()
 	for folder, known := range map[string][]string{
@@ -217,13 +215,13 @@ func (l *life) tidy() {
 	}
 	for user, n := range l.remembered() {
 		if n != 0 {
-			l.T.Errorf("%s: at the end a call is owed", user)
+			l.T.Errorf("%s: a call is still due at the end", user)
 		}
 	}
 }
 
-// hooked checks that each hook ran for what its sink holds now, and for
-// everything else at most once, but for the given number of crashes.
+// hooked checks that each hook ran for the current content of its sink, and for
+// any other content at most once, apart from the given number of crashes.
 func (l *life) hooked(crashes int) {
 	l.T.Helper()
 	for _, sink := range []string{"ana", "both"} {
@@ -238,12 +236,12 @@ func (l *life) hooked(crashes int) {
 			}
 		}
 		if held := l.Read("out/" + sink); runs[held] == 0 || last != held {
-			l.T.Errorf("the hook of %s ran for %v, and last for %q, but the file holds %q", sink, runs, last, held)
+			l.T.Errorf("the hook of %s ran for %v, last for %q, but the file holds %q", sink, runs, last, held)
 		}
 		if sink == "ana" && l.drifted != "" {
 			needless-- // the same content, written again
 			if runs[l.drifted] < 2 {
-				l.T.Errorf("the hook did not run again for what was put back: %v", runs)
+				l.T.Errorf("the hook did not run again for the repaired content: %v", runs)
 			}
 		}
 		if needless > crashes {

@@ -19,29 +19,29 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// Of the crowd that keeps the daemon busy.
+// Sizes of the crowd that keeps the daemon busy.
 const (
 	crowdSize = 80
 	crowdLife = 3 * time.Second
-	crowdKeys = 6 // that share an INI
+	crowdKeys = 6 // that share an INI file
 	crowdHook = 8 // whose sinks have a hook
 )
 
-// crowd is an installation of many credentials with short lives.
+// crowd is an installation with many short-lived credentials.
 type crowd struct {
 	*life
 	kills  int
 	doubts map[string]int // by user: the crashes that left an answer in doubt
-	struck int            // the crashes that did so at all
+	struck int            // the crashes that left any answer in doubt
 }
 
 func user(i int) string { return fmt.Sprintf("u%02d", i) }
 
 func newCrowd(t testing.TB) *crowd {
 	c := &crowd{doubts: map[string]int{}}
-	c.life = &life{World: &e2etest.World{T: t, Dir: t.TempDir()}, backend: newRegistry(t, crowdLife, killFloor)}
+	c.life = &life{World: &e2etest.World{T: t, Dir: t.TempDir()}, backend: newRegistry(t, crowdLife, killInterval)}
 	c.client = control.NewClient(c.Path("c.sock"))
-	text := fmt.Sprintf("[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killFloor)
+	text := fmt.Sprintf("[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killInterval)
 	for i := range crowdSize {
 		name := user(i)
 		c.present = append(c.present, name)
@@ -93,8 +93,8 @@ func crowdINI() string {
 
 var crowdKey = regexp.MustCompile(`Key(\d+) =([^\r]*)`)
 
-// TestKilledAtRandomInstants kills a busy daemon again and again, at instants
-// that a seed decides.
+// TestKilledAtRandomInstants repeatedly kills a busy daemon at times chosen by
+// a seed.
 func TestKilledAtRandomInstants(t *testing.T) {
 	t.Parallel()
 	kills, worlds := 15, 1
@@ -124,11 +124,11 @@ func TestKilledAtRandomInstants(t *testing.T) {
 				for c.kills < kills && !t.Failed() {
 					c.Launch()
 					if c.kills%6 == 5 {
-						// Attempts whose end is not known slow down: without a calm
-						// in between there would soon be none to kill.
+						// Attempts with an unknown outcome slow down. Without a pause
+						// there would soon be none left to interrupt.
 						c.calm()
 					}
-					c.killedWithin(time.Duration(random.Int64N(int64(killFloor))))
+					c.killedWithin(time.Duration(random.Int64N(int64(killInterval))))
 				}
 				c.comeToRest()
 				t.Logf("%d kills, %d of them left an answer in doubt, %d calls", c.kills, c.struck, c.callsOfAll())
@@ -138,13 +138,13 @@ func TestKilledAtRandomInstants(t *testing.T) {
 	all.Wait()
 }
 
-// killedWithin lets the daemon run for some time more, kills it and looks at
-// what it left.
+// killedWithin lets the daemon run for d more, kills it and checks what it
+// left.
 func (c *crowd) killedWithin(d time.Duration) {
 	c.T.Helper()
 	select {
 	case <-c.Daemon.Ended:
-		c.T.Fatalf("the daemon ended by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
+		c.T.Fatalf("the daemon exited by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
 	case <-time.After(d):
 	}
 	c.Kill()
@@ -165,7 +165,7 @@ func (c *crowd) killedWithin(d time.Duration) {
 			continue
 		}
 		if token != live || c.backend.wasShown(user, seed) {
-			c.T.Errorf("%s: the state holds %q, the backend gave %q, and no doubt is recorded", user, token, live)
+			c.T.Errorf("%s: the state holds %q, the backend issued %q, and no doubt is recorded", user, token, live)
 		}
 	}
 	if struck {
@@ -173,8 +173,8 @@ func (c *crowd) killedWithin(d time.Duration) {
 	}
 }
 
-// calm waits until every credential is in force, however long the attempts in
-// doubt have made their distance.
+// calm waits until every credential is valid, however far apart attempts in
+// doubt have moved.
 func (c *crowd) calm() {
 	c.T.Helper()
 	ctx, cancel := context.WithTimeout(c.T.Context(), 5*time.Minute)
@@ -188,12 +188,12 @@ func (c *crowd) calm() {
 		}
 		select {
 		case <-c.Daemon.Ended:
-			c.T.Fatalf("the daemon ended by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
+			c.T.Fatalf("the daemon exited by itself: %v\n%s", c.Daemon.Status, c.Daemon.Log)
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
-	c.T.Fatal("not every credential is in force after minutes without a crash")
+	c.T.Fatal("not every credential is valid after minutes without a crash")
 }
 
 // whole checks that no sink is torn.
@@ -225,8 +225,8 @@ func (c *crowd) whole() {
 	}
 }
 
-// comeToRest lets the tokens live long, starts once more and checks what must
-// hold in the end.
+// comeToRest gives tokens a long lifetime, starts once more, and checks the
+// final state.
 func (c *crowd) comeToRest() {
 	c.T.Helper()
 	c.backend.mu.Lock()
@@ -252,16 +252,16 @@ func (c *crowd) comeToRest() {
 		return true
 	})
 	if code, _ := c.Stop(); code != 0 {
-		c.T.Errorf("it stops with %d", code)
+		c.T.Errorf("stop: got exit code %d, want 0", code)
 	}
 	c.whole()
 	for i, user := range c.present {
 		held := c.Read("out/" + user)
 		if held != c.backend.live(user) {
-			c.T.Errorf("%s: the file holds %q, which no longer works", user, held)
+			c.T.Errorf("%s: the file holds %q, which is no longer valid", user, held)
 		}
 		if i < crowdKeys && !strings.Contains(c.Read("till/appserver.ini"), fmt.Sprintf("Key%d =%s\r\n", i, held)) {
-			c.T.Errorf("%s: the INI does not hold the token that works", user)
+			c.T.Errorf("%s: the INI file does not hold the valid token", user)
 		}
 		if i < crowdHook {
 			c.hookedFor(user, held)
@@ -276,7 +276,7 @@ func (c *crowd) comeToRest() {
 	}
 }
 
-// hookedFor checks that the hook of a user's sink ran for what it holds.
+// hookedFor checks that the hook of a user's sink ran for its current content.
 func (c *crowd) hookedFor(user, held string) {
 	c.T.Helper()
 	runs, needless, last := map[string]int{}, 0, ""
@@ -287,11 +287,11 @@ func (c *crowd) hookedFor(user, held string) {
 		}
 	}
 	if last != held || needless > c.kills {
-		c.T.Errorf("the hook of %s ran last for %q, but the file holds %q; %d runs were needless", user, last, held, needless)
+		c.T.Errorf("the hook of %s last ran for %q, but the file holds %q; %d runs were needless", user, last, held, needless)
 	}
 }
 
-// noneLeft checks that nothing of ours lies about.
+// noneLeft checks that nothing is left over.
 func (c *crowd) noneLeft() {
 	c.T.Helper()
 	for _, folder := range []string{"out", "till", "state"} {
@@ -314,8 +314,8 @@ func (c *crowd) callsOfAll() (n int) {
 	return n
 }
 
-// shortSteps counts the calls that came long before the last token was due to
-// be renewed.
+// shortSteps counts the calls made long before the last token was due for
+// renewal.
 func (r *registry) shortSteps(user string) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

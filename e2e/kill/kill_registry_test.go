@@ -17,12 +17,12 @@ import (
 
 // registry is a backend written from the manual of the ArqGED API: Login with
 // the password, RefreshToken with a refresh token that works once. It is as
-// strict as a backend can be: a new token ends the old one, and a refresh token
-// that is shown twice is written down as a violation.
+// strict as possible: a new token invalidates the old one, and a refresh token
+// used twice is recorded as a violation.
 type registry struct {
-	life  time.Duration
-	floor time.Duration // that the daemon was told to keep
-	url   string
+	life     time.Duration
+	interval time.Duration // the minimum interval configured in the daemon
+	url      string
 
 	mu         sync.Mutex
 	accounts   map[string]*account
@@ -33,8 +33,8 @@ type registry struct {
 // account is one user of the registry.
 type account struct {
 	access, refresh string
-	issued          map[string]bool // access tokens, all there ever were
-	spent           map[string]bool // refresh tokens that were shown
+	issued          map[string]bool // every access token ever issued
+	spent           map[string]bool // refresh tokens that were used
 	calls           []call
 }
 
@@ -46,8 +46,8 @@ type call struct {
 // tokenLength is the length of every access token.
 const tokenLength = 40
 
-func newRegistry(t testing.TB, life, floor time.Duration) *registry {
-	r := &registry{life: life, floor: floor, accounts: map[string]*account{}, open: map[net.Conn]bool{}}
+func newRegistry(t testing.TB, life, interval time.Duration) *registry {
+	r := &registry{life: life, interval: interval, accounts: map[string]*account{}, open: map[net.Conn]bool{}}
 	server := httptest.NewUnstartedServer(r)
 	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
 		r.mu.Lock()
@@ -63,8 +63,7 @@ func newRegistry(t testing.TB, life, floor time.Duration) *registry {
 	return r
 }
 
-// quiet reports whether every request of a process that was killed has come to
-// its end here.
+// quiet reports whether every request of a killed process has ended here.
 func (r *registry) quiet() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,7 +86,7 @@ func (r *registry) violateLocked(format string, args ...any) {
 func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var q struct{ IDUsuario, Username, Password, RefreshToken string }
 	if err := json.NewDecoder(req.Body).Decode(&q); err != nil {
-		http.Error(w, "no JSON", http.StatusBadRequest)
+		http.Error(w, "not JSON", http.StatusBadRequest)
 		return
 	}
 	op := path.Base(req.URL.Path)
@@ -95,10 +94,10 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	a := r.accountLocked(q.Username)
 	now := time.Now()
-	// Much of the floor is left for what happens between the daemon's clock and
-	// ours on a busy machine.
-	if n := len(a.calls); n > 0 && now.Sub(a.calls[n-1].at) < r.floor/5 {
-		r.violateLocked("%s: %s %s after the last call, within the floor", q.Username, op, now.Sub(a.calls[n-1].at))
+	// The check is generous, because a busy machine delays calls after the
+	// daemon has read its clock.
+	if n := len(a.calls); n > 0 && now.Sub(a.calls[n-1].at) < r.interval/5 {
+		r.violateLocked("%s: %s %s after the last call, within the interval", q.Username, op, now.Sub(a.calls[n-1].at))
 	}
 	a.calls = append(a.calls, call{op, now})
 	var refused bool
@@ -138,28 +137,28 @@ func newToken(length int) string {
 
 func passwordOf(user string) string { return "password of " + user }
 
-// live is the one access token of a user that works.
+// live returns the one valid access token of a user.
 func (r *registry) live(user string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.accountLocked(user).access
 }
 
-// wasIssued reports whether a token was ever this user's.
+// wasIssued reports whether a token was ever issued to this user.
 func (r *registry) wasIssued(user, token string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.accountLocked(user).issued[token]
 }
 
-// wasShown reports whether a refresh token is used up.
+// wasShown reports whether a refresh token was used.
 func (r *registry) wasShown(user, token string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.accountLocked(user).spent[token]
 }
 
-// calls returns the operations that a user was asked for, in their order.
+// calls returns the operations requested for a user, in order.
 func (r *registry) calls(user string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -170,8 +169,7 @@ func (r *registry) calls(user string) []string {
 	return ops
 }
 
-// callBefore is the instant of the last call of a user but one, zero when there
-// was none.
+// callBefore returns the time of the second to last call for a user, or zero.
 func (r *registry) callBefore(user string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,7 +179,7 @@ func (r *registry) callBefore(user string) time.Time {
 	return time.Time{}
 }
 
-// complaints returns what must never have happened.
+// complaints returns the recorded violations.
 func (r *registry) complaints() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

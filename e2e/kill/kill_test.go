@@ -20,37 +20,37 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// armed is the binary that ends itself at a point.
+// armed is the binary that kills itself at a failpoint.
 var armed = sync.OnceValues(func() (string, error) { return e2etest.Build("vigente-armed", "-tags", "failpoints") })
 
-// The floor between two calls in these tests.
-const killFloor = 600 * time.Millisecond
+// killInterval is the minimum interval in these tests.
+const killInterval = 600 * time.Millisecond
 
-// manyLives says that every hit of every point is tried, and how often a busy
-// daemon is killed. It is set by make kills.
+// manyLives makes tests try every hit of every failpoint, and sets how often to
+// kill a busy daemon. It is set by make kills.
 const manyLives = "VIGENTE_KILLS"
 
-// life is one installation that is killed somewhere on its way through a cold
-// start, a renewal, the repair of a sink and a reload.
+// life is one installation that is killed during a cold start, a renewal, the
+// repair of a sink or a reload.
 type life struct {
 	*e2etest.World
 	backend *registry
 	client  *control.Client
-	key     *[32]byte // that seals the state, if any
-	present []string  // the credentials that are configured
+	key     *[32]byte // seals the state; nil if it is not sealed
+	present []string  // the configured credentials
 	plan    []phase
 	begun   map[string]time.Time // attempts that were in doubt after the crash
-	drifted string               // what was taken out of the sink ana
+	drifted string               // what was removed from the sink ana
 }
 
-// phase is a part of a life. Its end is reached when the daemon has settled.
+// phase is a part of a life. It ends when the daemon has settled.
 type phase struct {
 	name string
 	act  func() error
 }
 
 func newLife(t testing.TB) *life {
-	l := &life{World: &e2etest.World{T: t, Dir: t.TempDir()}, backend: newRegistry(t, time.Hour, killFloor), present: []string{"ana", "bia"}}
+	l := &life{World: &e2etest.World{T: t, Dir: t.TempDir()}, backend: newRegistry(t, time.Hour, killInterval), present: []string{"ana", "bia"}}
 	l.client = control.NewClient(l.Path("c.sock"))
 	l.key = &[32]byte{1, 2, 3, 0xfe}
 	l.Write("key", string(l.key[:]))
@@ -88,9 +88,9 @@ func newLife(t testing.TB) *life {
 	return l
 }
 
-// text is the configuration, with bia and without.
+// text returns the configuration, with bia or without.
 func (l *life) text(bia bool) string {
-	t := fmt.Sprintf("state_key = { file = \"{dir}/key\" }\n[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killFloor)
+	t := fmt.Sprintf("state_key = { file = \"{dir}/key\" }\n[renewal]\nmin_interval = %q\nmax_age = \"1d\"\ntimeout = \"5s\"\n", killInterval)
 	for _, user := range []string{"ana", "bia"} {
 		if user == "bia" && !bia {
 			continue
@@ -136,19 +136,20 @@ on_change = %s
 	return t
 }
 
-// hook writes down what the sink's file holds when it runs.
+// hook returns a command that records what the sink's file holds when it runs.
 func (l *life) hook(name string) string {
 	return fmt.Sprintf(`{ command = ["/bin/sh", "-c", "read -r line < %[1]s/out/%[2]s; echo \"$line\" >> %[1]s/hooks/%[2]s"] }`, l.Dir, name)
 }
 
-// launchAs runs the daemon from a binary with more in its environment.
+// launchAs starts the daemon from a binary with additional environment
+// variables.
 func (l *life) launchAs(program func() (string, error), environ ...string) {
 	l.T.Helper()
 	l.Program, l.Environ = program, environ
 	l.Launch()
 }
 
-// gone reports whether the daemon has ended.
+// gone reports whether the daemon has exited.
 func (l *life) gone() bool {
 	select {
 	case <-l.Daemon.Ended:
@@ -164,14 +165,14 @@ func (l *life) renew(names ...string) error {
 	return l.client.Renew(ctx, control.Selection{Names: names, All: len(names) == 0}, control.RenewOptions{}, silent{})
 }
 
-// silent is a progress that nobody watches.
+// silent is a progress display that shows nothing.
 type silent struct{}
 
 func (silent) Waiting(control.Waiting) {}
 func (silent) Begin(int)               {}
 func (silent) End(engine.RenewResult)  {}
 
-// settled reports whether nothing is left to be done.
+// settled reports whether nothing is left to do.
 func (l *life) settled() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -189,11 +190,11 @@ func (l *life) settled() bool {
 			return false
 		}
 	}
-	// What was lost, or renewed, is told a moment later.
+	// Losses and renewals show up a moment later.
 	return l.Read("out/ana") != "" && len(l.dead()) == 0
 }
 
-// walk goes through the phases and returns the one in which the daemon ended,
+// walk goes through the phases and returns the one in which the daemon exited,
 // or their number.
 func (l *life) walk(between func(phase)) int {
 	l.T.Helper()
@@ -211,7 +212,7 @@ func (l *life) walk(between func(phase)) int {
 	return len(l.plan)
 }
 
-// hit is the nth time that a point is passed.
+// hit is the nth time that a failpoint is passed.
 type hit struct {
 	point string
 	count int
@@ -219,8 +220,7 @@ type hit struct {
 
 func (h hit) String() string { return h.point + "@" + strconv.Itoa(h.count) }
 
-// discover walks through a whole life and returns what is hit on the way, by
-// phase.
+// discover runs through a whole life and returns the hits on the way, by phase.
 func discover(t *testing.T) map[string][]hit {
 	l := newLife(t)
 	trace := l.Path("trace")
@@ -236,7 +236,7 @@ func discover(t *testing.T) map[string][]hit {
 		}
 	}
 	if n := l.walk(mark); n != len(l.plan) {
-		t.Fatalf("the daemon ended in phase %d by itself: %v", n, l.Daemon.Status)
+		t.Fatalf("the daemon exited by itself in phase %d: %v", n, l.Daemon.Status)
 	}
 	l.Kill()
 	hits, counts, name := map[string][]hit{}, map[string]int{}, ""
@@ -252,8 +252,8 @@ func discover(t *testing.T) map[string][]hit {
 	return hits
 }
 
-// chosen takes the first and the last hit of a point in each phase, and all of
-// them in a long run.
+// chosen returns the first and the last hit of a failpoint in each phase, or
+// all of them in a long run.
 func chosen(hits map[string][]hit) []hit {
 	var out []hit
 	for _, list := range hits {
@@ -268,17 +268,17 @@ func chosen(hits map[string][]hit) []hit {
 	return out
 }
 
-// livesAtOnce is how many installations are alive at the same time; they wait
-// for most of it.
+// livesAtOnce is how many installations run at the same time; they wait most of
+// the time.
 const livesAtOnce = 24
 
-// TestKilledAtEveryPoint ends the daemon at every place between two steps, and
-// starts it again.
+// TestKilledAtEveryPoint kills the daemon at every failpoint and starts it
+// again.
 func TestKilledAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	hits := chosen(discover(t))
 	if len(hits) < 50 {
-		t.Fatalf("%d points only: %v", len(hits), hits)
+		t.Fatalf("got only %d failpoints: %v", len(hits), hits)
 	}
 	next := make(chan hit)
 	var all sync.WaitGroup
@@ -302,15 +302,15 @@ func TestKilledAtEveryPoint(t *testing.T) {
 	}
 	close(next)
 	all.Wait()
-	// How many commits share a sync, and which attempt comes first, is chance.
+	// How many commits share a sync, and which attempt comes first, varies.
 	if len(missed) > len(hits)/5 {
-		t.Errorf("%d of %d points were not reached: %v", len(missed), len(hits), missed)
+		t.Errorf("%d of %d failpoints were not reached: %v", len(missed), len(hits), missed)
 	}
-	t.Logf("killed at %d points, %d were not reached this time", len(hits)-len(missed), len(missed))
+	t.Logf("killed at %d failpoints; %d were not reached this time", len(hits)-len(missed), len(missed))
 }
 
-// killedAt walks through a life until it is killed, lives on, and looks at what
-// is left. It reports whether the point was reached.
+// killedAt runs through a life until it is killed, restarts, and checks the
+// result. It reports whether the failpoint was reached.
 func killedAt(t *testing.T, h hit) bool {
 	l := newLife(t)
 	l.launchAs(armed, "VIGENTE_FAILPOINT="+h.String(), "VIGENTE_FAILPOINT_TRACE="+l.Path("trace"))
@@ -318,7 +318,7 @@ func killedAt(t *testing.T, h hit) bool {
 	if !reached {
 		l.Kill()
 	} else if s, _ := l.Daemon.Cmd.ProcessState.Sys().(syscall.WaitStatus); s.Signal() != syscall.SIGKILL {
-		t.Fatalf("the daemon ended by itself: %v\n%s", l.Daemon.Status, l.Daemon.Log)
+		t.Fatalf("the daemon exited by itself: %v\n%s", l.Daemon.Status, l.Daemon.Log)
 	}
 	l.Eventually("the backend has answered", l.backend.quiet)
 	l.whole()
@@ -328,21 +328,21 @@ func killedAt(t *testing.T, h hit) bool {
 	l.Eventually("it settles after the crash", func() bool {
 		for user, n := range wants {
 			if len(l.backend.calls(user)) < before[user]+n {
-				return false // the old token looks good until the floor is over
+				return false // the old token looks valid until the minimum interval has passed
 			}
 		}
 		return l.settled()
 	})
 	for user, n := range wants {
 		if got := len(l.backend.calls(user)) - before[user]; got != n {
-			t.Errorf("%s: %d calls after the start, want %d", user, got, n)
+			t.Errorf("%s: got %d calls after the start, want %d", user, got, n)
 		}
 	}
 	l.sound()
 	l.paced()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.Stop(); code != 0 {
-		t.Errorf("it stops with %d", code)
+		t.Errorf("stop: got exit code %d, want 0", code)
 	}
 	l.sound()
 	l.tidy()
@@ -353,25 +353,25 @@ func killedAt(t *testing.T, h hit) bool {
 	return reached
 }
 
-// nextRenewalUsesTheSeed renews once more: what was saved last must be what
-// the backend gave last.
+// nextRenewalUsesTheSeed renews once more: the last saved seed must be the last
+// one issued.
 func (l *life) nextRenewalUsesTheSeed() {
 	l.T.Helper()
 	before := l.counts()
 	if err := l.renew("ana"); err != nil {
-		l.T.Errorf("the next renewal: %v", err)
+		l.T.Errorf("next renewal: %v", err)
 	}
 	l.Eventually("the next renewal has settled", l.settled)
 	for user, n := range before {
 		calls := l.backend.calls(user)[n:]
 		if user == "ana" && !slices.Equal(calls, []string{"RefreshToken"}) || user != "ana" && len(calls) != 0 {
-			l.T.Errorf("the next renewal of ana: %s is asked for %q", user, calls)
+			l.T.Errorf("next renewal: %s made the calls %q", user, calls)
 		}
 	}
 }
 
-// hooksInDoubt is one when the daemon ended between the beginning of a delivery
-// and the record of its hook, so that a hook may run once more than needed.
+// hooksInDoubt is 1 if the daemon exited between the start of a delivery and
+// the record of its hook: a hook may then run once more than needed.
 func (l *life) hooksInDoubt() int {
 	hits := map[string]int{}
 	for line := range strings.Lines(l.Read("trace")) {
@@ -383,8 +383,8 @@ func (l *life) hooksInDoubt() int {
 	return 1
 }
 
-// TestKilledWhileSealing ends the command that replaces a state in clear by a
-// sealed one. Before that has happened the key may also be taken back.
+// TestKilledWhileSealing kills the command that replaces a plain state with a
+// sealed one. Until that has happened, the key may also be removed again.
 func TestKilledWhileSealing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -399,34 +399,34 @@ func TestKilledWhileSealing(t *testing.T) {
 			l.launchAs(e2etest.Binary)
 			l.Eventually("the life in clear has settled", l.settled)
 			if code, _ := l.Stop(); code != 0 {
-				t.Errorf("it stops with %d", code)
+				t.Errorf("stop: got exit code %d, want 0", code)
 			}
 			l.Configure(sealed)
 			l.Program, l.Environ = armed, []string{"VIGENTE_FAILPOINT=" + c.point}
 			if code, _, errs := l.Run("seal"); code != -1 {
-				t.Errorf("it is not killed, it exits %d: %s", code, errs)
+				t.Errorf("seal: got exit code %d, want it killed: %s", code, errs)
 			}
 			l.Program, l.Environ = e2etest.Binary, nil
 			if c.back {
 				l.key = nil
 				l.Configure(clear)
 			} else if code, out, errs := l.Run("seal"); code != 0 || !strings.Contains(out, "sealed ") {
-				t.Errorf("it seals with %d: %s%s", code, out, errs)
+				t.Errorf("seal: got exit code %d, want 0: %s%s", code, out, errs)
 			}
 			before := l.counts()
 			l.launchAs(e2etest.Binary)
 			l.Eventually("the life after the crash has settled", l.settled)
 			if after := l.counts(); !maps.Equal(before, after) {
-				t.Errorf("%v calls, then %v", before, after)
+				t.Errorf("calls went from %v to %v, want no more calls", before, after)
 			}
 			l.sound()
 			l.nextRenewalUsesTheSeed()
 			if code, _ := l.Stop(); code != 0 {
-				t.Errorf("it stops with %d", code)
+				t.Errorf("stop: got exit code %d, want 0", code)
 			}
 			l.tidy()
 			if shown := strings.Contains(l.Read("state/state.db"), l.backend.live("ana")); shown != c.back {
-				t.Errorf("the state shows a token: %t", shown)
+				t.Errorf("state contains a plain token: got %t, want %t", shown, c.back)
 			}
 			l.hooked(0)
 		})
@@ -441,8 +441,8 @@ func (l *life) counts() map[string]int {
 	return n
 }
 
-// TestNormalBinaryHasNoPoint searches the binary for what could end it. The
-// other one shows that the search can find it.
+// TestNormalBinaryHasNoPoint searches the binary for failpoints. The other
+// binary proves that the search can find them.
 func TestNormalBinaryHasNoPoint(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"VIGENTE_FAILPOINT", "obtain intent saved", "file in place written"} {
@@ -456,15 +456,16 @@ func TestNormalBinaryHasNoPoint(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := strings.Contains(string(data), name); got != want {
-				t.Errorf("%s: holds %q is %t, want %t", filepath.Base(file), name, got, want)
+				t.Errorf("%s: contains %q: got %t, want %t", filepath.Base(file), name, got, want)
 			}
 		}
 	}
 }
 
-// TestCrashLoopKeepsTheFloor kills each start right after its first answer: no
-// start may call sooner than the floor allows, or show what may be spent.
-func TestCrashLoopKeepsTheFloor(t *testing.T) {
+// TestCrashLoopKeepsTheMinimumInterval kills each start right after its first
+// answer. No start may call sooner than the minimum interval allows, or use a
+// seed that may be spent.
+func TestCrashLoopKeepsTheMinimumInterval(t *testing.T) {
 	t.Parallel()
 	l := newLife(t)
 	const starts = 3
@@ -477,7 +478,7 @@ func TestCrashLoopKeepsTheFloor(t *testing.T) {
 	}
 	total := len(l.backend.calls("ana")) + len(l.backend.calls("bia"))
 	if total < starts || total > 2*starts {
-		t.Errorf("%d calls of two credentials in %d starts, want one a start and credential at most", total, starts)
+		t.Errorf("got %d calls of two credentials in %d starts, want at most one per start and credential", total, starts)
 	}
 	owed := l.remembered()
 	l.launchAs(e2etest.Binary)
@@ -488,7 +489,7 @@ func TestCrashLoopKeepsTheFloor(t *testing.T) {
 	l.paced()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.Stop(); code != 0 {
-		t.Errorf("it stops with %d", code)
+		t.Errorf("stop: got exit code %d, want 0", code)
 	}
 	l.tidy()
 	l.hooked(starts)

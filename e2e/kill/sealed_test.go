@@ -10,9 +10,9 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// TestSealedStateOpensWithItsKeyOnly: every other way in ends at once with one
-// error that says what to do, and afterwards the right key finds everything
-// where it was.
+// TestSealedStateOpensWithItsKeyOnly: without the right key, the daemon exits
+// at once with one error that says what to do. Afterwards the right key still
+// opens the unchanged state.
 func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 	t.Parallel()
 	tills, vault := tss.New(tss.Options{}), e2etest.NewVault(time.Hour)
@@ -27,13 +27,13 @@ func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 	w.Write("short", e2etest.Random(31)+"\n")
 	seal("right")
 	if code, _, errs := w.Run("run", "--once"); code != 0 {
-		t.Fatalf("exits %d: %s", code, errs)
+		t.Fatalf("got exit code %d, want 0: %s", code, errs)
 	}
 	token := strings.Fields(w.Read("out/vault.token"))[1]
 	state := w.Read("state/state.db")
 	for _, secret := range []string{token, tills.Token(e2etest.Shop), e2etest.VaultSecret, strings.TrimSpace(w.Read("right"))} {
 		if strings.Contains(state, secret) {
-			t.Error("the state shows a secret")
+			t.Error("the state contains a plain secret")
 		}
 	}
 	calls := tills.Requests() + vault.Counts().TokenRequests
@@ -50,18 +50,19 @@ func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 		c.prepare()
 		code, out, errs := w.Run("run", "--once")
 		if code != c.code || out != "" || strings.Count(strings.TrimSpace(errs), "\n") > 0 {
-			t.Errorf("%s: exits %d with %q and\n%s", name, code, out, errs)
+			t.Errorf("%s: got exit code %d with output %q and\n%s", name, code, out, errs)
 		}
 		for _, word := range c.words {
 			if !strings.Contains(errs, word) {
-				t.Errorf("%s: %q is not said in %s", name, word, errs)
+				t.Errorf("%s: want %q in %s", name, word, errs)
 			}
 		}
 		if w.Read("state/state.db") != state {
-			t.Errorf("%s: the state was changed", name)
+			t.Errorf("%s: the state has changed", name)
 		}
 	}
-	// Another place is no obstacle, with the key; and without it no way round.
+	// With the key, the state may be moved; moving it does not get around the
+	// key.
 	e2etest.Must(t, os.Rename(w.Path("state"), w.Path("elsewhere")))
 	move := func() {
 		w.Write("config.toml", strings.Replace(w.Read("config.toml"), w.Path("state"), w.Path("elsewhere"), 1))
@@ -69,14 +70,14 @@ func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 	seal("wrong")
 	move()
 	if code, _, errs := w.Run("run", "--once"); code != 1 || !strings.Contains(errs, "is not the key") {
-		t.Errorf("elsewhere with a wrong key: exits %d with %s", code, errs)
+		t.Errorf("moved state with a wrong key: got exit code %d: %s", code, errs)
 	}
 	seal("right")
 	move()
 	if code, _, errs := w.Run("run", "--once"); code != 0 {
-		t.Errorf("elsewhere with the right key: exits %d with %s", code, errs)
+		t.Errorf("moved state with the right key: got exit code %d: %s", code, errs)
 	}
 	if now := tills.Requests() + vault.Counts().TokenRequests; now != calls || strings.Fields(w.Read("out/vault.token"))[1] != token {
-		t.Errorf("%d calls after all that, want none", now-calls)
+		t.Errorf("got %d more calls, want none", now-calls)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// spender is an installation whose one credential lives on a refresh token that
-// works once: the server ends the whole family when it sees one again.
+// spender is an installation with one credential that depends on a single-use
+// refresh token: the server revokes the whole family if a token is used again.
 type spender struct {
 	*e2etest.World
 	server *emulator.Server
@@ -78,7 +78,7 @@ func (s *spender) gone() bool {
 	}
 }
 
-// login brings the refresh token, as a person does.
+// login imports the refresh token, as a person would.
 func (s *spender) login() int {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), e2etest.Patience)
@@ -105,9 +105,10 @@ func (s *spender) walk(mark func(string)) {
 	}
 }
 
-// TestKilledWhileASeedIsSpent ends the daemon at every point on its way through
-// a login and two renewals with a refresh token that works once, and starts it
-// again: while a token is in force no spent one is shown, and it stays delivered.
+// TestKilledWhileASeedIsSpent kills the daemon at every failpoint during a
+// login and two renewals with a single-use refresh token, and restarts it.
+// While a token is valid, no spent refresh token may be sent, and the token
+// stays delivered.
 func TestKilledWhileASeedIsSpent(t *testing.T) {
 	t.Parallel()
 	hits := spentHits(t)
@@ -138,12 +139,12 @@ func TestKilledWhileASeedIsSpent(t *testing.T) {
 	close(next)
 	all.Wait()
 	if len(hits) < 15 || unreached > len(hits)/4 || kept == 0 {
-		t.Errorf("%d points, %d not reached, a seed was kept back after %d of them", len(hits), unreached, kept)
+		t.Errorf("%d failpoints, %d not reached, a seed was held back after %d of them", len(hits), unreached, kept)
 	}
-	t.Logf("%d points, %d not reached, a seed was kept back after %d of them", len(hits), unreached, kept)
+	t.Logf("%d failpoints, %d not reached, a seed was held back after %d of them", len(hits), unreached, kept)
 }
 
-// spentHits are the points on the way, the first and the last hit of each.
+// spentHits returns the first and the last hit of each failpoint on the way.
 func spentHits(t *testing.T) []hit {
 	t.Helper()
 	s := newSpender(t)
@@ -166,8 +167,9 @@ func spentHits(t *testing.T) []hit {
 	return chosen(parts)
 }
 
-// killedWhileSpending kills it at one point, and looks at the next life. It
-// reports whether the point was reached, and whether the seed was kept back.
+// killedWhileSpending kills the daemon at one failpoint and checks the next
+// start. It reports whether the failpoint was reached, and whether the seed was
+// held back.
 func killedWhileSpending(t *testing.T, h hit) (reached, kept bool) {
 	s := newSpender(t)
 	s.launchAs(armed, "VIGENTE_FAILPOINT="+h.String())
@@ -175,7 +177,7 @@ func killedWhileSpending(t *testing.T, h hit) (reached, kept bool) {
 	if reached = s.gone(); !reached {
 		s.Kill()
 	} else if w, _ := s.Daemon.Cmd.ProcessState.Sys().(syscall.WaitStatus); w.Signal() != syscall.SIGKILL {
-		t.Fatalf("the daemon ended by itself: %v\n%s", s.Daemon.Status, s.Daemon.Log)
+		t.Fatalf("the daemon exited by itself: %v\n%s", s.Daemon.Status, s.Daemon.Log)
 	}
 	held := s.Read("out")
 	spentBefore := s.server.Counts().Refreshes
@@ -189,36 +191,36 @@ func killedWhileSpending(t *testing.T, h hit) (reached, kept bool) {
 		return reached, s.startsAnew(spentBefore)
 	}
 	if held != "" && !s.server.Active(s.Read("out")) {
-		t.Errorf("the token in force was lost: %+v", s.server.Counts())
+		t.Errorf("the valid token was lost: %+v", s.server.Counts())
 	}
 	code, _, errs := s.Run("renew", "sales")
 	kept = strings.Contains(errs, "--force")
 	if code != 0 && !kept {
-		t.Errorf("renew exits %d: %s", code, errs)
+		t.Errorf("renew: got exit code %d, want 0: %s", code, errs)
 	}
 	if n := s.server.Counts(); n.Reused > 0 {
-		t.Errorf("a spent seed was shown while a token was in force: %+v", n)
+		t.Errorf("a spent seed was sent while a token was valid: %+v", n)
 	}
 	s.Eventually("a token in force is delivered", func() bool { return s.server.Active(s.Read("out")) })
 	if code, took := s.Stop(); code != 0 {
-		t.Errorf("it stops with %d after %s", code, took.Round(time.Millisecond))
+		t.Errorf("stop: got exit code %d after %s, want 0", code, took.Round(time.Millisecond))
 	}
 	return reached, kept
 }
 
-// startsAnew is the life after a crash before any token was delivered: the login
-// is not durable, or was used up by an answer that was lost. A person brings
-// another one.
+// startsAnew checks the start after a crash before any token was delivered: the
+// login is not durable, or was spent by a lost answer. A person must log in
+// again.
 func (s *spender) startsAnew(spent int) bool {
 	s.T.Helper()
 	if n := s.server.Counts(); n.Reused > 1 || n.Reused > spent {
-		s.T.Errorf("the seed of the login was shown again and again: %+v", n)
+		s.T.Errorf("the seed of the login was sent repeatedly: %+v", n)
 	}
 	if spent > 0 {
 		return false
 	}
 	if code := s.login(); code != 0 {
-		s.T.Errorf("the login is taken with %d", code)
+		s.T.Errorf("login: got exit code %d, want 0", code)
 	}
 	s.Eventually("its token is delivered", func() bool { return s.server.Active(s.Read("out")) })
 	return false

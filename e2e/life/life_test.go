@@ -23,38 +23,38 @@ func TestTokensReachEverySinkAndAreRenewed(t *testing.T) {
 	})
 	token := tills.Token(e2etest.Shop)
 	if got, want := w.Read("till/appserver.ini"), strings.Replace(e2etest.IniBefore, "Token = ", "Token ="+token, 1); got != want {
-		t.Errorf("INI holds\n%q, want\n%q", got, want)
+		t.Errorf("the INI file holds\n%q, want\n%q", got, want)
 	}
 	first := w.Read("out/vault.token")
 	if !strings.HasPrefix(first, "Bearer ") || !strings.HasSuffix(first, " and "+token) {
-		t.Errorf("file holds %q", first)
+		t.Errorf("the file holds %q", first)
 	}
 	if env := w.Read("out/vault.env"); !strings.Contains(env, "VAULT_TOKEN=") || !strings.Contains(env, "UNTIL=") {
-		t.Errorf("env file holds %q", env)
+		t.Errorf("the env file holds %q", env)
 	}
 	if code, body := w.Get("/readyz"); code != http.StatusOK {
-		t.Errorf("readyz answers %d %s", code, body)
+		t.Errorf("readyz: got %d %s, want 200", code, body)
 	}
 	w.Eventually("the short token is renewed", func() bool { return w.Read("out/vault.token") != first })
 	if n := tills.Renewals(e2etest.Shop); n != 1 {
-		t.Errorf("%d renewals at TSS, want 1: another credential's renewal must not cost one", n)
+		t.Errorf("got %d renewals at TSS, want 1: renewing another credential must not cause one", n)
 	}
 	if _, body := w.Get("/metrics"); !strings.Contains(body, `vigente_credential_generation{credential="loja",provider="tss"} 1`) {
-		t.Error("the generation is not among the metrics")
+		t.Error("the metrics do not show the generation")
 	}
 	if n := vault.Counts().Forbidden(); n != 0 {
-		t.Errorf("%d calls that read a password or take custody", n)
+		t.Errorf("got %d calls that read a password or take custody, want none", n)
 	}
 	if code, took := w.Stop(); code != 0 || took > 5*time.Second {
-		t.Errorf("stopped with %d after %s, want 0 within 5 s", code, took)
+		t.Errorf("stop: got exit code %d after %s, want 0 within 5s", code, took)
 	}
 	if strings.Contains(w.Daemon.Log.String(), "canary") || strings.Contains(w.Daemon.Log.String(), token) {
-		t.Error("the log holds a secret")
+		t.Error("the log contains a secret")
 	}
 	leftOvers(t, w)
 }
 
-// leftOvers fails the test for anything of ours beside the sinks.
+// leftOvers fails the test if there are files of ours other than the sinks.
 func leftOvers(t *testing.T, w *e2etest.World) {
 	t.Helper()
 	for _, dir := range []string{"till", "out"} {
@@ -67,7 +67,7 @@ func leftOvers(t *testing.T, w *e2etest.World) {
 			name := e.Name()
 			known := name == "appserver.ini" || name == "vault.env" || name == "vault.token" || strings.HasSuffix(name, ".bak")
 			if err == nil && !known && info.Size() > 0 {
-				t.Errorf("left over: %s of %d bytes", filepath.Join(dir, name), info.Size())
+				t.Errorf("left-over file %s of %d bytes", filepath.Join(dir, name), info.Size())
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func TestRestartCallsNoBackendAndDeliversWhatIsOwed(t *testing.T) {
 	w.Start()
 	w.Eventually("the changed sink is delivered again", func() bool { return w.Read("out/vault.token") == want })
 	if now := tills.Requests() + vault.Counts().TokenRequests; now != calls {
-		t.Errorf("%d calls after a restart with valid tokens, want none", now-calls)
+		t.Errorf("got %d calls after a restart with valid tokens, want none", now-calls)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestKilledInTheMiddleOfARenewalLosesNothing(t *testing.T) {
 		return strings.Contains(w.Read("till/appserver.ini"), "Token ="+tills.Token(e2etest.Shop)+"\r\n")
 	})
 	if n := tills.Renewals(e2etest.Shop); n != 2 {
-		t.Errorf("%d renewals, want the lost one and one more", n)
+		t.Errorf("got %d renewals, want the lost one and one more", n)
 	}
 	leftOvers(t, w)
 }
@@ -118,13 +118,13 @@ func TestKilledInTheMiddleOfARenewalLosesNothing(t *testing.T) {
 func TestSecondDaemonIsRefused(t *testing.T) {
 	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
 	w.Start()
-	// It waits a few seconds for one that is just ending.
+	// It waits a few seconds for a daemon that is just stopping.
 	code, _, errs := w.Run("run")
 	if code != 1 || !strings.Contains(errs, "in use") || !strings.Contains(errs, "pid ") {
-		t.Errorf("exits %d with %q, want 1 with the reason and who holds it", code, errs)
+		t.Errorf("second daemon: got exit code %d and %q, want 1, the reason and the pid", code, errs)
 	}
 	if strings.Count(strings.TrimSpace(errs), "\n") > 2 {
-		t.Errorf("more than one clear error:\n%s", errs)
+		t.Errorf("want one clear error, got:\n%s", errs)
 	}
 }
 
@@ -132,10 +132,10 @@ func TestOnceTriesEachThingAndNamesWhatIsNotGood(t *testing.T) {
 	tills, vault := tss.New(tss.Options{}), e2etest.NewVault(time.Hour)
 	w := e2etest.Furnish(t, tills, vault, "")
 	if code, _, errs := w.Run("run", "--once"); code != 0 {
-		t.Fatalf("exits %d: %s", code, errs)
+		t.Fatalf("run --once: got exit code %d, want 0: %s", code, errs)
 	}
 	if !strings.Contains(w.Read("till/appserver.ini"), tills.Token(e2etest.Shop)) || w.Read("out/vault.token") == "" {
-		t.Error("not delivered by a single run")
+		t.Error("run --once did not deliver")
 	}
 	w.Write("till/appserver.ini", "[OTHER]\r\nx=1\r\n")
 	if err := os.RemoveAll(w.Path("state")); err != nil {
@@ -143,13 +143,13 @@ func TestOnceTriesEachThingAndNamesWhatIsNotGood(t *testing.T) {
 	}
 	code, _, errs := w.Run("run", "--once")
 	if code != 1 || !strings.Contains(errs, "loja") || !strings.Contains(errs, "till") {
-		t.Errorf("exits %d with %q, want 1 and the names loja and till", code, errs)
+		t.Errorf("run --once: got exit code %d and %q, want 1 and the names loja and till", code, errs)
 	}
 	if n := tills.Renewals(e2etest.Shop); n != 1 {
-		t.Errorf("%d renewals though the sink could not take the second token, want 1", n)
+		t.Errorf("got %d renewals although the sink could not accept the second token, want 1", n)
 	}
 	if vault.Counts().TokensIssued != 2 {
-		t.Errorf("%d tokens of the vault, want 2: one bad sink harms nothing else", vault.Counts().TokensIssued)
+		t.Errorf("got %d tokens from the vault, want 2: a broken sink must not affect others", vault.Counts().TokensIssued)
 	}
 }
 
@@ -163,21 +163,21 @@ func TestReloadAppliesADifferenceAndKeepsTheOldOnABadFile(t *testing.T) {
 	w.Signal(syscall.SIGHUP)
 	w.Eventually("the bad configuration is told of", func() bool { return w.Status().Config.LastError != "" })
 	if bad := w.Status(); bad.Config.Hash != good.Config.Hash || !strings.Contains(bad.Config.LastError, "sinks.extra.content") {
-		t.Errorf("after a bad file: %+v", bad.Config)
+		t.Errorf("after a bad file: got %+v", bad.Config)
 	}
 	if _, body := w.Get("/metrics"); !strings.Contains(body, "vigente_config_last_reload_successful 0") {
-		t.Error("the failed reload is not among the metrics")
+		t.Error("the metrics do not report the failed reload")
 	}
 	if code, _, errs := w.Run("reload"); code != 3 || !strings.Contains(errs, "sinks.extra.content") {
-		t.Errorf("reload exits %d with %q", code, errs)
+		t.Errorf("reload: got exit code %d and %q, want 3", code, errs)
 	}
 	w.Configure(e2etest.Both(w.TssURL(t), w.VaultURL(t), "[sinks.extra]\ntype = \"file\"\npath = \"{dir}/out/vault.token.bak\"\ncontent = \"${vault.access_token}\"\n"))
 	if code, _, errs := w.Run("reload"); code != 0 {
-		t.Fatalf("reload exits %d: %s", code, errs)
+		t.Fatalf("reload: got exit code %d, want 0: %s", code, errs)
 	}
 	w.Eventually("the new sink is delivered", func() bool { return w.Status().States()["extra"] == "delivered" })
 	if tills.Requests() != 1 || vault.Counts().TokenRequests != 1 {
-		t.Errorf("%d and %d calls, want 1 each: a reload renews nothing that did not change", tills.Requests(), vault.Counts().TokenRequests)
+		t.Errorf("got %d and %d calls, want 1 each: a reload must not renew unchanged credentials", tills.Requests(), vault.Counts().TokenRequests)
 	}
 }
 
@@ -188,18 +188,18 @@ func TestChangedSecretIsTriedWithinSeconds(t *testing.T) {
 	w.Start()
 	w.Eventually("the refused secret parks", func() bool { return w.Status().States()["vault"] == "parked" })
 	if n := vault.Counts().TokenRequests; n != 1 {
-		t.Errorf("%d requests with a refused secret, want 1", n)
+		t.Errorf("got %d requests with a refused secret, want 1", n)
 	}
 	w.Kill()
 	w.Start()
 	if s := w.Status().States()["vault"]; s != "parked" || vault.Counts().TokenRequests != 1 {
-		t.Errorf("after a restart: %s, %d requests", s, vault.Counts().TokenRequests)
+		t.Errorf("after a restart: got state %s and %d requests, want parked and 1", s, vault.Counts().TokenRequests)
 	}
 	changed := time.Now()
 	w.Write("secret", e2etest.VaultSecret+"\n")
 	w.Eventually("the new secret is tried", func() bool { return w.Status().States()["vault"] == "valid" })
 	if took := time.Since(changed); took > 5*time.Second {
-		t.Errorf("tried after %s, want within 5 s", took)
+		t.Errorf("tried after %s, want within 5s", took)
 	}
 }
 
@@ -227,17 +227,17 @@ func TestReadOnlySinkFailsAloneAndHeals(t *testing.T) {
 	remount(syscall.MS_RDONLY)
 	w.Eventually("the sink fails", func() bool { return w.Status().States()["sealed"] == "failing" })
 	if w.Read("sealed/token") != held {
-		t.Error("the old content is not intact")
+		t.Error("the old content has changed")
 	}
-	// The others go on with every renewal; right after one they are behind for
-	// as long as a write takes.
+	// The other sinks get every renewal; right after one they are behind for as
+	// long as a write takes.
 	before := w.Read("out/vault.token")
 	w.Eventually("the other sinks get the next token beside a failing one", func() bool {
 		s := w.Status().States()
 		return w.Read("out/vault.token") != before && s["sealed"] == "failing" && s["file"] == "delivered" && s["env"] == "delivered" && s["till"] == "delivered"
 	})
 	if code, _ := w.Get("/readyz"); code != http.StatusServiceUnavailable {
-		t.Errorf("readyz answers %d with a failing sink", code)
+		t.Errorf("readyz: got %d with a failing sink, want 503", code)
 	}
 	remount(0)
 	w.Eventually("the sink heals", func() bool { return w.Status().States()["sealed"] == "delivered" && w.Read("sealed/token") != held })
@@ -250,11 +250,11 @@ func TestWrongConfigurationSaysEverythingAtOnce(t *testing.T) {
 		code, out, errs := w.Run(command)
 		lines := strings.Split(strings.TrimSpace(errs), "\n")
 		if code != 3 || out != "" || len(lines) < 3 {
-			t.Errorf("%s exits %d, prints %q and\n%s", command, code, out, errs)
+			t.Errorf("%s: got exit code %d, output %q and\n%s", command, code, out, errs)
 		}
 		for _, line := range lines {
 			if !strings.HasPrefix(line, w.Path("config.toml")+":") {
-				t.Errorf("%s: a line without file and line: %q", command, line)
+				t.Errorf("%s: message without file and line number: %q", command, line)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// prometheus is a running server of that name.
+// prometheus is a running Prometheus server.
 type prometheus struct {
 	t    testing.TB
 	base string
@@ -28,8 +28,8 @@ type prometheus struct {
 }
 
 // startPrometheus runs a server that scrapes the targets twice a second, with
-// our alert rules. Their waiting times are cut to a second, since a test cannot
-// wait for minutes; the waiting itself is what promtool's tests hold.
+// our alert rules. Their for durations are cut to a second, because a test
+// cannot wait for minutes; promtool's tests cover them.
 func startPrometheus(t testing.TB, targets ...string) *prometheus {
 	t.Helper()
 	binary, dir := needs.Tool(t, "prometheus"), t.TempDir()
@@ -57,19 +57,20 @@ func startPrometheus(t testing.TB, targets ...string) *prometheus {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("log of Prometheus:\n%s", p.log)
+			t.Logf("Prometheus log:\n%s", p.log)
 		}
 	})
 	return p
 }
 
-// sample is one line of an answer.
+// sample is one element of a query result.
 type sample struct {
 	Metric map[string]string
 	Value  [2]any
 }
 
-// query asks for an expression now. A server that is not up yet has no answer.
+// query evaluates an expression now. A server that is not up yet returns
+// nothing.
 func (p *prometheus) query(expr string) (samples []sample, problem string) {
 	resp, err := http.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(expr))
 	if err != nil {
@@ -86,7 +87,8 @@ func (p *prometheus) query(expr string) (samples []sample, problem string) {
 	return answer.Data.Result, answer.Error
 }
 
-// firing returns the alerts that fire, each with what it is about.
+// firing returns the firing alerts, each with the label that identifies its
+// subject.
 func (p *prometheus) firing() []string {
 	samples, problem := p.query(`ALERTS{alertstate="firing"}`)
 	if problem != "" {
@@ -120,8 +122,8 @@ func (b *brittle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.Handler.ServeHTTP(w, r)
 }
 
-// more are the backends with a trouble of their own: one that throttles and
-// whose clock is an hour off, one that goes away.
+// more adds backends with problems: one that throttles and whose clock is an
+// hour off, one that disappears.
 const more = `
 [sinks.hooked]
 type = "file"
@@ -156,8 +158,8 @@ func throttling(w http.ResponseWriter, _ *http.Request) {
 }
 
 // TestPrometheusSeesEveryTrouble lets a real Prometheus scrape the daemon and
-// the demo: alerts fire for what goes wrong and for nothing else, and resolve;
-// every query of the dashboard is answered; every metric moves.
+// the demo. Alerts must fire for what is wrong and nothing else, and resolve;
+// every dashboard query must return data; every metric must change.
 func TestPrometheusSeesEveryTrouble(t *testing.T) {
 	t.Parallel()
 	needs.Tool(t, "prometheus")
@@ -201,7 +203,7 @@ func TestPrometheusSeesEveryTrouble(t *testing.T) {
 	})
 	p.dashboard()
 
-	// And heals.
+	// And everything recovers.
 	lost.gone.Store(false)
 	w.Write("hook", "#!/bin/sh\nexit 0\n")
 	w.Write("secret", e2etest.VaultSecret)
@@ -229,10 +231,10 @@ func (p *prometheus) expect(after string, want []string) {
 		}
 		<-time.After(100 * time.Millisecond)
 	}
-	p.t.Fatalf("after %s fire\n%q, want\n%q", after, got, want)
+	p.t.Fatalf("after %s: got alerts\n%q, want\n%q", after, got, want)
 }
 
-// dashboard asks every query of the dashboard: none is wrong, none is empty.
+// dashboard runs every query of the dashboard: none may fail or be empty.
 func (p *prometheus) dashboard() {
 	p.t.Helper()
 	data, err := os.ReadFile("../../monitoring/dashboard.json")
@@ -252,32 +254,32 @@ func (p *prometheus) dashboard() {
 	asked := 0
 	for _, panel := range board.Panels {
 		if len(panel.Targets) == 0 && panel.Type != "row" {
-			p.t.Errorf("the panel %q asks nothing", panel.Title)
+			p.t.Errorf("the panel %q has no query", panel.Title)
 		}
 		for _, target := range panel.Targets {
 			asked++
 			expr := variables.Replace(target.Expr)
 			switch samples, problem := p.query(expr); {
 			case problem != "" || strings.Contains(expr, "$"):
-				p.t.Errorf("the panel %q asks %s: %s", panel.Title, expr, problem)
+				p.t.Errorf("the panel %q queries %s: %s", panel.Title, expr, problem)
 			case len(samples) == 0 && !slices.ContainsFunc(rare, func(name string) bool { return strings.Contains(expr, name) }):
-				p.t.Errorf("the panel %q shows nothing: %s", panel.Title, expr)
+				p.t.Errorf("the panel %q is empty: %s", panel.Title, expr)
 			}
 		}
 	}
 	if asked < 25 {
-		p.t.Errorf("only %d queries", asked)
+		p.t.Errorf("got only %d queries", asked)
 	}
 }
 
-// rare are the metrics that are absent where there is nothing to tell.
+// rare lists metrics that are absent while there is nothing to report.
 var rare = []string{
 	"vigente_credential_paused_until_timestamp_seconds", "vigente_credential_renew_by_timestamp_seconds",
 	"vigente_listener_limit_timestamp_seconds", "vigente_oldest_failure_timestamp_seconds", "vigente_fleet_rows",
 }
 
-// still are the metrics that stand still for the length of this test, each
-// with what would move it.
+// still lists metrics that do not change during this test, with what would
+// change them.
 var still = map[string]string{
 	"vigente_build_info":                         "another version",
 	"vigente_credential_limit_timestamp_seconds": "another certificate",
@@ -286,20 +288,19 @@ var still = map[string]string{
 	"vigente_state_saved":                        "a disk that fails",
 }
 
-// movement looks for every metric that the daemon has, and that it moved.
+// movement checks that every metric of the daemon has changed.
 func (p *prometheus) movement() {
 	p.t.Helper()
 	names, problem := p.query(`count by (__name__) ({job="vigente", __name__=~"vigente_.*"})`)
 	if problem != "" || len(names) < 20 {
-		p.t.Fatalf("%d metrics, %s", len(names), problem)
+		p.t.Fatalf("got %d metrics, %s", len(names), problem)
 	}
 	for _, s := range names {
 		name := s.Metric["__name__"]
 		if still[name] != "" || strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_sum") {
 			continue
 		}
-		// A series may begin with the only value it will have: what counts is
-		// that there were different ones.
+		// A series may start with its only value, so compare across series.
 		spread := fmt.Sprintf("max(max_over_time(%s[5m])) - min(min_over_time(%[1]s[5m]))", name)
 		if moved, problem := p.query(spread); problem != "" || len(moved) != 1 || moved[0].Value[1] == "0" {
 			p.t.Errorf("%s never moves: %v %s", name, moved, problem)
@@ -333,6 +334,6 @@ func demo(t testing.TB) string {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	t.Fatalf("the demo prints no address:\n%s", out)
+	t.Fatalf("the demo printed no address:\n%s", out)
 	return ""
 }

@@ -19,7 +19,7 @@ const (
 	otherSecret = "canary-ffffcc3b5aa765d61d8327deb882cf99"
 )
 
-// difference is the documented answer of plan --json.
+// difference is the documented output of plan --json.
 type difference struct {
 	Restart, Settings []struct {
 		Key     string
@@ -42,7 +42,7 @@ type difference struct {
 	}
 }
 
-// foretold says what a plan promises.
+// foretold returns what a plan predicts.
 func (d difference) foretold() e2etest.Planned {
 	p := e2etest.Planned{Next: map[string]string{}}
 	for _, c := range d.Credentials {
@@ -65,10 +65,9 @@ func (d difference) foretold() e2etest.Planned {
 	return p.Sorted()
 }
 
-// TestPlanForetellsWhatAReloadDoes shows every change to plan before it is
-// made, and compares what was foretold with what then happened: which
-// credentials were asked for, which files changed, which hooks ran, and when
-// the next attempts are.
+// TestPlanForetellsWhatAReloadDoes runs plan before every change and compares
+// its prediction with what the reload did: which credentials were renewed,
+// which files changed, which hooks ran, and when the next attempts are due.
 func TestPlanForetellsWhatAReloadDoes(t *testing.T) {
 	t.Parallel()
 	tills := tss.New(tss.Options{})
@@ -98,7 +97,7 @@ content = "${spare.access_token}"
 		return func(all string) string {
 			old, text := strings.ReplaceAll(old, "{dir}", w.Dir), strings.ReplaceAll(text, "{dir}", w.Dir)
 			if !strings.Contains(all, old) {
-				t.Fatalf("the configuration has no %q", old)
+				t.Fatalf("the configuration does not contain %q", old)
 			}
 			return strings.Replace(all, old, text, 1)
 		}
@@ -176,10 +175,10 @@ content = "${spare.access_token}"
 			t.Fatalf("%s: the plan shows a secret:\n%s", step.what, out+errs)
 		}
 		if !strings.Contains(out+errs, step.says) {
-			t.Errorf("%s: the plan says nothing of %q:\n%s%s", step.what, step.says, out, errs)
+			t.Errorf("%s: the plan does not mention %q:\n%s%s", step.what, step.says, out, errs)
 		}
 		if _, text, _ := w.Run("plan", w.Path("new.toml")); (text == "Nothing changes.\n") != (step.says == "" && step.what != "how it is guarded") {
-			t.Errorf("%s: in words:\n%s", step.what, text)
+			t.Errorf("%s: got as text:\n%s", step.what, text)
 		}
 		if now := w.Traces().Since(before); len(now.Renewed)+len(now.Rewritten)+len(now.Hooks) > 0 {
 			t.Fatalf("%s: the plan itself changed %+v", step.what, now)
@@ -197,40 +196,40 @@ content = "${spare.access_token}"
 		if step.renewed < 0 { // refused: the plan has said so
 			refused := len(d.Restart) > 0 && d.Restart[0].Refused
 			if reloaded != 3 || code == 0 != refused || code != 0 && code != 3 {
-				t.Errorf("%s: plan exits %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
+				t.Errorf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
 			}
 			w.Write("config.toml", current)
 			if code, _, errs := w.Run("reload"); code != 0 {
-				t.Fatalf("%s: back again: %s", step.what, errs)
+				t.Fatalf("%s: reload after restoring: %s", step.what, errs)
 			}
 			continue
 		}
 		if code != 0 || reloaded != 0 {
-			t.Fatalf("%s: plan exits %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
+			t.Fatalf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
 		}
 		want := d.foretold()
 		if len(want.Renewed) != step.renewed || len(want.Rewritten) != step.written {
-			t.Errorf("%s: foretold %+v, want %d renewed and %d written", step.what, want, step.renewed, step.written)
+			t.Errorf("%s: predicted %+v, want %d renewed and %d written", step.what, want, step.renewed, step.written)
 		}
 		w.Eventually(step.what+" has settled", w.Settled)
 		got := w.Traces().Since(before)
 		if !slices.Equal(got.Renewed, want.Renewed) || !slices.Equal(got.Rewritten, want.Rewritten) || !slices.Equal(got.Hooks, want.Hooks) {
-			t.Errorf("%s: foretold %+v, and there was %+v", step.what, want, got)
+			t.Errorf("%s: predicted %+v, but got %+v", step.what, want, got)
 		}
 		if said := willRenew(t, w.Daemon.Log.String()[logged:]); !slices.Equal(said, want.Renewed) {
-			t.Errorf("%s: the log says that %v will be renewed, want %v", step.what, said, want.Renewed)
+			t.Errorf("%s: the log predicts renewals of %v, want %v", step.what, said, want.Renewed)
 		}
 		if step.says == "identity" && !strings.Contains(w.Daemon.Log.String(), "identity changed") {
-			t.Errorf("%s: the log does not say that the identity changed", step.what)
+			t.Errorf("%s: the log does not report the changed identity", step.what)
 		}
 		for _, c := range w.Status().Credentials {
 			if at := want.Next[c.Name]; at != "" && seconds(t, at) != seconds(t, c.NextAttemptAt) {
-				t.Errorf("%s: the next attempt of %s was foretold for %s, and is at %s", step.what, c.Name, at, c.NextAttemptAt)
+				t.Errorf("%s: next attempt of %s: predicted %s, got %s", step.what, c.Name, at, c.NextAttemptAt)
 			}
 		}
 		for _, s := range d.Sinks {
 			if state := w.Status().States()[s.Name]; s.Problem != "" && state != "failing" {
-				t.Errorf("%s: %s was to fail: %s; it is %s", step.what, s.Name, s.Problem, state)
+				t.Errorf("%s: %s was predicted to fail (%s), but is %s", step.what, s.Name, s.Problem, state)
 			}
 		}
 		t.Logf("%s: %s", step.what, time.Since(begun).Round(time.Millisecond))
@@ -255,7 +254,8 @@ func seconds(t *testing.T, text string) int64 {
 	return at.Unix()
 }
 
-// willRenew returns the credentials that the log says reloads renew.
+// willRenew returns the credentials that reloads will renew according to the
+// log.
 func willRenew(t *testing.T, log string) (names []string) {
 	t.Helper()
 	for line := range strings.Lines(log) {

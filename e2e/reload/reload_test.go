@@ -17,8 +17,8 @@ import (
 	tss "github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// watched is a daemon whose configuration is changed in many ways. Every
-// version shows its number in one sink; everything else must stay as it is.
+// watched is a daemon whose configuration is changed in many ways. Each version
+// writes its number to one sink; nothing else may change.
 type watched struct {
 	*e2etest.World
 	tills  *tss.Emulator
@@ -37,7 +37,7 @@ func watch(t *testing.T) *watched {
 	return w
 }
 
-// begin notes what must not change from here on.
+// begin records what must not change from here on.
 func (w *watched) begin() {
 	w.T.Helper()
 	w.Start()
@@ -63,37 +63,37 @@ func (w *watched) stand() map[string]uint64 {
 	return inodes
 }
 
-// next returns the text of the next version, and of the one that runs.
+// next returns the running text and that of the next version.
 func (w *watched) next() (present, text string) {
 	present = w.Read("config.toml")
 	w.number++
 	return present, strings.Replace(present, "version "+strconv.Itoa(w.number-1)+" ", "version "+strconv.Itoa(w.number)+" ", 1)
 }
 
-// arrives waits for the version and wants nothing else to have happened.
+// arrives waits for the version and checks that nothing else has happened.
 func (w *watched) arrives(how string) {
 	w.T.Helper()
 	begun := time.Now()
 	w.Eventually(how+" is noticed", func() bool { return strings.HasSuffix(w.Read("out/number"), "version "+strconv.Itoa(w.number)+" ") })
 	if took := time.Since(begun); took > 5*time.Second {
-		w.T.Errorf("%s was noticed after %s", how, took)
+		w.T.Errorf("%s: noticed after %s", how, took)
 	}
 	w.quiet(how)
 }
 
-// quiet wants what did not change to be undisturbed.
+// quiet checks that nothing else has changed.
 func (w *watched) quiet(how string) {
 	w.T.Helper()
 	if n := w.total() - w.calls; n != 0 {
-		w.T.Errorf("%s cost %d calls", how, n)
+		w.T.Errorf("%s: got %d calls, want none", how, n)
 	}
 	for name, inode := range w.stand() {
 		if inode != w.inodes[name] {
-			w.T.Errorf("%s rewrote %s", how, name)
+			w.T.Errorf("%s: %s was rewritten", how, name)
 		}
 	}
 	if reason := w.Status().Config.LastError; reason != "" {
-		w.T.Errorf("after %s: %s", how, reason)
+		w.T.Errorf("%s: %s", how, reason)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestEverySaveOfTheConfigurationIsNoticed(t *testing.T) {
 	w.replace("config.toml", text)
 	w.arrives("an atomic replacement")
 
-	old, text := w.next() // vim with backupcopy=no: away with the old one, then a new file, then away with the backup
+	old, text := w.next() // vim with backupcopy=no: rename the old file, write a new one, remove the backup
 	if err := os.Rename(w.Path("config.toml"), w.Path("config.toml~")); err != nil {
 		t.Fatal(err)
 	}
@@ -141,17 +141,17 @@ func TestEverySaveOfTheConfigurationIsNoticed(t *testing.T) {
 		w.arrives(strings.Join(editor[:2], " "))
 	}
 
-	// In place, as nano does it, slowly: empty first, then half, then all.
+	// In place and slowly, as nano does: first empty, then half, then complete.
 	hash := w.Status().Config.Hash
 	_, text = w.next()
 	f, err := os.OpenFile(w.Path("config.toml"), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Where the socket is stands in that file: the log and the metrics tell.
+	// That file configures the socket, so the log and the metrics have to tell.
 	w.Eventually("the empty file is seen", func() bool { return strings.Contains(w.Daemon.Log.String(), "config.toml:1: file: is empty") })
 	if _, body := w.Get("/metrics"); !strings.Contains(body, "vigente_config_last_reload_successful 0") {
-		t.Error("caught empty, and the metrics do not tell")
+		t.Error("the metrics do not report the failed reload")
 	}
 	half := strings.Index(text, "[sinks.till]")
 	for _, part := range []string{text[:half+9], text[half+9:]} {
@@ -161,7 +161,7 @@ func TestEverySaveOfTheConfigurationIsNoticed(t *testing.T) {
 		if part != text[half+9:] {
 			w.Eventually("half a file is seen", func() bool { return !strings.Contains(w.Status().Config.LastError, "is empty") })
 			if now := w.Status().Config.Hash; now != hash {
-				t.Errorf("half a file runs: %s", now)
+				t.Errorf("half a file was loaded: %s", now)
 			}
 		}
 	}
@@ -184,7 +184,7 @@ func TestEverySaveOfTheConfigurationIsNoticed(t *testing.T) {
 	w.replace("config.toml", text)
 	w.arrives("a change after ten hang-ups")
 	if code, _, errs := w.Run("reload"); code != 0 {
-		t.Errorf("reload exits %d: %s", code, errs)
+		t.Errorf("reload: got exit code %d, want 0: %s", code, errs)
 	}
 	w.quiet("a reload of the same")
 }
@@ -207,13 +207,13 @@ func TestIncludedFilesComeAndGo(t *testing.T) {
 	}
 	w.Eventually("a removed file counts", func() bool { return w.Status().States()["other"] == "" })
 	if w.Read("out/other") == "" || w.Read("out/more") == "" {
-		t.Error("the file of a sink that is gone is gone too")
+		t.Error("the file of a removed sink was deleted")
 	}
 	w.quiet("files that come and go")
 }
 
-// TestLinkedConfigurationIsSwapped lays the configuration out as Kubernetes
-// does: names that are links into ..data, which is a link that is swapped.
+// TestLinkedConfigurationIsSwapped uses the layout of Kubernetes: names are
+// links into ..data, itself a link that is swapped.
 func TestLinkedConfigurationIsSwapped(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
@@ -244,7 +244,7 @@ func TestLinkedConfigurationIsSwapped(t *testing.T) {
 	}
 }
 
-func TestChangedAuthorityIsTriedAlone(t *testing.T) {
+func TestChangedCAIsTriedForItsProviderOnly(t *testing.T) {
 	t.Parallel()
 	tills, vault := tss.New(tss.Options{}), e2etest.NewVault(time.Hour)
 	server := httptest.NewTLSServer(vault)
@@ -267,12 +267,12 @@ func TestChangedAuthorityIsTriedAlone(t *testing.T) {
 	w.Write("ca.pem", authority+authority)
 	w.Eventually("a good one is tried", func() bool { return vault.Counts().TokenRequests == 2 && w.Status().Config.LastError == "" })
 	if tills.Requests() != 1 {
-		t.Errorf("%d calls of the other backend, want 1", tills.Requests())
+		t.Errorf("got %d calls of the other backend, want 1", tills.Requests())
 	}
 }
 
 // TestCommandsFindTheDaemonWithoutItsConfiguration empties and removes the main
-// file under a daemon whose socket is where it is by default.
+// file while a daemon runs with the default socket.
 func TestCommandsFindTheDaemonWithoutItsConfiguration(t *testing.T) {
 	t.Parallel()
 	for what, environ := range map[string]string{"runtime directory": "RUNTIME_DIRECTORY", "state directory": "STATE_DIRECTORY"} {
@@ -286,16 +286,16 @@ func TestCommandsFindTheDaemonWithoutItsConfiguration(t *testing.T) {
 		w.Start()
 		w.Write("config.toml", "")
 		if code, _, errs := w.Run("status"); code != 0 {
-			t.Errorf("%s, empty: status exits %d: %s", what, code, errs)
+			t.Errorf("%s, empty: status: got exit code %d, want 0: %s", what, code, errs)
 		}
 		if err := os.Remove(w.Path("config.toml")); err != nil {
 			t.Fatal(err)
 		}
 		if code, _, errs := w.Run("status"); code != 0 {
-			t.Errorf("%s, removed: status exits %d: %s", what, code, errs)
+			t.Errorf("%s, removed: status: got exit code %d, want 0: %s", what, code, errs)
 		}
 		if code, took := w.Stop(); code != 0 {
-			t.Errorf("%s: stopped with %d after %s", what, code, took)
+			t.Errorf("%s: stop: got exit code %d after %s, want 0", what, code, took)
 		}
 	}
 }

@@ -10,27 +10,27 @@ import (
 	"time"
 )
 
-// badDay is one way in which a backend fails.
-type badDay struct {
+// failure is one way in which a backend fails.
+type failure struct {
 	name    string
-	reasons string // the documented ones that it may have, separated by blanks
+	reasons string // the documented reasons it may cause, separated by spaces
 	bad     http.HandlerFunc
 	cert    func(*pki) *tls.Certificate
 	down    bool
-	pin     bool // trust by the key alone
-	// waits is how long the backend asks all its callers to wait; quiet says
+	pin     bool // trust the key alone
+	// waits is how long the backend asks all its callers to wait; quiet means
 	// that this is longer than the test.
 	waits time.Duration
 	quiet bool
 }
 
-// httpDate is a date of HTTP, so far from a clock that is off by so much.
+// httpDate returns an HTTP date that is ahead of a clock with the given error.
 func httpDate(ahead, off time.Duration) string {
 	return time.Now().Add(ahead + off).UTC().Format(http.TimeFormat)
 }
 
-// throttles refuses with a Retry-After that is made at the time of the answer,
-// by a clock that is off.
+// throttles refuses requests with a Retry-After computed at the time of the
+// answer, by a clock with the given error.
 func throttles(status int, off time.Duration, after func() string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		says(status, `{"message":"`+serverWords+`"}`, "Retry-After", after(), "Date", httpDate(0, off))(w, r)
@@ -39,8 +39,8 @@ func throttles(status int, off time.Duration, after func() string) http.HandlerF
 
 func constant(text string) func() string { return func() string { return text } }
 
-// badDays is a straight list.
-func badDays(t testing.TB) []badDay {
+// failures lists them.
+func failures(t testing.TB) []failure {
 	t.Helper()
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
@@ -49,7 +49,7 @@ func badDays(t testing.TB) []badDay {
 		t.Fatal(err)
 	}
 	page := "<!DOCTYPE html><html><title>" + serverWords + "</title></html>"
-	return []badDay{
+	return []failure{
 		{name: "refused", reasons: "network", down: true},
 		{name: "hangs", reasons: "timeout", bad: endless("", "", time.Hour)},
 		{name: "drips-header", reasons: "timeout", bad: endless("HTTP/1.1 200 OK\r\nX-"+serverWords+": ", "x", 200*time.Millisecond)},

@@ -15,34 +15,34 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
-// hoard holds everything that may be found nowhere: the secrets that a test
-// made, and what backends handed out and were shown.
-type hoard struct {
+// secretSet contains everything that must not be found: the secrets of the
+// test, and those that backends issued and received.
+type secretSet struct {
 	mu      sync.Mutex
-	secrets map[string]string // what it is, by the secret
+	secrets map[string]string // the description of each secret
 }
 
-func newHoard() *hoard { return &hoard{secrets: map[string]string{}} }
+func newSecretSet() *secretSet { return &secretSet{secrets: map[string]string{}} }
 
-// spice surrounds a canary with what every way of quoting changes.
-const spice = "\"'\\&%+<>é "
+// specials are characters that every kind of quoting changes.
+const specials = "\"'\\&%+<>é "
 
-// canary makes a secret. Its core, of letters and digits, survives every way
-// of quoting and is what is looked for.
-func (h *hoard) canary(what string) string {
+// canary creates a secret. Its core of letters and digits survives every kind
+// of quoting and is what to search for.
+func (h *secretSet) canary(what string) string {
 	core := "Cnry" + e2etest.Random(10)
 	h.add(what, core)
-	return core + spice + core
+	return core + specials + core
 }
 
-// word makes a secret of letters and digits only.
-func (h *hoard) word(what string) string {
+// word creates a secret of letters and digits only.
+func (h *secretSet) word(what string) string {
 	core := "Cnry" + e2etest.Random(14)
 	h.add(what, core)
 	return core
 }
 
-func (h *hoard) add(what, secret string) {
+func (h *secretSet) add(what, secret string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.secrets[secret]; !known && len(secret) >= 12 {
@@ -50,8 +50,8 @@ func (h *hoard) add(what, secret string) {
 	}
 }
 
-// learn adds what looks like a token: long, with digits and letters mixed.
-func (h *hoard) learn(what, word string) {
+// learn adds a word that looks like a token: long, with digits and letters.
+func (h *secretSet) learn(what, word string) {
 	if distinct(word) >= 8 && worded.FindString(word) == word && strings.ContainsAny(word, "0123456789") {
 		h.add(what, word)
 	}
@@ -71,8 +71,8 @@ var (
 	worded = regexp.MustCompile(`[A-Za-z0-9._~+/=-]{20,}`)
 )
 
-// answered learns the tokens of an answer: long values in JSON, the etag.
-func (h *hoard) answered(body, etag string) {
+// answered learns the tokens in an answer: long JSON values, the ETag.
+func (h *secretSet) answered(body, etag string) {
 	for _, m := range spoken.FindAllStringSubmatch(strings.ReplaceAll(body, `\"`, `"`), -1) {
 		h.learn("a token from a body", m[1])
 	}
@@ -82,14 +82,14 @@ func (h *hoard) answered(body, etag string) {
 }
 
 // shown learns what was sent to a backend: logins and signatures.
-func (h *hoard) shown(header string) {
+func (h *secretSet) shown(header string) {
 	for _, m := range worded.FindAllString(header, -1) {
 		h.learn("a login that was sent", m)
 	}
 }
 
-// all returns every secret that is text, for a backend that repeats them.
-func (h *hoard) all() []string {
+// all returns every secret that is text, for backends that leak them.
+func (h *secretSet) all() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := make([]string, 0, len(h.secrets))
@@ -102,9 +102,9 @@ func (h *hoard) all() []string {
 	return out
 }
 
-// search reports secrets in a text, whole, in part, and in every form in which
-// programs write bytes.
-func (h *hoard) search(t testing.TB, where, text string, but ...string) {
+// search reports secrets in a text: complete, partial, and in every form in
+// which programs write bytes.
+func (h *secretSet) search(t testing.TB, where, text string, but ...string) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -115,18 +115,18 @@ func (h *hoard) search(t testing.TB, where, text string, but ...string) {
 		for form, needles := range forms(secret) {
 			for _, n := range needles {
 				if distinct(n) < 5 {
-					continue // such as the zeros of an id
+					continue // such as the zeros of an ID
 				}
 				if at := strings.Index(text, n); at >= 0 {
-					t.Errorf("%s holds %s, in the form %q, after %q", where, what, form, text[max(0, at-120):at])
+					t.Errorf("%s contains %s in the form %q after %q", where, what, form, text[max(0, at-120):at])
 				}
 			}
 		}
 	}
 }
 
-// forms returns what to look for. Each needle is a part of the secret that is
-// long enough to be no accident.
+// forms returns what to search for. Each needle is a part of the secret long
+// enough to exclude coincidence.
 func forms(secret string) map[string][]string {
 	middle := secret[len(secret)/2-6:][:12]
 	out := map[string][]string{
@@ -134,7 +134,7 @@ func forms(secret string) map[string][]string {
 		"hex":      {fmt.Sprintf("%x", middle), fmt.Sprintf("%X", middle), fmt.Sprintf("% x", middle)},
 		"a list":   {strings.Trim(fmt.Sprint([]byte(middle)), "[]"), fmt.Sprintf("%#v", []byte(middle))[len("[]byte{"):][:60]},
 	}
-	// A secret of bytes reads differently once a program has quoted it.
+	// Binary secrets look different once quoted.
 	if quoted := strconv.Quote(secret); quoted != `"`+secret+`"` {
 		again, _ := json.Marshal(quoted)
 		for _, text := range []string{quoted, string(again), fmt.Sprintf("%+q", secret)} {
@@ -145,7 +145,7 @@ func forms(secret string) map[string][]string {
 		out["escaped"] = []string{escaped}
 	}
 	for pad := range 3 {
-		// Base64 of a text that holds the secret at any place.
+		// Base64 of a text that contains the secret at any offset.
 		inner := []byte(strings.Repeat("\x00", pad) + secret)
 		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			text := enc.EncodeToString(inner)
@@ -155,9 +155,10 @@ func forms(secret string) map[string][]string {
 	return out
 }
 
-// TestHoardFindsEveryForm: a search that finds nothing must mean something.
-func TestHoardFindsEveryForm(t *testing.T) {
-	h := newHoard()
+// TestSearchFindsEveryForm proves that a search that finds nothing means
+// something.
+func TestSearchFindsEveryForm(t *testing.T) {
+	h := newSecretSet()
 	secret := h.canary("a secret")
 	for form, text := range map[string]string{
 		"raw": secret, "quoted": fmt.Sprintf("%q", secret), "hex": fmt.Sprintf("%x", secret), "HEX": fmt.Sprintf("%X", secret),
@@ -168,7 +169,7 @@ func TestHoardFindsEveryForm(t *testing.T) {
 		probe := &recorder{TB: t}
 		h.search(probe, form, "before "+text+" after")
 		if probe.errors == 0 {
-			t.Errorf("not found in the form %s", form)
+			t.Errorf("did not find the text in the form %s", form)
 		}
 	}
 	raw := string([]byte{0xc3, 0xa9, 1, 2, 255, 200, 77, 3, 4, 0, '"', '\\', 250, 199, 9, 10, 66, 128, 77, 240})
@@ -177,17 +178,17 @@ func TestHoardFindsEveryForm(t *testing.T) {
 		probe := &recorder{TB: t}
 		h.search(probe, form, "before "+text+" after")
 		if probe.errors == 0 {
-			t.Errorf("bytes are not found in the form %s", form)
+			t.Errorf("did not find the bytes in the form %s", form)
 		}
 	}
 	probe := &recorder{TB: t}
 	h.search(probe, "nothing", "token renewed, 403 bytes of HTML")
 	if probe.errors > 0 {
-		t.Error("found where nothing is")
+		t.Error("found a secret where there is none")
 	}
 }
 
-// recorder counts what a search reports.
+// recorder counts the errors of a search.
 type recorder struct {
 	testing.TB
 	errors int

@@ -10,40 +10,40 @@ import (
 	"sync"
 )
 
-// gossip is a backend that learns every secret that passes through it and,
-// once it turns bad, repeats all of them in every place of an answer.
-type gossip struct {
-	backend http.Handler
-	hoard   *hoard
+// leakyBackend learns every secret it receives or issues and, when it
+// misbehaves, repeats all of them in every part of an answer.
+type leakyBackend struct {
+	backend   http.Handler
+	secretSet *secretSet
 
 	mu   sync.Mutex
-	play slander
+	play leak
 }
 
-// slander is one way of repeating what was told in confidence.
-type slander func(w http.ResponseWriter, r *http.Request, told []string)
+// leak is one way of repeating secrets.
+type leak func(w http.ResponseWriter, r *http.Request, told []string)
 
-func (g *gossip) turn(play slander) {
+func (g *leakyBackend) turn(play leak) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.play = play
 }
 
 // ServeHTTP implements http.Handler.
-func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *leakyBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{"Authorization", "jwt_token", "autenticar_procurador_token", "Ocp-Apim-Subscription-Key", "X-Api-Key"} {
-		g.hoard.shown(r.Header.Get(name))
+		g.secretSet.shown(r.Header.Get(name))
 	}
 	g.mu.Lock()
 	play := g.play
 	g.mu.Unlock()
 	if play != nil {
-		play(w, r, g.hoard.all())
+		play(w, r, g.secretSet.all())
 		return
 	}
 	answer := httptest.NewRecorder()
 	g.backend.ServeHTTP(answer, r)
-	g.hoard.answered(answer.Body.String(), answer.Header().Get("Etag"))
+	g.secretSet.answered(answer.Body.String(), answer.Header().Get("Etag"))
 	for name, values := range answer.Header() {
 		w.Header()[name] = values
 	}
@@ -51,9 +51,9 @@ func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// slanders are the ways, the one that asks for a rest last.
-func slanders() []slander {
-	return []slander{
+// leaks lists the ways; the last one asks callers to wait.
+func leaks() []leak {
+	return []leak{
 		inJSON(401, `{"error":"invalid_client","error_description":%q,"message":%[1]q,"errorCode":%[1]q,"title":%[1]q,"detail":%[1]q}`),
 		inJSON(400, `{"code":%q,"message":%[1]q,"fault":{"code":%[1]q,"message":%[1]q},"mensagens":[{"codigo":%[1]q,"texto":%[1]q}]}`),
 		inJSON(200, `{"access_token":{"x":%q},"Token":[%[1]q],"TOKEN":%[1]q,"dados":%[1]q,"expires_in":%[1]q}`),
@@ -91,8 +91,8 @@ func slanders() []slander {
 	}
 }
 
-// inJSON answers with everything in a body, in headers and in cookies.
-func inJSON(code int, form string) slander {
+// inJSON repeats everything in a body, in headers and in cookies.
+func inJSON(code int, form string) leak {
 	return func(w http.ResponseWriter, _ *http.Request, told []string) {
 		w.Header().Set("Content-Type", "application/json")
 		for i, secret := range told {
@@ -111,8 +111,8 @@ func inJSON(code int, form string) slander {
 	}
 }
 
-// onTheWire writes what no server of ours would, one secret after the other.
-func onTheWire(form func(secret string) string) slander {
+// onTheWire writes invalid HTTP, one secret after another.
+func onTheWire(form func(secret string) string) leak {
 	var mu sync.Mutex
 	turn := 0
 	return func(w http.ResponseWriter, _ *http.Request, told []string) {
