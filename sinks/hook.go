@@ -16,22 +16,22 @@ const defaultHookTimeout = 30 * time.Second
 
 // Hook runs a command after a sink has changed.
 //
-// The command gets PATH, HOME, LANG and TZ as the daemon has them, and
-// VIGENTE_SINKS, the sinks that it runs for, and VIGENTE_SINK, the first of them
-// by name. Its input is empty and what it prints is thrown away, since
-// nobody can tell whether it holds a secret. Processes that it leaves in the
-// background when it ends by itself are its own affair and hold nobody up.
+// The command gets PATH, HOME, LANG and TZ from the daemon, VIGENTE_SINKS with
+// the sinks it runs for, and VIGENTE_SINK with the first of them by name. Its
+// input is empty, and its output is discarded because it might contain a
+// secret. Processes it leaves in the background are not waited for.
 type Hook struct {
 	command   []string
 	timeout   time.Duration
 	together  string
 	processes *process.Runner
-	// alone is the name of which one command at a time runs; empty for none.
+	// alone is a name; commands with the same name run one at a time. It may be
+	// empty.
 	alone     string
 	exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
-// readHook reads on_change; it returns nil when there is none.
+// readHook reads on_change; it returns nil if the key is absent.
 func readHook(s *section.Section, env Env) *Hook {
 	t := s.Table("on_change")
 	if t == nil {
@@ -50,8 +50,8 @@ func readHook(s *section.Section, env Env) *Hook {
 	return h
 }
 
-// Program returns the path of the program. The error says why it, or the script
-// that it is, cannot be executed now.
+// Program returns the path of the program. The error says why the program, or
+// the script, cannot be executed.
 func (h *Hook) Program() (string, error) {
 	path, err := process.Find(h.command[0])
 	if err == nil {
@@ -82,7 +82,7 @@ func (h *Hook) run(ctx context.Context, sinks []string) error {
 	return h.fault(err)
 }
 
-// fault says what stopped a hook, and what to do.
+// fault says why a hook did not succeed, and how to fix it.
 func (h *Hook) fault(err error) error {
 	e, ok := errors.AsType[*process.Error](err)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// hook opens a sink with an on_change of TOML keys.
+// hook opens a sink whose on_change has the given TOML keys.
 func hook(t *testing.T, keys string) *sinks.Hook {
 	t.Helper()
 	s, err := section.Parse("sinks.till", "[on_change]\n"+keys)
@@ -31,12 +31,12 @@ func hook(t *testing.T, keys string) *sinks.Hook {
 	}
 	h, ok := b.Hook.(*sinks.Hook)
 	if !ok {
-		t.Fatal("no hook")
+		t.Fatal("the sink has no hook")
 	}
 	return h
 }
 
-// program returns why the command cannot be executed now.
+// program returns why the command cannot be executed.
 func program(h *sinks.Hook) error {
 	_, err := h.Program()
 	return err
@@ -60,14 +60,14 @@ func wantFault(t *testing.T, err error, reason credential.Reason, says ...string
 	t.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
-		t.Fatalf("%v is no fault", err)
+		t.Fatalf("got %v, want a fault", err)
 	}
 	if f.Reason != reason {
-		t.Errorf("the reason of %q is %s", f, f.Reason)
+		t.Errorf("fault %q has reason %s, want %s", f, f.Reason, reason)
 	}
 	for _, s := range says {
 		if !strings.Contains(f.Error(), s) {
-			t.Errorf("%q does not say %q", f, s)
+			t.Errorf("fault %q does not contain %q", f, s)
 		}
 	}
 }
@@ -85,12 +85,12 @@ func TestHookEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(read(t, out), "\n")
-	// The shell itself adds PWD to what it starts.
+	// The shell adds PWD by itself.
 	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "PWD=") })
 	slices.Sort(lines[:len(lines)-2])
 	want := []string{"HOME=/home/x", "LANG=pt_BR.UTF-8", "PATH=/usr/bin:/bin", "TZ=America/Sao_Paulo", "VIGENTE_SINK=till", "VIGENTE_SINKS=till", "/", "<first word><--flag=a b>"}
 	if !slices.Equal(lines, want) {
-		t.Errorf("got %q", lines)
+		t.Errorf("got environment %q, want %q", lines, want)
 	}
 }
 
@@ -103,22 +103,22 @@ func TestHookEnvironmentWithoutOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(read(t, out), "PATH=") {
-		t.Error("there is no PATH")
+		t.Error("the environment has no PATH")
 	}
 	for line := range strings.Lines(read(t, out)) {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
 		case "VIGENTE_SINK", "VIGENTE_SINKS", "PWD":
 		case "PATH":
 			if !strings.Contains(value, "/usr/bin") {
-				t.Errorf("PATH is %q", value)
+				t.Errorf("got PATH %q", value)
 			}
 		default:
-			t.Errorf("got %q", line)
+			t.Errorf("got unexpected variable %q", line)
 		}
 	}
 }
 
-// TestHookStreams: input ends at once, output goes nowhere and holds nobody up.
+// TestHookStreams: input is empty, and output is discarded without blocking.
 func TestHookStreams(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	h := hook(t, shell("cat; readlink /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 >"+out+"; yes canary | head -c 1000000"))
@@ -126,9 +126,9 @@ func TestHookStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Fields(read(t, out))
-	// readlink's own output goes to the file.
+	// The output of readlink goes to the file.
 	if !slices.Equal(lines, []string{"/dev/null", out, "/dev/null"}) {
-		t.Errorf("got %q", lines)
+		t.Errorf("got streams %q", lines)
 	}
 }
 
@@ -168,24 +168,24 @@ func TestHookFailures(t *testing.T) {
 			err := h.Run(t.Context(), []string{"till"})
 			wantFault(t, err, credential.ReasonInternal, c.says)
 			if strings.Contains(err.Error(), "canary") {
-				t.Errorf("%q shows an argument", err)
+				t.Errorf("%q contains an argument", err)
 			}
 			if c.cause != nil && !errors.Is(err, c.cause) {
 				t.Errorf("%q does not wrap %v", err, c.cause)
 			}
 			resolved := program(h)
 			if (resolved == nil) != c.resolves {
-				t.Errorf("Program: %v", resolved)
+				t.Errorf("Program = %v", resolved)
 			}
 			if resolved != nil && resolved.Error() != err.Error() {
-				t.Errorf("Program says %q, Run %q", resolved, err)
+				t.Errorf("Program = %q, but Run = %q", resolved, err)
 			}
 		})
 	}
 }
 
-// TestHookIgnoresRelativePath: which program runs must not depend on where the
-// daemon was started.
+// TestHookIgnoresRelativePath: the program to run must not depend on the
+// working directory of the daemon.
 func TestHookIgnoresRelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("bin", 0o700); err != nil {
@@ -200,7 +200,7 @@ func TestHookIgnoresRelativePath(t *testing.T) {
 	wantFault(t, h.Run(t.Context(), []string{"till"}), credential.ReasonInternal, "not found in PATH")
 }
 
-// alive reports whether a process runs; a zombie does not.
+// alive reports whether a process is running; a zombie is not.
 func alive(t *testing.T, pid string) bool {
 	t.Helper()
 	stat, err := os.ReadFile("/proc/" + strings.TrimSpace(pid) + "/stat")
@@ -211,7 +211,8 @@ func alive(t *testing.T, pid string) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// TestHookTimeout: the whole group ends, also what ignores the request.
+// TestHookTimeout: the whole group is stopped, including processes that ignore
+// SIGTERM.
 func TestHookTimeout(t *testing.T) {
 	for name, script := range map[string]string{
 		"obedient":            "sleep 60 & echo $! >OUT; wait",
@@ -226,23 +227,23 @@ func TestHookTimeout(t *testing.T) {
 			start := time.Now()
 			err := hook(t, shell(strings.ReplaceAll(script, "OUT", out))+"timeout = \"500ms\"").Run(t.Context(), []string{"till"})
 			if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
-				t.Errorf("it took %v", took)
+				t.Errorf("took %v", took)
 			}
 			if name == "ends well when told" && read(t, out+".told") != "told\n" {
-				t.Error("it was not asked to end")
+				t.Error("the hook got no SIGTERM")
 			}
 			wantFault(t, err, credential.ReasonTimeout, "still running after 500ms", "on_change.timeout")
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
 			if pid := read(t, out); alive(t, pid) {
-				t.Errorf("process %s lives on", pid)
+				t.Errorf("process %s is still running", pid)
 			}
 		})
 	}
 }
 
-// TestHookStopsWithTheDaemon: within the time that a shutdown has.
+// TestHookStopsWithTheDaemon: the hook stops within the time a shutdown has.
 func TestHookStopsWithTheDaemon(t *testing.T) {
 	for name, script := range map[string]string{
 		"obedient": "echo $$ >OUT; sleep 60",
@@ -259,19 +260,19 @@ func TestHookStopsWithTheDaemon(t *testing.T) {
 			defer cancel()
 			result := make(chan error)
 			go func() { result <- h.Run(ctx, []string{"till"}) }()
-			pid := read(t, out) // waits until the hook has come so far
+			pid := read(t, out) // waits until the hook has started
 			start := time.Now()
 			cancel()
 			err := <-result
 			if took := time.Since(start); took > 4*time.Second {
-				t.Errorf("it took %v", took)
+				t.Errorf("took %v, want at most 4s", took)
 			}
 			wantFault(t, err, credential.ReasonCancelled, "stopped with the daemon")
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
 			if alive(t, pid) {
-				t.Errorf("process %s lives on", pid)
+				t.Errorf("process %s is still running", pid)
 			}
 		})
 	}
@@ -283,12 +284,12 @@ func TestHookNotStartedWhenCancelled(t *testing.T) {
 	cancel()
 	wantFault(t, hook(t, shell(": >"+out)).Run(ctx, []string{"till"}), credential.ReasonCancelled)
 	if _, err := os.Stat(out); err == nil {
-		t.Error("it ran")
+		t.Error("the hook ran after the context was cancelled")
 	}
 }
 
-// TestHookLeavesChildren: what a hook starts in the background and leaves open
-// holds nobody up, and lives on.
+// TestHookLeavesChildren: background processes that keep the output open delay
+// nothing and keep running.
 func TestHookLeavesChildren(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	start := time.Now()
@@ -296,21 +297,21 @@ func TestHookLeavesChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("it took %v", took)
+		t.Errorf("took %v, want at most 10s", took)
 	}
 	var pid int
 	if _, err := fmt.Sscan(read(t, out), &pid); err != nil || !alive(t, fmt.Sprint(pid)) {
-		t.Fatalf("the child %d is gone, %v", pid, err)
+		t.Fatalf("the child %d is not running, %v", pid, err)
 	}
 	if group, err := syscall.Getpgid(pid); err != nil || group == syscall.Getpgrp() {
-		t.Errorf("the child is in the group %d, we are in %d, %v", group, syscall.Getpgrp(), err)
+		t.Errorf("got process group %d of the child, want another than %d, %v", group, syscall.Getpgrp(), err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestEqualCommandsAreOne: program, arguments and time-out make a command.
+// TestEqualCommandsAreOne: program, arguments and timeout identify a command.
 func TestEqualCommandsAreOne(t *testing.T) {
 	of := func(keys string) string {
 		s, err := section.Parse("sinks.till", "on_change = { "+keys+" }")
@@ -325,15 +326,15 @@ func TestEqualCommandsAreOne(t *testing.T) {
 	}
 	one := of(`command = ["a", "b"]`)
 	if one == "" || of(`command = ["a", "b"], timeout = "30s", each = false`) != one {
-		t.Error("equal commands are told apart")
+		t.Error("equal commands have different identities")
 	}
 	for _, other := range []string{`command = ["a", "c"]`, `command = ["a b"]`, `command = ["a", "b"], timeout = "31s"`} {
 		if got := of(other); got == one || got == "" {
-			t.Errorf("%s is taken for the same", other)
+			t.Errorf("%s has the same identity", other)
 		}
 	}
 	if got := of(`command = ["a", "b"], each = true`); got != "" {
-		t.Errorf("each gives %q", got)
+		t.Errorf("each = true: got %q, want no identity", got)
 	}
 }
 
@@ -358,7 +359,7 @@ func TestHookConfiguration(t *testing.T) {
 		sinks.Common(s, sinks.Env{})
 		faults := s.Finish()
 		if len(faults) != 1 || !strings.Contains(faults[0].Error(), says) {
-			t.Errorf("%q gives %v", keys, faults)
+			t.Errorf("%q: got faults %v", keys, faults)
 		}
 	}
 }

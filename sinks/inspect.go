@@ -6,69 +6,69 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// State is what a sink's file holds in place of what it should.
+// State says what a sink's file contains instead of the expected values.
 type State uint8
 
-// The states. When several values are managed, a foreign one outweighs one
-// that is missing, and that one an empty one.
+// The states. With several values, the worst one counts: Other, then Missing,
+// then Empty.
 const (
-	// Same: exactly the values of the set, everywhere.
+	// Same: exactly the expected values, everywhere.
 	Same State = iota
-	// Empty: at least one value is empty, and the others are right.
+	// Empty: at least one value is empty, and the others are as expected.
 	Empty
-	// Missing: the file, or one of the values in it, is gone.
+	// Missing: the file, or one of the values in it, does not exist.
 	Missing
-	// Other: at least one value is another one.
+	// Other: at least one value is a different one.
 	Other
 )
 
-// String returns the state's name.
+// String returns the name of the state.
 func (s State) String() string { return [...]string{"same", "empty", "missing", "other"}[s] }
 
-// Finding is what an inspection saw.
+// Finding is the result of an inspection.
 type Finding struct {
 	State State
-	// Found are, in the state Other, the values that stand where others should,
-	// by the name under which Values gives the right ones. A name that the
-	// reader would take in different ways, such as one with blanks behind its
-	// value, may have the right value here: it is no foreign one, but the file
-	// has to be written again.
+	// Found contains, in the state Other, the values found in place of the
+	// expected ones, by the name under which Values returns the expected value.
+	// A found value may equal the expected one if readers could interpret the
+	// line differently, for example because of trailing blanks. It is then not a
+	// foreign value, but the file must be rewritten.
 	Found map[string][]credential.Secret
-	// Mark stands for the version of the file that was looked at; zero where a
-	// later look may meet another content under the same one.
+	// Mark identifies the version of the file that was inspected. It is zero if
+	// a later inspection may find different content under the same mark.
 	Mark uint64
 }
 
-// Inspector is a sink that can say what its file holds now, so that a change
-// by somebody else is seen. It changes nothing and reports what it cannot read
-// as a *credential.Fault.
+// Inspector is a sink that can report what its file currently contains, so that
+// changes by other programs are noticed. It changes nothing, and reports what
+// it cannot read as a *credential.Fault.
 type Inspector interface {
 	// Inspect compares the file with what Deliver would write for the set.
 	Inspect(ctx context.Context, set credential.Set) (Finding, error)
-	// Values returns what the sink shows for the set, by name, so that older
-	// values can be known again.
+	// Values returns the values the sink writes for the set, by name, so that
+	// older values can be recognized.
 	Values(set credential.Set) (map[string]credential.Secret, error)
 }
 
-// Forecaster is a sink that can tell what Deliver would do. It changes nothing
-// and reports what would stop Deliver as a *credential.Fault.
+// Forecaster is a sink that can predict what Deliver would do. It changes
+// nothing, and reports what would prevent a delivery as a *credential.Fault.
 type Forecaster interface {
 	WouldChange(ctx context.Context, set credential.Set) (bool, error)
 }
 
-// Volatile is a sink whose place ends with this process, so that at a start it
-// holds nothing whatever was delivered before.
+// Volatile is a sink whose target does not outlive this process, so after a
+// start it contains nothing.
 type Volatile interface{ Volatile() bool }
 
-// Seen is one value that an inspection came across.
+// Seen is one value found by an inspection.
 type Seen struct {
 	Name  string
 	Value credential.Secret
-	// Spoiled says that a reader may take something else for the value.
+	// Spoiled means that a reader may interpret the value differently.
 	Spoiled bool
 }
 
-// Judge compares what was seen with what is wanted.
+// Judge compares the values found with the expected ones.
 func Judge(want map[string]credential.Secret, seen []Seen) Finding {
 	f := Finding{}
 	met := map[string]bool{}
@@ -95,7 +95,7 @@ func Judge(want map[string]credential.Secret, seen []Seen) Finding {
 	return f
 }
 
-// ByName pairs the names of texts with their values.
+// ByName maps the names of texts to their values.
 func ByName(texts []Text, values []credential.Secret) map[string]credential.Secret {
 	m := make(map[string]credential.Secret, len(texts))
 	for i, t := range texts {

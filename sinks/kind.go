@@ -9,13 +9,12 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// Kind is one kind of sink, one line of the catalogue.
+// Kind is one kind of sink.
 type Kind struct {
 	// Name is the value of the type key.
 	Name string
-	// Open reads the sink's section. It reports what is wrong through the
-	// section and touches no target; its result is ignored when it reported
-	// something.
+	// Open reads the sink's section. It reports faults through the section and
+	// does not touch the target. Its result is ignored if it reported a fault.
 	Open func(s *section.Section, env Env) Binding
 	// Setup is what vigente init asks about it; nil when it does not offer it.
 	Setup *Setup
@@ -30,47 +29,51 @@ type Setup struct {
 	Section        bool // the values stand in a section
 }
 
-// Env is what the daemon lends to a kind.
+// Env is what the daemon provides to a kind.
 type Env struct {
-	// Processes runs programs. Nil works, with the limits that the daemon has
-	// itself.
+	// Processes runs programs. If nil, programs run with the daemon's own
+	// limits.
 	Processes *process.Runner
-	// Exclusive runs a command while no other one of that name runs, on any
-	// machine, and lasts as long as the command may take at most. Nil runs it.
+	// Exclusive runs a command while no other command with that name runs, on
+	// any machine. longest is the maximum duration of the command. If nil, the
+	// command just runs.
 	Exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
-// Binding is one sink, ready to be delivered to.
+// Binding is one sink, ready for deliveries.
 type Binding struct {
 	Sink credential.Sink
-	Hook credential.Hook // nil when there is none
-	// Together names the hooks that are one command, which is run once for all
-	// the sinks that changed; empty for one that runs for each sink.
+	Hook credential.Hook // nil if there is none
+	// Together identifies equal hook commands, which run once for all sinks that
+	// changed; empty if the hook runs for each sink.
 	Together string
-	// Target is the place it delivers to, in a form for people: the path of a
-	// file. What has the same target is the same place.
+	// Target identifies where the sink delivers, in readable form: the path of a
+	// file. Sinks with the same target share it.
 	Target string
-	// File is the path of the file it keeps, absolute; empty for a sink that is
-	// no file.
+	// File is the absolute path of the sink's file; empty if the sink is not a
+	// file.
 	File string
-	// Refs are the fields it shows, each with the configuration key that names
-	// it, so that a wrong one is reported at its line.
+	// Refs are the fields the sink uses, each with its configuration key, so
+	// that an unknown field is reported at the right line.
 	Refs []RefAt
-	// Claims are the parts of Target that it manages. Two sinks must not claim
-	// the same part; the claim on the whole clashes with every other.
+	// Claims are the parts of Target that the sink manages. Two sinks must not
+	// claim the same part; a claim to the whole target conflicts with every
+	// other.
 	Claims []Claim
-	// Enforce says that a value which nobody here issued is replaced when it
-	// is found there; otherwise it is reported and left.
+	// Enforce means that a value we did not issue is replaced; otherwise it is
+	// reported and kept.
 	Enforce bool
 }
 
-// RefAt is a reference and the key it stands in ("content", "values.TOKEN").
+// RefAt is a reference and the key that contains it ("content",
+// "values.TOKEN").
 type RefAt struct {
 	credential.Ref
 	Key string
 }
 
-// Claim is one managed part of a target. The zero claim is the whole of it.
+// Claim is one managed part of a target. The zero value claims the whole
+// target.
 type Claim struct {
 	// Part is the managed key in its folded form ("tssoffline/token").
 	Part string

@@ -31,22 +31,22 @@ func TestTexts(t *testing.T) {
 	}
 	values, err := sinks.Expand(texts, credential.Set{"c": secret("1"), "d": secret("2")})
 	if err != nil || values[0].Reveal() != "<1>2" || values[1].Reveal() != "1" {
-		t.Errorf("got %v", err)
+		t.Errorf("got %q, %v", values, err)
 	}
 	if m := sinks.ByName(texts, values); len(m) != 2 || m["B"].Reveal() != "<1>2" {
-		t.Error("ByName mixes them up")
+		t.Error("ByName maps the wrong values")
 	}
 	_, err = sinks.Expand(texts, credential.Set{"c": secret("1")})
 	wantFault(t, err, credential.ReasonInternal, "values.B: ${d.token} has no value")
 	if p := texts[0].Placeholder().Reveal(); p != "<"+strings.Repeat("0", 40)+">"+strings.Repeat("0", 40) {
-		t.Errorf("the placeholder is %q", p)
+		t.Errorf("got placeholder %q", p)
 	}
 	var refs []string
 	for _, r := range sinks.Refs(texts) {
 		refs = append(refs, r.Key+r.String())
 	}
 	if want := []string{"values.B${c.token}", "values.B${d.token}", "values.A${c.token}"}; !slices.Equal(refs, want) {
-		t.Errorf("got %q", refs)
+		t.Errorf("got references %q, want %q", refs, want)
 	}
 }
 
@@ -72,11 +72,11 @@ func TestJudge(t *testing.T) {
 	} {
 		f := sinks.Judge(want, c.seen)
 		if f.State != c.state || len(f.Found["a"])+len(f.Found["b"]) != c.found {
-			t.Errorf("%s: %v with %d values", c.name, f.State, len(f.Found["a"]))
+			t.Errorf("%s: got state %v with %d values", c.name, f.State, len(f.Found["a"]))
 		}
 	}
 	if got := fmt.Sprint(sinks.Same, sinks.Empty, sinks.Missing, sinks.Other); got != "same empty missing other" {
-		t.Errorf("the states are called %s", got)
+		t.Errorf("got state names %s", got)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestText(t *testing.T) {
 			sinks.ReadTexts(s, "values")
 		}
 		if faults := s.Finish(); !slices.ContainsFunc(faults, func(f section.Fault) bool { return strings.Contains(f.Error(), says) }) {
-			t.Errorf("%q gives %v", keys, faults)
+			t.Errorf("%q: got faults %v", keys, faults)
 		}
 	}
 }

@@ -7,22 +7,22 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// Text is one text that a sink shows.
+// Text is one text that a sink writes.
 type Text struct {
-	// Name is the key it is shown under.
+	// Name is the key under which it is written.
 	Name string
-	// At is the configuration key that holds it ("values.TOKEN").
+	// At is the configuration key that contains it ("values.TOKEN").
 	At string
 
 	template credential.Template
 }
 
-// ReadText reads the text at a key, which must be there.
+// ReadText reads the text at a key, which is required.
 func ReadText(s *section.Section, key string) Text {
 	return parse(s, key, key, s.Required(key))
 }
 
-// ReadTexts reads the table of texts at a key, which must hold at least one.
+// ReadTexts reads a table of texts, which must not be empty.
 func ReadTexts(s *section.Section, key string) []Text {
 	var list []Text
 	entries := s.TextMap(key)
@@ -51,7 +51,7 @@ func parse(s *section.Section, name, at, text string) Text {
 	return Text{Name: name, At: at, template: t}
 }
 
-// Refs returns what the texts refer to.
+// Refs returns the references in the texts.
 func Refs(texts []Text) []RefAt {
 	var refs []RefAt
 	for _, t := range texts {
@@ -62,8 +62,8 @@ func Refs(texts []Text) []RefAt {
 	return refs
 }
 
-// Expand fills the texts from the set, in their order. The error is a fault
-// that names what the set lacks.
+// Expand expands the texts with values from the set, in order. The error is a
+// fault that names what is missing in the set.
 func Expand(texts []Text, set credential.Set) ([]credential.Secret, error) {
 	values := make([]credential.Secret, len(texts))
 	for i, t := range texts {
@@ -76,9 +76,8 @@ func Expand(texts []Text, set credential.Set) ([]credential.Secret, error) {
 	return values, nil
 }
 
-// Placeholder returns a text with zeros in the place of what it refers to,
-// long enough to look like a token: for asking whether a real one would be
-// taken.
+// Placeholder returns the text with zeros in place of its references, long
+// enough to look like a token, to check whether a real value would be accepted.
 func (t Text) Placeholder() credential.Secret {
 	set := credential.Set{}
 	for _, r := range t.template.Refs() {
@@ -89,6 +88,6 @@ func (t Text) Placeholder() credential.Secret {
 		}
 		c.Values[r.Field] = credential.NewSecret(strings.Repeat("0", 40))
 	}
-	v, _ := t.template.Expand(set) // the set was made for it
+	v, _ := t.template.Expand(set) // the set was built for the template
 	return v
 }

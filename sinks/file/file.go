@@ -1,7 +1,7 @@
 // Package file is the sink that writes a whole file.
 //
-// The file holds exactly the configured text, with no newline added. A reader
-// sees the whole old or the whole new content.
+// The file contains exactly the configured text, without an added newline. A
+// reader sees either the old or the new content in full.
 package file
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/sinks/filesink"
 )
 
-// Kind is the line of the catalogue.
+// Kind returns the kind.
 func Kind() sinks.Kind {
 	return sinks.Kind{Name: "file", Open: open, Setup: &sinks.Setup{Path: "Path of the file", Content: "content"}}
 }
@@ -26,11 +26,11 @@ func open(s *section.Section, env sinks.Env) sinks.Binding {
 	return b
 }
 
-// whole is the format in which the one value is the content.
+// whole is the format in which the single value is the content.
 type whole struct{ name string }
 
-// Edit implements filesink.Format. What another program has emptied, or not yet
-// filled, is ours all the same.
+// Edit implements filesink.Format. A file that another program has emptied is
+// still overwritten.
 func (whole) Edit(values []credential.Secret) filesink.Edit {
 	return func(_ []byte, _, _ bool) ([]byte, error) { return []byte(values[0].Reveal()), nil }
 }

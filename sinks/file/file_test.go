@@ -25,7 +25,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// TestContent: exactly the text, whatever stood there.
+// TestContent: the file contains exactly the text, whatever it contained
+// before.
 func TestContent(t *testing.T) {
 	at := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	set := credential.Set{
@@ -49,13 +50,13 @@ func TestContent(t *testing.T) {
 		}
 		b := file.Kind().Open(s, sinks.Env{})
 		if changed, err := b.Sink.Deliver(t.Context(), set); err != nil || !changed {
-			t.Errorf("%s: %v, %v", text, changed, err)
+			t.Errorf("Deliver %s: changed %v, %v", text, changed, err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("%s gives %q, %v", text, got, err)
+			t.Errorf("%s: got %q, %v; want %q", text, got, err, want)
 		}
 		if f, err := b.Sink.(sinks.Inspector).Inspect(t.Context(), set); err != nil || f.State != sinks.Same {
-			t.Errorf("%s: %v, %v", text, f.State, err)
+			t.Errorf("Inspect %s: got %v, %v; want same", text, f.State, err)
 		}
 	}
 }
@@ -75,12 +76,12 @@ func TestConfigurationFaults(t *testing.T) {
 		}
 		file.Kind().Open(s, sinks.Env{})
 		if faults := s.Finish(); len(faults) != 1 || !strings.Contains(faults[0].Error(), "sinks.t."+says) {
-			t.Errorf("%s\ngives %v", keys, faults)
+			t.Errorf("%s\ngot faults %v", keys, faults)
 		}
 	}
 }
 
-// TestClaim: the sink has the whole file.
+// TestClaim: the sink claims the whole file.
 func TestClaim(t *testing.T) {
 	s, err := section.Parse("sinks.t", "path = \"/x\"\ncontent = \"${a.b}${c.d}\"")
 	if err != nil {
@@ -88,6 +89,6 @@ func TestClaim(t *testing.T) {
 	}
 	b := file.Kind().Open(s, sinks.Env{})
 	if len(b.Claims) != 1 || b.Claims[0] != (sinks.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
-		t.Errorf("got %+v", b)
+		t.Errorf("got binding %+v", b)
 	}
 }

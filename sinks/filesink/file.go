@@ -15,16 +15,15 @@ type File struct {
 	Options atomicfile.Options
 }
 
-// Edit makes the new content of the file from the old one, without any other
-// effect: it may be called several times. Content that looks half written by
-// another program is answered with an error that wraps atomicfile.ErrUnready,
-// unless settled says that it has looked so for a while and will not become
-// better.
+// Edit computes the new content of the file from the old. It has no side
+// effects, because it may be called several times. For content that looks half
+// written by another program it returns an error that wraps
+// atomicfile.ErrUnready, unless settled is true: then the content has looked so
+// for a while and will not improve.
 type Edit func(old []byte, exists, settled bool) ([]byte, error)
 
-// Deliver replaces the file. It may report a change together with an error:
-// then the new content is in its place, but it is not sure to survive a power
-// cut.
+// Deliver replaces the file. It may report a change together with an error: the
+// new content is then in place but might not survive a power cut.
 func (f File) Deliver(ctx context.Context, edit Edit) (changed bool, err error) {
 	err = f.twice(edit, func(e atomicfile.Edit) error {
 		result, err := atomicfile.Replace(ctx, f.Path, f.Options, e)
@@ -34,14 +33,15 @@ func (f File) Deliver(ctx context.Context, edit Edit) (changed bool, err error) 
 	return changed, f.fault(err)
 }
 
-// Preflight tells whether Deliver would work now. It changes nothing.
+// Preflight checks whether Deliver would succeed. It changes nothing.
 func (f File) Preflight(ctx context.Context, edit Edit) error {
 	return f.fault(f.twice(edit, func(e atomicfile.Edit) error {
 		return atomicfile.Check(ctx, f.Path, f.Options, e)
 	}))
 }
 
-// WouldChange tells whether Deliver would change the file. It changes nothing.
+// WouldChange reports whether Deliver would change the file. It changes
+// nothing.
 func (f File) WouldChange(ctx context.Context, edit Edit) (change bool, err error) {
 	err = f.twice(edit, func(e atomicfile.Edit) (err error) {
 		change, err = atomicfile.WouldChange(ctx, f.Path, f.Options, e)
@@ -50,8 +50,7 @@ func (f File) WouldChange(ctx context.Context, edit Edit) (change bool, err erro
 	return change, f.fault(err)
 }
 
-// twice goes on with content that stays as it is although it looks half
-// written.
+// twice repeats the attempt with settled set if the content stays half written.
 func (f File) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 	bound := func(settled bool) atomicfile.Edit {
 		return func(old []byte, exists bool) ([]byte, error) { return edit(old, exists, settled) }
@@ -63,14 +62,14 @@ func (f File) twice(edit Edit, attempt func(atomicfile.Edit) error) error {
 	return err
 }
 
-// Read returns what the file holds.
+// Read returns the content of the file.
 func (f File) Read(ctx context.Context) (atomicfile.Content, error) {
 	content, err := atomicfile.Read(ctx, f.Path, MaxSize)
 	return content, f.fault(err)
 }
 
-// fault classifies what stopped a write. The errors of atomicfile name their
-// cure; those of an edit are the kind's own words.
+// fault classifies what prevented a write. The errors of atomicfile say how to
+// fix them; those of an edit are in the kind's own words.
 func (f File) fault(err error) error {
 	if err == nil {
 		return nil

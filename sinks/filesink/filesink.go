@@ -1,8 +1,8 @@
-// Package filesink is what all sinks that keep a file are made from: the keys
-// that they share, and delivering, foretelling, preflight and inspection, once.
+// Package filesink is the common part of all sinks that keep a file: their
+// shared keys, delivery, forecast, preflight and inspection.
 //
-// A kind brings a Format, which edits the content and finds values in it. All
-// that happens to the file itself is here and in atomicfile.
+// A kind provides a Format, which edits content and finds values in it.
+// Everything that concerns the file itself is here and in atomicfile.
 package filesink
 
 import (
@@ -17,12 +17,11 @@ import (
 // MaxSize is the largest file that a sink reads or writes.
 const MaxSize = 8 << 20
 
-// defaultMode is given to files that a sink creates.
+// defaultMode is the mode of files that a sink creates.
 const defaultMode = 0o600
 
-// Common reads the keys that every sink has that is a file: path, mode, owner,
-// group, and those of sinks.Common. It returns the file and the binding to
-// complete with what the kind knows.
+// Common reads the keys that every file sink has: path, mode, owner, group, and
+// those of sinks.Common. The kind completes the binding it returns.
 func Common(s *section.Section, env sinks.Env) (File, sinks.Binding) {
 	b := sinks.Common(s, env)
 	s.Required("path")
@@ -34,12 +33,12 @@ func Common(s *section.Section, env sinks.Env) (File, sinks.Binding) {
 	}}, b
 }
 
-// Format is what a kind knows of the content of its files. The values are
-// those of the sink's texts, in their order.
+// Format is a kind's knowledge about the content of its files. The values are
+// those of the sink's texts, in order.
 type Format interface {
 	// Edit returns the edit that sets the values.
 	Edit(values []credential.Secret) Edit
-	// Inspect says what content holds in place of the values.
+	// Inspect returns what content contains in place of the values.
 	Inspect(content []byte, values []credential.Secret) (sinks.Finding, error)
 }
 

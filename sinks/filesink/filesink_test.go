@@ -31,11 +31,11 @@ func wantFault(t *testing.T, err error, reason credential.Reason, says ...string
 	t.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok || f.Reason != reason {
-		t.Fatalf("got %v, want a fault of the reason %s", err, reason)
+		t.Fatalf("got %v, want a fault with reason %s", err, reason)
 	}
 	for _, s := range says {
 		if !strings.Contains(f.Error(), s) {
-			t.Errorf("%q does not say %q", f, s)
+			t.Errorf("fault %q does not contain %q", f, s)
 		}
 	}
 }
@@ -45,23 +45,23 @@ func TestCommon(t *testing.T) {
 	target, b := filesink.Common(s, sinks.Env{})
 	want := filesink.File{Path: "/b", Options: atomicfile.Options{Mode: 0o640, Owner: "o", Group: "7", Create: true, MaxSize: filesink.MaxSize}}
 	if target != want || b.File != "/b" || b.Target != "/b" || !b.Enforce || b.Hook != nil || len(s.Finish()) > 0 {
-		t.Errorf("got %+v, %+v, %v", target, b, s.Finish())
+		t.Errorf("got file %+v, binding %+v, faults %v", target, b, s.Finish())
 	}
 	target, b = filesink.Common(parse(t, "path = \"/x\""), sinks.Env{})
 	if target.Options.Mode != 0o600 || b.Enforce {
-		t.Errorf("the defaults are %+v, %+v", target, b)
+		t.Errorf("got defaults %+v, %+v", target, b)
 	}
 	for _, keys := range []string{"", "path = \"\""} {
 		s := parse(t, keys)
 		filesink.Common(s, sinks.Env{})
 		if faults := s.Finish(); len(faults) != 1 || faults[0].Key != "sinks.x.path" {
-			t.Errorf("%q gives %v", keys, faults)
+			t.Errorf("%q: got faults %v", keys, faults)
 		}
 	}
 }
 
-// TestFileTries: doubtful content is asked about a second time, with the word
-// that it has stayed so.
+// TestFileTries: if content looks half written, the edit is called again with
+// settled set.
 func TestFileTries(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	target := filesink.File{Path: path, Options: atomicfile.Options{Create: true}}
@@ -76,17 +76,17 @@ func TestFileTries(t *testing.T) {
 		return []byte("whole"), nil
 	}
 	if err := target.Preflight(t.Context(), edit); err != nil || !slices.Equal(asked, []bool{false, true}) {
-		t.Errorf("%v, %v", asked, err)
+		t.Errorf("Preflight: got calls %v, %v; want false, true", asked, err)
 	}
 	if got, err := target.Read(t.Context()); got.Exists || err != nil {
-		t.Errorf("the preflight made the file, %v", err)
+		t.Errorf("Preflight created the file, %v", err)
 	}
 	asked = nil
 	if changed, err := target.Deliver(t.Context(), edit); err != nil || !changed || !slices.Equal(asked, []bool{false, true}) {
-		t.Errorf("%v, %v, %v", changed, asked, err)
+		t.Errorf("Deliver: changed %v, calls %v, %v", changed, asked, err)
 	}
 	if got, err := target.Read(t.Context()); string(got.Bytes) != "whole" || !got.Exists || err != nil {
-		t.Errorf("%q, %v, %v", got.Bytes, got.Exists, err)
+		t.Errorf("Read = %q, %v, %v", got.Bytes, got.Exists, err)
 	}
 }
 
@@ -113,14 +113,14 @@ func TestFileFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			changed, err := target.Deliver(t.Context(), failing(c.err))
 			if changed {
-				t.Error("a change is reported")
+				t.Error("got changed true, want false")
 			}
 			wantFault(t, err, c.reason, c.says)
 			if c.err != nil && !errors.Is(err, c.err) {
 				t.Errorf("%v does not wrap the cause", err)
 			}
 			if _, err := os.Stat(target.Path); err == nil {
-				t.Error("the file was made")
+				t.Error("the file was created")
 			}
 		})
 	}

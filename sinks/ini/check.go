@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// checkContent refuses what cannot be edited byte by byte.
+// checkContent refuses content that cannot be edited byte by byte.
 func checkContent(content []byte) error {
 	switch {
 	case len(content) > MaxSize:
@@ -22,7 +22,7 @@ func checkContent(content []byte) error {
 	return nil
 }
 
-// checkPairs refuses what would not stand on lines of its own.
+// checkPairs refuses pairs that would not be separate lines.
 func checkPairs(section string, pairs []Pair) error {
 	if err := checkName(section); err != nil {
 		return refusalf("the section name %v", err)
@@ -43,8 +43,8 @@ func checkPairs(section string, pairs []Pair) error {
 	return nil
 }
 
-// checkValue refuses what a line cannot carry to its reader. The error goes on
-// from "the value for KEY" and does not repeat the value.
+// checkValue refuses values that a line cannot represent. The error continues
+// "the value for KEY" and does not quote the value.
 func checkValue(value credential.Secret) error {
 	text := value.Reveal()
 	if text == "" {
@@ -61,8 +61,8 @@ func checkValue(value credential.Secret) error {
 	return nil
 }
 
-// checkName refuses names that would be read as something else. The error goes
-// on from the name.
+// checkName refuses names that would be read differently. The error continues
+// after the name.
 func checkName(name string) error {
 	switch {
 	case name == "":

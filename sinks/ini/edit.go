@@ -14,32 +14,31 @@ import (
 // MaxSize is the largest file that is edited.
 const MaxSize = filesink.MaxSize
 
-// ErrNoSection means that the file has no section of the wanted name.
+// ErrNoSection means that the file does not contain the section.
 var ErrNoSection = errors.New("section not found")
 
-// Pair is one key of the section and the value it shall have.
+// Pair is one key of the section and its wanted value.
 type Pair struct {
 	Key   string
 	Value credential.Secret
 }
 
-// EditOptions change what Edit may do.
+// EditOptions extends what Edit may do.
 type EditOptions struct {
-	// CreateSection adds the section at the end of a file that lacks it.
+	// CreateSection adds a missing section at the end of the file.
 	CreateSection bool
 }
 
 // Edit returns content with the value of every pair set in the section. Only
-// the lines of those keys change, and of these only what follows the = and
-// the blanks after it; every other byte stays, whatever it is. Nothing is
-// decoded. It takes time in proportion to the content, and returns the very
-// same slice when nothing is to be changed.
+// the lines of those keys change, and in them only what follows the = and its
+// blanks; every other byte is preserved. Nothing is decoded. It runs in linear
+// time, and returns the same slice if nothing changes.
 //
-// A key that stands several times is set everywhere, so that it does not
-// matter which line the reader prefers. A key that is absent gets a line after
-// the last key of the section's first block. An absent section is
-// ErrNoSection unless it may be created. A file that is not understood, and a
-// value that a line cannot carry, is a *Refusal.
+// If a key occurs several times, every occurrence is set, so it does not matter
+// which one the reader uses. A missing key gets a line after the last key of
+// the section's first block. A missing section is ErrNoSection, unless it may
+// be created. A malformed file, and a value that a line cannot represent, is a
+// *Refusal.
 func Edit(content []byte, section string, pairs []Pair, opt EditOptions) ([]byte, error) {
 	if err := checkPairs(section, pairs); err != nil {
 		return nil, err
@@ -80,15 +79,15 @@ func count(s survey, keys int) []int {
 	return n
 }
 
-// change replaces the bytes [from, to) by text.
+// change replaces the bytes [from, to) with text.
 type change struct {
 	from, to int
 	text     string
 }
 
-// replacements sets the lines that are there. The whole rest of a line is the
-// value: quotes, tails that look like comments and trailing blanks go, since
-// an AppServer most likely takes them as part of the value.
+// replacements sets the existing lines. The whole rest of a line is the value:
+// quotes, apparent comments and trailing blanks are removed, because an
+// AppServer most likely reads them as part of the value.
 func replacements(content []byte, s survey, pairs []Pair) []change {
 	var changes []change
 	for _, h := range s.hits {
@@ -101,8 +100,8 @@ func replacements(content []byte, s survey, pairs []Pair) []change {
 	return changes
 }
 
-// insertions adds lines for the keys that the section lacks, with the
-// indentation and the terminator of the line before.
+// insertions adds lines for missing keys, with the indentation and the
+// terminator of the line before.
 func insertions(content []byte, s survey, pairs []Pair) []change {
 	var added []string
 	anchor := content[s.anchor.start:s.anchor.end]
@@ -119,12 +118,13 @@ func insertions(content []byte, s survey, pairs []Pair) []change {
 		end := string(content[s.anchor.end:s.anchor.next])
 		return []change{{s.anchor.next, s.anchor.next, strings.Join(added, end) + end}}
 	}
-	// The anchor ends the file without a terminator: so does the new last line.
+	// The anchor is the last line and has no terminator: neither gets the new
+	// last line.
 	end := dominant(content)
 	return []change{{s.anchor.next, s.anchor.next, end + strings.Join(added, end)}}
 }
 
-// newSection appends the section, with an empty line before it.
+// newSection appends the section after an empty line.
 func newSection(content []byte, s survey, section string, pairs []Pair) []change {
 	end := dominant(content)
 	var b strings.Builder
@@ -143,8 +143,8 @@ func newSection(content []byte, s survey, section string, pairs []Pair) []change
 	return []change{{len(content), len(content), b.String()}}
 }
 
-// apply makes the changes, which do not overlap. An insertion goes behind a
-// replacement that starts at the same place.
+// apply applies the changes, which do not overlap. An insertion goes after a
+// replacement at the same offset.
 func apply(content []byte, changes []change) []byte {
 	slices.SortStableFunc(changes, func(a, b change) int { return a.from - b.from })
 	size := len(content)

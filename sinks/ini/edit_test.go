@@ -16,8 +16,8 @@ func pair(key, value string) ini.Pair {
 
 func token(value string) []ini.Pair { return []ini.Pair{pair("TOKEN", value)} }
 
-// cases is the table that the editor is built from: what a file holds, and
-// what it holds after TOKEN of [TSSOFFLINE] was set to NEW.
+// cases specifies the editor: the content of a file, and its content after
+// TOKEN in [TSSOFFLINE] was set to NEW.
 var cases = []struct {
 	name, in, want string
 	create         bool
@@ -107,11 +107,11 @@ func TestEdit(t *testing.T) {
 				t.Errorf("got\n%q\nwant\n%q", got, c.want)
 			}
 			if string(in) != c.in {
-				t.Error("the input was written to")
+				t.Error("the input was modified")
 			}
 			again, err := ini.Edit(got, "TSSOFFLINE", token("NEW"), ini.EditOptions{})
 			if err != nil || string(again) != c.want {
-				t.Errorf("a second run: %q, %v", again, err)
+				t.Errorf("second run: got %q, %v", again, err)
 			}
 		})
 	}
@@ -140,7 +140,7 @@ func TestEditSeveralKeys(t *testing.T) {
 			}
 			again, err := ini.Edit(got, "X", pairs, ini.EditOptions{})
 			if err != nil || !bytes.Equal(again, got) {
-				t.Errorf("a second run: %q, %v", again, err)
+				t.Errorf("second run: got %q, %v", again, err)
 			}
 		})
 	}
@@ -189,46 +189,47 @@ func TestEditRefuses(t *testing.T) {
 			}
 			_, err := ini.Edit([]byte(c.in), section, []ini.Pair{pair(key, value)}, ini.EditOptions{CreateSection: true})
 			if _, ok := errors.AsType[*ini.Refusal](err); !ok {
-				t.Fatalf("got %v", err)
+				t.Fatalf("got %v, want a Refusal", err)
 			}
 			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), canary) {
-				t.Errorf("says %q", err)
+				t.Errorf("got %q, want it to contain %q and no canary", err, c.says)
 			}
 		})
 	}
 }
 
-// TestEditLimit: 8 MiB are edited, a byte more is not.
+// TestEditLimit: 8 MiB are edited; one byte more is refused.
 func TestEditLimit(t *testing.T) {
 	in := []byte("[X]\nTOKEN=old\n" + strings.Repeat(";", ini.MaxSize))
 	if _, err := ini.Edit(in[:ini.MaxSize], "X", token("NEW"), ini.EditOptions{}); err != nil {
 		t.Error(err)
 	}
 	if _, err := ini.Edit(in[:ini.MaxSize+1], "X", token("N"), ini.EditOptions{}); err == nil {
-		t.Error("a byte too much is edited")
+		t.Error("a file above the limit was edited")
 	}
 }
 
 func TestEditNeedsTheSection(t *testing.T) {
 	for _, in := range []string{"", "\xef\xbb\xbf", "[A]\nTOKEN=x\n", "TOKEN=x\n", ";[TSSOFFLINE]\nTOKEN=x\n", "[TSSOFFLINE2]\n"} {
 		if _, err := ini.Edit([]byte(in), "TSSOFFLINE", token("NEW"), ini.EditOptions{}); !errors.Is(err, ini.ErrNoSection) {
-			t.Errorf("%q: %v", in, err)
+			t.Errorf("%q: got %v, want ErrNoSection", in, err)
 		}
 	}
 }
 
 func TestEditRefusesAKeyTwice(t *testing.T) {
 	_, err := ini.Edit([]byte("[X]\n"), "X", []ini.Pair{pair("TOKEN", "a"), pair("Token", "b")}, ini.EditOptions{})
-	if err == nil || !strings.Contains(err.Error(), "wanted twice") {
-		t.Errorf("got %v", err)
+	if err == nil || !strings.Contains(err.Error(), "configured twice") {
+		t.Errorf("got %v, want a fault about the duplicate", err)
 	}
 }
 
-// TestEditKeepsSlice holds the promise that lets a caller skip the write.
+// TestEditKeepsSlice: an unchanged file returns the same slice, so the caller
+// can skip the write.
 func TestEditKeepsSlice(t *testing.T) {
 	in := []byte("[X]\nTOKEN=NEW\n")
 	out, err := ini.Edit(in, "X", token("NEW"), ini.EditOptions{})
 	if err != nil || &out[0] != &in[0] {
-		t.Errorf("another slice, %v", err)
+		t.Errorf("got another slice, %v", err)
 	}
 }

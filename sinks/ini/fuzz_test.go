@@ -13,8 +13,8 @@ import (
 	"github.com/vigented/vigente/sinks/ini"
 )
 
-// fragments are what awkward files are made of; random sequences of them meet
-// far more rules than random bytes do.
+// fragments are the building blocks of awkward files; random sequences of them
+// exercise far more rules than random bytes.
 var fragments = []string{
 	"[X]", "[x]", "[ X ]", "[X", "[Y]", "\t[X] ", "[X] // t", ";[X]", ";;[X]", "[", "]", "K=1", "k = 2 ", "\tK=", "K= \t", "L=3",
 	"\tl=\"4\"", "M", "=", "=5", ";K=6", "#K=7", "//K=8", "/K=9", "K=10 ; t", "KK=11", " ", "\t", "\v", "\f", "\r", "\n", "\n", "\n", "\r\n", "\r\n", "\r\r\n",
@@ -49,7 +49,7 @@ func FuzzEdit(f *testing.F) {
 	})
 }
 
-// TestEditAgainstReference plays more mixtures than the seeds of the fuzzer.
+// TestEditAgainstReference tries more mixtures than the fuzzer's seeds.
 func TestEditAgainstReference(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 15_000 {
@@ -57,8 +57,8 @@ func TestEditAgainstReference(t *testing.T) {
 	}
 }
 
-// checkEdit compares one edit with the reference, byte for byte, and holds the
-// promises that need no reference.
+// checkEdit compares one edit with the reference, byte for byte, and checks
+// properties that need no reference.
 func checkEdit(t *testing.T, in, section string, keys, values []string, create bool) {
 	t.Helper()
 	pairs := []ini.Pair{pair(keys[0], values[0]), pair(keys[1], values[1])}
@@ -70,7 +70,7 @@ func checkEdit(t *testing.T, in, section string, keys, values []string, create b
 	}
 	want, refErr := split(in).edit(section, keys, values, create)
 	if refErr != nil {
-		t.Fatalf("%q: not refused: %v", in, refErr)
+		t.Fatalf("%q: got no error, want %v", in, refErr)
 	}
 	if string(got) != want {
 		t.Fatalf("%q, create %v:\ngot  %q\nwant %q", in, create, got, want)
@@ -83,7 +83,7 @@ func checkEdit(t *testing.T, in, section string, keys, values []string, create b
 	checkUnmanaged(t, in, string(got), section, keys)
 }
 
-// checkLengths: values of equal length give contents of equal length.
+// checkLengths: values of equal length yield content of equal length.
 func checkLengths(t *testing.T, in, section string, pairs []ini.Pair, opt ini.EditOptions, want int) {
 	t.Helper()
 	other := make([]ini.Pair, len(pairs))
@@ -92,12 +92,12 @@ func checkLengths(t *testing.T, in, section string, pairs []ini.Pair, opt ini.Ed
 	}
 	got, err := ini.Edit([]byte(in), section, other, opt)
 	if err != nil || len(got) != want {
-		t.Fatalf("%q: %d bytes with other values, %d with these, %v", in, len(got), want, err)
+		t.Fatalf("%q: got %d bytes with other values, want %d, %v", in, len(got), want, err)
 	}
 }
 
-// checkUnmanaged: taking the lines of the keys away from both leaves the same
-// bytes, but for a terminator that the last line may have been given.
+// checkUnmanaged: without the lines of the keys, old and new content are
+// identical, except for a terminator added to the last line.
 func checkUnmanaged(t *testing.T, in, got, section string, keys []string) {
 	t.Helper()
 	before, after := rest(in, section, keys), rest(got, section, keys)
@@ -106,7 +106,7 @@ func checkUnmanaged(t *testing.T, in, got, section string, keys []string) {
 	}
 	if _, headers, _ := split(in).blocks(section); len(headers) == 0 {
 		if !strings.HasPrefix(after, before) {
-			t.Fatalf("%q: the old content is no beginning of %q", in, got)
+			t.Fatalf("%q: the old content is not a prefix of %q", in, got)
 		}
 		return
 	}
@@ -131,12 +131,12 @@ func rest(content, section string, keys []string) string {
 	return b.String()
 }
 
-// checkRefusal: what is refused is refused for a reason of the rules.
+// checkRefusal checks that a refusal follows from the rules.
 func checkRefusal(t *testing.T, in, section string, keys, values []string, create bool, err error) {
 	t.Helper()
 	if !errors.Is(err, ini.ErrNoSection) {
 		if _, ok := errors.AsType[*ini.Refusal](err); !ok {
-			t.Fatalf("%q: %v is no refusal", in, err)
+			t.Fatalf("%q: got %v, want a Refusal", in, err)
 		}
 	}
 	for _, v := range values {
@@ -154,6 +154,6 @@ func checkRefusal(t *testing.T, in, section string, keys, values []string, creat
 		return
 	}
 	if _, refErr := split(in).edit(section, keys, values, create); refErr == nil {
-		t.Fatalf("%q: refused: %v", in, err)
+		t.Fatalf("%q: got %v, want no error", in, err)
 	}
 }

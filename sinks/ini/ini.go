@@ -1,10 +1,9 @@
-// Package ini is the sink that keeps keys of one section of an INI file, such
-// as the token in the appserver.ini of a TOTVS AppServer.
+// Package ini is the sink that maintains keys in one section of an INI file,
+// such as the token in the appserver.ini of a TOTVS AppServer.
 //
-// That program reads the file and writes to it, and people edit it by hand in
-// editors of every code page. Therefore the edit works on bytes and changes
-// nothing but the values it manages; a file that is not understood is refused
-// and stays as it is.
+// That program reads and writes the file, and people edit it by hand with
+// various encodings. The edit therefore works on bytes and changes nothing
+// except the managed values; a malformed file is refused and left unchanged.
 package ini
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/vigented/vigente/sinks/filesink"
 )
 
-// Kind is the line of the catalogue.
+// Kind returns the kind.
 func Kind() sinks.Kind {
 	return sinks.Kind{Name: "ini", Open: open, Setup: &sinks.Setup{Path: "Path of the INI, which must be there", Value: "Key for the", Section: true}}
 }
@@ -36,15 +35,15 @@ func open(s *section.Section, env sinks.Env) sinks.Binding {
 	return b
 }
 
-// keys is the format that keeps the keys of one section.
+// keys is the format that maintains keys in one section.
 type keys struct {
 	path, section             string
 	texts                     []sinks.Text
 	createSection, createFile bool
 }
 
-// check reports names and texts that an INI cannot hold, and returns what the
-// sink claims of the file.
+// check reports names and texts that an INI file cannot contain, and returns
+// the sink's claims.
 func (k *keys) check(s *section.Section) []sinks.Claim {
 	if k.section != "" {
 		if err := checkName(k.section); err != nil {
@@ -70,8 +69,8 @@ func (k *keys) check(s *section.Section) []sinks.Claim {
 	return claims
 }
 
-// Edit implements filesink.Format. A file that is gone, empty or without the section may
-// be in the middle of a save by the AppServer or an editor.
+// Edit implements filesink.Format. If the file is missing, empty or without the
+// section, the AppServer or an editor may be saving it.
 func (k *keys) Edit(values []credential.Secret) filesink.Edit {
 	pairs := make([]Pair, len(values))
 	for i, t := range k.texts {
@@ -93,8 +92,8 @@ func (k *keys) Edit(values []credential.Secret) filesink.Edit {
 	}
 }
 
-// maybe marks an error that may come from a save in progress, unless the file
-// has been so for a while.
+// maybe marks an error that may be caused by a save in progress, unless the
+// file has been in that state for a while.
 func maybe(settled bool, err error) error {
 	if settled {
 		return err

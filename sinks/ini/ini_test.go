@@ -34,7 +34,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// opened opens a sink of TOML keys, for the file at path.
+// opened opens a sink with these TOML keys for the file at path.
 func opened(t *testing.T, path, keys string) sinks.Binding {
 	t.Helper()
 	s, err := section.Parse("sinks.till", "path = '"+path+"'\n"+keys)
@@ -64,12 +64,12 @@ func write(t *testing.T, path, text string) {
 func holds(t *testing.T, path, want string) {
 	t.Helper()
 	if got, err := os.ReadFile(path); err != nil || string(got) != want {
-		t.Errorf("the file holds %q, want %q, %v", got, want, err)
+		t.Errorf("got file content %q, %v; want %q", got, err, want)
 	}
 }
 
-// TestSectionNotFound: a file without the section is the wrong one, or in the
-// middle of a save.
+// TestSectionNotFound: a file without the section is the wrong file, or is
+// being saved.
 func TestSectionNotFound(t *testing.T) {
 	for _, in := range []string{"", "[SPED]\nTOKEN=x\n", "[TSSOFFL"} {
 		path := filepath.Join(t.TempDir(), "appserver.ini")
@@ -80,21 +80,21 @@ func TestSectionNotFound(t *testing.T) {
 			changed, err := b.Sink.Deliver(t.Context(), tokens("NEW"))
 			want := "section [TSSOFFLINE] not found in " + path + ": wrong file? (create_section = true adds it)"
 			if changed || err == nil || err.Error() != want || !errors.Is(err, ini.ErrNoSection) {
-				t.Errorf("%q: %v, %v", in, changed, err)
+				t.Errorf("%q: got changed %v, %v", in, changed, err)
 			}
 			if time.Since(start) < time.Second {
-				t.Errorf("%q: nobody waited for the end of a save", in)
+				t.Errorf("%q: Deliver did not wait for a save to finish", in)
 			}
 			if err := b.Sink.(credential.Preflighter).Preflight(t.Context()); err == nil || err.Error() != want {
-				t.Errorf("%q: Preflight says %v", in, err)
+				t.Errorf("%q: Preflight = %v, want %s", in, err, want)
 			}
 		})
 		holds(t, path, in)
 	}
 }
 
-// TestSaveInProgress: another program empties the file, or takes it away, and
-// fills it a moment later.
+// TestSaveInProgress: another program empties or removes the file, and fills it
+// a moment later.
 func TestSaveInProgress(t *testing.T) {
 	const whole, want = "[TSSOFFLINE]\r\nTOKEN=old\r\nA=1\r\n", "[TSSOFFLINE]\r\nTOKEN=NEW\r\nA=1\r\n"
 	for name, keys := range map[string]string{"plain": plainKeys, "creating": plainKeys + "create_section = true\ncreate_file = true"} {
@@ -111,7 +111,7 @@ func TestSaveInProgress(t *testing.T) {
 						write(t, path, whole)
 					}()
 					if changed, err := b.Sink.Deliver(t.Context(), tokens("NEW")); err != nil || !changed {
-						t.Errorf("%v, %v", changed, err)
+						t.Errorf("got changed %v, %v", changed, err)
 					}
 				})
 				holds(t, path, want)
@@ -145,7 +145,7 @@ func TestCreates(t *testing.T) {
 			if c.want != "" {
 				holds(t, path, c.want)
 			} else if _, err := os.Stat(path); err == nil {
-				t.Error("the file was made")
+				t.Error("the file was created")
 			}
 		})
 	}
@@ -165,14 +165,14 @@ func TestBackup(t *testing.T) {
 func TestClaims(t *testing.T) {
 	b := opened(t, "/x", "section = \"TssOffline\"\nvalues = { Token = \"${a.token}\", \"Expira Em\" = \"${a.expires_at} ${b.token}\" }")
 	if want := []sinks.Claim{{Part: "tssoffline/token", Key: "values.Token"}, {Part: "tssoffline/expira em", Key: "values.Expira Em"}}; !slices.Equal(b.Claims, want) {
-		t.Errorf("got %+v", b.Claims)
+		t.Errorf("got claims %+v, want %+v", b.Claims, want)
 	}
 	var refs []string
 	for _, r := range b.Refs {
 		refs = append(refs, r.Key+" "+r.String())
 	}
 	if want := []string{"values.Token ${a.token}", "values.Expira Em ${a.expires_at}", "values.Expira Em ${b.token}"}; !slices.Equal(refs, want) {
-		t.Errorf("got %q", refs)
+		t.Errorf("got references %q, want %q", refs, want)
 	}
 }
 
@@ -200,20 +200,20 @@ func TestConfigurationFaults(t *testing.T) {
 	} {
 		s, err := section.Parse("sinks.till", "path = \"/x\"\n"+c.keys)
 		if err != nil {
-			t.Fatalf("%v in\n%s", err, c.keys)
+			t.Fatalf("parse: %v in\n%s", err, c.keys)
 		}
 		ini.Kind().Open(s, sinks.Env{})
 		faults := s.Finish()
 		if !slices.ContainsFunc(faults, func(f section.Fault) bool { return f.Key == c.at && strings.Contains(f.Message, c.says) }) {
-			t.Errorf("%s\ngives %v", c.keys, faults)
+			t.Errorf("%s\ngot faults %v", c.keys, faults)
 		}
 		if len(faults) > 1 {
-			t.Errorf("%s\ngives more than one fault: %v", c.keys, faults)
+			t.Errorf("%s\ngot more than one fault: %v", c.keys, faults)
 		}
 	}
 }
 
-// TestInspect looks at what only an INI can hold.
+// TestInspect covers what only INI files can contain.
 func TestInspect(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
@@ -235,14 +235,14 @@ func TestInspect(t *testing.T) {
 		write(t, path, c.in)
 		f, err := opened(t, path, plainKeys).Sink.(sinks.Inspector).Inspect(t.Context(), tokens("NEW"))
 		if err != nil || f.State != c.state {
-			t.Errorf("%s: %v, %v", c.name, f.State, err)
+			t.Errorf("%s: got state %v, %v", c.name, f.State, err)
 		}
 		var found []string
 		for _, v := range f.Found["TOKEN"] {
 			found = append(found, v.Reveal())
 		}
 		if strings.Join(found, ",") != c.found {
-			t.Errorf("%s: found %q", c.name, found)
+			t.Errorf("%s: got values %q", c.name, found)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package ini
 
 import "bytes"
 
-// line is one line of the file as offsets: its text is [start, end), and
-// [end, next) is its terminator, empty only on the last line.
+// line is one line of the file as offsets: its text is [start, end), its
+// terminator [end, next). Only the last line may lack a terminator.
 type line struct{ start, end, next int }
 
-// lines walks over a file. Lines end with LF, and every CR directly before
-// the LF belongs to the terminator; a file without any LF ends its lines with
-// CR. A byte order mark belongs to no line.
+// lines iterates over the lines of a file. Lines end with LF; CRs directly
+// before it belong to the terminator. In a file without LF, lines end with CR.
+// A byte order mark belongs to no line.
 type lines struct {
 	content []byte
 	sep     byte
@@ -28,8 +28,8 @@ func newLines(content []byte) *lines {
 	return w
 }
 
-// next returns the next line. A file that ends with a terminator has no empty
-// line after it.
+// next returns the next line. A terminator at the end of the file is not
+// followed by an empty line.
 func (w *lines) next() (line, bool) {
 	if w.at >= len(w.content) {
 		return line{}, false
@@ -45,8 +45,8 @@ func (w *lines) next() (line, bool) {
 	return l, true
 }
 
-// dominant returns the terminator that most lines have, the first one seen
-// among equals, and LF for a file that has none.
+// dominant returns the most frequent terminator, the first one seen in case of
+// a tie, and LF if there is none.
 func dominant(content []byte) string {
 	type tally struct {
 		text string
@@ -76,23 +76,23 @@ func dominant(content []byte) string {
 	return best.text
 }
 
-// kind is what a line is for an AppServer.
+// kind is how an AppServer interprets a line.
 type kind uint8
 
 const (
-	blank    kind = iota // nothing but blanks
+	blank    kind = iota // only blanks
 	comment              // ; or # or //
 	header               // [name]
-	unclosed             // [name without the bracket
+	unclosed             // [name without the closing bracket
 	keyed                // name=value
 	junk                 // anything else
 )
 
-// blanks are the bytes that are trimmed around names and values. They are
-// ASCII, so that no byte of a code page is ever taken for a blank.
+// blanks are trimmed around names and values. They are all ASCII, so no byte of
+// another encoding is mistaken for one.
 const blanks = " \t\v\f\r"
 
-// classify tells what the text of a line is, and the name that it carries.
+// classify returns the kind of a line, and the name in it.
 func classify(text []byte) (kind, []byte) {
 	text = bytes.Trim(text, blanks)
 	switch {
@@ -114,9 +114,8 @@ func classify(text []byte) (kind, []byte) {
 	return keyed, bytes.Trim(name, blanks)
 }
 
-// sameName compares names as an AppServer does: without regard to the case of
-// ASCII letters, and of no other. bytes.EqualFold would take the Kelvin sign
-// for a k.
+// sameName compares names like an AppServer: ignoring the case of ASCII letters
+// only. bytes.EqualFold would equate the Kelvin sign and k.
 func sameName(a []byte, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -136,7 +135,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// fold returns the form of a name under which sameName calls it equal.
+// fold returns the form under which names that sameName equates are identical.
 func fold(name string) string {
 	b := []byte(name)
 	for i, c := range b {

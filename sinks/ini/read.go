@@ -7,9 +7,8 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// read returns the values of keys of a section, as often as they stand there.
-// A value with blanks behind it is spoiled: a reader may take them for a part
-// of it.
+// read returns the values of keys in a section, once per occurrence. A value
+// followed by blanks is spoiled: a reader may include them.
 func read(content []byte, section string, keys []string) ([]sinks.Seen, error) {
 	if err := checkContent(content); err != nil {
 		return nil, err

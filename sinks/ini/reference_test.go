@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// reference is the rules of the editor once more, for one that is checked
-// against the other: on a list of split lines with patterns, without regard
-// to cost, one key after the other.
+// reference implements the rules of the editor a second time, to check one
+// against the other: with patterns on a list of lines, one key at a time,
+// regardless of cost.
 type reference struct {
 	bom   string
 	rows  []row
-	order []string // terminators as met
+	order []string // terminators in order of appearance
 }
 
 type row struct{ text, end string }
@@ -61,7 +61,7 @@ func (r *reference) join() string {
 	return b.String()
 }
 
-// usual is the terminator of most lines.
+// usual returns the most frequent terminator.
 func (r *reference) usual() string {
 	best, most := "\n", 0
 	for _, end := range r.order {
@@ -90,8 +90,8 @@ func asciiUpper(s string) string {
 
 func refTrim(s string) string { return strings.Trim(s, " \t\v\f\r") }
 
-// blocks returns, for each row, the number of the block of our section that
-// it stands in, from 1, or 0, and where the headers are.
+// blocks returns, for each row, the number of the section's block that contains
+// it, from 1, or 0, and the positions of the headers.
 func (r *reference) blocks(section string) (in []int, headers []int, err error) {
 	now := 0
 	in = make([]int, len(r.rows))
@@ -115,7 +115,7 @@ func (r *reference) blocks(section string) (in []int, headers []int, err error) 
 	return in, headers, nil
 }
 
-// keyOf returns the key of a row and the text up to its value.
+// keyOf returns the key of a row and the text before its value.
 func keyOf(text string) (key, before string, ok bool) {
 	if refComment.MatchString(text) || refOpen.MatchString(text) || refHeader.MatchString(text) {
 		return "", "", false
@@ -125,14 +125,14 @@ func keyOf(text string) (key, before string, ok bool) {
 		return "", "", false
 	}
 	if len(m[0]) == len(text) {
-		// Nothing but blanks behind the =: they go.
+		// Only blanks after the =: they are removed.
 		return m[1], text[:strings.Index(text, "=")+1], true
 	}
 	return m[1], m[0], true
 }
 
-// edit sets one key after the other. at is where the next missing key goes
-// once one has been added, so that they keep their order.
+// edit sets the keys one at a time. at is where the next missing key goes once
+// one has been added, to keep their order.
 func (r *reference) edit(section string, keys, values []string, create bool) (string, error) {
 	if r.bom == "" && (strings.HasPrefix(r.join(), "\xff\xfe") || strings.HasPrefix(r.join(), "\xfe\xff")) || strings.Contains(r.join(), "\x00") {
 		return "", errors.New("not text")

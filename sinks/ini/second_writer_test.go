@@ -15,15 +15,15 @@ import (
 	"github.com/vigented/vigente/internal/atomicfile"
 )
 
-// TestSecondWriterLosesNoEdit: an AppServer rewrites the whole file again and
-// again, thousands of times, with deliveries of ours between. It counts in a
-// line of its own, so that an edit of it that got lost shows at its next one.
+// TestSecondWriterLosesNoEdit: an AppServer rewrites the whole file thousands
+// of times while we deliver. It increments a counter line, so a lost edit shows
+// at its next one.
 func TestSecondWriterLosesNoEdit(t *testing.T) {
 	const rounds = 3000
-	// Two moments of microseconds remain, which nothing in user space can close.
-	// One that opens the file for writing may have found the inode but not yet
-	// our lease; one that renames may, right after, read what we are just about
-	// to take back.
+	// Two gaps of microseconds remain that user space cannot close. A program
+	// that opens the file for writing may have looked up the inode before our
+	// lease; a program that renames may read, right afterwards, what we are
+	// about to undo.
 	const most = rounds / 1000
 	for name, save := range map[string]func(path string, edit func(old string) string) error{
 		"renames": saveByRename, "writes in place": saveInPlace,
@@ -59,7 +59,7 @@ func TestSecondWriterLosesNoEdit(t *testing.T) {
 						lost++
 					}
 					if !strings.Contains(old, "PORT=1\r\n") || !strings.HasPrefix(old, "; AppServer\r\n[GENERAL]\r\n") {
-						t.Errorf("round %d finds %q", i, old)
+						t.Errorf("round %d: found %q", i, old)
 					}
 					head, _, _ := strings.Cut(old, "STARTS=")
 					_, tail, _ := strings.Cut(old, "[TSSOFFLINE]")
@@ -72,12 +72,12 @@ func TestSecondWriterLosesNoEdit(t *testing.T) {
 			}
 			close(stop)
 			ours.Wait()
-			t.Logf("%d rounds of the second writer, %d deliveries between, %d of its edits lost", rounds, delivered, lost)
+			t.Logf("%d rounds of the other program, %d deliveries, %d of its edits lost", rounds, delivered, lost)
 			if lost > most {
-				t.Errorf("%d of %d edits lost, want at most %d", lost, rounds, most)
+				t.Errorf("lost %d of %d edits, want at most %d", lost, rounds, most)
 			}
 			if delivered < rounds/100 {
-				t.Errorf("only %d deliveries got through", delivered)
+				t.Errorf("only %d deliveries succeeded", delivered)
 			}
 			if _, err := sink.Deliver(t.Context(), tokens("LAST")); err != nil {
 				t.Error(err)
@@ -87,7 +87,7 @@ func TestSecondWriterLosesNoEdit(t *testing.T) {
 	}
 }
 
-// saveByRename is a program that saves into another file and renames it.
+// saveByRename is a program that writes a new file and renames it.
 func saveByRename(path string, edit func(string) string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
@@ -101,7 +101,7 @@ func saveByRename(path string, edit func(string) string) error {
 	return err
 }
 
-// pace is that of the other program, not a wait for anything.
+// pace is the pace of the other program, not a wait.
 func pace() { _ = unix.Nanosleep(&unix.Timespec{Nsec: 2e5}, nil) }
 
 // saveInPlace is a program that keeps the file open while it edits it.
@@ -127,7 +127,7 @@ func saveInPlace(path string, edit func(string) string) error {
 	return err
 }
 
-// memory is a folder where syncing costs nothing.
+// memory returns a folder in which syncing is free.
 func memory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "vigente-test-")

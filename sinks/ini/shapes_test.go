@@ -14,8 +14,8 @@ const (
 	newToken = "0123456789abcdef0123456789abcdef01234567"
 )
 
-// shapes are files with the quirks of real ones, and the places, each unique,
-// where setting the token changes them. Everything else must stay.
+// shapes are realistic files with their quirks, and the unique passages that
+// setting the token changes. Everything else must be preserved.
 var shapes = []struct {
 	file    string
 	create  bool
@@ -62,10 +62,10 @@ func TestEditShapes(t *testing.T) {
 	}
 }
 
-// TestEveryShapeIsUsed keeps a file from lying there unread.
+// TestEveryShapeIsUsed finds files that no test reads.
 func TestEveryShapeIsUsed(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.ini")
 	if err != nil || len(files) != len(shapes) {
-		t.Errorf("%d files, %d in the table, %v", len(files), len(shapes), err)
+		t.Errorf("got %d files, want %d as in the table, %v", len(files), len(shapes), err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/sinks/ini"
 )
 
-// large are contents on which a careless editor takes quadratic time.
+// large returns content on which a careless editor needs quadratic time.
 func large(size int) map[string][]byte {
 	fill := func(unit string) []byte {
 		return bytes.Repeat([]byte(unit), size/len(unit))
@@ -29,9 +29,9 @@ func large(size int) map[string][]byte {
 	}
 }
 
-// TestEditIsLinear: 5 MiB take well under a second. The limit leaves room for
-// the race detector on a slow and busy machine, and none for a quadratic
-// editor, which takes hours.
+// TestEditIsLinear: 5 MiB take well under a second. The limit allows for the
+// race detector on a slow machine, but not for a quadratic editor, which would
+// take hours.
 func TestEditIsLinear(t *testing.T) {
 	for name, in := range large(5 << 20) {
 		t.Run(name, func(t *testing.T) {
@@ -39,10 +39,10 @@ func TestEditIsLinear(t *testing.T) {
 			out, err := ini.Edit(in, "X", token("NEW"), ini.EditOptions{})
 			took := time.Since(start)
 			if err != nil || bytes.Equal(in, out) {
-				t.Errorf("not edited: %v", err)
+				t.Errorf("got no change, %v", err)
 			}
 			if took > 20*time.Second {
-				t.Errorf("%d bytes took %v", len(in), took)
+				t.Errorf("%d bytes took %v, want at most 20s", len(in), took)
 			}
 		})
 	}
@@ -54,7 +54,7 @@ func TestEditLongLine(t *testing.T) {
 	want := "[A]\nv=" + long + "\n[X]\nTOKEN=NEW\nw=" + long
 	got, err := ini.Edit([]byte(in), "X", token("NEW"), ini.EditOptions{})
 	if err != nil || string(got) != want {
-		t.Errorf("%d bytes, want %d, %v", len(got), len(want), err)
+		t.Errorf("got %d bytes, want %d, %v", len(got), len(want), err)
 	}
 }
 

@@ -5,30 +5,30 @@ import (
 	"fmt"
 )
 
-// survey is what one walk over a file finds out about one section and some of
-// its keys.
+// survey is the result of one pass over a file, looking for one section and
+// some of its keys.
 type survey struct {
-	found bool // the section is there
-	// anchor is the line after which a missing key goes: the last key=value
-	// line of the section's first block, or its header.
+	found bool // the section exists
+	// anchor is the line after which missing keys are inserted: the last
+	// key=value line of the section's first block, or its header.
 	anchor line
-	// hits are the lines of the wanted keys in all blocks of that name, in the
-	// order of the file.
+	// hits are the lines of the wanted keys in all blocks of that name, in file
+	// order.
 	hits []hit
-	// last is the last line of the file, zero in an empty one.
+	// last is the last line of the file, zero if it is empty.
 	last line
 }
 
 // hit is one line of a wanted key.
 type hit struct {
 	key int // index into the wanted keys
-	// from is where the value starts, behind the = and the blanks after it; to
-	// is the end of the line's text.
+	// from is the start of the value, after the = and its blanks; to is the end
+	// of the line's text.
 	from, to int
 }
 
-// look walks over the content once. It refuses a file whose section header is
-// not closed, since what stands in that section is anybody's guess.
+// look makes one pass over the content. It refuses a file whose section header
+// is not closed, because the content of that section is ambiguous.
 func look(content []byte, section string, keys []string) (survey, error) {
 	var s survey
 	inside, first := false, false
@@ -81,16 +81,16 @@ func newHit(content []byte, l line, key int) hit {
 	rest := content[from:l.end]
 	value := bytes.TrimLeft(rest, blanks)
 	if len(value) > 0 {
-		// An all-blank value loses its blanks.
+		// A value of blanks only loses its blanks.
 		from += len(rest) - len(value)
 	}
 	return hit{key: key, from: from, to: l.end}
 }
 
-// Refusal says why a file or a value is not edited. It repeats neither.
+// Refusal says why a file or a value was not edited. It quotes neither.
 type Refusal struct {
 	text string
-	// torn says that a save in progress may be the cause.
+	// torn means that a save in progress may be the cause.
 	torn bool
 }
 

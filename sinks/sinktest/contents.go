@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// past is an instant that no test writes at.
+// past returns a time at which no test writes.
 func past() time.Time { return time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC) }
 
 func delivers(r *rig) {
@@ -33,7 +33,7 @@ func delivers(r *rig) {
 		r.Fatal(err)
 	}
 	if !after.ModTime().Equal(past()) || !os.SameFile(before, after) {
-		r.Error("the second delivery touched the file")
+		r.Error("the second delivery modified the file")
 	}
 	r.wantHolds(r.old(Canary))
 }
@@ -65,7 +65,7 @@ func refusesBad(r *rig) {
 		return
 	}
 	if !strings.Contains(r.Bad, Canary) {
-		r.Fatal("Bad does not hold the canary")
+		r.Fatal("Bad does not contain the canary")
 	}
 	r.put(r.old(older), 0o600)
 	r.fails(r.open(""), set(r.Bad), "")
@@ -94,10 +94,10 @@ func ends(r *rig) {
 	cancel()
 	changed, err := b.Sink.Deliver(ctx, set(Canary))
 	if changed || !errors.Is(err, context.Canceled) {
-		r.Errorf("Deliver: %v, %v", changed, err)
+		r.Errorf("Deliver: changed %v, %v", changed, err)
 	}
 	if r.fault(err, ""); r.last.Reason != credential.ReasonCancelled {
-		r.Errorf("the reason is %s", r.last.Reason)
+		r.Errorf("got reason %s", r.last.Reason)
 	}
 	if err := b.Sink.(credential.Preflighter).Preflight(ctx); !errors.Is(err, context.Canceled) {
 		r.Errorf("Preflight: %v", err)
@@ -105,12 +105,12 @@ func ends(r *rig) {
 	r.wantHolds(r.old(older))
 }
 
-// inspects holds sinks.Inspector to what it tells the drift watch.
+// inspects checks the sinks.Inspector that the drift watcher uses.
 func inspects(r *rig) {
 	b := r.open("")
 	i, ok := b.Sink.(sinks.Inspector)
 	if !ok {
-		r.Fatal("the sink cannot be inspected")
+		r.Fatal("the sink is not an Inspector")
 	}
 	look := func(want sinks.State) sinks.Finding {
 		r.Helper()
@@ -119,7 +119,7 @@ func inspects(r *rig) {
 			r.Errorf("Inspect: %v, want %v, %v", got.State, want, err)
 		}
 		if (got.State == sinks.Other) != (len(got.Found) > 0) {
-			r.Errorf("in the state %v %d values were found", got.State, len(got.Found))
+			r.Errorf("state %v: got %d values", got.State, len(got.Found))
 		}
 		return got
 	}
@@ -133,7 +133,7 @@ func inspects(r *rig) {
 	for name, values := range found {
 		for _, v := range values {
 			if !v.Equal(was[name]) {
-				r.Errorf("the value found for %q is not the one that stands there", name)
+				r.Errorf("Inspect returned a wrong value for %q", name)
 			}
 		}
 	}
@@ -142,11 +142,11 @@ func inspects(r *rig) {
 	r.put(r.old(""), 0o600)
 	look(sinks.Empty)
 	if _, err := i.Inspect(r.Context(), credential.Set{}); err == nil {
-		r.Error("Inspect took a set that lacks the field")
+		r.Error("Inspect accepted a set without the field")
 	} else {
 		r.fault(err, "has no value")
 	}
 	if _, err := i.Values(credential.Set{}); err == nil {
-		r.Error("Values took a set that lacks the field")
+		r.Error("Values accepted a set without the field")
 	}
 }

@@ -19,24 +19,23 @@ import (
 // Files describes one kind of sink that keeps a file.
 type Files struct {
 	Kind sinks.Kind
-	// Config are the keys of the section in TOML, without path. The text shown
-	// is ${c.token}, at least once.
+	// Config contains the keys of the section in TOML, without path. The text
+	// must contain ${c.token} at least once.
 	Config string
-	// Old is content that the sink understands; OLD in it is where the value
-	// stands.
+	// Old is content that the sink accepts; OLD in it marks the value.
 	Old string
-	// Wrong is content that the sink refuses; empty when there is none.
+	// Wrong is content that the sink refuses; empty if there is none.
 	Wrong string
-	// Bad is a value that the sink refuses, which holds Canary; empty when
+	// Bad is a value that the sink refuses and that contains Canary; empty if
 	// there is none.
 	Bad string
-	// NeedsFile says that a file that does not exist is an error.
+	// NeedsFile means that a missing file is an error.
 	NeedsFile bool
 }
 
-// RunFiles holds a kind that keeps a file to the contract of all sinks, and to
-// that of files. It delivers into folders of every sort. It runs on a virtual
-// clock, so that waiting for another program's save costs nothing.
+// RunFiles checks a kind that keeps a file against the contract of all sinks
+// and that of files. It runs on a virtual clock, so that waiting for another
+// program's save costs nothing.
 func RunFiles(t *testing.T, s Files) {
 	t.Helper()
 	Run(t, Suite{Kind: s.Kind, Bad: s.Bad, Config: func(t testing.TB) string {
@@ -75,7 +74,7 @@ func RunFiles(t *testing.T, s Files) {
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			dir := t.TempDir()
-			// Others may walk here, for the parts that act as somebody else.
+			// Other users may enter, for the parts that act as another user.
 			for _, d := range []string{dir, filepath.Dir(dir)} {
 				if err := os.Chmod(d, 0o755); err != nil {
 					t.Fatal(err)
@@ -88,12 +87,12 @@ func RunFiles(t *testing.T, s Files) {
 	}
 }
 
-// rig is one part of the contract at work.
+// rig runs one part of the contract.
 type rig struct {
 	*testing.T
 	Files
 	dir, path string
-	last      *credential.Fault // the last good one
+	last      *credential.Fault // the last valid fault
 }
 
 func (r *rig) section(extra string) *section.Section {
@@ -106,7 +105,7 @@ func (r *rig) section(extra string) *section.Section {
 	return s
 }
 
-// open opens the sink with more keys of TOML.
+// open opens the sink with more TOML keys.
 func (r *rig) open(extra string) sinks.Binding {
 	r.Helper()
 	s := r.section(extra)
@@ -117,7 +116,7 @@ func (r *rig) open(extra string) sinks.Binding {
 	return b
 }
 
-// put writes what somebody else left there.
+// put writes what another program left.
 func (r *rig) put(text string, mode fs.FileMode) {
 	r.Helper()
 	if err := os.WriteFile(r.path, []byte(text), 0o600); err != nil {
@@ -128,16 +127,16 @@ func (r *rig) put(text string, mode fs.FileMode) {
 	}
 }
 
-// old is understood content with a value.
+// old returns valid content with a value.
 func (r *rig) old(value string) string { return strings.ReplaceAll(r.Old, "OLD", value) }
 
-// wantHolds fails unless the file holds the text, and the folder nothing but
-// the names.
+// wantHolds fails unless the file contains the text, and the folder only the
+// names.
 func (r *rig) wantHolds(text string, names ...string) {
 	r.Helper()
 	got, err := os.ReadFile(r.path)
 	if err != nil || string(got) != text {
-		r.Errorf("the file holds %q, want %q, %v", got, text, err)
+		r.Errorf("got file content %q, want %q, %v", got, text, err)
 	}
 	r.wantNames(append(names, filepath.Base(r.path))...)
 }
@@ -154,11 +153,11 @@ func (r *rig) wantNames(names ...string) {
 		got = append(got, e.Name())
 	}
 	if !slices.Equal(got, names) {
-		r.Errorf("the folder holds %q, want %q", got, names)
+		r.Errorf("got files %q, want %q", got, names)
 	}
 }
 
-// deliver delivers and wants success.
+// deliver delivers and expects success.
 func (r *rig) deliver(b sinks.Binding, value string, changed bool) {
 	r.Helper()
 	r.forecast(b, value, changed)
@@ -169,12 +168,12 @@ func (r *rig) deliver(b sinks.Binding, value string, changed bool) {
 	r.forecast(b, value, false)
 }
 
-// forecast wants the sink to foretell a delivery, and to change nothing.
+// forecast expects a correct prediction of a delivery, without changes.
 func (r *rig) forecast(b sinks.Binding, value string, want bool) {
 	r.Helper()
 	f, ok := b.Sink.(sinks.Forecaster)
 	if !ok {
-		r.Fatal("the sink foretells nothing")
+		r.Fatal("the sink is not a Forecaster")
 	}
 	before := snapshot(r, r.dir)
 	got, err := f.WouldChange(r.Context(), set(value))
@@ -186,7 +185,7 @@ func (r *rig) forecast(b sinks.Binding, value string, want bool) {
 	}
 }
 
-// fails delivers and wants a fault.
+// fails delivers and expects a fault.
 func (r *rig) fails(b sinks.Binding, with credential.Set, says string) {
 	r.Helper()
 	changed, err := b.Sink.Deliver(r.Context(), with)
@@ -196,53 +195,53 @@ func (r *rig) fails(b sinks.Binding, with credential.Set, says string) {
 	r.fault(err, says)
 }
 
-// fault wants a good fault and keeps it.
+// fault expects a valid fault and stores it.
 func (r *rig) fault(err error, says string) {
 	r.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
-		r.Fatalf("%v is no fault", err)
+		r.Fatalf("got %v, want a fault", err)
 	}
 	r.last = f
 	if f.Reason != credential.ReasonInternal && !errors.Is(err, context.Canceled) {
-		r.Errorf("the reason of %q is %s", f, f.Reason)
+		r.Errorf("fault %q has reason %s", f, f.Reason)
 	}
 	if !strings.Contains(f.Error(), says) {
-		r.Errorf("the fault %q does not say %q", f, says)
+		r.Errorf("fault %q does not contain %q", f, says)
 	}
 	for e := error(f); e != nil; e = errors.Unwrap(e) {
 		for _, secret := range []string{Canary, older} {
 			if strings.Contains(e.Error(), secret) {
-				r.Errorf("the fault %q shows a value", e)
+				r.Errorf("fault %q contains a value", e)
 			}
 		}
 	}
 }
 
-// preflight wants the preflight to succeed or to say something, and to change
-// nothing.
+// preflight expects the preflight to succeed or to fail with a text, without
+// changes.
 func (r *rig) preflight(b sinks.Binding, says string) {
 	r.Helper()
 	p, ok := b.Sink.(credential.Preflighter)
 	if !ok {
-		r.Fatal("the sink has no preflight")
+		r.Fatal("the sink is not a Preflighter")
 	}
 	before := snapshot(r, r.dir)
 	err := p.Preflight(r.Context())
 	if after := snapshot(r, r.dir); !slices.Equal(before, after) {
-		r.Errorf("the preflight changed %q to %q", before, after)
+		r.Errorf("Preflight changed %q to %q", before, after)
 	}
 	switch {
 	case says == "" && err != nil:
 		r.Errorf("Preflight: %v", err)
 	case says != "" && err == nil:
-		r.Errorf("Preflight found nothing; Deliver says %q", says)
+		r.Errorf("got no error from Preflight, but Deliver fails with %q", says)
 	case says != "":
 		r.fault(err, says)
 	}
 }
 
-// snapshot describes everything in a folder, instants of change included.
+// snapshot describes everything in a folder, including change times.
 func snapshot(r *rig, dir string) []string {
 	r.Helper()
 	var all []string

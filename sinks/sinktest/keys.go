@@ -8,29 +8,29 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// readsKeys holds a kind to the keys that all sinks share.
+// readsKeys checks the keys that all sinks share.
 func readsKeys(r *rig) {
 	b := r.open("")
 	if b.File != r.path || b.Hook != nil || b.Enforce || len(b.Claims) == 0 || len(b.Refs) == 0 {
-		r.Errorf("the plain section gives %+v", b)
+		r.Errorf("minimal section: got %+v", b)
 	}
 	for _, ref := range b.Refs {
 		if ref.Credential != "c" || ref.Field != "token" || ref.Key == "" {
-			r.Errorf("a reference is %+v", ref)
+			r.Errorf("got reference %+v", ref)
 		}
 	}
 	for _, c := range b.Claims {
 		if c.Key == "" {
-			r.Errorf("the claim %q has no key", c.Part)
+			r.Errorf("claim %q has no key", c.Part)
 		}
 	}
 	b = r.open("enforce = true\non_change = { command = [\"true\"], timeout = \"5s\" }\nmode = \"0640\"\nowner = \"root\"\ngroup = \"root\"")
 	if b.Hook == nil || !b.Enforce {
-		r.Errorf("the full section gives %+v", b)
+		r.Errorf("full section: got %+v", b)
 	}
 	r.path = "relative/target"
 	if b = r.open(""); !filepath.IsAbs(b.File) || !strings.HasSuffix(b.File, "/relative/target") {
-		r.Errorf("a relative path gives %q", b.File)
+		r.Errorf("relative path: got %q", b.File)
 	}
 	for extra, key := range map[string]string{
 		"":                                  "sinks.it.path",
@@ -60,5 +60,5 @@ func wantFault(r *rig, text, key string) {
 			return
 		}
 	}
-	r.Errorf("no fault at %s for\n%s\nbut %v", key, text, s.Faults())
+	r.Errorf("got no fault at %s for\n%s\nonly %v", key, text, s.Faults())
 }

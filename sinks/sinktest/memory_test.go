@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/sinks/sinktest"
 )
 
-// memory is a kind whose place is a variable of this process: no file, no mode,
-// nothing that survives.
+// memory is a kind whose target is a variable of this process: no file, no
+// mode, nothing durable.
 func memory() sinks.Kind {
 	return sinks.Kind{Name: "memory", Open: func(s *section.Section, env sinks.Env) sinks.Binding {
 		b := sinks.Common(s, env)
@@ -53,8 +53,8 @@ func (c *cell) Inspect(_ context.Context, set credential.Set) (sinks.Finding, er
 
 func (*cell) Volatile() bool { return true }
 
-// TestSinkThatIsNoFile: the contract of all sinks asks for nothing that only a
-// file has.
+// TestSinkThatIsNoFile: the contract of all sinks requires nothing that only
+// files have.
 func TestSinkThatIsNoFile(t *testing.T) {
 	sinktest.Run(t, sinktest.Suite{Kind: memory(), Config: func(testing.TB) string { return "text = \"${c.token}\"" }})
 }

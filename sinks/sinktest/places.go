@@ -43,7 +43,7 @@ func givesMode(r *rig) {
 	for extra, want := range map[string]fs.FileMode{"": 0o600, `mode = "0644"`: 0o644, `mode = "0666"`: 0o666, `mode = "440"`: 0o440} {
 		r.deliver(r.open(extra), Canary, true)
 		if got := r.mode(); got != want {
-			r.Errorf("with %q the mode is %v", extra, got)
+			r.Errorf("%q: got mode %v", extra, got)
 		}
 		if err := os.Remove(r.path); err != nil {
 			r.Fatal(err)
@@ -55,7 +55,7 @@ func keepsMode(r *rig) {
 	r.put(r.old(older), 0o646)
 	r.deliver(r.open(`mode = "0600"`), Canary, true)
 	if got := r.mode(); got != 0o646 {
-		r.Errorf("the mode is %v", got)
+		r.Errorf("got mode %v", got)
 	}
 }
 
@@ -84,7 +84,7 @@ func keepsOwner(r *rig) {
 	}
 	r.deliver(r.open(""), Canary, true)
 	if uid, gid := r.owner(); uid != 4711 || gid != 4712 || r.mode() != 0o640 {
-		r.Errorf("the owner is %d, the group %d, the mode %v", uid, gid, r.mode())
+		r.Errorf("got owner %d, group %d, mode %v", uid, gid, r.mode())
 	}
 }
 
@@ -94,7 +94,7 @@ func givesOwner(r *rig) {
 	b := r.open("owner = \"4711\"\ngroup = \"4712\"")
 	r.deliver(b, Canary, true)
 	if uid, gid := r.owner(); uid != 4711 || gid != 4712 {
-		r.Errorf("the owner is %d, the group %d", uid, gid)
+		r.Errorf("got owner %d, group %d", uid, gid)
 	}
 	r.deliver(b, Canary, false)
 }
@@ -118,7 +118,7 @@ func followsLink(r *rig) {
 	r.preflight(b, "")
 	r.deliver(b, Canary, true)
 	if _, err := os.Readlink(r.path); err != nil {
-		r.Errorf("the link is gone: %v", err)
+		r.Errorf("the link was replaced: %v", err)
 	}
 	r.wantHolds(r.old(Canary), filepath.Base(real))
 }
@@ -166,8 +166,8 @@ func wantsFolder(r *rig) {
 
 const nobody = 65534
 
-// becomeNobody gives up root for the rest of the part. Only this thread
-// changes, and it ends with the part, since it stays locked to it.
+// becomeNobody drops root privileges for the rest of the part. Only this thread
+// changes, and it ends with the part because it stays locked to it.
 func becomeNobody(r *rig) {
 	r.Helper()
 	needRoot(r)
@@ -183,7 +183,7 @@ func becomeNobody(r *rig) {
 	}
 }
 
-// place puts a file of root, readable for all, into a folder, and becomes
+// asNobody creates a world-readable file of root in a folder, and becomes
 // nobody.
 func (r *rig) place(file, folder fs.FileMode, folderOwner int) sinks.Binding {
 	r.Helper()
@@ -200,7 +200,7 @@ func (r *rig) place(file, folder fs.FileMode, folderOwner int) sinks.Binding {
 	return b
 }
 
-// readOnlyFile: the folder decides, not the file.
+// readOnlyFile: the permissions of the folder decide, not those of the file.
 func readOnlyFile(r *rig) {
 	needRoot(r)
 	r.put(r.old(older), 0o400)
@@ -215,11 +215,11 @@ func readOnlyFile(r *rig) {
 	r.deliver(b, Canary, true)
 	r.wantHolds(r.old(Canary))
 	if got := r.mode(); got != 0o400 {
-		r.Errorf("the mode is %v", got)
+		r.Errorf("got mode %v", got)
 	}
 }
 
-// readOnlyFolder: a file that may be written is written in place.
+// readOnlyFolder: a writable file is written in place.
 func readOnlyFolder(r *rig) {
 	b := r.place(0o666, 0o755, 0)
 	r.preflight(b, "")

@@ -1,10 +1,11 @@
-// Package sinktest is the contract that every sink passes, whatever its kind.
+// Package sinktest is the contract that every sink must meet, whatever its
+// kind.
 //
-// A kind's test describes itself in a Suite and calls Run; one that keeps a file
-// describes Files and calls RunFiles, which does both. The suite holds the sink
-// to the rules of credential.Sink: the second delivery of a value touches
-// nothing, what cannot be delivered leaves the old content, no failure shows a
-// value, and what a sink says of its place is true and changes nothing.
+// A kind's test describes the kind in a Suite and calls Run; a kind that keeps
+// a file describes Files and calls RunFiles, which does both. The suite checks
+// the rules of credential.Sink: delivering the same value again changes
+// nothing, a failed delivery keeps the old content, no failure contains a
+// value, and what a sink reports about its target is true and changes nothing.
 package sinktest
 
 import (
@@ -19,25 +20,25 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Canary is the value that is delivered. No error may repeat it.
+// Canary is the delivered value. No error may contain it.
 const Canary = "0ca9a12f0ca9a12f0ca9a12f0ca9a12f0ca9a12f"
 
-// older is another value of the same shape.
+// older is another value of the same form.
 const older = "1111111111111111111111111111111111111111"
 
 // Suite describes one kind to the contract.
 type Suite struct {
 	Kind sinks.Kind
-	// Config makes a place and returns the keys of a sink for it in TOML. The
-	// text shown is ${c.token}, at least once. The place holds nothing, or the
-	// value of another token.
+	// Config creates a target and returns the keys of a sink for it in TOML. The
+	// text must contain ${c.token} at least once. The target is empty, or
+	// contains the value of another token.
 	Config func(t testing.TB) string
-	// Bad is a value that the sink refuses, which holds Canary; empty when
+	// Bad is a value that the sink refuses and that contains Canary; empty if
 	// there is none.
 	Bad string
 }
 
-// Run holds the kind to the contract.
+// Run checks the kind against the contract.
 func Run(t *testing.T, s Suite) {
 	t.Helper()
 	for _, part := range []struct {
@@ -56,7 +57,7 @@ func Run(t *testing.T, s Suite) {
 	}
 }
 
-// place is one part of the contract at work.
+// subject runs one part of the contract.
 type place struct {
 	*testing.T
 	Suite
@@ -76,7 +77,7 @@ func (p *place) open(extra string) sinks.Binding {
 	return b
 }
 
-// deliver delivers and wants success, foretold where the sink can.
+// deliver delivers and expects success, predicted correctly by a Forecaster.
 func (p *place) deliver(b sinks.Binding, value string, want bool) {
 	p.Helper()
 	if f, ok := b.Sink.(sinks.Forecaster); ok {
@@ -103,7 +104,8 @@ func (p *place) once() {
 	}
 }
 
-// keeps wants a fault for what cannot be delivered, and the old value after it.
+// keeps expects a fault for what cannot be delivered, and the old value
+// afterwards.
 func (p *place) keeps() {
 	b := p.open("")
 	p.deliver(b, Canary, true)
@@ -126,25 +128,25 @@ func (p *place) ends() {
 	changed, err := b.Sink.Deliver(ctx, set(older))
 	f, ok := errors.AsType[*credential.Fault](err)
 	if changed || !ok || f.Reason != credential.ReasonCancelled || !errors.Is(err, context.Canceled) {
-		p.Errorf("Deliver: %v, %v", changed, err)
+		p.Errorf("Deliver: changed %v, %v", changed, err)
 	}
 	p.deliver(b, Canary, false)
 }
 
-// says holds sinks.Inspector to what it tells the drift watch.
+// says checks the sinks.Inspector that the drift watcher uses.
 func (p *place) says() {
 	b := p.open("")
 	i, ok := b.Sink.(sinks.Inspector)
 	if !ok {
-		p.Skip("the sink cannot be inspected")
+		p.Skip("the sink is not an Inspector")
 	}
 	p.deliver(b, Canary, true)
 	if got, err := i.Inspect(p.Context(), set(Canary)); err != nil || got.State != sinks.Same {
-		p.Errorf("Inspect: %v, %v", got.State, err)
+		p.Errorf("Inspect: got state %v, %v", got.State, err)
 	}
 	got, err := i.Inspect(p.Context(), set(older))
 	if err != nil || got.State != sinks.Other || len(got.Found) == 0 {
-		p.Errorf("Inspect: %v with %d values, %v", got.State, len(got.Found), err)
+		p.Errorf("Inspect: got state %v with %d values, %v", got.State, len(got.Found), err)
 	}
 	was, err := i.Values(set(Canary))
 	if err != nil {
@@ -153,7 +155,7 @@ func (p *place) says() {
 	for name, values := range got.Found {
 		for _, v := range values {
 			if !v.Equal(was[name]) {
-				p.Errorf("the value found for %q is not the one that was delivered", name)
+				p.Errorf("Inspect returned a wrong value for %q", name)
 			}
 		}
 	}
@@ -162,16 +164,16 @@ func (p *place) says() {
 func (p *place) named() {
 	b := p.open("enforce = true\non_change = { command = [\"true\"], timeout = \"5s\" }")
 	if b.Target == "" || b.Target != p.open("").Target || b.Hook == nil || !b.Enforce || len(b.Refs) == 0 {
-		p.Errorf("the section gives %+v", b)
+		p.Errorf("got binding %+v", b)
 	}
 	for _, ref := range b.Refs {
 		if ref.Credential != "c" || ref.Field != "token" || ref.Key == "" {
-			p.Errorf("a reference is %+v", ref)
+			p.Errorf("got reference %+v", ref)
 		}
 	}
 }
 
-// set holds one value of the credential that the suite's configuration names.
+// set returns one value of the credential in the suite's configuration.
 func set(value string) credential.Set {
 	at := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	return credential.Set{"c": {
