@@ -93,11 +93,11 @@ func (h *Hook) fault(err error) error {
 	case process.NotFound:
 		f.Message += " (create it, or correct on_change.command)"
 	case process.NotInPath:
-		f.Message += " (install it, or give its whole path)"
+		f.Message += " (install it, or configure its full path)"
 	case process.Denied:
 		f.Message += " (chmod +x, or let the daemon's user reach it)"
 	case process.NoProgram:
-		f.Message += " (is it built for another one?)"
+		f.Message += " (is it built for another architecture?)"
 	case process.Overdue:
 		f.Reason = credential.ReasonTimeout
 		f.Message = fmt.Sprintf("hook %s: still running after %v, so it was stopped (raise on_change.timeout, or fix the command)", e.Program, h.timeout)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkLoad shows whether the cost of one credential and its sink stays the
-// same as there are more of them.
+// BenchmarkLoad shows whether the cost of one credential with its sink stays
+// constant as their number grows.
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{100, 10_000} {
 		b.Run(fmt.Sprintf("credentials=%d", n), func(b *testing.B) {

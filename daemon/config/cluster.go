@@ -12,9 +12,9 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// Cluster says how several machines share their credentials.
+// Cluster configures how several machines share credentials.
 type Cluster struct {
-	// Endpoints are empty without a cluster.
+	// Endpoints is empty without a cluster.
 	Endpoints []string
 	Prefix    string
 	TLS       *tls.Config // nil for plain http
@@ -28,8 +28,8 @@ type Cluster struct {
 
 const tableCluster = "cluster"
 
-// settleCluster reads the table. Without it nothing of a cluster exists.
-func (l *loader) settleCluster(s *section.Section, present bool) {
+// clusterSettings reads the [cluster] table. Without it, there is no cluster.
+func (l *loader) clusterSettings(s *section.Section, present bool) {
 	c := &l.config.Cluster
 	s.Choice("engine", "etcd", "etcd")
 	endpoints := s.Texts("endpoints")
@@ -44,7 +44,7 @@ func (l *loader) settleCluster(s *section.Section, present bool) {
 	if present {
 		l.requireCluster(s, c, endpoints, key, old)
 	}
-	l.settled(s)
+	l.finish(s)
 }
 
 func (l *loader) requireCluster(s *section.Section, c *Cluster, endpoints []string, key credential.Secret, old []credential.Secret) {
@@ -55,7 +55,7 @@ func (l *loader) requireCluster(s *section.Section, c *Cluster, endpoints []stri
 		u, err := url.Parse(text)
 		switch {
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "":
-			s.Faultf("endpoints", "an address is not a valid one (expected https://HOST:PORT)")
+			s.Faultf("endpoints", "contains an invalid address (expected https://HOST:PORT)")
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			s.Faultf("endpoints", "plain http is accepted on loopback only (expected https)")
 		}
@@ -79,16 +79,16 @@ func (l *loader) requireCluster(s *section.Section, c *Cluster, endpoints []stri
 	switch raw, ok := decodeStateKey(key.Reveal()); {
 	case s.Unread("key"):
 	case key.IsZero():
-		s.Faultf("key", "is missing (expected 32 bytes, the same on every machine: all that is shared is sealed with them)")
+		s.Faultf("key", "is missing (expected 32 bytes, the same on every machine: everything shared is sealed with it)")
 	case !ok:
-		s.Faultf("key", "is not a key of 32 bytes (expected 32 bytes raw, as 64 hex digits or as base64; openssl rand -hex 32 makes one)")
+		s.Faultf("key", "is not a key of 32 bytes (expected 32 bytes raw, as 64 hex digits or as base64; openssl rand -hex 32 generates one)")
 	default:
 		c.Key = [32]byte([]byte(raw.Reveal()))
 	}
 	for _, one := range old {
 		raw, ok := decodeStateKey(one.Reveal())
 		if !ok {
-			s.Faultf("old_keys", "holds one that is not a key of 32 bytes")
+			s.Faultf("old_keys", "contains a key that is not 32 bytes long")
 			continue
 		}
 		c.OldKeys = append(c.OldKeys, [32]byte([]byte(raw.Reveal())))
@@ -101,7 +101,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// clusterTLS reads whom to trust and what to show.
+// clusterTLS reads the trusted CA and the client certificate.
 func clusterTLS(s *section.Section) *tls.Config {
 	t := s.Table("tls")
 	if t == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// within calls f, which works on the file at path, and does not wait for a file
-// system that hangs.
+// within calls f, which works on the file at path, and does not wait for a
+// hanging file system.
 func within[T any](o Options, path string, f func() (T, error)) (T, error) {
 	absolute, err := filepath.Abs(path)
 	if o.Disks == nil || err != nil {

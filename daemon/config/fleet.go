@@ -6,8 +6,8 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// fleet reads the table of one fleet. Its templates are read once for each row,
-// by the loader.
+// fleet reads the table of one fleet. The loader reads its templates once per
+// row.
 func fleet(s *section.Section) Fleet {
 	f := Fleet{Name: s.Name(), Section: s, Shown: strings.TrimSpace(s.Required("rows"))}
 	f.Rows = s.FilePath("rows")
@@ -28,5 +28,5 @@ func fleet(s *section.Section) Fleet {
 	return f
 }
 
-// ValidName reports whether a text may name an object of the configuration.
+// ValidName reports whether text is a valid name of an object.
 func ValidName(text string) bool { return nameForm.MatchString(text) }

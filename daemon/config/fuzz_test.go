@@ -13,12 +13,12 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// seeds are the cases of the assembly and the example.
+// seeds returns the test cases of the daemon and the example.
 func seeds(t testing.TB) [][]byte {
 	t.Helper()
 	files, err := filepath.Glob("../load/testdata/*/*.toml")
 	if err != nil || len(files) < 40 {
-		t.Fatalf("%d seeds, %v", len(files), err)
+		t.Fatalf("got %d seeds, %v", len(files), err)
 	}
 	if example := "../../config.example.toml"; fileExists(example) {
 		files = append(files, example)
@@ -39,8 +39,8 @@ func fileExists(name string) bool {
 	return err == nil
 }
 
-// FuzzLoad: no text panics, every fault has a line of its file and stays on one
-// line, and the same text gives the same faults.
+// FuzzLoad: no text causes a panic, every fault is one line with a valid line
+// number, and the same text gives the same faults.
 func FuzzLoad(f *testing.F) {
 	for _, data := range seeds(f) {
 		f.Add(data)
@@ -59,7 +59,8 @@ func FuzzLoad(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// A pattern may roam the machine; the walk itself is tested elsewhere.
+		// A pattern may match files anywhere on the machine; other tests cover
+		// that.
 		if bytes.Contains(data, []byte("include")) {
 			data = bytes.ReplaceAll(data, []byte("include"), []byte("inclUde"))
 		}
@@ -69,7 +70,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		first := examine(t, path, opt, bytes.Count(data, []byte("\n"))+1)
 		if second := examine(t, path, opt, 1<<30); !slices.Equal(first, second) {
-			t.Errorf("faults %v, then %v", first, second)
+			t.Errorf("got faults %v, then %v", first, second)
 		}
 	})
 }
@@ -88,11 +89,11 @@ func examine(t *testing.T, path string, opt Options, lines int) []section.Fault 
 	for _, f := range faults {
 		switch text := f.Error(); {
 		case f.Line < 1 || f.Line > lines:
-			t.Errorf("line %d of %d: %s", f.Line, lines, text)
+			t.Errorf("got line %d of %d: %s", f.Line, lines, text)
 		case strings.ContainsAny(text, "\n\r") || f.Key == "" || f.Message == "" || f.File != path:
-			t.Errorf("form: %q", text)
+			t.Errorf("malformed fault %q", text)
 		case strings.Contains(text, "canary") && !bytes.Contains(mustRead(t, path), []byte("canary")):
-			t.Errorf("a secret is in %q", text)
+			t.Errorf("%q contains a secret", text)
 		}
 	}
 	return append(faults, section.Fault{Message: digest + c.Hash + fmt.Sprint(len(c.Files()))})
@@ -120,8 +121,8 @@ func sections(c *Config) []*section.Section {
 	return all
 }
 
-// readAll asks for the keys of a section, each with the getters that its place
-// chooses, so that every getter meets every type.
+// readAll reads the keys of a section, each with getters chosen by its
+// position, so that every getter meets every type.
 func readAll(s *section.Section, depth int) {
 	for i, key := range s.Keys() {
 		switch (i + depth) % 12 {

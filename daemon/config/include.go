@@ -12,8 +12,8 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// includes returns the files that the include key names, each once, pattern by
-// pattern and in lexical order within one.
+// includes returns the files that the include key names, without duplicates,
+// pattern by pattern and in lexical order within one.
 func (l *loader) includes(main *section.Section) []string {
 	var found []string
 	patterns := main.Texts(keyInclude)
@@ -29,7 +29,7 @@ func (l *loader) includes(main *section.Section) []string {
 			main.Faultf(keyInclude, `names an empty path (expected e.g. "conf.d/*.toml")`)
 			continue
 		case strings.Contains(pattern, "**"):
-			main.Faultf(keyInclude, "%q holds ** (expected * for one level of folders)", pattern)
+			main.Faultf(keyInclude, "%q contains ** (expected * for one level of folders)", pattern)
 			continue
 		}
 		absolute, matches, err := l.opt.expand(l.config.Path, pattern)
@@ -39,7 +39,7 @@ func (l *loader) includes(main *section.Section) []string {
 			continue
 		}
 		if err != nil {
-			main.Faultf(keyInclude, `%q is no pattern (expected e.g. "conf.d/*.toml")`, pattern)
+			main.Faultf(keyInclude, `%q is not a valid pattern (expected e.g. "conf.d/*.toml")`, pattern)
 			continue
 		}
 		l.config.Globs = append(l.config.Globs, absolute)
@@ -55,13 +55,13 @@ func (l *loader) includes(main *section.Section) []string {
 	return found
 }
 
-// literal checks an include without wildcards, which must be there.
+// literal checks an include without wildcards, which must exist.
 func (l *loader) literal(main *section.Section, pattern, name string) bool {
 	info, err := l.opt.stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		main.Faultf(keyInclude, "%q does not exist (expected a file, or a pattern such as \"conf.d/*.toml\")", pattern)
-		// It may come: watch for it.
+		// It may be created: watch for it.
 		if absolute, err := filepath.Abs(name); err == nil {
 			l.config.files = append(l.config.files, absolute)
 		}
@@ -73,8 +73,8 @@ func (l *loader) literal(main *section.Section, pattern, name string) bool {
 	return true
 }
 
-// expand returns a pattern of the main file as an absolute one, and what it
-// matches, without left-overs of editors, in lexical order.
+// expand returns a pattern of the main file as an absolute one, and its matches
+// in lexical order, without editors' temporary files.
 func (o Options) expand(mainFile, pattern string) (absolute string, matches []string, err error) {
 	full := pattern
 	if !filepath.IsAbs(pattern) {
@@ -113,15 +113,15 @@ func absolutePattern(full string) (string, error) {
 	return filepath.Join(escape(here), full), nil
 }
 
-// escape makes a path match itself only.
+// escape makes a pattern that matches only the path itself.
 func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
-// Ignored reports whether a file is hidden or the left-over of an editor, and
-// hence never included by a wildcard.
+// Ignored reports whether a file is hidden or an editor's temporary file.
+// Wildcards never include those.
 func Ignored(base string) bool {
 	return strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") ||
 		strings.HasPrefix(base, "#") && strings.HasSuffix(base, "#") ||

@@ -18,26 +18,26 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// maxSource bounds one file of the configuration.
+// maxSource is the size limit for one file of the configuration.
 const maxSource = 64 << 20
 
-// loader is one reading of a configuration.
+// loader loads a configuration once.
 type loader struct {
 	opt    Options
 	config *Config
 	hash   hash.Hash
 
-	// tables are those found so far by their path, groups the named ones in the
-	// order of the files.
+	// tables maps paths to the tables found so far; groups has the named ones in
+	// file order.
 	tables map[string]*section.Section
 	groups map[string][]*section.Section
 
-	// gather keeps what is read, in gathered.
+	// gather keeps everything that is read, in gathered.
 	gather   bool
 	gathered []Source
 }
 
-// The tables of the configuration.
+// Tables of the configuration.
 const (
 	tableDaemon      = "daemon"
 	tableLog         = "log"
@@ -48,20 +48,20 @@ const (
 	tableSinks       = "sinks"
 	tableFleets      = "fleets"
 	keyInclude       = "include"
-	keyFile          = "file" // of a fault of the whole file
+	keyFile          = "file" // of a fault that concerns the whole file
 )
 
-// Load reads the main file at path and what it includes. It returns what could
-// be read together with all faults, in the order of the files and lines.
+// Load reads the main file at path and its includes. It returns what could be
+// read together with all faults, in the order of files and lines.
 func Load(path string, opt Options) (*Config, []section.Fault) {
 	l := newLoader(path, opt)
 	l.read(path)
-	l.settle()
+	l.assemble()
 	l.config.Hash = hex.EncodeToString(l.hash.Sum(nil))
 	return l.config, l.config.Sorted(slices.Concat(l.config.faults, l.sectionFaults()))
 }
 
-// read reads the main file and what it includes.
+// read reads the main file and its includes.
 func (l *loader) read(path string) {
 	data, absolute, problem := l.readSource(path)
 	l.config.files = append(l.config.files, absolute)
@@ -69,7 +69,7 @@ func (l *loader) read(path string) {
 		l.config.Broken = true
 		l.report(section.Fault{File: path, Line: 1, Key: keyFile, Message: problem})
 	} else if main := l.source(path, data); main != nil {
-		l.take(main)
+		l.addTables(main)
 		for _, name := range l.includes(main) {
 			l.included(name)
 		}
@@ -100,7 +100,7 @@ func (l *loader) report(faults ...section.Fault) {
 	l.config.faults = append(l.config.faults, faults...)
 }
 
-// sectionFaults collects what is recorded in the tables that are handed out.
+// sectionFaults collects the faults recorded in the sections that are returned.
 func (l *loader) sectionFaults() []section.Fault {
 	var faults []section.Fault
 	for _, group := range []string{tableProviders, tableCredentials, tableSinks, tableFleets} {
@@ -126,11 +126,11 @@ func (l *loader) readSource(path string) (data []byte, absolute, problem string)
 	return data, absolute, problem
 }
 
-// absent is what is wrong with a main file that is not there.
+// absent is the fault of a missing main file.
 const absent = "does not exist (expected a configuration file; name it with --config)"
 
-// readSource reads one file of the configuration and says in our own words why
-// it cannot be used.
+// readSource reads one file of the configuration, or explains in our own words
+// why it cannot be used.
 func readSource(path string, read func(path string, limit int64) ([]byte, error)) (data []byte, absolute, problem string) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -151,12 +151,12 @@ func readSource(path string, read func(path string, limit int64) ([]byte, error)
 		}
 		return nil, absolute, fmt.Sprintf("cannot be read: %v (expected a regular file of at most 64 MiB)", cause)
 	case len(bytes.TrimSpace(data)) == 0:
-		return nil, absolute, "is empty (expected a configuration; an empty file is taken for one that is just being saved)"
+		return nil, absolute, "is empty (expected a configuration; an empty file is treated as one that is being saved)"
 	}
 	return data, absolute, ""
 }
 
-// source takes one file's bytes into the hash and parses them.
+// source adds the bytes of one file to the hash and parses them.
 func (l *loader) source(name string, data []byte) *section.Section {
 	for _, part := range [][]byte{[]byte(name), data} {
 		_, _ = l.hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
@@ -175,8 +175,8 @@ func (l *loader) included(name string) {
 	data, absolute, problem := l.readSource(name)
 	l.config.Sources = append(l.config.Sources, name)
 	l.config.files = append(l.config.files, absolute)
-	if problem == absent { // though the pattern found it
-		problem = "is a link that leads nowhere, or was removed at this moment (expected a configuration file)"
+	if problem == absent { // although the pattern matched it
+		problem = "is a dangling link, or has just been removed (expected a configuration file)"
 	}
 	if problem != "" {
 		l.config.Broken = true
@@ -190,14 +190,14 @@ func (l *loader) included(name string) {
 	if s.Has(keyInclude) {
 		s.Faultf(keyInclude, "is not allowed in an included file (expected in %s only)", l.config.Path)
 	}
-	l.take(s)
+	l.addTables(s)
 	l.report(s.Finish()...)
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
-// take sorts the tables of one file and keeps those whose name is new.
-func (l *loader) take(file *section.Section) {
+// addTables sorts the tables of one file and keeps those whose name is new.
+func (l *loader) addTables(file *section.Section) {
 	for _, key := range []string{tableDaemon, tableLog, tableMetrics, tableRenewal, tableCluster} {
 		if s := file.Object(key); s != nil {
 			l.isNew(s)
@@ -206,7 +206,7 @@ func (l *loader) take(file *section.Section) {
 	for _, key := range []string{tableProviders, tableCredentials, tableSinks, tableFleets} {
 		for _, s := range file.Objects(key) {
 			if !nameForm.MatchString(s.Name()) {
-				s.Daemon().Faultf("", "is no valid name (expected lower-case letters, digits, _ and -, at most 64, the first a letter or a digit)")
+				s.Daemon().Faultf("", "is not a valid name (expected lower-case letters, digits, _ and -, at most 64, the first a letter or a digit)")
 			}
 			if l.isNew(s) {
 				l.groups[key] = append(l.groups[key], s)
@@ -215,8 +215,8 @@ func (l *loader) take(file *section.Section) {
 	}
 }
 
-// isNew remembers a table; one that another file has defined already is
-// reported where it stands and dropped.
+// isNew records a table. If another file has already defined it, it is reported
+// at its line and dropped.
 func (l *loader) isNew(s *section.Section) bool {
 	first, ok := l.tables[s.Path()]
 	if ok {

@@ -12,7 +12,8 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// write puts files below a new folder, makes it the present one and returns it.
+// write creates files below a new folder, makes it the working directory, and
+// returns it.
 func write(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +43,7 @@ func environment(pairs ...string) func(string) string {
 
 func options(pairs ...string) Options { return Options{Getenv: environment(pairs...), UID: 0} }
 
-// load is Load where faults end the test.
+// load calls Load and fails the test if there are faults.
 func load(t testing.TB, path string, opt Options) *Config {
 	t.Helper()
 	c, faults := Load(path, opt)
@@ -68,17 +69,17 @@ func TestDefaults(t *testing.T) {
 	c := load(t, "c.toml", options())
 	want := Daemon{StateDir: "/var/lib/vigente", ControlSocket: "/var/lib/vigente/control.sock", Listen: "127.0.0.1:9847"}
 	if !reflect.DeepEqual(c.Daemon, want) {
-		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
+		t.Errorf("got daemon %+v, want %+v", c.Daemon, want)
 	}
 	if want := (Log{"info", "auto"}); c.Log != want {
-		t.Errorf("log %+v, want %+v", c.Log, want)
+		t.Errorf("got log %+v, want %+v", c.Log, want)
 	}
 	if c.Path != "c.toml" || c.Broken || len(c.Globs)+len(c.Providers)+len(c.Credentials)+len(c.Sinks) > 0 {
-		t.Errorf("config %+v", c)
+		t.Errorf("got config %+v", c)
 	}
 }
 
-func TestSettingsAreTaken(t *testing.T) {
+func TestSettings(t *testing.T) {
 	dir := write(t, map[string]string{"sub/c.toml": `
 [daemon]
 state_dir = "state"
@@ -91,62 +92,62 @@ format = "json"
 	c := load(t, "sub/c.toml", options("STATE_DIRECTORY", "/s", "RUNTIME_DIRECTORY", "/r"))
 	want := Daemon{StateDir: dir + "/sub/state", ControlSocket: dir + "/run/sock", SocketChosen: true}
 	if !reflect.DeepEqual(c.Daemon, want) {
-		t.Errorf("daemon %+v, want %+v", c.Daemon, want)
+		t.Errorf("got daemon %+v, want %+v", c.Daemon, want)
 	}
 	if want := (Log{"debug", "json"}); c.Log != want {
-		t.Errorf("log %+v, want %+v", c.Log, want)
+		t.Errorf("got log %+v, want %+v", c.Log, want)
 	}
 }
 
-func TestListenTakesAnyHostAndPort(t *testing.T) {
+func TestListenAcceptsAnyHostAndPort(t *testing.T) {
 	for _, text := range []string{"127.0.0.1:0", ":9847", "[::1]:9847", "host.example:80"} {
 		write(t, map[string]string{"c.toml": fmt.Sprintf("[daemon]\nlisten = %q\n", text)})
 		if c := load(t, "c.toml", options()); c.Daemon.Listen != text {
-			t.Errorf("listen %q, want %q", c.Daemon.Listen, text)
+			t.Errorf("got listen %q, want %q", c.Daemon.Listen, text)
 		}
 	}
 }
 
 func TestStateKeyHasThreeForms(t *testing.T) {
-	key := strings.Repeat("k", 31) + "\n" // raw, its last byte a newline
+	key := strings.Repeat("k", 31) + "\n" // raw, its last byte is a newline
 	for name, text := range map[string]string{
 		"raw": key, "raw and newline": key + "\n", "hex": fmt.Sprintf("%x\n", key), "HEX": fmt.Sprintf("%X", key),
 		"base64": strings.Repeat("a2tr", 10) + "awo=\r\n", "base64 without padding": strings.Repeat("a2tr", 10) + "awo",
 	} {
 		if got, ok := decodeStateKey(text); !ok || got.Reveal() != key {
-			t.Errorf("%s gave %q, %v", name, got.Reveal(), ok)
+			t.Errorf("decode %s: got %q, %v", name, got.Reveal(), ok)
 		}
 	}
 	if got, ok := decodeStateKey("_-" + strings.Repeat("A", 41)); !ok || len(got.Reveal()) != 32 {
-		t.Error("base64 for URLs is refused")
+		t.Error("URL-safe base64 was refused")
 	}
 	for _, text := range []string{"", "short", strings.Repeat("a", 62), strings.Repeat("g", 64), strings.Repeat("k", 33)} {
 		if _, ok := decodeStateKey(text); ok {
-			t.Errorf("%q is taken for a key", text)
+			t.Errorf("%q was accepted as a key", text)
 		}
 	}
 }
 
-func TestStateKeyComesFromItsPlace(t *testing.T) {
+func TestStateKeyIsReadFromItsFile(t *testing.T) {
 	dir := write(t, map[string]string{
 		"c.toml":    "[daemon]\nstate_key = { credential = \"state-key\" }\n",
 		"state-key": strings.Repeat("k", 32),
 	})
 	c := load(t, "c.toml", options("CREDENTIALS_DIRECTORY", dir))
 	if c.Daemon.StateKey.Reveal() != strings.Repeat("k", 32) {
-		t.Error("another key")
+		t.Error("got the wrong key")
 	}
 	if !slices.Contains(c.Files(), dir+"/state-key") {
-		t.Errorf("not watched: %v", c.Files())
+		t.Errorf("the key file is missing in %v", c.Files())
 	}
 	opt := options()
 	opt.CredentialsMissingOK = true
 	if c := load(t, "c.toml", opt); !c.Daemon.StateKey.IsZero() {
-		t.Error("a key from nowhere")
+		t.Error("got a key without a file")
 	}
 	_, faults := Load("c.toml", options())
 	if len(faults) != 1 {
-		t.Errorf("faults %v", faults)
+		t.Errorf("got faults %v, want 1", faults)
 	}
 }
 
@@ -176,21 +177,21 @@ func TestIncludesInLexicalOrder(t *testing.T) {
 		c := load(t, main, options())
 		want := []string{main, prefix + "conf.d/B.toml", prefix + "conf.d/a.toml", prefix + "conf.d/b.toml", prefix + "one"}
 		if !slices.Equal(c.Sources, want) {
-			t.Errorf("sources %v, want %v", c.Sources, want)
+			t.Errorf("got sources %v, want %v", c.Sources, want)
 		}
 		var names []string
 		for _, s := range c.Sinks {
 			names = append(names, s.Name)
 		}
 		if want := []string{"main", "upper", "a", "b", "one"}; !slices.Equal(names, want) {
-			t.Errorf("sinks %v, want %v", names, want)
+			t.Errorf("got sinks %v, want %v", names, want)
 		}
 		etc := dir + "/etc/"
 		if want := []string{etc + "conf.d/*.toml", etc + "*/b.toml", etc + "one", etc + "c.toml", etc + "*.toml", etc + "none/*", etc + "left/*"}; !slices.Equal(c.Globs, want) {
-			t.Errorf("globs %v, want %v", c.Globs, want)
+			t.Errorf("got globs %v, want %v", c.Globs, want)
 		}
 		if want := []string{etc + "c.toml", etc + "conf.d/B.toml", etc + "conf.d/a.toml", etc + "conf.d/b.toml", etc + "one"}; !slices.Equal(c.Files(), want) || len(c.SourceFiles()) != len(want) {
-			t.Errorf("files %v, want %v", c.Files(), want)
+			t.Errorf("got files %v, want %v", c.Files(), want)
 		}
 	}
 }
@@ -201,13 +202,13 @@ func TestIgnored(t *testing.T) {
 		"a.toml": false, "#a": false, "a#": false, "a.swp.toml": false,
 	} {
 		if Ignored(name) != want {
-			t.Errorf("%s ignored: %v", name, !want)
+			t.Errorf("Ignored(%s) = %v, want %v", name, !want, want)
 		}
 	}
 }
 
-// The folder of the main file may hold characters that mean something in a
-// pattern.
+// TestIncludesBelowOddFolders: the path of the main file's folder may contain
+// wildcard characters.
 func TestIncludesBelowOddFolders(t *testing.T) {
 	dir := write(t, map[string]string{
 		"a[b]*\\c/c.toml":      "include = [\"d/*.toml\"]\n",
@@ -217,14 +218,14 @@ func TestIncludesBelowOddFolders(t *testing.T) {
 	})
 	c := load(t, "a[b]*\\c/c.toml", options())
 	if len(c.Sinks) != 1 {
-		t.Errorf("sources %v", c.Sources)
+		t.Errorf("got sources %v, want the included one", c.Sources)
 	}
 	if found, err := filepath.Glob(c.Globs[0]); err != nil || !slices.Equal(found, []string{dir + "/a[b]*\\c/d/x.toml"}) {
-		t.Errorf("the pattern for watching finds %v, %v", found, err)
+		t.Errorf("the pattern for watching matches %v, %v", found, err)
 	}
 	t.Chdir("a[b]*\\c")
 	if inside := load(t, "c.toml", options()); !slices.Equal(inside.Globs, c.Globs) || len(inside.Sinks) != 1 {
-		t.Errorf("from inside: %v, %v", inside.Globs, inside.Sources)
+		t.Errorf("loaded from inside the folder: got %v, %v", inside.Globs, inside.Sources)
 	}
 }
 
@@ -236,41 +237,41 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	for path, want := range map[string]string{
 		"gone":      `gone:1: file: does not exist (expected a configuration file; name it with --config)`,
 		"dangling":  `dangling:1: file: does not exist (expected a configuration file; name it with --config)`,
-		"empty":     `empty:1: file: is empty (expected a configuration; an empty file is taken for one that is just being saved)`,
-		"blank":     `blank:1: file: is empty (expected a configuration; an empty file is taken for one that is just being saved)`,
+		"empty":     `empty:1: file: is empty (expected a configuration; an empty file is treated as one that is being saved)`,
+		"blank":     `blank:1: file: is empty (expected a configuration; an empty file is treated as one that is being saved)`,
 		"dir":       `dir:1: file: is a folder (expected a configuration file)`,
 		"/dev/zero": `/dev/zero:1: file: cannot be read: is not a regular file (expected a regular file of at most 64 MiB)`,
 	} {
 		c, faults := Load(path, options())
 		expect(t, faults, want)
 		if !c.Broken || len(c.Files()) != 1 || !filepath.IsAbs(c.Files()[0]) {
-			t.Errorf("%s: broken %v, watched %v", path, c.Broken, c.Files())
+			t.Errorf("%s: got broken %v, files %v", path, c.Broken, c.Files())
 		}
 	}
 }
 
-// No --config mends what a pattern found.
+// TestIncludedLinkThatLeadsNowhere: the fault must not recommend --config.
 func TestIncludedLinkThatLeadsNowhere(t *testing.T) {
 	dir := write(t, map[string]string{"c.toml": "include = [\"*.inc\"]\n"})
 	if err := os.Symlink("gone", dir+"/a.inc"); err != nil {
 		t.Fatal(err)
 	}
 	c, faults := Load("c.toml", options())
-	expect(t, faults, `a.inc:1: file: is a link that leads nowhere, or was removed at this moment (expected a configuration file)`)
+	expect(t, faults, `a.inc:1: file: is a dangling link, or has just been removed (expected a configuration file)`)
 	if !c.Broken {
-		t.Error("not broken")
+		t.Error("got broken false, want true")
 	}
 }
 
-// A missing include and a missing secret are worth watching for.
+// TestMissingFilesAreWatched: missing includes and missing secrets are watched.
 func TestMissingFilesAreWatched(t *testing.T) {
 	dir := write(t, map[string]string{"c.toml": "include = [\"gone.toml\"]\n[daemon]\nstate_key = { file = \"key\" }\n"})
 	c, faults := Load("c.toml", options())
 	if len(faults) != 2 {
-		t.Errorf("faults %v", faults)
+		t.Errorf("got faults %v, want 2", faults)
 	}
 	if want := []string{dir + "/c.toml", dir + "/gone.toml", dir + "/key"}; !slices.Equal(c.Files(), want) {
-		t.Errorf("files %v, want %v", c.Files(), want)
+		t.Errorf("got files %v, want %v", c.Files(), want)
 	}
 }
 
@@ -302,7 +303,7 @@ func TestHashFollowsNamesAndBytes(t *testing.T) {
 	main := "include = [\"*.inc\"]\n"
 	base := hash(map[string]string{"c.toml": main, "a.inc": "# x\n"})
 	if len(base) != 64 || hash(map[string]string{"c.toml": main, "a.inc": "# x\n", "b": "not included"}) != base {
-		t.Error("the same files have another hash")
+		t.Error("the same files have a different hash")
 	}
 	for _, files := range []map[string]string{
 		{"c.toml": main + "\n", "a.inc": "# x\n"},
@@ -312,7 +313,7 @@ func TestHashFollowsNamesAndBytes(t *testing.T) {
 		{"c.toml": main, "a.inc": "# x\n", "b.inc": "# x\n"},
 	} {
 		if hash(files) == base {
-			t.Errorf("%v has the hash of the base", files)
+			t.Errorf("%v has the same hash as the base", files)
 		}
 	}
 }
@@ -337,7 +338,7 @@ provider = "gone"
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if c.Providers[0].Concurrency != 8 || c.Providers[0].Rates != nil || len(c.Providers[1].Rates) != 1 || c.Providers[0].Location.String() != "America/Sao_Paulo" {
-		t.Errorf("providers %+v", c.Providers)
+		t.Errorf("got providers %+v", c.Providers)
 	}
 }
 
@@ -347,12 +348,12 @@ func TestWebConfigIsCheckedWithTheConfiguration(t *testing.T) {
 		"an unknown key": {"127.0.0.1:0", "users: {}\n", "web.yml\" cannot be used"},
 		"no certificate": {"127.0.0.1:0", "tls_server_config: {cert_file: none.crt, key_file: none.key}\n", "web.yml\" cannot be used: the file that tls_server_config.cert_file names: no such file or directory ("},
 		"no pair":        {"127.0.0.1:0", "tls_server_config: {cert_file: web.yml, key_file: web.yml}\n", "web.yml\" cannot be used: tls_server_config is incomplete, or "},
-		"a password":     {"127.0.0.1:0", "hunter2\n", "web.yml\" cannot be used: line 1 is not understood ("},
+		"a password":     {"127.0.0.1:0", "hunter2\n", "web.yml\" cannot be used: line 1 cannot be parsed ("},
 		"a bad header":   {"127.0.0.1:0", "http_server_config: {headers: {X-Frame-Options: hunter2}}\n", "web.yml\" cannot be used: http_server_config or "},
 		"a bad user":     {"127.0.0.1:0", "basic_auth_users: {hunter2: [hunter2]}\n", "web.yml\" cannot be used: "},
 		"a secret key":   {"127.0.0.1:0", "tls_server_config: {cert_file: hunter2}\n", "web.yml\" cannot be used: "},
 		"empty":          {"127.0.0.1:0", " \n", "is empty"},
-		"no listener":    {"", "basic_auth_users: {}\n", `guards nothing, since listen is ""`},
+		"no listener":    {"", "basic_auth_users: {}\n", `protects nothing, because listen is ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, map[string]string{
@@ -367,15 +368,15 @@ func TestWebConfigIsCheckedWithTheConfiguration(t *testing.T) {
 			text := strings.Join(all, "\n")
 			if tt.want == "" {
 				if text != "" || c.Daemon.WebConfig != filepath.Join(dir, "web.yml") {
-					t.Errorf("%q, faults %s", c.Daemon.WebConfig, text)
+					t.Errorf("got %q with faults %s", c.Daemon.WebConfig, text)
 				}
 				return
 			}
 			if strings.Contains(text, "hunter2") {
-				t.Errorf("what stands in the file is repeated: %s", text)
+				t.Errorf("the fault quotes the file: %s", text)
 			}
 			if len(all) != 1 || !strings.HasPrefix(text, filepath.Join(dir, "c.toml")+":3: daemon.web_config: ") || !strings.Contains(text, tt.want) {
-				t.Errorf("faults %s", text)
+				t.Errorf("got faults %s, want one with %q", text, tt.want)
 			}
 		})
 	}

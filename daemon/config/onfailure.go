@@ -6,7 +6,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// OnFailure is a command to be told when something has not been in order for a
+// OnFailure is a command to run when a credential has not been in order for a
 // while.
 type OnFailure struct {
 	Command        []string
@@ -18,7 +18,7 @@ const (
 	defaultFailureTimeout = 30 * time.Second
 )
 
-// ReadOnFailure reads the table on_failure; it returns nil when there is none.
+// ReadOnFailure reads the table on_failure; it returns nil if there is none.
 func ReadOnFailure(s *section.Section) *OnFailure {
 	t := s.Table("on_failure")
 	if t == nil {

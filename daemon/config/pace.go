@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// The keys of pace.
+// The policy keys.
 const (
 	keyRenewBefore = "renew_before"
 	keyMaxAge      = "max_age"
@@ -21,18 +21,18 @@ const (
 	keyTimeout     = "timeout"
 )
 
-// shortestInterval is the least floor between two calls that can be asked for.
+// shortestInterval is the smallest minimum interval that can be configured.
 const shortestInterval = 100 * time.Millisecond
 
-// pace is when things run, as far as it is known at one level: [renewal], a
-// provider, a credential. Each level starts from the one above.
+// pace is the policy as far as it is known at one level: [renewal], a provider,
+// a credential. Each level starts from the one above.
 type pace struct {
 	policy   schedule.Policy
 	zone     string
 	cronText string
 }
 
-// defaultPace holds without any configuration.
+// defaultPace is the policy without any configuration.
 func defaultPace() pace {
 	return pace{
 		policy: schedule.Policy{
@@ -46,14 +46,14 @@ func defaultPace() pace {
 	}
 }
 
-// written returns all of it as a text.
+// written returns a text that identifies all of it.
 func (p pace) written() string {
 	policy := p.policy
-	policy.Schedule = nil // the text of it stands beside
+	policy.Schedule = nil // its text follows
 	return fmt.Sprintf("%+v %q %q", policy, p.zone, p.cronText)
 }
 
-// level says whether a table belongs to one backend or credential.
+// level says whether a table applies to one backend or credential.
 type level bool
 
 const (
@@ -61,8 +61,8 @@ const (
 	specific level = true  // a provider or a credential
 )
 
-// read returns the pace with what a table sets itself; faults are recorded in
-// the table as the daemon's.
+// read returns the policy with the keys that a table sets. Faults are recorded
+// in the table as the daemon's.
 func (p pace) read(table *section.Section, at level) pace {
 	s := table.Daemon()
 	if at == specific {
@@ -78,7 +78,7 @@ func (p pace) read(table *section.Section, at level) pace {
 	return p
 }
 
-// own notes which keys are set for one backend or credential.
+// own records which keys are set for one backend or credential.
 func (p *pace) own(s *section.Section) {
 	p.policy.OwnRenewBefore = p.policy.OwnRenewBefore || s.Has(keyRenewBefore)
 	keys := maps.Clone(p.policy.Keys)
@@ -94,21 +94,21 @@ func (p *pace) own(s *section.Section) {
 	p.policy.Keys = keys
 }
 
-// check reports values that a table sets and that make no sense together; what
-// it inherits has been reported above.
+// check reports values of a table that contradict each other; inherited ones
+// have been reported above.
 func (p pace) check(s *section.Section) {
 	switch {
 	case s.Has(keyMinInterval) && p.policy.MinInterval < shortestInterval:
 		s.Faultf(keyMinInterval, "%s is too short (expected at least %s)", p.policy.MinInterval, shortestInterval)
 	case p.policy.MaxAge > p.policy.MinInterval:
 	case s.Has(keyMaxAge):
-		s.Faultf(keyMaxAge, "%s is not longer than min_interval, %s (expected more, or the values lapse before they may be renewed)", p.policy.MaxAge, p.policy.MinInterval)
+		s.Faultf(keyMaxAge, "%s is not longer than min_interval, %s (expected more, otherwise the values lapse before they may be renewed)", p.policy.MaxAge, p.policy.MinInterval)
 	case s.Has(keyMinInterval):
-		s.Faultf(keyMinInterval, "%s is not shorter than max_age, %s (expected less, or the values lapse before they may be renewed)", p.policy.MinInterval, p.policy.MaxAge)
+		s.Faultf(keyMinInterval, "%s is not shorter than max_age, %s (expected less, otherwise the values lapse before they may be renewed)", p.policy.MinInterval, p.policy.MaxAge)
 	}
 }
 
-// readSchedule takes the cron expression and the zone it is read in.
+// readSchedule reads the cron expression and its time zone.
 func (p *pace) readSchedule(s *section.Section) {
 	p.zone = section.Value(s, keyTimezone, p.zone, `a time zone in quotes, such as "America/Sao_Paulo"`, func(zone string) (string, error) {
 		_, err := schedule.LoadLocation(zone)

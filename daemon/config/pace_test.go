@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// paces loads a configuration with a provider p and a credential c whose pace
-// keys are those given for each level.
+// paces loads a configuration with a provider p and a credential c with the
+// given policy keys at each level, and returns the credential's policy.
 func paces(t testing.TB, renewal, provider, cred string) (schedule.Policy, *time.Location) {
 	t.Helper()
 	write(t, map[string]string{"c.toml": "[renewal]\n" + renewal + "\n[providers.p]\ntype = \"x\"\n" + provider + "\n[credentials.c]\nprovider = \"p\"\n" + cred + "\n"})
@@ -25,14 +25,15 @@ func TestPaceDefaults(t *testing.T) {
 		MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("policy %+v, want %+v", got, want)
+		t.Errorf("got policy %+v, want %+v", got, want)
 	}
 	if zone.String() != "America/Sao_Paulo" {
-		t.Errorf("zone %v", zone)
+		t.Errorf("got zone %v, want America/Sao_Paulo", zone)
 	}
 }
 
-// A key of the credential beats the provider's, which beats [renewal].
+// TestTheNearestKeyCounts: a key of the credential overrides the provider's,
+// which overrides [renewal].
 func TestTheNearestKeyCounts(t *testing.T) {
 	for _, key := range []struct {
 		name string
@@ -54,7 +55,7 @@ func TestTheNearestKeyCounts(t *testing.T) {
 		} {
 			got, _ := paces(t, c.renewal, c.provider, c.cred)
 			if key.of(got) != c.want {
-				t.Errorf("%s: %q %q %q gave %s, want %s", key.name, c.renewal, c.provider, c.cred, key.of(got), c.want)
+				t.Errorf("%s: %q %q %q got %s, want %s", key.name, c.renewal, c.provider, c.cred, key.of(got), c.want)
 			}
 		}
 	}
@@ -69,22 +70,22 @@ func TestOwnRenewBefore(t *testing.T) {
 		{"", "", "", false}, {set, "", "", false}, {"", set, "", true}, {"", "", set, true}, {set, "max_age = \"2h\"", "", false},
 	} {
 		if got, _ := paces(t, c.renewal, c.provider, c.cred); got.OwnRenewBefore != c.want {
-			t.Errorf("%q %q %q: own is %v", c.renewal, c.provider, c.cred, got.OwnRenewBefore)
+			t.Errorf("%q %q %q: got OwnRenewBefore %v, want %v", c.renewal, c.provider, c.cred, got.OwnRenewBefore, c.want)
 		}
 	}
 }
 
-// Why an attempt is planned is explained by the key that decides.
+// TestPolicyNamesTheKeysThatWereSet: explain names the key that decides.
 func TestPolicyNamesTheKeysThatWereSet(t *testing.T) {
 	got, _ := paces(t, `jitter = "1%"`, "max_age = \"2h\"\ntimeout = \"5s\"", "timeout = \"6s\"\nschedule = \"0 3 * * *\"")
 	want := map[string]string{"max_age": "providers.p.max_age", "timeout": "credentials.c.timeout", "schedule": "credentials.c.schedule"}
 	if !maps.Equal(got.Keys, want) {
-		t.Errorf("keys %v, want %v", got.Keys, want)
+		t.Errorf("got keys %v, want %v", got.Keys, want)
 	}
 	write(t, map[string]string{"c.toml": "[providers.p]\ntype = \"x\"\ntimeout = \"1s\"\n[credentials.a]\nprovider = \"p\"\njitter = \"2%\"\n[credentials.b]\nprovider = \"p\"\n"})
 	c := load(t, "c.toml", options())
 	if keys := c.Credentials[1].Policy.Keys; !maps.Equal(keys, map[string]string{"timeout": "providers.p.timeout"}) {
-		t.Errorf("the keys of a neighbour: %v", keys)
+		t.Errorf("other credential: got keys %v", keys)
 	}
 }
 
@@ -94,7 +95,7 @@ func TestScheduleAndTimezoneMeet(t *testing.T) {
 	const line = "\n"
 	for _, c := range []struct {
 		renewal, provider, cred string
-		want                    string // the first instant after midnight UTC
+		want                    string // the first time after midnight UTC
 		zone                    string
 	}{
 		{"", "", "", "", "America/Sao_Paulo"},
@@ -114,12 +115,13 @@ func TestScheduleAndTimezoneMeet(t *testing.T) {
 			at = got.Schedule.Next(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)).UTC().Format("15:04")
 		}
 		if at != c.want || zone.String() != c.zone {
-			t.Errorf("%q %q %q: at %q in %v, want %q in %s", c.renewal, c.provider, c.cred, at, zone, c.want, c.zone)
+			t.Errorf("%q %q %q: got %q in %v, want %q in %s", c.renewal, c.provider, c.cred, at, zone, c.want, c.zone)
 		}
 	}
 }
 
-// What a table inherits was reported above it.
+// TestAFaultOfPaceIsReportedOnce: an inherited fault is reported only where it
+// is configured.
 func TestAFaultOfPaceIsReportedOnce(t *testing.T) {
 	write(t, map[string]string{"c.toml": `[renewal]
 min_interval = "1ms"

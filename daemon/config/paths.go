@@ -16,9 +16,8 @@ const (
 	stateBelowEnv = "XDG_STATE_HOME"
 )
 
-// DefaultStateDir returns where the state lies when the configuration does not
-// say: what systemd hands over, the system's place for root, the user's own
-// for anybody else.
+// DefaultStateDir returns the default folder of the state: the one from
+// systemd, the system's for root, or the user's own.
 func DefaultStateDir(opt Options) (string, error) {
 	if dir := firstDir(opt.getenv("STATE_DIRECTORY")); dir != "" {
 		return dir, nil
@@ -32,11 +31,10 @@ func DefaultStateDir(opt Options) (string, error) {
 	if home := opt.getenv("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "state", stateBelow), nil
 	}
-	return "", errors.New("is missing and neither $HOME nor $XDG_STATE_HOME says where state lies (expected a folder)")
+	return "", errors.New("is missing and neither $HOME nor $XDG_STATE_HOME says where to keep the state (expected a folder)")
 }
 
-// DefaultSocket returns where the daemon listens when the configuration does
-// not say.
+// DefaultSocket returns where the daemon listens by default.
 func DefaultSocket(stateDir string, opt Options) string {
 	if dir := firstDir(opt.getenv("RUNTIME_DIRECTORY")); dir != "" {
 		return filepath.Join(dir, socketName)
@@ -44,12 +42,12 @@ func DefaultSocket(stateDir string, opt Options) string {
 	return filepath.Join(stateDir, socketName)
 }
 
-// ClientSocket returns where a command looks for the daemon. The configuration
-// may be nil or faulty: an ordinary user need not be able to read it.
+// ClientSocket returns where a command looks for the daemon. c may be nil or
+// faulty, because ordinary users may not be able to read the configuration.
 func ClientSocket(c *Config, opt Options) string { return clientSocket(c, opt, mayExist) }
 
-// mayExist reports whether a path is there; one in a folder that is closed to
-// this user may be.
+// mayExist reports whether a path exists, or is in a folder that this user
+// cannot search.
 func mayExist(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
@@ -75,7 +73,7 @@ func clientSocket(c *Config, opt Options, exists func(string) bool) string {
 	return filepath.Join(dir, socketName)
 }
 
-// firstDir returns the first of the folders that systemd lists with colons.
+// firstDir returns the first folder of a colon-separated list from systemd.
 func firstDir(list string) string {
 	first, _, _ := strings.Cut(list, ":")
 	return first

@@ -19,12 +19,12 @@ func TestDefaultStateDir(t *testing.T) {
 	} {
 		got, err := DefaultStateDir(Options{Getenv: environment(c.env...), UID: c.uid})
 		if got != c.want || (err != nil) != (c.want == "") {
-			t.Errorf("uid %d, %v: %q, %v, want %q", c.uid, c.env, got, err, c.want)
+			t.Errorf("uid %d, %v: got %q, %v; want %q", c.uid, c.env, got, err, c.want)
 		}
 	}
 	write(t, map[string]string{"c.toml": "# x\n"})
 	_, faults := Load("c.toml", Options{Getenv: environment(), UID: 7})
-	expect(t, faults, `c.toml:1: daemon.state_dir: is missing and neither $HOME nor $XDG_STATE_HOME says where state lies (expected a folder)`)
+	expect(t, faults, `c.toml:1: daemon.state_dir: is missing and neither $HOME nor $XDG_STATE_HOME says where to keep the state (expected a folder)`)
 }
 
 func TestSockets(t *testing.T) {
@@ -44,30 +44,30 @@ func TestSockets(t *testing.T) {
 	} {
 		opt := Options{Getenv: environment(c.env...), UID: 7}
 		if got := clientSocket(c.cfg, opt, func(string) bool { return false }); got != c.want {
-			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+			t.Errorf("%s: got %s, want %s", c.what, got, c.want)
 		}
 		system := c.want
 		if c.env == nil && c.cfg != chosen || c.what == "no configuration" {
 			system = systemSocket
 		}
 		if got := clientSocket(c.cfg, opt, func(path string) bool { return path == systemSocket }); got != system {
-			t.Errorf("%s, with a daemon of the system: %s, want %s", c.what, got, system)
+			t.Errorf("%s, with a system daemon: got %s, want %s", c.what, got, system)
 		}
 	}
 	if got := DefaultSocket("/s", options("RUNTIME_DIRECTORY", "/r")); got != "/r/control.sock" {
-		t.Errorf("under systemd: %s", got)
+		t.Errorf("under systemd: got %s", got)
 	}
 	if got := DefaultSocket("/s", options()); got != "/s/control.sock" {
-		t.Errorf("elsewhere: %s", got)
+		t.Errorf("elsewhere: got %s", got)
 	}
 }
 
 func TestMayExist(t *testing.T) {
 	dir := t.TempDir()
 	if !mayExist(dir) || mayExist(dir+"/gone") || mayExist(dir+"/gone/deeper") {
-		t.Error("wrong about what is there")
+		t.Error("mayExist is wrong")
 	}
 	if ClientSocket(&Config{Daemon: Daemon{SocketChosen: true, ControlSocket: "/c"}}, options()) != "/c" {
-		t.Error("the key does not win")
+		t.Error("ClientSocket ignores the key")
 	}
 }

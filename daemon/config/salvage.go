@@ -13,10 +13,11 @@ var (
 	placeKey     = regexp.MustCompile(`^(state_dir|control_socket)\s*=`)
 )
 
-// salvage finds the lines of [daemon] that say where the running daemon is to
-// be found, in a main file that is no TOML. Whoever has just broken that file
-// asks for the status next, and must not be told that no daemon runs. It returns
-// nil where the lines cannot be told; nothing here is ever run.
+// salvage finds the lines of [daemon] that say where the running daemon
+// listens, in a main file that is not valid TOML. After breaking that file, a
+// user asks for the status next, and must not be told that no daemon is
+// running. It returns nil if the lines cannot be identified. Nothing found here
+// is ever used to run the daemon.
 func salvage(name string, data []byte, reader *section.Reader) *section.Section {
 	var kept strings.Builder
 	inside := false
@@ -40,8 +41,8 @@ func salvage(name string, data []byte, reader *section.Reader) *section.Section 
 
 var anyDaemonHeader = regexp.MustCompile(`^\[\s*daemon\s*(\.[^\]]*)?\]`)
 
-// onlyDaemon keeps of a file what stands before its first table, and the tables
-// of [daemon].
+// onlyDaemon returns the part of a file before its first table, and the
+// [daemon] tables.
 func onlyDaemon(data []byte) []byte {
 	var kept []byte
 	inside := true

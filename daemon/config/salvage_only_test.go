@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSocketIsFoundWithoutTheTables puts what a command needs in the places where
-// it may stand, among tables that nobody could decode.
+// TestSocketIsFoundWithoutTheTables puts the keys that commands need in all
+// possible positions, among tables that cannot be decoded.
 func TestSocketIsFoundWithoutTheTables(t *testing.T) {
 	const junk = "[credentials.a]\nprovider = 5\nnonsense = [[1], {}]\n[credentials.a.b]\nx = \"[daemon]\"\n[[sinks]]\n"
 	for name, files := range map[string]map[string]string{
@@ -19,7 +19,7 @@ func TestSocketIsFoundWithoutTheTables(t *testing.T) {
 		dir := write(t, files)
 		c, _ := Load(filepath.Join(dir, "c.toml"), Options{SocketOnly: true})
 		if c.Daemon.ControlSocket != "/s" || len(c.Credentials)+len(c.Sinks) > 0 {
-			t.Errorf("%s: socket %q, %d credentials", name, c.Daemon.ControlSocket, len(c.Credentials))
+			t.Errorf("%s: got socket %q and %d credentials, want /s and none", name, c.Daemon.ControlSocket, len(c.Credentials))
 		}
 	}
 }

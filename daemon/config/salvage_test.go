@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestBrokenFileStillNamesTheSocket: a command finds the running daemon though
-// the main file has become no TOML, and the faults stay those of the syntax.
+// TestBrokenFileStillNamesTheSocket: a command finds the running daemon
+// although the main file is not valid TOML, and the faults remain syntax
+// errors.
 func TestBrokenFileStillNamesTheSocket(t *testing.T) {
 	const places = "[ daemon ] # ours\r\n\tstate_dir = \"/s\"\r\ncontrol_socket = '/c.sock' # here\r\n"
 	for what, c := range map[string]struct{ text, want string }{
@@ -23,10 +24,10 @@ func TestBrokenFileStillNamesTheSocket(t *testing.T) {
 		opt := Options{Getenv: environment("HOME", "/h"), UID: 7}
 		cfg, faults := Load("c.toml", opt)
 		if got := clientSocket(cfg, opt, func(string) bool { return false }); got != c.want {
-			t.Errorf("%s: %s, want %s", what, got, c.want)
+			t.Errorf("%s: got %s, want %s", what, got, c.want)
 		}
 		if last := len(faults) - 1; last < 0 || last > 0 && what != "the key twice" || !strings.Contains(faults[last].Error(), "expected valid TOML") {
-			t.Errorf("%s: %v", what, faults)
+			t.Errorf("%s: got faults %v", what, faults)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 
 const expectedWeb = "expected the web configuration of Prometheus exporters: tls_server_config, basic_auth_users"
 
-// webConfig checks the file that guards the listener together with the
-// certificates it names, so that a bad one is refused before anybody connects.
+// webConfig checks the file that protects the listener and the certificates it
+// names, so that a faulty one is refused before the first connection.
 func (l *loader) webConfig(s *section.Section) {
 	const key = "web_config"
 	d, check := &l.config.Daemon, l.opt.CheckWeb
@@ -35,13 +35,13 @@ func (l *loader) webConfig(s *section.Section) {
 		s.Faultf(key, "%q cannot be used: %v (%s)", d.WebConfig, err, expectedWeb)
 	}
 	if d.Listen == "" {
-		s.Faultf(key, "guards nothing, since listen is \"\" (expected one of both to go)")
+		s.Faultf(key, "protects nothing, because listen is \"\" (remove one of the two)")
 	}
 }
 
-// checkWeb says in words of our own what is wrong with a web configuration. The
-// texts of the libraries are not shown: they repeat what they could not read,
-// and where a person named the wrong file that is a password.
+// checkWeb explains in our own words what is wrong with a web configuration.
+// The texts of the libraries are not shown: they quote what they could not
+// parse, which may be a password if the wrong file is configured.
 func checkWeb(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -49,7 +49,7 @@ func checkWeb(file string) error {
 	}
 	var c web.Config
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
-		return errors.New(lineOf(err) + " is not understood")
+		return errors.New(lineOf(err) + " cannot be parsed")
 	}
 	t := &c.TLSConfig
 	for _, named := range []struct{ key, file string }{
@@ -69,14 +69,14 @@ func checkWeb(file string) error {
 	case err == nil:
 		return nil
 	case !t.IsEnabled():
-		return errors.New("http_server_config or basic_auth_users holds something that is not allowed there")
+		return errors.New("http_server_config or basic_auth_users contains a value that is not allowed")
 	}
-	return errors.New("tls_server_config is incomplete, or its certificate and key are not PEM or do not belong together")
+	return errors.New("tls_server_config is incomplete, or its certificate and key are not PEM, or do not match")
 }
 
 var yamlLine = regexp.MustCompile(`line \d+`)
 
-// lineOf returns the place that a fault of YAML names, and nothing else of it.
+// lineOf returns the line number in a YAML error and nothing else of it.
 func lineOf(err error) string {
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return line
@@ -84,7 +84,7 @@ func lineOf(err error) string {
 	return "it"
 }
 
-// systemWords is the system's reason alone, without the path.
+// systemWords returns only the system's reason, without the path.
 func systemWords(err error) string {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()
@@ -92,7 +92,7 @@ func systemWords(err error) string {
 	return "it cannot be read"
 }
 
-// hosts reads the names under which the listener may be asked.
+// hosts reads the host names under which the listener may be addressed.
 func (l *loader) hosts(s *section.Section) {
 	const key = "hosts"
 	for _, name := range s.Texts(key) {

@@ -1,6 +1,5 @@
-// Package disk hands the work of sinks that are files to the budget of the
-// device that each file lies on, so that one that hangs holds up no other sink,
-// no renewal and no end of the daemon.
+// Package disk limits the work of file sinks per device, so that a hanging
+// device delays no other sink, no renewal and not the daemon's shutdown.
 package disk
 
 import (
@@ -13,28 +12,27 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Sink is a sink whose work is bounded.
+// Sink is a sink whose work is limited.
 type Sink struct {
 	pool *devices.Pool
 	path string
 	sink credential.Sink
 
 	mu sync.Mutex
-	// writing is set while a delivery is under way, which may be one that nobody
-	// waits for any more; late is set when such a one has written after all.
+	// writing is set during a delivery, even after its caller has left. late is
+	// set if such a write changed the file after all.
 	writing, late bool
 }
 
-// New bounds the work of a sink on the file at path.
+// New limits the work of a sink on the file at path.
 func New(pool *devices.Pool, path string, sink credential.Sink) *Sink {
 	return &Sink{pool: pool, path: path, sink: sink}
 }
 
-// Deliver implements credential.Sink. It returns when the device hangs, though
-// the write may come to its end later. Until then no other write of the sink
-// begins, since the one that hangs holds an older value; and if it changed the
-// file after all, that counts as a change of the next delivery, so that the
-// hook runs.
+// Deliver implements credential.Sink. If the device hangs, it returns although
+// the write may finish later. Until then the sink starts no other write,
+// because the hanging one has an older value. If that write changes the file
+// after all, the next delivery reports a change, so that the hook runs.
 func (s *Sink) Deliver(ctx context.Context, set credential.Set) (bool, error) {
 	if !s.begin() {
 		return false, s.fault("write", &devices.HangingError{Point: s.pool.Mounts().Of(s.path).Point})
@@ -61,7 +59,7 @@ func (s *Sink) begin() bool {
 	return true
 }
 
-// alsoLate adds what an earlier write changed to a delivery that succeeded.
+// alsoLate adds the change of an earlier write to a successful delivery.
 func (s *Sink) alsoLate(changed bool, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,14 +69,14 @@ func (s *Sink) alsoLate(changed bool, err error) bool {
 	return changed
 }
 
-// write is one delivery, whose caller may leave before it ends. All of it is
-// guarded by the lock of the sink.
+// write is one delivery, whose caller may leave before it ends. The lock of the
+// sink guards it.
 type write struct {
 	sink                *Sink
 	started, ended, off bool
 }
 
-// start reports whether somebody still waits for the write.
+// start reports whether the caller is still waiting for the write.
 func (w *write) start() bool {
 	w.sink.mu.Lock()
 	defer w.sink.mu.Unlock()
@@ -96,7 +94,7 @@ func (w *write) end(changed bool) {
 	}
 }
 
-// leave says that the caller waits no more.
+// leave records that the caller no longer waits.
 func (w *write) leave() {
 	w.sink.mu.Lock()
 	defer w.sink.mu.Unlock()
@@ -106,8 +104,8 @@ func (w *write) leave() {
 	}
 }
 
-// Preflight implements credential.Preflighter. A sink that cannot tell is taken
-// for one that would succeed.
+// Preflight implements credential.Preflighter. A sink without a preflight is
+// assumed to succeed.
 func (s *Sink) Preflight(ctx context.Context) error {
 	p, ok := s.sink.(credential.Preflighter)
 	if !ok {
@@ -119,7 +117,7 @@ func (s *Sink) Preflight(ctx context.Context) error {
 	return s.fault("write", err)
 }
 
-// WouldChange implements sinks.Forecaster. A sink that cannot tell is expected
+// WouldChange implements sinks.Forecaster. A sink without a forecast is assumed
 // to write.
 func (s *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error) {
 	f, ok := s.sink.(sinks.Forecaster)
@@ -132,8 +130,8 @@ func (s *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error
 	return change, s.fault("read", err)
 }
 
-// Inspector returns what looks at the file of a sink, nil for a sink that
-// cannot say what its target holds.
+// Inspector returns an inspector for the file of a sink, or nil if the sink
+// cannot be inspected.
 func Inspector(pool *devices.Pool, path string, sink credential.Sink) sinks.Inspector {
 	kind, ok := sink.(sinks.Inspector)
 	if !ok {
@@ -155,7 +153,7 @@ func (i *inspector) Inspect(ctx context.Context, set credential.Set) (sinks.Find
 	return f, i.sink.fault("read", err)
 }
 
-// fault classifies what keeps the work from being done.
+// fault classifies what prevented the work.
 func (s *Sink) fault(verb string, err error) error {
 	hangs, ok := errors.AsType[*devices.HangingError](err)
 	if !ok {

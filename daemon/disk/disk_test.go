@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// slow is a sink whose writes wait for their release.
+// slow is a sink whose writes block until they are released.
 type slow struct {
 	begun   chan struct{}
 	release chan bool // whether the write changes something
@@ -27,8 +27,9 @@ func isTimeout(err error) bool {
 	return ok && f.Reason == credential.ReasonTimeout
 }
 
-// A write that hangs is left after a while; no other begins until it has come
-// back, and what it changed is told by the next one.
+// TestWriteThatHangs: the caller of a hanging write returns after a while; no
+// other write starts until it has returned, and its change is reported by the
+// next delivery.
 func TestWriteThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &slow{make(chan struct{}, 9), make(chan bool)}
@@ -36,26 +37,27 @@ func TestWriteThatHangs(t *testing.T) {
 		begun := time.Now()
 		changed, err := s.Deliver(t.Context(), nil)
 		if changed || !isTimeout(err) || time.Since(begun) != devices.HangsAfter {
-			t.Errorf("%v, %v after %s", changed, err, time.Since(begun))
+			t.Errorf("got %v, %v after %s; want a timeout", changed, err, time.Since(begun))
 		}
 		begun = time.Now()
 		if _, err := s.Deliver(t.Context(), nil); !isTimeout(err) || time.Since(begun) > 0 || len(inner.begun) != 1 {
-			t.Errorf("while it hangs: %v after %s, %d writes begun", err, time.Since(begun), len(inner.begun))
+			t.Errorf("while it hangs: got %v after %s and %d writes started", err, time.Since(begun), len(inner.begun))
 		}
 		inner.release <- true
 		synctest.Wait()
 		go func() { inner.release <- false }()
 		if changed, err := s.Deliver(t.Context(), nil); err != nil || !changed {
-			t.Errorf("the late change is lost: %v, %v", changed, err)
+			t.Errorf("after the late change: got %v, %v; want a change", changed, err)
 		}
 		go func() { inner.release <- false }()
 		if changed, err := s.Deliver(t.Context(), nil); err != nil || changed {
-			t.Errorf("the late change is told twice: %v, %v", changed, err)
+			t.Errorf("second delivery: got %v, %v; want no change", changed, err)
 		}
 	})
 }
 
-// The end of the daemon does not wait for the write.
+// TestEndLeavesAWriteThatHangs: the daemon's shutdown does not wait for the
+// write.
 func TestEndLeavesAWriteThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &slow{make(chan struct{}, 9), make(chan bool)}
@@ -63,7 +65,7 @@ func TestEndLeavesAWriteThatHangs(t *testing.T) {
 		defer cancel()
 		begun := time.Now()
 		if _, err := New(devices.New(), "/none/file", inner).Deliver(ctx, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
-			t.Errorf("%v after %s", err, time.Since(begun))
+			t.Errorf("got %v after %s, want DeadlineExceeded after 1s", err, time.Since(begun))
 		}
 		inner.release <- false
 		synctest.Wait()
@@ -73,13 +75,13 @@ func TestEndLeavesAWriteThatHangs(t *testing.T) {
 func TestRolesOfTheKind(t *testing.T) {
 	pool := devices.New()
 	if Inspector(pool, "/none/file", &slow{}) != nil {
-		t.Error("a sink that cannot look is looked at")
+		t.Error("Inspector of a sink without one is not nil")
 	}
 	s := New(pool, "/none/file", &slow{})
 	if err := s.Preflight(t.Context()); err != nil {
-		t.Errorf("preflight: %v", err)
+		t.Errorf("Preflight = %v, want nil", err)
 	}
 	if change, err := s.WouldChange(t.Context(), nil); !change || err != nil {
-		t.Errorf("forecast: %v, %v", change, err)
+		t.Errorf("WouldChange = %v, %v; want true, nil", change, err)
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// maxTypes bounds how much of a chain of causes is shown.
+// maxTypes limits how much of an error chain is shown.
 const maxTypes = 16
 
-// types lists the types of an error's chain, outermost first. Types are fixed
-// when the program is built, so no value can slip through; the system's error
-// number is the one value that is added, since it comes from a fixed set.
+// types lists the types in an error's chain, outermost first. Types are fixed
+// when the program is built, so they cannot leak a value. The only value added
+// is the system's error number, which is one of a fixed set.
 func types(err error) []string {
 	var found []string
 	for queue := []error{err}; len(queue) > 0 && len(found) < maxTypes; {
@@ -21,7 +21,7 @@ func types(err error) []string {
 			continue
 		}
 		name := fmt.Sprintf("%T", err)
-		switch link := any(err).(type) { // this link alone, not its chain
+		switch link := any(err).(type) { // this error only, not its chain
 		case syscall.Errno:
 			name += "(" + link.Error() + ")"
 		case interface{ Unwrap() error }:
@@ -34,9 +34,8 @@ func types(err error) []string {
 	return found
 }
 
-// safeText describes an error without repeating its text: by the system's
-// error number where there is one ("no space left on device"), else by its
-// types.
+// safeText describes an error without its text: by the system's error number if
+// there is one ("no space left on device"), otherwise by its types.
 func safeText(err error) string {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()

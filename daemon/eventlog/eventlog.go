@@ -1,11 +1,11 @@
-// Package eventlog writes the engine's outcomes to the log, at most one line an
-// outcome.
+// Package eventlog writes the engine's outcomes to the log, at most one line
+// per outcome.
 //
-// Messages are constant, so that they can be searched for; what varies stands
-// in fixed keys. The first failure of a cause is written at once, repeats of it
-// at growing distance with their count, and the recovery once. The text of a
-// fault's cause is never written at any level, since causes of the standard
-// library repeat URLs with their queries; at level debug its types are.
+// Messages are constant, so that they can be searched for; variable parts are
+// in fixed keys. The first failure with a cause is written at once, repeats at
+// increasing intervals with their count, and the recovery once. The text of a
+// fault's cause is never written at any level, because standard library errors
+// quote URLs with their query strings; at debug level its types are.
 package eventlog
 
 import (
@@ -21,22 +21,22 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Keys lists every key that a line of an outcome may have, beside those that
-// the encoder adds (time, level, message).
+// Keys lists every key that the line of an outcome may have, in addition to
+// those of the encoder (time, level, message).
 var Keys = [...]string{
 	"credential", "provider", "sink", "attempt", "reason", "generation", "expires_at", "next_attempt_at", "took",
 	// The failure in our own words, and the backend's documented code.
 	"detail", "code",
-	// How often this cause was met in a row, this time included; how many
+	// How often this cause occurred in a row, including this time; how many
 	// attempts had failed before a recovery.
 	"repeats", "failures",
-	// That the record of this outcome could not be made durable, and why.
+	// Why the record of this outcome could not be saved.
 	"save_error",
-	// Where a contained panic happened; at level debug, the types of the cause.
+	// Where a recovered panic occurred; at debug level, the types of the cause.
 	"stack", "cause_types",
 }
 
-// Reporter is a engine.Observer. It is safe for concurrent use.
+// Reporter is an engine.Observer. It is safe for concurrent use.
 type Reporter struct {
 	log *zap.Logger
 
@@ -47,7 +47,7 @@ type Reporter struct {
 
 var _ engine.StateObserver = (*Reporter)(nil)
 
-// task is the object that an outcome is about.
+// task identifies the object of an outcome.
 type task struct {
 	kind engine.TaskKind
 	name string
@@ -61,7 +61,7 @@ func New(log *zap.Logger) *Reporter {
 // Observe writes the line of one outcome, or counts it.
 func (r *Reporter) Observe(o engine.Outcome) {
 	if o.Joined {
-		return // the hook that it ran with tells the same
+		return // the hook that it ran with logs the same
 	}
 	count, due := r.count(o)
 	if !due {
@@ -84,7 +84,7 @@ func (r *Reporter) Observe(o engine.Outcome) {
 	line.Write(append(fields, result(o)...)...)
 }
 
-// Install forgets the objects that are gone.
+// Install forgets removed objects.
 func (r *Reporter) Install(change plan.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +97,7 @@ func (r *Reporter) Install(change plan.Change) {
 	}
 }
 
-// message names what happened; it never varies with the values.
+// message says what happened; it never depends on values.
 func message(o engine.Outcome) string {
 	words := map[engine.TaskKind][4]string{
 		engine.Obtain:  {"credential renewed", "credential unchanged", "credential renewal failed", "credential recovered"},
@@ -117,8 +117,8 @@ func message(o engine.Outcome) string {
 	return words[0]
 }
 
-// level is error where a person is needed or something is out of service, warn
-// for what the daemon goes on trying, debug for a success without effect.
+// level is error if a person must act or a credential is unavailable, warn if
+// the daemon retries, and debug for a success without effect.
 func level(o engine.Outcome) zapcore.Level {
 	switch {
 	case o.Panicked, o.Parked:
@@ -139,7 +139,7 @@ func level(o engine.Outcome) zapcore.Level {
 	return zapcore.InfoLevel
 }
 
-// outOfService reports whether the failed attempt leaves no value in force.
+// outOfService reports whether no valid value is left after the failed attempt.
 func outOfService(o engine.Outcome) bool {
 	return !o.ExpiresAt.IsZero() && !o.StartedAt.Add(o.Took).Before(o.ExpiresAt)
 }
@@ -151,7 +151,7 @@ func reason(o engine.Outcome) credential.Reason {
 	return o.Fault.Reason
 }
 
-// subject says what the line is about.
+// subject returns the fields that identify the object.
 func subject(o engine.Outcome) []zap.Field {
 	if o.Kind == engine.Obtain {
 		return []zap.Field{zap.String("credential", o.Name), zap.String("provider", o.Provider)}
@@ -159,7 +159,7 @@ func subject(o engine.Outcome) []zap.Field {
 	return []zap.Field{zap.String("sink", o.Name)}
 }
 
-// result says how it ended and what comes next.
+// result returns the fields about the outcome and the next attempt.
 func result(o engine.Outcome) []zap.Field {
 	attempt := o.Recovered + 1
 	if o.Result == schedule.Failed {
@@ -179,7 +179,7 @@ func result(o engine.Outcome) []zap.Field {
 	return append(fields, zap.Duration("took", o.Took))
 }
 
-// failure says why it failed, in our own words only.
+// failure returns the fields about the failure, in our own words only.
 func (r *Reporter) failure(o engine.Outcome) []zap.Field {
 	fields := []zap.Field{zap.String("reason", string(reason(o)))}
 	if o.Fault != nil {
@@ -199,7 +199,7 @@ func (r *Reporter) failure(o engine.Outcome) []zap.Field {
 	return fields
 }
 
-// instant leaves an unknown instant out.
+// instant omits an unknown time.
 func instant(key string, at time.Time) zap.Field {
 	if at.IsZero() {
 		return zap.Skip()

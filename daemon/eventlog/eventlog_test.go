@@ -176,25 +176,25 @@ func TestLines(t *testing.T) {
 			reporter.Observe(tt.outcome)
 			entries := logs.All()
 			if len(entries) != 1 {
-				t.Fatalf("%d lines", len(entries))
+				t.Fatalf("got %d lines, want 1", len(entries))
 			}
 			got := entries[0]
 			if got.Message != tt.message || got.Level != tt.level {
-				t.Errorf("%s %q, want %s %q", got.Level, got.Message, tt.level, tt.message)
+				t.Errorf("got %s %q, want %s %q", got.Level, got.Message, tt.level, tt.message)
 			}
 			fields := got.ContextMap()
 			delete(fields, "cause_types")
 			for key, want := range tt.fields {
 				if value := fields[key]; value != want {
-					t.Errorf("%s is %v (%T), want %v", key, value, value, want)
+					t.Errorf("%s: got %v (%T), want %v", key, value, value, want)
 				}
 			}
 			for key, value := range fields {
 				if _, ok := tt.fields[key]; !ok {
-					t.Errorf("%s=%v is there too", key, value)
+					t.Errorf("got unexpected %s=%v", key, value)
 				}
 				if !slices.Contains(Keys[:], key) {
-					t.Errorf("%s is no documented key", key)
+					t.Errorf("%s is not a documented key", key)
 				}
 			}
 			if text := fmt.Sprint(got.Message, got.ContextMap()); strings.Contains(text, canary) {
@@ -214,13 +214,14 @@ func TestMessagesAreLowerCaseWords(t *testing.T) {
 		} {
 			o.Kind = kind
 			if m := message(o); m == "" || m != strings.ToLower(m) {
-				t.Errorf("%v has the message %q", o, m)
+				t.Errorf("%v: got message %q, want lower case", o, m)
 			}
 		}
 	}
 }
 
-// counts returns the repeats of the lines written, 1 for a line without.
+// counts returns the repeats of the lines written, 1 for a line without
+// repeats.
 func counts(logs *observer.ObservedLogs) []int64 {
 	var found []int64
 	for _, e := range logs.TakeAll() {
@@ -239,21 +240,21 @@ func TestRepeatsAreSummarisedAtGrowingDistance(t *testing.T) {
 		reporter.Observe(failed(engine.Obtain, "loja", credential.ReasonNetwork, i+1, at.Add(time.Duration(i)*time.Second)))
 	}
 	if got, want := counts(logs), []int64{1, 2, 4, 8, 16, 32}; !slices.Equal(got, want) {
-		t.Errorf("lines at %v, want %v", got, want)
+		t.Errorf("got lines at %v, want %v", got, want)
 	}
 }
 
 func TestRepeatsAreSaidOnceAnHourAtLeast(t *testing.T) {
 	reporter, logs := observed(zap.InfoLevel)
-	for i := range 60 { // one each five minutes: twelve are an hour
+	for i := range 60 { // one every five minutes: twelve per hour
 		reporter.Observe(failed(engine.Obtain, "loja", credential.ReasonNetwork, i+1, at.Add(time.Duration(i)*5*time.Minute)))
 	}
 	if got, want := counts(logs), []int64{1, 2, 4, 8, 16, 28, 32, 44, 56}; !slices.Equal(got, want) {
-		t.Errorf("lines at %v, want %v", got, want)
+		t.Errorf("got lines at %v, want %v", got, want)
 	}
 }
 
-func TestAnotherCauseIsSaidAtOnce(t *testing.T) {
+func TestAnotherCauseIsLoggedAtOnce(t *testing.T) {
 	network := func(kind engine.TaskKind, name string) engine.Outcome {
 		return failed(kind, name, credential.ReasonNetwork, 3, at)
 	}
@@ -271,24 +272,25 @@ func TestAnotherCauseIsSaidAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reporter, logs := observed(zap.InfoLevel)
-			for range 4 { // a fifth would be silent
+			for range 4 { // a fifth would not be logged
 				reporter.Observe(network(engine.Obtain, "loja"))
 			}
 			before := logs.Len()
 			reporter.Observe(other)
 			if logs.Len() != before+1 {
-				t.Error("it was not said")
+				t.Error("the new cause was not logged")
 			}
 			reporter.Observe(network(engine.Obtain, "filial"))
 			if logs.Len() == before+1 && name != "credential" {
-				t.Error("the count of another credential was taken for its own")
+				t.Error("repeats of another credential were counted")
 			}
 		})
 	}
 }
 
-// A state that cannot be saved is one cause, however many records it holds up.
-func TestUnsavedStateIsSaidOnce(t *testing.T) {
+// TestUnsavedStateIsLoggedOnce: a state that cannot be saved is one cause,
+// however many records are affected.
+func TestUnsavedStateIsLoggedOnce(t *testing.T) {
 	reporter, logs := observed(zap.InfoLevel)
 	for i := range 40 {
 		reporter.ObserveState(at.Add(time.Duration(i)*time.Second), "no space left on device")
@@ -304,7 +306,7 @@ func TestUnsavedStateIsSaidOnce(t *testing.T) {
 		if line.Message != "credential renewal failed" {
 			states = append(states, fmt.Sprint(line.Level, " ", line.Message, " ", line.ContextMap()["repeats"], " ", line.ContextMap()["failures"]))
 		} else if line.Level == zap.ErrorLevel {
-			t.Error("a record of its own is made an error of")
+			t.Error("the line of an outcome has level error")
 		}
 	}
 	want := []string{
@@ -312,10 +314,10 @@ func TestUnsavedStateIsSaidOnce(t *testing.T) {
 		"error state not saved 16 <nil>", "error state not saved 32 <nil>", "error state not saved 41 <nil>", "info state saved again <nil> 41",
 	}
 	if !slices.Equal(states, want) {
-		t.Errorf("said %q, want %q", states, want)
+		t.Errorf("got lines %q, want %q", states, want)
 	}
 	if all := logs.Len(); all != len(want)+6 {
-		t.Errorf("%d lines in all", all)
+		t.Errorf("got %d lines in total, want %d", all, len(want)+6)
 	}
 }
 
@@ -336,7 +338,7 @@ func TestSuccessEndsTheCount(t *testing.T) {
 		"credential recovered", "credential renewed", "credential renewal failed",
 	}
 	if !slices.Equal(messages, want) {
-		t.Errorf("lines %q, want %q", messages, want)
+		t.Errorf("got lines %q, want %q", messages, want)
 	}
 }
 
@@ -351,7 +353,7 @@ func TestInstallForgetsWhatIsGone(t *testing.T) {
 		Credentials: plan.Difference[plan.Credential]{Removed: []string{"goes"}}, Sinks: plan.Difference[plan.Sink]{Removed: []string{"goes"}},
 	})
 	if got := len(reporter.series); got != 3 {
-		t.Errorf("%d causes are remembered, want 3", got)
+		t.Errorf("got %d causes, want 3", got)
 	}
 }
 
@@ -367,12 +369,12 @@ func TestCauseIsShownByTypeAtDebugOnly(t *testing.T) {
 	reporter.Observe(outcome)
 	got := fmt.Sprint(logs.All()[0].ContextMap()["cause_types"])
 	if want := "[*url.Error *net.OpError *os.SyscallError syscall.Errno(connection refused)]"; got != want {
-		t.Errorf("cause_types is %s, want %s", got, want)
+		t.Errorf("got cause_types %s, want %s", got, want)
 	}
 	reporter, logs = observed(zap.InfoLevel)
 	reporter.Observe(outcome)
 	if fields := logs.All()[0].ContextMap(); fields["cause_types"] != nil {
-		t.Errorf("the cause is shown at level info: %v", fields)
+		t.Errorf("cause_types is logged at level info: %v", fields)
 	}
 }
 
@@ -392,15 +394,15 @@ func TestTypes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := strings.Join(types(tt.err), " of "); got != tt.want {
-			t.Errorf("types gave %s, want %s", got, tt.want)
+			t.Errorf("types = %s, want %s", got, tt.want)
 		}
 	}
 	if got := safeText(fmt.Errorf("%s: %w", canary, io1{})); got != "*fmt.wrapError of eventlog.io1" {
-		t.Errorf("safeText gave %s", got)
+		t.Errorf("safeText = %s", got)
 	}
 }
 
-// io1 is an error whose text is secret and whose cause is absent.
+// io1 is an error whose text is secret and whose cause is nil.
 type io1 struct{}
 
 func (io1) Error() string { return canary }

@@ -8,8 +8,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// ObserveForeign writes once that a sink holds a value that nobody here issued,
-// and once that it is gone.
+// ObserveForeign writes once that a sink contains a value that we did not
+// issue, and once that it no longer does.
 func (r *Reporter) ObserveForeign(_ time.Time, sink, message string) {
 	if message == "" {
 		r.log.Info("sink no longer holds a foreign value", zap.String("sink", sink))

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Bounds of a queue.
+// Limits of a queue.
 const (
 	queueBytes = 4 << 20 // of lines that wait for the reader
 	syncTime   = 200 * time.Millisecond
 )
 
-// Queue writes the log without ever making the daemon wait for whoever reads
-// it. Lines wait in memory; when a reader stalls and the memory is used up, new
-// lines are dropped and counted, and once it reads again one line says how many.
+// Queue writes the log without ever making the daemon wait for the reader.
+// Lines are queued in memory. If the reader stalls and the queue is full, new
+// lines are dropped and counted; once it reads again, one line says how many.
 //
-// It is a zapcore.WriteSyncer and safe for concurrent use. Its goroutine lives
+// It is a zapcore.WriteSyncer and safe for concurrent use. Its goroutine exists
 // only while there is something to write.
 type Queue struct {
 	to  io.Writer
@@ -26,19 +26,19 @@ type Queue struct {
 	waiting [][]byte
 	bytes   int
 	writing bool
-	dropped uint64        // in all
-	told    uint64        // of these, how many the log speaks of
-	empty   chan struct{} // closed when all is written; nil while nobody waits for it
+	dropped uint64        // in total
+	told    uint64        // how many of them the log has reported
+	empty   chan struct{} // closed when everything is written; nil while nobody waits
 }
 
-// NewQueue returns a queue of lines to a writer. After lines were dropped and
-// the writer works again, say is called with their number; it writes to the same
-// writer and may block.
+// NewQueue returns a queue that writes to a writer. After lines were dropped
+// and the writer works again, say is called with their number; it writes to the
+// same writer and may block.
 func NewQueue(to io.Writer, say func(dropped uint64)) *Queue {
 	return &Queue{to: to, say: say}
 }
 
-// Write takes a line, or counts it as dropped. It never fails and never waits
+// Write queues a line, or counts it as dropped. It never fails and never waits
 // for the reader.
 func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
@@ -47,7 +47,7 @@ func (q *Queue) Write(line []byte) (int, error) {
 		q.dropped++
 		return len(line), nil
 	}
-	q.waiting = append(q.waiting, append([]byte(nil), line...)) // zap uses its buffer again
+	q.waiting = append(q.waiting, append([]byte(nil), line...)) // zap reuses its buffer
 	q.bytes += len(line)
 	if !q.writing {
 		q.writing = true
@@ -56,8 +56,8 @@ func (q *Queue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// drain writes until nothing waits. A line that cannot be written is gone: there
-// is no other place to say so.
+// drain writes until the queue is empty. A line that cannot be written is lost:
+// there is nowhere else to report it.
 func (q *Queue) drain() {
 	for {
 		batch, dropped := q.next()
@@ -74,8 +74,8 @@ func (q *Queue) drain() {
 	}
 }
 
-// next returns the lines that wait, and how many were dropped after them. With
-// neither, the goroutine ends.
+// next returns the queued lines, and how many were dropped after them. If there
+// are neither, the goroutine ends.
 func (q *Queue) next() (batch [][]byte, dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,15 +97,15 @@ func (q *Queue) written(n int) {
 	q.bytes -= n
 }
 
-// Dropped returns how many lines were dropped so far.
+// Dropped returns how many lines have been dropped.
 func (q *Queue) Dropped() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
 }
 
-// Sync waits until all lines are written, for a moment only: a reader that has
-// stalled must not keep the daemon from ending.
+// Sync waits briefly until all lines are written: a stalled reader must not
+// prevent the daemon from stopping.
 func (q *Queue) Sync() error {
 	q.mu.Lock()
 	if !q.writing {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stalled is a writer that blocks until it is let go.
+// stalled is a writer that blocks until it is released.
 type stalled struct {
 	free chan struct{}
 
@@ -43,13 +43,13 @@ func TestQueueDropsWhileTheReaderStalls(t *testing.T) {
 			}
 		}
 		if waited := time.Since(begun); waited != 0 {
-			t.Errorf("writing waited %v for the reader", waited)
+			t.Errorf("Write waited %v for the reader", waited)
 		}
 		if got := queue.Dropped(); got != lost {
-			t.Errorf("dropped %d lines, want %d", got, lost)
+			t.Errorf("got %d dropped lines, want %d", got, lost)
 		}
 		if _ = queue.Sync(); time.Since(begun) != syncTime {
-			t.Errorf("Sync waited %v for a reader that stalls, want %v", time.Since(begun), syncTime)
+			t.Errorf("Sync waited %v for a stalled reader, want %v", time.Since(begun), syncTime)
 		}
 		close(to.free)
 		synctest.Wait()
@@ -61,13 +61,13 @@ func TestQueueDropsWhileTheReaderStalls(t *testing.T) {
 		}
 		text := to.String()
 		if got := strings.Count(text, line); got != fit {
-			t.Errorf("%d lines were written, want %d", got, fit)
+			t.Errorf("got %d lines, want %d", got, fit)
 		}
 		if !strings.HasSuffix(text, "dropped 7\nlast\n") {
-			t.Errorf("the log ends with %q", text[len(text)-40:])
+			t.Errorf("got %q at the end of the log", text[len(text)-40:])
 		}
 		if strings.Count(text, "dropped") != 1 || queue.Dropped() != lost {
-			t.Errorf("the lines that were dropped are told %d times, counted %d", strings.Count(text, "dropped"), queue.Dropped())
+			t.Errorf("dropped lines were reported %d times and counted as %d", strings.Count(text, "dropped"), queue.Dropped())
 		}
 	})
 }
@@ -76,7 +76,7 @@ func TestQueueKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &stalled{free: make(chan struct{})}
 		close(to.free)
-		queue := NewQueue(to, func(uint64) { t.Error("nothing was dropped") })
+		queue := NewQueue(to, func(uint64) { t.Error("say was called, but nothing was dropped") })
 		var want strings.Builder
 		for i := range 2000 {
 			line := fmt.Sprintf("line %d\n", i)
@@ -89,7 +89,7 @@ func TestQueueKeepsTheOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		if to.String() != want.String() {
-			t.Error("lines are lost or in another order")
+			t.Error("lines are missing or out of order")
 		}
 	})
 }

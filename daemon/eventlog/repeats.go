@@ -8,20 +8,20 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// reminder is the longest silence about a cause that goes on.
+// reminder is the longest silence about a continuing cause.
 const reminder = time.Hour
 
-// repeats counts the failures of one object that have one cause.
+// repeats counts the failures of one object with one cause.
 type repeats struct {
 	reason    credential.Reason
 	parked    bool
 	count     int
-	writtenAt time.Time // start of the attempt whose line was written last
+	writtenAt time.Time // start of the last attempt that was logged
 }
 
-// count returns how often this cause was met in a row, and whether this time
-// is worth a line: the first, the second, the fourth, the eighth and so on,
-// and one an hour at least. Every success and panic is.
+// count returns how often this cause occurred in a row, and whether this time
+// is logged: the first, second, fourth, eighth and so on, and at least once an
+// hour. Every success and panic is logged.
 func (r *Reporter) count(o engine.Outcome) (count int, due bool) {
 	key := task{o.Kind, o.Name}
 	r.mu.Lock()

@@ -6,15 +6,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// doubt counts the saves of the state that failed in a row.
+// doubt counts failed saves of the state in a row.
 type doubt struct {
 	cause     string
 	count     int
 	writtenAt time.Time
 }
 
-// ObserveState writes that the state cannot be saved, as rarely as it writes of
-// any other cause that goes on, and once that it can be again.
+// ObserveState logs that the state cannot be saved, as rarely as any other
+// continuing cause, and once that it can be saved again.
 func (r *Reporter) ObserveState(at time.Time, cause string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

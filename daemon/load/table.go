@@ -41,7 +41,7 @@ func readTable(data []byte, windows bool, header func([]string) error, row func(
 		return err
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return unusable(1, "is empty (expected a header and rows; an empty file is taken for one that is just being saved)")
+		return unusable(1, "is empty (expected a header and rows; an empty file is treated as one that is being saved)")
 	}
 	skipped := 0
 	comma := ','

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// Rule is one on_failure: what to run, and how long a cause must last before.
+// Rule is one on_failure: the command, and how long a cause must last before it
+// runs.
 type Rule struct {
 	Command        []string
 	After, Timeout time.Duration
 }
 
-// Rules are the on_failure of all credentials.
+// Rules are the on_failure settings of all credentials.
 type Rules struct {
-	Default *Rule           // of those that have none of their own; nil for none
+	Default *Rule           // for credentials without their own; may be nil
 	Own     map[string]Rule // by credential
 }
 
@@ -29,8 +30,8 @@ func (r Rules) of(credential string) (Rule, bool) {
 
 func (r Rules) empty() bool { return r.Default == nil && len(r.Own) == 0 }
 
-// Cause is one reason to tell somebody about a credential: its own state, or
-// that of a sink that shows it.
+// Cause is one reason to notify about a credential: its own state, or that of
+// one of its sinks.
 type Cause struct {
 	Sink    string `json:"sink,omitempty"` // empty for the credential itself
 	State   string `json:"state"`
@@ -38,7 +39,7 @@ type Cause struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Event is what a command is told, and its line of standard input.
+// Event is what a command is told, and its line on standard input.
 type Event struct {
 	Event      string `json:"event"`
 	Credential string `json:"credential"`
@@ -48,57 +49,58 @@ type Event struct {
 	Message    string `json:"message"`
 }
 
-// The values of Event.Event.
+// Values of Event.Event.
 const (
 	Failed    = "failed"
 	Recovered = "recovered"
 )
 
-// gather is how long an event waits for others of the same command.
+// gather is how long an event waits for others with the same command.
 const gather = time.Second
 
-// Bounds of the pace after a run that failed, as for hooks.
+// Limits of the backoff after a failed run, as for hooks.
 const (
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 )
 
-// phase is how far the event of a credential has come.
+// phase is the progress of a credential's event.
 type phase string
 
 const (
-	waiting    phase = ""          // a cause lasts, but not long enough yet
-	failing    phase = "failed"    // failed is to be told
-	told       phase = "told"      // failed was told
-	recovering phase = "recovered" // recovered is to be told
+	waiting    phase = ""          // a cause exists, but not long enough
+	failing    phase = "failed"    // failed must be reported
+	told       phase = "told"      // failed was reported
+	recovering phase = "recovered" // recovered must be reported
 )
 
-// Entry is the event of one credential, as it is remembered over restarts.
+// Entry is the event of one credential. It survives restarts.
 type Entry struct {
-	// Since is when each cause began that lasts now, by its sink.
+	// Since is when each current cause began, by sink.
 	Since map[string]time.Time `json:"since,omitempty"`
 	Phase phase                `json:"phase,omitempty"`
-	// Cause is what failed tells or told, and CauseAt when it began.
+	// Cause is the cause that failed reports, and CauseAt when it began.
 	Cause   Cause     `json:"cause,omitzero"`
 	CauseAt time.Time `json:"cause_at,omitzero"`
 	// At is when the run is due.
 	At time.Time `json:"at,omitzero"`
-	// Begun says that a run was begun, and is found only when a crash cut it off.
+	// Begun means that a run was started. After a load it means that a crash
+	// interrupted the run.
 	Begun bool `json:"begun,omitempty"`
 	Tries int  `json:"tries,omitempty"`
 }
 
-// Book decides what is told and when. It reads no clock and does no I/O; what
-// it holds is what must be durable.
+// Book decides what to report and when. It reads no clock and does no I/O; its
+// content must be durable.
 type Book struct {
 	Entries map[string]*Entry `json:"entries"`
-	// Changed says that the entries differ from those that were saved.
+	// Changed means that the entries differ from those saved.
 	Changed bool `json:"-"`
 	rules   Rules
 }
 
-// Adopt brings the rules up to date: what has none, or is not there any more, is
-// forgotten.
+// Adopt replaces the rules. Entries of credentials without a rule, or that no
+// longer exist, are dropped.
 func (b *Book) Adopt(rules Rules, there func(credential string) bool) {
 	b.rules = rules
 	for name := range b.Entries {
@@ -108,8 +110,8 @@ func (b *Book) Adopt(rules Rules, there func(credential string) bool) {
 	}
 }
 
-// CutOff closes the runs that a crash cut off, which are not repeated, and
-// returns the credentials.
+// CutOff closes the runs that a crash interrupted, which are not repeated, and
+// returns their credentials.
 func (b *Book) CutOff() []string {
 	var names []string
 	for name, e := range b.Entries {
@@ -122,9 +124,9 @@ func (b *Book) CutOff() []string {
 	return names
 }
 
-// See takes in which causes last now, by credential. Well reports of a credential
-// without any whether it and the named sinks are seen to be in order: at a start
-// that is not known yet.
+// See records which causes exist now, by credential. For a credential without
+// any, well reports whether it and the named sinks are known to be in order,
+// which is not the case right after a start.
 func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name string, sinks []string) bool) {
 	for name, list := range causes {
 		rule, ok := b.rules.of(name)
@@ -146,8 +148,8 @@ func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name stri
 	}
 }
 
-// last keeps since when each cause lasts. A clock that was set back makes none
-// begin later than now.
+// last updates when each cause began. After the clock was set back, no cause
+// may begin in the future.
 func (b *Book) last(e *Entry, list []Cause, now time.Time) {
 	lasts := map[string]bool{}
 	for _, c := range list {
@@ -165,8 +167,8 @@ func (b *Book) last(e *Entry, list []Cause, now time.Time) {
 	}
 }
 
-// open begins the event with the first cause that has lasted long enough. A
-// recovery that was not told yet is none any more.
+// open starts the event with the first cause that has lasted long enough. It
+// cancels a recovery that was not reported yet.
 func (b *Book) open(e *Entry, list []Cause, rule Rule, now time.Time) {
 	if e.Phase == recovering && !e.Begun {
 		e.Phase, e.Tries, b.Changed = told, 0, true
@@ -183,7 +185,7 @@ func (b *Book) open(e *Entry, list []Cause, rule Rule, now time.Time) {
 	}
 }
 
-// sinks are those that were a cause.
+// sinks returns the sinks that were a cause.
 func (e *Entry) sinks() []string {
 	seen := map[string]bool{e.Cause.Sink: true}
 	for sink := range e.Since {
@@ -193,23 +195,22 @@ func (e *Entry) sinks() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// well takes in that a credential has no cause any more.
+// well records that a credential no longer has a cause.
 func (b *Book) well(name string, e *Entry, now time.Time) {
 	if len(e.Since) > 0 {
 		clear(e.Since)
 		b.Changed = true
 	}
 	switch {
-	case e.Begun: // its end decides
+	case e.Begun: // its outcome decides
 	case e.Phase == waiting, e.Phase == failing:
-		b.drop(name) // nobody was told
+		b.drop(name) // nothing was reported
 	case e.Phase == told:
 		e.Phase, e.At, e.Tries, b.Changed = recovering, now, 0, true
 	}
 }
 
-// Next returns the instant of the next change that time alone brings, zero for
-// none.
+// Next returns the time of the next change that only depends on time, or zero.
 func (b *Book) Next() (next time.Time) {
 	earlier := func(at time.Time) {
 		if next.IsZero() || at.Before(next) {
@@ -231,15 +232,15 @@ func (b *Book) Next() (next time.Time) {
 	return next
 }
 
-// Batch is one run: the events that were due within one second with the same
-// command, the earliest cause first.
+// Batch is one run: the events with the same command that were due within one
+// second, earliest cause first.
 type Batch struct {
 	Rule   Rule
 	Events []Event
 }
 
-// Due begins the runs that are due. Each must be durable before it is made, and
-// be ended with End.
+// Due starts the runs that are due. Each must be saved before it is made, and
+// reported with End afterwards.
 func (b *Book) Due(now time.Time) []Batch {
 	groups := map[string][]string{}
 	for name, e := range b.Entries {
@@ -288,12 +289,12 @@ func event(name string, e *Entry) Event {
 	return out
 }
 
-// End takes in how a run ended.
+// End records the outcome of a run.
 func (b *Book) End(now time.Time, batch Batch, ok bool) {
 	for _, ev := range batch.Events {
 		e := b.Entries[ev.Credential]
 		if e == nil || !e.Begun {
-			continue // forgotten meanwhile
+			continue // removed meanwhile
 		}
 		if ok {
 			b.close(ev.Credential, e)
@@ -305,14 +306,14 @@ func (b *Book) End(now time.Time, batch Batch, ok bool) {
 	}
 }
 
-// close ends what a run told.
+// close completes what a run reported.
 func (b *Book) close(name string, e *Entry) {
 	e.Begun, e.Tries, b.Changed = false, 0, true
 	if e.Phase == failing {
 		e.Phase = told
 		return
 	}
-	// The next cause opens another event.
+	// The next cause starts another event.
 	if e.Phase, e.Cause, e.CauseAt = waiting, (Cause{}), (time.Time{}); len(e.Since) == 0 {
 		b.drop(name)
 	}

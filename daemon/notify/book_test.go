@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// world plays a book on a clock of seconds.
-type world struct {
+// scenario runs a book on a clock of seconds.
+type scenario struct {
 	*testing.T
 	Book
 	now    time.Time
 	causes map[string][]Cause
-	unwell map[string]bool // neither a cause nor well
+	unwell map[string]bool // neither a cause nor known to be in order
 	log    []string
 	fails  int // how many runs fail
 }
 
-func newWorld(t *testing.T, rules map[string]Rule) *world {
-	w := &world{T: t, now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), causes: map[string][]Cause{}, unwell: map[string]bool{}}
+func newScenario(t *testing.T, rules map[string]Rule) *scenario {
+	w := &scenario{T: t, now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC), causes: map[string][]Cause{}, unwell: map[string]bool{}}
 	w.adopt(rules)
 	return w
 }
 
-// adopt brings the rules of the credentials that are there up to date.
-func (w *world) adopt(rules map[string]Rule) {
+// adopt sets the rules of the existing credentials.
+func (w *scenario) adopt(rules map[string]Rule) {
 	w.Adopt(Rules{Own: rules}, func(string) bool { return true })
 }
 
-// pass lets seconds pass, with a step each, in which runs end at once.
-func (w *world) pass(seconds int) {
+// pass advances the clock second by second; runs end at once.
+func (w *scenario) pass(seconds int) {
 	for range seconds {
 		w.now = w.now.Add(time.Second)
 		w.See(w.now, w.causes, func(name string, _ []string) bool { return !w.unwell[name] })
@@ -46,7 +46,7 @@ func (w *world) pass(seconds int) {
 	}
 }
 
-func (w *world) want(lines ...string) {
+func (w *scenario) want(lines ...string) {
 	w.Helper()
 	if got, want := strings.Join(w.log, "\n"), strings.Join(lines, "\n"); got != want {
 		w.Errorf("got\n%s\nwant\n%s", got, want)
@@ -64,7 +64,7 @@ var (
 )
 
 func TestToldOnceAndOnceMore(t *testing.T) {
-	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Minute)})
 	w.causes["a"] = []Cause{parked}
 	w.pass(60)
 	w.want()
@@ -80,12 +80,12 @@ func TestToldOnceAndOnceMore(t *testing.T) {
 	w.pass(600)
 	w.want()
 	if len(w.Entries) > 0 {
-		t.Errorf("left %v", w.Entries)
+		t.Errorf("got entries %v, want none", w.Entries)
 	}
 }
 
 func TestShortAndUntoldCauses(t *testing.T) {
-	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Minute)})
 	for range 5 {
 		w.causes["a"] = []Cause{expired}
 		w.pass(50)
@@ -93,7 +93,8 @@ func TestShortAndUntoldCauses(t *testing.T) {
 		w.pass(20)
 	}
 	w.want()
-	// What is not seen to be well keeps its count: a start does not reset it.
+	// A credential not known to be in order keeps its count: a start does not
+	// reset it.
 	w.causes["a"] = []Cause{expired}
 	w.pass(50)
 	delete(w.causes, "a")
@@ -111,7 +112,7 @@ func TestShortAndUntoldCauses(t *testing.T) {
 }
 
 func TestOneSecondIsOneRun(t *testing.T) {
-	w := newWorld(t, map[string]Rule{
+	w := newScenario(t, map[string]Rule{
 		"a": mail(time.Minute), "b": mail(time.Minute), "c": mail(time.Minute),
 		"d": {Command: []string{"chat"}, After: time.Minute, Timeout: time.Second}, "late": mail(90 * time.Second),
 	})
@@ -130,14 +131,14 @@ func TestOneSecondIsOneRun(t *testing.T) {
 }
 
 func TestFailedRunsAreRetried(t *testing.T) {
-	w := newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Second)})
 	w.causes["a"] = []Cause{parked}
 	w.fails = 3
 	w.pass(12)
 	line := "mail: failed a/ parked rejected"
 	w.want(line, line, line, line)
-	// Nobody was told of a failure that ended before its run succeeded.
-	w = newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	// A failure that ended before its run succeeded was never reported.
+	w = newScenario(t, map[string]Rule{"a": mail(time.Second)})
 	w.causes["a"] = []Cause{parked}
 	w.fails = 100
 	w.pass(10)
@@ -148,7 +149,7 @@ func TestFailedRunsAreRetried(t *testing.T) {
 }
 
 func TestFlappingRecovery(t *testing.T) {
-	w := newWorld(t, map[string]Rule{"a": mail(time.Second)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Second)})
 	w.causes["a"] = []Cause{parked}
 	w.pass(5)
 	w.log = nil
@@ -164,10 +165,10 @@ func TestFlappingRecovery(t *testing.T) {
 	w.want("mail: recovered a/ valid rejected")
 }
 
-// TestDefaultRule: whoever has no rule of its own gets the default, and what is
-// not there any more is forgotten.
+// TestDefaultRule: credentials without their own rule use the default, and
+// removed credentials are dropped.
 func TestDefaultRule(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newScenario(t, nil)
 	w.causes["a"], w.causes["b"] = []Cause{parked}, []Cause{parked}
 	page := Rule{Command: []string{"page"}, After: time.Second, Timeout: time.Second}
 	rules := Rules{Default: &page, Own: map[string]Rule{"b": mail(time.Second)}}
@@ -176,38 +177,39 @@ func TestDefaultRule(t *testing.T) {
 	w.want("mail: failed b/ parked rejected", "page: failed a/ parked rejected")
 	w.Adopt(rules, func(name string) bool { return name == "b" })
 	if len(w.Entries) != 1 {
-		t.Errorf("got %d entries, want that of b alone", len(w.Entries))
+		t.Errorf("got %d entries, want only that of b", len(w.Entries))
 	}
 }
 
-// TestCrash: what was begun is not repeated, what was owed is run.
+// TestCrash: a run that was started is not repeated; a run that was due is
+// made.
 func TestCrash(t *testing.T) {
 	path := t.TempDir() + "/book.json"
-	again := func(w *world) *world {
+	again := func(w *scenario) *scenario {
 		t.Helper()
 		if err := w.save(path); err != nil {
 			t.Fatal(err)
 		}
-		next := newWorld(t, nil)
+		next := newScenario(t, nil)
 		if err := next.load(path); err != nil {
 			t.Fatal(err)
 		}
 		next.rules, next.now, next.causes = w.rules, w.now, w.causes
 		return next
 	}
-	w := newWorld(t, map[string]Rule{"a": mail(time.Minute)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Minute)})
 	w.causes["a"] = []Cause{parked}
 	w.pass(50)
-	w = again(w) // the time counts on
+	w = again(w) // the time continues
 	w.pass(11)
-	w = again(w) // owed
+	w = again(w) // due
 	w.now = w.now.Add(time.Second)
 	if batches := w.Due(w.now); len(batches) != 1 || !w.Changed {
-		t.Fatalf("got %v", batches)
+		t.Fatalf("got batches %v", batches)
 	}
-	w = again(w) // begun
+	w = again(w) // started
 	if got := fmt.Sprint(w.CutOff()); got != "[a]" {
-		t.Errorf("cut off %s", got)
+		t.Errorf("CutOff = %s, want [a]", got)
 	}
 	w.pass(100)
 	w.want()
@@ -217,16 +219,16 @@ func TestCrash(t *testing.T) {
 }
 
 func TestForgotten(t *testing.T) {
-	w := newWorld(t, map[string]Rule{"a": mail(time.Second), "b": mail(time.Second)})
+	w := newScenario(t, map[string]Rule{"a": mail(time.Second), "b": mail(time.Second)})
 	w.causes["a"], w.causes["b"], w.causes["none"] = []Cause{parked}, []Cause{parked}, []Cause{parked}
 	w.pass(1)
 	w.adopt(map[string]Rule{"b": mail(time.Second)})
 	w.pass(5)
 	w.want("mail: failed b/ parked rejected")
 	if len(w.Entries) != 1 {
-		t.Errorf("left %v", w.Entries)
+		t.Errorf("got entries %v, want 1", w.Entries)
 	}
-	// A clock that was set back makes nothing last longer than until then.
+	// After the clock is set back, a cause lasts only from then on.
 	w.adopt(map[string]Rule{"b": mail(time.Second), "a": mail(time.Minute)})
 	w.pass(1)
 	w.now = w.now.Add(-time.Hour)

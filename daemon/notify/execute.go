@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/internal/process"
 )
 
-// execute runs the command for a batch. What it prints is thrown away.
+// execute runs the command for a batch. Its output is discarded.
 func execute(ctx context.Context, processes *process.Runner, batch Batch) error {
 	var lines bytes.Buffer
 	out := json.NewEncoder(&lines)

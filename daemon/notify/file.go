@@ -14,7 +14,7 @@ import (
 // saveTime bounds one save: the disk may hang.
 const saveTime = 10 * time.Second
 
-// load reads the book of an earlier life.
+// load reads the book of the previous process.
 func (b *Book) load(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -1,10 +1,9 @@
-// Package notify runs a command when a credential, or a sink that shows it, has
-// not been in order for a while, and once more when all is well again.
+// Package notify runs a command when a credential, or one of its sinks, has not
+// been in order for a while, and once more when everything is in order again.
 //
-// The Book decides; the Notifier looks at what the engine shows, keeps the book
-// in a file and runs the commands. The beginning of a run is durable before it
-// begins: one that a crash cut off is not repeated, one that had not begun is
-// still owed.
+// The Book decides; the Notifier polls the engine's view, keeps the book in a
+// file and runs the commands. A run is saved before it starts: one interrupted
+// by a crash is not repeated, and one that had not started is still due.
 package notify
 
 import (
@@ -20,34 +19,34 @@ import (
 	"github.com/vigented/vigente/internal/process"
 )
 
-// Source is what the notifier looks at.
+// Source is the state that the notifier observes.
 type Source interface {
 	Summary() engine.Summary
 	Select(q engine.Query) engine.View
 }
 
-// Options make a Notifier. Source and Report are required.
+// Options configures a Notifier. Source and Report are required.
 type Options struct {
 	Source    Source
 	Processes *process.Runner
-	// Path is the file that keeps the book.
+	// Path is the file of the book.
 	Path string
-	// Report is told the end of each run.
+	// Report is called after each run.
 	Report func(Ended)
 }
 
-// Ended is how one run ended.
+// Ended is the outcome of one run.
 type Ended struct {
 	Events []Event
 	Took   time.Duration
 	Err    error // nil after exit code 0
-	// CutOff says that it was begun before the last crash or stop, and is not
-	// repeated.
+	// CutOff means that the run was started before the last crash or stop, and
+	// is not repeated.
 	CutOff bool
 }
 
-// Notifier runs the commands of on_failure. Its methods may be called from any
-// goroutine; Run once.
+// Notifier runs the commands of on_failure. Its methods are safe for concurrent
+// use; Run may be called once.
 type Notifier struct {
 	opt Options
 
@@ -57,15 +56,14 @@ type Notifier struct {
 	running sync.WaitGroup
 }
 
-// lookEvery is how often the engine's states are looked at while there is any
-// rule.
+// lookEvery is how often the engine's states are polled while there are rules.
 const lookEvery = time.Second
 
-// atOnce bounds the commands that run at the same time.
+// atOnce limits the commands running at the same time.
 const atOnce = 8
 
-// New returns a notifier with the book of an earlier life. A file that cannot be
-// read begins a new book; the error says so.
+// New returns a notifier with the book of the previous process. If the file
+// cannot be read, it starts with an empty book and returns an error.
 func New(opt Options) (*Notifier, error) {
 	n := &Notifier{opt: opt, poke: make(chan struct{}, 1)}
 	err := n.book.load(opt.Path)
@@ -75,7 +73,7 @@ func New(opt Options) (*Notifier, error) {
 	return n, err
 }
 
-// Adopt brings the rules up to date. There tells which credentials there are.
+// Adopt replaces the rules. there reports which credentials exist.
 func (n *Notifier) Adopt(rules Rules, there func(credential string) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -86,7 +84,7 @@ func (n *Notifier) Adopt(rules Rules, there func(credential string) bool) {
 	}
 }
 
-// Run works until ctx ends, then ends the commands that run and waits for them.
+// Run works until ctx ends, then stops the running commands and waits for them.
 func (n *Notifier) Run(ctx context.Context) {
 	defer n.running.Wait()
 	n.tellCutOff()
@@ -107,7 +105,7 @@ func (n *Notifier) Run(ctx context.Context) {
 	}
 }
 
-// wait returns when it is time to look again, and false when ctx has ended.
+// wait waits until the next poll is due, and returns false when ctx has ended.
 func (n *Notifier) wait(ctx context.Context, ticker *time.Ticker) bool {
 	for {
 		select {
@@ -143,8 +141,8 @@ func (n *Notifier) tellCutOff() {
 	}
 }
 
-// step looks, decides, and makes what it decided durable. Without that no run
-// begins: it is decided again a second later.
+// step polls, decides, and saves the decision. If it cannot be saved, no run
+// starts, and the decision is repeated a second later.
 func (n *Notifier) step(now time.Time) []Batch {
 	causes := n.causes()
 	n.mu.Lock()
@@ -164,12 +162,13 @@ func (n *Notifier) step(now time.Time) []Batch {
 	return batches
 }
 
-// run makes one run and takes its end in.
+// run makes one run and records its outcome.
 func (n *Notifier) run(ctx context.Context, batch Batch) {
 	begun := time.Now()
 	err := execute(ctx, n.opt.Processes, batch)
 	if ctx.Err() != nil {
-		// Cut off: whether somebody was told is not known. The next start says so.
+		// Interrupted: it is unknown whether the report arrived. The next start
+		// logs that.
 		return
 	}
 	n.mu.Lock()
@@ -211,8 +210,8 @@ func (n *Notifier) causes() map[string][]Cause {
 	return causes
 }
 
-// well reports whether a credential and sinks of it are seen to be in order. What
-// is no longer configured is.
+// well reports whether a credential and its sinks are known to be in order, or
+// are no longer configured.
 func (n *Notifier) well(name string, sinks []string) bool {
 	v := n.opt.Source.Select(engine.Query{Names: []string{name}})
 	for _, c := range v.Credentials {
@@ -228,11 +227,11 @@ func (n *Notifier) well(name string, sinks []string) bool {
 	return true
 }
 
-// The states that are a cause.
+// The states that count as causes.
 var (
 	credentialCauses = [...]engine.State{engine.Parked, engine.Expired, "overdue"}
 	sinkCauses       = [...]engine.State{engine.Behind, engine.Failing}
 )
 
-// oneLine keeps a message from being several lines of a mail's subject.
+// oneLine joins the lines of a message, so that it fits the subject of a mail.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

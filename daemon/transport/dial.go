@@ -10,12 +10,12 @@ import (
 	"github.com/vigented/vigente/internal/getent"
 )
 
-// dialer connects to backends. A host that Go's own look-up does not find is
-// asked of the system's name service, which knows hosts of mDNS, WINS or a
-// directory as well.
+// dialer connects to backends. A host that Go's resolver does not find is
+// looked up in the system's name service, which also knows hosts from mDNS,
+// WINS or a directory.
 type dialer struct {
 	net.Dialer
-	// ask returns the addresses of a host by the system's name service.
+	// ask returns the addresses of a host from the system's name service.
 	ask func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
@@ -23,7 +23,7 @@ func newDialer() *dialer {
 	return &dialer{net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}, getent.Addresses}
 }
 
-// DialContext connects to an address with a host name or a number.
+// DialContext connects to an address with a host name or an IP address.
 func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := d.Dialer.DialContext(ctx, network, address)
 	if _, unknown := errors.AsType[*net.DNSError](err); !unknown {
@@ -35,7 +35,7 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	}
 	addresses, unknown := d.ask(ctx, host)
 	if unknown != nil {
-		return nil, err // the first look-up says better what is wrong
+		return nil, err // the error of the first lookup is clearer
 	}
 	for _, a := range addresses {
 		if conn, err = d.Dialer.DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {

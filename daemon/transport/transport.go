@@ -1,5 +1,5 @@
-// Package transport makes the HTTP transports that kinds of providers are lent,
-// and reads the offset of a backend's clock off every answer.
+// Package transport creates the HTTP transports for providers, and measures the
+// offset of a backend's clock with every answer.
 package transport
 
 import (
@@ -13,19 +13,19 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// Lender lends to kinds of providers what they reach their backends with.
+// Lender provides what kinds of providers need to reach their backends.
 type Lender struct {
-	// Base makes the base of every HTTP call; nil for the network.
+	// Base creates the base transport; nil for the network.
 	Base func(providers.TransportOptions) http.RoundTripper
-	// Processes runs programs; nil works.
+	// Processes runs programs; may be nil.
 	Processes *process.Runner
-	// Observe is told how far the clock of a backend is ahead of ours; nil for
-	// nobody. It is called from any goroutine.
+	// Observe is called with how far a backend's clock is ahead of ours; may be
+	// nil. It must be safe for concurrent use.
 	Observe func(provider string, offset time.Duration)
 }
 
-// Lend returns what one provider is lent, and what lets go of connections that
-// nobody uses; calls under way end in peace.
+// Lend returns the environment of one provider, and a function that closes its
+// idle connections; running calls are not affected.
 func (l *Lender) Lend(provider string, location *time.Location) (env providers.Env, release func()) {
 	open := &opened{}
 	env = providers.Env{Location: location, Processes: l.Processes, Transport: func(opt providers.TransportOptions) http.RoundTripper {
@@ -39,7 +39,7 @@ func (l *Lender) Lend(provider string, location *time.Location) (env providers.E
 	return env, open.close
 }
 
-// opened are the transports of one provider.
+// opened holds the transports of one provider.
 type opened struct {
 	mu   sync.Mutex
 	list []*http.Transport
@@ -67,21 +67,20 @@ func network(opt providers.TransportOptions) *http.Transport {
 		TLSClientConfig:        opt.TLS,
 		TLSHandshakeTimeout:    10 * time.Second,
 		DisableKeepAlives:      opt.OneShot,
-		// The board bounds the calls of a provider: there are never more
+		// The scheduler limits the calls of a provider: there are never more
 		// connections than its concurrency, and all of them are worth keeping.
 		MaxIdleConnsPerHost:   1 << 16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
-		// Bodies are small; a decompressor is one more thing a hostile
-		// answer could feed.
+		// Bodies are small, and a decompressor would add attack surface.
 		DisableCompression: true,
-		// So are headers, though net/http would read ten megabytes of them.
+		// Headers are small too, but net/http would read ten megabytes of them.
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
 
-// proxyConnected keeps the status of a proxy that does not connect us, of which
-// net/http keeps the proxy's own text.
+// proxyConnected keeps the status of a proxy that refuses to connect us;
+// net/http would keep the proxy's own text.
 func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &providers.ProxyError{Status: resp.StatusCode}
@@ -89,7 +88,7 @@ func proxyConnected(_ context.Context, _ *url.URL, _ *http.Request, resp *http.R
 	return nil
 }
 
-// clockWatch reads the offset of a backend's clock off every answer.
+// clockWatch measures the offset of a backend's clock with every answer.
 type clockWatch struct {
 	base     http.RoundTripper
 	observe  func(provider string, offset time.Duration)
@@ -109,9 +108,9 @@ func (c clockWatch) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// offset returns by how much a server's clock differs from ours at least. A Date
-// tells a whole second, in which the answer was made at some time between the
-// request and its arrival; while that fits, the clocks agree.
+// offset returns the minimum difference between a server's clock and ours. A
+// Date has whole seconds, and the answer was created between the request and
+// its arrival; if that is consistent, the clocks agree.
 func offset(date, sent, received time.Time) time.Duration {
 	if ahead := date.Sub(received); ahead > 0 {
 		return ahead

@@ -55,7 +55,7 @@ func TestOffsetHasNoBiasOfTheWholeSecond(t *testing.T) {
 		{time.Hour, time.Hour, -time.Hour + time.Second},
 	} {
 		if got := offset(second, second.Add(tt.sent), second.Add(tt.received)); got != tt.want {
-			t.Errorf("sent %v, received %v after the Date: %v, want %v", tt.sent, tt.received, got, tt.want)
+			t.Errorf("sent %v, received %v after the Date: got %v, want %v", tt.sent, tt.received, got, tt.want)
 		}
 	}
 }

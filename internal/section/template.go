@@ -354,7 +354,7 @@ func (s *Section) AsWritten(key string) string {
 // false. It returns the line and the problem of a file that is none.
 func Columns(file string, data []byte) (values map[string]string, line int, problem string) {
 	if len(strings.TrimSpace(string(data))) == 0 {
-		return nil, 1, "is empty (expected the columns of a row; an empty file is taken for one that is just being saved)"
+		return nil, 1, "is empty (expected the columns of a row; an empty file is treated as one that is being saved)"
 	}
 	root, faults := parseDocument(file, data)
 	if len(faults) > 0 {

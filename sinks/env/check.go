@@ -15,7 +15,7 @@ func checkContent(content []byte) error {
 	case bytes.HasPrefix(content, []byte("\xff\xfe")), bytes.HasPrefix(content, []byte("\xfe\xff")):
 		return refusalf("the file is UTF-16 (save it as UTF-8)")
 	case bytes.IndexByte(content, 0) >= 0:
-		return refusalf("line %d: the file holds a zero byte, so it is no text (is it a file of variables?)", lineOf(content, bytes.IndexByte(content, 0)))
+		return refusalf("line %d: the file contains a zero byte, so it is not text (is it a file of variables?)", lineOf(content, bytes.IndexByte(content, 0)))
 	}
 	return nil
 }

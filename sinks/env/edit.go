@@ -138,11 +138,11 @@ func quoteAll(d dialect, pairs []Pair) ([]string, error) {
 			return nil, refusalf("the variable %s", err)
 		}
 		if slices.ContainsFunc(pairs[:i], func(o Pair) bool { return o.Key == p.Key }) {
-			return nil, refusalf("the variable %s is wanted twice", p.Key)
+			return nil, refusalf("the variable %s is configured twice", p.Key)
 		}
 		value := p.Value.Reveal()
 		if value == "" {
-			return nil, refusalf("the value for %s is empty (a good value is never replaced by nothing)", p.Key)
+			return nil, refusalf("the value for %s is empty (a value is never replaced with an empty one)", p.Key)
 		}
 		text, err := d.quote(p.Key, value)
 		if err != nil {

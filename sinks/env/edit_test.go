@@ -167,7 +167,7 @@ func TestEditRefuses(t *testing.T) {
 		in, key, value string
 		says           string
 	}{
-		{name: "zero byte in the file", styles: all, in: "A=1\nB=\x00\n", says: "line 2: the file holds a zero byte"},
+		{name: "zero byte in the file", styles: all, in: "A=1\nB=\x00\n", says: "line 2: the file contains a zero byte"},
 		{name: "UTF-16", styles: all, in: "\xff\xfeA\x00", says: "UTF-16"},
 		{name: "too large", styles: all, in: strings.Repeat("#", env.MaxSize+1), says: "larger than 8 MiB"},
 		{name: "too large afterwards", styles: all, in: strings.Repeat("#", env.MaxSize), says: "larger than 8 MiB"},
@@ -269,7 +269,7 @@ func TestEditDoubtsOnlyWhatItManages(t *testing.T) {
 
 func TestEditRefusesAKeyTwice(t *testing.T) {
 	_, err := env.Edit(nil, env.Systemd, []env.Pair{pair("A", "1"), pair("A", "2")})
-	if err == nil || !strings.Contains(err.Error(), "wanted twice") {
+	if err == nil || !strings.Contains(err.Error(), "configured twice") {
 		t.Errorf("got %v", err)
 	}
 	_, err = env.Edit(nil, env.Docker, []env.Pair{pair("A", "")})

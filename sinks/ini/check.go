@@ -17,7 +17,7 @@ func checkContent(content []byte) error {
 	case bytes.HasPrefix(content, []byte("\xff\xfe")), bytes.HasPrefix(content, []byte("\xfe\xff")):
 		return refusalf("the file is UTF-16 (save it as ANSI: an AppServer does not read UTF-16)")
 	case bytes.IndexByte(content, 0) >= 0:
-		return refusalf("the file holds a zero byte, so it is no text (is it an INI file?)")
+		return refusalf("the file contains a zero byte, so it is not text (is it an INI file?)")
 	}
 	return nil
 }
@@ -33,7 +33,7 @@ func checkPairs(section string, pairs []Pair) error {
 			return refusalf("the name of a key %v", err)
 		}
 		if seen[fold(p.Key)] {
-			return refusalf("the key %s is wanted twice", p.Key)
+			return refusalf("the key %s is configured twice", p.Key)
 		}
 		seen[fold(p.Key)] = true
 		if err := checkValue(p.Value); err != nil {
@@ -48,7 +48,7 @@ func checkPairs(section string, pairs []Pair) error {
 func checkValue(value credential.Secret) error {
 	text := value.Reveal()
 	if text == "" {
-		return errors.New("is empty (a good value is never replaced by nothing)")
+		return errors.New("is empty (a value is never replaced with an empty one)")
 	}
 	for _, r := range text {
 		if unicode.IsControl(r) {

@@ -56,7 +56,7 @@ func (k *keys) check(s *section.Section) []sinks.Claim {
 		if err := checkName(t.Name); err != nil {
 			s.Faultf(t.At, "the name %v", err)
 		} else if other := first[fold(t.Name)]; other != "" {
-			s.Faultf(t.At, "is the same key as %s, since case does not count in an INI (expected each key once)", other)
+			s.Faultf(t.At, "is the same key as %s, because INI keys are not case-sensitive (expected each key once)", other)
 		}
 		first[fold(t.Name)] = t.At
 		if p := t.Placeholder(); !p.IsZero() {

@@ -43,28 +43,28 @@ func Run(t *testing.T, s Suite) {
 	t.Helper()
 	for _, part := range []struct {
 		name string
-		run  func(*place)
+		run  func(*subject)
 	}{
-		{"writes a value once", (*place).once},
-		{"keeps what it has", (*place).keeps},
-		{"ends when told", (*place).ends},
-		{"says what it holds", (*place).says},
-		{"has a name and a hook", (*place).named},
+		{"writes a value once", (*subject).once},
+		{"keeps what it has", (*subject).keeps},
+		{"ends when told", (*subject).ends},
+		{"says what it holds", (*subject).says},
+		{"has a name and a hook", (*subject).named},
 	} {
 		t.Run(part.name, func(t *testing.T) {
-			part.run(&place{T: t, Suite: s, config: s.Config(t)})
+			part.run(&subject{T: t, Suite: s, config: s.Config(t)})
 		})
 	}
 }
 
 // subject runs one part of the contract.
-type place struct {
+type subject struct {
 	*testing.T
 	Suite
 	config string
 }
 
-func (p *place) open(extra string) sinks.Binding {
+func (p *subject) open(extra string) sinks.Binding {
 	p.Helper()
 	s, err := section.Parse("sinks.it", extra+"\n"+p.config)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p *place) open(extra string) sinks.Binding {
 }
 
 // deliver delivers and expects success, predicted correctly by a Forecaster.
-func (p *place) deliver(b sinks.Binding, value string, want bool) {
+func (p *subject) deliver(b sinks.Binding, value string, want bool) {
 	p.Helper()
 	if f, ok := b.Sink.(sinks.Forecaster); ok {
 		if got, err := f.WouldChange(p.Context(), set(value)); err != nil || got != want {
@@ -90,7 +90,7 @@ func (p *place) deliver(b sinks.Binding, value string, want bool) {
 	}
 }
 
-func (p *place) once() {
+func (p *subject) once() {
 	b := p.open("")
 	if f, ok := b.Sink.(credential.Preflighter); ok {
 		if err := f.Preflight(p.Context()); err != nil {
@@ -106,7 +106,7 @@ func (p *place) once() {
 
 // keeps expects a fault for what cannot be delivered, and the old value
 // afterwards.
-func (p *place) keeps() {
+func (p *subject) keeps() {
 	b := p.open("")
 	p.deliver(b, Canary, true)
 	for name, with := range map[string]credential.Set{
@@ -120,7 +120,7 @@ func (p *place) keeps() {
 	p.deliver(b, Canary, false)
 }
 
-func (p *place) ends() {
+func (p *subject) ends() {
 	b := p.open("")
 	p.deliver(b, Canary, true)
 	ctx, cancel := context.WithCancel(p.Context())
@@ -134,7 +134,7 @@ func (p *place) ends() {
 }
 
 // says checks the sinks.Inspector that the drift watcher uses.
-func (p *place) says() {
+func (p *subject) says() {
 	b := p.open("")
 	i, ok := b.Sink.(sinks.Inspector)
 	if !ok {
@@ -161,7 +161,7 @@ func (p *place) says() {
 	}
 }
 
-func (p *place) named() {
+func (p *subject) named() {
 	b := p.open("enforce = true\non_change = { command = [\"true\"], timeout = \"5s\" }")
 	if b.Target == "" || b.Target != p.open("").Target || b.Hook == nil || !b.Enforce || len(b.Refs) == 0 {
 		p.Errorf("got binding %+v", b)

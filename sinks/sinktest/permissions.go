@@ -185,7 +185,7 @@ func becomeNobody(r *rig) {
 
 // asNobody creates a world-readable file of root in a folder, and becomes
 // nobody.
-func (r *rig) place(file, folder fs.FileMode, folderOwner int) sinks.Binding {
+func (r *rig) asNobody(file, folder fs.FileMode, folderOwner int) sinks.Binding {
 	r.Helper()
 	needRoot(r)
 	r.put(r.old(older), file)
@@ -221,7 +221,7 @@ func readOnlyFile(r *rig) {
 
 // readOnlyFolder: a writable file is written in place.
 func readOnlyFolder(r *rig) {
-	b := r.place(0o666, 0o755, 0)
+	b := r.asNobody(0o666, 0o755, 0)
 	r.preflight(b, "")
 	r.deliver(b, Canary, true)
 	r.wantHolds(r.old(Canary))
@@ -229,7 +229,7 @@ func readOnlyFolder(r *rig) {
 }
 
 func readOnlyBoth(r *rig) {
-	b := r.place(0o644, 0o755, 0)
+	b := r.asNobody(0o644, 0o755, 0)
 	says := "permission denied"
 	if r.fails(b, set(Canary), says); !errors.Is(r.last, fs.ErrPermission) {
 		r.Errorf("%v does not wrap the cause", r.last)

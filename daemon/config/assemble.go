@@ -24,25 +24,25 @@ const (
 	mostDetail         = 1_000_000
 )
 
-// settle turns the collected tables into the configuration's values.
-func (l *loader) settle() {
-	l.settleDaemon(l.single(tableDaemon))
+// assemble converts the collected tables into the values of Config.
+func (l *loader) assemble() {
+	l.daemonSettings(l.single(tableDaemon))
 	log := l.single(tableLog)
 	l.config.Log = Log{
 		Level:  log.Choice("level", "info", "debug", "info", "warn", "error"),
 		Format: log.Choice("format", "auto", "auto", "json", "console"),
 	}
-	l.settled(log)
+	l.finish(log)
 	metrics := l.single(tableMetrics)
 	l.config.Metrics.DetailLimit = metrics.Int("detail_limit", defaultDetailLimit)
 	if limit := l.config.Metrics.DetailLimit; limit < 0 || limit > mostDetail {
 		metrics.Faultf("detail_limit", "%d is out of range (expected 0 to %d)", limit, mostDetail)
 	}
-	l.settled(metrics)
-	l.settleCluster(l.single(tableCluster), l.tables[tableCluster] != nil)
+	l.finish(metrics)
+	l.clusterSettings(l.single(tableCluster), l.tables[tableCluster] != nil)
 	renewal := l.single(tableRenewal)
 	base := defaultPace().read(renewal, general)
-	l.settled(renewal)
+	l.finish(renewal)
 
 	paces := map[string]pace{}
 	for _, s := range l.groups[tableProviders] {
@@ -70,10 +70,10 @@ func (l *loader) settle() {
 	}
 }
 
-// settled closes one of the tables without a name.
-func (l *loader) settled(s *section.Section) {
+// finish closes an unnamed table.
+func (l *loader) finish(s *section.Section) {
 	for _, f := range s.Finish() {
-		f.Path = "" // without these files there is no daemon: that is wrong and not missing
+		f.Path = "" // the daemon cannot start without these files, so this is a wrong value, not a missing one
 		l.report(f)
 	}
 	for _, key := range s.Described() {
@@ -82,7 +82,7 @@ func (l *loader) settled(s *section.Section) {
 	}
 }
 
-// single returns one of the tables without a name; an absent one is empty.
+// single returns an unnamed table; a missing one is empty.
 func (l *loader) single(key string) *section.Section {
 	if s := l.tables[key]; s != nil {
 		return s
@@ -98,11 +98,11 @@ func provider(s *section.Section, p pace) Provider {
 	if v.Concurrency < 1 || v.Concurrency > mostConcurrency {
 		own.Faultf("concurrency", "%d is out of range (expected 1 to %d)", v.Concurrency, mostConcurrency)
 	}
-	v.Location, _ = schedule.LoadLocation(p.zone) // only a zone that was found gets here
+	v.Location, _ = schedule.LoadLocation(p.zone) // only an existing zone gets here
 	return v
 }
 
-func (l *loader) settleDaemon(s *section.Section) {
+func (l *loader) daemonSettings(s *section.Section) {
 	d := &l.config.Daemon
 	d.StateDir = s.FilePath("state_dir")
 	if d.StateDir == "" {
@@ -122,7 +122,7 @@ func (l *loader) settleDaemon(s *section.Section) {
 	l.webConfig(s)
 	l.stateKey(s)
 	d.OnFailure = ReadOnFailure(s)
-	l.settled(s)
+	l.finish(s)
 }
 
 func (l *loader) stateKey(s *section.Section) {
@@ -133,14 +133,14 @@ func (l *loader) stateKey(s *section.Section) {
 	}
 	k, ok := decodeStateKey(raw.Reveal())
 	if !ok {
-		s.Faultf(key, "is no key of 32 bytes (expected 32 bytes raw, as 64 hex digits or as base64; openssl rand -hex 32 makes one)")
+		s.Faultf(key, "is not a key of 32 bytes (expected 32 bytes raw, as 64 hex digits or as base64; openssl rand -hex 32 generates one)")
 		return
 	}
 	l.config.Daemon.StateKey = k
 }
 
-// decodeStateKey reads a key in any of its three forms; one newline at the end
-// is not part of it, unless the 32 bytes are complete only with it.
+// decodeStateKey decodes a key in any of its three forms. One trailing newline
+// is ignored, unless the raw key has 32 bytes only with it.
 func decodeStateKey(raw string) (credential.Secret, bool) {
 	const size = 32
 	trimmed := strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
@@ -161,7 +161,7 @@ func decodeStateKey(raw string) (credential.Secret, bool) {
 	return credential.Secret{}, false
 }
 
-// parseListen checks an address to listen at.
+// parseListen checks a listen address.
 func parseListen(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -171,7 +171,7 @@ func parseListen(text string) (string, error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%q is no address (expected host:port such as \"127.0.0.1:9847\", or \"\" for none)", text)
+		return "", fmt.Errorf("%q is not a valid address (expected host:port such as \"127.0.0.1:9847\", or \"\" for none)", text)
 	}
 	return text, nil
 }
