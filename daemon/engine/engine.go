@@ -14,7 +14,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -150,16 +149,20 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	defer cut()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var workers sync.WaitGroup
+	workers := newWorkers(work)
+	defer workers.dismiss()
 	stop := ctx.Done()
 	var stopAt time.Time // monotonic on purpose: seconds of this process
 	for {
 		now := e.now()
 		todo, wake := e.step(now)
-		e.launch(work, &workers, todo)
+		for _, w := range todo {
+			workers.start(func(ctx context.Context) { e.hand(w.do(ctx)) })
+		}
 		sleep := e.sleep(now, wake)
 		if (once || e.stopping) && e.idle() {
-			workers.Wait()
+			workers.dismiss()
+			workers.all.Wait()
 			return
 		}
 		if e.stopping {
@@ -189,16 +192,11 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	}
 }
 
-// launch has each piece of work done by a worker of its own.
-func (e *Engine) launch(ctx context.Context, workers *sync.WaitGroup, todo []work) {
-	for _, w := range todo {
-		workers.Go(func() {
-			end := w.do(ctx)
-			select {
-			case e.done <- end:
-			case <-e.ended:
-			}
-		})
+// hand gives the end of a piece of work to the loop, as long as there is one.
+func (e *Engine) hand(end end) {
+	select {
+	case e.done <- end:
+	case <-e.ended:
 	}
 }
 

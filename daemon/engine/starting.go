@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -52,8 +53,8 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	if left := s.next - begun; left > 0 && len(s.credentials)+len(s.sinks) > 0 {
 		return now.Add(left)
 	}
-	if e.waitsFor(now, s.credentials, s.sinks); len(s.credentials)+len(s.sinks) == 0 {
-		if e.waitsFor(now, e.credentials, e.sinks); len(s.credentials)+len(s.sinks) == 0 {
+	if e.stillWaits(now); len(s.credentials)+len(s.sinks) == 0 {
+		if e.waitsFor(now); len(s.credentials)+len(s.sinks) == 0 {
 			s.on = false
 			if e.shelf.on {
 				e.publish(now) // whoever is told that it is ready finds it so
@@ -67,20 +68,27 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	return now.Add(s.next - begun)
 }
 
-// waitsFor keeps those of the candidates that are not in order.
-func (e *Engine) waitsFor(now time.Time, credentials map[string]*held, sinks map[string]*sink) {
-	left, undone := map[string]*held{}, map[string]*sink{}
-	for name, c := range credentials {
-		if e.credentials[name] != nil && !e.tried(now, name) {
-			left[name] = c
+// stillWaits drops what has come into order.
+func (e *Engine) stillWaits(now time.Time) {
+	s := &e.starting
+	maps.DeleteFunc(s.credentials, func(name string, _ *held) bool { return e.credentials[name] == nil || e.tried(now, name) })
+	maps.DeleteFunc(s.sinks, func(name string, one *sink) bool { return e.sinks[name] != one || e.settled(now, one) })
+}
+
+// waitsFor notes all that is not in order.
+func (e *Engine) waitsFor(now time.Time) {
+	s := &e.starting
+	s.credentials, s.sinks = map[string]*held{}, map[string]*sink{}
+	for name, c := range e.credentials {
+		if !e.tried(now, name) {
+			s.credentials[name] = c
 		}
 	}
-	for name, s := range sinks {
-		if e.sinks[name] == s && !e.settled(now, s) {
-			undone[name] = s
+	for name, one := range e.sinks {
+		if !e.settled(now, one) {
+			s.sinks[name] = one
 		}
 	}
-	e.starting.credentials, e.starting.sinks = left, undone
 }
 
 // startedWith takes an attempt off what the start waits for.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLinks is the kernel's limit for links in one path.
@@ -94,7 +96,7 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 			r.done, r.rest = part, r.rest[1:]
 			return false, nil
 		}
-		target, err := os.Readlink(part)
+		target, err := readlink(part)
 		switch {
 		case errors.Is(err, syscall.EINVAL): // not a link
 			r.done, r.rest = part, r.rest[1:]
@@ -118,6 +120,20 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// readlink is os.Readlink for paths that are hardly ever links: it allocates
+// nothing for one that is none.
+func readlink(path string) (string, error) {
+	var buf [256]byte
+	switch n, err := unix.Readlink(path, buf[:]); {
+	case errors.Is(err, unix.EINVAL):
+		return "", err
+	case err != nil || n == len(buf):
+		return os.Readlink(path)
+	default:
+		return string(buf[:n]), nil
+	}
 }
 
 // ResolveAll follows the links of many paths, folder by folder, and returns
@@ -208,7 +224,7 @@ func (b *batch) folder(ctx context.Context, folder string, paths []string) {
 			m, mounted := b.pool.mounts().At(name)
 			if !mounted {
 				m = at.Mount
-				if _, err := os.Readlink(name); err == nil {
+				if _, err := readlink(name); err == nil {
 					links = append(links, path)
 					continue
 				}
