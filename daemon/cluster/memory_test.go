@@ -20,11 +20,31 @@ type memory struct {
 	away     map[string]bool // by node
 	fate     func(node, op, key string) fate
 	past     []event // since the last compaction
+	writes   []written
 }
 
 type event struct {
 	rev   int64
 	entry Entry
+}
+
+// written is one write, of a key and so many bytes.
+type written struct {
+	key   string
+	bytes int
+}
+
+// writtenUnder counts the writes under a prefix.
+func (m *memory) writtenUnder(prefix string) (writes, bytes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.writes {
+		if strings.HasPrefix(w.key, prefix) {
+			writes++
+			bytes += len(w.key) + w.bytes
+		}
+	}
+	return writes, bytes
 }
 
 // fate is what becomes of one request.
@@ -111,6 +131,7 @@ func (m *memory) expire() {
 func (m *memory) set(e Entry, rev int64) {
 	m.rev++
 	e.At = m.rev
+	m.writes = append(m.writes, written{e.Key, len(e.Value)})
 	if rev != 0 {
 		e.Rev = m.rev
 		m.keys[e.Key] = e

@@ -19,6 +19,7 @@ type caller struct {
 	cluster *Cluster
 	mu      sync.Mutex
 	held    map[string]schedule.Record
+	value   string // of a token
 	calls   *[]time.Time
 	all     *sync.Mutex
 }
@@ -65,7 +66,7 @@ func (c *caller) obtain(ctx context.Context, name string) {
 		r := schedule.Begin(before, now)
 		r.Past.Open = false
 		r.Part = schedule.Token{Identity: "it", Credential: credential.Credential{
-			Generation: 1, IssuedAt: time.Now(), Values: map[string]credential.Secret{"v": credential.NewSecret("v")},
+			Generation: 1, IssuedAt: time.Now(), Values: map[string]credential.Secret{"v": secretOf(c.value)},
 		}}
 		_ = c.learnOwn(name, r)
 		_ = ticket.Commit(ctx, r)

@@ -11,7 +11,7 @@ import (
 // has stored it already. What depends on it is planned anew, sinks that show
 // other values are due, and the minimum interval and the pace that it tells of
 // hold. While an attempt is under way the record is kept for its end, and taken
-// in only where that attempt was not made: see Ledger.Begin.
+// in where that attempt was not made, see Ledger.Begin, or brought nothing newer.
 func (e *Engine) Learn(ctx context.Context, name string, record schedule.Record) error {
 	return e.ask(ctx, func() {
 		key := obtaining(name)
@@ -39,13 +39,13 @@ func (e *Engine) learn(key schedule.Key, record schedule.Record) {
 	}
 }
 
-// learnAfter takes in what was learned during an attempt that was not made. One
-// that was made is newer.
+// learnAfter takes in what was learned during an attempt that was not made, or
+// whose end is older: one that failed while another machine renewed.
 func (e *Engine) learnAfter(f *finished) {
 	key := f.start.Task.Key
 	record, found := e.learned[key]
 	delete(e.learned, key)
-	if found && f.unmade {
+	if found && (f.unmade || record.Token().IssuedAt.After(f.record.Token().IssuedAt)) {
 		e.learn(key, record)
 	}
 }

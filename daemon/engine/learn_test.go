@@ -162,3 +162,38 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 		<-ended
 	})
 }
+
+// TestWhatIsLearnedDuringAnAttemptThatFails: another machine renewed meanwhile;
+// its value is newer than what the attempt built on, and is delivered.
+func TestWhatIsLearnedDuringAnAttemptThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p := living(time.Hour), &place{}
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		r := launch(t, specs, nil)
+		defer r.stop()
+		pass(30 * time.Minute)
+		good := b.answer
+		b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
+			if n != 2 {
+				return good(ctx, n, req)
+			}
+			if err := r.Learn(ctx, "a", elsewhere("theirs", 7, wall())); err != nil {
+				t.Error(err)
+			}
+			return credential.Credential{}, &credential.Fault{Reason: credential.ReasonTimeout, Lost: true}
+		}
+		if err := r.Renew(t.Context(), []string{"a"}, func(RenewResult) {}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		v := r.mustView(t)
+		if v.Credentials[0].Generation != 7 || v.Sinks[0].Delivered["a"] != 7 || v.Credentials[0].State != Valid {
+			t.Errorf("got generation %d, delivered %v, state %v, want the learned one in force", v.Credentials[0].Generation, v.Sinks[0].Delivered, v.Credentials[0].State)
+		}
+		pass(20 * time.Minute)
+		if b.count() != 2 {
+			t.Errorf("got %d calls, want none before the learned life asks for it", b.count())
+		}
+	})
+}
