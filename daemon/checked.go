@@ -37,7 +37,9 @@ func (opt *Options) Lender() transport.Lender {
 // returns it with what it amounts to. It returns a *ConfigError for what is
 // wrong.
 func Check(opt Options) (*Checked, error) {
-	loaded := load.New(opt.Loading(true)).Load()
+	options := opt.Loading(true)
+	options.CheckOnly = true
+	loaded := load.New(options).Load()
 	if len(loaded.Faults) > 0 {
 		return nil, &ConfigError{Faults: loaded.All()}
 	}

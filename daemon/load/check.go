@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -9,14 +10,25 @@ import (
 type identity struct{ kind, text string }
 
 // owner is who has an identity, or a part of a file.
-type owner struct{ name, place string }
+type owner struct {
+	name string
+	file string // with the line, where that is 0
+	line int
+}
+
+func (o owner) place() string {
+	if o.line == 0 {
+		return o.file
+	}
+	return fmt.Sprintf("%s:%d", o.file, o.line)
+}
 
 // own gives an identity to a credential, unless another one has it.
-func (a *assembly) own(id identity, name, place string) (other owner, ok bool) {
-	if other, taken := a.identities[id]; taken && other.name != name {
+func (a *assembly) own(id identity, by owner) (other owner, ok bool) {
+	if other, taken := a.identities[id]; taken && other.name != by.name {
 		return other, false
 	}
-	a.identities[id] = owner{name, place}
+	a.identities[id] = by
 	return owner{}, true
 }
 
@@ -25,9 +37,9 @@ func (a *assembly) own(id identity, name, place string) (other owner, ok bool) {
 func (a *assembly) checkIdentities() {
 	for _, o := range a.credentials {
 		if id, known := o.identity(); known {
-			if other, ok := a.own(id, o.section.Path(), o.section.Place()); !ok {
+			if other, ok := a.own(id, owner{name: o.section.Path(), file: o.section.Place()}); !ok {
 				o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one credential for it, which any number of sinks may show)",
-					other.name, other.place)
+					other.name, other.place())
 			}
 		}
 	}
@@ -44,8 +56,8 @@ func (c *boundCredential) identity() (id identity, known bool) {
 // checkIdentity is checkIdentities for a row.
 func (a *assembly) checkIdentity(r *row, o *boundCredential) {
 	if id, known := o.identity(); known {
-		if other, ok := a.own(id, r.name, r.place()); !ok {
-			o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place)
+		if other, ok := a.own(id, r.owner(r.name)); !ok {
+			o.section.Faultf("", "is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place())
 		}
 	}
 }

@@ -22,7 +22,7 @@ const realTime = 2 * time.Second
 func (a *assembly) checkSinks() {
 	for _, o := range a.sinks {
 		if o.good() {
-			a.checkClaims(o, owner{o.section.Path(), o.section.Place()})
+			a.checkClaims(o, owner{name: o.section.Path(), file: o.section.Place()})
 		}
 	}
 }
@@ -131,7 +131,7 @@ func (t *target) claim(by owner, part string) (problem string) {
 		other = t.parts[i].by
 	}
 	if other.name != "" && other.name != by.name {
-		return fmt.Sprintf("is the file of %s at %s, and one of the two manages the whole file (expected different files)", other.name, other.place)
+		return fmt.Sprintf("is the file of %s at %s, and one of the two manages the whole file (expected different files)", other.name, other.place())
 	}
 	if part == "" {
 		t.whole = by
@@ -145,7 +145,7 @@ func (t *target) claim(by owner, part string) (problem string) {
 	case t.parts[i].by.name == by.name:
 		return "manages the same key of the file as another line of this table (expected each key once)"
 	}
-	return fmt.Sprintf("manages the same key of the same file as %s at %s (expected one sink for each key)", t.parts[i].by.name, t.parts[i].by.place)
+	return fmt.Sprintf("manages the same key of the same file as %s at %s (expected one sink for each key)", t.parts[i].by.name, t.parts[i].by.place())
 }
 
 // release lets go of what a sink has taken.

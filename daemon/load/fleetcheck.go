@@ -100,7 +100,7 @@ func (a *assembly) checkRow(f *fleet, r *row) *badRow {
 	a.checkIdentity(r, c)
 	for _, o := range r.bound.sinks {
 		a.checkRefs(o)
-		a.checkClaims(o, owner{o.Name, r.place()})
+		a.checkClaims(o, r.owner(o.Name))
 	}
 	if bad := f.firstFault(r, &c.object); bad != nil {
 		a.disown(r)
@@ -122,8 +122,8 @@ func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
 		return &badRow{name: r.name, file: r.file, line: r.line, text: fmt.Sprintf(format, args...)}
 	}
 	if id := r.credential.Identity; id != "" && strings.Contains(id, " ") {
-		if other, ok := a.own(identity{r.credential.Type, strings.TrimPrefix(id, r.credential.Type+" ")}, r.name, r.place()); !ok {
-			return bad("is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place)
+		if other, ok := a.own(identity{r.credential.Type, strings.TrimPrefix(id, r.credential.Type+" ")}, r.owner(r.name)); !ok {
+			return bad("is the same thing at the backend as %s at %s (expected one row for it)", other.name, other.place())
 		}
 	}
 	for _, need := range r.credential.Needs {
@@ -137,7 +137,7 @@ func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
 				return bad("there is no credential %q", need)
 			}
 		}
-		if problem := a.claimAll(owner{s.Name, r.place()}, r.reals[i], r.claims[i]); problem != "" {
+		if problem := a.claimAll(r.owner(s.Name), r.reals[i], r.claims[i]); problem != "" {
 			return bad("%s", problem)
 		}
 	}
@@ -155,11 +155,17 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 		}
 	}
 	a.Slips = append(a.Slips, c.section.Slips()...)
+	c.section.Recycle()
 	c.section = nil
+	if a.opt.CheckOnly {
+		a.keepLittle(r)
+		return
+	}
 	c.make(a.at)
 	c.spec.Fleet = f.Name
 	r.credential = c.spec
 	for _, o := range r.bound.sinks {
+		o.section.Recycle()
 		o.section = nil
 		o.make(a.opt.Devices, a.key)
 		o.spec.Fleet = f.Name
@@ -168,6 +174,22 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 	if !c.refers {
 		r.bound = nil
 	}
+}
+
+// keepLittle keeps of a row what others may ask of it.
+func (a *assembly) keepLittle(r *row) {
+	c := r.bound.credential
+	for _, o := range r.bound.sinks {
+		o.section.Recycle()
+	}
+	spec := &plan.Credential{Provider: c.Credential.Provider, Fields: c.binding.Fields, Needs: c.binding.Needs}
+	for _, f := range c.absent() {
+		spec.Missing = append(spec.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})
+	}
+	if last := a.little; last != nil && len(spec.Needs)+len(spec.Missing) == 0 && last.Provider == spec.Provider && slices.Equal(last.Fields, spec.Fields) {
+		spec = last
+	}
+	a.little, r.credential, r.bound, r.claims = spec, spec, nil, nil
 }
 
 // identitiesOf returns the identity of a row, with who has it.
@@ -197,7 +219,9 @@ func (r *row) files() (files []rowFile) {
 	return files
 }
 
-func (r *row) place() string { return fmt.Sprintf("%s:%d", r.file, r.line) }
+// owner is the row as the one who has something, under the name of its
+// credential or of a sink.
+func (r *row) owner(name string) owner { return owner{name, r.file, r.line} }
 
 // firstFault makes a bad row of the first fault of one of its tables.
 func (f *fleet) firstFault(r *row, o *object) *badRow {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
@@ -38,6 +39,9 @@ type Options struct {
 	Lend func(provider string, location *time.Location) (env providers.Env, release func())
 	// SinkEnv is what every sink is lent.
 	SinkEnv sinks.Env
+	// CheckOnly says that nothing but faults is wanted: no plan can be made of
+	// what was loaded, and of rows hardly anything is kept.
+	CheckOnly bool
 	// Now tells the time, for people; nil for none.
 	Now func() time.Time
 	// Devices bounds the work on file systems that may hang.
@@ -187,6 +191,7 @@ type assembly struct {
 	key     *hostKey
 	at      time.Time // of what is found to be missing
 	late    []lateRow
+	little  *plan.Credential // what was kept of the last row, of a check
 	// starting says that nothing is in force yet.
 	starting   bool
 	accept     Accept

@@ -31,6 +31,7 @@ type Reader struct {
 
 	mac    hash.Hash // of the digests, made once for one key
 	macKey []byte
+	spare  [][]knownKey // of rows that were read for good
 }
 
 // ReaderOptions says where secrets come from.
@@ -84,7 +85,10 @@ func (r *Reader) Files() []string { return append([]string(nil), r.files...) }
 func (r *Reader) Versions() map[string]readfile.Version { return maps.Clone(r.seen) }
 
 // Forget lets go of the contents that were read.
-func (r *Reader) Forget() { clear(r.cache) }
+func (r *Reader) Forget() {
+	clear(r.cache)
+	r.spare = nil
+}
 
 // Read reads a file of at most limit bytes anew, in place of the override for
 // secrets, and keeps its version. Files does not list it.

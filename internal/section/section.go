@@ -111,9 +111,7 @@ func Parse(path, text string) (*Section, error) {
 
 // Empty returns a table without keys, for one that the file does not hold.
 func Empty(file, path string, reader *Reader) *Section {
-	s, _ := ParseFile(file, nil, reader)
-	s.path = strings.Split(path, ".")
-	return s
+	return newObject(file, filepath.Dir(file), reader, newTable(implied), 1, strings.Split(path, "."))
 }
 
 func newObject(file, folder string, reader *Reader, t *table, line int, path []string) *Section {
@@ -123,6 +121,14 @@ func newObject(file, folder string, reader *Reader, t *table, line int, path []s
 	o.top = &Section{object: o, table: t, line: line, path: path}
 	o.tables = []*Section{o.top}
 	return o.top
+}
+
+// Recycle says that the table of a row was read for good: what is noted about its
+// keys is used again for another row.
+func (s *Section) Recycle() {
+	if s.bare && s.known != nil {
+		s.reader.spare, s.known = append(s.reader.spare, s.known[:0]), nil
+	}
 }
 
 // Name returns the last element of the path: the object's name.

@@ -215,6 +215,9 @@ type Row struct {
 // Fill makes a table of one row. Its faults stand at the row's line.
 func (t *Template) Fill(path []string, row Row) *Section {
 	o := &object{file: row.File, folder: t.object.folder, reader: t.object.reader, bare: true}
+	if spare := o.reader.spare; len(spare) > 0 {
+		o.known, o.reader.spare = spare[len(spare)-1], spare[:len(spare)-1]
+	}
 	o.top = &Section{object: o, table: fill(t.fields, row), line: row.Line, path: path}
 	o.tables = append(o.tables, o.top)
 	return o.top
