@@ -15,6 +15,7 @@ import (
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/view"
+	"github.com/vigented/vigente/internal/process"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -44,21 +45,37 @@ stderr.`,
 			defer stop()
 			defer catchInherited(ctx)()
 			hangups := listenForHangups()
-			opt := a.daemonOptions()
-			opt.Processes = processes
-			d, err := a.open(opt)
-			if err != nil {
+			started, err := unlessEnded(ctx, func() (start, error) { return a.start(processes) })
+			switch {
+			case err != nil && !once && interrupted(ctx, err):
+				return nil
+			case err != nil:
 				return err
 			}
-			defer func() { _ = opt.Logger.Sync() }()
+			defer func() { _ = started.log.Sync() }()
 			if once {
-				return a.once(ctx, d)
+				return a.once(ctx, started)
 			}
-			return a.serve(ctx, d, hangups)
+			return a.serve(ctx, started, hangups)
 		}),
 	}
 	command.Flags().BoolVar(&once, "once", false, "attempt everything that is due once, deliver, and exit")
 	return command
+}
+
+// start is an open daemon and its log.
+type start struct {
+	service
+	log *zap.Logger
+}
+
+// start opens the daemon. If the configuration or the state is on a file system
+// that hangs, it may never return.
+func (a *app) start(processes *process.Runner) (start, error) {
+	opt := a.daemonOptions()
+	opt.Processes = processes
+	d, err := a.open(opt)
+	return start{d, opt.Logger}, err
 }
 
 // daemonOptions reads the settings of the log, which the daemon needs before it

@@ -69,6 +69,24 @@ func TestRunReloadsOnHangup(t *testing.T) {
 	}
 }
 
+// TestRunEndsInAStartThatHangs: the state or the configuration lies on a disk
+// that does not answer.
+func TestRunEndsInAStartThatHangs(t *testing.T) {
+	w := newWorld(t)
+	hangs := make(chan struct{})
+	defer close(hangs)
+	w.open = func(daemon.Options) (service, error) {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			return nil, err
+		}
+		<-hangs
+		return w.service, nil
+	}
+	if got := w.do(t.Context(), "run"); got.code != 0 || got.err != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestMain is also the daemon of TestDaemonOutlivesTheReaderOfItsLog.
 func TestMain(m *testing.M) {
 	if os.Getenv("VIGENTE_TEST_LOG_WITHOUT_READER") == "" {

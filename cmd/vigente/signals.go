@@ -34,6 +34,34 @@ func endingOnSignals(ctx context.Context, early chan os.Signal) (context.Context
 	return ctx, func() { stop(); end() }
 }
 
+// startGrace is how long a start may go on after SIGTERM to reach a point where it
+// can stop cleanly.
+const startGrace = 2 * time.Second
+
+// unlessEnded returns what f returns. If ctx ends and f does not return soon after,
+// it returns the cause and leaves f running until the program exits.
+func unlessEnded[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := f()
+		answers <- answer{value, err}
+	}()
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(startGrace, func() { close(over) }) })
+	defer stop()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-over:
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
 // catchEarly keeps a SIGTERM or SIGINT that arrives before the daemon is ready for
 // it, because a service manager may stop a service while it starts. Other commands
 // end as usual.

@@ -73,7 +73,7 @@ var starters = map[string]string{
 	"daemon/store/mark.go":        "the timer of the mark; Close stops it",
 	"daemon/store/store.go":       "closing, which a hanging disk must not block",
 	"daemon/simulate/simulate.go": "simulates independent parts of a plan; the caller waits for them",
-	"cmd/vigente/signals.go":      "listens for SIGHUP; the returned function waits for it",
+	"cmd/vigente/signals.go":      "listens for SIGHUP, which the returned function waits for; and a start that may hang goes on until the program has ended",
 	"cmd/vigente/login.go":        "reads standard input while the browser is open; ends with the process",
 	"cmd/vigente/landing.go":      "the server for one browser; close stops it",
 	"cmd/vigente/emulate.go":      "a server for each emulator; the command waits for them",
