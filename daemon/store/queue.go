@@ -96,7 +96,7 @@ func (s *Store) next() bool {
 func (s *Store) commitGroup(g *group) {
 	payload := g.parts[reserved].payload
 	if common := &g.parts[ordinary]; len(common.payload) > 0 {
-		if err := room(s.dir, Headroom); err != nil {
+		if err := s.makeRoom(); err != nil {
 			common.err = fmt.Errorf("save state: %w", err)
 		} else {
 			payload = append(payload, common.payload...)

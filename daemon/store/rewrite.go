@@ -5,8 +5,15 @@ package store
 // values first, then what was appended since, and only the last of that with
 // the saves held up.
 
-// slack is how much of replaced values is always allowed.
+// slack is how much of replaced values is allowed where there is room.
 const slack = 8 << 20
+
+// shareOfRoom is how much of what is free on the disk replaced values may take:
+// the new file needs room beside the old one, which must not have taken it all.
+const shareOfRoom = 4
+
+// leastGrowth is what is appended at least between two tries to rewrite a file.
+const leastGrowth = 64 << 10
 
 // catchUp is how much may be left to copy when the saves are held up.
 const catchUp = 256 << 10
@@ -14,7 +21,16 @@ const catchUp = 256 << 10
 // outgrown reports whether the file is worth rewriting. The caller holds the
 // disk.
 func (s *Store) outgrown() bool {
-	return s.log.end.at > 2*s.log.live+s.slack && s.log.end.at > s.rewriteAfter
+	end, worth := s.log.end.at, 2*s.log.live
+	return end > worth && end > s.rewriteAfter && end > worth+s.allowance()
+}
+
+// allowance is how much of replaced values is allowed now.
+func (s *Store) allowance() int64 {
+	if have, known := free(s.dir); known {
+		return int64(min(uint64(s.slack), have/shareOfRoom)) //nolint:gosec // slack is smaller than any int64
+	}
+	return s.slack
 }
 
 // rewriteLater starts the rewriting, if it is due. The caller holds the disk.
@@ -32,9 +48,33 @@ func (s *Store) rewriteLater() {
 		defer s.disk.Unlock()
 		s.rewriting = nil
 		if err != nil { // The old file is good; it may grow before the next try.
-			s.rewriteAfter = s.log.end.at + s.slack
+			s.rewriteAfter = s.log.end.at + max(leastGrowth, s.allowance())
 		}
 	}()
+}
+
+// makeRoom refuses what is ordinary on a disk that is nearly full. Before it comes
+// to that, saves wait until the file is rewritten: one that goes on growing may
+// take the room that the new one needs. The caller holds the disk.
+func (s *Store) makeRoom() error {
+	for range 2 { // One that was under way may have lost the room to saves.
+		worth := s.log.end.at > 2*s.log.live
+		if !worth || room(s.dir, Headroom+s.log.end.at/2) == nil {
+			break
+		}
+		if s.rewriting == nil && room(s.dir, s.log.live) == nil {
+			s.rewriteAfter = 0
+			s.rewriteLater()
+		}
+		done := s.rewriting
+		if done == nil {
+			break
+		}
+		s.disk.Unlock()
+		<-done
+		s.disk.Lock()
+	}
+	return room(s.dir, Headroom)
 }
 
 // stopRewriting ends a rewriting under way. The caller holds the disk.

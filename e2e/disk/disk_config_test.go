@@ -85,7 +85,7 @@ func startsHung(t *testing.T, w *e2etest.World, starts bool) {
 func TestAStartOnAHangingStateCanBeEnded(t *testing.T) {
 	t.Parallel()
 	disk := disktest.Mount(t)
-	h := newHousehold(t, filepath.Join(disk.Root, "state"))
+	h := newInstallation(t, filepath.Join(disk.Root, "state"))
 	disk.Hang("any", "/")
 	h.Launch()
 	select {

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// TestASmallDiskIsNotFilledByItself: many times its size is saved on a disk that
+// is smaller than what is allowed elsewhere, before and after others filled it for
+// a while.
+func TestASmallDiskIsNotFilledByItself(t *testing.T) {
+	if !privateMounts(t) {
+		return
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	s := open(t, dir, nil)
+	defer shut(t, s)
+	saved := func(when string) {
+		t.Helper()
+		for n := range 4000 {
+			k := schedule.Key{Name: string(rune('a' + n%20))}
+			if err := s.Save(t.Context(), k, fullRecord()); err != nil {
+				t.Fatalf("save %d %s: %v", n, when, err)
+			}
+		}
+	}
+	saved("on an empty disk")
+	if s.commits < 4000 || s.log.end.at > 1<<20 {
+		t.Fatalf("%d commits, %d bytes", s.commits, s.log.end.at)
+	}
+	filler := filepath.Join(dir, "filler")
+	have, _ := free(dir)
+	if err := os.WriteFile(filler, make([]byte, have), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), loja, fullRecord()); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("a save on a full disk: %v", err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	saved("after others filled it")
+}
