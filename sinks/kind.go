@@ -16,17 +16,17 @@ type Kind struct {
 	// Open reads the sink's section. It reports faults through the section and
 	// does not touch the target. Its result is ignored if it reported a fault.
 	Open func(s *section.Section, env Env) Binding
-	// Setup is what vigente init asks about it; nil when it does not offer it.
+	// Setup is what vigente init asks for; nil if it does not offer the kind.
 	Setup *Setup
 }
 
-// Setup is what has to be known for a first sink of a kind that keeps a file.
+// Setup describes what is needed for a first sink of a kind that keeps a file.
 type Setup struct {
 	Path string // the question for the path
-	// Content is the key that holds one text; empty when "values" does, each
-	// under a key of its own: then Value begins the question for it.
+	// Content is the key of the single text; empty for a kind with a table of
+	// values, where Value starts the question for the name of each.
 	Content, Value string
-	Section        bool // the values stand in a section
+	Section        bool // the values are in a section
 }
 
 // Env is what the daemon provides to a kind.

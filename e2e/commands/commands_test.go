@@ -77,7 +77,7 @@ func TestSimulateShowsLapsesOfTheUsersOwnConfiguration(t *testing.T) {
 		t.Fatalf("simulate: got exit code %d: %s", code, errs)
 	}
 	if strings.Count(out, "LAPSED  vault for ") != 2 || !strings.Contains(out, "provider vault: ") {
-		t.Errorf("shows\n%s", out)
+		t.Errorf("simulate: got\n%s", out)
 	}
 	if code, out, _ := w.Run("simulate", "--for", "10d"); code != 0 || strings.Contains(out, "LAPSED  vault") {
 		t.Errorf("without a fault: got exit code %d and\n%s", code, out)

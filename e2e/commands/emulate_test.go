@@ -156,27 +156,27 @@ func TestRehearsalOfWhatIsNoStandard(t *testing.T) {
 	}
 }
 
-// whatWorksOnce loses the answer to a request that carries a code which works
-// once: it is not sent again, not by a person either unless forced.
+// whatWorksOnce loses the answer to a request with a single-use code: the code
+// is not sent again, not even by a manual renewal unless forced.
 func whatWorksOnce(t *testing.T, w *e2etest.World, place string) {
 	t.Helper()
 	if code, _, errs := w.Run("renew", "code"); code != 0 {
-		t.Fatalf("a new code: %s", errs)
+		t.Fatalf("new code: %s", errs)
 	}
 	fault(t, place, "lost-answer")
 	for range 2 {
 		if code, _, errs := w.Run("renew", "third"); code != 1 || !strings.Contains(errs, "--force") {
-			t.Errorf("renew exits %d, and names no way out: %s", code, errs)
+			t.Errorf("renew: got exit code %d, want 1 and advice: %s", code, errs)
 		}
 	}
 	fault(t, place, "")
 	if got := w.Status().States()["third"] + " " + w.Reason("third"); got != "failing network" {
-		t.Errorf("the value in force is %s", got)
+		t.Errorf("got value %s", got)
 	}
 	if code, _, errs := w.Run("renew", "code"); code != 0 {
-		t.Fatalf("a new code: %s", errs)
+		t.Fatalf("new code: %s", errs)
 	}
 	if code, _, errs := w.Run("renew", "third", "--force"); code != 0 {
-		t.Errorf("with a new code renew --force exits %d: %s", code, errs)
+		t.Errorf("renew --force with a new code: got exit code %d, want 0: %s", code, errs)
 	}
 }

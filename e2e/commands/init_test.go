@@ -274,30 +274,30 @@ func TestInitBesideAConfigurationThatIncludesIt(t *testing.T) {
 	}
 }
 
-// TestInitWritesAFleet writes a fleet with its table, which passes the check as
-// it is, and refuses what cannot be one.
+// TestInitWritesAFleet writes a fleet with its table, which must pass check
+// unchanged, and refuses invalid fleets.
 func TestInitWritesAFleet(t *testing.T) {
 	t.Parallel()
 	w := bare(t)
 	flags := []string{"init", "--system", "tss", "--fleet", "shops.csv", "--url", "http://tss.example.com/rest/RestNewToken", "--cnpj", "11.222.333/0001-81", "--ie", "", "--uf", "SP", "--sink", "env"}
 	if code, _, errs := w.Run(append(flags, "--path", "/srv/token.env")...); code != 2 || !strings.Contains(errs, "the same file for every row") {
-		t.Errorf("with one file for all: %d %s", code, errs)
+		t.Errorf("one file for all rows: got exit code %d: %s", code, errs)
 	}
 	wantNothing(t, w)
 	code, out, errs := w.Run(append(flags, "--path", "/srv/{code}.env")...)
 	if code != 0 || errs != "" || !strings.Contains(out, "wrote "+w.Path("shops.csv")) {
-		t.Fatalf("exits %d with\n%s%s", code, out, errs)
+		t.Fatalf("init --fleet: got exit code %d with\n%s%s", code, out, errs)
 	}
 	if got := w.Read("shops.csv"); got != "code,cnpj,ie,uf\nfirst,11.222.333/0001-81,,SP\n" {
-		t.Errorf("got the table %q", got)
+		t.Errorf("got table %q", got)
 	}
 	w.Write("shops.csv", w.Read("shops.csv")+"second,53.113.791/0001-22,111010945111,SP\n")
 	if code, out, errs := w.Run("check"); code != 0 || !strings.Contains(out, "1 provider, 2 credentials, 2 sinks") {
-		t.Errorf("check exits %d with %s%s", code, out, errs)
+		t.Errorf("check: got exit code %d with %s%s", code, out, errs)
 	}
 	other := bare(t)
 	if code, _, errs := other.Run("init", "--system", "senhasegura", "--fleet", "shops.csv", "--url", "https://x", "--client-id", "y", "--sink", "none"); code != 2 || !strings.Contains(errs, "differs from row to row") {
-		t.Errorf("without anything that differs: %d %s", code, errs)
+		t.Errorf("no column that differs: got exit code %d: %s", code, errs)
 	}
 	wantNothing(t, other)
 }

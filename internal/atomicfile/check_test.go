@@ -90,7 +90,7 @@ func TestCheckReportsTheEdit(t *testing.T) {
 		return []byte("x"), nil
 	})
 	if err != nil || n != 4 {
-		t.Errorf("after %d tries: %v", n, err)
+		t.Errorf("got %v after %d calls, want success after 4", err, n)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestCheckWithFaults(t *testing.T) {
 				failed == "list attributes" || failed == "get attribute" || failed == "set attribute"
 			// A second look that fails is simply repeated.
 			if (err == nil) != harmless && failed != "look" {
-				t.Errorf("%s: %q failing: %v", sc.name, failed, err)
+				t.Errorf("%s: with failing %q: got %v", sc.name, failed, err)
 			}
 			wantNoLeftOver(t, dir)
 			if sc.old != "" && get(t, path) != sc.old {

@@ -29,7 +29,7 @@ func TestOwnerIsKeptAndSet(t *testing.T) {
 				t.Fatalf("%+v: %+v, %v", tt.opt, got, err)
 			}
 			if st := stat(t, path); st.Uid != tt.uid || st.Gid != tt.gid || st.Mode&0o7777 != 0o640 {
-				t.Errorf("%+v: owner %d:%d, mode %o", tt.opt, st.Uid, st.Gid, st.Mode)
+				t.Errorf("%+v: got owner %d:%d, mode %o", tt.opt, st.Uid, st.Gid, st.Mode)
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func TestOwnerIsKeptAndSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st := stat(t, fresh); st.Uid != 1234 || st.Gid != 2345 || st.Mode&0o7777 != 0o440 {
-		t.Errorf("new file: owner %d:%d, mode %o", st.Uid, st.Gid, st.Mode)
+		t.Errorf("new file: got owner %d:%d, mode %o", st.Uid, st.Gid, st.Mode)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestNothingIsVisibleTooEarly(t *testing.T) {
 		}
 		opt := Options{Create: true, Mode: 0o660, Owner: "1234", Group: "2345"}
 		if _, err := s.replace(t.Context(), path, opt, to("secret")); err != nil || writes == 0 {
-			t.Errorf("%d writes, %v", writes, err)
+			t.Errorf("got %d writes, %v", writes, err)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func TestOwnerNeedsAPrivilege(t *testing.T) {
 			t.Error("with CAP_CHOWN:", err)
 		}
 		if st := stat(t, path); st.Uid != 1234 {
-			t.Errorf("owner %d", st.Uid)
+			t.Errorf("got owner %d, want 1234", st.Uid)
 		}
 	}, unix.CAP_CHOWN)
 }
@@ -163,7 +163,7 @@ func TestOwnerThatCannotBeKept(t *testing.T) {
 		}
 	})
 	if st := stat(t, path); st.Uid != 0 || st.Ino != before.Ino || st.Mode != before.Mode {
-		t.Errorf("owner %d, mode %o", st.Uid, st.Mode)
+		t.Errorf("got owner %d, mode %o; want them and the inode unchanged", st.Uid, st.Mode)
 	}
 	// Not writable either: neither way works, and the owner is the reason.
 	chmod(t, path, 0o640)

@@ -232,7 +232,7 @@ func TestUndoingMeetsADeletion(t *testing.T) {
 	_, err := s.replace(t.Context(), path, Options{}, to("new"))
 	wantError(t, err, Missing, "does not exist")
 	if names := list(t, filepath.Dir(path)); len(names) > 0 {
-		t.Errorf("folder holds %v", names)
+		t.Errorf("the folder holds %v, want it empty", names)
 	}
 }
 
@@ -265,7 +265,7 @@ func TestUndoingFails(t *testing.T) {
 		}
 	}
 	if found != "other" || get(t, path) != "new" {
-		t.Errorf("the file holds %q, beside it %q", get(t, path), found)
+		t.Errorf("got file %q and beside it %q, want new and other", get(t, path), found)
 	}
 }
 
@@ -310,7 +310,7 @@ func TestChangedModeSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st := stat(t, path); st.Mode&0o777 != 0o644 {
-		t.Errorf("mode %o", st.Mode&0o777)
+		t.Errorf("got mode %o, want 644", st.Mode&0o777)
 	}
 }
 
@@ -500,7 +500,7 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 	// Between looking up the inode and asking for the lease back, the kernel's
 	// open has a short gap that user space cannot close.
 	if lost > 1 {
-		t.Errorf("%d of %d lines lost", lost, lines)
+		t.Errorf("lost %d of %d lines, want at most 1", lost, lines)
 	}
 	if !strings.HasPrefix(holds, fmt.Sprintf("a=%d\n", ours)) {
 		t.Error("our last line is lost")
@@ -655,7 +655,7 @@ func TestFileLeasedByAnother(t *testing.T) {
 			return nil
 		}}
 		if _, err := s.replace(t.Context(), path, Options{}, to("new")); err != nil || pauses != 3 {
-			t.Errorf("after %d pauses: %v", pauses, err)
+			t.Errorf("got %v after %d pauses, want success after 3", err, pauses)
 		}
 		wantHolds(t, path, "new")
 	}

@@ -21,7 +21,7 @@ func TestReplaceWritesTheWholeFile(t *testing.T) {
 	before := stat(t, path)
 	got, err := Replace(t.Context(), path, Options{}, func(old []byte, exists bool) ([]byte, error) {
 		if !exists || string(old) != "old" {
-			t.Errorf("edit saw %q, %v", old, exists)
+			t.Errorf("edit got %q, exists %v", old, exists)
 		}
 		return append(old, " and new"...), nil
 	})
@@ -42,7 +42,7 @@ func TestReplaceKeepsPermissionBitsOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	put(t, path, "old", 0o754|os.ModeSetuid|os.ModeSetgid)
 	if st := stat(t, path); st.Mode&unix.S_ISUID == 0 {
-		t.Fatal("the setuid bit could not be set")
+		t.Fatal("cannot set the setuid bit")
 	}
 	if _, err := Replace(t.Context(), path, Options{Mode: 0o600}, to("new")); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestReplaceCreates(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "f")
 		got, err := Replace(t.Context(), path, Options{Create: true, Mode: tt.mode, Backup: true}, func(old []byte, exists bool) ([]byte, error) {
 			if exists || len(old) > 0 {
-				t.Errorf("edit saw %q, %v", old, exists)
+				t.Errorf("edit got %q, exists %v", old, exists)
 			}
 			return []byte("new"), nil
 		})
@@ -158,7 +158,7 @@ func TestReplaceRefuses(t *testing.T) {
 	}
 	wantHolds(t, file, "12345")
 	if _, err := Replace(t.Context(), file, Options{MaxSize: 5}, to("54321")); err != nil {
-		t.Errorf("at the limit: %v", err)
+		t.Errorf("content at the limit: got %v, want nil", err)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestReplaceStopsWithItsContext(t *testing.T) {
 	// changes nothing.
 	last := slices.Index(ops, "lease")
 	if last < 10 {
-		t.Fatalf("calls to the system: %v", ops)
+		t.Fatalf("got system calls %v, want a lease after at least 10", ops)
 	}
 	for n := range last {
 		put(t, path, "old", 0o600)
@@ -248,7 +248,7 @@ func TestReplaceStopsWithItsContext(t *testing.T) {
 		_, err := s.replace(ctx, path, Options{Backup: true}, to("new"))
 		cancel()
 		if !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled at %q: %v", ops[n], err)
+			t.Errorf("cancelled at %q: got %v, want context.Canceled", ops[n], err)
 		}
 		wantHolds(t, path, "old")
 	}
@@ -261,7 +261,7 @@ func TestReplaceStopsWithItsContext(t *testing.T) {
 		"pause":   func() error { return system{}.wait(ctx, time.Hour) },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want context.Canceled", name, err)
 		}
 	}
 	wantHolds(t, path, "old")
@@ -277,7 +277,7 @@ func TestBackupHoldsThePreviousContent(t *testing.T) {
 		}
 		wantHolds(t, path+".bak", []string{"one", "two", "two"}[i])
 		if st := stat(t, path+".bak"); st.Mode&0o7777 != 0o600 {
-			t.Errorf("backup has mode %o", st.Mode&0o7777)
+			t.Errorf("got backup mode %o, want 600", st.Mode&0o7777)
 		}
 	}
 	// An empty file does not replace the backup, and a link planted at the
@@ -322,7 +322,7 @@ func TestReplaceHardLinkedInPlace(t *testing.T) {
 		wantHolds(t, other, text)
 	}
 	if a, b := stat(t, path), stat(t, other); a.Ino != b.Ino {
-		t.Error("the link was broken")
+		t.Error("the hard link was broken")
 	}
 	if err := Check(t.Context(), path, Options{Backup: true}, to("x")); err != nil {
 		t.Error(err)
@@ -349,10 +349,10 @@ func TestReplaceCarriesAttributesOver(t *testing.T) {
 	}
 	buf := make([]byte, 256)
 	if n, err := unix.Getxattr(path, "user.vigente", buf); err != nil || string(buf[:n]) != "kept" {
-		t.Errorf("user attribute %q, %v", buf[:max(n, 0)], err)
+		t.Errorf("got user attribute %q, %v; want kept", buf[:max(n, 0)], err)
 	}
 	if n, err := unix.Getxattr(path, aclName, buf); err != nil || !bytes.Equal(buf[:n], acl) {
-		t.Errorf("access list %x, %v", buf[:max(n, 0)], err)
+		t.Errorf("got ACL %x, %v", buf[:max(n, 0)], err)
 	}
 	if after := stat(t, path); after.Mode != before.Mode {
 		t.Errorf("mode %o, want %o", after.Mode, before.Mode)
@@ -373,7 +373,7 @@ func TestReplaceTakesNoAccessListFromTheFolder(t *testing.T) {
 	}
 	buf := make([]byte, 256)
 	if n, err := unix.Getxattr(path, aclName, buf); !errors.Is(err, unix.ENODATA) {
-		t.Errorf("access list %x, %v", buf[:max(n, 0)], err)
+		t.Errorf("got ACL %x, %v", buf[:max(n, 0)], err)
 	}
 	if st := stat(t, path); st.Mode&0o777 != 0o660 {
 		t.Errorf("got mode %o, want 660", st.Mode&0o777)

@@ -46,7 +46,7 @@ func TestLinksAreFollowed(t *testing.T) {
 	} {
 		text := fmt.Sprint("text ", i)
 		if _, err := Replace(t.Context(), path, Options{}, to(text)); err != nil {
-			t.Errorf("%s: %v", path, err)
+			t.Errorf("Replace(%s): %v", path, err)
 		}
 		wantHolds(t, tr.file, text)
 	}
@@ -154,7 +154,7 @@ func TestExposedFolders(t *testing.T) {
 				wantHolds(t, tr.file, "old")
 			}
 			if _, err := Replace(t.Context(), tr.file, Options{}, to("straight")); err != nil {
-				t.Errorf("without a link: %v", err)
+				t.Errorf("without a link: got %v, want nil", err)
 			}
 			wantHolds(t, tr.file, "straight")
 		})
@@ -175,7 +175,7 @@ func TestGroupsThatCount(t *testing.T) {
 			if !fine {
 				wantError(t, err, Refused, tr.links)
 			} else if err != nil {
-				t.Errorf("group %d: %v", gid, err)
+				t.Errorf("group %d: got %v, want nil", gid, err)
 			}
 		})
 	}

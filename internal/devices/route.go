@@ -197,7 +197,7 @@ func (b *batch) above(ctx context.Context, folders map[string][]string) {
 	Each(b.pool, slices.Collect(maps.Keys(count)), func(folder string) {
 		at, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), folder, false), func(_ context.Context, at Place) (string, error) { return at.Path, nil })
 		if err != nil {
-			return // whoever asks for a folder in it finds out again
+			return // a folder in it reports the error
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -10,34 +10,34 @@ import (
 	"testing"
 )
 
-// kindPlaces are the files besides a kind's own folder that know kinds by name,
-// each with its reason. A new kind needs a line in the first one only: the rest
-// is what some kinds have beyond the contract.
+// kindPlaces lists files outside a kind's own folder that name kinds, each with
+// a reason. A new kind needs a line in the first one only; the others concern
+// features that only some kinds have.
 var kindPlaces = map[string]string{
 	"cmd/vigente/kinds.go":            "the catalogue",
-	"cmd/vigente/emulators.go":        "the emulated backends, of the kinds that have one",
-	"cmd/vigente/emulate.go":          "the emulators with flags of their own: a preset, a command that prints",
+	"cmd/vigente/emulators.go":        "the emulators",
+	"cmd/vigente/emulate.go":          "emulators with their own flags: a preset, a command that prints",
 	"cmd/vigente/certificates.go":     "test certificates for the one emulator that issues them",
-	"cmd/vigente/presets.go":          "the presets, which one kind has",
+	"cmd/vigente/presets.go":          "the presets of one kind",
 	"cmd/vigente/demo/stations.go":    "the backends of the demonstration",
 	"cmd/vigente/demo/fleet.go":       "the fleet of the demonstration",
-	"e2e/e2etest/life.go":             "worlds of the tests stand on two emulators",
+	"e2e/e2etest/life.go":             "the end-to-end tests use two emulators",
 	"internal/bench/measure.go":       "the configuration of the benchmark",
-	"providers/senhasegura/config.go": "one of its ways to authenticate is called like a kind",
+	"providers/senhasegura/config.go": "one of its authentication methods has the name of a kind",
 }
 
-// plainWords are names of kinds that mean much else: they are looked for in
+// plainWords are names of kinds that are also common words. They are checked in
 // imports only.
 var plainWords = []string{"http", "exec", "file", "env"}
 
-// TestAKindIsKnownInItsFolder holds that adding a kind touches its own folder,
-// the catalogue, a row in the two READMEs and the example: no other Go file
-// imports a kind or holds its name.
+// TestAKindIsKnownInItsFolder: adding a kind touches only its own folder, the
+// catalogue, a row in both READMEs and the example. No other Go file imports a
+// kind or contains its name.
 func TestAKindIsKnownInItsFolder(t *testing.T) {
 	all := sources(t)
 	kinds := kindFolders(all)
 	if len(kinds) < 10 {
-		t.Fatalf("found the kinds %v only", kinds)
+		t.Fatalf("found only the kinds %v", kinds)
 	}
 	used := map[string]bool{}
 	known := func(s source, n ast.Node, what string) {
@@ -45,7 +45,7 @@ func TestAKindIsKnownInItsFolder(t *testing.T) {
 			used[s.file] = true
 			return
 		}
-		t.Errorf("%s %s: a kind is known in its folder and in cmd/vigente/kinds.go; ask the catalogue, or list the file with its reason", s.line(n), what)
+		t.Errorf("%s %s: only a kind's folder and cmd/vigente/kinds.go may name it; use the catalogue, or list the file with a reason", s.line(n), what)
 	}
 	for _, s := range all {
 		if s.test && s.dir != "e2e/e2etest" {
@@ -79,13 +79,13 @@ func TestAKindIsKnownInItsFolder(t *testing.T) {
 	}
 	for file := range kindPlaces {
 		if !used[file] {
-			t.Errorf("%s is listed as one that knows kinds, and does not", file)
+			t.Errorf("%s is listed but names no kind", file)
 		}
 	}
 }
 
-// kindFolders returns the folder of each kind with its name: those that have a
-// function Kind, and what it returns under the key Name.
+// kindFolders maps the folder of each kind to its name: folders with a function
+// Kind, and the Name that it returns.
 func kindFolders(all []source) map[string]string {
 	kinds := map[string]string{}
 	for _, s := range all {

@@ -83,7 +83,7 @@ func TestOutputIsBounded(t *testing.T) {
 	_, err = run(t, process.Command{Args: script("yes canary"), MaxStdout: 64 << 10, Timeout: time.Minute})
 	wantKind(t, err, process.TooMuch)
 	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("an endless printer ran for %v", took)
+		t.Errorf("an endless printer ran for %v, want at most 10s", took)
 	}
 	if res, err = run(t, process.Command{Args: script(both)}); err != nil || !res.Stdout.IsZero() || !res.Stderr.IsZero() {
 		t.Errorf("got stdout %q, stderr %q, %v; want none kept", res.Stdout.Reveal(), res.Stderr.Reveal(), err)

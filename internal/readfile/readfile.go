@@ -29,22 +29,22 @@ type Identity struct {
 	Modified, Changed int64 // nanoseconds
 }
 
-// believed is how old a change must be for the same identity to stand for the
-// same bytes: two changes within a tick of the kernel's clock look the same.
+// believed is how old a change must be for an identity to identify the bytes:
+// two changes within one tick of the kernel's clock have the same identity.
 const believed = time.Second
 
-// Believed reports whether a file that had this identity at that time, and still
-// has it, holds the bytes that it held then.
+// Believed reports whether a file that had this identity at the given time, and
+// still has it, still contains the same bytes.
 func (id Identity) Believed(at time.Time) bool { return at.Sub(time.Unix(0, id.Changed)) > believed }
 
-// Mark stands for the identity in eight bytes; zero for one that is not to be
-// believed.
+// Mark returns the identity as eight bytes, or zero if it does not identify the
+// bytes.
 func (id Identity) Mark(at time.Time) uint64 {
 	if !id.Believed(at) {
 		return 0
 	}
 	h := fnv.New64a()
-	for _, word := range []uint64{id.Device, id.Inode, uint64(id.Size), uint64(id.Modified), uint64(id.Changed)} { //nolint:gosec // compared, never counted with
+	for _, word := range []uint64{id.Device, id.Inode, uint64(id.Size), uint64(id.Modified), uint64(id.Changed)} { //nolint:gosec // only compared
 		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, word))
 	}
 	return max(1, h.Sum64())

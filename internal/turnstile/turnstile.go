@@ -1,8 +1,8 @@
-// Package turnstile bounds what costly work may take of this machine when others
-// decide how often it is asked for: one caller at a time does it, in the order in
-// which they came, and after each there is a rest that is longer than the work was.
-// However many ask, and however often, it takes a fifth of one processor at most,
-// so that it holds up nothing else.
+// Package turnstile limits how much of this machine expensive work may use when
+// others decide how often it is requested. One caller at a time does the work,
+// in order of arrival, and each run is followed by a pause longer than the work
+// took. However many callers there are, the work takes at most a fifth of one
+// core.
 package turnstile
 
 import (
@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// restFor is how much longer than the work the rest behind it is.
+	// restFor is the ratio of the pause to the time the work took.
 	restFor = 4
-	// longestRest bounds it: then somebody has waited long enough.
+	// longestRest bounds the pause, because callers are waiting.
 	longestRest = time.Second
-	// tooShort is work that is not worth a rest.
+	// tooShort is work so short that it needs no pause.
 	tooShort = time.Millisecond
 )
 
-// Turnstile lets callers do their work one after the other.
+// Turnstile lets callers do their work one after another.
 type Turnstile struct {
 	turn  chan struct{}
-	until time.Time // the end of the rest; for whoever has the turn
+	until time.Time // the end of the pause; belongs to the caller whose turn it is
 }
 
-// New returns a Turnstile that nobody is in.
+// New returns an unused Turnstile.
 func New() *Turnstile { return &Turnstile{turn: make(chan struct{}, 1)} }
 
-// Do waits for the caller's turn. If done says that there is nothing left to do,
-// perhaps since somebody before did it, it returns at once, else it does the work
-// after the rest. It fails when ctx ends before.
+// Do waits for the caller's turn. If done reports that nothing is left to do,
+// perhaps because an earlier caller did it, Do returns at once. Otherwise it
+// does the work after the pause. It returns an error if ctx ends first.
 func (t *Turnstile) Do(ctx context.Context, done func() bool, work func()) error {
 	select {
 	case t.turn <- struct{}{}:

@@ -11,7 +11,7 @@ import (
 
 func never() bool { return false }
 
-// TestManyCallersTakeAFifth has fifty callers ask for work without a pause.
+// TestManyCallersTakeAFifth runs fifty callers that request work without pause.
 func TestManyCallersTakeAFifth(t *testing.T) {
 	const took = 20 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -40,10 +40,10 @@ func TestManyCallersTakeAFifth(t *testing.T) {
 		}
 		callers.Wait()
 		if worst != 1 {
-			t.Errorf("%d worked at once", worst)
+			t.Errorf("got %d callers working at once, want 1", worst)
 		}
 		if total > 2*time.Second+took || total < time.Second {
-			t.Errorf("the work took %s of 10s, want a fifth at most, and not much less", total)
+			t.Errorf("the work took %s of 10s, want a little less than a fifth", total)
 		}
 	})
 }
@@ -60,7 +60,7 @@ func TestRestIsBoundedAndShortWorkHasNone(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := time.Since(begun); got != want {
-				t.Errorf("after %s of work the next one waited %s, want %s", took, got, want)
+				t.Errorf("after %s of work: waited %s, want %s", took, got, want)
 			}
 		})
 	}
@@ -71,9 +71,9 @@ func TestWhatIsDoneNeedsNoRest(t *testing.T) {
 		gate := New()
 		_ = gate.Do(t.Context(), never, func() { pass(time.Second) })
 		begun := time.Now()
-		err := gate.Do(t.Context(), func() bool { return true }, func() { t.Error("it was done already") })
+		err := gate.Do(t.Context(), func() bool { return true }, func() { t.Error("the work ran although it was done") })
 		if took := time.Since(begun); err != nil || took != 0 {
-			t.Errorf("returned after %s with %v", took, err)
+			t.Errorf("got %v after %s", err, took)
 		}
 	})
 }
@@ -85,13 +85,13 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 		_ = gate.Do(t.Context(), never, func() { pass(time.Second) })
 		ctx, giveUp := context.WithCancelCause(t.Context())
 		ended := make(chan error, 2)
-		for range 2 { // one rests, the other waits for its turn
-			go func() { ended <- gate.Do(ctx, never, func() { t.Error("nobody waits any more") }) }()
+		for range 2 { // one waits for the pause, the other for its turn
+			go func() { ended <- gate.Do(ctx, never, func() { t.Error("the work ran after its caller left") }) }()
 		}
 		synctest.Wait()
 		giveUp(enough)
 		for range 2 {
-			if err := <-ended; err != enough { //nolint:errorlint // itself, not something around it
+			if err := <-ended; err != enough { //nolint:errorlint // the cause itself
 				t.Error(err)
 			}
 		}

@@ -242,12 +242,12 @@ func TestDoWithACancelledContextCallsNobody(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	c := clientOf(transport(func(*http.Request) (*http.Response, error) {
-		t.Error("called")
+		t.Error("the transport was called")
 		return nil, io.EOF
 	}), exchange.ClientOptions{})
 	a, err := c.Do(ctx, get(t, "http://a.example/"))
 	if f := fault(t, a, err); f.Reason != credential.ReasonCancelled || f.Lost {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v", f)
 	}
 }
 

@@ -272,7 +272,7 @@ func TestTLSToSomethingElse(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	if f := fault(t, nil, call(t, plain, "https://tss.example/", "")); f.Reason != credential.ReasonTLS || f.Lost || !strings.Contains(f.Message, "plain http") {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v", f)
 	}
 	for greeting, want := range map[string]credential.Reason{
 		"220 mail.example ESMTP CANARY\r\n": credential.ReasonTLS,
@@ -307,7 +307,7 @@ func TestSmallRSAKey(t *testing.T) {
 	}), exchange.ClientOptions{})
 	a, err := c.Do(t.Context(), get(t, "https://tss.example/"))
 	if f := fault(t, a, err); f.Reason != credential.ReasonTLS || !strings.Contains(f.Message, "GODEBUG=rsa1024min=0") {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v", f)
 	}
 }
 
