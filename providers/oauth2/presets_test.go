@@ -87,7 +87,7 @@ func TestEveryPresetAgainstItsService(t *testing.T) {
 
 // presetProvider sets what the preset leaves open, at the emulator's address.
 func presetProvider(p Preset) string {
-	path := "/rest/api/oauth2/v1/token"
+	path := "/rest/api/oauth2/v1/token?grant_type=password"
 	if own := p.table("provider").Text("token_url", ""); own != "" {
 		_, rest, _ := strings.Cut(own, "://")
 		path = rest[strings.Index(rest, "/"):]
@@ -99,6 +99,8 @@ func presetProvider(p Preset) string {
 			text += "client_id = \"" + emulator.PresetClient + "\"\n"
 		case need == "client_secret":
 			text += "client_secret = { file = \"{dir}/secret\" }\n"
+		case need == "refresh_url":
+			text += "refresh_url = \"{url}" + strings.Replace(path, "password", "refresh_token", 1) + "\"\n"
 		case need == "tls.certificate":
 			text += "tls.certificate = { file = \"{dir}/cert.pem\" }\n"
 		case strings.HasPrefix(need, "headers."):

@@ -33,7 +33,9 @@ func setups() []providers.Setup {
 func questions(need string) []providers.Question {
 	switch need {
 	case "token_url":
-		return []providers.Question{{Key: need, Flag: "token-url", Ask: "Address of the token endpoint, complete", Example: "https://erp.example.com/rest/api/oauth2/v1/token"}}
+		return []providers.Question{{Key: need, Flag: "token-url", Ask: "Address of the token endpoint, complete", Example: "https://erp.example.com/rest/api/oauth2/v1/token?grant_type=password"}}
+	case "refresh_url":
+		return []providers.Question{{Key: need, Flag: "refresh-url", Ask: "Address of the token endpoint for a renewal, complete", Example: "https://erp.example.com/rest/api/oauth2/v1/token?grant_type=refresh_token"}}
 	case "client_id":
 		return []providers.Question{{Key: need, Flag: "client-id", Ask: "Client id", Example: "0f5b8a6e4c1d"}}
 	case "scope":

@@ -71,7 +71,7 @@ func Preset(name string) (Settings, bool) {
 	case "protheus":
 		return Settings{
 			Clients: []Client{{Auth: "none", Grants: []string{"password", "refresh_token"}}}, Users: []User{{PresetUser, PresetSecret}},
-			Send: "headers", Lifetime: hour,
+			Send: "headers", GrantInQuery: true, Lifetime: hour,
 		}, true
 	}
 	return Settings{}, false

@@ -23,6 +23,8 @@ type Settings struct {
 	// Send is where parameters are looked for: "" or "form", "json", "query",
 	// "headers". Elsewhere they do not count.
 	Send string
+	// GrantInQuery looks for grant_type in the query, whatever Send says.
+	GrantInQuery bool
 	// Names are what the server calls parameters and members, by the names of
 	// the standards.
 	Names map[string]string

@@ -66,6 +66,9 @@ func (x *exchange) param(standard string) string {
 // token is the token endpoint.
 func (x *exchange) token() {
 	x.form = x.parameters()
+	if x.set.GrantInQuery && x.form != nil {
+		x.form.Set(x.set.name("grant_type"), x.r.URL.Query().Get("grant_type"))
+	}
 	if x.answerFault() {
 		return
 	}
