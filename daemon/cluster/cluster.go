@@ -99,8 +99,8 @@ type Cluster struct {
 	commands   map[string]bool // that run here, one at a time
 	gone       bool            // this machine has left
 	differing  string          // the machines of another configuration that were told of
-	back       bool            // the engine's revisions went back
 	lastRev    int64
+	listAgain  context.CancelFunc // ends the watch
 }
 
 var _ engine.Ledger = (*Cluster)(nil)
@@ -156,12 +156,6 @@ func (c *Cluster) AloneSince() time.Time {
 		return time.Time{}
 	}
 	return c.aloneSince
-}
-
-func (c *Cluster) rewound() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.back
 }
 
 // silencedByKey reports whether nothing may be written, since the key of this
@@ -279,16 +273,37 @@ func (c *Cluster) follow(ctx context.Context) error {
 	names := c.opt.Names()
 	c.offerAll(ctx, names)
 	c.setReady(true)
-	return c.opt.KV.Watch(ctx, "", rev, func(e Entry) { c.takeOne(e) })
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	c.listAgain = cancel
+	c.mu.Unlock()
+	err = c.opt.KV.Watch(watching, "", rev, func(e Entry) { c.takeOne(e) })
+	if watching.Err() != nil && ctx.Err() == nil {
+		return ErrAway // The engine was put back.
+	}
+	return err
 }
 
-// noteRevision notes whether the engine's revisions went back: then it is
-// another one, or was restored, and what is older by number may be newer.
+// noteRevision notes the revision of a list. When it went back the engine is
+// another one, or was put back: what is older by number may be newer.
 func (c *Cluster) noteRevision(rev int64) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.back = rev < c.lastRev
+	back := rev < c.lastRev
 	c.lastRev = rev
+	shares := make([]*share, 0, len(c.shares))
+	for _, s := range c.shares {
+		shares = append(shares, s)
+	}
+	c.mu.Unlock()
+	if !back {
+		return
+	}
+	for _, s := range shares {
+		s.mu.Lock()
+		s.at = 0
+		s.mu.Unlock()
+	}
 }
 
 func (c *Cluster) setReady(ready bool) {
@@ -361,16 +376,32 @@ const syncEvery = 300 * time.Millisecond
 // probe asks the engine every two seconds: it is away when it does not answer.
 func (c *Cluster) probe(ctx context.Context) {
 	for ctx.Err() == nil {
+		c.mu.Lock()
+		before := c.lastRev
+		c.mu.Unlock()
 		limited, cancel := context.WithTimeout(ctx, probeTimeout)
-		_, err := c.opt.KV.Get(limited, "probe")
+		e, err := c.opt.KV.Get(limited, "probe")
 		cancel()
 		if ctx.Err() == nil {
 			c.setUp(err == nil)
+		}
+		if err == nil && e.At < before {
+			c.rewatch()
 		}
 		c.keepPresent(ctx)
 		c.oversee()
 		c.sayDiffering()
 		wait(ctx, probeEvery)
+	}
+}
+
+// rewatch ends the watch, so that everything is listed again: an engine that was
+// put back goes on with revisions that a watch from before does not see.
+func (c *Cluster) rewatch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listAgain != nil {
+		c.listAgain()
 	}
 }
 

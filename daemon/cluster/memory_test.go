@@ -62,6 +62,7 @@ const lateBy = 3 * time.Second
 type watcher struct {
 	node, prefix string
 	events       chan Entry
+	from         int64 // revisions up to this one were seen
 }
 
 func newMemory() *memory {
@@ -103,11 +104,11 @@ func (m *memory) copy() map[string]Entry {
 func (m *memory) restore(old map[string]Entry, rev int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keys, m.rev, m.past = old, rev, nil
-	for id, w := range m.watchers {
-		close(w.events)
-		delete(m.watchers, id)
+	for id, w := range m.watchers { // As the client of etcd does, it waits for revisions to come.
+		w.from = max(w.from, m.rev)
+		m.watchers[id] = w
 	}
+	m.keys, m.rev, m.past = old, rev, nil
 }
 
 func (r *reached) reach(op, key string) fate {
@@ -140,7 +141,7 @@ func (m *memory) set(e Entry, rev int64) {
 	}
 	m.past = append(m.past, event{m.rev, e})
 	for id, w := range m.watchers {
-		if !strings.HasPrefix(e.Key, w.prefix) {
+		if !strings.HasPrefix(e.Key, w.prefix) || m.rev <= w.from {
 			continue
 		}
 		select {
@@ -254,7 +255,7 @@ func (r *reached) Watch(ctx context.Context, prefix string, after int64, each fu
 		r.mu.Unlock()
 		return ErrAway
 	}
-	w := watcher{r.node, prefix, make(chan Entry, 256)}
+	w := watcher{r.node, prefix, make(chan Entry, 256), after}
 	for _, e := range r.past {
 		if e.rev > after && strings.HasPrefix(e.entry.Key, prefix) {
 			w.events <- e.entry

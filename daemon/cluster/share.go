@@ -138,11 +138,30 @@ func (c *Cluster) refresh(ctx context.Context, s *share) error {
 
 // fetch reads the key.
 func (c *Cluster) fetch(ctx context.Context, s *share) error {
+	before := s.seenAt()
 	e, err := c.opt.KV.Get(ctx, s.key())
 	if err == nil {
-		c.take(s, e)
+		c.takeAnswer(s, e, before)
 	}
 	return err
+}
+
+func (s *share) seenAt() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// takeAnswer is take for the answer to a request that was made after something
+// had been seen: an answer from before that comes from an engine that was put
+// back, and what is older by its number is news.
+func (c *Cluster) takeAnswer(s *share, e Entry, before int64) {
+	s.mu.Lock()
+	if e.At < before {
+		s.at = e.At
+	}
+	s.mu.Unlock()
+	c.take(s, e)
 }
 
 // take notes what is under the key of a credential, and returns the intent there.
@@ -156,7 +175,7 @@ func (c *Cluster) take(s *share, e Entry) Intent {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.At < s.at && !c.rewound() {
+	if e.At < s.at {
 		return now.Intent // Older news than what was read meanwhile.
 	}
 	s.at = e.At
@@ -200,6 +219,7 @@ func (c *Cluster) put(ctx context.Context, s *share, next proposal) (bool, error
 	if err != nil {
 		return false, err
 	}
+	before := s.seenAt()
 	now, done, err := c.opt.KV.Swap(ctx, s.key(), next.over, sealed, 0)
 	if err != nil {
 		s.mu.Lock()
@@ -207,7 +227,7 @@ func (c *Cluster) put(ctx context.Context, s *share, next proposal) (bool, error
 		s.mu.Unlock()
 		return false, err
 	}
-	c.take(s, now)
+	c.takeAnswer(s, now, before)
 	return done, nil
 }
 
