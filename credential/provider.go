@@ -19,7 +19,7 @@ type Provider interface {
 type Request struct {
 	// At is the engine's time just before the call. Lifetimes count from it.
 	At time.Time
-	// Previous is the last credential obtained, zero if there is none.
+	// Previous is the last credential obtained, zero without one.
 	Previous Credential
 	// Inputs are the credentials this one is derived from, by the names in its
 	// binding. Each has a value that has not expired.

@@ -38,7 +38,7 @@ func TestDoctorUnit(t *testing.T) {
 	}
 	for _, start := range []string{"", "/bin/sh -c 'vigente run'", "/usr/bin/vigente status"} {
 		if _, err := doctorUnit("[Service]\nExecStart="+start+"\n", "/run/d", ""); err == nil {
-			t.Errorf("ExecStart=%s is taken", start)
+			t.Errorf("ExecStart=%s is accepted", start)
 		}
 	}
 }

@@ -228,7 +228,7 @@ func troubled() engine.View {
 	v.Credentials = append(v.Credentials,
 		engine.CredentialView{
 			Name: "cofre", Provider: "vault", Type: "senhasegura", State: engine.Parked, Generation: 2, Failures: 1,
-			IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour), LastUsefulAttemptAt: at.Add(time.Hour - 30*time.Second), NextReason: "parked: a person is needed",
+			IssuedAt: at.Add(-time.Hour), ExpiresAt: at.Add(time.Hour), LastUsefulAttemptAt: at.Add(time.Hour - 30*time.Second), NextReason: "parked: action needed",
 			LastError: &schedule.Note{Reason: credential.ReasonRejected, Message: "the client secret was refused", At: at.Add(-time.Minute)},
 			Limits:    []credential.Limit{{Kind: "refresh_token", EndsAt: at.Add(24 * time.Hour), Person: true}, {Kind: "term", EndsAt: at}},
 		},

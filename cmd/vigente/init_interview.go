@@ -181,7 +181,7 @@ func (i *interview) complaint(s providers.Question, text string, known answers, 
 		return "an answer is needed"
 	case s.Form == providers.Secrets:
 		if !slices.Contains([]string{"0", "1", "2"}, text) {
-			return fmt.Sprintf("%q is none of 0, 1, 2", text)
+			return fmt.Sprintf("%q is not valid (expected 0, 1 or 2)", text)
 		}
 		return ""
 	case s.Flag == flagPath:

@@ -21,7 +21,7 @@ func (a *app) loginCommand() *cobra.Command {
 	var refresh, many string
 	command := &cobra.Command{
 		Use:   "login NAME",
-		Short: "Log in for a credential that needs a person",
+		Short: "Log in for a credential that requires a login by a person",
 		Long: `Log in for an oauth2 credential whose grant is refresh_token. The running daemon
 exchanges the code and keeps the refresh token in its state; this command needs no
 secret.

@@ -23,9 +23,9 @@ func everything() control.Difference {
 		Providers: []control.ProviderChange{{Name: "tss", Action: control.Changed, Keys: []string{"rate", "tls.ca_file"}}, {Name: "old", Action: control.Removed}},
 		Credentials: []control.CredentialChange{
 			{Name: "novo", Action: control.Added, Renewed: "new", NextIs: in(0)},
-			{Name: "loja", Action: control.Kept, Renewed: "inputs", NextIs: in(20 * time.Second), NextWas: in(time.Hour), Why: "the floor between two calls"},
-			{Name: "filial", Action: control.Changed, Keys: []string{"ie"}, Renewed: "identity", Why: "waits for a credential that it is made from"},
-			{Name: "cofre", Action: control.Changed, Keys: []string{"max_age"}, NextWas: in(time.Hour), NextIs: in(2 * time.Hour), Why: "renewed by age, since the server states no expiry"},
+			{Name: "loja", Action: control.Kept, Renewed: "inputs", NextIs: in(20 * time.Second), NextWas: in(time.Hour), Why: "the minimum interval between two calls"},
+			{Name: "filial", Action: control.Changed, Keys: []string{"ie"}, Renewed: "identity", Why: "waits for a credential that it depends on"},
+			{Name: "cofre", Action: control.Changed, Keys: []string{"max_age"}, NextWas: in(time.Hour), NextIs: in(2 * time.Hour), Why: "renewed by age, because the server states no expiry"},
 			{Name: "ged", Action: control.Changed, Keys: []string{"timeout"}, NextWas: in(time.Hour), NextIs: in(time.Hour)},
 			{Name: "velho", Action: control.Removed, NextWas: in(time.Hour)},
 		},

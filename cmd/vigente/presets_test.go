@@ -38,10 +38,10 @@ func presetPage(list []oauth2.Preset, tongue int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("<!-- Made by: make reference. Change providers/oauth2/presets instead. -->")
-	line("# %s\n", say("Services that are known by name", "Serviços conhecidos pelo nome"))
+	line("# %s\n", say("Services with a preset", "Serviços com preset"))
 	line("%s\n", say(
-		"Sets of keys for the provider kind `oauth2`, each with the page of the service and the day of the look-up. Where that page could not be read, it is said: compare such keys with it before you rely on them. `preset = \"NAME\"` takes one; any key can be set beside it. `vigente presets` prints the same list.",
-		"Conjuntos de chaves para o tipo de provedor `oauth2`, cada um com a página do serviço e o dia da consulta. Quando a página não pôde ser lida, isso está dito: compare essas chaves com ela antes de confiar nelas. `preset = \"NOME\"` usa um; qualquer chave pode ser definida junto. `vigente presets` imprime a mesma lista."))
+		"Sets of keys for the provider kind `oauth2`, each with the page of the service and the date it was read. If that page could not be read, the entry says so: compare such keys with it before you rely on them. Set `preset = \"NAME\"` to use one; you can override any key. `vigente presets` prints the same list.",
+		"Conjuntos de chaves para o tipo de provedor `oauth2`, cada um com a página do serviço e a data da leitura. Se a página não pôde ser lida, o item informa: compare essas chaves com ela antes de confiar nelas. Defina `preset = \"NOME\"` para usar um; qualquer chave pode ser redefinida. `vigente presets` mostra a mesma lista."))
 	for _, p := range list {
 		line("## %s: `%s`\n", p.Title, p.Name)
 		line("%s\n", p.Notes[tongue])
@@ -61,7 +61,7 @@ func unread(p oauth2.Preset, say func(en, pt string) string) string {
 	if p.SourceRead {
 		return ""
 	}
-	return say("; not read there: several public programs agree on these keys", "; não lido lá: vários programas públicos concordam nestas chaves")
+	return say("; not read, but several public programs agree on these keys", "; não lida, mas vários programas públicos concordam nestas chaves")
 }
 
 // TestInitOffersEveryPreset opens what vigente init writes for each service.
@@ -94,7 +94,7 @@ func TestEveryPresetIsPlayed(t *testing.T) {
 	}
 	for _, bad := range [][2]string{{"oauth2", "nothing"}, {"tss", "bling"}} {
 		if _, err := setUp([]string{bad[0]}, emulateOptions{listen: "127.0.0.1:0", preset: bad[1]}); err == nil {
-			t.Errorf("%s plays %s", bad[0], bad[1])
+			t.Errorf("%s emulates %s", bad[0], bad[1])
 		}
 	}
 }

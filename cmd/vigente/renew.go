@@ -23,7 +23,7 @@ func (a *app) renewCommand() *cobra.Command {
 		Long: `Renew credentials now and return when each is delivered to all its sinks. The
 command respects the minimum interval, the rate and the cool-down of the backend,
 and says what it is waiting for and until when. It does not wait for a backend that
-asked for a cool-down of more than a minute. A parked credential is tried again.
+asked for a cool-down of more than a minute. A parked credential is retried.
 ` + selectionHelp + `
 
 The exit code is 1 if a renewal or a delivery failed.`,

@@ -280,7 +280,7 @@ func TestNoServiceManagerNoMessages(t *testing.T) {
 	w.service.run = func(context.Context) error { return errors.New("end") }
 	w.do(t.Context(), "run")
 	if w.opened.Notify != nil || w.opened.WatchdogEvery != 0 {
-		t.Error("somebody is told")
+		t.Error("a service manager was notified, want none")
 	}
 }
 
@@ -410,7 +410,7 @@ func TestEmulatePorts(t *testing.T) {
 	}
 	defer taken.Close()
 	if _, err := setUp([]string{"senhasegura", "tss"}, emulateOptions{listen: taken.Addr().String()}); err == nil {
-		t.Error("a port that is taken was taken again")
+		t.Error("a port in use was used again")
 	}
 }
 

@@ -38,7 +38,7 @@ func TestTrust(t *testing.T) {
 		{"the group by its first group", syscall.Ucred{Uid: stranger, Gid: group}, open, true},
 		{"the group by another group", syscall.Ucred{Uid: stranger, Gid: 9, Pid: member}, open, true},
 		{"a stranger", syscall.Ucred{Uid: stranger, Gid: 9, Pid: stranger}, open, false},
-		{"whoever the kernel let through", syscall.Ucred{Uid: stranger, Gid: 9, Pid: stranger}, closed, true},
+		{"a peer that the kernel let through", syscall.Ucred{Uid: stranger, Gid: 9, Pid: stranger}, closed, true},
 		{"a member whose process is hidden", syscall.Ucred{Uid: stranger, Gid: 9, Pid: member + 1}, open, false},
 	}
 	for _, tt := range tests {

@@ -83,7 +83,7 @@ func TestReadOnlyMounts(t *testing.T) {
 	}
 }
 
-// TestLinesForOwners looks at a folder of this test's user as somebody else.
+// TestLinesForOwners checks a folder of the test's user as another user.
 func TestLinesForOwners(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "token")

@@ -54,18 +54,18 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 		{"its own key", nil, func(p *plan.Plan) {
 			p.Credentials[0].Policy.Keys = map[string]string{"renew_before": "credentials.a.renew_before"}
 		}, time.Minute, Valid, 45 * time.Minute, "renewed ahead of expiry", "credentials.a.renew_before"},
-		{"by age", ageless, nil, time.Minute, Valid, 24*time.Hour - time.Minute, "renewed by age, since the server states no expiry", "renewal.max_age"},
-		{"hint", hint, nil, time.Minute, Valid, time.Hour + time.Second, "asking earlier brings the same values again", ""},
-		{"schedule", nil, func(p *plan.Plan) { p.Credentials[0].Policy.Schedule = cron }, time.Minute, Valid, 10 * time.Minute, "the schedule names this instant", "renewal.schedule"},
+		{"by age", ageless, nil, time.Minute, Valid, 24*time.Hour - time.Minute, "renewed by age, because the server states no expiry", "renewal.max_age"},
+		{"hint", hint, nil, time.Minute, Valid, time.Hour + time.Second, "an earlier request would return the same values", ""},
+		{"schedule", nil, func(p *plan.Plan) { p.Credentials[0].Policy.Schedule = cron }, time.Minute, Valid, 10 * time.Minute, "scheduled for this time", "renewal.schedule"},
 		{"failing", fails(credential.Fault{Reason: credential.ReasonServer}), nil, 45*time.Minute + time.Second, Failing, 45*time.Minute + 30*time.Second, "retry after a failure", "renewal.min_interval"},
 		{"the last one in time", fails(credential.Fault{Reason: credential.ReasonServer}), nil, 59 * time.Minute, Failing, 59*time.Minute + 30*time.Second, "the last attempt whose answer still arrives before expiry", "renewal.timeout"},
 		{"expired", fails(credential.Fault{Reason: credential.ReasonServer}), nil, time.Hour + time.Second, Expired, 59*time.Minute + 30*time.Second + 15*time.Minute/8, "retry after a failure", "renewal.min_interval"},
 		{"throttled", fails(credential.Fault{Reason: credential.ReasonThrottled}), nil, 45*time.Minute + time.Second, Failing, 55 * time.Minute, "the backend asked to wait until then", ""},
-		{"parked", fails(credential.Fault{Reason: credential.ReasonRejected}), nil, 46 * time.Minute, Parked, -1, "parked: a person is needed", ""},
+		{"parked", fails(credential.Fault{Reason: credential.ReasonRejected}), nil, 46 * time.Minute, Parked, -1, "parked: action needed", ""},
 		{"pending", func(context.Context, int, credential.Request) (credential.Credential, error) {
 			return credential.Credential{}, errDown
 		}, nil, time.Second, Pending, 30 * time.Second, "retry after a failure", "renewal.min_interval"},
-		{"needs another", nil, func(p *plan.Plan) { p.Credentials[0].Needs = []string{"b"} }, time.Second, Pending, -1, "waits for a credential that it is made from", ""},
+		{"needs another", nil, func(p *plan.Plan) { p.Credentials[0].Needs = []string{"b"} }, time.Second, Pending, -1, "waits for a credential that it depends on", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWaitingForARateIsExplained(t *testing.T) {
 		for _, v := range r.mustView(t).Credentials {
 			if v.State == Pending {
 				waiting++
-				if v.NextRule != "providers.p.rate" || v.NextReason != "waits for its turn under the provider's rate" || !v.NextAttemptAt.After(wall()) {
+				if v.NextRule != "providers.p.rate" || v.NextReason != "waits for the provider's rate limit" || !v.NextAttemptAt.After(wall()) {
 					t.Errorf("next at %s because %q (%s)", v.NextAttemptAt, v.NextReason, v.NextRule)
 				}
 			}

@@ -11,37 +11,37 @@ type Why struct{ Rule, Text string }
 // The rules, one for each thing that can fix the next attempt.
 var (
 	whyFirst       = Why{"", "nothing has been obtained yet"}
-	whyIdentity    = Why{"", "its identity at the backend was changed"}
+	whyIdentity    = Why{"", "its identity at the backend has changed"}
 	whyPaused      = Why{"", "paused by a person"}
-	whyInputs      = Why{"", "its secrets or keys were changed"}
-	whyAsked       = Why{"", "somebody asked for it"}
+	whyInputs      = Why{"", "its secrets or keys have changed"}
+	whyAsked       = Why{"", "requested manually"}
 	whyRenewBefore = Why{"renew_before", "renewed ahead of expiry"}
-	whyHalfLife    = Why{"renew_before", "renewed at half of its life: renew_before would leave less than min_interval of it"}
-	whyMaxAge      = Why{"max_age", "renewed by age, since the server states no expiry"}
-	whyEndless     = Why{"max_age", "renewed by age, since the stated expiry is years away"}
-	whySchedule    = Why{"schedule", "the schedule names this instant"}
-	whyHint        = Why{"", "asking earlier brings the same values again"}
+	whyHalfLife    = Why{"renew_before", "renewed at half of its life, because renew_before would leave less than min_interval"}
+	whyMaxAge      = Why{"max_age", "renewed by age, because the server states no expiry"}
+	whyEndless     = Why{"max_age", "renewed by age, because the stated expiry is years away"}
+	whySchedule    = Why{"schedule", "scheduled for this time"}
+	whyHint        = Why{"", "an earlier request would return the same values"}
 	whySame        = Why{"renew_before", "the last answer brought nothing new"}
-	whyFloor       = Why{"min_interval", "the floor between two calls"}
+	whyFloor       = Why{"min_interval", "the minimum interval between two calls"}
 	whyRetry       = Why{"min_interval", "retry after a failure"}
 	whyLocalRetry  = Why{"", "retry after a failure on this machine"}
 	whyLastUseful  = Why{"timeout", "the last attempt whose answer still arrives before expiry"}
 	whyRetryAfter  = Why{"", "the backend asked to wait until then"}
-	whyCooldown    = Why{"", "the backend asked all its callers to wait until then"}
-	whyRate        = Why{"rate", "waits for its turn under the provider's rate"}
-	whyConcurrency = Why{"concurrency", "waits for its turn under the provider's concurrency"}
-	whyInput       = Why{"", "waits for a credential that it is made from"}
-	whyPlanned     = Why{"", "planned before the timing was changed"}
+	whyCooldown    = Why{"", "the backend asked all callers to wait until then"}
+	whyRate        = Why{"rate", "waits for the provider's rate limit"}
+	whyConcurrency = Why{"concurrency", "waits for the provider's concurrency limit"}
+	whyInput       = Why{"", "waits for a credential that it depends on"}
+	whyPlanned     = Why{"", "planned before the timing settings changed"}
 	whyLost        = Why{"", "the last answer was lost"}
-	whyKeptBack    = Why{"", "the last answer was lost, and what works once, such as a refresh token, may be used up: it is shown again when the value in force is about to end"}
-	whyUnknown     = Why{"min_interval", "retry after calls whose end is not known"}
+	whyKeptBack    = Why{"", "the last answer was lost, and the refresh token, or whatever works only once, may be used up: it is sent again when the current value is about to expire"}
+	whyUnknown     = Why{"min_interval", "retry after calls with an unknown outcome"}
 	whyOwed        = Why{"", "the values have changed"}
-	whyTarget      = Why{"", "the sink's configuration was changed"}
-	whyTogether    = Why{"", "the same command waits for other sinks, or runs"}
+	whyTarget      = Why{"", "the sink's configuration has changed"}
+	whyTogether    = Why{"", "the same command is running, or waiting for other sinks"}
 	whyHook        = Why{"", "the sink has changed"}
-	whyParked      = Why{"", "parked: a person is needed"}
-	whyAbsent      = Why{"", "parked: something that it is made from is missing"}
-	whyIdle        = Why{"", "nothing is owed"}
+	whyParked      = Why{"", "parked: action needed"}
+	whyAbsent      = Why{"", "parked: something that it depends on is missing"}
+	whyIdle        = Why{"", "nothing to do"}
 )
 
 // AskedToWait reports whether an instant was fixed by a backend that asked to

@@ -23,7 +23,7 @@ type Policy struct {
 	Schedule *Cron
 	// Jitter moves a planned instant earlier by up to this part of the wait.
 	Jitter Margin
-	// MinInterval is the floor between two calls.
+	// MinInterval is the minimum interval between two calls.
 	MinInterval time.Duration
 	// Timeout bounds one call.
 	Timeout time.Duration

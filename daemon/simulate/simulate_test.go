@@ -16,7 +16,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// rehearseWhole plays the plan as the daemon runs it: one engine, one board and
+// rehearseWhole simulates the plan as the daemon runs it: one engine, one board and
 // one course from the beginning to the end. Its books are kept call by call.
 func rehearseWhole(ctx context.Context, specs *plan.Plan, s Scenario) Rehearsal {
 	s.Suspended, s.Steps = joined(s.Suspended), inOrder(s.Steps)
@@ -130,7 +130,7 @@ func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 	calls, lapses, several := 0, 0, 0
 	for seed := range uint64(100) {
 		specs, s := drawn(seed)
-		s.Steps, s.Suspended = nil, nil // with them nothing is played apart
+		s.Steps, s.Suspended = nil, nil // with them, all parts run together
 		got, err := rehearse(t.Context(), specs, s)
 		if err != nil {
 			t.Fatal(err)

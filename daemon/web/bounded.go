@@ -51,7 +51,7 @@ type Bounds struct {
 // bounded is a listener with a limited number of connections and of answers a
 // second. A connection that comes at the limit closes an older one of its class: the one that has been
 // longest without a request, else the one whose answer takes longest. So
-// whoever asks and goes is served, however many connections others hold.
+// clients that ask and disconnect are served, however many connections others hold.
 type bounded struct {
 	net.Listener
 	bounds Bounds

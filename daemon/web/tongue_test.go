@@ -14,7 +14,7 @@ import (
 )
 
 // sayings gathers every text that a page can say: those that the template and
-// the code ask for by their letters, the states, the cures, the board's reasons.
+// the code ask for by their letters, the states, the fixes, the board's reasons.
 func sayings(t testing.TB) []string {
 	t.Helper()
 	said := map[string]bool{}

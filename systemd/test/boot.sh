@@ -162,7 +162,7 @@ in_box systemctl reload vigente
 check 'is refused without the privilege' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qE 'owned +failing'"
 check 'its file is as before' in_box bash -c '[[ $(cat /srv/closed/owned) == before && $(stat -c %U /srv/closed/owned) == vigente ]]'
 check 'its folder holds nothing else of ours' in_box bash -c '! ls -A /srv/closed | grep -q "^.vigente"'
-check 'the journal names the cure' journal 'CAP_CHOWN'
+check 'the journal names the fix' journal 'CAP_CHOWN'
 check 'the other sinks are as before' unchanged "$first"
 in_box rm /srv/closed/owned
 cp "$here/../examples/chown.conf" "$dropins/"
@@ -320,7 +320,7 @@ check 'a bad configuration ends with 3 and is tried again' within 12 is NRestart
 check 'the journal has the status' journal 'status=3/'
 check 'and among its errors the reason' in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
 settings | configure
-check 'it starts when the file is mended' within 12 is ActiveState active
+check 'it starts when the file is corrected' within 12 is ActiveState active
 check 'still without a renewal' unchanged "$first"
 
 echo "-- start while the backend is away"

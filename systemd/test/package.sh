@@ -115,7 +115,7 @@ in_box bash -c 'echo "nonsense = 1" >>/etc/vigente/config.toml'
 check 'an upgrade with a bad configuration is not held up' apt install --reinstall /root/new.deb
 check 'the package is in order' in_box bash -c '[[ $(dpkg-query -W -f "\${Status}" vigente) == "install ok installed" ]]'
 in_box sed -i '/^nonsense/d' /etc/vigente/config.toml
-check 'it starts when the file is mended' within 12 is ActiveState active
+check 'it starts when the file is corrected' within 12 is ActiveState active
 
 echo "-- deb: remove"
 check 'apt removes it' apt remove vigente
