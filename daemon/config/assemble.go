@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	// The default time zone must be there on machines without zone files too.
+	// Provides the default time zone on machines without zone files.
 	_ "time/tzdata"
 
 	"github.com/vigented/vigente/credential"

@@ -40,9 +40,9 @@ var Keys = [...]string{
 type Reporter struct {
 	log *zap.Logger
 
-	mu     sync.Mutex
-	series map[task]*repeats
-	doubt  doubt
+	mu      sync.Mutex
+	series  map[task]*repeats
+	unsaved unsaved
 }
 
 var _ engine.StateObserver = (*Reporter)(nil)

@@ -6,8 +6,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// doubt counts failed saves of the state in a row.
-type doubt struct {
+// unsaved counts failed saves of the state in a row.
+type unsaved struct {
 	cause     string
 	count     int
 	writtenAt time.Time
@@ -18,11 +18,11 @@ type doubt struct {
 func (r *Reporter) ObserveState(at time.Time, cause string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := &r.doubt
+	d := &r.unsaved
 	switch {
 	case cause == "" && d.count > 0:
 		r.log.Info("state saved again", zap.Int("failures", d.count))
-		*d = doubt{}
+		*d = unsaved{}
 		return
 	case cause == "":
 		return

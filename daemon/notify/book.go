@@ -39,7 +39,7 @@ type Cause struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Event is what a command is told, and its line on standard input.
+// Event is what a command receives in its environment and as a line on standard input.
 type Event struct {
 	Event      string `json:"event"`
 	Credential string `json:"credential"`
@@ -70,7 +70,7 @@ type phase string
 const (
 	waiting    phase = ""          // a cause exists, but not long enough
 	failing    phase = "failed"    // failed must be reported
-	told       phase = "told"      // failed was reported
+	reported   phase = "told"      // failed was reported
 	recovering phase = "recovered" // recovered must be reported
 )
 
@@ -101,10 +101,10 @@ type Book struct {
 
 // Adopt replaces the rules. Entries of credentials without a rule, or that no
 // longer exist, are dropped.
-func (b *Book) Adopt(rules Rules, there func(credential string) bool) {
+func (b *Book) Adopt(rules Rules, exists func(credential string) bool) {
 	b.rules = rules
 	for name := range b.Entries {
-		if _, ok := rules.of(name); !ok || !there(name) {
+		if _, ok := rules.of(name); !ok || !exists(name) {
 			b.drop(name)
 		}
 	}
@@ -117,17 +117,17 @@ func (b *Book) CutOff() []string {
 	for name, e := range b.Entries {
 		if e.Begun {
 			names = append(names, name)
-			b.close(name, e)
+			b.finishEvent(name, e)
 		}
 	}
 	slices.Sort(names)
 	return names
 }
 
-// See records which causes exist now, by credential. For a credential without
+// Observe records which causes exist now, by credential. For a credential without
 // any, well reports whether it and the named sinks are known to be in order,
 // which is not the case right after a start.
-func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name string, sinks []string) bool) {
+func (b *Book) Observe(now time.Time, causes map[string][]Cause, well func(name string, sinks []string) bool) {
 	for name, list := range causes {
 		rule, ok := b.rules.of(name)
 		if !ok {
@@ -138,19 +138,19 @@ func (b *Book) See(now time.Time, causes map[string][]Cause, well func(name stri
 			e = &Entry{Since: map[string]time.Time{}}
 			b.put(name, e)
 		}
-		b.last(e, list, now)
-		b.open(e, list, rule, now)
+		b.updateSince(e, list, now)
+		b.startEvent(e, list, rule, now)
 	}
 	for name, e := range b.Entries {
 		if len(causes[name]) == 0 && well(name, e.sinks()) {
-			b.well(name, e, now)
+			b.noCause(name, e, now)
 		}
 	}
 }
 
-// last updates when each cause began. After the clock was set back, no cause
+// updateSince updates when each cause began. After the clock was set back, no cause
 // may begin in the future.
-func (b *Book) last(e *Entry, list []Cause, now time.Time) {
+func (b *Book) updateSince(e *Entry, list []Cause, now time.Time) {
 	lasts := map[string]bool{}
 	for _, c := range list {
 		lasts[c.Sink] = true
@@ -167,11 +167,11 @@ func (b *Book) last(e *Entry, list []Cause, now time.Time) {
 	}
 }
 
-// open starts the event with the first cause that has lasted long enough. It
+// startEvent starts the event with the first cause that has lasted long enough. It
 // cancels a recovery that was not reported yet.
-func (b *Book) open(e *Entry, list []Cause, rule Rule, now time.Time) {
+func (b *Book) startEvent(e *Entry, list []Cause, rule Rule, now time.Time) {
 	if e.Phase == recovering && !e.Begun {
-		e.Phase, e.Tries, b.Changed = told, 0, true
+		e.Phase, e.Tries, b.Changed = reported, 0, true
 	}
 	if e.Phase != waiting {
 		return
@@ -195,8 +195,8 @@ func (e *Entry) sinks() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// well records that a credential no longer has a cause.
-func (b *Book) well(name string, e *Entry, now time.Time) {
+// noCause records that a credential no longer has a cause.
+func (b *Book) noCause(name string, e *Entry, now time.Time) {
 	if len(e.Since) > 0 {
 		clear(e.Since)
 		b.Changed = true
@@ -205,7 +205,7 @@ func (b *Book) well(name string, e *Entry, now time.Time) {
 	case e.Begun: // its outcome decides
 	case e.Phase == waiting, e.Phase == failing:
 		b.drop(name) // nothing was reported
-	case e.Phase == told:
+	case e.Phase == reported:
 		e.Phase, e.At, e.Tries, b.Changed = recovering, now, 0, true
 	}
 }
@@ -225,7 +225,7 @@ func (b *Book) Next() (next time.Time) {
 			for _, at := range e.Since {
 				earlier(at.Add(rule.After))
 			}
-		case e.Phase != told:
+		case e.Phase != reported:
 			earlier(e.At.Add(gather))
 		}
 	}
@@ -297,7 +297,7 @@ func (b *Book) End(now time.Time, batch Batch, ok bool) {
 			continue // removed meanwhile
 		}
 		if ok {
-			b.close(ev.Credential, e)
+			b.finishEvent(ev.Credential, e)
 			continue
 		}
 		e.Begun, b.Changed = false, true
@@ -306,11 +306,11 @@ func (b *Book) End(now time.Time, batch Batch, ok bool) {
 	}
 }
 
-// close completes what a run reported.
-func (b *Book) close(name string, e *Entry) {
+// finishEvent completes what a run reported.
+func (b *Book) finishEvent(name string, e *Entry) {
 	e.Begun, e.Tries, b.Changed = false, 0, true
 	if e.Phase == failing {
-		e.Phase = told
+		e.Phase = reported
 		return
 	}
 	// The next cause starts another event.

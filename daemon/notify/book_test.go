@@ -33,7 +33,7 @@ func (w *scenario) adopt(rules map[string]Rule) {
 func (w *scenario) pass(seconds int) {
 	for range seconds {
 		w.now = w.now.Add(time.Second)
-		w.See(w.now, w.causes, func(name string, _ []string) bool { return !w.unwell[name] })
+		w.Observe(w.now, w.causes, func(name string, _ []string) bool { return !w.unwell[name] })
 		for _, b := range w.Due(w.now) {
 			var told []string
 			for _, e := range b.Events {

@@ -73,11 +73,11 @@ func New(opt Options) (*Notifier, error) {
 	return n, err
 }
 
-// Adopt replaces the rules. there reports which credentials exist.
-func (n *Notifier) Adopt(rules Rules, there func(credential string) bool) {
+// Adopt replaces the rules. exists reports which credentials exist.
+func (n *Notifier) Adopt(rules Rules, exists func(credential string) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.book.Adopt(rules, there)
+	n.book.Adopt(rules, exists)
 	select {
 	case n.poke <- struct{}{}:
 	default:
@@ -87,7 +87,7 @@ func (n *Notifier) Adopt(rules Rules, there func(credential string) bool) {
 // Run works until ctx ends, then stops the running commands and waits for them.
 func (n *Notifier) Run(ctx context.Context) {
 	defer n.running.Wait()
-	n.tellCutOff()
+	n.reportCutOff()
 	slots := make(chan struct{}, atOnce)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -126,7 +126,7 @@ func (n *Notifier) hasRules() bool {
 	return !n.book.rules.empty()
 }
 
-func (n *Notifier) tellCutOff() {
+func (n *Notifier) reportCutOff() {
 	n.mu.Lock()
 	var events []Event
 	for name, e := range n.book.Entries {
@@ -147,7 +147,7 @@ func (n *Notifier) step(now time.Time) []Batch {
 	causes := n.causes()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.book.See(now, causes, n.well)
+	n.book.Observe(now, causes, n.well)
 	batches := n.book.Due(now)
 	if !n.book.Changed {
 		return nil

@@ -12,7 +12,7 @@ var portugueseCalls = []phrase{
 	{"connect to %s: %t", "conexão com %s: %t"},
 	{"call %s: %t", "chamada a %s: %t"},
 	{"read the answer of %s: %t", "leitura da resposta de %s: %t"},
-	{"trust %s: %t", "confiança em %s: %t"},
+	{"TLS handshake with %s: %t", "handshake TLS com %s: %t"},
 	{"%w is in %w", "%w está em %w"},
 
 	{"connection refused (is the server up, and the port right?)", "conexão recusada (o servidor está no ar? a porta está certa?)"},

@@ -117,7 +117,7 @@ func (j *job) checkRound(ctx context.Context) (inPlace, err error) {
 	} else if ok {
 		return nil, u.cause
 	}
-	if err == nil && t.exists && j.stuck(t) {
+	if err == nil && t.exists && j.stickyPrevents(t) {
 		inPlace = fault("replace", j.at.path(), fmt.Errorf("%w in a sticky folder, and the file belongs to another user", unix.EPERM))
 		return inPlace, j.checkInPlace(t, content, inPlace)
 	}
@@ -176,9 +176,9 @@ func (j *job) checkInPlace(t *target, content []byte, why error) error {
 // blocks returns how many blocks of the given size the content needs.
 func blocks(content []byte, size int64) int64 { return (int64(len(content)) + size - 1) / size }
 
-// stuck reports whether the sticky bit of the folder prevents us from
+// stickyPrevents reports whether the sticky bit of the folder prevents us from
 // replacing the file.
-func (j *job) stuck(t *target) bool {
+func (j *job) stickyPrevents(t *target) bool {
 	euid := uint32(unix.Geteuid())
 	if j.at.st.Mode&unix.S_ISVTX == 0 || t.st.Uid == euid || j.at.st.Uid == euid {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/vigented/vigente/internal/disktest"
 )
 
-// settleOn makes everything in the folder durable.
-func settleOn(t *testing.T, dir string) {
+// syncAll makes everything in the folder durable.
+func syncAll(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range append(list(t, dir), ".") {
 		f, err := os.Open(filepath.Join(dir, name))
@@ -42,7 +42,7 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 			t.Parallel()
 			disk := disktest.Mount(t)
 			path := sc.set(t, disk.Root)
-			settleOn(t, disk.Root)
+			syncAll(t, disk.Root)
 			disk.Mark("begin")
 			s := quick()
 			s.before = func(op string) error { return sc.deny[op] }
@@ -90,7 +90,7 @@ func TestPowerCutAfterASecondAttempt(t *testing.T) {
 	disk := disktest.Mount(t)
 	path := filepath.Join(disk.Root, "f")
 	put(t, path, "old", 0o640)
-	settleOn(t, disk.Root)
+	syncAll(t, disk.Root)
 	disk.Fail("syncdir", unix.EIO, "/")
 	_, err := Replace(t.Context(), path, Options{}, to(fresh))
 	wantError(t, err, IO, "sync the folder")

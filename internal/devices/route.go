@@ -149,8 +149,8 @@ func ResolveAll(ctx context.Context, p *Pool, paths []string) map[string]Place {
 			folders[filepath.Dir(clean)] = append(folders[filepath.Dir(clean)], path)
 		}
 	}
-	b.above(ctx, folders)
-	Each(p, slices.Collect(maps.Keys(folders)), func(folder string) { b.folder(ctx, folder, folders[folder]) })
+	b.resolveParents(ctx, folders)
+	Each(p, slices.Collect(maps.Keys(folders)), func(folder string) { b.resolveFolder(ctx, folder, folders[folder]) })
 	return b.out
 }
 
@@ -185,9 +185,9 @@ type batch struct {
 	parents map[string]string
 }
 
-// above follows the links of folders that hold several of those with paths, so
+// resolveParents follows the links of folders that hold several of those with paths, so
 // that the way to them is gone once.
-func (b *batch) above(ctx context.Context, folders map[string][]string) {
+func (b *batch) resolveParents(ctx context.Context, folders map[string][]string) {
 	count := map[string]int{}
 	for folder := range folders {
 		count[filepath.Dir(folder)]++
@@ -205,8 +205,8 @@ func (b *batch) above(ctx context.Context, folders map[string][]string) {
 	})
 }
 
-// way is the way to a folder.
-func (b *batch) way(folder string) route {
+// routeTo is the way to a folder.
+func (b *batch) routeTo(folder string) route {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if parent, known := b.parents[filepath.Dir(folder)]; known {
@@ -215,9 +215,9 @@ func (b *batch) way(folder string) route {
 	return start(b.pool.mounts(), folder, false)
 }
 
-// folder resolves the paths in one folder.
-func (b *batch) folder(ctx context.Context, folder string, paths []string) {
-	links, err := run(ctx, b.pool, Configure, b.way(folder), func(_ context.Context, at Place) (links []string, _ error) {
+// resolveFolder resolves the paths in one folder.
+func (b *batch) resolveFolder(ctx context.Context, folder string, paths []string) {
+	links, err := run(ctx, b.pool, Configure, b.routeTo(folder), func(_ context.Context, at Place) (links []string, _ error) {
 		found := make(map[string]Place, len(paths))
 		for _, path := range paths {
 			name := filepath.Join(at.Path, filepath.Base(path))

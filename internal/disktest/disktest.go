@@ -116,7 +116,7 @@ func Memory(t testing.TB) string {
 	return dir
 }
 
-func (d *Disk) say(format string, args ...any) {
+func (d *Disk) send(format string, args ...any) {
 	d.t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -130,31 +130,31 @@ func (d *Disk) say(format string, args ...any) {
 // of faultfs lists the calls.
 func (d *Disk) Fail(op string, errno syscall.Errno, part string) {
 	d.t.Helper()
-	d.say("fail %s %d %s 0", op, errno, part)
+	d.send("fail %s %d %s 0", op, errno, part)
 }
 
 // FailAfter is like Fail, but lets a number of calls succeed first.
 func (d *Disk) FailAfter(spare int, op string, errno syscall.Errno, part string) {
 	d.t.Helper()
-	d.say("fail %s %d %s %d", op, errno, part, spare)
+	d.send("fail %s %d %s %d", op, errno, part, spare)
 }
 
 // Hang makes such calls block.
 func (d *Disk) Hang(op, part string) {
 	d.t.Helper()
-	d.say("hang %s %s", op, part)
+	d.send("hang %s %s", op, part)
 }
 
 // Heal ends all failures and hangs.
 func (d *Disk) Heal() {
 	d.t.Helper()
-	d.say("heal")
+	d.send("heal")
 }
 
 // Mark writes a text into the trace.
 func (d *Disk) Mark(text string) {
 	d.t.Helper()
-	d.say("mark %s", text)
+	d.send("mark %s", text)
 }
 
 // Trace returns what has happened to the disk so far.

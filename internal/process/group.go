@@ -11,15 +11,15 @@ import (
 // period.
 func endGroup(ctx context.Context, group int, grace time.Duration) {
 	_ = unix.Kill(-group, unix.SIGTERM)
-	if !gone(ctx, group, grace) {
+	if !waitGone(ctx, group, grace) {
 		_ = unix.Kill(-group, unix.SIGKILL)
-		gone(ctx, group, killWait)
+		waitGone(ctx, group, killWait)
 	}
 }
 
-// gone waits until a process group has no processes left, and reports whether
+// waitGone waits until a process group has no processes left, and reports whether
 // that happened in time.
-func gone(ctx context.Context, group int, patience time.Duration) bool {
+func waitGone(ctx context.Context, group int, patience time.Duration) bool {
 	over, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for unix.Kill(-group, 0) != unix.ESRCH { //nolint:errorlint // a number

@@ -15,7 +15,8 @@ import (
 //   - A 429 is throttled, whatever its body says.
 //   - A 407 comes from a proxy and is network.
 //   - An HTML page never parks.
-//   - Retry-After counts on every answer that is not a success: for the whole provider with 429 and 5xx, for this credential with any other status.
+//   - Retry-After counts on every answer that is not a success: for the whole
+//     provider with 429 and 5xx, for this credential with any other status.
 //
 // The error is a *credential.Fault. The answer is returned along with it, or
 // nil if none arrived.

@@ -28,7 +28,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	// The buffer holds the magic bytes; what follows is read past it.
 	raw := bufio.NewReaderSize(io.LimitReader(resp.Body, limit+1), 64)
 	if head, _ := raw.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		if err := understood(resp.Header.Get("Content-Encoding")); err != nil && len(head) > 0 {
+		if err := checkCoding(resp.Header.Get("Content-Encoding")); err != nil && len(head) > 0 {
 			return nil, err
 		}
 		return io.ReadAll(raw)
@@ -44,8 +44,8 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	return body, err
 }
 
-// understood returns an error for a coding that makes the body unreadable.
-func understood(header string) error {
+// checkCoding returns an error for a coding that makes the body decodeProblem.
+func checkCoding(header string) error {
 	coding := strings.ToLower(strings.TrimSpace(header))
 	switch coding {
 	case "", "identity", "gzip", "x-gzip":
@@ -59,8 +59,8 @@ func understood(header string) error {
 	return &codingError{"something unknown"}
 }
 
-// unreadable describes a body that arrived but cannot be decoded.
-func unreadable(err error) string {
+// decodeProblem describes a body that arrived but cannot be decoded.
+func decodeProblem(err error) string {
 	if coding, ok := errors.AsType[*codingError](err); ok {
 		return coding.Error()
 	}

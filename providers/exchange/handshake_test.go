@@ -35,7 +35,7 @@ func TestTLSProblemsHaveTheirOwnMessages(t *testing.T) {
 		{tls.RecordHeaderError{}, "does not speak TLS on this port"},
 		{errors.New("CANARY"), ""},
 	} {
-		got := tlsTrouble(c.err)
+		got := tlsProblem(c.err)
 		if (got == "") != (c.words == "") || !strings.Contains(got, c.words) || strings.Contains(got, "CANARY") {
 			t.Errorf("%v: got %q, want it to contain %q", c.err, got, c.words)
 		}

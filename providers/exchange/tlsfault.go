@@ -15,22 +15,22 @@ import (
 // tlsFault returns the fault, with its fix, if the peer was not trusted or did
 // not trust us. It returns nil if err is something else. The caller sets Lost.
 func (t *trail) tlsFault(err error) *credential.Fault {
-	what := tlsTrouble(err)
+	what := tlsProblem(err)
 	if what == "" {
 		return nil
 	}
-	return &credential.Fault{Reason: credential.ReasonTLS, Message: "trust " + t.target + ": " + what}
+	return &credential.Fault{Reason: credential.ReasonTLS, Message: "TLS handshake with " + t.target + ": " + what}
 }
 
-func tlsTrouble(err error) string {
+func tlsProblem(err error) string {
 	if pin, ok := errors.AsType[*tlsconf.PinError](err); ok {
 		return pin.Error()
 	}
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return certificateTrouble(v)
+		return certificateProblem(v)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		return alertTrouble(alertName(op.Err))
+		return alertProblem(alertName(op.Err))
 	}
 	if rec, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		if string(rec.RecordHeader[:]) == "HTTP/" {
@@ -40,14 +40,14 @@ func tlsTrouble(err error) string {
 	}
 	local, ok := errors.AsType[*net.OpError](err)
 	if ok = ok && local.Op == "local error"; ok || strings.HasPrefix(err.Error(), "tls: ") {
-		return handshakeTrouble(err.Error())
+		return handshakeProblem(err.Error())
 	}
 	return ""
 }
 
-// handshakeTroubles maps parts of crypto/tls's error texts, which are not
+// handshakeProblems maps parts of crypto/tls's error texts, which are not
 // quoted, to our messages. The first match counts.
-var handshakeTroubles = [...]struct{ part, trouble string }{
+var handshakeProblems = [...]struct{ part, problem string }{
 	{"keys are insecure", "the server's RSA key has fewer than 1024 bits, which Go refuses (give the server a larger key; until then start vigente with GODEBUG=rsa1024min=0)"},
 	{"no renegotiation", "the server asks for renegotiation, usually to request our certificate (set tls.renegotiation = true, along with tls.certificate)"},
 	{"negative serial number", "the server's certificate cannot be read: its serial number is negative (replace it there; until then start vigente with GODEBUG=x509negativeserial=1)"},
@@ -59,16 +59,16 @@ var handshakeTroubles = [...]struct{ part, trouble string }{
 	{"server sent certificate containing RSA key larger", "the server's RSA key has more than 8192 bits, which Go refuses (give the server a smaller key)"},
 }
 
-func handshakeTrouble(text string) string {
-	for _, t := range handshakeTroubles {
+func handshakeProblem(text string) string {
+	for _, t := range handshakeProblems {
 		if strings.Contains(text, t.part) {
-			return t.trouble
+			return t.problem
 		}
 	}
 	return "the TLS handshake failed: the server violates the protocol (does a proxy or a firewall intercept TLS?)"
 }
 
-func certificateTrouble(v *tls.CertificateVerificationError) string {
+func certificateProblem(v *tls.CertificateVerificationError) string {
 	if name, ok := errors.AsType[x509.HostnameError](v.Err); ok {
 		if c := name.Certificate; c != nil && len(c.DNSNames)+len(c.IPAddresses) == 0 {
 			return "the server's certificate has the host name only in its Common Name, which is no longer supported (ask its owner for one with a Subject Alternative Name; until then set tls.pin_sha256, in place of ca_file, to " +
@@ -110,9 +110,9 @@ func refusedCertificate(err error) bool {
 
 func alertName(err error) string { return strings.TrimPrefix(err.Error(), "tls: ") }
 
-// alertTrouble describes the alert with which the peer ended the connection.
+// alertProblem describes the alert with which the peer ended the connection.
 // Only known alert names are quoted.
-func alertTrouble(alert string) string {
+func alertProblem(alert string) string {
 	switch {
 	case slices.Contains(certificateAlerts[:], alert):
 		return "the server refused our certificate: " + alert + " (see tls.certificate)"

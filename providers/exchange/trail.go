@@ -75,7 +75,7 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 	refused, ok := errors.AsType[*providers.ProxyError](err)
 	switch {
 	case ok:
-		f.Message = "connect to " + t.target + ": " + proxyTrouble(refused.Status)
+		f.Message = "connect to " + t.target + ": " + proxyProblem(refused.Status)
 	case timedOut(err) && sent:
 		f.Reason = credential.ReasonTimeout
 		f.Message = "call " + t.target + ": no answer in time; the request may have taken effect"
@@ -83,9 +83,9 @@ func (t *trail) requestFault(ctx context.Context, err error) *credential.Fault {
 		f.Reason = credential.ReasonTimeout
 		f.Message = "connect to " + t.target + ": no connection in time (is a firewall in the way?)"
 	case !sent && t.proxy != "":
-		f.Message = "connect to " + t.target + ": " + why(err) + "; the proxy comes from the key proxy, or from HTTPS_PROXY and HTTP_PROXY in the environment"
+		f.Message = "connect to " + t.target + ": " + connectProblem(err) + "; the proxy comes from the key proxy, or from HTTPS_PROXY and HTTP_PROXY in the environment"
 	case !sent:
-		f.Message = "connect to " + t.target + ": " + why(err)
+		f.Message = "connect to " + t.target + ": " + connectProblem(err)
 	case t.answering && !cut(err):
 		f.Reason = credential.ReasonBadResponse
 		f.Message = "call " + t.target + ": the answer is not valid HTTP (is the port right? should the url start with http or https?)"
@@ -108,7 +108,7 @@ func (t *trail) bodyFault(ctx context.Context, err error) *credential.Fault {
 		f.Message = "read the answer of " + t.target + ": cut before its end"
 	default:
 		f.Reason = credential.ReasonBadResponse
-		f.Message = "read the answer of " + t.target + ": " + unreadable(err)
+		f.Message = "read the answer of " + t.target + ": " + decodeProblem(err)
 	}
 	return f
 }
@@ -130,8 +130,8 @@ func (t *trail) interrupted(ctx context.Context, sent bool) *credential.Fault {
 	return f
 }
 
-// proxyTrouble says why a proxy does not connect us.
-func proxyTrouble(status int) string {
+// proxyProblem says why a proxy does not connect us.
+func proxyProblem(status int) string {
 	said := "the proxy answers " + statusName(status) + ": "
 	switch status {
 	case http.StatusProxyAuthRequired:
@@ -177,8 +177,8 @@ func cut(err error) bool {
 	return ok
 }
 
-// why says what prevented a connection.
-func why(err error) string {
+// connectProblem says what prevented a connection.
+func connectProblem(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return "unknown host (is the host in the url right?)"

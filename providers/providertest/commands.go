@@ -23,7 +23,7 @@ const commandFile = "command"
 func RunCommand(t *testing.T, s Suite) {
 	t.Helper()
 	good := s.Files[commandFile]
-	dir := s.furnish(t)
+	dir := s.writeFiles(t)
 	c := commandSuite{Suite: s, script: filepath.Join(dir, commandFile)}
 	t.Run("success", func(t *testing.T) { c.succeeds(t, good) })
 	t.Run("every prefix", func(t *testing.T) { c.prefixes(t, good) })
@@ -108,10 +108,10 @@ func (c commandSuite) attempt(ctx context.Context, t testing.TB) (providers.Bind
 	}
 	cred, err := b.Source.Refresh(ctx, req)
 	if err != nil {
-		c.faulty(t, nil, cred, err)
+		c.checkFault(t, nil, cred, err)
 		return b, cred, err
 	}
-	c.sound(t, b, req.At, cred)
+	c.checkSuccess(t, b, req.At, cred)
 	return b, cred, nil
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// faulty checks the rules for a failed attempt. queries are the query strings
+// checkFault checks the rules for a failed attempt. queries are the query strings
 // of its requests.
-func (s Suite) faulty(t testing.TB, queries []string, cred credential.Credential, err error) {
+func (s Suite) checkFault(t testing.TB, queries []string, cred credential.Credential, err error) {
 	t.Helper()
 	f, ok := errors.AsType[*credential.Fault](err)
 	if !ok {
@@ -30,7 +30,7 @@ func (s Suite) faulty(t testing.TB, queries []string, cred credential.Credential
 		t.Error("got a credential together with an error")
 	}
 	for _, text := range renderings(err) {
-		s.secretless(t, "the error", text)
+		s.checkNoSecret(t, "the error", text)
 		if strings.Contains(text, Canary) {
 			t.Errorf("the error quotes the peer: %s", strings.ReplaceAll(text, Canary, "<canary>"))
 		}
@@ -42,9 +42,9 @@ func (s Suite) faulty(t testing.TB, queries []string, cred credential.Credential
 	}
 }
 
-// secretless checks that text contains no configured secret, plain or
+// checkNoSecret checks that text contains no configured secret, plain or
 // URL-encoded. It does not print the secret.
-func (s Suite) secretless(t testing.TB, where, text string) {
+func (s Suite) checkNoSecret(t testing.TB, where, text string) {
 	t.Helper()
 	for i, secret := range s.Secrets {
 		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) {

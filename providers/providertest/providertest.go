@@ -67,7 +67,7 @@ func Run(t *testing.T, s Suite) {
 	if s.Calls == 0 {
 		s.Calls = 1
 	}
-	s.furnish(t)
+	s.writeFiles(t)
 	t.Run("success", s.success)
 	t.Run("compressed unasked", s.compressed)
 	for _, c := range failures(s.goodAnswer(t)) {
@@ -80,8 +80,8 @@ func Run(t *testing.T, s Suite) {
 	t.Run("answers", s.recorded)
 }
 
-// furnish writes the files and returns their folder.
-func (s *Suite) furnish(t *testing.T) (dir string) {
+// writeFiles writes the files and returns their folder.
+func (s *Suite) writeFiles(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	for name, content := range s.Files {
@@ -189,18 +189,18 @@ func (s Suite) attempt(t testing.TB, n *Network, b providers.Binding, ctx contex
 		t.Errorf("got %d calls in one attempt, want at most %d", calls, s.Calls)
 	}
 	for _, seen := range n.Queries() {
-		s.secretless(t, "the URL of a request", seen)
+		s.checkNoSecret(t, "the URL of a request", seen)
 	}
 	if err != nil {
-		s.faulty(t, n.Queries(), cred, err)
+		s.checkFault(t, n.Queries(), cred, err)
 		return cred, err
 	}
-	s.sound(t, b, req.At, cred)
+	s.checkSuccess(t, b, req.At, cred)
 	return cred, nil
 }
 
-// sound checks the rules for a successful attempt.
-func (s Suite) sound(t testing.TB, b providers.Binding, at time.Time, cred credential.Credential) {
+// checkSuccess checks the rules for a successful attempt.
+func (s Suite) checkSuccess(t testing.TB, b providers.Binding, at time.Time, cred credential.Credential) {
 	t.Helper()
 	for _, name := range b.Fields {
 		if v, ok := cred.Field(name); (!ok || v.IsZero()) && !slices.Contains(s.Optional, name) {
