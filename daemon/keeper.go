@@ -29,7 +29,7 @@ func memory(added []*plan.Sink, s store.State) schedule.Memory {
 // the daemon begins afresh, which renews every credential once.
 func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, error) {
 	dir := cfg.Daemon.StateDir
-	opt := store.Options{Key: stateKey(cfg), Warn: func(path, message string) {
+	opt := store.Options{Key: cfg.Daemon.Key(), Warn: func(path, message string) {
 		log.Warn("state closed to other users", zap.String("file", path), zap.String("detail", message))
 	}}
 	s, state, err := openAndLoad(dir, opt)
@@ -56,13 +56,4 @@ func openAndLoad(dir string, opt store.Options) (*store.Store, store.State, erro
 		return nil, store.State{}, errors.Join(err, s.Close(context.Background()))
 	}
 	return s, state, nil
-}
-
-// stateKey is the key that seals the state, nil when it is not sealed.
-func stateKey(cfg *config.Config) *[32]byte {
-	if cfg.Daemon.StateKey.IsZero() {
-		return nil
-	}
-	key := [32]byte([]byte(cfg.Daemon.StateKey.Reveal()))
-	return &key
 }

@@ -20,7 +20,7 @@ func Seal(opt Options) (Sealed, error) {
 	if len(faults) > 0 {
 		return Sealed{}, &ConfigError{Faults: faults}
 	}
-	key := stateKey(cfg)
+	key := cfg.Daemon.Key()
 	if key == nil {
 		return Sealed{}, errors.New("seal the state: daemon.state_key is not set")
 	}

@@ -126,6 +126,15 @@ type Daemon struct {
 	StateKey credential.Secret
 }
 
+// Key returns the key that seals the state, or nil if the state is not sealed.
+func (d Daemon) Key() *[32]byte {
+	if d.StateKey.IsZero() {
+		return nil
+	}
+	key := [32]byte([]byte(d.StateKey.Reveal()))
+	return &key
+}
+
 // Metrics configures the metrics.
 type Metrics struct {
 	// DetailLimit is the number of credentials, and of sinks, up to which each

@@ -192,7 +192,7 @@ func (e *examination) state() {
 		if err := tryWriting(dir); err != nil {
 			return withLines(err, e.around.linesFor(filepath.Join(dir, "state.db"), "", "", err))
 		}
-		return nil
+		return store.Examine(dir, store.Options{Key: e.loaded.Config.Daemon.Key()})
 	})
 }
 

@@ -85,6 +85,19 @@ func sample(t *testing.T, key *[32]byte) (data []byte, states []State) {
 	return read(t, dir), states
 }
 
+// openExamined opens a state, and holds Examine to what Open says.
+func openExamined(t *testing.T, dir string, key *[32]byte) (*Store, error) {
+	t.Helper()
+	foretold := Examine(dir, Options{Key: key})
+	s, err := Open(dir, Options{Key: key})
+	_, one := errors.AsType[*DamagedError](foretold)
+	_, other := errors.AsType[*DamagedError](err)
+	if (foretold == nil) != (err == nil) || one != other { // of several damaged records either names one
+		t.Errorf("Examine: got %v, want what Open says: %v", foretold, err)
+	}
+	return s, err
+}
+
 // opened opens a file with that content; the mark, if any, is made new.
 func opened(t *testing.T, data []byte, key *[32]byte) (dir string, got State, err error) {
 	t.Helper()
@@ -94,7 +107,7 @@ func opened(t *testing.T, data []byte, key *[32]byte) (dir string, got State, er
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	write(t, dir, data)
-	s, err := Open(dir, Options{Key: key})
+	s, err := openExamined(t, dir, key)
 	if err != nil {
 		return dir, State{}, err
 	}

@@ -200,7 +200,7 @@ func legacyRefused(t *testing.T, name string, data []byte, key *[32]byte, want S
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, data)
-	s, err := Open(dir, Options{Key: key})
+	s, err := openExamined(t, dir, key)
 	if err == nil {
 		if got := load(t, s); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: loads something else, %d of %d records", name, len(got.Records), len(want.Records))

@@ -12,6 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Why a state beside a mark is refused.
+const (
+	noStateHere       = "it says that a sealed state belongs here, and there is none"
+	ofAnEarlierFormat = "it is older than " + markName + " says (of an earlier format)"
+)
+
 // open finds what lies in the directory and takes it into use.
 func (s *Store) open() error {
 	for _, rest := range []string{filepath.Join(s.dir, freshName), s.markPath() + ".new"} {
@@ -28,14 +34,11 @@ func (s *Store) open() error {
 	case err != nil:
 		return err
 	case f == nil && marked:
-		return s.refuse(s.markPath(), "it says that a sealed state belongs here, and there is none")
+		return s.refuse(s.markPath(), noStateHere)
 	case f == nil:
 		return s.create(nil)
 	}
-	found, err := s.recognise(f)
-	if _, damaged := errors.AsType[*DamagedError](err); marked && s.key == nil && (err == nil || damaged) {
-		err = s.refuse(s.markPath(), "it says that the state is sealed, and daemon.state_key is not set")
-	}
+	found, err := s.judge(f, marked)
 	if err == nil && found.legacy != nil {
 		err = s.takeOver(found.legacy, marked)
 		return errors.Join(err, f.Close())
@@ -47,6 +50,15 @@ func (s *Store) open() error {
 		return errors.Join(err, f.Close())
 	}
 	return nil
+}
+
+// judge is recognise, and refuses what a mark without a key forbids.
+func (s *Store) judge(f *os.File, marked bool) (found, error) {
+	found, err := s.recognise(f)
+	if _, damaged := errors.AsType[*DamagedError](err); marked && s.key == nil && (err == nil || damaged) {
+		err = s.refuse(s.markPath(), "it says that the state is sealed, and daemon.state_key is not set")
+	}
+	return found, err
 }
 
 // openFile opens the state file; nil when there is none.
@@ -145,8 +157,8 @@ func (s *Store) use(l *logFile) error {
 		if s.markAt, err = s.readMark(); err != nil {
 			return s.refuse(s.markPath(), err.Error())
 		}
-		if l.end.counter < s.markAt {
-			return s.refuse(s.path(), fmt.Sprintf("it is older than %s says (at %d, expected %d at least)", markName, l.end.counter, s.markAt))
+		if err := s.reaches(l); err != nil {
+			return err
 		}
 	}
 	if l.end.at < size { // What a crash left of an append.
@@ -163,6 +175,14 @@ func (s *Store) use(l *logFile) error {
 		s.log = nil
 	}
 	return err
+}
+
+// reaches refuses a state that is behind the counter of its mark.
+func (s *Store) reaches(l *logFile) error {
+	if l.end.counter < s.markAt {
+		return s.refuse(s.path(), fmt.Sprintf("it is older than %s says (at %d, expected %d at least)", markName, l.end.counter, s.markAt))
+	}
+	return nil
 }
 
 // firstMark makes the mark of a state that has none.
@@ -203,7 +223,7 @@ func (s *Store) check(l *logFile) (size int64, err error) {
 // takeOver makes a state of this format from one of format 1.
 func (s *Store) takeOver(old *legacyState, marked bool) error {
 	if marked && !s.sealing {
-		return s.refuse(s.path(), "it is older than "+markName+" says (of an earlier format)")
+		return s.refuse(s.path(), ofAnEarlierFormat)
 	}
 	s.seed = old.seed
 	return s.create(old.values)

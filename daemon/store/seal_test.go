@@ -150,7 +150,7 @@ func TestAForgerSetsNothingBack(t *testing.T) {
 		"without the newest":          now[:starts[len(starts)-3]],
 	} {
 		write(t, dir, data)
-		_, err := Open(dir, Options{Key: key})
+		_, err := openExamined(t, dir, key)
 		if _, damaged := errors.AsType[*DamagedError](err); err == nil || damaged {
 			t.Fatalf("%s: opens with %v", name, err)
 		}

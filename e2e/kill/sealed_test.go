@@ -52,9 +52,13 @@ func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 		if code != c.code || out != "" || strings.Count(strings.TrimSpace(errs), "\n") > 0 {
 			t.Errorf("%s: got exit code %d with output %q and\n%s", name, code, out, errs)
 		}
+		_, diagnosis, refused := w.Run("doctor")
 		for _, word := range c.words {
 			if !strings.Contains(errs, word) {
 				t.Errorf("%s: want %q in %s", name, word, errs)
+			}
+			if said := strings.ReplaceAll(diagnosis+refused, "\n      ", " "); !strings.Contains(said, word) {
+				t.Errorf("%s: doctor does not say %q: %s", name, word, said)
 			}
 		}
 		if w.Read("state/state.db") != state {

@@ -1,0 +1,42 @@
+package store
+
+import "errors"
+
+// Examine returns the error with which Open would refuse or set aside the state
+// in dir, and changes nothing. It may run beside the process that holds the
+// state. A state that does not exist yet is no error.
+func Examine(dir string, opt Options) error {
+	s := &Store{dir: dir, key: opt.Key}
+	marked, err := s.marked()
+	if err != nil {
+		return s.unusable(err)
+	}
+	// Read before the state, which is never behind the mark written after it.
+	var unmarked error
+	if marked && s.key != nil {
+		s.markAt, unmarked = s.readMark()
+	}
+	f, err := s.openFile()
+	switch {
+	case err != nil:
+		return err
+	case f == nil && marked:
+		return s.refuse(s.markPath(), noStateHere)
+	case f == nil:
+		return nil
+	}
+	found, err := s.judge(f, marked)
+	switch {
+	case err != nil:
+	case found.legacy != nil && marked:
+		err = s.refuse(s.path(), ofAnEarlierFormat)
+	case found.log != nil:
+		if _, err = s.check(found.log); err == nil && unmarked != nil {
+			err = s.refuse(s.markPath(), unmarked.Error())
+		}
+		if err == nil {
+			err = s.reaches(found.log)
+		}
+	}
+	return errors.Join(err, f.Close())
+}
