@@ -1,6 +1,9 @@
 package section
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // kind is the type of a TOML value.
 type kind int
@@ -112,12 +115,34 @@ func (t *table) find(path string) (elements []string, e *entry) {
 			continue
 		}
 		sub := t.get(path[:i])
-		if sub == nil || sub.node.kind != kindTable {
+		if sub == nil {
 			continue
 		}
-		if below, e := sub.node.table.find(path[i+1:]); e != nil {
+		if below, e := sub.node.find(path[i+1:]); e != nil {
 			return append([]string{path[:i]}, below...), e
 		}
 	}
 	return nil, nil
+}
+
+// find returns the entry below a table, or below an array, whose items have
+// their numbers as names.
+func (n *node) find(path string) (elements []string, e *entry) {
+	switch n.kind {
+	case kindTable:
+		return n.table.find(path)
+	case kindArray:
+		number, rest, deeper := strings.Cut(path, ".")
+		i, err := strconv.Atoi(number)
+		if err != nil || i < 0 || i >= len(n.items) {
+			return nil, nil
+		}
+		if !deeper {
+			return []string{number}, &entry{key: number, line: n.items[i].line, node: n.items[i]}
+		}
+		below, e := n.items[i].find(rest)
+		return append([]string{number}, below...), e
+	default:
+		return nil, nil
+	}
 }

@@ -120,7 +120,7 @@ func templates(s *section.Section, key string, members []section.Member) []templ
 }
 
 func (t *template) fill(s *section.Section, text string) {
-	filled, faults := credential.ParseTemplate(text)
+	filled, faults := credential.ParseTemplate(s.References(t.at, text))
 	for _, err := range faults {
 		s.Faultf(t.at, "%v", err)
 	}

@@ -29,6 +29,7 @@ func Secret(v credential.Secret) Text { return Text{secret: v} }
 
 // Parse parses the references of a text, and reports faults at key.
 func Parse(s *section.Section, key, text string) Text {
+	text = s.References(key, text)
 	_, faults := credential.ParseTemplate(text)
 	for _, err := range faults {
 		s.Faultf(key, "%v", err)
