@@ -10,7 +10,7 @@ import (
 
 var (
 	daemonHeader = regexp.MustCompile(`^\[\s*daemon\s*\]\s*(#.*)?$`)
-	placeKey     = regexp.MustCompile(`^(state_dir|control_socket)\s*=`)
+	socketKey    = regexp.MustCompile(`^(state_dir|control_socket)\s*=`)
 )
 
 // salvage finds the lines of [daemon] that say where the running daemon
@@ -26,7 +26,7 @@ func salvage(name string, data []byte, reader *section.Reader) *section.Section 
 		switch {
 		case strings.HasPrefix(text, "["):
 			inside = daemonHeader.MatchString(text)
-		case inside && placeKey.MatchString(text):
+		case inside && socketKey.MatchString(text):
 			if _, faults := section.ParseFile(name, []byte(text), reader); len(faults) == 0 {
 				kept.WriteString(text + "\n")
 			}

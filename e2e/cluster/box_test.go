@@ -23,14 +23,14 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// box is three hosts, each with a member of etcd and a daemon, and the backend.
+// box is three hosts, each with an etcd member and a daemon, and the backend.
 type box struct {
 	t      *testing.T
 	net    *network
 	ca     *authority
 	judge  *judge
 	hosts  [hosts]*host
-	client *clientv3.Client // of the test, to all members
+	client *clientv3.Client // the test's own, connected to all members
 }
 
 type host struct {
@@ -39,7 +39,7 @@ type host struct {
 	place   int
 	name    string
 	member  *exec.Cmd
-	ended   chan struct{} // of the member
+	ended   chan struct{} // when the etcd member has exited
 	environ []string
 }
 
@@ -104,7 +104,7 @@ func newBox(t *testing.T, settings emulator.Settings, quota int) *box {
 	return b
 }
 
-// connect reaches etcd from the test.
+// connect connects the test to etcd.
 func (b *box) connect(dir string) {
 	b.t.Helper()
 	own := b.ca.issue(dir+"/own.pem", time.Now().Add(time.Hour))
@@ -164,7 +164,7 @@ func (h *host) configure(renew, base string) {
 	h.Configure(text)
 }
 
-// startMember runs the member of etcd, with what its folder holds.
+// startMember starts the etcd member with the data in its folder.
 func (h *host) startMember(quota int) {
 	h.T.Helper()
 	n := h.box.net
@@ -204,7 +204,7 @@ func (h *host) killMember() {
 	}
 }
 
-// startDaemon runs the daemon on its host, until it answers.
+// startDaemon starts the daemon on its host and waits until it answers.
 func (h *host) startDaemon() {
 	h.T.Helper()
 	name, err := e2etest.Binary()
@@ -223,7 +223,7 @@ func (h *host) startDaemon() {
 	h.Eventually(h.name+" answers", func() bool { code, _, _ := h.Run("status"); return code == 0 })
 }
 
-// login brings a seed to a host, as a person does.
+// login imports a seed on a host, as a person would.
 func (h *host) login() {
 	h.T.Helper()
 	ctx, cancel := context.WithTimeout(h.T.Context(), 2*e2etest.Patience)
@@ -237,7 +237,7 @@ func (h *host) login() {
 	}
 }
 
-// together is what status --cluster tells.
+// together is the output of status --cluster.
 type together struct {
 	Engine   struct{ Up bool }
 	Machines []struct{ Name, ConfigHash string }
@@ -249,7 +249,7 @@ func (h *host) cluster() (c together, ok bool) {
 	return c, code == 0 && json.Unmarshal([]byte(out), &c) == nil
 }
 
-// generation is what a host holds of a credential, with its state.
+// generation returns the generation of a credential on a host, and its state.
 func (h *host) generation(name string) (generation int, state string) {
 	code, out, _ := h.Run("status", "--json")
 	var s struct {
@@ -276,8 +276,8 @@ func (b *box) eventually(what string, holds func() bool) time.Duration {
 	return time.Since(begun)
 }
 
-// agree waits until all hosts hold and deliver one value of a credential, and
-// says how long that took.
+// agree waits until all hosts hold and deliver the same value of a credential,
+// and logs how long that took.
 func (b *box) agree(after, name string) {
 	b.t.Helper()
 	var seen string
@@ -288,14 +288,14 @@ func (b *box) agree(after, name string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Errorf("after %s: 15 s later the machines do not hold one %s: %s", after, name, seen)
+			b.t.Errorf("after %s: after 15s the machines still hold different values of %s: %s", after, name, seen)
 			return
 		}
 		<-time.After(100 * time.Millisecond)
 	}
 }
 
-// held says what differs between hosts, empty when nothing does.
+// held describes how hosts differ; empty if they agree.
 func (b *box) held(name string) string {
 	first, token := 0, ""
 	for _, h := range b.hosts {
@@ -313,7 +313,7 @@ func (b *box) held(name string) string {
 
 var errNoLeader = errors.New("no leader")
 
-// leader is the place of the member that leads.
+// leader returns the index of the leading member.
 func (b *box) leader() (int, error) {
 	for i, endpoint := range b.client.Endpoints() {
 		ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Second)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// authority signs the certificates of one test.
+// authority is the CA of one test.
 type authority struct {
 	t    *testing.T
 	key  *ecdsa.PrivateKey
@@ -53,7 +53,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// issue writes a certificate with its key into one file.
+// issue writes a certificate and its key into one file.
 func (a *authority) issue(file string, until time.Time, addresses ...string) tls.Certificate {
 	a.t.Helper()
 	key := newKey(a.t)

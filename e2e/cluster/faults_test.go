@@ -15,7 +15,7 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// busy has every machine asked for renewals until the work is done.
+// busy requests renewals on every machine until the work is done.
 func (b *box) busy(work func()) {
 	ctx, stop := context.WithCancel(b.t.Context())
 	var all sync.WaitGroup
@@ -41,17 +41,17 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// settled checks both credentials, and heals what only a person heals: a call
-// without a known end, in which the fault fell.
+// settled checks both credentials, and repairs what only a person can repair: a
+// call with an unknown outcome, interrupted by the fault.
 func (b *box) settled(after string) {
 	b.t.Helper()
-	for _, h := range b.hosts { // One that is alone calls without an intent.
+	for _, h := range b.hosts { // A machine without etcd calls without an intent.
 		b.eventually(h.name+" reaches the engine", func() bool { c, ok := h.cluster(); return ok && c.Engine.Up })
 	}
 	b.agree(after, "plain")
 	for _, h := range b.hosts {
 		if _, state := h.generation("sales"); state == "parked" {
-			b.t.Logf("after %s: %s parks the credential that only spends", after, h.name)
+			b.t.Logf("after %s: %s parks the credential that can only spend its seed", after, h.name)
 			h.login()
 			break
 		}
@@ -59,23 +59,24 @@ func (b *box) settled(after string) {
 	b.agree(after, "sales")
 }
 
-// renewed asks one machine for a renewal that must succeed.
+// renewed requests a renewal on one machine that must succeed.
 func (h *host) renewed(name string) {
 	h.T.Helper()
 	if code, out, errs := h.Run("renew", name); code != 0 {
-		h.T.Errorf("renew %s on %s exits %d: %s%s", name, h.name, code, out, errs)
+		h.T.Errorf("renew %s on %s: got exit code %d, want 0: %s%s", name, h.name, code, out, errs)
 	}
 }
 
-// refused asks one machine for a renewal that it must not make, now or later.
+// refused requests a renewal on one machine that must not be made, now or
+// later.
 func (h *host) refused(name, why string) {
 	h.T.Helper()
 	if code, out, errs := h.Run("renew", name); code != 1 || !strings.Contains(out+errs, why) {
-		h.T.Errorf("renew %s on %s exits %d, want 1 and %q: %s%s", name, h.name, code, why, out, errs)
+		h.T.Errorf("renew %s on %s: got exit code %d, want 1 and %q: %s%s", name, h.name, code, why, out, errs)
 	}
 }
 
-// alone waits until a machine says that the engine is away.
+// alone waits until a machine reports that etcd is unreachable.
 func (h *host) alone(after string) {
 	h.T.Helper()
 	begun := time.Now()
@@ -84,9 +85,9 @@ func (h *host) alone(after string) {
 		return ok && !c.Engine.Up
 	})
 	took := time.Since(begun)
-	h.T.Logf("after %s: %s knows it within %s", after, h.name, took.Round(100*time.Millisecond))
+	h.T.Logf("after %s: %s noticed within %s", after, h.name, took.Round(100*time.Millisecond))
 	if took > 10*time.Second {
-		h.T.Errorf("after %s: %s knew it after %s, want 10 s", after, h.name, took)
+		h.T.Errorf("after %s: %s noticed after %s, want 10s", after, h.name, took)
 	}
 }
 
@@ -94,12 +95,12 @@ func restart(b *box) {
 	h := b.hosts[1]
 	before := b.judge.Counts().TokenRequests
 	if code, took := h.Stop(); code != 0 || took > 5*time.Second {
-		b.t.Errorf("the daemon ends with %d after %s", code, took)
+		b.t.Errorf("stop: got exit code %d after %s", code, took)
 	}
 	h.startDaemon()
 	b.settled("a restart")
 	if calls := b.judge.Counts().TokenRequests - before; calls != 0 {
-		b.t.Errorf("a restart cost %d calls, want none", calls)
+		b.t.Errorf("got %d calls after a restart, want none", calls)
 	}
 }
 
@@ -113,11 +114,11 @@ func cutOff(b *box) {
 	h.renewed("plain")
 	b.hosts[1].renewed("sales")
 	before, _ := b.hosts[1].generation("sales")
-	b.net.both(0, b.net.mend)
+	b.net.both(0, b.net.heal)
 	b.settled("a cut")
 	pause(b.t.Context(), 3*time.Second)
 	if now, _ := h.generation("sales"); now != before {
-		b.t.Errorf("after the cut generation %d of sales became %d: what was refused was made later", before, now)
+		b.t.Errorf("after the partition the generation of sales went from %d to %d: a refused renewal was made later", before, now)
 	}
 }
 
@@ -128,8 +129,8 @@ func oneWay(b *box) {
 			b.net.cut(way[0], (way[1]+2)%hosts)
 			pause(b.t.Context(), 12*time.Second)
 		})
-		b.net.mend(way[0], way[1])
-		b.net.mend(way[0], (way[1]+2)%hosts)
+		b.net.heal(way[0], way[1])
+		b.net.heal(way[0], (way[1]+2)%hosts)
 		b.settled("a cut of one direction")
 	}
 }
@@ -163,7 +164,7 @@ func quorumLost(b *box) {
 	b.settled("a lost quorum")
 }
 
-// during makes one call that takes long, and does something while it is made.
+// during starts a call that takes long, and does something meanwhile.
 func (h *host) during(name string, latency time.Duration, work func()) {
 	h.T.Helper()
 	j := h.box.judge
@@ -201,14 +202,14 @@ func diesInItsCall(b *box) {
 	b.agree("a login on another machine", "sales")
 }
 
-// until waits for what happens within the time-out, 5 s, and 15 s more.
+// until waits for what must happen within the timeout of 5s plus 15s.
 func (b *box) until(what string, holds func() bool) {
 	b.t.Helper()
 	const limit = (5 + 5 + 15) * time.Second
 	begun := time.Now()
 	for !holds() {
 		if time.Since(begun) > limit {
-			b.t.Fatalf("waited %s in vain: %s", limit, what)
+			b.t.Fatalf("timed out after %s waiting: %s", limit, what)
 		}
 		pause(b.t.Context(), 100*time.Millisecond)
 	}
@@ -248,7 +249,7 @@ func compaction(b *box) {
 	b.settled("a compaction under a watcher")
 }
 
-// copyMembers stops all members, and copies their folders.
+// copyMembers stops all members and copies their folders.
 func (b *box) copyMembers(from, to string) {
 	b.t.Helper()
 	for _, h := range b.hosts {
@@ -279,14 +280,14 @@ func backupBroughtBack(b *box) {
 	b.copyMembers("backup", "etcd")
 	b.settled("a backup that was brought back")
 	if now, _ := b.hosts[1].generation("sales"); now < before {
-		b.t.Errorf("generation %d became %d", before, now)
+		b.t.Errorf("the generation went from %d back to %d", before, now)
 	}
 	said := false
 	for _, h := range b.hosts {
 		said = said || strings.Contains(h.Daemon.Log.String(), "older than what is held")
 	}
 	if !said {
-		b.t.Error("no machine says that what it found is older than what is held")
+		b.t.Error("no machine reports that etcd holds older values than it does")
 	}
 	b.hosts[2].renewed("sales")
 	b.agree("a renewal after it", "sales")

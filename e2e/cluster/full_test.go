@@ -13,12 +13,12 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// TestTheEngineIsFull fills etcd until it takes no more writes. What is held
-// stays delivered, nothing is called without an intent, and all goes on once
+// TestEtcdIsFull fills etcd until it rejects writes. Tokens stay
+// delivered, no call is made without an intent, and everything continues once
 // there is space again.
-func TestTheEngineIsFull(t *testing.T) {
+func TestEtcdIsFull(t *testing.T) {
 	if wanted := os.Getenv("VIGENTE_CLUSTER"); wanted != "1" && wanted != "full" {
-		t.Skip("VIGENTE_CLUSTER=1 plays it (make cluster)")
+		t.Skip("VIGENTE_CLUSTER=1 runs it (make cluster)")
 	}
 	b := newBox(t, emulator.Settings{Lifetime: time.Hour}, 24<<20)
 	for _, h := range b.hosts {
@@ -37,10 +37,10 @@ func TestTheEngineIsFull(t *testing.T) {
 		h.refused("plain", "space exceeded")
 	}
 	if calls := b.judge.Counts().TokenRequests - before; calls != 0 {
-		t.Errorf("%d calls were made without an intent", calls)
+		t.Errorf("got %d calls without an intent, want none", calls)
 	}
 	if code, out, errs := b.hosts[1].Run("status"); code > 1 || !strings.Contains(out+errs, "sales") {
-		t.Errorf("status exits %d: %s%s", code, out, errs)
+		t.Errorf("status: got exit code %d: %s%s", code, out, errs)
 	}
 	b.hosts[2].again() // A start needs no write.
 	b.agree("a start with a full engine", "sales")
@@ -53,7 +53,7 @@ func TestTheEngineIsFull(t *testing.T) {
 	b.judge.unspent(t, "a full engine")
 }
 
-// fill writes until etcd says that it has no space.
+// fill writes until etcd has no space.
 func (b *box) fill() {
 	b.t.Helper()
 	for i := range 200 {
@@ -64,10 +64,10 @@ func (b *box) fill() {
 			return
 		}
 	}
-	b.t.Fatal("etcd does not fill")
+	b.t.Fatal("etcd did not run out of space")
 }
 
-// clear makes space, as the runbook says.
+// clear frees space as the runbook says.
 func (b *box) clear() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)

@@ -14,9 +14,9 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// judge is the backend: a strict server that ends a family when a refresh token
-// is shown again. It remembers the order in which it issued tokens, and every
-// secret that it saw.
+// judge is the backend: a strict server that revokes a family when a refresh
+// token is used again. It records the order in which it issued tokens, and
+// every secret it saw.
 type judge struct {
 	*emulator.Server
 	mu      sync.Mutex
@@ -34,7 +34,7 @@ func newJudge(settings emulator.Settings) *judge {
 	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, secrets: []string{clientSecret}}
 }
 
-// ServeHTTP passes a request on and takes note of what was issued.
+// ServeHTTP passes a request on and records what was issued.
 func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	j.Server.ServeHTTP(answer, r)
@@ -60,21 +60,21 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// place is where a token stands in the order of issue, 0 for none.
+// place returns the position of a token in the order of issue, or 0.
 func (j *judge) place(token string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.order[token]
 }
 
-// seen are all secrets so far.
+// seen returns all secrets so far.
 func (j *judge) seen() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return append([]string{}, j.secrets...)
 }
 
-// seed makes a refresh token as a person brings it.
+// seed returns a refresh token as a person would obtain it.
 func (j *judge) seed() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -84,15 +84,16 @@ func (j *judge) seed() string {
 	return seed
 }
 
-// unspent checks that no seed was shown twice.
+// unspent checks that no seed was used twice.
 func (j *judge) unspent(t *testing.T, after string) {
 	t.Helper()
 	if c := j.Counts(); c.Reused > 0 || c.Revoked > 0 {
-		t.Errorf("after %s: %d seeds were shown again and %d families ended, want none", after, c.Reused, c.Revoked)
+		t.Errorf("after %s: %d seeds were used again and %d families revoked, want none", after, c.Reused, c.Revoked)
 	}
 }
 
-// sinks watches what all machines have delivered: none may go back.
+// sinks watches what all machines have delivered: no sink may go back to an
+// older token.
 type sinks struct {
 	stop, ended chan struct{}
 }
@@ -134,12 +135,12 @@ func (s *sinks) end() {
 	<-s.ended
 }
 
-// sealed checks that nothing secret stands in clear in what etcd keeps.
+// sealed checks that etcd's data contains no plain secret.
 func sealed(t *testing.T, name string, data []byte, secrets []string) {
 	t.Helper()
 	for _, secret := range secrets {
 		if bytes.Contains(data, []byte(secret)) {
-			t.Errorf("%s holds %q in clear", name, secret)
+			t.Errorf("%s contains the plain secret %q", name, secret)
 		}
 	}
 }

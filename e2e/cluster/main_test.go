@@ -1,9 +1,9 @@
-// Package cluster drives several machines from outside: three members of etcd
-// and three daemons, each in a network of its own, and a strict backend that
-// counts how often a seed is shown.
+// Package cluster drives several machines from outside: three etcd members and
+// three daemons, each in its own network namespace, and a strict backend that
+// counts how often a seed is used.
 //
-// A short walk runs with the other end-to-end tests; VIGENTE_CLUSTER=1, which
-// make cluster sets, runs everything.
+// A short scenario runs with the other end-to-end tests; VIGENTE_CLUSTER=1, set
+// by make cluster, runs everything.
 package cluster
 
 import (

@@ -11,10 +11,10 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// network is a switch with a host of its own for each machine, and an address
+// network is a switch with a network namespace for each machine, and an address
 // for the test itself. One direction between two of them is cut by a neighbour
-// entry for a card that does not exist: what is sent goes nowhere, and nobody is
-// told.
+// entry with a MAC address that does not exist: packets are lost without an
+// error.
 type network struct {
 	t    *testing.T
 	mark string
@@ -31,7 +31,7 @@ func newNetwork(t *testing.T) *network {
 	mark := fmt.Sprintf("%x", os.Getpid()&0xffff)
 	n := &network{t, mark, "vgs" + mark}
 	if out, err := exec.Command("ip", "netns", "add", n.space(0)).CombinedOutput(); err != nil {
-		t.Skipf("LEFT OUT: this machine allows no network namespaces: %s", out)
+		t.Skipf("LEFT OUT: this machine does not allow network namespaces: %s", out)
 	}
 	t.Cleanup(func() {
 		for i := range hosts {
@@ -66,21 +66,23 @@ func (n *network) ip(format string, args ...any) {
 
 func (n *network) space(i int) string { return fmt.Sprintf("vg%s-%d", n.mark, i) }
 
-// address is that of a host, and with their number that of the test.
+// address returns the address of a host, or that of the test for the number of
+// hosts.
 func (n *network) address(i int) string { return fmt.Sprintf("10.213.%d.%d", os.Getpid()%250, i+1) }
 
-// inside is a command that runs on a host. The process is the program itself.
+// inside returns a command that runs on a host. The process is the program
+// itself.
 func (n *network) inside(i int, program string, args ...string) *exec.Cmd {
 	return exec.Command("nsenter", append([]string{"--net=/run/netns/" + n.space(i), program}, args...)...)
 }
 
-// cut lets nothing pass from one host to another. The other way stays open.
+// cut blocks packets from one host to another. The other direction stays open.
 func (n *network) cut(from, to int) {
 	n.t.Helper()
 	n.ip("-n %s neigh replace %s lladdr 02:00:00:00:00:99 dev eth0 nud permanent", n.space(from), n.address(to))
 }
 
-func (n *network) mend(from, to int) {
+func (n *network) heal(from, to int) {
 	n.t.Helper()
 	n.ip("-n %s neigh del %s dev eth0", n.space(from), n.address(to))
 }
@@ -95,5 +97,5 @@ func (n *network) both(i int, do func(from, to int)) {
 	}
 }
 
-// listen waits for connections on an address that exists since a moment.
+// listen listens on an address that has just been created.
 func listen(address string) (net.Listener, error) { return net.Listen("tcp", address+":0") }

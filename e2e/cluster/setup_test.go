@@ -38,7 +38,7 @@ func anotherKey(b *box) {
 		c.refused(name, "key of this machine differs")
 	}
 	if calls := b.judge.Counts().TokenRequests - before; calls != 0 {
-		b.t.Errorf("a machine with another key makes %d calls", calls)
+		b.t.Errorf("got %d calls from a machine with another key, want none", calls)
 	}
 	b.hosts[0].renewed("sales")
 	c.Write("key", strings.Repeat("1", 64))
@@ -51,7 +51,7 @@ func twoConfigurations(b *box) {
 	base := c.Read("config.toml")
 	c.Write("config.toml", strings.Replace(base, `renew_before = "20m"`, `renew_before = "10m"`, 1))
 	if code, out, errs := c.Run("reload"); code != 0 {
-		b.t.Fatalf("reload exits %d: %s%s", code, out, errs)
+		b.t.Fatalf("reload: got exit code %d: %s%s", code, out, errs)
 	}
 	begun := time.Now()
 	for _, h := range b.hosts {
@@ -61,11 +61,11 @@ func twoConfigurations(b *box) {
 		})
 	}
 	if took := time.Since(begun); took > 10*time.Second {
-		b.t.Errorf("it is said after %s, want 10 s", took)
+		b.t.Errorf("reported after %s, want 10s", took)
 	}
 	c.Write("config.toml", base)
 	if code, _, _ := c.Run("reload"); code != 0 {
-		b.t.Error("the reload back fails")
+		b.t.Error("the reload of the old configuration failed")
 	}
 	b.eventually("they agree again", func() bool {
 		_, out, errs := b.hosts[0].Run("status")
@@ -76,7 +76,7 @@ func twoConfigurations(b *box) {
 func leave(b *box) {
 	a := b.hosts[0]
 	if code, out, errs := a.Run("cluster", "leave"); code != 1 || !strings.Contains(out+errs, "is there") {
-		b.t.Errorf("leave beside others exits %d: %s%s", code, out, errs)
+		b.t.Errorf("leave with other machines running: got exit code %d, want 1: %s%s", code, out, errs)
 	}
 	for _, h := range b.hosts[1:] {
 		h.Stop()
@@ -93,7 +93,7 @@ func leave(b *box) {
 	b.agree("a renewal after it", "sales")
 }
 
-// sealedFolder looks for secrets in everything that etcd keeps.
+// sealedFolder searches everything that etcd stores for secrets.
 func sealedFolder(t *testing.T, folder string, secrets []string) {
 	t.Helper()
 	size := 0
@@ -107,7 +107,7 @@ func sealedFolder(t *testing.T, folder string, secrets []string) {
 		return err
 	})
 	if err != nil || size == 0 || len(secrets) < 5 {
-		t.Errorf("%d bytes searched for %d secrets, %v", size, len(secrets), err)
+		t.Errorf("searched %d bytes for %d secrets, %v", size, len(secrets), err)
 	}
-	t.Logf("%d secrets are not found in %d bytes of etcd", len(secrets), size)
+	t.Logf("none of %d secrets found in %d bytes of etcd's data", len(secrets), size)
 }

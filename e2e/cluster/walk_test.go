@@ -9,10 +9,10 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// scenario is one fault, from its begin until all is well again.
+// scenario is one fault, from its start until everything has recovered.
 type scenario struct {
 	name string
-	long bool // only where everything is asked for
+	long bool // only if everything is requested
 	play func(b *box)
 }
 
@@ -32,9 +32,9 @@ var scenarios = []scenario{
 	{"the way back to one machine", false, leave},
 }
 
-// TestThreeMachines plays faults one after the other with three members of etcd
-// and three daemons. No seed is shown twice, no sink goes back, and all hold one
-// value again.
+// TestThreeMachines goes through faults with three etcd members and three
+// daemons. No seed is used twice, no sink goes back to an older token, and in
+// the end all machines hold the same value.
 func TestThreeMachines(t *testing.T) {
 	b := newBox(t, emulator.Settings{Lifetime: time.Hour}, 0)
 	for _, h := range b.hosts {
@@ -53,9 +53,9 @@ func TestThreeMachines(t *testing.T) {
 		begun := time.Now()
 		s.play(b)
 		b.judge.unspent(t, s.name)
-		t.Logf("%s: played in %s", s.name, time.Since(begun).Round(time.Second))
+		t.Logf("%s: took %s", s.name, time.Since(begun).Round(time.Second))
 		if t.Failed() {
-			return // What follows would only repeat it.
+			return // The rest would only repeat it.
 		}
 	}
 	secrets := b.judge.seen()

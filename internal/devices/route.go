@@ -38,7 +38,7 @@ func Resolve(ctx context.Context, p *Pool, w Work, path string) (Place, error) {
 	return run(ctx, p, w, start(p.mounts(), path, true), func(_ context.Context, at Place) (Place, error) { return at, nil })
 }
 
-// ResolveIn is Resolve for a name in a folder that has been followed already.
+// ResolveIn is Resolve for a name in a folder that is already resolved.
 func ResolveIn(ctx context.Context, p *Pool, w Work, folder Place, name string) (Place, error) {
 	r := route{done: folder.Path, rest: []string{name}, keep: true, entries: slices.Clip(folder.Entries)}
 	return run(ctx, p, w, r, func(_ context.Context, at Place) (Place, error) { return at, nil })
@@ -122,8 +122,8 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 	return true, nil
 }
 
-// readlink is os.Readlink for paths that are hardly ever links: it allocates
-// nothing for one that is none.
+// readlink is os.Readlink for paths that are rarely links: it allocates nothing
+// if the path is not a link.
 func readlink(path string) (string, error) {
 	var buf [256]byte
 	switch n, err := unix.Readlink(path, buf[:]); {
@@ -180,13 +180,13 @@ type batch struct {
 	pool *Pool
 	mu   sync.Mutex
 	out  map[string]Place
-	// parents are folders that hold several of those with paths, and where they
-	// lead.
+	// parents maps folders that contain several of the requested folders to where
+	// they lead.
 	parents map[string]string
 }
 
-// resolveParents follows the links of folders that hold several of those with paths, so
-// that the way to them is gone once.
+// resolveParents resolves the folders that contain several of the requested
+// folders, so that the path to them is resolved only once.
 func (b *batch) resolveParents(ctx context.Context, folders map[string][]string) {
 	count := map[string]int{}
 	for folder := range folders {
@@ -205,7 +205,7 @@ func (b *batch) resolveParents(ctx context.Context, folders map[string][]string)
 	})
 }
 
-// routeTo is the way to a folder.
+// routeTo returns the route to a folder.
 func (b *batch) routeTo(folder string) route {
 	b.mu.Lock()
 	defer b.mu.Unlock()
