@@ -35,10 +35,10 @@ func failureTable(name string, b *bearer) string {
 // daemon while they fail, and then repairs all of them.
 func TestBackendsThatFailHarmNothing(t *testing.T) {
 	t.Parallel()
-	days, certs := failures(t), newPKI(t)
+	cases, certs := failures(t), newPKI(t)
 	backends := map[string]*bearer{}
 	text := fmt.Sprintf("[renewal]\nrenew_before = \"14s\"\njitter = \"0%%\"\nmin_interval = %q\ntimeout = \"1s\"\n", minInterval)
-	for _, d := range days {
+	for _, d := range cases {
 		b := &bearer{life: 16, bad: d.bad, down: d.down}
 		if d.cert != nil {
 			b.pki, b.cert, b.pin = certs, d.cert, d.pin
@@ -57,7 +57,7 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	w.Start()
 	w.Eventually("every backend gave its first token", func() bool {
 		s := w.Status().States()
-		for _, d := range days {
+		for _, d := range cases {
 			if s[d.name] != "delivered" || s[d.name+"-b"] == "pending" {
 				return false
 			}
@@ -66,14 +66,14 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	})
 	calm := w.Memory()
 	held := map[string]string{}
-	for _, d := range days {
+	for _, d := range cases {
 		held[d.name] = w.Read("out/" + d.name)
 	}
 	failures := func(least int) func() bool {
 		return func() bool {
 			for _, c := range w.Status().Credentials {
-				day, _, _ := strings.Cut(c.Name, "-a")
-				if d := failureNamed(days, day); d != nil && d.waits == 0 && !d.quiet && strings.HasSuffix(c.Name, "-a") && c.Failures < least {
+				name, _, _ := strings.Cut(c.Name, "-a")
+				if d := failureNamed(cases, name); d != nil && d.waits == 0 && !d.quiet && strings.HasSuffix(c.Name, "-a") && c.Failures < least {
 					return false
 				}
 			}
@@ -86,7 +86,7 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	w.Start()
 	w.Eventually("every backend failed again after the crash", failures(3))
 	for _, c := range w.Status().Credentials {
-		d := failureNamed(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+		d := failureNamed(cases, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
 		if d == nil || c.Failures == 0 && (d.waits > 0 || d.quiet) {
 			continue // the second credential of a throttling backend need not have been called
 		}
@@ -97,14 +97,14 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 			t.Errorf("%s: the valid token is no longer delivered", d.name)
 		}
 	}
-	for _, d := range days {
+	for _, d := range cases {
 		backends[d.name].repair(t)
 	}
-	mended := time.Now()
+	repaired := time.Now()
 	w.Eventually("every backend is in use again", func() bool {
 		s := w.Status()
 		for _, c := range s.Credentials {
-			d := failureNamed(days, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
+			d := failureNamed(cases, strings.TrimSuffix(strings.TrimSuffix(c.Name, "-a"), "-b"))
 			if d != nil && !d.quiet && (c.State != "valid" || c.Generation < 2) {
 				return false
 			}
@@ -112,12 +112,12 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 		return true
 	})
 	t.Logf("%d backends, all working %s after they were repaired; memory %d MiB, peak %d MiB more",
-		len(days), time.Since(mended).Round(time.Millisecond), calm>>10, (w.Memory()-calm)>>10)
+		len(cases), time.Since(repaired).Round(time.Millisecond), calm>>10, (w.Memory()-calm)>>10)
 	if more := w.Memory() - calm; more > 48<<10 {
 		t.Errorf("hostile answers took %d KiB of memory, want at most 48 MiB", more)
 	}
 	log += w.Daemon.Log.String()
-	for _, d := range days {
+	for _, d := range cases {
 		checkPace(t, d, backends[d.name])
 		for _, scope := range []string{"a", "b"} {
 			said := strings.Count(log, fmt.Sprintf(`"msg":"credential recovered","credential":"%s-%s"`, d.name, scope))
@@ -133,10 +133,10 @@ func TestBackendsThatFailHarmNothing(t *testing.T) {
 	checkSteady(t, steady)
 }
 
-func failureNamed(days []failure, name string) *failure {
-	for i := range days {
-		if days[i].name == name {
-			return &days[i]
+func failureNamed(cases []failure, name string) *failure {
+	for i := range cases {
+		if cases[i].name == name {
+			return &cases[i]
 		}
 	}
 	return nil

@@ -237,15 +237,15 @@ func TestPlantedHardLink(t *testing.T) {
 		mode         os.FileMode
 		refused      bool
 	}{
-		{name: "ours in ours", mode: 0o755},
-		{name: "another's own file in that one's folder", folder: nobody, file: nobody, mode: 0o755},
-		{name: "ours in a folder of another", folder: nobody, mode: 0o755, refused: true},
-		{name: "a third one's in a folder of another", folder: nobody, file: 1234, mode: 0o755, refused: true},
-		{name: "ours in a folder of all", mode: 0o777, refused: true},
-		{name: "another's in a folder of all", file: nobody, mode: 0o777, refused: true},
-		{name: "ours in a sticky folder", mode: 0o777 | os.ModeSticky, refused: true},
-		{name: "another's in a sticky folder", file: nobody, mode: 0o777 | os.ModeSticky, refused: true},
-		{name: "that one's in a folder of another and a group", folder: nobody, file: nobody, mode: 0o775, refused: true},
+		{name: "our file in our folder", mode: 0o755},
+		{name: "another user's file in that user's folder", folder: nobody, file: nobody, mode: 0o755},
+		{name: "our file in another user's folder", folder: nobody, mode: 0o755, refused: true},
+		{name: "third user's file in another user's folder", folder: nobody, file: 1234, mode: 0o755, refused: true},
+		{name: "our file in a world-writable folder", mode: 0o777, refused: true},
+		{name: "another user's file in a world-writable folder", file: nobody, mode: 0o777, refused: true},
+		{name: "our file in a sticky folder", mode: 0o777 | os.ModeSticky, refused: true},
+		{name: "another user's file in a sticky folder", file: nobody, mode: 0o777 | os.ModeSticky, refused: true},
+		{name: "another user's file in that user's group-writable folder", folder: nobody, file: nobody, mode: 0o775, refused: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			outside := filepath.Join(t.TempDir(), "outside")

@@ -33,11 +33,11 @@ func TestRulesForEveryBackend(t *testing.T) {
 		{name: "429 with a refusal", status: 429, header: [2]string{"Retry-After", "60"}, body: object, said: rejected, reason: credential.ReasonThrottled, wait: time.Minute},
 		{name: "429 that looks like a success", status: 429, body: "{}", reason: credential.ReasonThrottled},
 		{name: "429 with a reset", status: 429, header: [2]string{"X-RateLimit-Reset", "1767182460"}, body: "{}", reason: credential.ReasonThrottled, wait: time.Minute},
-		{name: "429 of a kind with words of its own", status: 429, body: object, own: true, said: rejected, reason: credential.ReasonRejected},
+		{name: "429 with OwnThrottling", status: 429, body: object, own: true, said: rejected, reason: credential.ReasonRejected},
 		{name: "503 with a refusal", status: 503, header: [2]string{"Retry-After", "60"}, body: object, said: rejected, reason: credential.ReasonRejected, wait: time.Minute},
 		{name: "redirect", status: 302, body: "{}", reason: credential.ReasonBadResponse},
 		{name: "redirect with a refusal", status: 307, body: object, said: rejected, reason: credential.ReasonBadResponse},
-		{name: "304 that the kind knows", status: 304},
+		{name: "304 handled by the kind", status: 304},
 		{name: "proxy", status: 407, body: page, said: rejected, reason: credential.ReasonNetwork},
 	} {
 		t.Run(c.name, func(t *testing.T) {

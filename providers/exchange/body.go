@@ -44,7 +44,7 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	return body, err
 }
 
-// checkCoding returns an error for a coding that makes the body decodeProblem.
+// checkCoding returns an error for a coding that cannot be decoded.
 func checkCoding(header string) error {
 	coding := strings.ToLower(strings.TrimSpace(header))
 	switch coding {

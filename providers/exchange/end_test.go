@@ -38,7 +38,7 @@ func TestTokenEnd(t *testing.T) {
 		{name: "zero", members: `{"expires_in":0}`, unread: true},
 		{name: "negative", members: `{"expires_in":-5}`, unread: true},
 		{name: "zero beside an instant", members: `{"expires_in":0,"expires_at":1772370000}`, end: hour},
-		{name: "decodeProblem beside a claim", members: `{"expires_in":"1h"}`, token: jwt(`{"exp":1772370000}`), end: hour},
+		{name: "unparsable beside a claim", members: `{"expires_in":"1h"}`, token: jwt(`{"exp":1772370000}`), end: hour},
 		{name: "unix", members: `{"expires_on":"1772370000"}`, end: hour},
 		{name: "milliseconds", members: `{"expires_at":1772370000000}`, end: hour},
 		{name: "RFC 3339", members: `{"expires_at":"2026-03-01T10:00:00-03:00"}`, end: hour},
