@@ -146,8 +146,22 @@ func both[S any](d plan.Difference[S]) []*S {
 	return append(append(make([]*S, 0, len(d.Added)+len(d.Changed)), d.Added...), d.Changed...)
 }
 
+// sharing hands out one copy of what many tasks have in common.
+func sharing() func(schedule.Extra) *schedule.Extra {
+	known := map[schedule.Extra]*schedule.Extra{{}: nil}
+	return func(x schedule.Extra) *schedule.Extra {
+		one, found := known[x]
+		if !found {
+			one = &x
+			known[x] = one
+		}
+		return one
+	}
+}
+
 // boardChange returns the change as the board knows it.
 func boardChange(change plan.Change) schedule.Change {
+	shared := sharing()
 	out := schedule.Change{
 		Groups:     append(deviceGroups(change.Sinks), schedule.Group{Name: schedule.HookGroup, Concurrency: hooksAtOnce}),
 		GoneGroups: change.Providers.Removed,
@@ -158,14 +172,16 @@ func boardChange(change plan.Change) schedule.Change {
 	for _, c := range both(change.Credentials) {
 		task := &schedule.Task{
 			Key: obtaining(c.Name), Group: c.Provider, Policy: &c.Policy,
-			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs, Absent: c.Absent(), Client: c.Client,
+			Needs: c.Needs, Identity: c.Identity, Inputs: c.Inputs,
 		}
+		extra := schedule.Extra{Absent: c.Absent(), Client: c.Client}
 		if s, ok := c.Source.(credential.OneWayer); ok {
-			task.OneWay, task.Grace = s.OneWay()
+			extra.OneWay, extra.Grace = s.OneWay()
 		}
 		if s, ok := c.Source.(credential.Spender); ok {
-			task.Seedless = s.Spends(credential.Credential{})
+			extra.Seedless = s.Spends(credential.Credential{})
 		}
+		task.Extra = shared(extra)
 		out.Tasks = append(out.Tasks, task)
 	}
 	for _, s := range both(change.Sinks) {
@@ -173,7 +189,7 @@ func boardChange(change plan.Change) schedule.Change {
 			Key: delivering(s.Name), Group: schedule.SinkGroup + s.Device, Needs: s.Needs, Target: s.Target,
 		})
 		if s.Hook != nil {
-			out.Tasks = append(out.Tasks, &schedule.Task{Key: hooking(s.Name), Group: schedule.HookGroup, Together: s.Together})
+			out.Tasks = append(out.Tasks, &schedule.Task{Key: hooking(s.Name), Group: schedule.HookGroup, Extra: shared(schedule.Extra{Together: s.Together})})
 		} else {
 			out.Gone = append(out.Gone, hooking(s.Name))
 		}

@@ -55,12 +55,12 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 		s := &starts[i]
 		j := e.prepare(s)
 		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), stage: j.stage}
-		if first := commands[s.Task.Together]; first != nil {
+		if first := commands[s.Task.More().Together]; first != nil {
 			first.joined = append(first.joined, j)
 			continue
 		}
-		if s.Task.Together != "" {
-			commands[s.Task.Together] = j
+		if s.Task.More().Together != "" {
+			commands[s.Task.More().Together] = j
 		}
 		todo = append(todo, work{job: j})
 	}

@@ -19,7 +19,7 @@ func TestAbsentInputsPark(t *testing.T) {
 		Credential: credential.Credential{Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, IssuedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour)},
 	}}}})
 	group := Group{Name: "p", Concurrency: 1}
-	b.Apply(now, Change{Groups: []Group{group}, Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Absent: "the file is gone"}}})
+	b.Apply(now, Change{Groups: []Group{group}, Tasks: []*Task{{Key: key, Group: "p", Policy: &policy, Extra: &Extra{Absent: "the file is gone"}}}})
 	s, _ := b.Look(now, key)
 	if !s.At.IsZero() || s.Record.Token().Generation != 3 || s.Record.Token().Identity != "i" {
 		t.Errorf("got %+v, want nothing planned and the token kept", s)

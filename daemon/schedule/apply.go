@@ -181,7 +181,7 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		e.stale = nil // with other secrets the same input may do
 	}
 	e.task, e.gone = t, false
-	b.join(e, t.Together)
+	b.join(e, t.More().Together)
 	g, was := b.groups[t.Group], e.group
 	waited := was != nil && e.in == &was.waiting
 	if waited {
@@ -210,7 +210,7 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 		return
 	}
 	held := e.rec.Token()
-	if e.task.Absent == "" && held.Identity != e.task.Identity && (held.Identity != "" || HasValue(held.Credential)) {
+	if e.task.More().Absent == "" && held.Identity != e.task.Identity && (held.Identity != "" || HasValue(held.Credential)) {
 		other := withIdentity(*e.rec, e.task.Identity, now)
 		e.rec = &other
 		b.corrected[e.task.Key] = true

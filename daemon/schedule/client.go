@@ -14,7 +14,7 @@ import (
 // parks every other credential that shows the same, and a success frees those
 // that were parked for it.
 func (b *Board) settleClient(s Start, res Result, now time.Time) {
-	client := s.Task.Client
+	client := s.Task.More().Client
 	switch {
 	case client == "" || !res.Called:
 	case res.Fault != nil && res.Fault.ClientRefused && res.Fault.Reason.Parks():
@@ -28,7 +28,7 @@ func (b *Board) settleClient(s Start, res Result, now time.Time) {
 // says that it brings values that this board did not have.
 func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 	p := &e.rec.Past
-	switch client := e.task.Client; {
+	switch client := e.task.More().Client; {
 	case client == "" || otherInputs(e.task, e.rec):
 	case p.Parked && p.ClientRefused && p.Last != nil:
 		b.refuseClient(e.task, p.Last, now)
@@ -38,8 +38,8 @@ func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 }
 
 func (b *Board) refuseClient(t *Task, note *Note, now time.Time) {
-	b.refused[t.Client] = note
-	for _, e := range b.showing(t.Client) {
+	b.refused[t.More().Client] = note
+	for _, e := range b.showing(t.More().Client) {
 		if e.task.Key != t.Key {
 			b.parkFor(e, note, now)
 		}
@@ -60,7 +60,7 @@ func (b *Board) freeClient(client string, now time.Time) {
 // showing returns the credentials that show a client.
 func (b *Board) showing(client string) (list []*entry) {
 	for _, e := range b.entries {
-		if e.task.Client == client && !e.gone {
+		if e.task.More().Client == client && !e.gone {
 			list = append(list, e)
 		}
 	}
@@ -70,7 +70,7 @@ func (b *Board) showing(client string) (list []*entry) {
 // parkFor parks a credential whose client was refused elsewhere. What runs tells
 // its own end, and what has other secrets by now is tried with them.
 func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
-	if e.running || e.rec.Past.Parked || e.task.Absent != "" || otherInputs(e.task, e.rec) {
+	if e.running || e.rec.Past.Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec) {
 		return
 	}
 	r := e.edit()
@@ -95,7 +95,7 @@ func (b *Board) moveOn(e *entry, now time.Time) {
 // is new and shows one of them.
 func (b *Board) recallClients(taken []*entry, now time.Time) {
 	for _, e := range taken {
-		if c := e.task.Client; c != "" && e.rec.Past.ClientRefused && e.rec.Past.Parked && e.rec.Past.Last != nil && !otherInputs(e.task, e.rec) {
+		if c := e.task.More().Client; c != "" && e.rec.Past.ClientRefused && e.rec.Past.Parked && e.rec.Past.Last != nil && !otherInputs(e.task, e.rec) {
 			b.refused[c] = e.rec.Past.Last
 		}
 	}
@@ -103,7 +103,7 @@ func (b *Board) recallClients(taken []*entry, now time.Time) {
 		return
 	}
 	for _, e := range taken {
-		if note := b.refused[e.task.Client]; note != nil {
+		if note := b.refused[e.task.More().Client]; note != nil {
 			b.parkFor(e, note, now)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-func client(name string) func(*Task) { return func(t *Task) { t.Client = name } }
+func client(name string) func(*Task) { return func(t *Task) { t.Extra = &Extra{Client: name} } }
 
 func refusedClient(f *credential.Fault) { f.ClientRefused = true }
 
@@ -27,7 +27,7 @@ func TestRefusedClientIsShownOnce(t *testing.T) {
 	starts, _ := b.Due(instant0)
 	var first Start
 	for _, s := range starts {
-		if s.Task.Client == "c" && first.Task == nil {
+		if s.Task.More().Client == "c" && first.Task == nil {
 			first = s
 			continue
 		}

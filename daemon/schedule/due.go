@@ -126,7 +126,7 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 // keys than the next one will be.
 func otherInputs(t *Task, r *Record) bool {
 	inputs := r.Token().Inputs
-	return inputs != "" && inputs != t.Inputs && t.Absent == ""
+	return inputs != "" && inputs != t.Inputs && t.More().Absent == ""
 }
 
 func later(a, b time.Time) time.Time {

@@ -13,7 +13,7 @@ import (
 // values in force included. So these are used to their last tenth first; what
 // is then left to lose is little.
 func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
-	if !t.OneWay || !r.Past.Open || r.Past.Parked {
+	if !t.More().OneWay || !r.Past.Open || r.Past.Parked {
 		return time.Time{}, false
 	}
 	held := r.Token()
@@ -21,10 +21,10 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	if end.IsZero() && !held.IssuedAt.IsZero() {
 		end = held.IssuedAt.Add(t.Policy.MaxAge) // where none is stated
 	}
-	if len(held.Seed) == 0 && !t.Seedless || !HasValue(held.Credential) || !end.After(now) {
+	if len(held.Seed) == 0 && !t.More().Seedless || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false
 	}
-	if t.Grace > 0 && now.Before(firstShown(t, r).Add(t.Grace)) {
+	if t.More().Grace > 0 && now.Before(firstShown(t, r).Add(t.More().Grace)) {
 		return time.Time{}, false
 	}
 	left := end.Sub(r.Past.AttemptAt)

@@ -25,12 +25,12 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 		task  Task
 		until time.Duration // zero for not kept back
 	}{
-		{"the last tenth of an hour", time.Hour, Task{OneWay: true}, 54 * time.Minute},
-		{"at least time-out and floor", 5 * time.Minute, Task{OneWay: true}, 4 * time.Minute},
-		{"never in the first half", time.Minute, Task{OneWay: true}, 30 * time.Second},
-		{"within the grace", time.Hour, Task{OneWay: true, Grace: 2 * time.Minute}, 0},
+		{"the last tenth of an hour", time.Hour, Task{Extra: &Extra{OneWay: true}}, 54 * time.Minute},
+		{"at least time-out and floor", 5 * time.Minute, Task{Extra: &Extra{OneWay: true}}, 4 * time.Minute},
+		{"never in the first half", time.Minute, Task{Extra: &Extra{OneWay: true}}, 30 * time.Second},
+		{"within the grace", time.Hour, Task{Extra: &Extra{OneWay: true, Grace: 2 * time.Minute}}, 0},
 		{"another way in", time.Hour, Task{}, 0},
-		{"no value in force", -time.Second, Task{OneWay: true}, 0},
+		{"no value in force", -time.Second, Task{Extra: &Extra{OneWay: true}}, 0},
 	} {
 		c.task.Policy, c.task.Inputs = &policy, "i"
 		r := lost(c.life)
@@ -48,12 +48,12 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 		held := r.Token()
 		change(&held)
 		r.Part = held
-		task := Task{OneWay: true, Seedless: true, Policy: &policy, Inputs: "i"}
+		task := Task{Extra: &Extra{OneWay: true, Seedless: true}, Policy: &policy, Inputs: "i"}
 		if until, kept := keptBack(&task, &r, at.Add(time.Second)); !kept || !until.Equal(at.Add(54*time.Minute)) {
 			t.Errorf("%s: kept back %v until %s", what, kept, until.Sub(at))
 		}
 	}
-	task := Task{OneWay: true, Policy: &policy, Inputs: "i"}
+	task := Task{Extra: &Extra{OneWay: true}, Policy: &policy, Inputs: "i"}
 	r := lost(time.Hour)
 	if next, why := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54*time.Minute)) || why != whyKeptBack {
 		t.Errorf("the next attempt is after %s: %s", next.Sub(at), why.Text)
@@ -66,7 +66,7 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	if next, _ := due(&task, &r, after, 1); next.After(after) {
 		t.Errorf("about to end, the next attempt is %s later", next.Sub(after))
 	}
-	task.Grace = 2 * time.Minute
+	task.Extra = &Extra{OneWay: true, Grace: 2 * time.Minute}
 	if _, kept := keptBack(&task, &r, at.Add(2*time.Minute)); !kept {
 		t.Error("after the grace the seed is shown again")
 	}

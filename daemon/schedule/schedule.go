@@ -220,7 +220,7 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	}
 	switch e.task.Kind {
 	case Obtaining:
-		if e.task.Absent != "" {
+		if e.task.More().Absent != "" {
 			return never, whyAbsent
 		}
 		at, why := b.nextObtain(e, now)
@@ -374,7 +374,7 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 	if e == nil {
 		return false
 	}
-	if !e.running && e.task.Absent == "" {
+	if !e.running && e.task.More().Absent == "" {
 		e.asked = true
 		b.replan(e, now)
 	}

@@ -39,6 +39,14 @@ type Task struct {
 	Needs []string
 	// Identity and Inputs are those of Record; credentials only.
 	Identity, Inputs string
+	// Target is that of Delivery; sinks only.
+	Target string
+	// Extra is what the task has beyond that; tasks may share it. Nil for nothing.
+	Extra *Extra
+}
+
+// Extra is what few tasks have, or what many have in common.
+type Extra struct {
 	// Absent says what a credential is made from and cannot be used; empty for
 	// nothing. It is parked then, whatever its record says, and its Identity and
 	// Inputs are not known, so they count as unchanged.
@@ -46,8 +54,6 @@ type Task struct {
 	// Client stands for the address, the id and the secret that it is obtained
 	// with; empty where each credential stands for itself.
 	Client string
-	// Target is that of Record; sinks only.
-	Target string
 	// Together names the hooks that are one command; empty for one that runs by
 	// itself. Hooks only.
 	Together string
@@ -56,6 +62,14 @@ type Task struct {
 	// what it is made from, takes the place of the seed. Credentials only.
 	OneWay, Seedless bool
 	Grace            time.Duration
+}
+
+// More returns the task's Extra, the zero one where there is none.
+func (t *Task) More() Extra {
+	if t.Extra == nil {
+		return Extra{}
+	}
+	return *t.Extra
 }
 
 // Group is a budget that tasks share.

@@ -11,7 +11,7 @@ func TestASharedCommandWaitsForALook(t *testing.T) {
 	tasks := []*Task{obtaining("a")}
 	for _, sink := range []string{"s", "t"} {
 		hook := hooking(sink)
-		hook.Together = "restart"
+		hook.Extra = &Extra{Together: "restart"}
 		tasks = append(tasks, delivering(sink, "a"), hook)
 	}
 	r := newRig(t, []Group{provider("p", 8)}, tasks...)
