@@ -10,8 +10,6 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
-	"github.com/vigented/vigente/daemon/schedule"
-	"github.com/vigented/vigente/daemon/view"
 )
 
 // Alive reports whether the engine makes progress.
@@ -46,10 +44,6 @@ func (d *Daemon) Await(ctx context.Context, q engine.Query, holds func(engine.Vi
 	return d.engine.Await(ctx, q, holds)
 }
 
-// longestWait is how long a renewal by hand waits for a backend that asked to be
-// left alone.
-const longestWait = time.Minute
-
 // Renew renews the named credentials and tells each end. One whose backend asked
 // to be left alone for long is not begun.
 func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOptions, tell func(engine.RenewResult)) error {
@@ -58,16 +52,16 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 		tell(end)
 	}
 	v := d.engine.Select(engine.Query{Names: names})
-	names = leavePaused(v, names, told)
+	names = control.LeavePaused(v, names, told)
 	if !opt.IgnoreCooldown {
-		names = leaveAlone(v, names, told)
+		names = control.LeaveAlone(v, names, told)
 	}
 	if !opt.Force {
 		kept, err := d.engine.KeptBack(ctx, names)
 		if err != nil {
 			return err
 		}
-		names = leaveKept(kept, names, told)
+		names = control.LeaveKept(kept, names, told)
 	}
 	if len(names) == 0 {
 		return nil
@@ -79,67 +73,6 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 		return d.engine.Hurry(ctx, names, told)
 	}
 	return d.engine.Renew(ctx, names, told)
-}
-
-// leaveKept tells the end of those whose refresh token is kept back, and returns
-// the others.
-func leaveKept(kept map[string]time.Time, names []string, tell func(engine.RenewResult)) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		until, found := kept[name]
-		if found {
-			tell(engine.RenewResult{Name: name, Failure: "the last answer was lost, so what works once, such as a refresh token, may be used up: it is shown again at " +
-				view.Local(until) + ", when the value in force is about to end (vigente renew " + name + " --force shows it now; the server may then revoke everything)"})
-		}
-		return found
-	})
-}
-
-// leavePaused tells the end of those that are paused, and returns the others.
-func leavePaused(v engine.View, names []string, tell func(engine.RenewResult)) []string {
-	paused := map[string]time.Time{}
-	for _, c := range v.Credentials {
-		if c.PausedUntil.After(v.At) {
-			paused[c.Name] = c.PausedUntil
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		until, found := paused[name]
-		if !found {
-			return false
-		}
-		how := "until " + view.Local(until)
-		if until.Year() >= view.EndlessYear {
-			how = "until it is resumed"
-		}
-		tell(engine.RenewResult{Name: name, Failure: "it is paused " + how + " (vigente resume " + name + " ends the pause)"})
-		return true
-	})
-}
-
-// leaveAlone tells the end of those that would wait for long, and returns the
-// others.
-func leaveAlone(v engine.View, names []string, tell func(engine.RenewResult)) []string {
-	cooling := map[string]time.Time{}
-	for _, p := range v.Providers {
-		cooling[p.Name] = p.CooldownUntil
-	}
-	late := map[string]time.Time{}
-	for _, c := range v.Credentials {
-		until := cooling[c.Provider]
-		if asked := schedule.AskedToWait(c.NextReason); asked && c.NextAttemptAt.After(until) {
-			until = c.NextAttemptAt
-		}
-		if until.Sub(v.At) > longestWait {
-			late[c.Name] = until
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		until, found := late[name]
-		if found {
-			tell(engine.RenewResult{Name: name, Failure: "the backend asked to wait until " + view.Local(until) + " (vigente renew " + name + " --ignore-cooldown calls it before)"})
-		}
-		return found
-	})
 }
 
 // Pause makes no attempt for the named credentials for that long, until they are

@@ -26,6 +26,7 @@ import (
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/metrics"
 	"github.com/vigented/vigente/daemon/notify"
+	"github.com/vigented/vigente/daemon/sinkfiles"
 	"github.com/vigented/vigente/daemon/store"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
@@ -77,8 +78,8 @@ type Daemon struct {
 	gather    prometheus.Gatherer
 	notifier  *notify.Notifier
 	files     *watch.Files
-	sinkFiles *sinkFiles
-	warner    *clockWarner
+	sinkFiles *sinkfiles.Files
+	clocks    *eventlog.Clocks
 	seed      [32]byte
 	cluster   *cluster.Cluster // nil without one
 	sharing   atomic.Pointer[sharedPlan]
@@ -107,7 +108,7 @@ type Daemon struct {
 // when the configuration cannot be used. It makes no call to any backend and
 // touches no sink.
 func New(opt Options) (*Daemon, error) {
-	d := &Daemon{opt: opt, log: opt.Logger, warner: newClockWarner(opt.Logger), disks: devices.New()}
+	d := &Daemon{opt: opt, log: opt.Logger, clocks: eventlog.NewClocks(opt.Logger), disks: devices.New()}
 	opt.exclusive = d.exclusive
 	d.loader = load.New(opt.loadOptions(d.disks, d.observeClock))
 	loaded := d.loader.Load()
@@ -149,8 +150,10 @@ func New(opt Options) (*Daemon, error) {
 	d.engine.Install(change, memory(change.Sinks.Added, state))
 	d.files = watch.NewFiles(watch.Options{Disks: d.disks, Work: devices.Configure, Within: configWithin})
 	d.know()
-	d.sinkFiles = newSinkFiles(d.disks, d.log)
-	d.sinkFiles.install(change.Sinks)
+	d.sinkFiles = sinkfiles.New(d.disks, func(message string) {
+		d.log.Warn("watches exhausted", zap.String("detail", message))
+	})
+	d.sinkFiles.Install(change.Sinks)
 	return d, nil
 }
 
@@ -159,7 +162,7 @@ func (d *Daemon) observeClock(provider string, offset time.Duration) {
 	if d.metrics != nil {
 		d.metrics.ObserveClock(provider, offset)
 	}
-	d.warner.note(provider, offset)
+	d.clocks.Note(provider, offset)
 }
 
 // observers tells an outcome to several.
@@ -212,8 +215,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.listener.Keep(serving) })
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
-	parts.Go(func() { d.watchSinks(ctx) })
-	parts.Go(func() { d.warnOfLimits(ctx) })
+	parts.Go(func() {
+		// The engine's end is the end of the watch as well.
+		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
+	})
+	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine) })
 	parts.Go(func() { d.notifier.Run(ctx) })
 	defer d.share(ctx)()
 	_, credentials, sinks := d.loaded.Count()
@@ -222,6 +228,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.engine.Run(ctx)
 	d.log.Info("daemon stopped")
 	return nil
+}
+
+// sweep removes what a crash left beside the sinks.
+func (d *Daemon) sweep(ctx context.Context) {
+	sinkfiles.Sweep(ctx, d.disks, d.loaded.Sinks(), func(folder string, err error) {
+		d.log.Debug("left-overs not removed", zap.String("folder", folder), zap.Error(err))
+	})
 }
 
 // joinGrace is how long the end waits for parts of the daemon, one of which may

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/difference"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
@@ -111,7 +112,7 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	}
 	d.adopt(loaded, change)
 	d.know()
-	d.sinkFiles.install(change.Sinks)
+	d.sinkFiles.Install(change.Sinks)
 	if !now.Equal(was) {
 		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
 	}
@@ -122,6 +123,33 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 		done.Missing = append(done.Missing, control.Missing{Credential: m.Credential, Path: m.Path})
 	}
 	return done, nil
+}
+
+// Plan tells what Reload would do if the configuration were this one. It goes
+// the same way as Reload as far as nothing that runs is touched: load, assemble
+// and the board's own verdict, on an excerpt of the board.
+func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Difference, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	given := make([]config.Source, len(sources))
+	for i, s := range sources {
+		given[i] = config.Source(s)
+	}
+	opt := config.Options{Disks: d.disks, Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given}
+	loaded := d.loader.LoadAs(opt)
+	defer loaded.Close()
+	if len(loaded.Faults) > 0 {
+		diff := control.Difference{Format: 1}
+		for _, f := range loaded.Faults {
+			diff.Faults = append(diff.Faults, f.Error())
+		}
+		return diff, nil
+	}
+	preview, err := d.engine.Preview(ctx, d.loader.Change(loaded, d.seed[:]))
+	if err != nil {
+		return control.Difference{Format: 1}, err
+	}
+	return difference.Of(ctx, d.loaded, loaded, preview), context.Cause(ctx)
 }
 
 // A file that is gone is a save in progress for so long, and looked for so often.
@@ -192,40 +220,11 @@ func (d *Daemon) logIdentities(moved []load.Moved, renewals map[string]engine.Ca
 // mostNamed bounds the names in one line of the log.
 const mostNamed = 50
 
-// fixed are the keys that only a restart can change, with what it is for.
-func fixed(was, now config.Daemon) []fixedKey {
-	var keys []fixedKey
-	if was.StateDir != now.StateDir {
-		keys = append(keys, fixedKey{"state_dir", was.StateDir, now.StateDir, "its state"})
-	}
-	if was.ControlSocket != now.ControlSocket {
-		keys = append(keys, fixedKey{"control_socket", was.ControlSocket, now.ControlSocket, "its socket"})
-	}
-	if !was.StateKey.Equal(now.StateKey) {
-		is := sealed(now)
-		if is == sealed(was) {
-			is = "another key"
-		}
-		keys = append(keys, fixedKey{"state_key", sealed(was), is, "the sealing of its state"})
-	}
-	return keys
-}
-
-type fixedKey struct{ key, was, is, what string }
-
-// sealed says whether there is a key, which is all that may be told of it.
-func sealed(d config.Daemon) string {
-	if d.StateKey.IsZero() {
-		return "none"
-	}
-	return "a key"
-}
-
 // unchangeable refuses what only a restart can change.
 func (d *Daemon) unchangeable(cfg *config.Config) error {
 	var faults []section.Fault
-	for _, f := range fixed(d.cfg.Daemon, cfg.Daemon) {
-		faults = append(faults, cfg.Fault("daemon", f.key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.was, f.is, f.what))
+	for _, f := range difference.Fixed(d.cfg.Daemon, cfg.Daemon) {
+		faults = append(faults, cfg.Fault("daemon", f.Key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.Was, f.Is, f.What))
 	}
 	if len(faults) > 0 {
 		return &ConfigError{Faults: cfg.Sorted(faults)}

@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -78,32 +77,5 @@ func (d *Daemon) statusLine() string {
 	if !d.engine.Alive() {
 		return ""
 	}
-	return "STATUS=" + statusOf(d.engine.Summary(), d.Config(), d.opt.ConfigPath)
-}
-
-// statusOf is what systemctl status shows of a summary.
-func statusOf(s engine.Summary, c view.Config, configPath string) string {
-	n := s.Totals.Credentials
-	line := fmt.Sprintf("%d valid, %d failing, %d parked",
-		n[engine.Valid]+n[engine.Handover], n[engine.Failing]+n[engine.Overdue]+n[engine.Expired], n[engine.Parked])
-	if n[engine.Pending] > 0 {
-		line += fmt.Sprintf(", %d pending", n[engine.Pending])
-	}
-	all := 0
-	for _, one := range n {
-		all += one
-	}
-	if all == 0 {
-		line = "no credential is configured yet in " + configPath
-	}
-	if s.StateError != "" {
-		line += ", state not saved"
-	}
-	if c.LastError != "" {
-		line += "; the configuration on disk has errors, see vigente status"
-	}
-	if c.Listener != "" {
-		line += "; the HTTP listener is not available, see vigente status"
-	}
-	return line
+	return "STATUS=" + view.ServiceLine(d.engine.Summary(), d.Config(), d.opt.ConfigPath)
 }

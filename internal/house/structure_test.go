@@ -185,6 +185,16 @@ var arrows = []arrow{
 		[]string{"daemon/load", "daemon/plan", "daemon/engine", "daemon/schedule", "credential"},
 		"a simulation is a plan, the engine and a virtual clock",
 	},
+	{
+		"daemon/difference",
+		[]string{"daemon/config", "daemon/control", "daemon/engine", "daemon/load", "daemon/schedule", "credential", "sinks"},
+		"what a reload would do is told of two configurations and the engine's preview",
+	},
+	{
+		"daemon/sinkfiles",
+		[]string{"daemon/plan", "daemon/watch", "internal/atomicfile", "internal/devices"},
+		"it knows which sink has which file, and no kind of them",
+	},
 	{"internal/realpath", nil, "it resolves links and nothing else"},
 	{
 		"daemon",

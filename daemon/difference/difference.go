@@ -1,4 +1,6 @@
-package daemon
+// Package difference puts into words what a reload would do, and which keys only a
+// restart can change.
+package difference
 
 import (
 	"context"
@@ -17,44 +19,23 @@ import (
 // forecastTime bounds the look at one file.
 const forecastTime = 10 * time.Second
 
-// Plan tells what Reload would do if the configuration were this one. It goes
-// the same way as Reload as far as nothing that runs is touched: load, assemble
-// and the board's own verdict, on an excerpt of the board.
-func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Difference, error) {
-	d.reloading.Lock()
-	defer d.reloading.Unlock()
-	given := make([]config.Source, len(sources))
-	for i, s := range sources {
-		given[i] = config.Source(s)
-	}
-	diff := control.Difference{Format: 1}
-	opt := config.Options{Disks: d.disks, Getenv: d.opt.Getenv, UID: d.opt.UID, Given: given}
-	loaded := d.loader.LoadAs(opt)
-	defer loaded.Close()
-	for _, f := range loaded.Faults {
-		diff.Faults = append(diff.Faults, f.Error())
-	}
-	if len(diff.Faults) > 0 {
-		return diff, nil
-	}
-	preview, err := d.engine.Preview(ctx, d.loader.Change(loaded, d.seed[:]))
-	if err != nil {
-		return diff, err
-	}
-	c := &comparison{was: d.loaded, is: loaded}
-	diff.At = preview.At
-	diff.Restart, diff.Settings = settingChanges(d.cfg, loaded.Config)
+// Of tells what a change would do: what the two configurations differ in, and
+// what the engine makes of it.
+func Of(ctx context.Context, was, is *load.Loaded, preview engine.Preview) control.Difference {
+	diff := control.Difference{Format: 1, At: preview.At}
+	c := &comparison{was: was, is: is}
+	diff.Restart, diff.Settings = settingChanges(was.Config, is.Config)
 	diff.Providers = c.providers(preview)
 	diff.Credentials = c.credentials(preview)
 	diff.Sinks = c.sinks(ctx, preview)
-	return diff, context.Cause(ctx)
+	return diff
 }
 
 // settingChanges compares the daemon's own keys.
 func settingChanges(was, is *config.Config) (restart, live []control.SettingChange) {
 	restart, live = []control.SettingChange{}, []control.SettingChange{}
-	for _, f := range fixed(was.Daemon, is.Daemon) {
-		restart = append(restart, control.SettingChange{Key: "daemon." + f.key, Was: f.was, Is: f.is, Refused: true})
+	for _, f := range Fixed(was.Daemon, is.Daemon) {
+		restart = append(restart, control.SettingChange{Key: "daemon." + f.Key, Was: f.Was, Is: f.Is, Refused: true})
 	}
 	if was.Log.Format != is.Log.Format {
 		restart = append(restart, control.SettingChange{Key: "log.format", Was: was.Log.Format, Is: is.Log.Format})
@@ -215,5 +196,3 @@ func forecast(ctx context.Context, p engine.SinkPreview) (change bool, problem s
 	}
 	return change, ""
 }
-
-var _ control.Backend = (*Daemon)(nil)

@@ -1,11 +1,9 @@
-package daemon
+package sinkfiles
 
 import (
 	"context"
 	"reflect"
 	"testing"
-
-	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
@@ -25,7 +23,7 @@ func (anyGuard) Inspect(context.Context, credential.Set, func(name, digest strin
 // can see it keeps it, whichever of them come, move and go.
 func TestSinkFilesFollowTheChange(t *testing.T) {
 	sink := func(name, file string) *plan.Sink { return &plan.Sink{Name: name, File: file, Guard: anyGuard{}} }
-	f := newSinkFiles(devices.New(), zap.NewNop())
+	f := New(devices.New(), nil)
 	for _, step := range []struct {
 		change plan.Difference[plan.Sink]
 		want   map[string][]string
@@ -37,7 +35,7 @@ func TestSinkFilesFollowTheChange(t *testing.T) {
 		{plan.Difference[plan.Sink]{Removed: []string{"b"}, Was: []*plan.Sink{sink("b", "/x")}},
 			map[string][]string{"/y": {"c", "a"}}},
 	} {
-		f.install(step.change)
+		f.Install(step.change)
 		got := map[string][]string{}
 		for path := range f.byPath {
 			got[path] = f.names([]string{path})

@@ -1,4 +1,4 @@
-package daemon
+package eventlog
 
 import (
 	"context"
@@ -18,17 +18,22 @@ const (
 	warnAgain         = 24 * time.Hour
 )
 
-// warnOfLimits tells, once a day, of certificates, authorizations and the like
+// limited is what knows the limits: the engine.
+type limited interface {
+	Alive() bool
+	Select(q engine.Query) engine.View
+}
+
+// WarnOfLimits tells, once a day, of certificates, authorizations and the like
 // that a person has to renew within the next weeks, until ctx ends.
-func (d *Daemon) warnOfLimits(ctx context.Context) {
+func WarnOfLimits(ctx context.Context, log *zap.Logger, of limited) {
 	tick := time.NewTicker(lookAtLimitsEvery)
 	defer tick.Stop()
 	said := map[string]time.Time{}
 	for {
-		if d.engine.Alive() {
-			v := d.engine.Select(engine.Query{})
-			for _, w := range limitsSoon(v, said) {
-				d.log.Warn("limit ends soon", zap.String("credential", w.credential), zap.String("provider", w.provider),
+		if of.Alive() {
+			for _, w := range limitsSoon(of.Select(engine.Query{}), said) {
+				log.Warn("limit ends soon", zap.String("credential", w.credential), zap.String("provider", w.provider),
 					zap.String("detail", w.detail), zap.Time("expires_at", w.endsAt))
 			}
 		}

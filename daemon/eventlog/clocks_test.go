@@ -1,4 +1,4 @@
-package daemon
+package eventlog
 
 import (
 	"strings"
@@ -11,12 +11,12 @@ import (
 
 func TestClocksThatDifferAreSaidOnce(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
-	c := newClockWarner(zap.New(core))
+	c := NewClocks(zap.New(core))
 	for _, offset := range []time.Duration{time.Second, -2 * time.Minute, time.Hour, time.Hour + time.Second, time.Second, -time.Hour} {
-		c.note("vault", offset)
+		c.Note("vault", offset)
 	}
-	c.note("tss", time.Second)
-	c.note("ged", 3*time.Minute)
+	c.Note("tss", time.Second)
+	c.Note("ged", 3*time.Minute)
 	var got []string
 	for _, l := range logs.All() {
 		detail, _, _ := strings.Cut(l.ContextMap()["provider"].(string)+" "+l.Message, ":")

@@ -1,4 +1,4 @@
-package daemon
+package control
 
 import (
 	"slices"
@@ -27,7 +27,7 @@ func TestRenewalsThatDoNotBegin(t *testing.T) {
 	names := []string{"free", "paused", "stopped", "resumed", "cooling", "soon"}
 	said := map[string]string{}
 	tell := func(end engine.RenewResult) { said[end.Name] = end.Failure }
-	if left := leaveAlone(v, leavePaused(v, names, tell), tell); !slices.Equal(left, []string{"free", "resumed", "soon"}) {
+	if left := LeaveAlone(v, LeavePaused(v, names, tell), tell); !slices.Equal(left, []string{"free", "resumed", "soon"}) {
 		t.Errorf("renewed are %v", left)
 	}
 	for name, want := range map[string]string{

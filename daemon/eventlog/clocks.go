@@ -1,4 +1,4 @@
-package daemon
+package eventlog
 
 import (
 	"sync"
@@ -11,21 +11,22 @@ import (
 // apart before it is worth a line in the log; the alert has the same bound.
 const clockFarOff = 2 * time.Minute
 
-// clockWarner says once that a backend's clock and ours are far apart, and once
+// Clocks says once that a backend's clock and ours are far apart, and once
 // that they agree again. Every answer comes by, from any goroutine.
-type clockWarner struct {
+type Clocks struct {
 	log *zap.Logger
 
 	mu  sync.Mutex
 	off map[string]bool // by provider
 }
 
-func newClockWarner(log *zap.Logger) *clockWarner {
-	return &clockWarner{log: log, off: map[string]bool{}}
+// NewClocks returns one that has heard of no backend yet.
+func NewClocks(log *zap.Logger) *Clocks {
+	return &Clocks{log: log, off: map[string]bool{}}
 }
 
-// note takes in what one answer showed: the server's clock minus ours.
-func (c *clockWarner) note(provider string, offset time.Duration) {
+// Note takes in what one answer showed: the server's clock minus ours.
+func (c *Clocks) Note(provider string, offset time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	far := offset.Abs() > clockFarOff

@@ -1,0 +1,34 @@
+package difference
+
+import "github.com/vigented/vigente/daemon/config"
+
+// Fixed are the keys that only a restart can change, with what it is for.
+func Fixed(was, now config.Daemon) []FixedKey {
+	var keys []FixedKey
+	if was.StateDir != now.StateDir {
+		keys = append(keys, FixedKey{"state_dir", was.StateDir, now.StateDir, "its state"})
+	}
+	if was.ControlSocket != now.ControlSocket {
+		keys = append(keys, FixedKey{"control_socket", was.ControlSocket, now.ControlSocket, "its socket"})
+	}
+	if !was.StateKey.Equal(now.StateKey) {
+		is := sealed(now)
+		if is == sealed(was) {
+			is = "another key"
+		}
+		keys = append(keys, FixedKey{"state_key", sealed(was), is, "the sealing of its state"})
+	}
+	return keys
+}
+
+// FixedKey is one key of [daemon] with what it was and is, for people, and what a
+// restart with it would move.
+type FixedKey struct{ Key, Was, Is, What string }
+
+// sealed says whether there is a key, which is all that may be told of it.
+func sealed(d config.Daemon) string {
+	if d.StateKey.IsZero() {
+		return "none"
+	}
+	return "a key"
+}
