@@ -113,7 +113,11 @@ func (d *Daemon) shareOut(specs *plan.Plan) {
 		s.specs[c.Name] = c
 		s.names = append(s.names, c.Name)
 	}
-	d.sharing.Store(s)
+	was := d.sharing.Swap(s)
+	if d.cluster == nil || was == nil {
+		return
+	}
+	d.cluster.Added(slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return was.specs[name] != nil }))
 }
 
 func (d *Daemon) shared(name string) (cluster.Spec, bool) {

@@ -258,5 +258,6 @@ func (c *Cluster) Write(ctx context.Context, batch engine.Batch) error {
 	for name, r := range batch.Providers {
 		c.shareCooldown(name, r)
 	}
+	c.drop(ctx, batch.Dropped)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type world struct {
 	issued int
 
 	history history
+	removed atomic.Bool // the configuration has the credential no more
 }
 
 type node struct {
@@ -65,7 +67,7 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 	opt := Options{
 		KV: w.kv.of(name), Local: n, Node: name, Version: "test", Name: "/test", Key: [32]byte{1},
 		Spec: func(string) (Spec, bool) {
-			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: n.inputs(), Digest: n.secret, Ability: func(schedule.Record) Ability { return w.ability }}, true
+			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: n.inputs(), Digest: n.secret, Ability: func(schedule.Record) Ability { return w.ability }}, !w.removed.Load()
 		},
 		Names: func() []string { return []string{key.Name} },
 		Held:  map[schedule.Key]schedule.Record{key: n.disk},

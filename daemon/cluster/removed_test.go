@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
+)
+
+// A credential that all machines removed leaves the engine with its hour; what
+// another machine may still have stays.
+func TestARemovedCredentialLeavesTheEngine(t *testing.T) {
+	for _, differs := range []bool{false, true} {
+		play(t, Spends, func(t *testing.T, w *world, a, b *node) {
+			must(t, a.renew(nil))
+			settle(time.Second)
+			if differs {
+				w.start("c", func(o *Options) { o.Hash = func() string { return "other" } })
+				settle(5 * time.Second)
+			}
+			dropped := engine.Batch{Dropped: []schedule.Key{key}}
+			must(t, a.cluster.Write(t.Context(), dropped))
+			if _, there := w.kv.copy()["c/u6"]; !there {
+				t.Error("a credential of the configuration is gone")
+			}
+			w.removed.Store(true)
+			must(t, a.cluster.Write(t.Context(), dropped))
+			settle(time.Second)
+			if _, there := w.kv.copy()["c/u6"]; there != differs {
+				t.Errorf("with machines that differ %v: it is there %v", differs, there)
+			}
+		})
+	}
+}
+
+// A credential that is configured again has what the others renewed meanwhile.
+func TestACredentialThatComesBackIsTakenOver(t *testing.T) {
+	play(t, Spends, func(t *testing.T, w *world, a, b *node) {
+		must(t, a.renew(nil))
+		settle(time.Second)
+		w.removed.Store(true) // On b, which is all that looks at it now.
+		b.mu.Lock()
+		kept := b.board
+		b.mu.Unlock()
+		next := kept
+		token := next.Token()
+		token.IssuedAt, token.Generation = token.IssuedAt.Add(time.Minute), 2
+		next.Part = token
+		s := a.cluster.shareOf(key.Name)
+		s.mu.Lock()
+		s.held = next
+		s.mu.Unlock()
+		settle(2 * time.Minute)
+		w.removed.Store(false)
+		a.cluster.Added([]string{key.Name, "of nobody"}) // a shares what it has.
+		b.cluster.Added([]string{key.Name})
+		settle(time.Second)
+		if g := b.record().Token().Generation; g != 2 {
+			t.Errorf("b holds generation %d, want 2", g)
+		}
+	})
+}
