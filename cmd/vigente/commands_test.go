@@ -314,6 +314,16 @@ func TestGoldenOutputs(t *testing.T) {
 	}
 }
 
+// TestStatusOfAFilterThatMatchesNothing must not say that nothing is configured.
+func TestStatusOfAFilterThatMatchesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.serve(t, &fakeBackend{view: healthy()})
+	got := w.do(t.Context(), "status", "--state", "expired")
+	if want := "Nothing matches.\n"; got.code != exitDone || got.out != want || got.err != "" {
+		t.Errorf("got exit code %d, %q and %q, want 0 and %q", got.code, got.out, got.err, want)
+	}
+}
+
 func TestStatusOfNothing(t *testing.T) {
 	w := newWorld(t)
 	w.serve(t, &fakeBackend{})

@@ -105,10 +105,10 @@ func (a answers) text() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A first configuration of Vigente for %s.", a.system.Title)
-	line("# Every key of every kind is in config.example.toml. A secret never stands here:")
-	line("# it is read from the file that is named. \"vigente check\" says what is wrong.")
+	line("# config.example.toml shows every key of every kind. Secrets are never written here:")
+	line("# they are read from the named files. \"vigente check\" reports mistakes.")
 	line("")
-	line("# The backend and how to talk to it.")
+	line("# The backend and the account for it.")
 	line("[providers.%s]", a.system.Provider)
 	line("type = %s", tomlText(a.system.kind))
 	for _, l := range a.system.Fixed {
@@ -127,7 +127,7 @@ func (a answers) text() string {
 		line("")
 		line("# The credential of a row: {column} stands for the text of that column.")
 	} else {
-		line("# One thing that is kept valid.")
+		line("# One token to keep valid.")
 	}
 	line("[%s]", a.credentialTable())
 	line("provider = %s", tomlText(a.system.Provider))
@@ -196,7 +196,7 @@ func (a answers) sinkTable(line func(string, ...any)) {
 	}
 	reference := func(field string) string { return tomlText("${" + of + "." + field + "}") }
 	setup := sinkSetup(a.sink)
-	line("# The place that receives it: ${credential.field} stands for a value.")
+	line("# The place that receives it: ${credential.field} is replaced by a value.")
 	line("[%s]", table)
 	line("type = %s", tomlText(a.sink))
 	line("path = %s", tomlText(a.value(asks[flagPath])))

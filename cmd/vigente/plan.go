@@ -186,7 +186,7 @@ func credentialLines(c control.CredentialChange, now time.Time) []string {
 	case reason != "":
 		return []string{"is renewed at once, because " + reason}
 	case c.Retimed():
-		return []string{fmt.Sprintf("is not renewed, but rescheduled: %s → %s (%s)", c.NextWas.Format(time.RFC3339), c.NextIs.Format(time.RFC3339), c.Why)}
+		return []string{fmt.Sprintf("is not renewed, but rescheduled: %s → %s (%s)", view.Local(*c.NextWas), view.Local(*c.NextIs), c.Why)}
 	}
 	return []string{"is not renewed"}
 }

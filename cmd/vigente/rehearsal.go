@@ -77,7 +77,7 @@ const mostGaps = 50
 
 // writeRehearsal prints the result of a simulation for people.
 func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
-	w.printf("simulated %s to %s\n\n", s.From.UTC().Format(time.RFC3339), s.From.Add(s.For).UTC().Format(time.RFC3339))
+	w.printf("simulated %s to %s\n\n", view.Local(s.From), view.Local(s.From.Add(s.For)))
 	good, planned, longest := 0, 0, time.Duration(0)
 	type gap struct {
 		name string
@@ -95,7 +95,7 @@ func writeRehearsal(w *printer, r simulate.Rehearsal, s simulate.Scenario) {
 	}
 	slices.SortStableFunc(gaps, func(a, b gap) int { return cmp.Compare(b.To.Sub(b.From), a.To.Sub(a.From)) })
 	for _, g := range gaps[:min(len(gaps), mostGaps)] {
-		w.printf("LAPSED  %s for %s: %s to %s\n", g.name, g.To.Sub(g.From).Round(time.Second), g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
+		w.printf("LAPSED  %s for %s: %s to %s\n", g.name, g.To.Sub(g.From).Round(time.Second), view.Local(g.From), view.Local(g.To))
 	}
 	if left := len(gaps) - mostGaps; left > 0 {
 		w.printf("and %d shorter ones (--json lists all)\n", left)

@@ -61,10 +61,15 @@ func (s *selection) query(command *cobra.Command, names []string) engine.Query {
 	return engine.Query{Names: names, Provider: meant.Provider, State: meant.State, Fleet: meant.Fleet, Worst: true}
 }
 
+// narrows reports whether a flag narrows the selection.
+func (s *selection) narrows(command *cobra.Command) bool {
+	return s.provider != "" || s.state != "" || command.Flags().Changed("fleet")
+}
+
 // needed checks that a command has a selection.
 func (s *selection) needed(all *bool) cobra.PositionalArgs {
 	return func(command *cobra.Command, names []string) error {
-		narrows := s.provider != "" || s.state != "" || command.Flags().Changed("fleet")
+		narrows := s.narrows(command)
 		switch everything := all != nil && *all; {
 		case everything && len(names) > 0:
 			return fmt.Errorf("%q with --all (expected names, or --all without a name)", names[0])

@@ -73,6 +73,8 @@ does not count as valid there, even while its token still works.`,
 				if err := a.document(view.NewReport(snapshot.View, snapshot.Config)); err != nil {
 					return err
 				}
+			case !check && chosen.narrows(command) && len(snapshot.View.Credentials)+len(snapshot.View.Sinks) == 0:
+				a.out.line("Nothing matches.")
 			case !check:
 				writeStatus(a.out, snapshot, a.lookFor(a.Stdout))
 			}
