@@ -1,10 +1,14 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -107,31 +111,27 @@ func (b *bounded) paceLocked(class string) *rate.Limiter {
 	return b.pace[class]
 }
 
+// shareOfNewest is how many connections, one in so many, are too new to be closed:
+// their request may just be on its way.
+const shareOfNewest = 4
+
 // victimLocked returns the connection to close, nil below the limit.
 func (b *bounded) victimLocked(class string) *conn {
-	var oldest *conn
-	count := 0
+	var all []*conn
 	for c := range b.open {
-		if c.class != class {
-			continue
-		}
-		count++
-		if oldest == nil || c.before(oldest) {
-			oldest = c
+		if c.class == class {
+			all = append(all, c)
 		}
 	}
-	if count < b.bounds.Limit(class) {
+	if len(all) < b.bounds.Limit(class) {
 		return nil
 	}
-	return oldest
-}
-
-// before reports whether c is closed before o.
-func (c *conn) before(o *conn) bool {
-	if busy, other := c.serving > 0, o.serving > 0; busy != other {
-		return other
+	slices.SortFunc(all, func(a, b *conn) int { return cmp.Compare(a.since, b.since) })
+	old := all[:len(all)-len(all)/shareOfNewest]
+	if i := slices.IndexFunc(old, func(c *conn) bool { return c.serving == 0 }); i >= 0 {
+		return old[i]
 	}
-	return c.since < o.since
+	return old[0]
 }
 
 func (b *bounded) touchLocked(c *conn) {
@@ -191,11 +191,42 @@ func attended(next http.Handler) http.Handler {
 			c.serving += change
 			c.of.touchLocked(c)
 		}
-		serve(1)
-		defer serve(-1)
+		begun := false
+		begin := func() {
+			if !begun {
+				begun = true
+				serve(1)
+			}
+		}
+		defer func() {
+			if begun {
+				serve(-1)
+			}
+		}()
+		if r.ContentLength == 0 {
+			begin()
+		} else {
+			r.Body = &arriving{r.Body, begin}
+		}
 		if c.pace.WaitN(r.Context(), leastOfOne) != nil {
 			return // the client has disconnected
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// arriving is the body of a request. A request is only being answered once its body
+// has arrived: one that never ends must not count as work.
+type arriving struct {
+	io.ReadCloser
+	arrived func()
+}
+
+// Read implements io.Reader.
+func (a *arriving) Read(text []byte) (int, error) {
+	n, err := a.ReadCloser.Read(text)
+	if errors.Is(err, io.EOF) {
+		a.arrived()
+	}
+	return n, err
 }

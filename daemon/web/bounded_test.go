@@ -85,6 +85,29 @@ func TestHeldConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
+// TestBodiesThatNeverEndMakeRoom: every connection sends a body that does not end,
+// and more of them come all the time. Whoever asks is answered all the same.
+func TestBodiesThatNeverEndMakeRoom(t *testing.T) {
+	const most = 8
+	address := serveBounded(t, most, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	endless := strings.Replace(request, "GET", "POST", 1)
+	endless = strings.Replace(endless, "\r\n\r\n", "\r\nContent-Length: 1000\r\n\r\n{", 1)
+	for i := range 5 * most {
+		dial(t, address, endless)
+		if i < most {
+			continue
+		}
+		c := dial(t, address, "")
+		dial(t, address, endless) // before the request of the other comes
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		if err := answered(c); err != nil {
+			t.Fatalf("beside %d bodies that do not end: %v", i+1, err)
+		}
+	}
+}
+
 // TestUnreadAnswersMakeRoom lets peers ask for much and read nothing.
 func TestUnreadAnswersMakeRoom(t *testing.T) {
 	const most = 4
