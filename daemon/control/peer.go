@@ -91,6 +91,10 @@ func bounds() web.Bounds {
 			}
 			return classOthers
 		},
+		Holder: func(conn net.Conn) string {
+			who, _ := ucred(conn)
+			return strconv.Itoa(int(who.Pid))
+		},
 		Limit: func(class string) int {
 			if class == classOwner {
 				return web.ConnectionLimit()

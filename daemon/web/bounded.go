@@ -46,16 +46,19 @@ func ConnectionLimit() int {
 }
 
 // Bounds limit the connections of a listener. Class sorts connections into classes
-// with separate limits; nil means a single class.
+// with separate limits; nil means a single class. Holder says who has a connection;
+// nil means that this is not known.
 type Bounds struct {
-	Class func(net.Conn) string
-	Limit func(class string) int
+	Class  func(net.Conn) string
+	Holder func(net.Conn) string
+	Limit  func(class string) int
 }
 
-// bounded is a listener with a limited number of connections and of answers a
-// second. A connection that comes at the limit closes an older one of its class: the one that has been
-// longest without a request, else the one whose answer takes longest. So
-// clients that ask and disconnect are served, however many connections others hold.
+// bounded is a listener with a limited number of connections, and of answers a
+// second. A connection that comes at the limit closes an older one of its class, of
+// whoever has most of them: the one that has been longest without a request, else the
+// one whose answer takes longest. So a client that asks and goes is served, however
+// many connections others hold.
 type bounded struct {
 	net.Listener
 	bounds Bounds
@@ -75,6 +78,7 @@ type conn struct {
 	net.Conn
 	of      *bounded
 	class   string
+	holder  string
 	since   uint64 // the step of its last change
 	serving int    // requests in progress
 	pace    *rate.Limiter
@@ -89,6 +93,9 @@ func (b *bounded) Accept() (net.Conn, error) {
 	c := &conn{Conn: raw, of: b}
 	if b.bounds.Class != nil {
 		c.class = b.bounds.Class(raw)
+	}
+	if b.bounds.Holder != nil {
+		c.holder = b.bounds.Holder(raw)
 	}
 	b.mu.Lock()
 	c.pace = b.paceLocked(c.class)
@@ -115,17 +122,23 @@ func (b *bounded) paceLocked(class string) *rate.Limiter {
 // their request may just be on its way.
 const shareOfNewest = 4
 
-// victimLocked returns the connection to close, nil below the limit.
+// victimLocked returns the connection to close, nil below the limit: one of the
+// holder that has the most.
 func (b *bounded) victimLocked(class string) *conn {
-	var all []*conn
+	held, count, most := map[string][]*conn{}, 0, ""
 	for c := range b.open {
 		if c.class == class {
-			all = append(all, c)
+			count++
+			held[c.holder] = append(held[c.holder], c)
+			if len(held[c.holder]) > len(held[most]) {
+				most = c.holder
+			}
 		}
 	}
-	if len(all) < b.bounds.Limit(class) {
+	if count < b.bounds.Limit(class) {
 		return nil
 	}
+	all := held[most]
 	slices.SortFunc(all, func(a, b *conn) int { return cmp.Compare(a.since, b.since) })
 	old := all[:len(all)-len(all)/shareOfNewest]
 	if i := slices.IndexFunc(old, func(c *conn) bool { return c.serving == 0 }); i >= 0 {

@@ -108,6 +108,17 @@ func TestBodiesThatNeverEndMakeRoom(t *testing.T) {
 	}
 }
 
+// TestWhoHoldsMostMakesRoom: the connections of others stay, however old they are.
+func TestWhoHoldsMostMakesRoom(t *testing.T) {
+	b := newBounded(nil, Bounds{Limit: func(string) int { return 4 }})
+	for i, holder := range []string{"quiet", "greedy", "greedy", "greedy"} {
+		b.open[&conn{of: b, holder: holder, since: uint64(i)}] = true
+	}
+	if victim := b.victimLocked(""); victim == nil || victim.holder != "greedy" || victim.since != 1 {
+		t.Errorf("closed is %+v", victim)
+	}
+}
+
 // TestUnreadAnswersMakeRoom lets peers ask for much and read nothing.
 func TestUnreadAnswersMakeRoom(t *testing.T) {
 	const most = 4
