@@ -12,8 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Limits of the resources that clients may hold.
@@ -27,12 +25,6 @@ const (
 	mostConnections    = 256
 	leastConnections   = 4
 	unknownDescriptors = 1024
-	// What is answered a second, in bytes, and what a short answer counts for:
-	// 512 of those a second, which no reader needs and which cost little.
-	bytesASecond = 256 << 20
-	leastOfOne   = 512 << 10
-	// mostAtOnce limits the debt of one long answer.
-	mostAtOnce = bytesASecond / 2
 )
 
 // ConnectionLimit returns the number of connections that one listener may hold.
@@ -66,11 +58,11 @@ type bounded struct {
 	mu   sync.Mutex
 	step uint64 // counts events, to order connections by age
 	open map[*conn]bool
-	pace map[string]*rate.Limiter // by class, in bytes
+	pace map[string]*pace // by class, in bytes
 }
 
 func newBounded(ln net.Listener, b Bounds) *bounded {
-	return &bounded{Listener: ln, bounds: b, open: map[*conn]bool{}, pace: map[string]*rate.Limiter{}}
+	return &bounded{Listener: ln, bounds: b, open: map[*conn]bool{}, pace: map[string]*pace{}}
 }
 
 // conn is one connection. Its fields are guarded by its listener.
@@ -81,7 +73,9 @@ type conn struct {
 	holder  string
 	since   uint64 // the step of its last change
 	serving int    // requests in progress
-	pace    *rate.Limiter
+	pace    *pace
+	cancel  context.CancelFunc // of its requests; nil before it is served
+	ended   bool
 }
 
 // Accept implements net.Listener.
@@ -105,15 +99,15 @@ func (b *bounded) Accept() (net.Conn, error) {
 	b.touchLocked(c)
 	b.mu.Unlock()
 	if victim != nil {
-		_ = victim.Conn.Close()
+		_ = victim.end()
 	}
 	return c, nil
 }
 
 // paceLocked returns the rate limiter of a class.
-func (b *bounded) paceLocked(class string) *rate.Limiter {
+func (b *bounded) paceLocked(class string) *pace {
 	if b.pace[class] == nil {
-		b.pace[class] = rate.NewLimiter(bytesASecond, mostAtOnce)
+		b.pace[class] = newPace()
 	}
 	return b.pace[class]
 }
@@ -160,6 +154,18 @@ func (c *conn) Close() error {
 	c.of.mu.Lock()
 	delete(c.of.open, c)
 	c.of.mu.Unlock()
+	return c.end()
+}
+
+// end closes the connection and cancels its requests.
+func (c *conn) end() error {
+	c.of.mu.Lock()
+	c.ended = true
+	cancel := c.cancel
+	c.of.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 	return c.Conn.Close()
 }
 
@@ -174,18 +180,30 @@ func (c *conn) Write(text []byte) (written int, err error) {
 		n, err = c.Conn.Write(text[:min(writePart, len(text))])
 		written, text = written+n, text[n:]
 	}
-	c.pace.ReserveN(time.Now(), min(written, mostAtOnce))
+	c.pace.wrote(written)
 	return written, err
 }
 
 type connKey struct{}
 
-// withConn adds the connection to the context of its requests.
+// withConn adds the connection to the context of its requests, which ends with it:
+// net/http does not see a connection end while the body of its request is not read.
 func withConn(ctx context.Context, raw net.Conn) context.Context {
 	if secured, ok := raw.(*tls.Conn); ok {
 		raw = secured.NetConn()
 	}
-	return context.WithValue(ctx, connKey{}, raw)
+	c, ok := raw.(*conn)
+	if !ok {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, connKey{}, c))
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.ended {
+		cancel()
+	}
+	c.cancel = cancel
+	return ctx
 }
 
 // attended tells the listener which connections are being served, and lets those
@@ -221,7 +239,7 @@ func attended(next http.Handler) http.Handler {
 		} else {
 			r.Body = &arriving{r.Body, begin}
 		}
-		if c.pace.WaitN(r.Context(), leastOfOne) != nil {
+		if c.pace.wait(r.Context()) != nil {
 			return // the client has disconnected
 		}
 		next.ServeHTTP(w, r)

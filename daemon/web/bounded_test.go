@@ -108,6 +108,30 @@ func TestBodiesThatNeverEndMakeRoom(t *testing.T) {
 	}
 }
 
+// TestClosedConnectionsWaitForNothing: a connection that is closed to make room, with a
+// body that never came, does not go on waiting for its answer.
+func TestClosedConnectionsWaitForNothing(t *testing.T) {
+	b := newBounded(listen(t), Bounds{Limit: func(string) int { return 1 }})
+	dial(t, b.Addr().String(), "")
+	first, err := b.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := withConn(t.Context(), first)
+	if ctx.Err() != nil {
+		t.Error("ended at once")
+	}
+	dial(t, b.Addr().String(), "")
+	second, err := b.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if ctx.Err() == nil || withConn(t.Context(), first).Err() == nil {
+		t.Error("its requests go on")
+	}
+}
+
 // TestWhoHoldsMostMakesRoom: the connections of others stay, however old they are.
 func TestWhoHoldsMostMakesRoom(t *testing.T) {
 	b := newBounded(nil, Bounds{Limit: func(string) int { return 4 }})

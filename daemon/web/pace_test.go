@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,7 @@ func TestAnswersHaveAPace(t *testing.T) {
 				greedy := &conn{Conn: sink{}, of: b, pace: b.paceLocked("others")}
 				text, begun, answers := bytes.Repeat([]byte("x"), c.text), time.Now(), 0
 				for time.Since(begun) < 10*time.Second {
-					if err := greedy.pace.WaitN(t.Context(), leastOfOne); err != nil {
+					if err := greedy.pace.wait(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 					if _, err := greedy.Write(text); err != nil {
@@ -38,13 +39,34 @@ func TestAnswersHaveAPace(t *testing.T) {
 				}
 				for pace, most := range map[string]time.Duration{"owner": 0, "others": time.Second} {
 					asked := time.Now()
-					if err := b.paceLocked(pace).WaitN(t.Context(), leastOfOne); err != nil || time.Since(asked) > most {
+					if err := b.paceLocked(pace).wait(t.Context()); err != nil || time.Since(asked) > most {
 						t.Errorf("%s waited %s: %v", pace, time.Since(asked), err)
 					}
 				}
 			})
 		})
 	}
+}
+
+// TestThoseWhoGiveUpCostNothing: ten thousand give up waiting, the next one does not
+// wait for them.
+func TestThoseWhoGiveUpCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace()
+		p.wrote(mostAtOnce)
+		p.wrote(leastOfOne)
+		ctx, giveUp := context.WithCancel(t.Context())
+		for range 10_000 {
+			go func() { _ = p.wait(ctx) }()
+		}
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		asked := time.Now()
+		if err := p.wait(t.Context()); err != nil || time.Since(asked) > 100*time.Millisecond {
+			t.Errorf("waited %s: %v", time.Since(asked), err)
+		}
+	})
 }
 
 // sink takes everything.

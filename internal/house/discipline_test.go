@@ -79,6 +79,7 @@ var starters = map[string]string{
 	"cmd/vigente/emulate.go":      "a server for each emulator; the command waits for them",
 	"cmd/vigente/demo/demo.go":    "the daemon behind the display; the command waits for it",
 	"daemon/web/share.go":         "the timer that drops a shared answer",
+	"daemon/web/pace.go":          "answers to greedy readers have a pace",
 	"daemon/web/serve.go":         "the HTTP server; the caller waits for it",
 	"daemon/notify/notify.go":     "the commands of on_failure; Run waits for them",
 
