@@ -31,6 +31,7 @@ var clockReaders = map[string]string{
 	"daemon/web/bounded.go":           "disconnects a client that stops reading",
 	"daemon/web/listener.go":          "retries an address that is in use",
 	"daemon/web/share.go":             "caches an answer briefly",
+	"daemon/web/pace.go":              "answers to greedy readers have a pace",
 	"internal/turnstile/turnstile.go": "pauses after expensive work for longer than the work took",
 	"daemon/control/renew.go":         "says after a moment what a requested renewal waits for",
 	"daemon/control/client.go":        "polls for what the command waits for",
@@ -79,7 +80,6 @@ var starters = map[string]string{
 	"cmd/vigente/emulate.go":      "a server for each emulator; the command waits for them",
 	"cmd/vigente/demo/demo.go":    "the daemon behind the display; the command waits for it",
 	"daemon/web/share.go":         "the timer that drops a shared answer",
-	"daemon/web/pace.go":          "answers to greedy readers have a pace",
 	"daemon/web/serve.go":         "the HTTP server; the caller waits for it",
 	"daemon/notify/notify.go":     "the commands of on_failure; Run waits for them",
 
