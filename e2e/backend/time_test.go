@@ -108,7 +108,7 @@ func TestAClockAnHourOffIsSaid(t *testing.T) {
 	}
 	for _, args := range [][]string{{"doctor"}, {"check", "--probe"}} {
 		code, out, errs := w.Run(args...)
-		if code != 1 || !strings.Contains(out, "its clock and ours are 1h0m") && !strings.Contains(out, "its clock and ours are 59m") {
+		if code != 1 || !strings.Contains(out, "its clock and ours differ by 1h0m") && !strings.Contains(out, "its clock and ours differ by 59m") {
 			t.Errorf("%s: %d\n%s\n%s", args, code, out, errs)
 		}
 	}

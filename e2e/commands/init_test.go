@@ -209,7 +209,7 @@ func TestInitAsksAgainAndTakesNothingWrong(t *testing.T) {
 	if code, _, errs := w.Run("init"); code != 2 || !strings.Contains(errs, "--system is missing") {
 		t.Errorf("without a terminal: got exit code %d: %s", code, errs)
 	}
-	if code, _, errs := w.Run("init", "--system", "tss", "--name", "Not Good", "--url", "http://x/y", "--cnpj", "11.222.333/0001-81", "--uf", "SP", "--sink", "none"); code != 2 || !strings.Contains(errs, "--name: is no valid name") {
+	if code, _, errs := w.Run("init", "--system", "tss", "--name", "Not Good", "--url", "http://x/y", "--cnpj", "11.222.333/0001-81", "--uf", "SP", "--sink", "none"); code != 2 || !strings.Contains(errs, "--name: is not a valid name") {
 		t.Errorf("bad name: got exit code %d: %s", code, errs)
 	}
 	wantNothing(t, w)
