@@ -10,7 +10,6 @@
 package emulator
 
 import (
-	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -122,11 +121,7 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The body is read first: only then the server notices a caller who left.
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	body := emulation.Body(r)
 	own, path := emulation.OfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 	s.mu.Lock()
@@ -135,7 +130,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.counts.Requests++
 	x.fault = own
 	if own == "" {
-		x.fault = s.takeFaultLocked()
+		x.fault = s.faults.Take(faults.Names)
 	}
 	s.mu.Unlock()
 	switch x.fault {
@@ -148,11 +143,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !emulation.Wait(r, x.set.Latency) {
 		return
 	}
-	if x.fault != "" && !isFault(x.fault) {
-		http.Error(w, "there is no fault of this name", http.StatusBadRequest)
+	if x.fault == "slow" && !emulation.Wait(r, 2*time.Second) {
 		return
 	}
-	if x.answerFault() || !x.gateway() {
+	if faults.Answer(w, x.fault, x) || !x.gateway() {
 		return
 	}
 	x.route()

@@ -12,7 +12,6 @@ package emulator
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -138,17 +137,13 @@ type call struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The body is read first: only then the server notices a caller who left.
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	body := emulation.Body(r)
 	c := &call{Server: s, w: w, r: r, body: body}
 	c.fault, c.path = emulation.OfRequest(r)
 	s.mu.Lock()
 	s.counts.Requests++
 	if c.fault == "" {
-		c.fault = s.faults.Take(names)
+		c.fault = s.faults.Take(faults().Names)
 	}
 	for _, name := range []string{"password", "session", "code"} {
 		if r.URL.Query().Has(name) {
@@ -158,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	c.at = s.now().Add(map[string]time.Duration{"clock-ahead": time.Hour, "clock-behind": -time.Hour}[c.fault])
 	w.Header().Set("Date", c.at.UTC().Format(http.TimeFormat))
-	if emulation.Wait(r, s.settings.Latency) && !c.answerFault() {
+	if emulation.Wait(r, s.settings.Latency) && !faults().Answer(c.w, c.fault, c) {
 		c.login()
 	}
 }

@@ -1,23 +1,15 @@
 package emulator
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// fault is one way to go wrong. A fault without an answer changes the ordinary
-// one, at the place it concerns.
-type fault struct {
-	name, help string
-	answer     func(*call)
-}
-
-// faults are in the order in which they are met when several are set.
-func faults() []fault {
-	return []fault{
+// faults are in order; of several that are pending the first is met first.
+func faults() emulation.Faults[*call] {
+	return emulation.Faults[*call]{
 		{"hang", "no answer until the caller gives up", func(c *call) { emulation.Hang(c.r) }},
 		{"drop", "the connection is cut before the answer, and nothing was done", func(*call) { emulation.Drop() }},
 		{"lost-answer", "the login is granted and the connection cut: a code is spent", nil},
@@ -69,47 +61,12 @@ func odd(body string) func(*call) {
 	return func(c *call) { emulation.Write(c.w, http.StatusOK, "application/json", body) }
 }
 
-// Faults lists what can be made to go wrong.
-func (*Server) Faults() []emulation.FaultSwitch {
-	all := faults()
-	list := make([]emulation.FaultSwitch, len(all))
-	for i, f := range all {
-		list[i] = emulation.FaultSwitch{Name: f.name, Help: f.help}
-	}
-	return list
-}
+// Faults lists the supported faults.
+func (*Server) Faults() []emulation.FaultSwitch { return faults().Switches() }
 
 // SetFault implements emulation.Emulator.
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.faults.Set(name, times, names); err != nil {
-		return fmt.Errorf("http: %w", err)
-	}
-	return nil
-}
-
-// names yields the names of the faults in their order.
-func names(yield func(string) bool) {
-	for _, f := range faults() {
-		if !yield(f.name) {
-			return
-		}
-	}
-}
-
-// answerFault answers with the fault of the request, if it has an answer.
-func (c *call) answerFault() bool {
-	for _, f := range faults() {
-		if f.name == c.fault {
-			if f.answer != nil {
-				f.answer(c)
-			}
-			return f.answer != nil
-		}
-	}
-	if c.fault != "" {
-		http.Error(c.w, "there is no fault of this name", http.StatusBadRequest)
-	}
-	return c.fault != ""
+	return s.faults.Set(name, times, faults().Names)
 }

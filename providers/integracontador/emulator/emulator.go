@@ -9,7 +9,6 @@
 package emulator
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -112,11 +111,7 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The body is read first: only then the server notices a caller who left.
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	body := emulation.Body(r)
 	fault, path := emulation.OfRequest(r)
 	x := &exchange{Server: s, w: w, r: r, body: body, path: path}
 
@@ -135,7 +130,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.fault = fault
 	if fault == "" {
-		x.fault = s.takeFaultLocked(place)
+		x.fault = s.faults.Take(faultsAt(place).Names)
 	}
 	x.at = s.now().Add(x.clockOffset())
 	s.mu.Unlock()
@@ -144,11 +139,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !emulation.Wait(r, x.set.Latency) {
 		return
 	}
-	if x.fault != "" && !isFault(x.fault) {
-		http.Error(w, "there is no fault of this name", http.StatusBadRequest)
+	if x.fault == "slow" && !emulation.Wait(r, 2*time.Second) {
 		return
 	}
-	if x.answerFault() {
+	if faults().Answer(w, x.fault, x) {
 		return
 	}
 	switch place {

@@ -12,7 +12,6 @@ package emulator
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -134,11 +133,7 @@ type exchange struct {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The body is read first: only then the server notices a caller who left.
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
+	body := emulation.Body(r)
 	x := &exchange{Server: s, w: w, r: r, body: body}
 	x.fault, x.path = emulation.OfRequest(r)
 	s.mu.Lock()
@@ -147,7 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.is("token") {
 		s.counts.TokenRequests++
 		if x.fault == "" {
-			x.fault = s.faults.Take(names)
+			x.fault = s.faults.Take(faults().Names)
 		}
 	}
 	if x.set.Send != "query" && holdsSecret(r.URL.Query()) {

@@ -1,23 +1,15 @@
 package emulator
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// fault is one way to go wrong. A fault without an answer changes the ordinary
-// one, at the place it concerns.
-type fault struct {
-	name, help string
-	answer     func(x *exchange)
-}
-
-// faults are in the order in which they are met when several are set.
-func faults() []fault {
-	return []fault{
+// faults are in order; of several that are pending the first is met first.
+func faults() emulation.Faults[*exchange] {
+	return emulation.Faults[*exchange]{
 		{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
 		{"drop", "the connection is cut before the answer, and nothing was done", func(*exchange) { emulation.Drop() }},
 		{"lost-answer", "the request is carried out, and the connection is cut: the refresh token is spent", nil},
@@ -66,50 +58,14 @@ func faults() []fault {
 	}
 }
 
-// Faults lists what can be made to go wrong.
-func (*Server) Faults() []emulation.FaultSwitch {
-	all := faults()
-	list := make([]emulation.FaultSwitch, len(all))
-	for i, f := range all {
-		list[i] = emulation.FaultSwitch{Name: f.name, Help: f.help}
-	}
-	return list
-}
+// Faults lists the supported faults.
+func (*Server) Faults() []emulation.FaultSwitch { return faults().Switches() }
 
 // SetFault implements emulation.Emulator.
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.faults.Set(name, times, names); err != nil {
-		return fmt.Errorf("oauth2: %w", err)
-	}
-	return nil
-}
-
-// names yields the names of the faults in their order.
-func names(yield func(string) bool) {
-	for _, f := range faults() {
-		if !yield(f.name) {
-			return
-		}
-	}
-}
-
-// answerFault answers with the fault of the request, if it has an answer.
-func (x *exchange) answerFault() bool {
-	for _, f := range faults() {
-		if f.name == x.fault {
-			if f.answer != nil {
-				f.answer(x)
-			}
-			return f.answer != nil
-		}
-	}
-	if x.fault != "" {
-		http.Error(x.w, "there is no fault of this name", http.StatusBadRequest)
-		return true
-	}
-	return false
+	return s.faults.Set(name, times, faults().Names)
 }
 
 // behind carries the request out and answers as a gateway that gave up.

@@ -69,7 +69,7 @@ func (x *exchange) token() {
 	if x.set.GrantInQuery && x.form != nil {
 		x.form.Set(x.set.name("grant_type"), x.r.URL.Query().Get("grant_type"))
 	}
-	if x.answerFault() {
+	if faults().Answer(x.w, x.fault, x) {
 		return
 	}
 	for name, want := range x.set.Headers {

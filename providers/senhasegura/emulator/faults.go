@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,15 +9,8 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// fault is one way to go wrong. A fault without an answer changes the ordinary
-// one, at the place it concerns.
-type fault struct {
-	name, help string
-	answer     func(x *exchange)
-}
-
-// faults in the order in which they are met when several are set.
-var faults = []fault{
+// Faults in order; of several that are pending the first is met first.
+var faults = emulation.Faults[*exchange]{
 	{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
 	{"drop", "the connection is cut before the answer", func(*exchange) { emulation.Drop() }},
 	{"cut", "the connection is cut within the answer", func(x *exchange) { emulation.Cut(x.w, `{"token_type":"Bearer",`, 500) }},
@@ -97,50 +89,14 @@ var faults = []fault{
 	{"token-injects", "the access token holds a line break", nil},
 }
 
-// Faults lists what can be made to go wrong.
-func (s *Server) Faults() []emulation.FaultSwitch {
-	out := make([]emulation.FaultSwitch, len(faults))
-	for i, f := range faults {
-		out[i] = emulation.FaultSwitch{Name: f.name, Help: f.help}
-	}
-	return out
-}
+// Faults lists the supported faults.
+func (s *Server) Faults() []emulation.FaultSwitch { return faults.Switches() }
 
-// SetFault makes the next requests go wrong, whatever they ask for.
+// SetFault makes the next requests fail, whatever they ask for.
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.faults.Set(name, times, names)
-}
-
-func isFault(name string) bool {
-	return slices.ContainsFunc(faults, func(f fault) bool { return f.name == name })
-}
-
-// takeFaultLocked returns the fault that the present request meets.
-func (s *Server) takeFaultLocked() string { return s.faults.Take(names) }
-
-// names are those of all faults, in their order.
-func names(yield func(string) bool) {
-	for _, f := range faults {
-		if !yield(f.name) {
-			return
-		}
-	}
-}
-
-// answerFault reports whether the fault gave the whole answer.
-func (x *exchange) answerFault() bool {
-	if x.fault == "slow" {
-		return !emulation.Wait(x.r, 2*time.Second)
-	}
-	for _, f := range faults {
-		if f.name == x.fault && f.answer != nil {
-			f.answer(x)
-			return true
-		}
-	}
-	return false
+	return s.faults.Set(name, times, faults.Names)
 }
 
 func (x *exchange) redirect() {
