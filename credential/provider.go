@@ -28,7 +28,14 @@ type Request struct {
 	// timeout, daemon killed). The backend may have issued a credential newer
 	// than Previous, or may have spent its seed.
 	Lost bool
+	// Turn waits until the attempt may make another request under the rate of its
+	// backend, and reports whether it may; nil for no limit.
+	Turn func(context.Context) bool
 }
+
+// Again reports whether the attempt may make another request, once its turn has
+// come.
+func (r Request) Again(ctx context.Context) bool { return r.Turn == nil || r.Turn(ctx) }
 
 // Revoker is a provider whose backend revokes the old values the moment it
 // issues new ones. The engine runs the preflight of every sink of such a

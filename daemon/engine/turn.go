@@ -128,6 +128,20 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	return true
 }
 
+// anotherTurn waits until the attempt may make one more request, and reports
+// whether it may: not after its time is up, nor into a pause that the backend
+// asked for meanwhile.
+func (j *job) anotherTurn(ctx context.Context) bool {
+	wait := j.turns.take(j.read().elapsed())
+	if p, ok := j.ticket.(Pacing); ok {
+		wait = max(wait, p.Turn(ctx))
+	}
+	if wait > 0 {
+		j.pause(ctx, wait)
+	}
+	return ctx.Err() == nil && !j.turns.closed(j.read().elapsed())
+}
+
 // unmade ends an attempt whose call is not made: nothing of it is left.
 func (j *job) unmade(ctx context.Context) finished {
 	r := j.start.Record

@@ -217,7 +217,7 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 	at = j.clock() // floor and life count from the call, however long the disk took
 	failpoint.Hit("obtain intent saved")
 	call, cancel := j.within(ctx, spec.Policy.Timeout)
-	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Previous(), Inputs: j.tokens, Lost: r.Past.Open})
+	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Previous(), Inputs: j.tokens, Lost: r.Past.Open, Turn: j.anotherTurn})
 	cancel()
 	failpoint.Hit("obtain answered")
 	res := schedule.Result{At: at, End: j.clock(), Called: true, Token: token}

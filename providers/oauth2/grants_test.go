@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -244,5 +245,26 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		if !found {
 			t.Errorf("%q %q: %v %v, want %s %s", c.provider, c.cred, p.Finish(), cred.Finish(), c.key, c.says)
 		}
+	}
+}
+
+// TestTheLoginAfterARefusedRefreshTakesItsTurn logs in with the password in the
+// same attempt, or in the next one where the turn does not come in time.
+func TestTheLoginAfterARefusedRefreshTakesItsTurn(t *testing.T) {
+	s := serve(t, emulator.Settings{
+		Clients: []emulator.Client{{ID: testID, Secret: testSecret}}, Users: []emulator.User{{Name: "ana", Password: testPassword}},
+	})
+	b := s.open(t, withSecret, "grant = \"password\"\nusername = \"ana\"\npassword = { file = \"{dir}/password\" }\n")
+	turns := 0
+	turn := func(comes bool) func(context.Context) bool {
+		return func(context.Context) bool { turns++; return comes }
+	}
+	obtain(t, b, credential.Request{Previous: seeded("unknown"), Turn: turn(true)})
+	if n := s.Counts().TokenRequests; n != 2 || turns != 1 {
+		t.Errorf("%d requests with %d turns, want 2 with one more than the attempt's own", n, turns)
+	}
+	f := refused(t, b, credential.Request{Previous: seeded("unknown"), Turn: turn(false)})
+	if n := s.Counts().TokenRequests; n != 3 || !f.SeedSpent || f.Reason != credential.ReasonTimeout {
+		t.Errorf("%d requests, %s, spent %v", n, f.Reason, f.SeedSpent)
 	}
 }

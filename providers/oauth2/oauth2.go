@@ -73,6 +73,12 @@ func (s *source) Refresh(ctx context.Context, req credential.Request) (credentia
 		if err == nil || !refreshRefused(credential.AsFault(err)) {
 			return got, err
 		}
+		if !req.Again(ctx) {
+			f := credential.AsFault(err)
+			f.Reason, f.SeedSpent = credential.ReasonTimeout, true // the next attempt logs in
+			f.Message += "; the login waits for its turn under rate"
+			return got, f
+		}
 	}
 	return s.begin(ctx, req)
 }

@@ -74,6 +74,11 @@ func (s *source) recover(ctx context.Context, req credential.Request) (credentia
 	case token.Equal(req.Previous.Values[FieldToken]):
 		// The renewal whose answer was lost never happened.
 		s.badReads.Store(0)
+		if !req.Again(ctx) {
+			return credential.Credential{}, &credential.Fault{
+				Reason: credential.ReasonTimeout, Message: "the lost renewal never happened; the next one waits for its turn under rate",
+			}
+		}
 		return s.renew(ctx, req)
 	}
 	s.badReads.Store(0)
