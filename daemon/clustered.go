@@ -172,6 +172,15 @@ func (d *Daemon) clusterState() metrics.ClusterState {
 	return state
 }
 
+// replaceSeed lets a login be kept whatever became of the seed before, which it
+// does not show.
+func (d *Daemon) replaceSeed(name string) (end func()) {
+	if d.cluster == nil {
+		return func() {}
+	}
+	return d.cluster.TakeOver([]string{name})
+}
+
 // LeaveCluster takes everything back to this machine.
 func (d *Daemon) LeaveCluster(ctx context.Context) error {
 	if d.cluster == nil {

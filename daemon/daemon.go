@@ -24,6 +24,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/eventlog"
 	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/daemon/login"
 	"github.com/vigented/vigente/daemon/metrics"
 	"github.com/vigented/vigente/daemon/notify"
 	"github.com/vigented/vigente/daemon/sinkfiles"
@@ -69,6 +70,7 @@ type ConfigError = load.ConfigError
 // Daemon is one process. Its methods may be called from any goroutine; Run and
 // Once are called once, one of them.
 type Daemon struct {
+	*login.Desk
 	opt       Options
 	log       *zap.Logger
 	store     *store.Store
@@ -143,6 +145,7 @@ func New(opt Options) (*Daemon, error) {
 	d.engine = engine.New(engine.Options{
 		Ledger: ledger, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
+	d.Desk = &login.Desk{Engine: d.engine, ReplaceSeed: d.replaceSeed, Reported: func() { d.epoch.Add(1) }}
 	d.notifier = d.newNotifier(loaded.Config)
 	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
 	d.adopt(loaded, change)

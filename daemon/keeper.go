@@ -1,9 +1,6 @@
 package daemon
 
 import (
-	"context"
-	"errors"
-
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
@@ -24,36 +21,13 @@ func memory(added []*plan.Sink, s store.State) schedule.Memory {
 	return schedule.Memory{Records: s.Records, Providers: s.Providers}
 }
 
-// openState opens the state and reads all of it. A damaged file is no reason to
-// let every token lapse until somebody comes: it is set aside, untouched, and
-// the daemon begins afresh, which renews every credential once.
+// openState opens the state and reads all of it.
 func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, error) {
-	dir := cfg.Daemon.StateDir
 	opt := store.Options{Key: cfg.Daemon.Key(), Warn: func(path, message string) {
 		log.Warn("state closed to other users", zap.String("file", path), zap.String("detail", message))
 	}}
-	s, state, err := openAndLoad(dir, opt)
-	broken, ok := errors.AsType[*store.DamagedError](err)
-	if !ok {
-		return s, state, err
-	}
-	to, err := store.SetAside(dir)
-	if err != nil {
-		return nil, store.State{}, errors.Join(broken, err)
-	}
-	log.Error("state set aside", zap.String("reason", broken.Err.Error()), zap.String("file", to),
-		zap.String("detail", "a new state was begun, so every credential is renewed once; the file is kept as it was"))
-	return openAndLoad(dir, opt)
-}
-
-func openAndLoad(dir string, opt store.Options) (*store.Store, store.State, error) {
-	s, err := store.Open(dir, opt)
-	if err != nil {
-		return nil, store.State{}, err
-	}
-	state, err := s.Load()
-	if err != nil {
-		return nil, store.State{}, errors.Join(err, s.Close(context.Background()))
-	}
-	return s, state, nil
+	return store.Begin(cfg.Daemon.StateDir, opt, func(reason error, to string) {
+		log.Error("state set aside", zap.String("reason", reason.Error()), zap.String("file", to),
+			zap.String("detail", "a new state was begun, so every credential is renewed once; the file is kept as it was"))
+	})
 }

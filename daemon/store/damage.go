@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,4 +93,33 @@ func SetAside(dir string) (string, error) {
 		return to, syncFolder(dir)
 	}
 	return "", fmt.Errorf("set the damaged state aside: %s holds %d of them already (look at the disk, and move them away)", dir, mostAside)
+}
+
+// Begin opens a state and reads all of it. A damaged file is no reason to let
+// every token lapse until somebody comes: it is set aside, untouched, and a new
+// state is begun. Aside is told why, and where the file is.
+func Begin(dir string, opt Options, aside func(reason error, to string)) (*Store, State, error) {
+	s, state, err := openAndLoad(dir, opt)
+	broken, ok := errors.AsType[*DamagedError](err)
+	if !ok {
+		return s, state, err
+	}
+	to, err := SetAside(dir)
+	if err != nil {
+		return nil, State{}, errors.Join(broken, err)
+	}
+	aside(broken.Err, to)
+	return openAndLoad(dir, opt)
+}
+
+func openAndLoad(dir string, opt Options) (*Store, State, error) {
+	s, err := Open(dir, opt)
+	if err != nil {
+		return nil, State{}, err
+	}
+	state, err := s.Load()
+	if err != nil {
+		return nil, State{}, errors.Join(err, s.Close(context.Background()))
+	}
+	return s, state, nil
 }

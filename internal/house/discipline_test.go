@@ -17,7 +17,7 @@ var clockReaders = map[string]string{
 	"daemon/engine/turn.go":           "rate limits on calls and events",
 	"daemon/engine/heartbeat.go":      "the heartbeat uses the monotonic clock",
 	"daemon/backend.go":               "the timestamp of a signature made on request",
-	"daemon/login.go":                 "a login happens now, and the device flow polls at the server's interval",
+	"daemon/login/login.go":           "a login happens now, and the device flow polls at the server's interval",
 	"cmd/vigente/landing.go":          "does not keep a browser waiting that comes too early",
 	"daemon/reload.go":                "when the configuration was loaded, for people",
 	"daemon/service.go":               "watchdog notifications at a fixed interval",

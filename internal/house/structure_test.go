@@ -191,6 +191,11 @@ var arrows = []arrow{
 		"what a reload would do is told of two configurations and the engine's preview",
 	},
 	{
+		"daemon/login",
+		[]string{"daemon/control", "daemon/engine", "credential"},
+		"a login is a kind's affair that the engine adopts; no kind is known",
+	},
+	{
 		"daemon/sinkfiles",
 		[]string{"daemon/plan", "daemon/watch", "internal/atomicfile", "internal/devices"},
 		"it knows which sink has which file, and no kind of them",

@@ -1,4 +1,6 @@
-package daemon
+// Package login lets a person log in for a credential: it asks the kind for the
+// address to visit, redeems what comes back, and has the engine adopt it.
+package login
 
 import (
 	"context"
@@ -8,11 +10,22 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/engine"
 )
 
+// Desk is where logins are made. Its methods may be called from any goroutine.
+type Desk struct {
+	Engine *engine.Engine
+	// ReplaceSeed lets a login be kept whatever became of the seed before, which
+	// it does not show, until what it returns is called.
+	ReplaceSeed func(name string) (end func())
+	// Reported is called when a command has changed something.
+	Reported func()
+}
+
 // authorizer returns the source of a credential that a person can log in for.
-func (d *Daemon) authorizer(ctx context.Context, name string) (credential.Authorizer, time.Duration, error) {
-	_, spec, err := d.engine.Credential(ctx, name)
+func (d *Desk) authorizer(ctx context.Context, name string) (credential.Authorizer, time.Duration, error) {
+	_, spec, err := d.Engine.Credential(ctx, name)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -24,7 +37,7 @@ func (d *Daemon) authorizer(ctx context.Context, name string) (credential.Author
 }
 
 // Invite begins a login.
-func (d *Daemon) Invite(ctx context.Context, name, offer string) (credential.Invitation, error) {
+func (d *Desk) Invite(ctx context.Context, name, offer string) (credential.Invitation, error) {
 	a, timeout, err := d.authorizer(ctx, name)
 	if err != nil {
 		return credential.Invitation{}, err
@@ -44,7 +57,7 @@ func misused(err error) error {
 }
 
 // Redeem ends a login, and adopts the credential that it gave.
-func (d *Daemon) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
+func (d *Desk) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
 	a, timeout, err := d.authorizer(ctx, name)
 	if err != nil {
 		return err
@@ -60,19 +73,10 @@ func (d *Daemon) Redeem(ctx context.Context, name string, in credential.Invitati
 	if err != nil {
 		return err
 	}
-	defer d.epoch.Add(1)
-	defer d.replaceSeed(name)()
+	defer d.Reported()
+	defer d.ReplaceSeed(name)()
 	// Whoever asked may go away: what was obtained must not be lost with them.
-	return d.engine.Adopt(context.WithoutCancel(ctx), name, got)
-}
-
-// replaceSeed lets a login be kept whatever became of the seed before, which it
-// does not show.
-func (d *Daemon) replaceSeed(name string) (end func()) {
-	if d.cluster == nil {
-		return func() {}
-	}
-	return d.cluster.TakeOver([]string{name})
+	return d.Engine.Adopt(context.WithoutCancel(ctx), name, got)
 }
 
 // poll asks, at the pace that the server names, until the person is done.
@@ -97,7 +101,7 @@ func poll(ctx context.Context, a credential.Authorizer, in credential.Invitation
 }
 
 // Import adopts a refresh token.
-func (d *Daemon) Import(ctx context.Context, name string, refresh credential.Secret) error {
+func (d *Desk) Import(ctx context.Context, name string, refresh credential.Secret) error {
 	a, _, err := d.authorizer(ctx, name)
 	if err != nil {
 		return err
@@ -106,7 +110,7 @@ func (d *Daemon) Import(ctx context.Context, name string, refresh credential.Sec
 	if err != nil {
 		return misused(err)
 	}
-	defer d.epoch.Add(1)
-	defer d.replaceSeed(name)()
-	return d.engine.Plant(ctx, name, seed)
+	defer d.Reported()
+	defer d.ReplaceSeed(name)()
+	return d.Engine.Plant(ctx, name, seed)
 }
