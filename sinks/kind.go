@@ -43,7 +43,7 @@ type Env struct {
 // Binding is one sink, ready for deliveries.
 type Binding struct {
 	Sink credential.Sink
-	Hook credential.Hook // nil if there is none
+	Hook credential.Hook // nil without a hook
 	// Together identifies equal hook commands, which run once for all sinks that
 	// changed; empty if the hook runs for each sink.
 	Together string

@@ -18,7 +18,8 @@ const (
 	defaultFailureTimeout = 30 * time.Second
 )
 
-// ReadOnFailure reads the table on_failure; it returns nil if there is none.
+// ReadOnFailure reads the table on_failure; it returns nil if the table is
+// absent.
 func ReadOnFailure(s *section.Section) *OnFailure {
 	t := s.Table("on_failure")
 	if t == nil {

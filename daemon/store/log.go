@@ -161,7 +161,7 @@ func (b *builder) finish() error {
 
 // place gives the new file its name.
 func (b *builder) place(path string) (*logFile, error) {
-	failpoint.Hit("store anew built")
+	failpoint.Hit("store rewrite built")
 	info, err := b.file.Stat()
 	if err == nil {
 		err = os.Rename(b.path, path)
@@ -170,7 +170,7 @@ func (b *builder) place(path string) (*logFile, error) {
 		return nil, err
 	}
 	b.info = info
-	failpoint.Hit("store anew placed")
+	failpoint.Hit("store rewrite placed")
 	return b.logFile, nil
 }
 

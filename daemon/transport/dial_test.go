@@ -24,7 +24,7 @@ func TestHostsThatOnlyTheSystemKnows(t *testing.T) {
 	}
 	asked := 0
 	d := newDialer()
-	// There is no name server: every lookup fails at once.
+	// Without a name server every lookup fails at once.
 	d.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no name server") }}
 	d.ask = func(_ context.Context, host string) ([]netip.Addr, error) {
 		asked++

@@ -69,7 +69,7 @@ var traps = map[string]trap{
 	"huge":        {0o755, func(p, _ string) error { return grow(p, 20<<30) }, "failing", "larger than"},
 	"locked":      {0o755, func(p, _ string) error { return hold(p, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX) }) }, "delivered", ""},
 	"backup":      {0o755, func(p, out string) error { return os.Symlink(out, p+".bak") }, "delivered", ""},
-	"left-over": {0o755, func(p, out string) error {
+	"temporary": {0o755, func(p, out string) error {
 		return os.Symlink(out, filepath.Join(filepath.Dir(p), ".vigente-0123456789abcdef.tmp"))
 	}, "delivered", ""},
 	"parent-link":  {0o755, func(p, out string) error { return swap(filepath.Dir(p), filepath.Dir(out)) }, "failing", "another local user"},

@@ -184,7 +184,7 @@ func TestSearchFindsEveryForm(t *testing.T) {
 	probe := &recorder{TB: t}
 	h.search(probe, "nothing", "token renewed, 403 bytes of HTML")
 	if probe.errors > 0 {
-		t.Error("found a secret where there is none")
+		t.Error("found a secret in a text without secrets")
 	}
 }
 

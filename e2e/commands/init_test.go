@@ -270,7 +270,7 @@ func TestInitBesideAConfigurationThatIncludesIt(t *testing.T) {
 		t.Errorf("check: got exit code %d with %s%s", code, out, errs)
 	}
 	if entries, err := filepath.Glob(w.Path("conf.d/.*")); err != nil || len(entries) > 0 {
-		t.Errorf("left-over files: %v, %v", entries, err)
+		t.Errorf("unexpected temporary files: %v, %v", entries, err)
 	}
 }
 

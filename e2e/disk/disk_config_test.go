@@ -15,17 +15,17 @@ import (
 )
 
 // TestHangingConfigurationHoldsNothingUp: the configuration, a part of it or a
-// secret lies on a file server that hangs. A hang-up asks for a reload, renewals
-// go on, and the end comes in time. A start then says which file system does not
-// answer, and what only misses a secret starts.
+// secret is on a hanging file server. SIGHUP requests a reload, renewals
+// continue, and stopping is in time. A restart then names the file system that
+// does not answer, and succeeds if only a secret is missing.
 //
-// No command is run beside the daemon: the kernel has both wait for one and the
-// same look-up, the second in a way that nothing ends.
+// No command runs at the same time as the daemon: the kernel would make both
+// wait for the same lookup, the second one unkillably.
 func TestHangingConfigurationHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		move   func(w *e2etest.World, disk string) // something onto the disk
-		starts bool                                // while it hangs
+		move   func(w *e2etest.World, disk string) // moves something onto the disk
+		starts bool                                // the daemon starts while it hangs
 	}{
 		"main file": {func(w *e2etest.World, disk string) { moved(w, "config.toml", disk) }, false},
 		"included folder": {func(w *e2etest.World, disk string) {
@@ -45,13 +45,13 @@ func TestHangingConfigurationHoldsNothingUp(t *testing.T) {
 			w.Signal(syscall.SIGHUP)
 			w.Renewals(t, 2)
 			if code, _ := w.Get("/livez"); code != http.StatusOK {
-				t.Errorf("livez answers %d", code)
+				t.Errorf("livez: got status %d, want 200", code)
 			}
 			if code, took := w.Stop(); code != 0 || took > 5*time.Second {
-				t.Errorf("stopped with %d after %s, want 0 within 5 s", code, took)
+				t.Errorf("stop: got exit code %d after %s, want 0 within 5s", code, took)
 			}
 			if code, out, errs := w.Run("check"); code != 3 || !strings.Contains(out+errs, "does not answer") {
-				t.Errorf("check exits %d: %s%s", code, out, errs)
+				t.Errorf("check: got exit code %d, want 3: %s%s", code, out, errs)
 			}
 			startsHung(t, w, c.starts)
 		})
@@ -63,9 +63,9 @@ func startsHung(t *testing.T, w *e2etest.World, starts bool) {
 	t.Helper()
 	if starts {
 		w.Start()
-		w.Eventually("what misses nothing is served", func() bool { return w.Status().States()["loja"] == "valid" })
+		w.Eventually("credentials that miss nothing are valid", func() bool { return w.Status().States()["loja"] == "valid" })
 		if code, took := w.Stop(); code != 0 || took > 5*time.Second {
-			t.Errorf("stopped with %d after %s, want 0 within 5 s", code, took)
+			t.Errorf("stop: got exit code %d after %s, want 0 within 5s", code, took)
 		}
 		return
 	}
@@ -73,14 +73,14 @@ func startsHung(t *testing.T, w *e2etest.World, starts bool) {
 	select {
 	case <-w.Daemon.Ended:
 	case <-time.After(e2etest.Patience):
-		t.Fatal("a start without a configuration does not end")
+		t.Fatal("a start without a configuration did not exit in time")
 	}
 	if code := w.Daemon.Cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(w.Daemon.Log.String(), "does not answer") {
-		t.Errorf("exits %d: %s", code, w.Daemon.Log)
+		t.Errorf("start: got exit code %d, want 3: %s", code, w.Daemon.Log)
 	}
 }
 
-// TestAStartOnAHangingStateCanBeEnded: the state lies on a file server that hangs
+// TestAStartOnAHangingStateCanBeEnded: the state is on a file server that hangs
 // before the start.
 func TestAStartOnAHangingStateCanBeEnded(t *testing.T) {
 	t.Parallel()
@@ -90,14 +90,14 @@ func TestAStartOnAHangingStateCanBeEnded(t *testing.T) {
 	h.Launch()
 	select {
 	case <-h.Daemon.Ended:
-		t.Logf("it ended by itself: %s", h.Daemon.Log)
+		t.Logf("the daemon exited by itself: %s", h.Daemon.Log)
 	case <-time.After(2 * time.Second):
 		if code, took := h.Stop(); took > 5*time.Second {
-			t.Errorf("stopped with %d after %s, want within 5 s", code, took)
+			t.Errorf("stop: got exit code %d after %s, want it within 5s", code, took)
 		}
 	}
 	if n := h.calls(); n != [3]int{} {
-		t.Errorf("%v calls without a state", n)
+		t.Errorf("got calls %v without a state, want none", n)
 	}
 }
 

@@ -93,7 +93,7 @@ func TestHangingStateDiskHoldsNothingUp(t *testing.T) {
 	disk.Heal()
 	after := h.calls()
 	h.Start()
-	h.Eventually("everything is good after the cure", h.Good)
+	h.Eventually("everything is good after the recovery", h.Good)
 	if now := h.calls(); now[1] > after[1]+1 || now[2] > after[2]+1 {
 		t.Errorf("calls went from %v to %v after the recovery, want at most one more each", after, now)
 	}

@@ -390,7 +390,7 @@ func TestKilledWhileSealing(t *testing.T) {
 	for _, c := range []struct {
 		point string
 		back  bool
-	}{{"store anew built", false}, {"store anew built", true}, {"store anew placed", false}} {
+	}{{"store rewrite built", false}, {"store rewrite built", true}, {"store rewrite placed", false}} {
 		t.Run(fmt.Sprintf("%s, back is %t", c.point, c.back), func(t *testing.T) {
 			l := newLife(t)
 			sealed := l.text(true)

@@ -67,7 +67,7 @@ func leftOvers(t *testing.T, w *e2etest.World) {
 			name := e.Name()
 			known := name == "appserver.ini" || name == "vault.env" || name == "vault.token" || strings.HasSuffix(name, ".bak")
 			if err == nil && !known && info.Size() > 0 {
-				t.Errorf("left-over file %s of %d bytes", filepath.Join(dir, name), info.Size())
+				t.Errorf("unexpected file %s of %d bytes", filepath.Join(dir, name), info.Size())
 			}
 		}
 	}

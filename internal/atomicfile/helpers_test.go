@@ -68,7 +68,7 @@ func wantNoLeftOver(t testing.TB, folder string) {
 	t.Helper()
 	for _, name := range list(t, folder) {
 		if strings.HasPrefix(name, ".vigente") {
-			t.Errorf("left-over file %s", name)
+			t.Errorf("temporary file %s was left", name)
 		}
 	}
 }

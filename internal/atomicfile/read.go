@@ -9,15 +9,15 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// Content is what a file holds. The zero value is that of a file that is not
-// there.
+// Content is the content of a file. The zero value means the file does not
+// exist.
 type Content struct {
 	Bytes  []byte
 	Exists bool
 	Mark   uint64 // of the version that was read (readfile.Identity.Mark)
 }
 
-// Read returns what the file at path holds. It refuses the same links as
+// Read returns the content of the file at path. It refuses the same links as
 // Replace, and files larger than maxSize.
 func Read(ctx context.Context, path string, maxSize int64) (Content, error) {
 	s := system{}

@@ -12,13 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settleTime is how long a left-over file must stay unchanged before it is removed.
+// settleTime is how long a temporary file must stay unchanged before a sweep
+// removes it.
 const settleTime = 20 * time.Millisecond
 
 // Sweep removes our temporary files that a crash left in the folder of path.
 // It touches only regular files whose names match our pattern and that no live
-// writer has locked. It lists the whole folder, so call it once per
-// folder. A folder that does not exist has no left-over files.
+// writer has locked. It lists the whole folder, so call it once per folder. A
+// missing folder has nothing to sweep.
 func Sweep(ctx context.Context, path string) error { return system{}.sweep(ctx, path) }
 
 func (s system) sweep(ctx context.Context, path string) error {
@@ -90,7 +91,7 @@ func (s system) sweepOne(ctx context.Context, at location, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fault("remove a left-over file in", at.folder, fmt.Errorf("%s: %w", name, err))
+		return fault("remove an old temporary file in", at.folder, fmt.Errorf("%s: %w", name, err))
 	}
 	defer s.close(fd)
 	if s.lock(fd) != nil {
@@ -101,14 +102,14 @@ func (s system) sweepOne(ctx context.Context, at location, name string) error {
 	}
 	held, err := s.stat(fd)
 	if err != nil {
-		return fault("remove a left-over file in", at.folder, err)
+		return fault("remove an old temporary file in", at.folder, err)
 	}
 	now, err := s.look(at.dir, name)
 	if err != nil || !sameInode(&now, &held) {
 		return nil
 	}
 	if err := s.remove(at.dir, name); err != nil && !isAny(err, unix.ENOENT) {
-		return fault("remove a left-over file in", at.folder, fmt.Errorf("%s: %w", name, err))
+		return fault("remove an old temporary file in", at.folder, fmt.Errorf("%s: %w", name, err))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (s system) do(op string, call func() error) error {
 	}
 }
 
-// now is when something is looked at.
+// now returns the time at which a file is inspected.
 func (system) now() time.Time { return time.Now() }
 
 func (s system) wait(ctx context.Context, d time.Duration) error {

@@ -23,7 +23,7 @@ func TestTranslationsKeepStep(t *testing.T) {
 		original, ok := strings.CutSuffix(p.File, ".pt-BR.md")
 		if !ok && kindReadme.MatchString(p.File) {
 			if _, err := os.Stat(strings.TrimSuffix(p.File, ".md") + ".pt-BR.md"); err != nil {
-				t.Errorf("%s has no Portuguese version", p.File)
+				t.Errorf("%s has no Portuguese translation", p.File)
 			}
 		}
 		if !ok {

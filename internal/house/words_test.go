@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// banned maps a word that readers stop at to the term to use instead.
+// banned maps a word that readers stumble over to the term to use instead.
 var banned = []struct{ form, instead string }{
 	{`the floor`, "the minimum interval"},
 	{`conductors?`, "engine"},
@@ -31,7 +31,7 @@ var banned = []struct{ form, instead string }{
 	{`left-overs?`, "temporary file"},
 }
 
-// bannedInPortuguese is banned for texts in Portuguese.
+// bannedInPortuguese is the same for texts in Portuguese.
 var bannedInPortuguese = []struct{ form, instead string }{
 	{`Curas?`, "Solução"},
 	{`Endurecer`, "Reforçar a segurança"},
@@ -41,21 +41,26 @@ var bannedInPortuguese = []struct{ form, instead string }{
 	{`atrasad[ao]s?`, "alterado por outro programa, ou ainda não é o mais novo"},
 }
 
-// plain are the folders and files that keep to the words. A package joins the
-// list when it passes.
+// plain lists the folders and files that avoid the banned words. A package is
+// added when it passes.
 var plain = []string{
 	"README.md", "CONTRIBUTING.md", "SECURITY.md", "config.example.toml", "docs", "monitoring", "systemd",
 	"cmd/vigente", "credential", "daemon/control", "daemon/doctor", "daemon/simulate", "daemon/web",
+	"daemon/config", "daemon/disk", "daemon/eventlog", "daemon/notify", "daemon/transport", "e2e",
+	"internal/atomicfile", "internal/bench", "internal/devices", "internal/disktest", "internal/duration", "internal/failpoint",
+	"internal/getent", "internal/house", "internal/needs", "internal/process", "internal/readfile", "internal/realpath", "internal/turnstile",
+	"providers/emulation", "providers/exchange", "providers/internal", "providers/providertest", "providers/tlsconf", "providers/tokens",
+	"sinks/file", "sinks/filesink", "sinks/ini", "sinks/sinktest",
 }
 
-// exempt are the files that quote what machines read, or names of tests.
+// exempt lists files that quote keys for machines, or names of tests.
 var exempt = []string{"docs/reliability.md", "internal/house/words_test.go"}
 
-// quoted finds what machines read: the key of the contract.
+// quoted finds a key of the contract, which machines read.
 var quoted = regexp.MustCompile("json:\"cure\"|[\"`.]cure[\"`]|\\.cure\\b|\\bcure:")
 
-// TestWords holds comments, messages and documents to the terms of the project:
-// one term a concept, and none that readers have to guess.
+// TestWords checks comments, messages and documents for banned words: one term
+// per concept, and no term that readers have to guess.
 func TestWords(t *testing.T) {
 	english, portuguese := compile(banned), compile(bannedInPortuguese)
 	files := 0
@@ -87,7 +92,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	if files < 100 {
-		t.Errorf("only %d files were read", files)
+		t.Errorf("read only %d files", files)
 	}
 }
 

@@ -2,5 +2,6 @@
 
 package needs
 
-// Race says whether the race detector is on, which makes a test ten times slower.
+// Race reports whether the race detector is on, which makes tests ten times
+// slower.
 const Race = false

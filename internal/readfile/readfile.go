@@ -124,7 +124,7 @@ func Look(path string) (Identity, error) {
 	return IdentityOf(info), nil
 }
 
-// IdentityOf returns the identity of a file that was looked at.
+// IdentityOf returns the identity of a file from its stat.
 func IdentityOf(info fs.FileInfo) Identity {
 	id := Identity{Size: info.Size(), Modified: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -152,8 +152,8 @@ func (e element) oid() string {
 	return id.String()
 }
 
-// at returns the nested value at the given indexes, or the zero element if
-// there is none.
+// at returns the nested value at the given indexes, or the zero element if it
+// does not exist.
 func (e element) at(way ...int) element {
 	for _, i := range way {
 		if i >= len(e.inner) {

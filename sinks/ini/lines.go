@@ -46,7 +46,7 @@ func (w *lines) next() (line, bool) {
 }
 
 // dominant returns the most frequent terminator, the first one seen in case of
-// a tie, and LF if there is none.
+// a tie, and LF for a file without terminators.
 func dominant(content []byte) string {
 	type tally struct {
 		text string

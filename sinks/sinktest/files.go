@@ -24,10 +24,10 @@ type Files struct {
 	Config string
 	// Old is content that the sink accepts; OLD in it marks the value.
 	Old string
-	// Wrong is content that the sink refuses; empty if there is none.
+	// Wrong is content that the sink refuses; empty if it refuses none.
 	Wrong string
-	// Bad is a value that the sink refuses and that contains Canary; empty if
-	// there is none.
+	// Bad is a value that the sink refuses and that contains Canary; empty if it
+	// refuses none.
 	Bad string
 	// NeedsFile means that a missing file is an error.
 	NeedsFile bool

@@ -33,8 +33,8 @@ type Suite struct {
 	// text must contain ${c.token} at least once. The target is empty, or
 	// contains the value of another token.
 	Config func(t testing.TB) string
-	// Bad is a value that the sink refuses and that contains Canary; empty if
-	// there is none.
+	// Bad is a value that the sink refuses and that contains Canary; empty if it
+	// refuses none.
 	Bad string
 }
 
