@@ -7,12 +7,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// clockFarOff is how far the clocks of a backend and of this machine may be
-// apart before it is worth a line in the log; the alert has the same bound.
+// clockFarOff is how far the clocks of a backend and of this machine may differ
+// before that is logged. The alert has the same limit.
 const clockFarOff = 2 * time.Minute
 
-// Clocks says once that a backend's clock and ours are far apart, and once
-// that they agree again. Every answer comes by, from any goroutine.
+// Clocks logs once that a backend's clock and ours differ, and once that they
+// agree again. It is safe for concurrent use.
 type Clocks struct {
 	log *zap.Logger
 
@@ -20,12 +20,12 @@ type Clocks struct {
 	off map[string]bool // by provider
 }
 
-// NewClocks returns one that has heard of no backend yet.
+// NewClocks returns a Clocks without any observation.
 func NewClocks(log *zap.Logger) *Clocks {
 	return &Clocks{log: log, off: map[string]bool{}}
 }
 
-// Note takes in what one answer showed: the server's clock minus ours.
+// Note records what one answer showed: the server's clock minus ours.
 func (c *Clocks) Note(provider string, offset time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,5 +43,5 @@ func (c *Clocks) Note(provider string, offset time.Duration) {
 		which = "behind"
 	}
 	c.log.Warn("clocks differ", zap.String("provider", provider),
-		zap.String("detail", "its clock is "+offset.Abs().Round(time.Second).String()+" "+which+" ours: one of the two is wrong; look at the time service of this machine (timedatectl)"))
+		zap.String("detail", "its clock is "+offset.Abs().Round(time.Second).String()+" "+which+" ours: one of the two is wrong; check the time synchronization of this machine (timedatectl)"))
 }

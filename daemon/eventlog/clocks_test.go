@@ -24,11 +24,11 @@ func TestClocksThatDifferAreSaidOnce(t *testing.T) {
 	}
 	want := "vault clocks differ, vault clocks agree again, vault clocks differ, ged clocks differ"
 	if strings.Join(got, ", ") != want {
-		t.Errorf("%v, want %s", got, want)
+		t.Errorf("got %v, want %s", got, want)
 	}
 	first := logs.All()[0].ContextMap()["detail"].(string)
 	last := logs.FilterMessage("clocks differ").All()[1].ContextMap()["detail"].(string)
 	if !strings.Contains(first, "1h0m0s ahead of ours") || !strings.Contains(last, "1h0m0s behind ours") {
-		t.Errorf("%q, %q", first, last)
+		t.Errorf("got lines %q and %q", first, last)
 	}
 }

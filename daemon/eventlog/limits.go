@@ -11,21 +11,21 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// Pace of the warnings about what ends and needs a person.
+// Intervals of the warnings about limits that require action.
 const (
 	lookAtLimitsEvery = 10 * time.Minute
 	warnAhead         = 30 * 24 * time.Hour
 	warnAgain         = 24 * time.Hour
 )
 
-// limited is what knows the limits: the engine.
+// limited is the engine, which knows the limits.
 type limited interface {
 	Alive() bool
 	Select(q engine.Query) engine.View
 }
 
-// WarnOfLimits tells, once a day, of certificates, authorizations and the like
-// that a person has to renew within the next weeks, until ctx ends.
+// WarnOfLimits warns once a day of certificates, authorizations and the like
+// that a person must renew within the next weeks, until ctx ends.
 func WarnOfLimits(ctx context.Context, log *zap.Logger, of limited) {
 	tick := time.NewTicker(lookAtLimitsEvery)
 	defer tick.Stop()
@@ -50,8 +50,8 @@ type limitWarning struct {
 	endsAt                       time.Time
 }
 
-// limitsSoon returns what is worth a warning at the instant of the view, and
-// notes it in said.
+// limitsSoon returns the warnings that are due at the time of the view, and
+// records them in said.
 func limitsSoon(v engine.View, said map[string]time.Time) (out []limitWarning) {
 	for _, c := range v.Credentials {
 		for _, l := range c.Limits {

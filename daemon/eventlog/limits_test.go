@@ -32,11 +32,11 @@ func TestLimitsAreWarnedOfOnceADayAndAhead(t *testing.T) {
 	} {
 		got := limitsSoon(view(step.after), said)
 		if step.want == "" != (len(got) == 0) {
-			t.Errorf("after %s: %v", step.after, got)
+			t.Errorf("after %s: got %v, want no warning", step.after, got)
 			continue
 		}
 		if len(got) > 0 && (len(got) != 1 || !strings.Contains(got[0].detail, step.want)) {
-			t.Errorf("after %s: %v, want %q", step.after, got, step.want)
+			t.Errorf("after %s: got %v, want %q", step.after, got, step.want)
 		}
 	}
 }

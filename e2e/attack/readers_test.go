@@ -49,13 +49,13 @@ func TestGreedyReadersHoldNothingUp(t *testing.T) {
 		}
 	}()
 	among := coldStart(w, many)
-	t.Logf("cold start of %d: %s alone, %s among readers", many, alone, among)
+	t.Logf("cold start of %d: %s without readers, %s with", many, alone, among)
 	if among > 5*alone+5*time.Second {
 		t.Errorf("cold start with readers took %s, without %s", among, alone)
 	}
 	began := time.Now()
 	w.Eventually("every credential is renewed", func() bool { return tokens.renewed() == many })
-	t.Logf("all were renewed %s later", time.Since(began))
+	t.Logf("all credentials were renewed %s later", time.Since(began))
 	if n := tokens.lapsed(); n > 0 {
 		t.Errorf("%d of %d tokens lapsed", n, many)
 	}

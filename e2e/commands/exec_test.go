@@ -50,7 +50,7 @@ func TestAnUnreadableEndIsNoFailure(t *testing.T) {
 		t.Errorf("status does not advise max_age:\n%s", out)
 	}
 	if strings.Contains(out, "is not the expected service") {
-		t.Errorf("status doubts the service:\n%s", out)
+		t.Errorf("status blames the service:\n%s", out)
 	}
 	if _, out, errs := w.Run("explain", "here", "--stderr"); out != "" || !strings.Contains(errs, "has not written to stderr") {
 		t.Errorf("explain --stderr: got %q and %q, want a note", out, errs)

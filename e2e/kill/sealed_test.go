@@ -58,7 +58,7 @@ func TestSealedStateOpensWithItsKeyOnly(t *testing.T) {
 				t.Errorf("%s: want %q in %s", name, word, errs)
 			}
 			if said := strings.ReplaceAll(diagnosis+refused, "\n      ", " "); !strings.Contains(said, word) {
-				t.Errorf("%s: doctor does not say %q: %s", name, word, said)
+				t.Errorf("%s: doctor: want %q in %s", name, word, said)
 			}
 		}
 		if w.Read("state/state.db") != state {

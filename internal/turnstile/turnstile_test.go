@@ -98,7 +98,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A panic of the work leaves the turn to the next.
+// TestPanicLeavesTheTurn: after a panic in the work the next caller gets its turn.
 func TestPanicLeavesTheTurn(t *testing.T) {
 	gate := New()
 	func() {
@@ -107,9 +107,9 @@ func TestPanicLeavesTheTurn(t *testing.T) {
 	}()
 	done := false
 	if err := gate.Do(t.Context(), never, func() { done = true }); err != nil || !done {
-		t.Error("nobody got a turn after a panic")
+		t.Error("no caller got a turn after a panic")
 	}
 }
 
-// pass lets time pass.
+// pass waits on the fake clock.
 func pass(d time.Duration) { <-time.After(d) }

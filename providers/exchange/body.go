@@ -25,7 +25,7 @@ var otherCodings = [...]string{"br", "zstd", "deflate", "compress", "x-compress"
 // by its magic bytes, because the header can be wrong in both directions.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	// Compressed bytes beyond the limit of the plain body are not read.
-	// The buffer holds the magic bytes; what follows is read past it.
+	// The buffer holds only the magic bytes; the rest is read directly.
 	raw := bufio.NewReaderSize(io.LimitReader(resp.Body, limit+1), 64)
 	if head, _ := raw.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		if err := checkCoding(resp.Header.Get("Content-Encoding")); err != nil && len(head) > 0 {
