@@ -257,6 +257,9 @@ func join(parts *sync.WaitGroup) {
 func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	defer d.Close() //nolint:contextcheck // the end has its own time
 	d.sweep(ctx)
+	if d.cluster != nil {
+		d.cluster.Patient()
+	}
 	defer d.share(ctx)()
 	view := d.engine.RunOnce(ctx)
 	return view, context.Cause(ctx)

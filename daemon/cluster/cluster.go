@@ -83,6 +83,8 @@ type Cluster struct {
 	keys  *keyring
 	paces *paces
 	clock func() time.Time
+	// patient is set before Run.
+	patient bool
 
 	mu         sync.Mutex
 	shares     map[string]*share

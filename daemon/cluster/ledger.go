@@ -20,6 +20,7 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	if key.Kind != schedule.Obtaining {
 		return c.opt.Local.Begin(ctx, key, intent)
 	}
+	c.joined(ctx)
 	begun := c.clock()
 	s := c.shareOf(key.Name)
 	s.turn.Lock()

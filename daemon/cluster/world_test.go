@@ -38,6 +38,7 @@ type node struct {
 	name    string
 	cluster *Cluster
 	secret  string // what it shows to the backend
+	prepare []func(*Cluster)
 	stop    context.CancelFunc
 	ended   chan struct{}
 
@@ -86,6 +87,9 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 	if n.cluster, err = New(opt); err != nil {
 		w.t.Fatal(err)
 	}
+	for _, prepare := range n.prepare {
+		prepare(n.cluster)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop, n.ended = cancel, make(chan struct{})
 	go func() {
@@ -96,8 +100,8 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 }
 
 // startWith is start for a machine that has another secret.
-func (w *world) startWith(name, secret string) *node {
-	w.nodes[name] = &node{w: w, name: name, secret: secret}
+func (w *world) startWith(name, secret string, prepare ...func(*Cluster)) *node {
+	w.nodes[name] = &node{w: w, name: name, secret: secret, prepare: prepare}
 	return w.start(name)
 }
 
