@@ -39,7 +39,8 @@ type Cause struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Event is what a command receives in its environment and as a line on standard input.
+// Event is what a command receives in its environment and as a line on standard
+// input.
 type Event struct {
 	Event      string `json:"event"`
 	Credential string `json:"credential"`

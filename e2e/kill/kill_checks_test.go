@@ -65,34 +65,34 @@ func (l *life) sinkValues() map[string]string {
 	return values
 }
 
-// whole checks that no sink is torn: each contains a token that was issued, or
+// checkNotTorn checks that no sink is torn: each contains a token that was issued, or
 // its original content.
-func (l *life) whole() {
+func (l *life) checkNotTorn() {
 	l.T.Helper()
-	for place, value := range l.sinkValues() {
-		user, _, _ := strings.Cut(place, "/")
+	for sink, value := range l.sinkValues() {
+		user, _, _ := strings.Cut(sink, "/")
 		if value != "" && !l.backend.wasIssued(user, value) {
-			l.T.Errorf("torn: %s shows %q, which was never issued", place, value)
+			l.T.Errorf("torn: %s shows %q, which was never issued", sink, value)
 		}
 	}
 }
 
-// sound checks that every sink still managed contains the one valid token.
-func (l *life) sound() {
+// checkTokens checks that every sink still managed contains the one valid token.
+func (l *life) checkTokens() {
 	l.T.Helper()
-	l.whole()
-	for place, value := range l.dead() {
-		l.T.Errorf("%s holds %q, which is no longer valid", place, value)
+	l.checkNotTorn()
+	for sink, value := range l.invalidTokens() {
+		l.T.Errorf("%s holds %q, which is no longer valid", sink, value)
 	}
 }
 
-// dead returns the tokens in sinks that are no longer valid.
-func (l *life) dead() map[string]string {
+// invalidTokens returns the tokens in sinks that are no longer valid.
+func (l *life) invalidTokens() map[string]string {
 	return maps.Collect(func(yield func(string, string) bool) {
-		for place, value := range l.sinkValues() {
-			user, sink, _ := strings.Cut(place, "/")
+		for name, value := range l.sinkValues() {
+			user, sink, _ := strings.Cut(name, "/")
 			managed := len(l.present) == 2 || user == "ana" && sink != "both"
-			if sink != "bak" && managed && value != l.backend.live(user) && !yield(place, value) {
+			if sink != "bak" && managed && value != l.backend.live(user) && !yield(name, value) {
 				return
 			}
 		}
@@ -125,9 +125,9 @@ func (l *life) records() map[schedule.Key]schedule.Record {
 	return state.Records
 }
 
-// remembered compares the state with the backend. It returns how many calls the
+// checkState compares the state with the backend. It returns how many calls the
 // next start must make per user: none if the last answer is durable, else one.
-func (l *life) remembered() map[string]int {
+func (l *life) checkState() map[string]int {
 	l.T.Helper()
 	records, owed := l.records(), map[string]int{}
 	l.begun = map[string]time.Time{}
@@ -152,9 +152,9 @@ func (l *life) remembered() map[string]int {
 		if before := l.backend.callBefore(user); doubt && !r.Past.AttemptAt.After(before) {
 			l.T.Errorf("%s: the attempt in doubt is recorded at %s, but an earlier one was made at %s: the minimum interval counts from the wrong one", user, r.Past.AttemptAt, before)
 		}
-		for place, value := range l.sinkValues() {
-			if owner, _, _ := strings.Cut(place, "/"); owner == user && value == live && value != token {
-				l.T.Errorf("%s was delivered before it was durable: the state holds %q", place, token)
+		for sink, value := range l.sinkValues() {
+			if owner, _, _ := strings.Cut(sink, "/"); owner == user && value == live && value != token {
+				l.T.Errorf("%s was delivered before it was durable: the state holds %q", sink, token)
 			}
 		}
 		if doubt {
@@ -167,9 +167,9 @@ func (l *life) remembered() map[string]int {
 	return owed
 }
 
-// paced checks that attempts in doubt were repeated after the minimum interval,
+// checkPace checks that attempts in doubt were repeated after the minimum interval,
 // by the daemon's own clock.
-func (l *life) paced() {
+func (l *life) checkPace() {
 	l.T.Helper()
 	for user, begun := range l.begun {
 		var history []schedule.Attempt
@@ -189,8 +189,8 @@ func (l *life) paced() {
 	}
 }
 
-// tidy checks that nothing is left over, in folders or in the state.
-func (l *life) tidy() {
+// checkCleanup checks that nothing is left over, in folders or in the state.
+func (l *life) checkCleanup() {
 	l.T.Helper()
 	for folder, known := range map[string][]string{
 		"out": {"ana", "bia.env", "both", "linked"}, "till": {"appserver.ini", "appserver.ini.bak"}, "state": {"lock", "state.db", "state.sealed"},
@@ -213,16 +213,16 @@ func (l *life) tidy() {
 			l.T.Errorf("the state still holds %v, which was removed", key)
 		}
 	}
-	for user, n := range l.remembered() {
+	for user, n := range l.checkState() {
 		if n != 0 {
 			l.T.Errorf("%s: a call is still due at the end", user)
 		}
 	}
 }
 
-// hooked checks that each hook ran for the current content of its sink, and for
+// checkHooks checks that each hook ran for the current content of its sink, and for
 // any other content at most once, apart from the given number of crashes.
-func (l *life) hooked(crashes int) {
+func (l *life) checkHooks(crashes int) {
 	l.T.Helper()
 	for _, sink := range []string{"ana", "both"} {
 		if sink == "both" && len(l.present) == 1 {

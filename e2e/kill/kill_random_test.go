@@ -130,7 +130,7 @@ func TestKilledAtRandomInstants(t *testing.T) {
 					}
 					c.killedWithin(time.Duration(random.Int64N(int64(killInterval))))
 				}
-				c.comeToRest()
+				c.finish()
 				t.Logf("%d kills, %d of them left an answer in doubt, %d calls", c.kills, c.struck, c.callsOfAll())
 			})
 		})
@@ -150,7 +150,7 @@ func (c *crowd) killedWithin(d time.Duration) {
 	c.Kill()
 	c.kills++
 	c.Eventually("the backend has answered", c.backend.quiet)
-	c.whole()
+	c.checkNotTorn()
 	struck := false
 	records := c.records()
 	for _, user := range c.present {
@@ -196,8 +196,8 @@ func (c *crowd) calm() {
 	c.T.Fatal("not every credential is valid after minutes without a crash")
 }
 
-// whole checks that no sink is torn.
-func (c *crowd) whole() {
+// checkNotTorn checks that no sink is torn.
+func (c *crowd) checkNotTorn() {
 	c.T.Helper()
 	for _, user := range c.present {
 		info, err := os.Stat(c.Path("out/" + user))
@@ -225,9 +225,9 @@ func (c *crowd) whole() {
 	}
 }
 
-// comeToRest gives tokens a long lifetime, starts once more, and checks the
+// finish gives tokens a long lifetime, starts once more, and checks the
 // final state.
-func (c *crowd) comeToRest() {
+func (c *crowd) finish() {
 	c.T.Helper()
 	c.backend.mu.Lock()
 	c.backend.life = time.Hour
@@ -254,7 +254,7 @@ func (c *crowd) comeToRest() {
 	if code, _ := c.Stop(); code != 0 {
 		c.T.Errorf("stop: got exit code %d, want 0", code)
 	}
-	c.whole()
+	c.checkNotTorn()
 	for i, user := range c.present {
 		held := c.Read("out/" + user)
 		if held != c.backend.live(user) {
@@ -264,20 +264,20 @@ func (c *crowd) comeToRest() {
 			c.T.Errorf("%s: the INI file does not hold the valid token", user)
 		}
 		if i < crowdHook {
-			c.hookedFor(user, held)
+			c.checkHook(user, held)
 		}
 		if n := c.backend.shortSteps(user); n > c.doubts[user] {
 			c.T.Errorf("%s: %d needless calls, but %d crashes with a doubt", user, n, c.doubts[user])
 		}
 	}
-	c.noneLeft()
+	c.checkCleanup()
 	for _, v := range c.backend.complaints() {
 		c.T.Errorf("the backend complains: %s", v)
 	}
 }
 
-// hookedFor checks that the hook of a user's sink ran for its current content.
-func (c *crowd) hookedFor(user, held string) {
+// checkHook checks that the hook of a user's sink ran for its current content.
+func (c *crowd) checkHook(user, held string) {
 	c.T.Helper()
 	runs, needless, last := map[string]int{}, 0, ""
 	for line := range strings.Lines(c.Read("hooks/" + user)) {
@@ -291,8 +291,8 @@ func (c *crowd) hookedFor(user, held string) {
 	}
 }
 
-// noneLeft checks that nothing is left over.
-func (c *crowd) noneLeft() {
+// checkCleanup checks that nothing is left over.
+func (c *crowd) checkCleanup() {
 	c.T.Helper()
 	for _, folder := range []string{"out", "till", "state"} {
 		entries, err := os.ReadDir(c.Path(folder))

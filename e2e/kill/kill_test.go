@@ -191,7 +191,7 @@ func (l *life) settled() bool {
 		}
 	}
 	// Losses and renewals show up a moment later.
-	return l.Read("out/ana") != "" && len(l.dead()) == 0
+	return l.Read("out/ana") != "" && len(l.invalidTokens()) == 0
 }
 
 // walk goes through the phases and returns the one in which the daemon exited,
@@ -321,8 +321,8 @@ func killedAt(t *testing.T, h hit) bool {
 		t.Fatalf("the daemon exited by itself: %v\n%s", l.Daemon.Status, l.Daemon.Log)
 	}
 	l.Eventually("the backend has answered", l.backend.quiet)
-	l.whole()
-	wants := l.remembered()
+	l.checkNotTorn()
+	wants := l.checkState()
 	before := l.counts()
 	l.launchAs(e2etest.Binary)
 	l.Eventually("it settles after the crash", func() bool {
@@ -338,15 +338,15 @@ func killedAt(t *testing.T, h hit) bool {
 			t.Errorf("%s: got %d calls after the start, want %d", user, got, n)
 		}
 	}
-	l.sound()
-	l.paced()
+	l.checkTokens()
+	l.checkPace()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.Stop(); code != 0 {
 		t.Errorf("stop: got exit code %d, want 0", code)
 	}
-	l.sound()
-	l.tidy()
-	l.hooked(l.hooksInDoubt())
+	l.checkTokens()
+	l.checkCleanup()
+	l.checkHooks(l.hooksInDoubt())
 	for _, v := range l.backend.complaints() {
 		t.Errorf("the backend complains: %s", v)
 	}
@@ -419,16 +419,16 @@ func TestKilledWhileSealing(t *testing.T) {
 			if after := l.counts(); !maps.Equal(before, after) {
 				t.Errorf("calls went from %v to %v, want no more calls", before, after)
 			}
-			l.sound()
+			l.checkTokens()
 			l.nextRenewalUsesTheSeed()
 			if code, _ := l.Stop(); code != 0 {
 				t.Errorf("stop: got exit code %d, want 0", code)
 			}
-			l.tidy()
+			l.checkCleanup()
 			if shown := strings.Contains(l.Read("state/state.db"), l.backend.live("ana")); shown != c.back {
 				t.Errorf("state contains a plain token: got %t, want %t", shown, c.back)
 			}
-			l.hooked(0)
+			l.checkHooks(0)
 		})
 	}
 }
@@ -473,26 +473,26 @@ func TestCrashLoopKeepsTheMinimumInterval(t *testing.T) {
 		l.launchAs(armed, "VIGENTE_FAILPOINT=obtain answered")
 		l.Eventually("it is killed", l.gone)
 		l.Eventually("the backend has answered", l.backend.quiet)
-		l.whole()
-		l.remembered()
+		l.checkNotTorn()
+		l.checkState()
 	}
 	total := len(l.backend.calls("ana")) + len(l.backend.calls("bia"))
 	if total < starts || total > 2*starts {
 		t.Errorf("got %d calls of two credentials in %d starts, want at most one per start and credential", total, starts)
 	}
-	owed := l.remembered()
+	owed := l.checkState()
 	l.launchAs(e2etest.Binary)
 	l.Eventually("it settles", func() bool {
 		return len(l.backend.calls("ana"))+len(l.backend.calls("bia")) >= total+owed["ana"]+owed["bia"] && l.settled()
 	})
-	l.sound()
-	l.paced()
+	l.checkTokens()
+	l.checkPace()
 	l.nextRenewalUsesTheSeed()
 	if code, _ := l.Stop(); code != 0 {
 		t.Errorf("stop: got exit code %d, want 0", code)
 	}
-	l.tidy()
-	l.hooked(starts)
+	l.checkCleanup()
+	l.checkHooks(starts)
 	for _, v := range l.backend.complaints() {
 		t.Errorf("the backend complains: %s", v)
 	}

@@ -113,8 +113,8 @@ func TestWaitersLearnThatTheDeviceHangs(t *testing.T) {
 	})
 }
 
-// TestCancelEndsTheWaitForAHangingCall: cancelling the caller's context ends the wait,
-// not the call.
+// TestCancelEndsTheWaitForAHangingCall: cancelling the caller's context ends
+// the wait, not the call.
 func TestCancelEndsTheWaitForAHangingCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, release := fixed(twoDevices), make(chan struct{})
