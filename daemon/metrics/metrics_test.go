@@ -443,7 +443,7 @@ func TestSeriesGoWithTheirObject(t *testing.T) {
 	}
 	for key, want := range map[string]float64{
 		"vigente_renewals_total{credential=cofre,provider=vault,result=renewed}": 1, // what stays goes on counting
-		"vigente_renewals_total{credential=loja,provider=vault,result=failed}":   0, // what moved starts anew
+		"vigente_renewals_total{credential=loja,provider=vault,result=failed}":   0, // a moved credential starts again
 		"vigente_sink_writes_total{result=written,sink=till}":                    1,
 		"vigente_clock_offset_seconds{provider=vault}":                           1,
 		"vigente_renewal_duration_seconds{provider=vault}count":                  1,

@@ -105,7 +105,7 @@ type Sink struct {
 	Device string
 	// Needs names the credentials it shows, sorted.
 	Needs []string
-	// Target is a digest of its configuration: another one is delivered anew.
+	// Target is a digest of its configuration: a different one is delivered again.
 	Target string
 	Sink   credential.Sink
 	Hook   credential.Hook // nil when there is none

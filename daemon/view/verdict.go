@@ -10,7 +10,7 @@ import (
 // Verdict is the first thing that a person reads: what it all amounts to.
 type Verdict struct{ Words, Class string }
 
-// The verdicts. "Action needed" is kept for what nobody but a person can end.
+// The verdicts. "Action needed" is reserved for problems that only a person can solve.
 const (
 	allGood   = "Everything is valid and delivered."
 	empty     = "Nothing is configured yet."
@@ -105,7 +105,7 @@ func (t *tally) sink(s *engine.SinkView) {
 		t.out++
 	case engine.Behind:
 		if s.LastError != nil && s.LastError.Reason != credential.ReasonTimeout {
-			t.people++ // another's value: nobody but a person knows whose is right
+			t.people++ // changed by someone else: only a person knows which value is right
 			return
 		}
 		t.fails++

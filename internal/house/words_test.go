@@ -23,12 +23,12 @@ var banned = []struct{ form, instead string }{
 	{`asks? anew|anew`, "again"},
 	{`a person is needed|needs? a person`, "action needed"},
 	{`(is|was|are) none`, "say what it is not"},
-	{`is no (URL|address|number|instant|length|name|duration)`, "is not a valid …"},
+	{`is no (URL|address|number|instant|length|duration|name of)`, "is not a valid …"},
 	{`is too much`, "unexpected argument"},
 	{`is played|plays? the`, "simulate, emulate"},
 	{`is taken at once|will be taken`, "takes effect"},
 	{`nobody but`, "only"},
-	{`left-overs?`, "temporary file"},
+	{`left-overs`, "temporary files"},
 }
 
 // bannedInPortuguese is the same for texts in Portuguese.
@@ -45,19 +45,21 @@ var bannedInPortuguese = []struct{ form, instead string }{
 // added when it passes.
 var plain = []string{
 	"README.md", "CONTRIBUTING.md", "SECURITY.md", "config.example.toml", "docs", "monitoring", "systemd",
-	"cmd/vigente", "credential", "daemon/control", "daemon/doctor", "daemon/simulate", "daemon/web",
-	"daemon/config", "daemon/disk", "daemon/eventlog", "daemon/notify", "daemon/transport", "e2e",
-	"internal/atomicfile", "internal/bench", "internal/devices", "internal/disktest", "internal/duration", "internal/failpoint",
-	"internal/getent", "internal/house", "internal/needs", "internal/process", "internal/readfile", "internal/realpath", "internal/turnstile",
-	"providers/emulation", "providers/exchange", "providers/internal", "providers/providertest", "providers/tlsconf", "providers/tokens",
-	"sinks/file", "sinks/filesink", "sinks/ini", "sinks/sinktest",
+	".ci", "cmd/vigente", "credential", "daemon/config", "daemon/control", "daemon/disk", "daemon/doctor",
+	"daemon/eventlog", "daemon/metrics", "daemon/notify", "daemon/plan", "daemon/simulate", "daemon/transport",
+	"daemon/view", "daemon/watch", "daemon/web", "e2e", "internal/atomicfile", "internal/bench", "internal/devices",
+	"internal/disktest", "internal/duration", "internal/failpoint", "internal/getent", "internal/house", "internal/needs",
+	"internal/process", "internal/readfile", "internal/realpath", "internal/turnstile", "providers/emulation",
+	"providers/exchange", "providers/exec", "providers/http", "providers/internal", "providers/providertest",
+	"providers/tlsconf", "providers/tokens", "sinks",
 }
 
 // exempt lists files that quote keys for machines, or names of tests.
 var exempt = []string{"docs/reliability.md", "internal/house/words_test.go"}
 
-// quoted finds a key of the contract, which machines read.
-var quoted = regexp.MustCompile("json:\"cure\"|[\"`.]cure[\"`]|\\.cure\\b|\\bcure:")
+// quoted finds what the words do not apply to: the key of the contract, names of
+// fail points, and plain English.
+var quoted = regexp.MustCompile("json:\"cure\"|[\"`.]cure[\"`]|\\.cure\\b|\\bcure:|\\bCure( +string|:)|store anew (built|placed)|(?i:there (is|are|was|were) none)")
 
 // TestWords checks comments, messages and documents for banned words: one term
 // per concept, and no term that readers have to guess.

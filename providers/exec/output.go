@@ -151,7 +151,7 @@ func (r *reading) takeGit(out string) string {
 	for line := range strings.Lines(out) {
 		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		if !ok {
-			return "a line that is none of a git credential helper"
+			return "a line that a git credential helper does not print"
 		}
 		switch name {
 		case "password":

@@ -176,7 +176,7 @@ func (r answers) readEnd(a *exchange.Answer, at time.Time) exchange.End {
 		return unread
 	}
 	if !ok {
-		return exchange.End{} // absent is none
+		return exchange.End{} // absent: no expiry
 	}
 	quoted := json.RawMessage(quote(text))
 	switch r.endForm {

@@ -214,7 +214,7 @@ func (p xmlPath) find(a *exchange.Answer) (string, bool) {
 			return value, found && value != ""
 		}
 		if err != nil {
-			return "", false // half an answer is none
+			return "", false // a partial answer has no value
 		}
 		switch t := token.(type) {
 		case xml.StartElement:

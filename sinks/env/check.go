@@ -20,7 +20,7 @@ func checkContent(content []byte) error {
 	return nil
 }
 
-// checkKey refuses what is no name of a variable. The error goes on from "the
+// checkKey refuses invalid variable names. The error goes on from "the
 // variable".
 func checkKey(key string) error {
 	if !isName(key) {

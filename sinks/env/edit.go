@@ -59,7 +59,7 @@ type dialect struct {
 	quote func(key, value string) (string, error)
 	// lineEnd returns what ends an added line.
 	lineEnd func(content []byte) string
-	// dispute says why the readings of one file may differ, and the cure.
+	// dispute says why the readings of one file may differ, and the fix.
 	dispute string
 }
 

@@ -49,7 +49,7 @@ func (k *variables) check(s *section.Section) []sinks.Claim {
 	var claims []sinks.Claim
 	for _, t := range k.texts {
 		if !isName(t.Name) {
-			s.Faultf(t.At, "is no name of a variable (expected letters, digits and underscores, not starting with a digit)")
+			s.Faultf(t.At, "is not a valid variable name (expected letters, digits and underscores, not starting with a digit)")
 		}
 		if _, err := k.style.dialect().quote(t.Name, t.Placeholder().Reveal()); err != nil {
 			s.Faultf(t.At, "%v", err)

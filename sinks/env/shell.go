@@ -22,7 +22,7 @@ func readShell(content []byte) ([]assignment, error) {
 		s.unended(len(content), "the last command goes on behind the end of the file")
 	}
 	if s.problem != "" {
-		r := refusalf("line %d: %s, so the file is not understood (mend it, or give the sink a file of its own)", lineOf(content, min(s.problemAt, len(content))), s.problem)
+		r := refusalf("line %d: %s, so the file is not understood (fix it, or give the sink a file of its own)", lineOf(content, min(s.problemAt, len(content))), s.problem)
 		r.torn = s.torn
 		return nil, r
 	}

@@ -56,7 +56,7 @@ func faults() emulation.Faults[*call] {
 	}
 }
 
-// odd answers a success whose token is none.
+// odd answers a success without a valid token.
 func odd(body string) func(*call) {
 	return func(c *call) { emulation.Write(c.w, http.StatusOK, "application/json", body) }
 }
