@@ -235,7 +235,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // sweep removes what a crash left beside the sinks.
 func (d *Daemon) sweep(ctx context.Context) {
-	sinkfiles.Sweep(ctx, d.disks, d.loaded.Sinks(), func(folder string, err error) {
+	sinkfiles.Sweep(ctx, d.disks, d.loaded.SinkFolders(), func(folder string, err error) {
 		d.log.Debug("left-overs not removed", zap.String("folder", folder), zap.Error(err))
 	})
 }

@@ -1,7 +1,8 @@
 package load
 
 import (
-	"iter"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -91,24 +92,29 @@ func difference[O comparable, S any](is []O, was map[string]O, made func(O) (str
 	return d
 }
 
-// Sinks yields the sinks of a configuration whose Change was made.
-func (d *Loaded) Sinks() iter.Seq[*plan.Sink] {
-	return func(yield func(*plan.Sink) bool) {
-		for _, o := range d.sinks {
-			if !yield(o.spec) {
-				return
-			}
+// SinkFolders returns one path in each folder that holds the file of a sink, as it
+// is named and behind all links.
+func (d *Loaded) SinkFolders() []string {
+	folders := map[string]string{}
+	note := func(file, real string) {
+		if file != "" {
+			folders[filepath.Dir(file)] = file
 		}
-		for _, f := range d.fleets {
-			for _, r := range f.rows {
-				for _, s := range r.sinks {
-					if !yield(s) {
-						return
-					}
-				}
+		if file != "" && real != "" {
+			folders[filepath.Dir(real)] = real
+		}
+	}
+	for _, o := range d.sinks {
+		note(o.binding.File, o.real)
+	}
+	for _, f := range d.fleets {
+		for _, r := range f.rows {
+			for i, s := range r.sinks {
+				note(s.File, r.reals[i])
 			}
 		}
 	}
+	return slices.Collect(maps.Values(folders))
 }
 
 // Has reports whether there is a credential of that name.

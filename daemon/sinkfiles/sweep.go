@@ -2,11 +2,9 @@ package sinkfiles
 
 import (
 	"context"
-	"iter"
 	"path/filepath"
 	"time"
 
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/atomicfile"
 	"github.com/vigented/vigente/internal/devices"
 )
@@ -15,16 +13,10 @@ import (
 // file server that hangs must not keep the rest from working.
 const sweepTime = 2 * time.Second
 
-// Sweep removes what a crash left beside the sinks. It goes on behind the rest of
-// the start when it takes long, until ctx ends. Failed is told of the folders where
-// that could not be done.
-func Sweep(ctx context.Context, disks *devices.Pool, sinks iter.Seq[*plan.Sink], failed func(folder string, err error)) {
-	var paths []string
-	for s := range sinks {
-		if s.File != "" {
-			paths = append(paths, s.File)
-		}
-	}
+// Sweep removes what a crash left in the folders of these paths. It goes on behind
+// the rest of the start when it takes long, until ctx ends. Failed is told of the
+// folders where that could not be done.
+func Sweep(ctx context.Context, disks *devices.Pool, paths []string, failed func(folder string, err error)) {
 	swept := make(chan struct{})
 	go func() { defer close(swept); sweepFolders(ctx, disks, paths, failed) }()
 	select {
@@ -35,15 +27,6 @@ func Sweep(ctx context.Context, disks *devices.Pool, sinks iter.Seq[*plan.Sink],
 }
 
 func sweepFolders(ctx context.Context, disks *devices.Pool, paths []string, failed func(folder string, err error)) {
-	folders := map[string]string{} // folder to one path in it
-	for path, at := range devices.ResolveAll(ctx, disks, paths) {
-		folders[filepath.Dir(path)] = path
-		folders[filepath.Dir(at.Path)] = at.Path
-	}
-	paths = paths[:0]
-	for _, path := range folders {
-		paths = append(paths, path)
-	}
 	devices.Each(disks, paths, func(path string) {
 		_, err := devices.Run(ctx, disks, devices.Deliver, path, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, atomicfile.Sweep(ctx, path)
