@@ -115,13 +115,19 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 		text string
 		want schedule.Part
 	}{
-		{schedule.Obtaining, `"revision":4,"obtained_at":"2026-11-02T03:04:05.000000006Z","unchanged":1,"identity":"i","token_of":"o","inputs":"in",` +
-			`"token":{"generation":3,"values":{"t":"v"},"seed_bytes":{"s":"/w=="},"expires_at":"2026-11-02T03:04:05.000000006Z"},"former":[{"revision":1,"identity":"former","left_at":"2026-11-02T03:04:05.000000006Z"}]}`,
+		{
+			schedule.Obtaining,
+			`"revision":4,"obtained_at":"2026-11-02T03:04:05.000000006Z","unchanged":1,"identity":"i","token_of":"o","inputs":"in",` +
+				`"token":{"generation":3,"values":{"t":"v"},"seed_bytes":{"s":"/w=="},"expires_at":"2026-11-02T03:04:05.000000006Z"},"former":[{"revision":1,"identity":"former","left_at":"2026-11-02T03:04:05.000000006Z"}]}`,
 			schedule.Token{Revision: 4, ObtainedAt: at, Unchanged: 1, Identity: "i", TokenOf: "o", Inputs: "in", Former: []schedule.Record{was}, Credential: credential.Credential{
 				Generation: 3, Values: map[string]credential.Secret{"t": credential.NewSecret("v")}, Seed: map[string]credential.Secret{"s": credential.NewSecret("\xff")}, ExpiresAt: at,
-			}}},
-		{schedule.Delivering, `"delivered":{"a":{"generation":3,"revision":4}},"delivered_at":"2026-11-02T03:04:05.000000006Z","target":"t","issued":{"f":["1","2"]},"changes":9}`,
-			schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 3, Revision: 4}}}, DeliveredAt: at, Target: "t", Issued: schedule.Issued{{Name: "f", Digests: []string{"1", "2"}}}, Changes: 9}},
+			}},
+		},
+		{
+			schedule.Delivering,
+			`"delivered":{"a":{"generation":3,"revision":4}},"delivered_at":"2026-11-02T03:04:05.000000006Z","target":"t","issued":{"f":["1","2"]},"changes":9}`,
+			schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 3, Revision: 4}}}, DeliveredAt: at, Target: "t", Issued: schedule.Issued{{Name: "f", Digests: []string{"1", "2"}}}, Changes: 9},
+		},
 		{schedule.Hooking, `"ran":8}`, schedule.HookRun{Ran: 8}},
 	} {
 		got, err := decodeRecord(tt.kind, []byte(common+tt.text))
