@@ -36,7 +36,7 @@ func (a *app) presetsCommand() *cobra.Command {
 		Short: "List the services that have a preset",
 		Long: `List the presets of the provider kind oauth2: sets of keys for known services, each
 with the service's page about it and the date. Where that page could not be read, the
-keys are those on which several public programs agree, and the list says so. You can
+keys are those of public integrations, unverified, and the list says so. You can
 override any key of a preset.`,
 		Example: `  # the services, and the keys that you still have to set
   vigente presets
@@ -77,7 +77,7 @@ func (a *app) tellPreset(p oauth2.Preset) {
 	}
 	a.out.printf("  source         %s (%s)\n", p.Source, p.Date)
 	if !p.SourceRead {
-		a.out.line("                 not read there: several public programs agree on the keys")
+		a.out.line("                 not read there: the keys are those of public integrations, unverified")
 	}
 	a.out.line("")
 }

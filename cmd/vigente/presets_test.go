@@ -61,7 +61,7 @@ func unread(p oauth2.Preset, say func(en, pt string) string) string {
 	if p.SourceRead {
 		return ""
 	}
-	return say("; not read, but several public programs agree on these keys", "; não lida, mas vários programas públicos concordam nestas chaves")
+	return say("; not read; the keys are those of public integrations, unverified", "; não lida; as chaves são as de integrações públicas, sem confirmação")
 }
 
 // TestInitOffersEveryPreset opens what vigente init writes for each service.
