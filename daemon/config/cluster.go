@@ -49,7 +49,7 @@ func (l *loader) clusterSettings(s *section.Section, present bool) {
 
 func (l *loader) requireCluster(s *section.Section, c *Cluster, endpoints []string, key credential.Secret, old []credential.Secret) {
 	if len(endpoints) == 0 {
-		s.Faultf("endpoints", "is missing (expected the addresses of the engine, such as [\"https://10.0.0.1:2379\"])")
+		s.Faultf("endpoints", "is missing (expected the addresses of etcd, such as [\"https://10.0.0.1:2379\"])")
 	}
 	for _, text := range endpoints {
 		u, err := url.Parse(text)
@@ -111,14 +111,14 @@ func clusterTLS(s *section.Section) *tls.Config {
 	if data := t.File("ca_file"); data != nil {
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(data) {
-			t.Faultf("ca_file", "holds no certificate (expected PEM)")
+			t.Faultf("ca_file", "contains no certificate (expected PEM)")
 		}
 	}
 	if own := t.Table("certificate"); own != nil {
 		if data := own.File("file"); data != nil {
 			pair, err := tls.X509KeyPair(data, data)
 			if err != nil {
-				own.Faultf("file", "holds no certificate with its key (expected both in PEM)")
+				own.Faultf("file", "contains no certificate with its key (expected both in PEM)")
 			}
 			cfg.Certificates = []tls.Certificate{pair}
 		}

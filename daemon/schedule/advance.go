@@ -59,7 +59,7 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 		return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
 	}
 	if len(c.Values) == 0 {
-		return bad("the answer holds no token")
+		return bad("the answer contains no token")
 	}
 	for name, v := range c.Values {
 		if v.IsZero() {

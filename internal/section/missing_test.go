@@ -16,8 +16,8 @@ func TestFaultOfWhatAKeyRefersTo(t *testing.T) {
 	s.Text("plain", "")
 	sub := s.Table("sub")
 	sub.File("file")
-	s.Faultf("k", "holds a line break")
-	s.Faultf("ca", "holds no certificate")
+	s.Faultf("k", "contains a line break")
+	s.Faultf("ca", "contains no certificate")
 	s.Faultf("sub.file", "does not open")
 	sub.Faultf("file", "does not open")
 	if s.Failed() {

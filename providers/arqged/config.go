@@ -100,7 +100,7 @@ func readUsername(s *section.Section) credential.Secret {
 func readAplicacao(s *section.Section) string {
 	return section.Value(s, "aplicacao", "", "a string in quotes", func(text string) (string, error) {
 		if !exchange.PlainText(text) {
-			return "", errors.New("holds a control character (expected a name)")
+			return "", errors.New("contains a control character (expected a name)")
 		}
 		return text, nil
 	})

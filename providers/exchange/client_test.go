@@ -361,8 +361,8 @@ func TestDoInWords(t *testing.T) {
 		{failing(remote("unknown certificate authority")), credential.ReasonTLS, false, "refused our certificate"},
 		{failing(remote("handshake failure")), credential.ReasonTLS, true, "refused the handshake"},
 		{failing(remote("CANARY")), credential.ReasonTLS, true, "refused the TLS connection"},
-		{failing(&net.OpError{Op: "local error", Err: errors.New("CANARY")}), credential.ReasonTLS, true, "handshake failed"},
-		{failing(errors.New("tls: CANARY")), credential.ReasonTLS, true, "handshake failed"},
+		{failing(&net.OpError{Op: "local error", Err: errors.New("CANARY")}), credential.ReasonTLS, true, "violates the protocol"},
+		{failing(errors.New("tls: CANARY")), credential.ReasonTLS, true, "violates the protocol"},
 		{failing(verify(x509.SystemRootsError{})), credential.ReasonTLS, false, "could not be verified"},
 		{failing(verify(x509.UnknownAuthorityError{})), credential.ReasonTLS, false, "authority unknown to this machine"},
 	} {

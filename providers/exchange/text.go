@@ -26,7 +26,7 @@ func PlainText(text string) bool { return !strings.ContainsFunc(text, unicode.Is
 // servers count against the account.
 func OneLine(s *section.Section, key string, v credential.Secret) credential.Secret {
 	if !PlainText(v.Reveal()) {
-		s.Faultf(key, "holds a line break or another control character (expected the bare value on one line)")
+		s.Faultf(key, "contains a line break or another control character (expected the bare value on one line)")
 	}
 	return v
 }

@@ -65,7 +65,7 @@ func handshakeProblem(text string) string {
 			return t.problem
 		}
 	}
-	return "the TLS handshake failed: the server violates the protocol (does a proxy or a firewall intercept TLS?)"
+	return "the server violates the protocol (does a proxy or a firewall intercept TLS?)"
 }
 
 func certificateProblem(v *tls.CertificateVerificationError) string {

@@ -54,11 +54,11 @@ func parseURL(text string, opt URLOptions) (u *url.URL, problem string) {
 	case u.Scheme == "http" && !opt.PlainHTTP && !Loopback(u.Hostname()):
 		return nil, "is not encrypted (expected https; http is accepted for loopback addresses only)"
 	case u.User != nil:
-		return nil, "holds a user name (expected no user or password in a URL; there are keys for them)"
+		return nil, "contains a user name (expected no user or password in a URL; there are keys for them)"
 	case strings.Contains(text, "#"):
-		return nil, "holds a fragment (expected nothing from # on)"
+		return nil, "contains a fragment (expected nothing from # on)"
 	case !opt.Query && strings.Contains(text, "?"):
-		return nil, "holds a query (expected the URL up to and without the ?)"
+		return nil, "contains a query (expected the URL up to and without the ?)"
 	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {

@@ -46,12 +46,12 @@ func TestHTTPSURL(t *testing.T) {
 		{"https://tss.example:0/x", exchange.URLOptions{}, "has no valid port"},
 		{"https://tss.example:70000/x", exchange.URLOptions{}, "has no valid port"},
 		{"https://tss.example:/x", exchange.URLOptions{}, "has no valid port"},
-		{"https://CANARY:CANARY@tss.example/x", anyHost, "holds a user name"},
-		{"https://CANARY@tss.example/x", anyHost, "holds a user name"},
-		{"https://tss.example/x?token=CANARY", anyHost, "holds a query"},
-		{"https://tss.example/x?", anyHost, "holds a query"},
-		{"https://tss.example/x#CANARY", exchange.URLOptions{Query: true}, "holds a fragment"},
-		{"https://tss.example/x#", anyHost, "holds a fragment"},
+		{"https://CANARY:CANARY@tss.example/x", anyHost, "contains a user name"},
+		{"https://CANARY@tss.example/x", anyHost, "contains a user name"},
+		{"https://tss.example/x?token=CANARY", anyHost, "contains a query"},
+		{"https://tss.example/x?", anyHost, "contains a query"},
+		{"https://tss.example/x#CANARY", exchange.URLOptions{Query: true}, "contains a fragment"},
+		{"https://tss.example/x#", anyHost, "contains a fragment"},
 		{"https://tss.example/%zzCANARY", anyHost, "is not a valid URL"},
 	} {
 		s, err := section.Parse("providers.x", `url = "`+c.text+`"`)

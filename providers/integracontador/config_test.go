@@ -80,7 +80,7 @@ func TestConfigurationFaults(t *testing.T) {
 		{"key a number", "p", "consumer_key", `consumer_key = 5`, "consumer_key: "},
 		{"key with a colon", "p", "consumer_key", `consumer_key = "a:b"`, "consumer_key: holds a colon"},
 		{"secret in plain", "p", "consumer_secret", `consumer_secret = "x"`, "consumer_secret: is a plain string"},
-		{"secret of two lines", "p", "consumer_secret", `consumer_secret = { file = "{dir}/two" }`, "consumer_secret: holds a line break"},
+		{"secret of two lines", "p", "consumer_secret", `consumer_secret = { file = "{dir}/two" }`, "consumer_secret: contains a line break"},
 		{"certificate missing", "p", "certificate", "", "certificate: is missing"},
 		{"certificate empty", "p", "certificate", "certificate = {}", "certificate.file: "},
 		{"certificate a string", "p", "certificate", `certificate = "x"`, "certificate: "},

@@ -65,7 +65,7 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 	}
 	leaf := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return matches(c, key) })
 	if leaf < 0 {
-		return nil, errors.New("holds a key that does not belong to its certificate (expected a pair)")
+		return nil, errors.New("contains a key that does not match its certificate (expected a pair)")
 	}
 	cert := &tls.Certificate{Certificate: [][]byte{certs[leaf].Raw}, PrivateKey: key, Leaf: certs[leaf]}
 	for i, ca := range certs {
@@ -87,11 +87,11 @@ func unreadForm(err error) string {
 
 func parsePEM(data []byte) (*tls.Certificate, error) {
 	if bytes.Contains(data, []byte("ENCRYPTED")) {
-		return nil, errors.New("holds an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
+		return nil, errors.New("contains an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
 	}
 	cert, err := tls.X509KeyPair(data, data)
 	if err != nil {
-		return nil, errors.New("holds no certificate with its own private key (expected both in one PEM file, the certificate first)")
+		return nil, errors.New("contains no certificate with its own private key (expected both in one PEM file, the certificate first)")
 	}
 	return &cert, nil
 }

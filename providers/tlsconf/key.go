@@ -47,7 +47,7 @@ func parseKey(data []byte, password credential.Secret) (*Key, error) {
 		}
 		signer, ok := cert.PrivateKey.(crypto.Signer)
 		if !ok {
-			return nil, errors.New("holds a key that cannot sign (expected RSA, EC or Ed25519)")
+			return nil, errors.New("contains a key that cannot sign (expected RSA, EC or Ed25519)")
 		}
 		return &Key{signer, cert.Leaf}, nil
 	}
@@ -59,9 +59,9 @@ func parseKey(data []byte, password credential.Secret) (*Key, error) {
 	}
 	switch {
 	case key.Signer == nil:
-		return nil, errors.New("holds no private key (expected PEM with -----BEGIN PRIVATE KEY-----, or PKCS#12)")
+		return nil, errors.New("contains no private key (expected PEM with -----BEGIN PRIVATE KEY-----, or PKCS#12)")
 	case key.Leaf != nil && !matches(key.Leaf, key.Signer):
-		return nil, errors.New("holds a key that does not belong to its certificate (expected a pair)")
+		return nil, errors.New("contains a key that does not match its certificate (expected a pair)")
 	}
 	return key, nil
 }
@@ -92,7 +92,7 @@ func (k *Key) add(block *pem.Block) error {
 		}
 	}
 	if err != nil {
-		return errors.New("holds a " + pemName(block.Type) + " that cannot be read (expected PKCS#8, PKCS#1 or SEC 1 in PEM)")
+		return errors.New("contains a " + pemName(block.Type) + " that cannot be read (expected PKCS#8, PKCS#1 or SEC 1 in PEM)")
 	}
 	if signer, ok := parsed.(crypto.Signer); ok && k.Signer == nil {
 		k.Signer = signer
@@ -100,7 +100,7 @@ func (k *Key) add(block *pem.Block) error {
 	return nil
 }
 
-var errEncryptedKey = errors.New("holds an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
+var errEncryptedKey = errors.New("contains an encrypted PEM key (expected PKCS#12: openssl pkcs12 -export, or a key without a password)")
 
 // pemName returns the name of a block; only known names are quoted.
 func pemName(kind string) string {

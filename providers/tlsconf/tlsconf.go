@@ -88,7 +88,7 @@ func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Tim
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			t.Faultf("ca_file", "holds a certificate that cannot be read (expected PEM certificates)")
+			t.Faultf("ca_file", "contains a certificate that cannot be read (expected PEM certificates)")
 			return pool, time.Time{}
 		}
 		pool.AddCert(cert)
@@ -97,7 +97,7 @@ func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Tim
 		}
 	}
 	if !found {
-		t.Faultf("ca_file", "holds no certificate (expected PEM, -----BEGIN CERTIFICATE-----)")
+		t.Faultf("ca_file", "contains no certificate (expected PEM, -----BEGIN CERTIFICATE-----)")
 	}
 	return pool, end
 }
@@ -135,7 +135,7 @@ type PinError struct{ shown string }
 
 func (e *PinError) Error() string {
 	if e.shown == "" {
-		return "the server showed no certificate"
+		return "the server presented no certificate"
 	}
 	return "the server's key is not the one in tls.pin_sha256; it shows " + e.shown + " (if the key was replaced on purpose, compare it on the server and set the new pin)"
 }

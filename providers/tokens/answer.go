@@ -31,7 +31,7 @@ func (e *Endpoint) Read(a *exchange.Answer, at time.Time) (Grant, *credential.Fa
 	token, _ := o.Text(AccessToken)
 	switch {
 	case token == "":
-		return Grant{}, unusable("the answer holds no " + e.name(AccessToken) + " (is token_url the token endpoint? is the server's name for it in names?)")
+		return Grant{}, unusable("the answer contains no " + e.name(AccessToken) + " (is token_url the token endpoint? is the server's name for it in names?)")
 	case !exchange.HeaderText(token):
 		// Such a token would break the header it is used in, or inject another
 		// one.

@@ -61,8 +61,8 @@ func TestFaults(t *testing.T) {
 	for _, c := range []struct{ provider, credential, fault string }{
 		{``, ``, "providers.online.url: is missing"},
 		{`url = ""`, ``, "providers.online.url: is empty"},
-		{`url = "https://u:CANARY@tss.example/"`, ``, "providers.online.url: holds a user name"},
-		{`url = "https://tss.example/rest/RestNewToken?JSON=CANARY"`, ``, "providers.online.url: holds a query"},
+		{`url = "https://u:CANARY@tss.example/"`, ``, "providers.online.url: contains a user name"},
+		{`url = "https://tss.example/rest/RestNewToken?JSON=CANARY"`, ``, "providers.online.url: contains a query"},
 		{`url = "https://tss.example/rest/RestGetToken"`, ``, "providers.online.url: is that of RestGetToken"},
 		{`url = "https://tss.example/rest/restgettoken/"`, ``, "providers.online.url: is that of RestGetToken"},
 		{goodURL + "\nread_url = \"https://tss.example/rest/RESTNEWTOKEN\"", ``, "providers.online.read_url: is that of RestNewToken"},

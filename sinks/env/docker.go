@@ -60,7 +60,7 @@ func quoteDocker(key, value string) (string, error) {
 	case !utf8.ValidString(value):
 		return "", errors.New("is no valid UTF-8, and docker refuses a file with such a line (use a sink of type file)")
 	case strings.ContainsAny(value, "\n\x00"):
-		return "", errors.New("holds a line break or a zero byte, which the docker form cannot carry (use a sink of type file)")
+		return "", errors.New("contains a line break or a zero byte, which the docker form cannot carry (use a sink of type file)")
 	case strings.HasSuffix(value, "\r"):
 		return "", errors.New("ends with a carriage return, which docker drops (use a sink of type file)")
 	case len(key)+len("=")+len(value)+len("\r") > maxDockerLine:

@@ -52,7 +52,7 @@ func checkValue(value credential.Secret) error {
 	}
 	for _, r := range text {
 		if unicode.IsControl(r) {
-			return errors.New("holds a line break or another control character, which an INI line cannot carry")
+			return errors.New("contains a line break or another control character, which an INI line cannot carry")
 		}
 	}
 	if strings.Trim(text, blanks) != text {
@@ -70,12 +70,12 @@ func checkName(name string) error {
 	case strings.Trim(name, blanks) != name:
 		return errors.New("starts or ends with a blank (expected the bare name)")
 	case strings.ContainsAny(name, "[]=\r\n"):
-		return errors.New("holds a bracket, an equals sign or a line break (expected the bare name)")
+		return errors.New("contains a bracket, an equals sign or a line break (expected the bare name)")
 	case strings.HasPrefix(name, ";"), strings.HasPrefix(name, "#"), strings.HasPrefix(name, "//"):
 		return errors.New("would make its line a comment (expected a name that does not start with ; or # or //)")
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("holds a control character (expected the bare name)")
+		return errors.New("contains a control character (expected the bare name)")
 	}
 	return nil
 }

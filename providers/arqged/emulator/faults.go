@@ -57,7 +57,7 @@ var faults = emulation.Faults[*exchange]{
 	{"no-refresh-token", "no refresh token in the answer", nil},
 	{"token-opaque", "the token is no JWT", nil},
 	{"token-empty", "the token is empty", nil},
-	{"token-injects", "the token holds a line break", nil},
+	{"token-injects", "the token contains a line break", nil},
 	{"clock-ahead", "the clock is an hour ahead", nil},
 	{"clock-behind", "the clock is an hour behind", nil},
 	{"date-iso-fraction", "dates with seven digits of a second", nil},

@@ -86,7 +86,7 @@ var faults = emulation.Faults[*exchange]{
 	{"token-type-mac", "token_type is mac", nil},
 	{"token-opaque", "the access token is no JWT", nil},
 	{"token-empty", "the access token is empty", nil},
-	{"token-injects", "the access token holds a line break", nil},
+	{"token-injects", "the access token contains a line break", nil},
 }
 
 // Faults lists the supported faults.

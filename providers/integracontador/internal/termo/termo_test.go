@@ -83,7 +83,7 @@ func TestFileIsTheModel(t *testing.T) {
 		t.Error("the file does not end with the end certificate on one line")
 	}
 	if bytes.ContainsAny(file, "\r\n\t\ufeff") {
-		t.Error("the file holds a line break, a tab or a byte order mark")
+		t.Error("the file contains a line break, a tab or a byte order mark")
 	}
 	again, err := sample.Sign(key, cert.Raw)
 	if err != nil || !bytes.Equal(file, again) {

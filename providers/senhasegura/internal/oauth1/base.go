@@ -83,7 +83,7 @@ func splitURL(raw string) (base, query string, err error) {
 		authority, path = rest[:i], rest[i:]
 	}
 	if strings.Contains(authority, "@") {
-		return "", "", errors.New("sign request: the URL holds a user name (remove the part before @)")
+		return "", "", errors.New("sign request: the URL contains a user name (remove the part before @)")
 	}
 	host, err := baseHost(scheme, strings.ToLower(authority))
 	return scheme + "://" + host + path, query, err
