@@ -2,6 +2,7 @@ package web
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -17,6 +18,7 @@ var slot = regexp.MustCompile(`%[swt]`)
 // reading is a compiled phrase.
 type reading struct {
 	form   *regexp.Regexp
+	piece  string   // the longest fixed part of the form, to rule it out quickly
 	says   []string // the translation, cut at its slots
 	nested []bool   // which slots hold another phrase
 }
@@ -34,6 +36,7 @@ func newTranslator(phrases []phrase) *translator {
 		text := regexp.QuoteMeta(p.form)
 		text = strings.NewReplacer("%s", "(.+?)", "%w", `(\S+?)`, "%t", "(.+)").Replace(text)
 		r.form = regexp.MustCompile("^" + text + "$")
+		r.piece = slices.MaxFunc(slot.Split(p.form, -1), func(a, b string) int { return len(a) - len(b) })
 		t.readings = append(t.readings, r)
 	}
 	return t
@@ -43,7 +46,7 @@ func newTranslator(phrases []phrase) *translator {
 var portugueseFailures = sync.OnceValue(func() *translator { return newTranslator(portuguesePhrases) })
 
 // depth limits the nesting of phrases.
-const depth = 8
+const depth = 5
 
 // tell translates a message. If any part has no translation, it returns the whole
 // message in English, because a mixture is hard to read.
@@ -63,6 +66,9 @@ func (t *translator) nested(message string, left int) (string, bool) {
 
 // read translates a message that matches one phrase.
 func (t *translator) read(r *reading, message string, left int) (string, bool) {
+	if !strings.Contains(message, r.piece) {
+		return "", false
+	}
 	found := r.form.FindStringSubmatch(message)
 	if found == nil {
 		return "", false

@@ -3,7 +3,7 @@ package web
 import "slices"
 
 // portuguesePhrases translates failures. More specific forms come first.
-var portuguesePhrases = slices.Concat(portugueseCalls, portugueseBackends, portugueseMachine)
+var portuguesePhrases = slices.Concat(portugueseCalls, portugueseBackends, portugueseMachine, portugueseIntegra, portugueseSuffixes)
 
 // portugueseCalls are the phrases about connections and answers.
 var portugueseCalls = []phrase{
@@ -132,9 +132,6 @@ var portugueseBackends = []phrase{
 	{"%s: the certificate in %s expired at %s (replace it with the renewed one)", "%s: o certificado de %s venceu em %s (coloque o renovado no lugar dele)"},
 	{"%s: the certificate in %s is valid from %s only (is the clock here right?)", "%s: o certificado de %s só vale a partir de %s (o relógio daqui está certo?)"},
 	{"the service repeats a procurador token that is over; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)", "o serviço repete um token do procurador já vencido; nova consulta após a meia-noite de Brasília (vigente renew consulta agora; se persistir, compare o relógio daqui com o de Brasília)"},
-	{"%s: the author has no procuração in e-CAC for this taxpayer (the taxpayer must grant it)", "%s: o autor não tem procuração no e-CAC para este contribuinte (o contribuinte precisa concedê-la)"},
-	{"%s: author.certificate has expired (replace it with the renewed one)", "%s: author.certificate venceu (coloque o renovado no lugar dele)"},
-	{"%s: author.certificate has been revoked (put a new one in its place)", "%s: author.certificate foi revogado (coloque um novo no lugar dele)"},
 
 	{"the server no longer accepts the refresh token (it was used, revoked, or has ended): run vigente login %s", "o servidor não aceita mais o refresh token (foi usado, revogado ou venceu): execute vigente login %s"},
 	{"it waits for a person to log in: run vigente login %s", "aguarda o login de uma pessoa: execute vigente login %s"},
@@ -206,4 +203,61 @@ var portugueseMachine = []phrase{
 	{"%s is renewing it", "%s está renovando"},
 	{"the cluster's engine is away (cluster.alone = %s)", "o etcd do cluster está fora (cluster.alone = %s)"},
 	{"is missing (%s)", "está ausente (%s)"},
+}
+
+// portugueseIntegra are the phrases about Serpro's codes and other rare answers.
+var portugueseIntegra = []phrase{
+	{"the service failed internally while checking the Termo (retried automatically)", "o serviço teve uma falha interna ao verificar o Termo (haverá novas tentativas automáticas)"},
+	{"the service failed internally (retried automatically)", "o serviço teve uma falha interna (haverá novas tentativas automáticas)"},
+	{"author.certificate has expired (replace it with the renewed one)", "author.certificate venceu (troque-o pelo renovado)"},
+	{"author.certificate has been revoked (put a new one in its place)", "author.certificate foi revogado (coloque um novo no lugar)"},
+	{"author.numero is not the number in author.certificate (correct one of the two)", "author.numero não é o número de author.certificate (corrija um dos dois)"},
+	{"contratante.numero is not the contratante of the session (correct it, or use that contratante's certificate and keys)", "contratante.numero não é o contratante da sessão (corrija, ou use o certificado e as chaves desse contratante)"},
+	{"the signature of the Termo is not valid to the service (check author.certificate and the names; if they are right, report it with this number)", "o serviço não aceita a assinatura do Termo (confira author.certificate e os nomes; se estiverem certos, informe o problema com este número)"},
+	{"a value of the Termo is not valid to the service (check author and contratante, numero and nome)", "o serviço não aceita um valor do Termo (confira author e contratante, numero e nome)"},
+	{"the Termo's last day has passed (check the clock here and term_days)", "o último dia do Termo já passou (confira o relógio daqui e term_days)"},
+	{"the Termo is dated after the service's today (check the clock here)", "o Termo tem data posterior ao dia de hoje do serviço (confira o relógio daqui)"},
+	{"author.certificate has no ICP-Brasil fields (use an e-CPF or e-CNPJ of ICP-Brasil)", "author.certificate não tem os campos da ICP-Brasil (use um e-CPF ou e-CNPJ da ICP-Brasil)"},
+	{"author.certificate is not authorised (use an e-CPF or e-CNPJ of type A1, series A)", "author.certificate não é autorizado (use um e-CPF ou e-CNPJ do tipo A1, série A)"},
+	{"author.certificate fails the service's checks (use an e-CPF or e-CNPJ of type A1)", "author.certificate não passa nas verificações do serviço (use um e-CPF ou e-CNPJ do tipo A1)"},
+	{"the chain of author.certificate is not trusted (use a certificate of ICP-Brasil)", "a cadeia de author.certificate não é confiável (use um certificado da ICP-Brasil)"},
+	{"author.certificate is self-signed (use a certificate of ICP-Brasil)", "author.certificate é autoassinado (use um certificado da ICP-Brasil)"},
+	{"the session is not accepted any more (a new one is obtained)", "a sessão não é mais aceita (uma nova será obtida)"},
+	{"a number or its kind is not valid to the service (check author.numero and contratante.numero)", "o serviço não aceita um número ou o tipo dele (confira author.numero e contratante.numero)"},
+	{"contratante.numero is not the CNPJ of the certificate of the login (correct one of the two)", "contratante.numero não é o CNPJ do certificado do login (corrija um dos dois)"},
+	{"contratante.numero is not the owner of consumer_key (correct one of the two)", "contratante.numero não é o dono de consumer_key (corrija um dos dois)"},
+	{"the author has no procuração in e-CAC for this taxpayer (the taxpayer must grant it)", "o autor não tem procuração no e-CAC para este contribuinte (o contribuinte precisa concedê-la)"},
+	{"the service does not offer this operation here (is api_url right?)", "o serviço não oferece esta operação aqui (api_url está certa?)"},
+	{"the Termo names another contratante or author than the request (check author and contratante)", "o Termo cita outro contratante ou autor que não o da requisição (confira author e contratante)"},
+	{"the service lost the procurador token (the Termo is sent again)", "o serviço perdeu o token do procurador (o Termo será reenviado)"},
+	{"%w: the stored Termo is refused, a new one is signed and sent once (%t)", "%w: o Termo guardado foi recusado, um novo será assinado e enviado uma vez (%t)"},
+	{"%w: the stored Termo is refused, a new one is signed and sent once", "%w: o Termo guardado foi recusado, um novo será assinado e enviado uma vez"},
+	{"the login answers with an error in place of a session (is auth_url right?)", "o login responde com um erro em vez de uma sessão (auth_url está certa?)"},
+	{"the login does not accept the request (is auth_url the complete URL of Integra Contador?)", "o login não aceita a requisição (auth_url é a URL completa do Integra Contador?)"},
+	{"the gateway answers with an error in place of a token (%s)", "o gateway responde com um erro em vez de um token (%s)"},
+	{"the gateway says that consumer_key is not subscribed to this API (900908: check api_url, and the contract in Serpro's client area)", "o gateway diz que consumer_key não assina esta API (900908: confira api_url e o contrato na área do cliente do Serpro)"},
+	{"the gateway knows no such path (expected api_url such as https://gateway.apiserpro.serpro.gov.br/integra-contador/v1)", "o gateway não conhece esse caminho (o esperado em api_url é algo como https://gateway.apiserpro.serpro.gov.br/integra-contador/v1)"},
+	{"the server refuses the login: check username and password", "o servidor recusa o login: confira username e password"},
+	{"the server refuses the code of this login (used, too old, or for another redirect_url): run vigente login %s again", "o servidor recusa o código deste login (já usado, antigo demais ou de outra redirect_url): execute vigente login %s de novo"},
+	{"the server refuses the client: check client_id, key, key_id and signing_alg, assertion.audience, and the clock of this machine", "o servidor recusa o cliente: confira client_id, key, key_id e signing_alg, assertion.audience e o relógio desta máquina"},
+	{"the server refuses the client: check client_id, client_auth and tls.certificate", "o servidor recusa o cliente: confira client_id, client_auth e tls.certificate"},
+	{"the server refuses the client: check client_id, client_secret and client_auth (and tls.certificate, where it wants one)", "o servidor recusa o cliente: confira client_id, client_secret e client_auth (e tls.certificate, se ele exigir)"},
+	{"the vault accepts the signature, but the authorization may not make the probe's call (set probe_path to one that it may make)", "o cofre aceita a assinatura, mas a autorização não pode fazer a chamada da sondagem (defina probe_path com uma que ela possa fazer)"},
+	{"the vault's gateway knows no such path: check url and probe_path (it says the same when a proxy removes the Authorization header)", "o gateway do cofre não conhece esse caminho: confira url e probe_path (ele responde o mesmo quando um proxy remove o cabeçalho Authorization)"},
+	{"the vault does not accept the probe's request: check probe_path", "o cofre não aceita a requisição da sondagem: confira probe_path"},
+	{"ArqGED answers 500: out of order, or it does not like the form of the request, which it answers with 500 too (retried automatically; if it stays, check aplicacao, token_minutes and single_use_as)", "o ArqGED responde 500: está com defeito, ou não aceita a forma da requisição, o que ele também responde com 500 (haverá novas tentativas automáticas; se persistir, confira aplicacao, token_minutes e single_use_as)"},
+	{"the gateway of ArqGED refuses key %w of subscription_keys; the next attempt uses key %w (put the regenerated key in its place)", "o gateway do ArqGED recusa a chave %w de subscription_keys; a próxima tentativa usa a chave %w (coloque a chave regenerada no lugar)"},
+}
+
+// portugueseSuffixes are what is added to other phrases, and forms that are so
+// general that they come last.
+var portugueseSuffixes = []phrase{
+	{"%t (for a TSS without login: Security=0 in its REST section, for one with: username and password)", "%t (para um TSS sem login: Security=0 na seção REST; para um com login: username e password)"},
+	{"%t (the url ends in RestNewToken, and the REST service of TSS must be published under that path)", "%t (a url termina em RestNewToken, e o serviço REST do TSS deve estar publicado nesse caminho)"},
+	{"hook %s: %t", "hook %s: %t"},
+	{"%t (create it, or correct on_change.command)", "%t (crie-o, ou corrija on_change.command)"},
+	{"%t (chmod +x, or let the daemon's user reach it)", "%t (chmod +x, ou libere o acesso ao usuário do daemon)"},
+	{"%t (run it by hand to see what it says; its output is not kept)", "%t (execute-o à mão para ver o que diz; a saída não é guardada)"},
+	{"exit status %w", "código de saída %w"},
+	{"%w: %t", "%w: %t"},
 }

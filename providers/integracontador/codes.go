@@ -68,7 +68,7 @@ func termoVerdict(number string) verdict {
 	const profile = "the service says that the signed document is not as it must be (please report it with this number)"
 	switch number {
 	case "003", "008", "014", "034":
-		return verdict{retry, "the service failed inside while it checked the Termo (tried again by itself)"}
+		return verdict{retry, "the service failed internally while checking the Termo (retried automatically)"}
 	case "009":
 		return verdict{signAgain, "author.certificate is no e-CPF or e-CNPJ of ICP-Brasil (use one of type A1)"}
 	case "010":
@@ -126,7 +126,7 @@ func managerVerdict(number string) verdict {
 	case "020":
 		return verdict{retry, "the service lost the procurador token (the Termo is sent again)"}
 	case "001", "002", "023", "029", "030", "031", "032", "033", "034", "035", "036", "056", "058":
-		return verdict{retry, "the service failed inside (tried again by itself)"}
+		return verdict{retry, "the service failed internally (retried automatically)"}
 	}
 	return verdict{}
 }
