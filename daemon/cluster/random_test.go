@@ -138,7 +138,7 @@ func (c *chaos) attempt(n *node) {
 			if other != n && !c.down[other.name] {
 				_ = other.renew(nil)
 			}
-			settle(time.Duration(c.rng.IntN(int(timeout))))
+			settle(time.Duration(c.rng.Int64N(int64(timeout))))
 		}
 		if errors.Is(end, errDied) {
 			n.kill()

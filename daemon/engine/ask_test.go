@@ -40,16 +40,22 @@ func TestAskingEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// failingTwice is a backend whose third call is the first that succeeds.
+func failingTwice() *backend {
+	b := living(time.Hour)
+	good := b.answer
+	b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
+		if n < 3 {
+			return credential.Credential{}, errDown
+		}
+		return good(ctx, n, req)
+	}
+	return b
+}
+
 func TestAwaitReturnsWhenTheConditionHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := living(time.Hour)
-		good := b.answer
-		b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
-			if n < 3 {
-				return credential.Credential{}, errDown
-			}
-			return good(ctx, n, req)
-		}
+		b := failingTwice()
 		r := launch(t, planOf(map[string]*backend{"a": b}, nil), nil)
 		defer r.stop()
 		begun := time.Now()

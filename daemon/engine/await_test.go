@@ -1,29 +1,17 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
-
-	"github.com/vigented/vigente/credential"
 )
 
 // TestManyWaitForTheSame: fifty who wait for everything look once after each
 // change, not once each, and all of them see it in the end.
 func TestManyWaitForTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := living(time.Hour)
-		good := b.answer
-		b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
-			if n < 3 {
-				return credential.Credential{}, errDown
-			}
-			return good(ctx, n, req)
-		}
-		r := launch(t, planOf(map[string]*backend{"a": b}, nil), nil)
+		r := launch(t, planOf(map[string]*backend{"a": failingTwice()}, nil), nil)
 		defer r.stop()
 		shown := map[*CredentialView]bool{} // where views lie: one look is one place
 		var mu sync.Mutex

@@ -322,21 +322,28 @@ func privateMounts(t *testing.T) bool {
 	return false
 }
 
+// smallDisk mounts a disk of its own for the length of the test.
+func smallDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0700"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // A disk that is really full: every caller is told, nothing is lost, and it
 // goes on when there is space again.
 func TestFullDisk(t *testing.T) {
 	if !privateMounts(t) {
 		return
 	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	}()
+	dir := smallDisk(t, "2m")
 	s := open(t, dir, nil)
 	want := records(100)
 	save(t, s, want)

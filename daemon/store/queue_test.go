@@ -238,15 +238,7 @@ func TestAnEndFindsRoom(t *testing.T) {
 	if !privateMounts(t) {
 		return
 	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	}()
+	dir := smallDisk(t, "1m")
 	s := open(t, dir, nil)
 	defer shut(t, s)
 	attempt, err := s.Begin(t.Context(), loja, schedule.Record{Part: schedule.Token{Revision: 1}})

@@ -22,7 +22,7 @@ import (
 // they get answers. A cold start takes about as long as without them, no token
 // lapses, and a user's status is answered quickly.
 func TestGreedyReadersHoldNothingUp(t *testing.T) {
-	const many, life = 600, 16 * time.Second
+	const many, life = 600, 24 * time.Second
 	tokens := &issuer{life: life}
 	if _, err := e2etest.Binary(); err != nil { // built before TMPDIR changes
 		t.Fatal(err)
@@ -54,7 +54,9 @@ func TestGreedyReadersHoldNothingUp(t *testing.T) {
 		t.Errorf("cold start with readers took %s, without %s", among, alone)
 	}
 	began := time.Now()
-	w.Eventually("every credential is renewed", func() bool { return tokens.renewed() == many })
+	// Each wait takes as long as a patient test may; the first is mostly for their life.
+	w.Eventually("some are renewed, although others read", func() bool { return tokens.renewed() > 0 })
+	w.Eventually("all are renewed, although others read", func() bool { return tokens.renewed() == many })
 	t.Logf("all credentials were renewed %s later", time.Since(began))
 	if n := tokens.lapsed(); n > 0 {
 		t.Errorf("%d of %d tokens lapsed", n, many)
