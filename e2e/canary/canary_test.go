@@ -409,9 +409,9 @@ func TestSecretsAreFoundNowhere(t *testing.T) {
 	for round := range last/2 + 2 {
 		for i, g := range k.backends {
 			if way := (2*round + i) % last; round <= last/2 {
-				g.turn(ways[way])
+				g.setLeak(ways[way])
 			} else if i%2 == 1 {
-				g.turn(ways[last])
+				g.setLeak(ways[last])
 			}
 		}
 		k.Write("tool.mode", fmt.Sprintf("exit %d\n", []int{0, 1, 75, 77}[round%4]))
@@ -466,7 +466,7 @@ func (k *installation) ending(t *testing.T) {
 		log(s.String())
 	}
 	for _, g := range k.backends {
-		g.turn(nil)
+		g.setLeak(nil)
 	}
 	k.Start()
 	if err := os.Rename(k.Path("state/state.db"), k.Path("secrets/state.db")); err != nil {

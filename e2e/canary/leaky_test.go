@@ -17,16 +17,16 @@ type leakyBackend struct {
 	secretSet *secretSet
 
 	mu   sync.Mutex
-	play leak
+	leak leak
 }
 
 // leak is one way of repeating secrets.
-type leak func(w http.ResponseWriter, r *http.Request, told []string)
+type leak func(w http.ResponseWriter, r *http.Request, secrets []string)
 
-func (g *leakyBackend) turn(play leak) {
+func (g *leakyBackend) setLeak(l leak) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.play = play
+	g.leak = l
 }
 
 // ServeHTTP implements http.Handler.
@@ -35,10 +35,10 @@ func (g *leakyBackend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.secretSet.shown(r.Header.Get(name))
 	}
 	g.mu.Lock()
-	play := g.play
+	current := g.leak
 	g.mu.Unlock()
-	if play != nil {
-		play(w, r, g.secretSet.all())
+	if current != nil {
+		current(w, r, g.secretSet.all())
 		return
 	}
 	answer := httptest.NewRecorder()
@@ -59,20 +59,20 @@ func leaks() []leak {
 		inJSON(200, `{"access_token":{"x":%q},"Token":[%[1]q],"TOKEN":%[1]q,"dados":%[1]q,"expires_in":%[1]q}`),
 		inJSON(200, "\x00%s"),
 		inJSON(500, "%s"),
-		func(w http.ResponseWriter, _ *http.Request, told []string) {
+		func(w http.ResponseWriter, _ *http.Request, secrets []string) {
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprintf(w, "<html><title>%s</title>%s</html>", told, told)
+			fmt.Fprintf(w, "<html><title>%s</title>%s</html>", secrets, secrets)
 		},
-		func(w http.ResponseWriter, _ *http.Request, told []string) {
-			line := []byte(strings.Join(told, " "))
+		func(w http.ResponseWriter, _ *http.Request, secrets []string) {
+			line := []byte(strings.Join(secrets, " "))
 			for n := 0; n < 12<<20; n += len(line) {
 				if _, err := w.Write(line); err != nil {
 					return
 				}
 			}
 		},
-		func(w http.ResponseWriter, _ *http.Request, told []string) {
-			w.Header().Set("Location", "http://127.0.0.1:1/"+url.PathEscape(strings.Join(told[:min(9, len(told))], "/"))+"?token="+url.QueryEscape(told[0]))
+		func(w http.ResponseWriter, _ *http.Request, secrets []string) {
+			w.Header().Set("Location", "http://127.0.0.1:1/"+url.PathEscape(strings.Join(secrets[:min(9, len(secrets))], "/"))+"?token="+url.QueryEscape(secrets[0]))
 			w.WriteHeader(http.StatusFound)
 		},
 		onTheWire(func(secret string) string { return "HTTP/1.1 200 OK\r\n" + secret + " is no header\r\n\r\n" }),
@@ -82,32 +82,32 @@ func leaks() []leak {
 			return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n" + secret + "\r\n"
 		}),
 		onTheWire(func(secret string) string { return secret + "\r\n\r\n" }),
-		func(w http.ResponseWriter, _ *http.Request, told []string) {
-			w.Header().Set("Date", told[0])
-			w.Header().Set("Retry-After", told[0])
+		func(w http.ResponseWriter, _ *http.Request, secrets []string) {
+			w.Header().Set("Date", secrets[0])
+			w.Header().Set("Retry-After", secrets[0])
 			w.WriteHeader(http.StatusTooManyRequests)
-			fmt.Fprint(w, told)
+			fmt.Fprint(w, secrets)
 		},
 	}
 }
 
 // inJSON repeats everything in a body, in headers and in cookies.
 func inJSON(code int, form string) leak {
-	return func(w http.ResponseWriter, _ *http.Request, told []string) {
+	return func(w http.ResponseWriter, _ *http.Request, secrets []string) {
 		w.Header().Set("Content-Type", "application/json")
-		for i, secret := range told {
+		for i, secret := range secrets {
 			clean := strings.Map(func(r rune) rune {
 				if r < ' ' || r > '~' {
 					return -1
 				}
 				return r
 			}, secret)
-			w.Header().Add("X-Gossip", clean)
+			w.Header().Add("X-Leak", clean)
 			w.Header().Add("Set-Cookie", fmt.Sprintf("s%d=%s", i, url.QueryEscape(secret)))
 			w.Header().Set("WWW-Authenticate", "Basic realm="+clean)
 		}
 		w.WriteHeader(code)
-		fmt.Fprintf(w, form, strings.Join(told, " "))
+		fmt.Fprintf(w, form, strings.Join(secrets, " "))
 	}
 }
 
@@ -115,9 +115,9 @@ func inJSON(code int, form string) leak {
 func onTheWire(form func(secret string) string) leak {
 	var mu sync.Mutex
 	turn := 0
-	return func(w http.ResponseWriter, _ *http.Request, told []string) {
+	return func(w http.ResponseWriter, _ *http.Request, secrets []string) {
 		mu.Lock()
-		secret := told[turn%len(told)]
+		secret := secrets[turn%len(secrets)]
 		turn++
 		mu.Unlock()
 		conn, _, err := w.(http.Hijacker).Hijack()
