@@ -54,7 +54,7 @@ func TestGreedyReadersHoldNothingUp(t *testing.T) {
 		t.Errorf("cold start with readers took %s, without %s", among, alone)
 	}
 	began := time.Now()
-	// Each wait takes as long as a patient test may; the first is mostly for their life.
+	// Each wait may take the full timeout; the first waits mostly for the tokens to expire.
 	w.Eventually("some are renewed, although others read", func() bool { return tokens.renewed() > 0 })
 	w.Eventually("all are renewed, although others read", func() bool { return tokens.renewed() == many })
 	t.Logf("all credentials were renewed %s later", time.Since(began))

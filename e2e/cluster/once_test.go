@@ -11,9 +11,10 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// A run that ends by itself joins first, and shares what it obtained: the next
-// machine delivers it without a call. While the engine is away what is plain is
-// renewed alone.
+// TestOneRunOnTwoMachines: run --once joins the cluster first and shares what
+// it obtained, so the next machine delivers it without a call. While etcd is
+// unreachable, credentials that neither spend nor revoke are renewed without
+// it.
 func TestOneRunOnTwoMachines(t *testing.T) {
 	t.Parallel()
 	endpoint := "http://" + e2etest.FreePort(t)
@@ -60,12 +61,12 @@ content = "${c.token}"
 	for _, one := range []*e2etest.World{a, b} {
 		begun := time.Now()
 		if code, out, errs := one.Run("run", "--once"); code != 0 || one.Read("out") != "1" {
-			t.Errorf("the run exits %d and delivers %q, want what the first call brought: %s%s", code, one.Read("out"), out, errs)
+			t.Errorf("run --once: got exit code %d and %q delivered, want 0 and the result of the first call: %s%s", code, one.Read("out"), out, errs)
 		}
-		t.Logf("a run took %s", time.Since(begun).Round(10*time.Millisecond))
+		t.Logf("run --once took %s", time.Since(begun).Round(10*time.Millisecond))
 	}
 	stop()
 	if code, out, errs := c.Run("run", "--once"); code != 0 || c.Read("out") != "2" {
-		t.Errorf("without the engine the run exits %d and delivers %q: %s%s", code, c.Read("out"), out, errs)
+		t.Errorf("run --once without etcd: got exit code %d and %q delivered: %s%s", code, c.Read("out"), out, errs)
 	}
 }
