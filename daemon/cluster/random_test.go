@@ -124,8 +124,9 @@ func (c *chaos) step() {
 }
 
 // bringBack brings the backup back while all machines are there and have seen
-// what it lacks. What happens elsewise is not covered: an intent that only its
-// own machine had seen is lost with it.
+// what it lacks. What happens otherwise is not covered: an intent is lost with the
+// backup where its machine is down or cut off, and all others that had seen it
+// were restarted since.
 func (c *chaos) bringBack() {
 	c.kv.mu.Lock()
 	away := slices.Contains(slices.Collect(maps.Values(c.kv.away)), true)
