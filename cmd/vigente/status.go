@@ -287,8 +287,9 @@ func (p look) noteLines(n *schedule.Note, head, fix string, now time.Time) []str
 		return nil
 	}
 	message, places := view.Places(n.Message)
-	lines := p.fold(head+string(n.Reason)+", "+view.Relative(n.At, now)+": "+message, "")
-	lines[0] = strings.Replace(lines[0], head+string(n.Reason), p.class(view.ClassBad, head+string(n.Reason)), 1)
+	reason := head + view.ReasonName(n.Reason)
+	lines := p.fold(reason+", "+view.Relative(n.At, now)+": "+message, "")
+	lines[0] = strings.Replace(lines[0], reason, p.class(view.ClassBad, reason), 1)
 	for _, place := range places {
 		lines = append(lines, "edit "+place.Where+" ("+place.Key+")")
 	}

@@ -71,6 +71,15 @@ func retried(n *schedule.Note) bool {
 	return n.Reason != credential.ReasonCancelled && !strings.Contains(n.Message, "retried")
 }
 
+// ReasonName returns a reason as people read it. A fault of this machine is local to
+// them; machines read "internal".
+func ReasonName(reason credential.Reason) string {
+	if reason == credential.ReasonInternal {
+		return "local"
+	}
+	return string(reason)
+}
+
 // Retries says that nothing has to be done for the next attempt to happen.
 const Retries = "It is retried automatically."
 

@@ -176,6 +176,7 @@ var portugueseMachine = []phrase{
 	{"replace %s: %t", "substituição de %s: %t"},
 	{"write %s: %t", "gravação de %s: %t"},
 	{"read %s: %t", "leitura de %s: %t"},
+	{"open the folder %s: %t", "acesso à pasta %s: %t"},
 	{"open %s: %t", "abertura de %s: %t"},
 	{"edit %s: %t", "edição de %s: %t"},
 	{"search the folder %s: %t", "acesso à pasta %s: %t"},

@@ -87,7 +87,7 @@ func (l tongue) notes(n *schedule.Note, head, fix string, now time.Time) []pageN
 	if n == nil {
 		return nil
 	}
-	note := pageNote{Reason: head + string(n.Reason), Ago: l.relative(n.At, now), Fix: fix, Class: view.ClassBad}
+	note := pageNote{Reason: head + view.ReasonName(n.Reason), Ago: l.relative(n.At, now), Fix: fix, Class: view.ClassBad}
 	if note.Message, note.Tongue = l.failure(n.Message); note.Message != n.Message {
 		note.Original = n.Message
 	}
