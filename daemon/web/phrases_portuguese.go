@@ -202,6 +202,7 @@ var portugueseMachine = []phrase{
 	{"it waits for another command %s", "aguarda outro comando %s"},
 	{"a call of %s that spends what works once has no known end", "uma chamada de %s, que gasta o que só vale uma vez, não tem fim conhecido"},
 	{"%s is renewing it", "%s está renovando"},
+	{"it waits for its turn under the provider's rate, which all machines share", "aguarda a vez no rate do provedor, que vale para todas as máquinas em conjunto"},
 	{"the cluster's engine is away (cluster.alone = %s)", "o etcd do cluster está fora (cluster.alone = %s)"},
 	{"is missing (%s)", "está ausente (%s)"},
 }
