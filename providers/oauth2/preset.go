@@ -17,7 +17,7 @@ type Preset struct {
 	// Source is the service's page about them, Date the day of the look-up.
 	Source, Date string
 	// SourceRead says that the keys were read on that page. Otherwise it could not be
-	// opened, and the keys are those on which several public programs agree.
+	// opened, and the keys are those of public integrations, unverified.
 	SourceRead bool
 	// Notes say what a person must know, English first, then Portuguese.
 	Notes [2]string
