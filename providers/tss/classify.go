@@ -13,15 +13,15 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// invalidMessage is the one error text that the vendor documents, without the
+// invalidMessage is the only error text the vendor documents, without the
 // blanks around it.
 const invalidMessage = "Mensagem JSON invalida"
 
-// classify says what an answer of RestNewToken or RestGetToken is: a token, or
-// a fault. It is a pure function of the answer. It believes the body rather
-// than the status, because nobody documents the status of the negative form.
+// classify turns an answer of RestNewToken or RestGetToken into a token or a
+// fault. It is a pure function of the answer. The body takes precedence over
+// the status, because the status of a refusal is not documented.
 //
-// Lost is set where the service may have made a token that we cannot read.
+// The fault has Lost set if the service may have issued a token we cannot read.
 func classify(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
 	if a.Status >= 300 && a.Status <= 399 {
 		return credential.Secret{}, exchange.StatusFault(a)
@@ -37,11 +37,11 @@ func classify(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *c
 	case err != nil:
 		return credential.Secret{}, unusable("is not a JSON object, or is truncated")
 	}
-	return m.verdict(a, pattern)
+	return m.result(a, pattern)
 }
 
-// statusFault is the verdict on an answer that is not in the service's own
-// form: the framework or something before it speaks.
+// statusFault classifies, by its status, an answer that is not in the service's
+// own form: it comes from the framework or from a proxy.
 func statusFault(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {
@@ -56,16 +56,16 @@ func statusFault(a *exchange.Answer) *credential.Fault {
 	return f
 }
 
-// message is the service's own form, and what of the framework's fault form is
-// of use. Members are found without regard to case.
+// message holds the members of the service's answer, plus those of the
+// framework's error that we use. Member names are matched without case.
 type message struct {
 	token, fault json.RawMessage // nil when absent
 	code         json.RawMessage
-	twice        bool // a member that counts stands there twice
+	twice        bool // a member we use appears twice
 }
 
-// verdict weighs a JSON object.
-func (m message) verdict(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
+// result returns the token in the message, or the fault.
+func (m message) result(a *exchange.Answer, pattern *regexp.Regexp) (credential.Secret, *credential.Fault) {
 	token, isText := text(m.token)
 	complaint, _ := text(m.fault)
 	complains := m.fault != nil && !bytes.Equal(m.fault, []byte("null")) && (strings.TrimSpace(complaint) != "" || m.fault[0] != '"')
@@ -95,8 +95,8 @@ func (m message) verdict(a *exchange.Answer, pattern *regexp.Regexp) (credential
 	return credential.NewSecret(token), nil
 }
 
-// frameworkFault is the verdict on an object without TOKEN and error. The
-// framework's own faults carry their status in errorCode or code too.
+// frameworkFault classifies an object with neither TOKEN nor error. The
+// framework's own errors may carry their status in errorCode or code.
 func (m message) frameworkFault(a *exchange.Answer) *credential.Fault {
 	if !a.OK() {
 		return statusFault(a)
@@ -122,8 +122,8 @@ func negative(complaint string) *credential.Fault {
 	return f
 }
 
-// unusable is an answer of status 2xx that gives no token though one may have
-// been made.
+// unusable is a 2xx answer without a usable token, although one may have been
+// issued.
 func unusable(what string) *credential.Fault {
 	return &credential.Fault{
 		Reason:  credential.ReasonBadResponse,
@@ -132,25 +132,26 @@ func unusable(what string) *credential.Fault {
 	}
 }
 
-// plain keeps out whatever could break out of the place a token is written to,
-// whatever token_pattern says: an INI line, a quoted value, a header.
+// plain rejects any character that could break the place the token is written
+// to, such as an INI line, a quoted value or a header, whatever token_pattern
+// allows.
 func plain(token string) bool {
 	return !strings.ContainsFunc(token, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"'`;", r)
 	})
 }
 
-// trim drops what TSS and its proxies put around a body.
+// trim removes what TSS and its proxies add around a body.
 func trim(body []byte) []byte {
 	return bytes.Trim(bytes.TrimPrefix(bytes.TrimLeft(body, " \t\r\n\x00"), []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 }
 
 var errShape = errors.New("not one JSON object")
 
-// parse reads one JSON object, leniently about everything around and nothing
-// inside of it. The charset that the answer claims is not looked at: TSS sends
-// CP1252 under any label. The decoder turns such bytes into U+FFFD; a text that
-// is thrown away may hold it, a token may not.
+// parse reads one JSON object. It tolerates text around the object, but no
+// errors inside it. The declared charset is ignored, because TSS sends CP1252
+// under any label. The decoder replaces such bytes with U+FFFD, which is
+// allowed in a discarded text but not in a token.
 func parse(body []byte) (message, error) {
 	var m message
 	dec := json.NewDecoder(bytes.NewReader(trim(body)))
@@ -166,7 +167,7 @@ func parse(body []byte) (message, error) {
 		if err := dec.Decode(&value); err != nil {
 			return m, errShape
 		}
-		m.take(key.(string), value)
+		m.set(key.(string), value)
 	}
 	if _, err := dec.Token(); err != nil {
 		return m, errShape
@@ -177,8 +178,8 @@ func parse(body []byte) (message, error) {
 	return m, nil
 }
 
-// take keeps the members that count.
-func (m *message) take(key string, value json.RawMessage) {
+// set stores a member that is used.
+func (m *message) set(key string, value json.RawMessage) {
 	var slot *json.RawMessage
 	switch strings.ToLower(key) {
 	case "token":
@@ -195,7 +196,7 @@ func (m *message) take(key string, value json.RawMessage) {
 	*slot = value
 }
 
-// text returns the text of a JSON string.
+// text decodes a JSON string.
 func text(raw json.RawMessage) (string, bool) {
 	var s string
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {

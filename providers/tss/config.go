@@ -18,23 +18,23 @@ import (
 	"github.com/vigented/vigente/providers/internal/brasil"
 )
 
-// defaultPattern is the shape of both tokens that the vendor shows.
+// defaultPattern matches both of the tokens that the vendor shows.
 const defaultPattern = `^[0-9A-Fa-f]{40}$`
 
-// states are the 27 federative units.
+// states lists the 27 Brazilian states.
 var states = [...]string{
 	"AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA",
 	"PB", "PE", "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
 }
 
-// Kind returns the kind for the catalogue.
+// Kind returns the entry for the catalogue.
 func Kind() providers.Kind { return providers.Kind{Name: "tss", Open: open, Setups: setups} }
 
 // backend is one TSS Online.
 type backend struct {
 	client   *exchange.Client
 	url      *url.URL
-	readURL  *url.URL // nil when RestGetToken is not to be used
+	readURL  *url.URL // nil if RestGetToken is not used
 	username credential.Secret
 	password credential.Secret
 	pattern  *regexp.Regexp
@@ -64,7 +64,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 		s.Faultf("username", "is missing (expected it beside password)")
 	}
 	if s.Failed() {
-		return b // good for reporting what is wrong with its credentials
+		return b // used only to check its credentials
 	}
 	for _, u := range []*url.URL{b.url, b.readURL} {
 		if u != nil && u.Scheme == "http" && !exchange.Loopback(u.Hostname()) && !b.password.IsZero() {
@@ -79,7 +79,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	return b
 }
 
-// readPattern reads token_pattern. It always has to match the whole token.
+// readPattern reads token_pattern, which must match the whole token.
 func (b *backend) readPattern(s *section.Section) {
 	text := s.Text("token_pattern", defaultPattern)
 	if text == "" {
@@ -95,8 +95,8 @@ func (b *backend) readPattern(s *section.Section) {
 	}
 }
 
-// checkURLs refuses the two services in each other's place: reading would
-// renew, and renewing would only read.
+// checkURLs rejects the two services in each other's place: a read would renew,
+// and a renewal would only read.
 func (b *backend) checkURLs(s *section.Section) {
 	if service(b.url) == "restgettoken" {
 		s.Faultf("url", "is that of RestGetToken, which only reads (expected RestNewToken here, RestGetToken in read_url)")
@@ -109,7 +109,7 @@ func (b *backend) checkURLs(s *section.Section) {
 	}
 }
 
-// service is the last element of a path, folded.
+// service returns the last element of a path, folded.
 func service(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -117,7 +117,7 @@ func service(u *url.URL) string {
 	return strings.ToLower(path.Base(u.Path))
 }
 
-// get builds a GET with the login, if any.
+// get builds a GET, with the login if there is one.
 func (b *backend) get(u *url.URL) *http.Request {
 	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}}
 	if !b.username.IsZero() {
@@ -126,8 +126,8 @@ func (b *backend) get(u *url.URL) *http.Request {
 	return req
 }
 
-// identity is who a token is for, as the vendor's message has it. The order
-// of the members is the vendor's.
+// identity is whom a token is for, as the vendor's message states it, with its
+// members in the vendor's order.
 type identity struct {
 	CNPJ       string `json:"cnpj"`
 	TipoPessoa int    `json:"tipopessoa"`
@@ -159,8 +159,8 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	}
 }
 
-// readNumber reads cnpj and tipopessoa. The number tells which of the two it
-// is where tipopessoa is left out. A CPF stands in cnpj too: the vendor's
+// readNumber reads cnpj and tipopessoa. If tipopessoa is absent, the number
+// tells which of the two it is. A CPF goes into cnpj as well: the vendor's
 // message has no other member.
 func (c *identity) readNumber(s *section.Section) {
 	text := s.Required("cnpj")
@@ -175,7 +175,7 @@ func (c *identity) readNumber(s *section.Section) {
 	switch {
 	case c.TipoPessoa != 1 && c.TipoPessoa != 2:
 		s.Faultf("tipopessoa", "is %d (expected 1 for a natural person with a CPF, 2 for a company with a CNPJ)", c.TipoPessoa)
-	case text == "": // reported
+	case text == "": // already reported
 	case c.TipoPessoa == 1 && cpfErr != nil:
 		s.Faultf("cnpj", "%v; with tipopessoa = 1 the CPF stands in cnpj", cpfErr)
 	case c.TipoPessoa == 1:
@@ -185,8 +185,8 @@ func (c *identity) readNumber(s *section.Section) {
 	}
 }
 
-// payload is the message in the vendor's own form: no blanks, his order of
-// members, base64 with the standard alphabet and padding.
+// payload returns the message in the vendor's own form: no blanks, the vendor's
+// order of members, base64 with the standard alphabet and padding.
 func (c identity) payload() string {
 	message, err := json.Marshal(struct {
 		Empresa identity `json:"empresa"`
@@ -197,7 +197,7 @@ func (c identity) payload() string {
 	return base64.StdEncoding.EncodeToString(message)
 }
 
-// folded is a registration without its mask: a mask makes no other client.
+// folded returns a registration without its mask, so a mask makes no difference.
 func folded(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -207,7 +207,7 @@ func folded(text string) string {
 	}, text)
 }
 
-// login stands for the login of HTTP Basic; empty without one.
+// login identifies the HTTP Basic login; it is empty without one.
 func (b *backend) login() string {
 	if b.username.IsZero() {
 		return ""

@@ -1,11 +1,11 @@
-// Package tss renews the token by which a TOTVS TSS Offline is known to its
-// TSS Online: one GET of the REST service RestNewToken with the client's
-// identity, answered with a token that has no expiry.
+// Package tss renews the token that identifies a TOTVS TSS Offline to its TSS
+// Online. A renewal is one GET of the REST service RestNewToken with the
+// client's identity; the answer contains a token without an expiry.
 //
-// A renewal makes the old token worthless at once, and a GET is not harmless
-// here. So an attempt renews once at most, over a connection that is
-// not reused, without redirects; and an answer that was lost is asked for at
-// RestGetToken, where that is configured, before another renewal.
+// A renewal revokes the old token immediately, so this GET is not safe to
+// repeat. One attempt renews at most once, on a fresh connection and without
+// following redirects. If the answer is lost, the next attempt first asks
+// RestGetToken, where configured, before it renews again.
 package tss
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// FieldToken is the one field of a credential of this kind.
+// FieldToken is the only field of a credential of this kind.
 const FieldToken = "token"
 
-// maxLostReads is how many attempts in a row ask RestGetToken in vain before
+// maxLostReads is how many attempts in a row may fail at RestGetToken before
 // the next one renews instead: a read service that is down must not keep a
-// client without a token for ever.
+// client without a token forever.
 const maxLostReads = 3
 
 // source obtains the token of one client.
@@ -33,11 +33,11 @@ type source struct {
 	badReads atomic.Int32
 }
 
-// Revokes reports true: the old token dies with the renewal.
+// Revokes returns true: a renewal revokes the old token.
 func (*source) Revokes() bool { return true }
 
-// Refresh renews, after a renewal whose answer was lost only when reading shows
-// that it never happened.
+// Refresh renews the token. If the answer to the last renewal was lost, it
+// first reads the current token, and renews only if there is none.
 func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	if req.Lost && s.backend.readURL != nil {
 		return s.recover(ctx, req)
@@ -54,7 +54,7 @@ func (s *source) renew(ctx context.Context, req credential.Request) (credential.
 	return issued(token, req), nil
 }
 
-// call asks one of the services for its token.
+// call asks one of the services for a token.
 func (s *source) call(ctx context.Context, service *url.URL) (token credential.Secret, err error) {
 	_, err = s.backend.client.Ask(ctx, s.request(service), func(a *exchange.Answer) (f *credential.Fault) {
 		token, f = classify(a, s.backend.pattern)
@@ -63,14 +63,14 @@ func (s *source) call(ctx context.Context, service *url.URL) (token credential.S
 	return token, err
 }
 
-// recover asks for the token that a lost answer may have brought, and renews
-// where there was none.
+// recover reads the token that a lost answer may have contained, and renews if
+// there is none.
 func (s *source) recover(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	token, err := s.call(ctx, s.backend.readURL)
 	switch {
 	case err != nil:
 		fault := credential.AsFault(err)
-		return credential.Credential{}, s.unread(fault, s.final(fault))
+		return credential.Credential{}, s.readFailed(fault, s.final(fault))
 	case token.Equal(req.Previous.Values[FieldToken]):
 		// The renewal whose answer was lost never happened.
 		s.badReads.Store(0)
@@ -85,21 +85,19 @@ func (s *source) recover(ctx context.Context, req credential.Request) (credentia
 	return issued(token, req), nil
 }
 
-// final reports a fault by which the read service says for good that it has
-// nothing for us, so that only a renewal is left. A login that it wants and we
-// do not have is one; a password that it refused is not, since the renewal
-// would send the same one.
+// final reports whether the read service can never answer this client, so only
+// a renewal is left. That includes a login that is required but not configured.
+// It excludes a refused password, since the renewal would send the same one.
 func (s *source) final(f *credential.Fault) bool {
 	if f.Reason == credential.ReasonRejected && s.backend.username.IsZero() {
-		f.Reason = credential.ReasonInvalidRequest // rejected would park what a renewal may cure
+		f.Reason = credential.ReasonInvalidRequest // rejected would park a credential that a renewal can fix
 	}
 	return f.Reason == credential.ReasonInvalidRequest
 }
 
-// unread words the failure of RestGetToken. Lost stays set, so that the next
-// attempt reads again, unless the service has nothing for us or was asked in
-// vain too often.
-func (s *source) unread(f *credential.Fault, final bool) *credential.Fault {
+// readFailed words a failure of RestGetToken. Lost stays set, so the next
+// attempt reads again, unless the failure is final or too many reads failed.
+func (s *source) readFailed(f *credential.Fault, final bool) *credential.Fault {
 	next := "the next attempt reads again"
 	tired := f.Reason != credential.ReasonCancelled && s.badReads.Add(1) >= maxLostReads
 	f.Lost = !final && !tired
@@ -125,9 +123,9 @@ func (s *source) request(service *url.URL) *http.Request {
 	return s.backend.get(&u)
 }
 
-// Probe reaches the host without touching a token: it asks for the folder above
-// the service, without a login. Any answer in HTTP says that the name, the
-// port and the certificate are good; what lies at that path does not matter.
+// Probe reaches the host without touching a token: it requests the directory
+// above the service, without a login. Any HTTP answer shows that the name, the
+// port and the certificate work; what is at that path does not matter.
 func (s *source) Probe(ctx context.Context) error {
 	u := *s.backend.url.JoinPath("..")
 	_, err := s.backend.client.Do(ctx, &http.Request{Method: http.MethodGet, URL: &u, Host: u.Host, Header: http.Header{}})

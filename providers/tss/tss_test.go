@@ -319,8 +319,8 @@ func TestReadServiceFails(t *testing.T) {
 	}
 }
 
-// TestReadServiceIsDownForGood: after a few attempts in vain the next one
-// renews, and a success in between starts the count anew.
+// TestReadServiceIsDownForGood: after a few failed attempts the next one
+// renews, and a success in between restarts the count.
 func TestReadServiceIsDownForGood(t *testing.T) {
 	play(t, true, func(t *testing.T, e *emulator.Emulator, p credential.Provider) {
 		req := lost(t, e, p, "close-after")

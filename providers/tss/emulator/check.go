@@ -8,9 +8,9 @@ import (
 )
 
 // check compares a token with the stored one, as TSS Online does with each
-// message of a TSS Offline: 200 when it is the client's, else 401. The pages
-// leave open whether CNPJ and TOKEN travel as HTTP headers or in a head object
-// of the message, so it takes both.
+// message from a TSS Offline, and answers 200 if they match, else 401. The pages
+// do not say whether CNPJ and TOKEN are HTTP headers or members of the message's
+// head object, so it accepts both.
 func (e *Emulator) check(w http.ResponseWriter, r *http.Request) {
 	cnpj, token := r.Header.Get("CNPJ"), r.Header.Get("TOKEN")
 	if cnpj == "" && token == "" {
@@ -31,7 +31,7 @@ func (e *Emulator) check(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"ok":true}`))
 }
 
-// messageHead finds cnpj and token in an object, or in one an object holds.
+// messageHead finds cnpj and token in an object, or one level below it.
 func messageHead(body io.Reader) (cnpj, token string) {
 	var message map[string]json.RawMessage
 	if body == nil || json.NewDecoder(io.LimitReader(body, 1<<20)).Decode(&message) != nil {

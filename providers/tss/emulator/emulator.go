@@ -1,11 +1,12 @@
-// Package emulator plays a TSS Online: the REST services RestNewToken and
-// RestGetToken with everything that may go wrong in front of, in and behind
-// them. It is written from the vendor's pages and shares nothing with the
-// client, so that a test of one is a test of both.
+// Package emulator emulates a TSS Online: the REST services RestNewToken and
+// RestGetToken, and faults in front of, in and behind them. It is written from
+// the vendor's pages and shares no code with the client, so each tests the
+// other.
 //
-// Any path that ends in the name of a service is that service. Faults are set
-// by SetFault, or for one request by its X-Emulate header or its emulate
-// parameter. /check tells whether a token works, the way a TSS Offline would
+// A path that ends in the name of a service addresses that service. SetFault
+// sets faults; a single request can select one with its X-Emulate header or its
+// emulate parameter. /check tells whether a token works, as a TSS Offline would
+// find out.
 // find out.
 package emulator
 
@@ -21,32 +22,32 @@ import (
 	"time"
 )
 
-// Options set the emulated installation up. The zero value is a framework REST
-// without login.
+// Options configure the emulated installation. The zero value is a REST
+// framework without a login.
 type Options struct {
-	// Username and Password are asked for by Basic when set (Security=1).
+	// Username and Password, if set, are required as HTTP Basic (Security=1).
 	Username, Password string
-	// NegativeStatus is the status of the negative answer; 200 when zero, since
-	// nobody documents it.
+	// NegativeStatus is the status of a refusal; zero means 200, because the
+	// status is not documented.
 	NegativeStatus int
-	// OtherMethod is the status of anything but GET; 405 when zero.
+	// OtherMethod is the status for any method but GET; zero means 405.
 	OtherMethod int
-	// Lenient accepts base64 without padding and with blanks for plus signs.
+	// Lenient accepts base64 without padding, and blanks in place of plus signs.
 	Lenient bool
-	// Latency is waited before each answer of a service.
+	// Latency delays each answer of a service.
 	Latency time.Duration
-	// Delay is what the fault "delay" waits; 5 s when zero.
+	// Delay is how long the fault "delay" waits; zero means 5 s.
 	Delay time.Duration
-	// RetryAfter is what the throttling faults ask for; a minute when zero.
+	// RetryAfter is what the throttling faults ask for; zero means a minute.
 	RetryAfter time.Duration
-	// Random makes tokens; crypto/rand when nil.
+	// Random is the source of tokens; nil means crypto/rand.
 	Random io.Reader
 }
 
 // Identity is a client of TSS.
 type Identity struct{ CNPJ, IE, UF string }
 
-// folded is the identity without masks and in upper case: what TSS0005 keeps.
+// folded is the identity without masks and in upper case, as TSS0005 stores it.
 func (i Identity) folded() Identity {
 	fold := func(text string) string {
 		return strings.Map(func(r rune) rune {
@@ -62,10 +63,10 @@ func (i Identity) folded() Identity {
 	return Identity{fold(i.CNPJ), fold(i.IE), fold(i.UF)}
 }
 
-// account is the row of one client: exactly one token counts.
+// account is the row of one client: only its current token is valid.
 type account struct {
 	token, before  string
-	calls          int // requests to RestNewToken, those that failed included
+	calls          int // requests to RestNewToken, including failed ones
 	renewals, gets int
 }
 
@@ -75,11 +76,11 @@ type Emulator struct {
 
 	mu       sync.Mutex
 	accounts map[Identity]*account
-	faults   map[string]int // name to how many more requests, negative for all
+	faults   map[string]int // by name, the number of requests left; negative means all
 	requests int
 }
 
-// New returns an installation that knows no client.
+// New returns an installation without clients.
 func New(opt Options) *Emulator {
 	if opt.NegativeStatus == 0 {
 		opt.NegativeStatus = http.StatusOK
@@ -99,7 +100,7 @@ func New(opt Options) *Emulator {
 	return &Emulator{opt: opt, accounts: map[Identity]*account{}, faults: map[string]int{}}
 }
 
-// ServeHTTP answers like the installation would.
+// ServeHTTP answers as the installation would.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch strings.ToLower(path.Base(strings.TrimRight(r.URL.Path, "/"))) {
 	case "restnewtoken":
@@ -113,8 +114,8 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// account returns the row of a client, which e.mu guards; it is made on first
-// sight.
+// account returns the row of a client, and creates it if absent. The caller
+// holds e.mu.
 func (e *Emulator) account(id Identity) *account {
 	id = id.folded()
 	a := e.accounts[id]
@@ -125,25 +126,25 @@ func (e *Emulator) account(id Identity) *account {
 	return a
 }
 
-// newToken is shaped like the vendor's: a SHA-1 in lower-case hex.
+// newToken returns a token of the vendor's form: a SHA-1 in lower-case hex.
 func (e *Emulator) newToken() string {
 	var seed [16]byte
 	if _, err := io.ReadFull(e.opt.Random, seed[:]); err != nil {
-		panic(err) // an emulator without randomness is of no use
+		panic(err) // the system has no random numbers
 	}
 	sum := sha1.Sum(seed[:])
 	return hex.EncodeToString(sum[:])
 }
 
-// Token returns the token that counts for a client, empty when there is none.
+// Token returns a client's valid token, or "" if it has none.
 func (e *Emulator) Token(id Identity) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.account(id).token
 }
 
-// Renew renews behind the daemon's back, as another caller would, and returns
-// the token that counts from now on.
+// Renew renews without the daemon's knowledge, as another caller would, and
+// returns the new token.
 func (e *Emulator) Renew(id Identity) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -152,13 +153,13 @@ func (e *Emulator) Renew(id Identity) string {
 	return a.token
 }
 
-// Calls counts the requests to RestNewToken for a client, whatever became of
-// them.
+// Calls counts the requests to RestNewToken for a client, including the failed
+// ones.
 func (e *Emulator) Calls(id Identity) int {
 	return e.count(id, func(a *account) int { return a.calls })
 }
 
-// Renewals counts the tokens made for a client by RestNewToken.
+// Renewals counts the tokens that RestNewToken issued to a client.
 func (e *Emulator) Renewals(id Identity) int {
 	return e.count(id, func(a *account) int { return a.renewals })
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// fault is one thing that goes wrong. Each hook may be nil.
+// fault is one fault. Each hook may be nil.
 type fault struct {
 	name, help string
-	// instead answers in place of the service, before anything is changed. It
-	// returns false when the service shall still answer.
+	// instead answers in place of the service, before anything changes. It
+	// returns false if the service should still answer.
 	instead func(*call) bool
 	// token changes the client's new row; old is the row before.
 	token func(c *call, old account, row *account)
-	// body changes what a positive answer says; the renewal has happened.
+	// body changes the body of a positive answer, after the renewal.
 	body func(token, body string) string
-	// send changes how a positive answer travels; the renewal has happened.
+	// send changes how a positive answer is sent, after the renewal.
 	send func(c *call, body string)
 }
 
-// allFaults is a straight list, in the order in which people read it.
+// allFaults lists the faults in the order in which they are shown.
 func allFaults() []fault {
 	return []fault{
 		{name: "negative", help: "refuses a good request in the service's own form", instead: refuse(0, "Mensagem JSON invalida", "application/json")},
@@ -127,7 +127,7 @@ func page(status int) func(*call) bool {
 	}
 }
 
-// redirect points where a client that follows it would renew after all.
+// redirect points to a path that would renew if the client followed it.
 func redirect(c *call) bool {
 	c.w.Header().Set("Location", "/moved"+c.r.URL.RequestURI())
 	c.w.WriteHeader(http.StatusFound)
@@ -153,7 +153,7 @@ func drip(c *call, body string) {
 	emulation.Drip(c.w, c.r, body, 5*time.Second)
 }
 
-// shaped gives a new token another form; reading shows what was stored.
+// shaped gives a new token another form; a read returns what was stored.
 func shaped(form func(string) string) func(*call, account, *account) {
 	return func(c *call, _ account, row *account) {
 		if c.renew {
@@ -162,7 +162,7 @@ func shaped(form func(string) string) func(*call, account, *account) {
 	}
 }
 
-// Faults lists the faults with a line of help each.
+// Faults lists the faults, each with a line of help.
 func (e *Emulator) Faults() []struct{ Name, Help string } {
 	var list []struct{ Name, Help string }
 	for _, f := range allFaults() {
@@ -171,9 +171,8 @@ func (e *Emulator) Faults() []struct{ Name, Help string } {
 	return list
 }
 
-// SetFault makes so many of the next requests to a service go wrong, all until
-// cleared when times is negative. Zero clears the fault, an empty name clears
-// all.
+// SetFault sets a fault for the next requests to a service; a negative times
+// means until cleared. Zero clears the fault, and an empty name clears all.
 func (e *Emulator) SetFault(name string, times int) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -190,9 +189,9 @@ func (e *Emulator) SetFault(name string, times int) error {
 	return nil
 }
 
-// take returns the faults of this request, the set ones and its own, and uses
-// up those that count. unknown is a name that the request got wrong.
-func (e *Emulator) take(r *http.Request) (faults []fault, unknown string) {
+// faultsFor returns the faults of this request, both those set and its own, and
+// counts it against them. unknown is a name in the request that does not exist.
+func (e *Emulator) faultsFor(r *http.Request) (faults []fault, unknown string) {
 	own := strings.FieldsFunc(r.Header.Get("X-Emulate")+","+r.URL.Query().Get("emulate"), func(r rune) bool { return r == ',' || r == ' ' })
 	e.mu.Lock()
 	defer e.mu.Unlock()

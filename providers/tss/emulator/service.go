@@ -10,20 +10,20 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// call is one request to a service on its way to an answer.
+// call is one request to a service.
 type call struct {
 	e      *Emulator
 	w      http.ResponseWriter
 	r      *http.Request
-	renew  bool // RestNewToken, else RestGetToken
+	renew  bool // RestNewToken; false means RestGetToken
 	id     Identity
-	valid  bool // the parameter is a good message
+	valid  bool // the parameter holds a valid message
 	faults []fault
 }
 
 // serve answers one request to RestNewToken or RestGetToken.
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, renew bool) {
-	faults, unknown := e.take(r)
+	faults, unknown := e.faultsFor(r)
 	if unknown != "" {
 		http.Error(w, "emulator: there is no fault "+unknown+"", http.StatusBadRequest)
 		return
@@ -109,7 +109,7 @@ func (e *Emulator) message(r *http.Request) (Identity, bool) {
 	return id, id.CNPJ != "" && id.UF != "" && (kind == 1 || kind == 2)
 }
 
-// positive makes or finds the token and answers it.
+// positive answers with a token.
 func (c *call) positive() {
 	token, known := c.token()
 	if !known {
@@ -132,7 +132,7 @@ func (c *call) positive() {
 	_, _ = c.w.Write([]byte(body))
 }
 
-// token changes or reads the client's row. Renewing forgets the old token.
+// token renews or reads the client's token. A renewal discards the old one.
 func (c *call) token() (token string, known bool) {
 	c.e.mu.Lock()
 	defer c.e.mu.Unlock()
@@ -149,7 +149,7 @@ func (c *call) token() (token string, known bool) {
 	}
 	token = row.token
 	if !c.renew {
-		row.token = a.token // reading changes nothing
+		row.token = a.token // a read changes nothing
 	}
 	*a = row
 	return token, token != ""
@@ -169,13 +169,13 @@ func (c *call) negative(status int, message, contentType string) {
 func quoted(text string) string {
 	data, err := json.Marshal(text)
 	if err != nil {
-		panic(err) // text always has a form in JSON
+		panic(err) // a string always encodes
 	}
 	return string(data)
 }
 
-// frameworkFault is what the REST framework says before the service is asked:
-// the classic form, or that of the newer engine.
+// frameworkFault writes an error of the REST framework, which answers before
+// the service does: in the classic form, or in that of the newer engine.
 func frameworkFault(w http.ResponseWriter, status int, newer bool) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
