@@ -1,13 +1,12 @@
-// Package arqged keeps the access token of a user of the ArqGED API (Arquivar)
-// valid: a Login with the password, and from then on RefreshToken with a
-// refresh token that works once.
+// Package arqged renews the access token of a user of the ArqGED API
+// (Arquivar): a Login with the password, and from then on RefreshToken with a
+// single-use refresh token.
 //
-// It makes one call an attempt. A refresh token is never shown when it may be
-// spent: after an answer that was lost, or a call that broke down at the
-// server, the next attempt is a Login. A refresh that was refused leads to one
-// Login; a Login that was refused parks the credential, since an account that
-// is tried again with a wrong password is locked in the end. The gateway's
-// complaint about a subscription key is told from a wrong password by its text.
+// It makes one call per attempt. A refresh token that may already be spent is
+// never sent: after a lost answer, or a call that failed inside the server, the
+// next attempt is a Login. A refused refresh leads to one Login; a refused Login
+// parks the credential, because repeated wrong passwords lock the account. A
+// refused subscription key is told from a wrong password by the gateway's text.
 package arqged
 
 import (
@@ -29,17 +28,17 @@ const (
 	fieldLogin         = "login"
 )
 
-// budget is the vendor's limit for a customer, all of its integrations
-// together (ArqGED API manual, limits of use).
+// budget is the vendor's limit for a customer, shared by all its integrations
+// (ArqGED API manual, limits of use).
 const budget = "4/s, 240/min, 2400/h"
 
-// Kind is the catalogue's line for arqged.
+// Kind returns the catalogue entry for arqged.
 func Kind() providers.Kind {
 	return providers.Kind{Name: "arqged", Open: open, Setups: setups, Rate: budget}
 }
 
-// identity names the user at the backend without showing a name that may be
-// kept as a secret.
+// identity identifies the user at the backend without revealing a user name
+// that may be kept as a secret.
 func identity(base, username string) string {
 	return exchange.Identity("arqged:", base, strings.ToLower(strings.TrimSpace(username)))
 }
@@ -52,15 +51,15 @@ type source struct {
 	asString bool // single_use_as string
 }
 
-// Spends reports whether a refresh token may be shown, which then no longer
-// works.
+// Spends reports whether the next call may send a refresh token, which works
+// only once.
 func (*source) Spends(previous credential.Credential) bool {
 	_, ok := readSeed(previous)
 	return ok
 }
 
-// Refresh makes one call: RefreshToken with a refresh token that is known to be
-// good, else Login.
+// Refresh makes one call: RefreshToken if the refresh token is known to be
+// unspent, else Login.
 func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	s.keys.prefer(req.Previous)
 	seed, ok := readSeed(req.Previous)
@@ -95,37 +94,37 @@ func (s *source) call(ctx context.Context, req credential.Request, op operation,
 	})
 	if err != nil {
 		f := credential.AsFault(err)
-		return none, op.settle(f, req.Previous, spoilt(a, f))
+		return none, op.afterFault(f, req.Previous, maySpend(a, f))
 	}
 	s.keep(&got, granted, op, req, key)
 	return got.Credential, nil
 }
 
-// spoilt reports whether the refresh token that was shown may be used up though
-// nothing usable came back: an answer of success, an answer that something on
-// the way has replaced, or a server that broke down in the middle. A gateway
-// that refuses a subscription key shows the refresh token to nobody.
-func spoilt(a *exchange.Answer, f *credential.Fault) bool {
+// maySpend reports whether the refresh token may be spent although the answer
+// was unusable: a success, an answer replaced on the way, or a server that
+// failed midway. A gateway that refuses a subscription key does not forward the
+// refresh token.
+func maySpend(a *exchange.Answer, f *credential.Fault) bool {
 	return f.Lost || f.SeedSpent || a != nil && (a.OK() || a.Status >= http.StatusInternalServerError)
 }
 
-// settle decides what becomes of the refresh token after a failure. A Login is
-// made when it is over or in doubt, and then it stays so: without this the
-// doubt would end with the first failure of the Login. doubtful says it of a
-// refresh.
-func (op operation) settle(f *credential.Fault, previous credential.Credential, doubtful bool) *credential.Fault {
+// afterFault records in f what is known of the refresh token. A Login is made
+// when that token has expired or is in doubt, and this must outlast the Login's
+// own failure: otherwise the next attempt would send the token again. doubtful
+// says the same of a failed refresh.
+func (op operation) afterFault(f *credential.Fault, previous credential.Credential, doubtful bool) *credential.Fault {
 	f.SeedSpent = len(previous.Seed) > 0 && (op == loggingIn || doubtful)
 	return f
 }
 
-// Rehearse tells what a good answer would be, without asking: the life is the one
-// that is asked for.
+// Rehearse returns what a good answer would contain, without a call: the
+// lifetime is the requested one.
 func (s *source) Rehearse(req credential.Request) credential.Credential {
 	return credential.Credential{ExpiresAt: req.At.Add(time.Duration(s.minutes) * time.Minute), CountedExpiry: true}
 }
 
-// Probe tells whether the service can be reached: any answer to a call without
-// a login shows name, TLS and a server behind them.
+// Probe reports whether the service can be reached: any answer to a call without
+// a login proves name, TLS and a server behind them.
 func (s *source) Probe(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.String(), nil)
 	if err != nil {
@@ -139,7 +138,7 @@ func (s *source) Probe(ctx context.Context) error {
 type seed struct {
 	token  credential.Secret
 	userID credential.Secret
-	endsAt time.Time // zero when the server did not say
+	endsAt time.Time // zero if the server did not state it
 }
 
 // Names in credential.Credential.Seed.
@@ -147,17 +146,17 @@ const (
 	seedToken  = "refresh_token"
 	seedUserID = "user_id"
 	seedEndsAt = "refresh_token_expires_at"
-	seedKey    = "subscription_key_number" // which key worked last, not the key
+	seedKey    = "subscription_key_number" // the index of the key that worked last, not the key itself
 )
 
-// readSeed reports whether there is a refresh token with its user.
+// readSeed returns the refresh token and its user, and whether both are there.
 func readSeed(c credential.Credential) (seed, bool) {
 	s := seed{token: c.Seed[seedToken], userID: c.Seed[seedUserID]}
 	s.endsAt, _ = time.Parse(time.RFC3339, c.Seed[seedEndsAt].Reveal())
 	return s, !s.token.IsZero() && !s.userID.IsZero()
 }
 
-// lastMinute keeps a refresh token from ending on the way to the server.
+// lastMinute keeps a refresh token from expiring on the way to the server.
 const lastMinute = time.Minute
 
 func (s seed) lives(at time.Time) bool {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// object is a JSON object, its keys in lower case: the service writes some
+// object is a JSON object with keys in lower case: the service writes some
 // answers in PascalCase and others in camelCase.
 type object map[string]json.RawMessage
 
-// parseObject reads one JSON object and nothing else. twice says that a key
-// stands in it more than once, whatever its case.
+// parseObject parses exactly one JSON object. twice reports that a key appears
+// more than once, ignoring case.
 func parseObject(body []byte) (o object, twice bool) {
 	body = bytes.Trim(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -36,7 +36,7 @@ func parseObject(body []byte) (o object, twice bool) {
 	return o, twice
 }
 
-// text returns a member that is a string, without blanks around it.
+// text returns a string member without surrounding blanks.
 func (o object) text(key string) string {
 	var s *string
 	if json.Unmarshal(o[key], &s) != nil || s == nil {
@@ -45,18 +45,18 @@ func (o object) text(key string) string {
 	return strings.TrimSpace(*s)
 }
 
-// has reports whether a member is there and not null.
+// has reports whether a member is present and not null.
 func (o object) has(key string) bool {
 	raw, ok := o[key]
 	return ok && !bytes.Equal(raw, []byte("null"))
 }
 
-// words returns a text of the object in lower case, to recognise a phrase in
-// it; it is never shown.
+// words returns a text of the object in lower case, for matching a phrase. It is
+// never shown.
 func (o object) words(key string) string { return strings.ToLower(o.text(key)) }
 
-// sentence reports whether a body is one JSON string that says something, a
-// form in which the application answers.
+// sentence reports whether a body is one non-empty JSON string, a form the
+// application sometimes answers in.
 func sentence(body []byte) bool {
 	var s *string
 	return json.Unmarshal(body, &s) == nil && s != nil && strings.TrimSpace(*s) != ""

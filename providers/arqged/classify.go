@@ -10,12 +10,12 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// classify returns the object of an answer with a token, or what the answer
-// complains about. It is a pure function.
+// classify returns the object of an answer with a token, or the fault. It is a
+// pure function.
 //
-// A refusal of the application parks a Login. One of a refresh is no more than
-// the end of its refresh token: SeedSpent, and a reason that is tried again.
-// Pages of something on the way park nothing.
+// A refusal by the application parks a Login. A refused refresh only means that
+// the refresh token has ended: SeedSpent, with a reason that is retried. Pages
+// from a proxy never park.
 func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 	o, twice := parseObject(a.Body)
 	switch {
@@ -43,8 +43,8 @@ func classify(a *exchange.Answer, op operation) (object, *credential.Fault) {
 	return nil, statusFault(a)
 }
 
-// refusal reports whether a status says that the application looked at the
-// request and did not want it. A bad login has no documented status of its own.
+// refusal reports whether a status means that the application evaluated the
+// request and refused it. A bad login has no documented status of its own.
 func refusal(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict,
@@ -54,14 +54,14 @@ func refusal(status int) bool {
 	return false
 }
 
-// success weighs an answer of status 2xx: with a token it is one.
+// success classifies a 2xx answer: only one with a token is a success.
 func success(a *exchange.Answer, o object, twice bool, op operation) (object, *credential.Fault) {
 	token := o.text("token")
 	switch {
 	case a.HTML():
 		return nil, exchange.HTMLFault(a)
 	case o == nil && op == loggingIn && sentence(a.Body), op == loggingIn && !o.has("token") && complains(o):
-		// Trying the same password again is what locks an account.
+		// Repeating a wrong password locks the account.
 		return nil, &credential.Fault{Reason: credential.ReasonRejected, Keys: keysOfLogin, Message: "ArqGED answers the Login with a message in place of a token: " + checkLogin}
 	case o == nil:
 		return nil, unusable("is not a JSON object, or is truncated (is url right?)")
@@ -70,13 +70,13 @@ func success(a *exchange.Answer, o object, twice bool, op operation) (object, *c
 	case token == "":
 		return nil, unusable("holds no Token (is url right?)")
 	case !exchange.HeaderText(token):
-		// Such a token would break, or write, the header it is put into.
+		// Such a token could break, or inject into, the header it is put into.
 		return nil, unusable("holds a Token with a blank, a control character or one beyond ASCII, which no header can carry")
 	}
 	return o, nil
 }
 
-// complains reports whether an object is the application's form of a message.
+// complains reports whether an object is an error message of the application.
 func complains(o object) bool {
 	return o.text("mensagem") != "" || o.text("message") != "" || o.has("errors") || o.text("erro") != ""
 }
@@ -84,8 +84,8 @@ func complains(o object) bool {
 // keyRefused reports whether the gateway refused the subscription key. Azure
 // API Management answers 401 with statusCode and a message that begins "Access
 // denied due to missing subscription key" or "… invalid subscription key"
-// (Microsoft Learn, "Subscriptions in Azure API Management"). The text decides:
-// the application answers 401 too, to a wrong password.
+// (Microsoft Learn, "Subscriptions in Azure API Management"). The text is
+// needed because the application also answers 401, to a wrong password.
 func keyRefused(a *exchange.Answer) bool {
 	if a.Status != http.StatusUnauthorized {
 		return false
@@ -93,17 +93,17 @@ func keyRefused(a *exchange.Answer) bool {
 	if o, _ := parseObject(a.Body); o != nil {
 		return o.has("statuscode") && strings.Contains(o.words("message"), "subscription key")
 	}
-	// A body that was cut still begins with what counts.
+	// A truncated body still begins with the part that matters.
 	text := bytes.ToLower(a.Body)
 	return a.Truncated && bytes.Contains(text, []byte(`"statuscode"`)) && bytes.Contains(text, []byte("subscription key"))
 }
 
-// gatewayQuota recognises the 403 by which Azure API Management ends a quota.
+// gatewayQuota recognises the 403 that Azure API Management sends over quota.
 func gatewayQuota(a *exchange.Answer, o object) bool {
 	return a.Status == http.StatusForbidden && strings.Contains(o.words("message"), "out of call volume quota")
 }
 
-// spent is the end of a refresh token.
+// spent is the fault of a refresh token that no longer works.
 func spent(status int) *credential.Fault {
 	return &credential.Fault{
 		Reason:    credential.ReasonBadResponse,
@@ -112,14 +112,14 @@ func spent(status int) *credential.Fault {
 	}
 }
 
-// keysOfLogin is where a refused login is to be corrected.
+// keysOfLogin lists the configuration keys to fix after a refused login.
 var keysOfLogin = []string{"username", "password"}
 
 const checkLogin = "check username and password; the password may have to be changed in ArqGED first, or the user be blocked or deactivated " +
 	"(nothing is tried again until one of the keys changes, so that the account is not locked)"
 
-// refusedLogin says what to look at. Of the answer it knows the names of the
-// request's own members, never a text.
+// refusedLogin says what to check. It names the members of our own request that
+// the answer lists, and never quotes a text.
 func refusedLogin(status int, o object) string {
 	said := "ArqGED refuses the Login (" + strconv.Itoa(status) + "): "
 	errors := strings.ToLower(string(o["errors"]))
@@ -136,7 +136,7 @@ func refusedLogin(status int, o object) string {
 	return said + checkLogin
 }
 
-// statusFault is what the status says, with the words of this service.
+// statusFault classifies by status, with the advice for this service.
 func statusFault(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {
@@ -149,7 +149,7 @@ func statusFault(a *exchange.Answer) *credential.Fault {
 	return f
 }
 
-// unusable is an answer of success that gives no token though one was made.
+// unusable is a success without a usable token, although one was issued.
 func unusable(what string) *credential.Fault {
 	return &credential.Fault{Reason: credential.ReasonBadResponse, Message: "the answer of ArqGED " + what, Lost: true}
 }

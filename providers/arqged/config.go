@@ -16,8 +16,7 @@ const (
 	defaultBase = "https://api-rest.arquivar.com"
 	// oldHost was to be switched off at the end of March 2025.
 	oldHost = "integracao.arquivar.com"
-	// defaultMinutes is the life that the vendor gives when none is asked for:
-	// five days.
+	// defaultMinutes is the vendor's lifetime if none is requested: five days.
 	defaultMinutes = 7200
 	// mostMinutes is ten years.
 	mostMinutes = 10 * 365 * 24 * 60
@@ -68,7 +67,7 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	return b
 }
 
-// readBase reads the url, to which the paths of both calls are appended.
+// readBase reads the url to which the path of either call is appended.
 func readBase(s *section.Section) *url.URL {
 	if !s.Has("url") {
 		u, _ := url.Parse(defaultBase)
@@ -87,7 +86,7 @@ func readBase(s *section.Section) *url.URL {
 	return base
 }
 
-// readUsername reads the login, which may be text or a reference.
+// readUsername reads the user name, which may be text or a reference.
 func readUsername(s *section.Section) credential.Secret {
 	before := len(s.Faults())
 	v := s.TextOrSecret("username")
@@ -106,7 +105,7 @@ func readAplicacao(s *section.Section) string {
 	})
 }
 
-// readKeys reads the subscription keys, which go into a header as they are.
+// readKeys reads the subscription keys, which are sent unchanged in a header.
 func readKeys(s *section.Section) []credential.Secret {
 	const key = "subscription_keys"
 	keys := s.Secrets(key)

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// The manual calls the dates of an answer "string" and shows none. What a
-// service on .NET may write is read in every way it can be understood, and the
-// way that comes nearest to what was asked for is believed.
+// The manual gives the type of the dates as "string" and shows no example. So a
+// date is parsed in every way that a .NET service may have written it, and the
+// reading nearest to the requested lifetime is used.
 
-// zone is where a date without one may have been written.
+// zone is a zone in which a date without one may have been written.
 type zone struct {
 	name string
 	*time.Location
 }
 
-// zonesOf returns the zones of dates without one: UTC, Brasília (which has had
-// no summer time since 2019), and the configured one.
+// zonesOf returns the zones to try for dates without one: UTC, Brasília (no
+// daylight saving time since 2019), and the configured zone.
 func zonesOf(configured *time.Location) []zone {
 	zones := []zone{{"UTC", time.UTC}, {"-03:00", time.FixedZone("-03:00", -3*60*60)}}
 	if configured != nil {
@@ -28,14 +28,14 @@ func zonesOf(configured *time.Location) []zone {
 	return zones
 }
 
-// style is how a date was understood, so that its neighbour is understood in
-// the same way.
+// style is how a date was parsed, so that the date next to it is parsed in the
+// same way.
 type style struct {
 	monthFirst bool
-	zone       string // empty when the date states it
+	zone       string // empty if the date states it
 }
 
-// reading is one way to understand a date.
+// reading is one way to parse a date.
 type reading struct {
 	at time.Time
 	style
@@ -51,8 +51,8 @@ var (
 	offset    = regexp.MustCompile(`^([+-])(\d\d):?(\d\d)?$`)
 )
 
-// readings returns every way to understand a member that holds a date, none
-// when it is absent, empty or no date. It is a pure function.
+// readings returns every way to parse a member that holds a date. It returns nil
+// if the member is absent, empty or not a date. It is a pure function.
 func readings(raw json.RawMessage, zones []zone) []reading {
 	text := strings.TrimSpace(string(raw))
 	if strings.HasPrefix(text, `"`) {
@@ -69,7 +69,7 @@ func readings(raw json.RawMessage, zones []zone) []reading {
 		return sane(unixReading(text))
 	}
 	for _, layout := range []string{time.RFC1123, time.RFC1123Z, "Mon, 2 Jan 2006 15:04:05 MST"} {
-		// Only GMT and UTC have a name that means an offset everywhere.
+		// GMT and UTC are the only zone names with one meaning everywhere.
 		if t, err := time.Parse(layout, text); err == nil && (layout == time.RFC1123Z || strings.HasSuffix(text, " GMT") || strings.HasSuffix(text, " UTC")) {
 			return sane([]reading{{at: t}})
 		}
@@ -84,9 +84,9 @@ func readings(raw json.RawMessage, zones []zone) []reading {
 	return nil
 }
 
-// plainBlanks makes ordinary blanks of those that .NET on Linux puts before AM
-// and PM (dotnet/runtime issues 83571, 90627 and 102220), and drops marks of
-// direction.
+// plainBlanks replaces the special blanks that .NET on Linux writes before AM
+// and PM (dotnet/runtime issues 83571, 90627 and 102220), and removes direction
+// marks.
 func plainBlanks(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch r {
@@ -100,8 +100,8 @@ func plainBlanks(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// unixReading reads seconds, or milliseconds where seconds would lie beyond
-// the year 5000.
+// unixReading parses seconds, or milliseconds if the number read as seconds
+// would be after the year 5000.
 func unixReading(text string) []reading {
 	whole, fraction, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
@@ -114,7 +114,7 @@ func unixReading(text string) []reading {
 	return []reading{{at: time.Unix(n, int64(nanoseconds(fraction)))}}
 }
 
-// clockReadings puts a date together with the rest of its text: hours, minutes,
+// clockReadings combines a date with the rest of its text: hours, minutes,
 // seconds, fraction, and what follows.
 func clockReadings(year, month, day string, rest []string, monthFirst bool, zones []zone) []reading {
 	tail := strings.TrimSpace(rest[4])
@@ -122,7 +122,7 @@ func clockReadings(year, month, day string, rest []string, monthFirst bool, zone
 	if m := halfOfDay.FindStringSubmatch(tail); m != nil {
 		var ok bool
 		if h, ok = twelveHours(h, m[1]); !ok {
-			return nil // without an hour too, which is read as 0
+			return nil // also if there is no hour, which is parsed as 0
 		}
 		tail = strings.TrimSpace(m[2])
 	}
@@ -132,7 +132,7 @@ func clockReadings(year, month, day string, rest []string, monthFirst bool, zone
 	}
 	in := func(loc *time.Location) (time.Time, bool) {
 		t := time.Date(y, time.Month(mo), d, h, mi, s, nanoseconds(rest[3]), loc)
-		// The date package counts on past the end of a month; a date does not.
+		// time.Date normalises a day past the end of the month; a stated date has none.
 		check := time.Date(y, time.Month(mo), d, 0, 0, 0, 0, time.UTC)
 		return t, check.Year() == y && int(check.Month()) == mo && check.Day() == d
 	}
@@ -164,7 +164,7 @@ func twelveHours(h int, half string) (int, bool) {
 	return h, true
 }
 
-// statedZone reads what a date says about its zone.
+// statedZone parses the zone in a date.
 func statedZone(text string) (*time.Location, bool) {
 	switch strings.ToUpper(text) {
 	case "Z", "UTC", "GMT":
@@ -181,20 +181,19 @@ func statedZone(text string) (*time.Location, bool) {
 	return time.FixedZone("", seconds), true
 }
 
-// number reads at most nine digits that an expression has matched; none are 0.
+// number parses at most nine digits that an expression has matched; "" is 0.
 func number(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n
 }
 
-// nanoseconds reads the digits of a fraction.
+// nanoseconds parses the digits of a fraction.
 func nanoseconds(digits string) int {
 	return number((digits + "000000000")[:9])
 }
 
-// sane drops what no server means: the year 1, which is .NET's date that was
-// never set, and instants that RFC 3339 cannot write. Readings of the same
-// instant count once.
+// sane removes readings that no server means: the year 1, which is .NET's unset
+// date, and times that RFC 3339 cannot express. Duplicates are removed too.
 func sane(list []reading) []reading {
 	var out []reading
 	for _, r := range list {

@@ -5,21 +5,21 @@ import (
 )
 
 const (
-	// tolerance is how far a date may lie from what was asked for, at least;
-	// a tenth of the life when that is more.
+	// tolerance is how far a date may differ from the requested one: this, or a
+	// tenth of the lifetime if that is longer.
 	tolerance = 15 * time.Minute
-	// maxLife bounds what is believed.
+	// maxLife is the longest lifetime that is believed.
 	maxLife = 100 * 365 * 24 * time.Hour
 )
 
-// within reports whether two ends of one life roughly agree.
+// within reports whether two expiries of one lifetime roughly agree.
 func within(a, b, at time.Time) bool {
 	return a.Sub(b).Abs() <= max(tolerance, b.Sub(at)/10)
 }
 
-// resolve chooses among the readings of one date. A date that can be understood
-// in one way is believed if it lies ahead. Of several ways the one nearest to
-// an expected instant counts, if it is near enough; else the date is ignored.
+// resolve chooses among the readings of one date. A single reading is believed
+// if it is in the future. Of several, it returns the one nearest to an expected
+// time, if near enough; else the date is ignored.
 func resolve(list []reading, at time.Time, expected []time.Time) (reading, bool) {
 	if len(list) == 1 {
 		r := list[0]
@@ -39,9 +39,9 @@ func resolve(list []reading, at time.Time, expected []time.Time) (reading, bool)
 	return best, found
 }
 
-// deadline is when a token ends. The claim of a JWT comes first, then the date
-// in the answer, then the life that was asked for; of those that roughly agree
-// with the first the earliest counts. A zero instant is one that is not known.
+// deadline returns when a token expires. The claim of a JWT takes precedence,
+// then the date in the answer, then the requested lifetime; of those that
+// roughly agree with the first, the earliest is used. Zero means unknown.
 func deadline(at, claim, stated, asked time.Time) time.Time {
 	var first, end time.Time
 	for _, t := range []time.Time{claim, stated, asked} {
@@ -56,9 +56,9 @@ func deadline(at, claim, stated, asked time.Time) time.Time {
 	return end
 }
 
-// refreshEnd chooses among the readings of a refresh token's end, of whose life
-// nothing is known: the way in which the date beside it was understood, else
-// the earliest that lies ahead. A Login that comes early costs nothing.
+// refreshEnd chooses among the readings of a refresh token's expiry, whose
+// lifetime is unknown: the one parsed like the token's own date, else the
+// earliest in the future. An early Login does no harm.
 func refreshEnd(list []reading, at time.Time, like *style) time.Time {
 	var end time.Time
 	for _, r := range list {

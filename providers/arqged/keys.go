@@ -7,25 +7,25 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// keyring holds the subscription keys, two at most, and which of them to use.
-// The vendor hands them out in pairs; a key that is regenerated dies at once,
-// and the other one goes on. It is safe for concurrent use.
+// keyring holds the subscription keys, at most two, and which one to use. The
+// vendor issues them in pairs: a regenerated key stops working immediately, and
+// the other stays valid. It is safe for concurrent use.
 type keyring struct {
 	keys []credential.Secret
 
 	mu     sync.Mutex
 	next   int
-	chosen bool // next is known in this life of the daemon
+	chosen bool // next has been set since the daemon started
 	bad    [maxKeys]bool
 }
 
-// keysOfGateway is where a refused key is to be corrected.
+// keysOfGateway lists the configuration keys to fix when a key is refused.
 var keysOfGateway = []string{"subscription_keys"}
 
 // maxKeys is how many keys a subscription has.
 const maxKeys = 2
 
-// prefer takes the key that worked last, of an earlier life of the daemon.
+// prefer selects the key that worked last before the daemon was restarted.
 func (k *keyring) prefer(previous credential.Credential) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -39,7 +39,7 @@ func (k *keyring) prefer(previous credential.Credential) {
 	}
 }
 
-// present returns the key to use and its index; empty when there is none.
+// present returns the key to use and its index; the key is empty without any.
 func (k *keyring) present() (int, credential.Secret) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -49,7 +49,7 @@ func (k *keyring) present() (int, credential.Secret) {
 	return k.next, k.keys[k.next]
 }
 
-// accepted notes that the gateway took a key.
+// accepted notes that the gateway accepted a key.
 func (k *keyring) accepted(index int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -57,8 +57,8 @@ func (k *keyring) accepted(index int) {
 	k.next = index
 }
 
-// refused notes that the gateway did not take a key. The next attempt uses the
-// other one; when that was refused before, a person has to look.
+// refused notes that the gateway refused a key. The next attempt uses the other
+// one; if that was refused before, action is needed.
 func (k *keyring) refused(index int) *credential.Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()

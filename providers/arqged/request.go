@@ -14,15 +14,15 @@ import (
 // operation is one of the two calls.
 type operation string
 
-// The operations, by the last element of their paths.
+// The operations, named by the last element of their paths.
 const (
 	loggingIn  operation = "Login"
 	refreshing operation = "RefreshToken"
 )
 
 // loginRequest is the body of Login. tempoExpiracao is always explicit: the
-// deadline is counted by it when the answer's own date cannot be read.
-// aplicacao has no documented meaning and stays away unless configured.
+// expiry is computed from it if the date in the answer cannot be parsed.
+// aplicacao has no documented meaning and is sent only if configured.
 func (s *source) loginRequest() map[string]any {
 	body := map[string]any{
 		"username":        s.username.Reveal(),
@@ -31,7 +31,7 @@ func (s *source) loginRequest() map[string]any {
 		"utilizacaoUnica": s.single,
 	}
 	if s.asString {
-		// The manual writes the values with a capital letter.
+		// The manual capitalises the values.
 		body["utilizacaoUnica"] = "False"
 		if s.single {
 			body["utilizacaoUnica"] = "True"

@@ -11,16 +11,16 @@ import (
 )
 
 // skewLimit is how far the server's clock may differ from ours before its dates
-// are shifted: less than this is the time of the call.
+// are shifted; a smaller difference is the duration of the call.
 const skewLimit = 5 * time.Second
 
-// grant is what one answer gave.
+// grant is the content of one answer.
 type grant struct {
 	credential.Credential
-	refreshEnds time.Time // zero when the server did not say
+	refreshEnds time.Time // zero if the server did not state it
 }
 
-// read makes a credential of an answer with a token.
+// read makes a credential from an answer with a token.
 func (s *source) read(o object, a *exchange.Answer, req credential.Request) (grant, *credential.Fault) {
 	token := o.text("token")
 	userID := plain(o, "idusuario")
@@ -54,7 +54,7 @@ func (s *source) read(o object, a *exchange.Answer, req credential.Request) (gra
 	return grant{got, lives.refresh}, nil
 }
 
-// plain returns a text that a sink can take as it is.
+// plain returns a text that is safe in any sink.
 func plain(o object, name string) string {
 	text := o.text(name)
 	if !exchange.PlainText(text) {
@@ -63,25 +63,25 @@ func plain(o object, name string) string {
 	return text
 }
 
-// lives are the ends of what one answer gave. Counted says that they hold by our
-// clock: it was compared with the server's, or the life counts from it.
+// lives holds the expiries in one answer. Counted means they are on our clock:
+// compared with the server's, or counted from the lifetime.
 type lives struct {
 	token, refresh time.Time
 	counted        bool
-	unread         bool // an end of the token is stated that cannot be read
+	unread         bool // an expiry of the token is stated but cannot be parsed
 }
 
-// lives reads them, all on our own clock.
+// lives reads the expiries of an answer, converted to our own clock.
 func (s *source) lives(o object, a *exchange.Answer, at time.Time) lives {
 	shift := time.Duration(0)
 	date, compared := a.Date()
 	if compared && at.Sub(date).Abs() > skewLimit {
 		shift = at.Sub(date)
 	}
-	there := at.Add(-shift) // what the server's clock shows
+	there := at.Add(-shift) // the time on the server's clock
 	asked := there.Add(time.Duration(s.minutes) * time.Minute)
-	// Whether a refresh keeps the life that was asked for, or gives the vendor's
-	// default, is not documented.
+	// It is not documented whether a refreshed token has the requested lifetime or
+	// the vendor's default.
 	expected := []time.Time{asked, there.Add(defaultMinutes * time.Minute)}
 	claim, ok := exchange.JWTExpiry(o.text("token"))
 	if !ok || claim.Sub(there) >= maxLife {
@@ -107,16 +107,16 @@ func (s *source) lives(o object, a *exchange.Answer, at time.Time) lives {
 	return l
 }
 
-// states reports whether a date says anything: null, no text, and .NET's date
-// that was never set do not.
+// states reports whether a member holds a date at all: null, an empty text and
+// .NET's unset date do not.
 func states(raw json.RawMessage) bool {
 	text := strings.Trim(string(raw), "\" \t\r\n")
 	return text != "" && text != "null" && !strings.HasPrefix(text, "0001-01-01") && !strings.HasPrefix(text, "01/01/0001") && !strings.HasPrefix(text, "1/1/0001")
 }
 
-// keep stores what renews. An answer of RefreshToken without a refresh token
-// leaves the one that was shown in force, with its end; an answer of Login does
-// not, since a Login is made when the old one is over or in doubt.
+// keep stores the seed. If an answer of RefreshToken has no refresh token, the
+// one that was sent stays valid with its expiry. This does not hold for Login,
+// which is called only when the old refresh token has expired or is in doubt.
 func (s *source) keep(got *grant, o object, op operation, req credential.Request, key int) {
 	token, end := credential.NewSecret(o.text("refreshtoken")), got.refreshEnds
 	if old, ok := readSeed(req.Previous); ok && token.IsZero() && op == refreshing {

@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// member is one key of an answer; their order is the manual's.
+// member is one key of an answer; the order is the manual's.
 type member struct {
 	name  string
 	value any
@@ -52,7 +52,7 @@ func (x *exchange) granted(members []member) {
 	x.send(status, b.String())
 }
 
-// send writes a granted answer, or loses it on the way.
+// send writes a granted answer, or loses it.
 func (x *exchange) send(status int, body string) {
 	switch x.fault {
 	case "lost-answer":
@@ -76,7 +76,7 @@ func (x *exchange) send(status int, body string) {
 	x.raw(status, "application/json; charset=utf-8", body)
 }
 
-// shape spoils a token.
+// shape changes a token into the form that a fault asks for.
 func (x *exchange) shape(token string) string {
 	switch x.fault {
 	case "token-empty":
@@ -107,7 +107,7 @@ func (x *exchange) newTokenLocked(user User, end time.Time) string {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// refuse answers a bad login or refresh in the form of the settings.
+// refuse answers a refused login or refresh, in the form of the settings.
 func (x *exchange) refuse(text string) {
 	status := x.set.RefusalStatus
 	if status == 0 {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// DateForm is a way to write the dates of an answer; the manual shows none.
+// DateForm is how the dates of an answer are written; the manual does not say.
 type DateForm string
 
 // The forms. The zero value is DateTime through System.Text.Json.
@@ -46,8 +46,8 @@ type DateZone string
 const (
 	SaysUTC     DateZone = ""         // …Z
 	SaysOffset  DateZone = "offset"   // …-03:00
-	HidesUTC    DateZone = "utc"      // UTC without a word
-	HidesOffset DateZone = "brasilia" // Brasília without a word
+	HidesUTC    DateZone = "utc"      // UTC, without saying so
+	HidesOffset DateZone = "brasilia" // Brasília, without saying so
 )
 
 // DateZones lists them all.
@@ -60,7 +60,7 @@ func (s Settings) refreshDates() DateForm {
 	return s.RefreshDates
 }
 
-// date writes an instant.
+// date formats a time.
 func (x *exchange) date(t time.Time, form DateForm) any {
 	if name, ok := strings.CutPrefix(x.fault, "date-"); ok {
 		form = DateForm(name)
@@ -76,7 +76,7 @@ func (x *exchange) date(t time.Time, form DateForm) any {
 		t = t.Add(-3 * time.Hour)
 	case HidesUTC:
 	}
-	instant := t // what the clock on the wall shows, for forms that have no zone
+	instant := t // the local time, for forms without a zone
 	if x.set.Zone == SaysOffset || x.set.Zone == HidesOffset {
 		instant = t.Add(3 * time.Hour)
 	}

@@ -1,12 +1,12 @@
-// Package emulator plays the authentication of the ArqGED API with the gateway
-// in front of it, and their faults.
+// Package emulator emulates the authentication of the ArqGED API and the gateway
+// in front of it, with their faults.
 //
 // It is written from the vendor's manuals and from Microsoft's pages on Azure
-// API Management and ASP.NET Core; it shares no code with the client. It is an
-// http.Handler, keeps everything in memory, opens nothing, and may be used by
-// many goroutines. What the manuals leave open is a setting; faults are set for
-// the next requests or chosen by one of them. It counts what a client must
-// never do: showing a refresh token twice, and trying a login that was refused.
+// API Management and ASP.NET Core, and shares no code with the client. It is an
+// http.Handler, keeps everything in memory, opens nothing, and is safe for
+// concurrent use. What the manuals leave open is a setting; faults are set for
+// the next requests, or selected by a request. It counts what a client must
+// never do: send a refresh token twice, or repeat a refused login.
 package emulator
 
 import (
@@ -47,30 +47,29 @@ type renewal struct {
 	minutes   int
 	single    bool
 	expiresAt time.Time
-	spentAt   time.Time // zero while it was not exchanged for another
+	spentAt   time.Time // zero until it is exchanged
 }
 
-// Counts are the calls seen so far.
+// Counts are the calls so far.
 type Counts struct {
 	Requests       int
 	Logins         int
 	LoginsAccepted int
-	// FailedLogins are those with a wrong password, or of a blocked user, by
-	// user name.
+	// FailedLogins counts, by user name, logins with a wrong password or of a
+	// blocked user.
 	FailedLogins      map[string]int
 	Refreshes         int
 	RefreshesAccepted int
-	// SpentShown are refreshes with a token that had been exchanged before.
+	// SpentShown counts refreshes with a token that was already exchanged.
 	SpentShown int
-	// ExpiredShown are refreshes with a token that was over.
+	// ExpiredShown counts refreshes with an expired token.
 	ExpiredShown int
 	KeysRefused  int
 	Throttled    int
 	Lists        int
 }
 
-// New returns a server with these settings. Its clock is time.Now when now is
-// nil.
+// New returns a server with these settings. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Server {
 	if now == nil {
 		now = time.Now
@@ -90,7 +89,7 @@ func (s *Server) Configure(change func(*Settings)) {
 	s.settings = next
 }
 
-// Counts returns what was seen so far.
+// Counts returns the calls so far.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +98,7 @@ func (s *Server) Counts() Counts {
 	return out
 }
 
-// Valid reports whether a token would be taken now.
+// Valid reports whether a token is in force now.
 func (s *Server) Valid(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +106,7 @@ func (s *Server) Valid(token string) bool {
 	return a != nil && !a.dead && s.now().Before(a.expiresAt)
 }
 
-// exchange is one request with what it is answered under.
+// exchange is one request, with the time, settings and fault that apply to it.
 type exchange struct {
 	*Server
 	w     http.ResponseWriter

@@ -8,7 +8,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// Faults in order; of several that are pending the first is met first.
+// faults lists the faults; if several are set, the first in the list applies.
 var faults = emulation.Faults[*exchange]{
 	{"hang", "no answer until the caller gives up; nothing has happened", func(x *exchange) { emulation.Hang(x.r) }},
 	{"drop", "the connection is cut before anything has happened", func(*exchange) { emulation.Drop() }},

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// window is one limit of the customer's budget, with the calls inside of it.
+// window is one limit of the customer's budget, with the calls it has counted.
 type window struct {
 	most  int
 	per   time.Duration
 	calls []time.Time
 }
 
-// limits are those of the manual.
+// limits returns the limits in the manual.
 func limits() []window {
 	return []window{{most: 4, per: time.Second}, {most: 240, per: time.Minute}, {most: 2400, per: time.Hour}}
 }
 
-// gateway is Azure API Management in front of the service. It reports whether
-// the request may pass.
+// gateway acts as the Azure API Management in front of the service. It reports
+// whether the request may pass.
 func (x *exchange) gateway() bool {
 	if keys := x.set.keys(x.at); len(keys) > 0 {
 		key := x.r.Header.Get("SubscriptionKey")
@@ -36,7 +36,7 @@ func (x *exchange) gateway() bool {
 	if x.set.Unlimited {
 		return true
 	}
-	wait := x.take()
+	wait := x.count()
 	if wait <= 0 {
 		return true
 	}
@@ -48,8 +48,8 @@ func (x *exchange) gateway() bool {
 	return false
 }
 
-// take counts the call against every window, or returns how long to wait.
-func (x *exchange) take() (wait time.Duration) {
+// count adds the call to every window, or returns how long to wait.
+func (x *exchange) count() (wait time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for i := range x.buckets {

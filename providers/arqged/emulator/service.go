@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// defaultMinutes is the life of a token when none is asked for: five days.
+// defaultMinutes is the lifetime of a token if none is asked for: five days.
 const defaultMinutes = 7200
 
-// request is the body of either call, keys without case as ASP.NET binds them.
+// request is the body of either call, with keys matched as ASP.NET does.
 type request struct {
 	Username        string          `json:"username"`
 	Password        string          `json:"password"`
@@ -25,7 +25,7 @@ type request struct {
 	RefreshToken    string          `json:"refreshToken"`
 }
 
-// bind reads the body, or answers what is wrong with it.
+// bind parses the body, or answers what is wrong with it.
 func (x *exchange) bind() (request, bool) {
 	var q request
 	media := strings.ToLower(x.r.Header.Get("Content-Type"))
@@ -74,7 +74,7 @@ func (x *exchange) login() {
 	x.issue(user, minutes, single, true)
 }
 
-// minutes reads tempoExpiracao; what is no number is a problem.
+// minutes parses tempoExpiracao and answers a problem if it is not a number.
 func (x *exchange) minutes(raw json.RawMessage) (int, bool) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return defaultMinutes, true
@@ -97,7 +97,7 @@ func (x *exchange) minutes(raw json.RawMessage) (int, bool) {
 	return n, true
 }
 
-// singleUse reads utilizacaoUnica in the type that the setting wants.
+// singleUse parses utilizacaoUnica in the type of the settings.
 func (x *exchange) singleUse(raw json.RawMessage) (bool, bool) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return false, true
@@ -143,8 +143,8 @@ func (x *exchange) refresh() {
 	x.issue(user, minutes, old.single, rotates)
 }
 
-// exchangeable finds the refresh token of a request and says whether it is any
-// good.
+// exchangeable finds the refresh token of a request and reports whether it is
+// refused.
 func (x *exchange) exchangeable(q request, user User) (old *renewal, problem bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -188,7 +188,7 @@ func (s *Server) endTokensLocked(user string) {
 	}
 }
 
-// user finds a user without regard to case, with an ID in any case.
+// user finds a user by name, ignoring case, and fills in a missing ID.
 func (x *exchange) user(name string) (User, bool) {
 	for i, u := range x.set.Users {
 		if strings.EqualFold(u.Name, name) {
@@ -204,8 +204,8 @@ func (x *exchange) user(name string) (User, bool) {
 	return User{}, false
 }
 
-// issue answers with tokens; without fresh, the refresh token that was shown
-// stays in force.
+// issue answers with tokens. Without fresh, the refresh token in the request
+// stays valid.
 func (x *exchange) issue(user User, minutes int, single, fresh bool) {
 	life := x.set.life(minutes)
 	var token, renewed string
@@ -264,7 +264,7 @@ func (x *exchange) lists() {
 	x.raw(http.StatusOK, "application/json; charset=utf-8", `[{"IdLista":1,"Nome":"Documentos"}]`)
 }
 
-// update changes the server's memory.
+// update changes the server's state.
 func (x *exchange) update(change func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -5,63 +5,63 @@ import (
 	"time"
 )
 
-// Settings say how the service behaves. The zero value with one user is the
-// most likely reading of the manuals, without subscription keys.
+// Settings configure the service. The zero value with one user is the most
+// likely reading of the manuals, without subscription keys.
 type Settings struct {
 	Users []User
 
-	// Keys are the subscription keys that the gateway takes; without any it asks
-	// for none. NextKeys replace them at KeysChangeAt: what is no longer among
-	// them is dead at once.
+	// Keys are the subscription keys that the gateway accepts; if empty, it asks
+	// for none. NextKeys replace them at KeysChangeAt; a key that is not among
+	// them stops working then.
 	Keys         []string
 	NextKeys     []string
 	KeysChangeAt time.Time
-	// Prefixes stand before /api; nil means none and "/v1".
+	// Prefixes are the path prefixes before /api; nil means none and "/v1".
 	Prefixes []string
-	// Unlimited switches the customer's budget off (4 a second, 240 a minute,
-	// 2400 an hour). Silence answers nothing beyond it in place of 429.
+	// Unlimited switches off the customer's budget (4 a second, 240 a minute,
+	// 2400 an hour). Silence gives no answer beyond it, in place of 429.
 	Unlimited bool
 	Silence   bool
 
-	// MalformedAs500 answers 500 to JSON that cannot be read, as the manual says
-	// of wrong formats; else a 400 problem.
+	// MalformedAs500 answers 500 to invalid JSON, as the manual says of wrong
+	// formats; else the answer is a 400 problem.
 	MalformedAs500 bool
 	// SingleUseType is the JSON type of utilizacaoUnica.
 	SingleUseType SingleUseType
 	// Strict answers 400 to a tempoExpiracao that is negative or longer than
-	// MostMinutes (a year when zero). Otherwise MostMinutes, when set, is a
-	// ceiling that is applied without a word.
+	// MostMinutes (zero means a year). Without Strict, MostMinutes, if set, is a
+	// silent ceiling.
 	Strict      bool
 	MostMinutes int
-	// RefusalStatus and RefusalBody answer a bad login and a bad refresh; 0 and
-	// "" mean 401 with a problem.
+	// RefusalStatus and RefusalBody are the answer to a bad login or refresh; 0
+	// and "" mean 401 with a problem.
 	RefusalStatus int
 	RefusalBody   RefusalBody
 
-	// Rotation is what a refresh does to the token that was shown.
+	// Rotation is what a refresh does to the refresh token it was sent.
 	Rotation Rotation
-	// Grace is how long a spent token is taken with RotateWithGrace; a minute
-	// when zero.
+	// Grace is how long a spent token is still accepted with RotateWithGrace;
+	// zero means a minute.
 	Grace time.Duration
-	// ReuseKills makes a spent token that is shown end every token of its user.
+	// ReuseKills ends every token of a user who sends a spent refresh token.
 	ReuseKills bool
-	// RefreshLifetime is 30 days when zero.
+	// RefreshLifetime is that of a refresh token; zero means 30 days.
 	RefreshLifetime time.Duration
-	// RefreshFallsBack gives refreshed tokens the default life of five days
+	// RefreshFallsBack gives refreshed tokens the default lifetime of five days,
 	// whatever the login asked for.
 	RefreshFallsBack bool
 	// KeepsRefreshToken leaves RefreshToken out of the answer to a refresh; the
-	// old one stays good.
+	// old one stays valid.
 	KeepsRefreshToken bool
-	// RefreshNeedsBearer wants the present token with a refresh.
+	// RefreshNeedsBearer requires the current access token with a refresh.
 	RefreshNeedsBearer bool
 
 	// Minute is how long a minute of tempoExpiracao lasts; for demonstrations.
 	Minute time.Duration
 	// Status of success; 0 means 201.
 	Status int
-	// Dates and RefreshDates are the forms of the two expiries (RefreshDates
-	// that of Dates when empty), Zone the one they are written in.
+	// Dates and RefreshDates are the forms of the two expiries (empty
+	// RefreshDates means Dates), and Zone is the zone they are written in.
 	Dates, RefreshDates DateForm
 	Zone                DateZone
 	// CamelCase writes keys as in JavaScript.
@@ -70,10 +70,10 @@ type Settings struct {
 	Opaque bool
 	// SingleUse is what utilizacaoUnica does.
 	SingleUse SingleUse
-	// OneLogin ends older tokens of a user at a new login.
+	// OneLogin ends the older tokens of a user at a new login.
 	OneLogin bool
 
-	// Latency delays every answer, ClockOffset is how far the clock is ahead.
+	// Latency delays every answer; ClockOffset is how far the clock is ahead.
 	Latency     time.Duration
 	ClockOffset time.Duration
 }
@@ -81,15 +81,15 @@ type Settings struct {
 // User may log in.
 type User struct {
 	Name, Password string
-	ID             string // a GUID; one is made up when empty
+	ID             string // a GUID; generated if empty
 	FullName       string
 	Blocked        bool
 }
 
-// SingleUseType is what the service takes for utilizacaoUnica.
+// SingleUseType is the JSON type that the service accepts for utilizacaoUnica.
 type SingleUseType string
 
-// The types. The zero value takes a boolean only.
+// The types. The zero value accepts only a boolean.
 const (
 	WantsBool   SingleUseType = ""
 	WantsString SingleUseType = "string"
@@ -108,17 +108,17 @@ const (
 	PlainText RefusalBody = "text"
 )
 
-// Rotation is what becomes of a refresh token that was shown.
+// Rotation is what happens to a refresh token once it was sent.
 type Rotation string
 
-// The rotations. The zero value is dead at once.
+// The rotations. With the zero value it stops working immediately.
 const (
 	Rotate          Rotation = ""
 	RotateWithGrace Rotation = "grace"
 	NoRotation      Rotation = "none"
 )
 
-// SingleUse is a reading of utilizacaoUnica, which nobody explains.
+// SingleUse is one reading of utilizacaoUnica, which is not documented.
 type SingleUse string
 
 // The readings. The zero value does nothing.
@@ -147,7 +147,7 @@ func (s Settings) keys(at time.Time) []string {
 	return s.Keys
 }
 
-// life is how long a token of so many minutes lives.
+// life returns the lifetime of a token of so many minutes.
 func (s Settings) life(minutes int) time.Duration {
 	minute := s.Minute
 	if minute == 0 {
