@@ -189,7 +189,7 @@ func attemptTable(history []schedule.Attempt, p look) table {
 			notes = p.fold(at.Message, "")
 		}
 		t.rows = append(t.rows, row{cells: []cell{
-			{text: view.Local(at.At)}, {string(at.Outcome), class}, {text: at.Took.Round(time.Millisecond).String()}, {text: string(at.Reason)},
+			{text: view.Local(at.At)}, {string(at.Outcome), class}, {text: at.Took.Round(time.Millisecond).String()}, {text: view.ReasonName(at.Reason)},
 		}, notes: notes})
 	}
 	return t

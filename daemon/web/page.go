@@ -276,7 +276,7 @@ func anchorOf(sink string) string { return "sink-" + strings.ReplaceAll(sink, "/
 func (s *page) count(totals engine.Totals, l tongue) {
 	for _, state := range engine.CredentialStates {
 		if n := totals.Credentials[state]; n > 0 || state == engine.Valid {
-			s.Counts = append(s.Counts, pageCount{n, l.say(string(state)), view.Class(state)})
+			s.Counts = append(s.Counts, pageCount{n, l.counted(n, string(state)), view.Class(state)})
 		}
 	}
 	if undelivered := count(totals.Sinks) - totals.Sinks[engine.Delivered]; undelivered > 0 {

@@ -153,3 +153,8 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"The command took too long. Run it by hand, or raise timeout of on_change.":                                                         "O comando demorou demais. Execute-o à mão ou aumente timeout de on_change.",
 	"Run the command by hand as the daemon's user.":                                                                                     "Execute o comando à mão com o usuário do daemon.",
 }
+
+// portuguesePlurals are the plurals of states.
+var portuguesePlurals = map[string]string{
+	"pendente": "pendentes", "válida": "válidas", "vencida": "vencidas", "parada": "paradas", "renovação em atraso": "renovações em atraso",
+}

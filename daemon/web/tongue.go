@@ -16,13 +16,14 @@ import (
 type tongue struct {
 	tag      string // of HTML and HTTP
 	words    map[string]string
+	plurals  map[string]string  // of translated words that have one
 	failures func() *translator // nil for English
 }
 
 // The languages of the page.
 var (
 	english    = tongue{tag: "en"}
-	portuguese = tongue{tag: "pt-BR", words: portugueseWords, failures: portugueseFailures}
+	portuguese = tongue{tag: "pt-BR", words: portugueseWords, plurals: portuguesePlurals, failures: portugueseFailures}
 
 	tongues = []tongue{english, portuguese} // in the order of the matcher
 	matcher = language.NewMatcher([]language.Tag{language.English, language.BrazilianPortuguese})
@@ -47,6 +48,15 @@ func (l tongue) say(text string) string {
 		return word
 	}
 	return text
+}
+
+// counted translates a state of a number of credentials.
+func (l tongue) counted(n int, text string) string {
+	word := l.say(text)
+	if plural, ok := l.plurals[word]; ok && n != 1 {
+		return plural
+	}
+	return word
 }
 
 // sayf is say for a format.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -104,6 +105,22 @@ func TestTongueIsTheBrowsers(t *testing.T) {
 	} {
 		if got := tongueFor(tt.wish).tag; got != tt.tag {
 			t.Errorf("%.40q gets %s, want %s", tt.wish, got, tt.tag)
+		}
+	}
+}
+
+func TestCountedStates(t *testing.T) {
+	for n, want := range map[int]string{0: "válidas", 1: "válida", 6: "válidas"} {
+		if got := portuguese.counted(n, "valid"); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+	if got := english.counted(6, "valid"); got != "valid" {
+		t.Errorf("in English: got %q, want valid", got)
+	}
+	for singular := range portuguesePlurals {
+		if !slices.Contains(slices.Collect(maps.Values(portugueseWords)), singular) {
+			t.Errorf("%q is not a word of the page", singular)
 		}
 	}
 }
