@@ -6,44 +6,43 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Bounds of the pace after failures.
+// Limits for retries.
 const (
 	maxCallDelay    = 5 * time.Minute  // between two calls to a backend
-	firstLocalDelay = time.Second      // sinks, hooks and preflights
+	firstLocalDelay = time.Second      // for sinks, hooks and preflights
 	maxLocalDelay   = 30 * time.Second // likewise
-	attemptsPlanned = 8                // that fit between a first failure and expiry
+	attemptsPlanned = 8                // attempts that fit between the first failure and expiry
 	historyLength   = 10
-	// statedGrain is how coarsely servers state what is left of a life: in whole
-	// seconds, rounded down. Asked at the stated end itself, they give the dying
-	// token once more.
+	// statedGrain is the resolution of stated lifetimes: servers round down to
+	// whole seconds, so a call at the stated expiry may return the same token again.
 	statedGrain = time.Second
-	sameExpiry  = 2 * time.Second // two statements of one expiry differ by less
-	// longestLife is beyond what a server means when it states an expiry; such
-	// a token is renewed by its age instead.
+	sameExpiry  = 2 * time.Second // statements of the same expiry differ by at most this
+	// longestLife is the longest credible lifetime; a token with a longer one is
+	// renewed by its age instead.
 	longestLife = 10 * 365 * 24 * time.Hour
 )
 
 // Result is how one attempt ended.
 type Result struct {
-	// At and End bound the attempt.
+	// At and End are the start and the end of the attempt.
 	At, End time.Time
-	// Called says that the attempt reached the outside. An attempt that ended
-	// at a preflight did not, and does not count against the floor.
+	// Called means that the attempt called the backend, sink or hook. An attempt
+	// that failed in the preflight did not, and starts no minimum interval.
 	Called bool
 	// Fault is nil after a success.
 	Fault *credential.Fault
 	// Token is the answer; credentials only.
 	Token credential.Credential
-	// Delivered is what the sink holds now, Changed whether its content was
-	// changed for it; sinks only.
+	// Delivered is what the sink holds now, Changed whether the attempt changed its
+	// content; sinks only.
 	Delivered Marks
 	Changed   bool
-	// Ran is the change the hook acted on; hooks only.
+	// Ran is the change that the hook handled; hooks only.
 	Ran uint64
 }
 
-// Begin records the intent of an attempt that reaches the outside. A record
-// that is found open at start tells of an attempt whose end is not known.
+// Begin records that an attempt is about to call the backend. If the daemon
+// finds such a record at startup, the outcome of that attempt is unknown.
 func Begin(r Record, at time.Time) Record {
 	r.Past.AttemptAt = at
 	r.Past.Open = true
@@ -51,9 +50,8 @@ func Begin(r Record, at time.Time) Record {
 	return r
 }
 
-// Vet checks an answer before it becomes a token: it must show something, show
-// nothing empty, and not be over already. It returns nil when the answer is
-// good.
+// Vet checks an answer before it becomes a token: it must have values, none of
+// them empty, and must not have expired. It returns nil if the answer is valid.
 func Vet(c credential.Credential, at time.Time) *credential.Fault {
 	bad := func(message string) *credential.Fault {
 		return &credential.Fault{Reason: credential.ReasonBadResponse, Message: message}
@@ -72,13 +70,13 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 	return nil
 }
 
-// Advance is the only way from one record to the next at the end of an
-// attempt. It is pure: the same record, task and result give the same record.
+// Advance returns the record after an attempt. It is pure: the same record, task
+// and result give the same record.
 func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	if t.Kind == Obtaining {
 		held := r.Token()
 		if held.Inputs != "" && held.Inputs != t.Inputs {
-			// What failed before failed with other inputs: another streak begins.
+			// Earlier failures were with other inputs: start a new streak.
 			r.Past.Failures, r.Past.FailingSince, r.Past.Parked = 0, time.Time{}, false
 		}
 		held.Inputs, held.Identity = t.Inputs, t.Identity
@@ -120,14 +118,14 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 	if t.Kind == Obtaining {
 		r.Past.History = remember(r.Past.History, res, outcome)
 	} else {
-		r.Past.History = nil // nobody is shown it
+		r.Past.History = nil // never shown
 	}
 	r.Past.PlannedAt = time.Time{}
 	r.Past.PlannedAt, _ = due(t, &r, res.End, seed)
 	return r
 }
 
-// outcome is what the result alone says of how the attempt ended.
+// outcome returns the outcome as far as the result alone tells.
 func (res *Result) outcome(kind Kind) Outcome {
 	switch {
 	case res.Fault != nil:
@@ -138,7 +136,7 @@ func (res *Result) outcome(kind Kind) Outcome {
 	return Renewed
 }
 
-// Outcome is how the attempt ended that has led to the record.
+// Outcome returns the outcome of the attempt that produced the record.
 func (res *Result) Outcome(kind Kind, r *Record) Outcome {
 	if n := len(r.Past.History); kind == Obtaining && n > 0 {
 		return r.Past.History[n-1].Outcome
@@ -146,7 +144,7 @@ func (res *Result) Outcome(kind Kind, r *Record) Outcome {
 	return res.outcome(kind)
 }
 
-// failed folds a failure into the past.
+// failed returns the past after a failure.
 func failed(t *Task, r Record, res Result, seed uint64) Past {
 	p := r.Past
 	p.Failures++
@@ -154,13 +152,13 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 		p.FailingSince = res.End
 	}
 	p.Last = &Note{Reason: res.Fault.Reason, Message: res.Fault.Error(), At: res.End}
-	// A preflight that failed says nothing about an earlier answer that was
-	// lost; a call that was made answers the question one way or the other.
+	// A failed preflight does not tell whether an earlier call took effect; a
+	// call does.
 	if res.Called {
 		p.Open = res.Fault.Lost
 	}
 	if t.Kind == Obtaining && res.Called {
-		// Whatever else fails takes no refusal back: who renews by hand tries once.
+		// Another failure does not undo a refusal: a manual request tries once.
 		p.Parked = p.Parked || res.Fault.Reason.Parks()
 		p.ClientRefused = clientRefused(res.Fault)
 	}
@@ -173,16 +171,15 @@ func failed(t *Task, r Record, res Result, seed uint64) Past {
 		p.RetryAt = res.Fault.RetryAfter
 	}
 	if res.Fault.IdleUntil.After(p.RetryAt) {
-		p.RetryAt, p.Asked = res.Fault.IdleUntil, false // a person may ask before
+		p.RetryAt, p.Asked = res.Fault.IdleUntil, false // a manual request may come earlier
 	}
 	return p
 }
 
-// backoff is the wait after a failure: doubling from the floor to a ceiling,
-// and short enough that several attempts fit before a token that still lives
-// expires. The ceiling and the jitter are fixed by the first failure, so that
-// the waits of one streak never shrink and never close in on the expiry in ever
-// shorter steps.
+// backoff returns the wait after a failure: it doubles from the minimum interval
+// up to a ceiling that lets several attempts fit before the token expires. The
+// first failure of a streak fixes the ceiling and the jitter, so that its waits
+// never shrink as the expiry approaches.
 func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 	first, ceiling, jitter := firstLocalDelay, maxLocalDelay, Margin{}
 	if t.Kind == Obtaining {
@@ -205,15 +202,15 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 		wait = max(first, wait-part(jitter, wait, chance(seed, t.Name, held.Revision, 1)))
 	}
 	if t.Kind == Obtaining && res.Called {
-		// The next attempt may take as long as this one did.
+		// Assume that the next attempt takes as long as this one.
 		room := t.Policy.MinInterval + max(0, min(res.End.Sub(res.At), t.Policy.Timeout))
-		wait = meet(wait, t.Policy.MinInterval, room, lastUseful(t, &held).Sub(res.End))
+		wait = aimAtLastUseful(wait, t.Policy.MinInterval, room, lastUseful(t, &held).Sub(res.End))
 	}
 	return wait
 }
 
-// lastUseful is the instant after which a call that takes its whole time-out
-// ends after the expiry.
+// lastUseful returns the last instant at which a call that takes its whole
+// timeout still ends before expiry, zero if no expiry is stated.
 func lastUseful(t *Task, held *Token) time.Time {
 	end := held.StatedEnd()
 	if end.IsZero() {
@@ -222,27 +219,27 @@ func lastUseful(t *Task, held *Token) time.Time {
 	return end.Add(-t.Policy.Timeout)
 }
 
-// meet changes a wait so that an attempt falls on the last useful instant,
-// which is left away from now: a backend that is back by then is in time. The
-// wait ends there, or leaves room for one more attempt before it and the floor
-// after that. No wait is below the floor or above the ceiling for it, so that a
-// floor of minutes may rule it out, and two steps of a streak are moved at most.
-func meet(wait, floor, room, left time.Duration) time.Duration {
+// aimAtLastUseful adjusts a backoff so that one attempt starts at the last useful
+// instant, which is left away: the last whose answer can still arrive before
+// expiry. The wait ends there, or early enough (room) for one more attempt and
+// the minimum interval before it. It stays between the minimum interval and the
+// longest delay between calls, so a long interval may rule this out. At most two
+// waits of a streak are adjusted.
+func aimAtLastUseful(wait, minInterval, room, left time.Duration) time.Duration {
 	switch {
-	case left < floor || left >= wait+room:
+	case left < minInterval || left >= wait+room:
 		return wait
-	case left <= max(floor, maxCallDelay):
+	case left <= max(minInterval, maxCallDelay):
 		return left
-	case left >= floor+room:
+	case left >= minInterval+room:
 		return left - room
 	}
 	return wait
 }
 
-// afterUnknown is the wait after an attempt that the daemon did not live to
-// end. It counts as a failure, so that a daemon that crashes with every call
-// does not call at its floor for ever: with a secret that is refused, that
-// would lock the account.
+// afterUnknown returns the wait after attempts during which the daemon died.
+// They count as failures: a daemon that crashes on every call must not keep
+// calling at the minimum interval, which could lock the account.
 func afterUnknown(t *Task, r *Record) time.Duration {
 	if r.Past.Unknown == 0 {
 		return 0
@@ -259,10 +256,9 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 	return min(wait, ceiling)
 }
 
-// obtained folds an answer into the token and reports whether it brought new
-// values. The same values with (nearly) the same expiry leave the life as it
-// is: only the count of useless answers grows, so that the next attempt keeps
-// its distance.
+// obtained applies an answer to the token and reports whether it brought new
+// values. The same values with (nearly) the same expiry leave the lifetime as it
+// is and only increment Unchanged, which delays the next attempt.
 func obtained(t *Task, held Token, res *Result) (after Token, fresh bool) {
 	before, now := held.previous(), res.Token
 	old := &before
@@ -273,15 +269,15 @@ func obtained(t *Task, held Token, res *Result) (after Token, fresh bool) {
 	switch {
 	case !now.ExpiresAt.IsZero():
 	case !fresh && !old.PolicyExpiry && old.ExpiresAt.After(res.End):
-		// What the server once said about these values is not undone by an
-		// answer that says nothing.
+		// An answer without an expiry does not override what the server once
+		// stated for these values.
 		now.ExpiresAt = old.ExpiresAt
 	default:
 		now.PolicyExpiry = true
 		age := now.MaxAge(t.Policy.MaxAge)
 		if !now.IssuedAt.Add(age).After(res.End) {
-			// A policy is no reason to call values dead that the server hands out
-			// now: their age counts from here.
+			// The server has just returned these values, so max_age must not make
+			// them expired: count their age from now.
 			now.IssuedAt = res.At
 		}
 		now.ExpiresAt = now.IssuedAt.Add(age)
@@ -311,18 +307,18 @@ func obtained(t *Task, held Token, res *Result) (after Token, fresh bool) {
 	return held, fresh
 }
 
-// extends reports whether expiry is really later than the known one, and not
-// the same statement made a little later by a server that counts down.
+// extends reports whether expiry is really later than the known one, rather than
+// the same expiry restated by a server that counts down.
 func extends(held *Token, expiry time.Time) bool {
 	life := held.ExpiresAt.Sub(held.ObtainedAt)
 	return expiry.Sub(held.ExpiresAt) > max(sameExpiry, life/20)
 }
 
-// HasValue reports whether the token shows anything.
+// HasValue reports whether the credential has values.
 func HasValue(c credential.Credential) bool { return len(c.Values) > 0 }
 
-// remember appends to the history and keeps its last lines, in a slice of its
-// own.
+// remember returns a copy of the history with one more attempt, limited to
+// historyLength.
 func remember(h []Attempt, res Result, outcome Outcome) []Attempt {
 	a := Attempt{At: res.At, Took: res.End.Sub(res.At), Outcome: outcome}
 	if res.Fault != nil {

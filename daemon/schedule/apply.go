@@ -7,32 +7,32 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Change is what one configuration has over the one before. A start is the
-// change from nothing.
+// Change is the difference between two configurations. At startup it is the
+// difference from an empty one.
 type Change struct {
-	Groups     []Group  // new, or with another budget
-	GoneGroups []string // no task is left in them
-	Tasks      []*Task  // new, or with another content
+	Groups     []Group  // new, or with a different budget
+	GoneGroups []string // without any task left
+	Tasks      []*Task  // new or changed
 	Gone       []Key
 }
 
-// Apply makes the board hold what the change says, in time that grows with the
-// change and not with the board. What is changed keeps its record, and is
-// neither disturbed nor due earlier by a change of timing alone; what is new
-// takes up what Learn has brought of it. It returns the keys of sinks and hooks that are
-// no longer there; the record of a credential is kept for a while, see Expire. A running task goes on either way: one that is gone is reported by the
-// Fold that ends it.
+// Apply applies a change, in time proportional to the change rather than to the
+// board. A changed task keeps its record, and a change of timing alone does not
+// make it due earlier; a new task claims its learned record. Apply returns the
+// keys of removed sinks and hooks. The record of a removed credential is kept for
+// a while: see Expire. Running tasks continue; the Fold that ends a removed one
+// reports its removal.
 func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	now = b.see(now)
 	b.applies++
-	budgets := map[*group]bool{} // those to be reckoned again
+	budgets := map[*group]bool{} // groups to regate
 	for _, spec := range c.Groups {
 		budgets[b.budget(now, spec)] = true
 	}
 	unlinked := map[string]map[*entry]bool{}
 	affected := make([]*entry, 0, len(c.Tasks))
 	for _, t := range c.Tasks {
-		affected = append(affected, b.take(t, now, budgets, unlinked))
+		affected = append(affected, b.place(t, now, budgets, unlinked))
 	}
 	var orphans []string
 	for _, key := range c.Gone {
@@ -74,12 +74,12 @@ func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	return removed
 }
 
-// budget takes over one group as it is from now on.
+// budget adds or updates a group.
 func (b *Board) budget(now time.Time, spec Group) *group {
 	g := b.groups[spec.Name]
 	if g == nil {
 		g = &group{rec: b.learned.Providers[spec.Name], place: -1, waiting: queue{less: moreUrgent}, unaware: true}
-		g.rec.settle(now)
+		g.rec.pullBack(now)
 		delete(b.learned.Providers, spec.Name)
 		b.groups[spec.Name] = g
 	}
@@ -93,8 +93,8 @@ func (b *Board) budget(now time.Time, spec Group) *group {
 	return g
 }
 
-// take puts a task on the board, or in the place of its predecessor.
-func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked map[string]map[*entry]bool) *entry {
+// place adds a task to the board, or replaces its previous version.
+func (b *Board) place(t *Task, now time.Time, budgets map[*group]bool, unlinked map[string]map[*entry]bool) *entry {
 	e := b.entries[t.Key]
 	if e == nil {
 		e = &entry{task: t, rec: b.claim(t), bornIn: b.applies}
@@ -107,8 +107,8 @@ func (b *Board) take(t *Task, now time.Time, budgets map[*group]bool, unlinked m
 	return e
 }
 
-// claim returns the record that was learned for a task, empty without any. What
-// the two have in common is held once.
+// claim returns the learned record of a task, or an empty one. It shares strings
+// that are equal in both, to save memory.
 func (b *Board) claim(t *Task) *Record {
 	r, found := b.learned.Records[t.Key]
 	if !found {
@@ -128,7 +128,7 @@ func (b *Board) claim(t *Task) *Record {
 	return &r
 }
 
-// blank is the record of every task that nothing is known of.
+// blank is the record of every task without one.
 var blank Record
 
 func share(mine *string, its string) {
@@ -137,10 +137,11 @@ func share(mine *string, its string) {
 	}
 }
 
-// remove takes an entry off the board, and reports whether it is gone already.
+// remove removes an entry, and reports whether that is complete: a running task
+// stays until it ends.
 func (b *Board) remove(e *entry, budgets map[*group]bool, unlinked map[string]map[*entry]bool) bool {
 	b.touchOne(e)
-	b.part(e)
+	b.leaveTogether(e)
 	unlink(e, unlinked)
 	e.leave()
 	budgets[e.group] = true
@@ -160,7 +161,7 @@ func unlink(e *entry, unlinked map[string]map[*entry]bool) {
 	}
 }
 
-// relink puts right what depends on what.
+// relink updates the dependents.
 func (b *Board) relink(affected []*entry, unlinked map[string]map[*entry]bool) {
 	for name, lost := range unlinked {
 		left := slices.DeleteFunc(b.dependents[name], func(e *entry) bool { return lost[e] })
@@ -175,17 +176,17 @@ func (b *Board) relink(affected []*entry, unlinked map[string]map[*entry]bool) {
 	}
 }
 
-// adopt gives the entry its new task and puts the record right for it.
+// adopt gives the entry its new task and updates its record accordingly.
 func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 	if e.task.Identity != t.Identity || e.task.Inputs != t.Inputs {
-		e.stale = nil // with other secrets the same input may do
+		e.stale = nil // with other secrets the same input may work
 	}
 	e.task, e.gone = t, false
 	b.join(e, t.More().Together)
 	g, was := b.groups[t.Group], e.group
 	waited := was != nil && e.in == &was.waiting
 	if waited {
-		e.leave() // what follows may change its place among those that wait
+		e.leave() // the new task may have another order
 	}
 	if g != was {
 		e.leave()
@@ -195,16 +196,16 @@ func (b *Board) adopt(e *entry, t *Task, now time.Time) {
 		}
 		e.group = g
 	}
-	b.settleIdentity(e, now)
+	b.updateIdentity(e, now)
 	if waited && g == was {
 		g.waiting.put(e)
 	}
 }
 
-// settleIdentity puts the record of a credential right for its task.
-func (b *Board) settleIdentity(e *entry, now time.Time) {
+// updateIdentity updates a record that does not fit the task's identity.
+func (b *Board) updateIdentity(e *entry, now time.Time) {
 	if !e.running {
-		b.settle(e, now)
+		b.pullBack(e, now)
 	}
 	if e.task.Kind != Obtaining {
 		return
@@ -216,12 +217,12 @@ func (b *Board) settleIdentity(e *entry, now time.Time) {
 		b.corrected[e.task.Key] = true
 	}
 	if !e.running {
-		b.age(e, now) // else at the end of the attempt, which builds on this record
+		b.age(e, now) // otherwise Fold does it at the end of the attempt
 	}
 }
 
-// age gives a life that is policy the end that max_age has by now, unless that
-// would end it at once. It is stored, for sinks hold it by its revision.
+// age recomputes an expiry that follows from max_age, unless the result has
+// passed. The new expiry is stored, because sinks track it by revision.
 func (b *Board) age(e *entry, now time.Time) {
 	held := e.rec.Token()
 	if !held.PolicyExpiry {
@@ -235,9 +236,9 @@ func (b *Board) age(e *entry, now time.Time) {
 	}
 }
 
-// replay fills buckets that start empty with the calls that the records tell
-// of, so that neither a restart nor another rate gives a fresh burst. It renews
-// the cool-downs that they tell of, too.
+// replay fills new buckets with the calls found in the records, so that neither
+// a restart nor a changed rate permits another burst. It also restores the
+// cool-downs found there.
 func (b *Board) replay(now time.Time) {
 	unaware := false
 	for _, g := range b.groups {
@@ -271,16 +272,16 @@ func (b *Board) replay(now time.Time) {
 	}
 }
 
-// calls returns the instants at which the backend was called, as far as the
-// record remembers them, oldest first, and whether those are all.
+// calls returns when the backend was called, oldest first, and whether the record
+// holds all of these calls.
 func (e *entry) calls() (known []time.Time, complete bool) {
 	p, last := e.rec.Past, e.rec.Past.AttemptAt
 	if e.running {
 		last = e.startedAt()
 	}
 	for _, a := range p.History {
-		// What ended on this machine, at a preflight for one, was no call; what is
-		// later than the last one is of a clock that was set back since.
+		// A local failure, for example in the preflight, made no call. An attempt
+		// later than the last one dates from before the clock was set back.
 		if a.Reason != credential.ReasonInternal && !a.At.After(last) {
 			known = append(known, a.At)
 		}
@@ -292,9 +293,9 @@ func (e *entry) calls() (known []time.Time, complete bool) {
 	return known, complete || len(known) == 0
 }
 
-// recall returns until when the backend is left alone by what a record tells: a
-// kill between storing the one and the other must not lose that. Of a refusal
-// that named no instant nothing is added to what the group knows of it.
+// recall returns the end of the cool-down that a record implies, in case the
+// daemon was killed before it stored the group's own record. If the refusal named
+// no time, the group's own cool-down prevails.
 func (g *group) recall(p Past) time.Time {
 	switch {
 	case p.Failures == 0 || p.Last == nil:
@@ -303,7 +304,7 @@ func (g *group) recall(p Past) time.Time {
 		return time.Time{}
 	case !p.PauseUntil.IsZero():
 		return p.PauseUntil
-	case p.Asked: // by a record from before there was another field for it
+	case p.Asked: // a record written before PauseUntil existed
 		return p.RetryAt
 	case p.Last.Reason == credential.ReasonThrottled && !g.rec.CooldownUntil.After(p.Last.At):
 		return p.Last.At.Add(firstCooldown)
@@ -311,8 +312,8 @@ func (g *group) recall(p Past) time.Time {
 	return time.Time{}
 }
 
-// moreUrgent orders what waits for one group: earliest expiry first, and what
-// has nothing in force as if it had expired when it became due.
+// moreUrgent orders the tasks that wait for one group: earliest expiry first. A
+// task without a value counts as expired since it became due.
 func moreUrgent(a, b *entry) bool {
 	if a.rush != b.rush {
 		return a.rush

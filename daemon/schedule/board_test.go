@@ -277,7 +277,7 @@ func TestKick(t *testing.T) {
 		t.Error("a kick was not taken")
 	}
 	r.sound()
-	r.nextAt("a", 30*time.Second, whyFloor)
+	r.nextAt("a", 30*time.Second, whyMinInterval)
 	r.pass(20*time.Second - 1)
 	r.expect("")
 	r.pass(1)

@@ -6,14 +6,13 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// A client that a backend refused, by its id and secret at one address, is
-// refused for whoever shows the same: no further call begins with it until the
-// secret is another one, or a person asks. Task.Client names it.
+// If a backend refuses a client (an id and secret at one address, see
+// Extra.Client), all credentials with that client are parked: no call is made with
+// it until the secret changes or a manual request.
 
-// settleClient folds what an answer says about the client of a task: a refusal
-// parks every other credential that shows the same, and a success frees those
-// that were parked for it.
-func (b *Board) settleClient(s Start, res Result, now time.Time) {
+// foldClient applies a result to the client of its task: a refusal parks every
+// other credential with the same client, and a success unparks them.
+func (b *Board) foldClient(s Start, res Result, now time.Time) {
 	client := s.Task.More().Client
 	switch {
 	case client == "" || !res.Called:
@@ -24,8 +23,8 @@ func (b *Board) settleClient(s Start, res Result, now time.Time) {
 	}
 }
 
-// learnClient is settleClient for a record that another machine has made: fresh
-// says that it brings values that this board did not have.
+// learnClient is foldClient for a record from another machine; fresh means that it
+// brings values new to this board.
 func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 	p := &e.rec.Past
 	switch client := e.task.More().Client; {
@@ -57,7 +56,7 @@ func (b *Board) freeClient(client string, now time.Time) {
 	}
 }
 
-// showing returns the credentials that show a client.
+// showing returns the credentials with the given client.
 func (b *Board) showing(client string) (list []*entry) {
 	for _, e := range b.entries {
 		if e.task.More().Client == client && !e.gone {
@@ -67,8 +66,8 @@ func (b *Board) showing(client string) (list []*entry) {
 	return list
 }
 
-// parkFor parks a credential whose client was refused elsewhere. What runs tells
-// its own end, and what has other secrets by now is tried with them.
+// parkFor parks a credential whose client was refused for another one. It skips a
+// running task, which gets its own result, and one with changed inputs.
 func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
 	if e.running || e.rec.Past.Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec) {
 		return
@@ -91,10 +90,10 @@ func (b *Board) moveOn(e *entry, now time.Time) {
 	b.touch(e, now)
 }
 
-// recallClients learns from records which clients were refused, and parks what
-// is new and shows one of them.
-func (b *Board) recallClients(taken []*entry, now time.Time) {
-	for _, e := range taken {
+// recallClients finds the refused clients in the records of new tasks, and parks
+// the new tasks that use one.
+func (b *Board) recallClients(added []*entry, now time.Time) {
+	for _, e := range added {
 		if c := e.task.More().Client; c != "" && e.rec.Past.ClientRefused && e.rec.Past.Parked && e.rec.Past.Last != nil && !otherInputs(e.task, e.rec) {
 			b.refused[c] = e.rec.Past.Last
 		}
@@ -102,12 +101,12 @@ func (b *Board) recallClients(taken []*entry, now time.Time) {
 	if len(b.refused) == 0 {
 		return
 	}
-	for _, e := range taken {
+	for _, e := range added {
 		if note := b.refused[e.task.More().Client]; note != nil {
 			b.parkFor(e, note, now)
 		}
 	}
 }
 
-// clientRefused reports whether a failure is that of the client.
+// clientRefused reports whether the backend refused the client itself.
 func clientRefused(f *credential.Fault) bool { return f.ClientRefused && f.Reason.Parks() }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// see takes in the instant at which the board is asked. The board's time never
-// goes back by itself, only together with all that it knows: see SetBack.
+// see returns the later of now and the latest instant seen. Only SetBack moves the
+// board's time back, together with all recorded instants.
 func (b *Board) see(now time.Time) time.Time {
 	if now.Before(b.seen) {
 		return b.seen
@@ -16,21 +16,21 @@ func (b *Board) see(now time.Time) time.Time {
 	return now
 }
 
-// SetBack tells the board that the clock was set back by a step and shows now.
-// Every instant that was counted from the clock before moves with it: floors,
-// waits and budgets keep their real length, and a token whose expiry was counted
-// here does not look longer-lived than it is. Instants that a server named as
-// they stand (see credential.Credential.CountedExpiry) stay. The records that
-// changed for it are had from Corrections.
+// SetBack tells the board that the clock was set back by the given step and now
+// shows now. It moves every instant derived from the old clock, so that intervals,
+// waits and budgets keep their real length and a token whose expiry was computed
+// here does not seem to live longer. Absolute instants from a server (see
+// credential.Credential.CountedExpiry) stay. Corrections returns the changed
+// records.
 //
-// A clock that is set forward needs no word: it looks like a machine that was
-// suspended, and what it makes due earlier is on the safe side.
+// A clock set forward needs no call: it looks like a suspended machine, and makes
+// tasks due earlier, which is safe.
 func (b *Board) SetBack(now time.Time, by time.Duration) {
 	b.seen = now
 	b.setBack += by
 	for _, e := range b.entries {
 		e.goBack(by)
-		// What a running task ends with is put right then: see catchUp.
+		// For a running task, catchUp does this at the end of the attempt.
 		if !e.running {
 			e.edit().moveLife(by)
 		}
@@ -46,7 +46,7 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 			back(&g.rec.CooldownUntil, by)
 			back(&g.rec.CooledAt, by)
 		}
-		heap.Init(&g.waiting) // what waits may have another order by now
+		heap.Init(&g.waiting) // the order may have changed
 	}
 	for _, e := range b.entries {
 		if !e.gone {
@@ -65,7 +65,7 @@ type Correction struct {
 	Record Record
 }
 
-// Corrections returns each correction once. A running task is left out until its
+// Corrections returns each correction once, that of a running task only after its
 // end.
 func (b *Board) Corrections() (out []Correction) {
 	for key := range b.corrected {
@@ -83,7 +83,7 @@ func (b *Board) Corrections() (out []Correction) {
 	return out
 }
 
-// goBack moves what the entry knows of attempts together with the clock.
+// goBack moves the entry's instants of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.edit().Past
 	for _, t := range []*time.Time{&e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
@@ -99,8 +99,8 @@ func (e *entry) goBack(by time.Duration) {
 	p.moveNotes(len(p.History), by, by)
 }
 
-// moveNotes moves what is noted of the past, in copies of their own: so many
-// of the attempts, and the last failure.
+// moveNotes moves the oldest attempts of the history, as many as given, by one
+// step and the last failure by another. It replaces both with copies.
 func (p *Past) moveNotes(attempts int, by, last time.Duration) {
 	if attempts > 0 {
 		p.History = slices.Clone(p.History)
@@ -115,14 +115,14 @@ func (p *Past) moveNotes(attempts int, by, last time.Duration) {
 	}
 }
 
-// counted reports whether the life of the token was counted from our clock.
+// counted reports whether the token's expiry was computed from our clock.
 func (r *Record) counted() bool {
 	held := r.Token()
 	return HasValue(held.Credential) && (held.CountedExpiry || held.PolicyExpiry)
 }
 
-// moveLife moves a life that was counted from our clock, and reports whether
-// it was. Sinks may show where it ends, hence the revision.
+// moveLife moves the instants of a token whose expiry was computed from our clock,
+// and reports whether it did. Sinks may show the expiry, hence the new revision.
 func (r *Record) moveLife(by time.Duration) bool {
 	if !r.counted() {
 		return false
@@ -142,8 +142,8 @@ func back(t *time.Time, by time.Duration) {
 	}
 }
 
-// catchUp puts the record of an attempt right during which the clock was set
-// back: what it holds of the time before was read off the clock as it was then.
+// catchUp corrects the record of an attempt during which the clock was set back:
+// its earlier instants are still those of the old clock.
 func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	by := b.setBack - s.setBack
 	if by <= 0 {
@@ -151,10 +151,10 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	}
 	r := e.edit()
 	p := &r.Past
-	// An attempt that begins with something else may read the clock after the
-	// step: by the clock before, it would have begun ahead of its start.
+	// An attempt may call the backend only after the step. Moved back, such a
+	// call would seem to precede the start of the attempt.
 	earlier := !res.Called || !res.At.Add(-by).Before(e.startedAt())
-	late := max(0, res.End.Sub(now)) // the end was read before the step, too
+	late := max(0, res.End.Sub(now)) // the end was read before the step
 	switch {
 	case !res.Called:
 		back(&p.AttemptAt, by)
@@ -188,21 +188,21 @@ func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
 	p.PlannedAt, _ = due(e.task, r, now, b.seed)
 }
 
-// settle gives a cool-down that began in the future, by a clock that was set
-// back since, its full length from now: a clock that was days ahead for a moment
-// must not keep a backend closed for days.
-func (r *ProviderRecord) settle(now time.Time) {
+// pullBack makes a cool-down that began in the future, by a clock that was set
+// back since, begin now: a clock that was days ahead for a moment must not block
+// a backend for days.
+func (r *ProviderRecord) pullBack(now time.Time) {
 	if by := r.CooledAt.Sub(now); by > 0 {
 		back(&r.CooldownUntil, by)
 		back(&r.CooledAt, by)
 	}
 }
 
-// settle moves into the present what a record of an earlier life says of the
-// future: the clock was set back meanwhile, nobody knows by how much. Counted
-// from now, floors and waits give their full length again and no longer one,
-// and so does the life of a token.
-func (b *Board) settle(e *entry, now time.Time) {
+// pullBack moves instants of a stored record that are in the future to now: the
+// clock was set back by an unknown step while the daemon was down. Intervals,
+// waits and the token's lifetime then have their full length from now, and not
+// more.
+func (b *Board) pullBack(e *entry, now time.Time) {
 	future := func(t time.Time) bool { return t.After(now) }
 	if r := e.rec; !future(r.Token().ObtainedAt) && !future(r.Past.AttemptAt) && (r.Past.Last == nil || !future(r.Past.Last.At)) {
 		return

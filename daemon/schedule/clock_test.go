@@ -228,7 +228,7 @@ func TestClockSetBackOverARestart(t *testing.T) {
 		t.Errorf("to be stored: %v", moved)
 	}
 	r.Kick(r.now, keyOf("a"))
-	r.nextAt("a", -100*day+30*time.Second, whyFloor)
+	r.nextAt("a", -100*day+30*time.Second, whyMinInterval)
 	r.pass(30 * time.Second)
 	r.expect("a")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/vigented/vigente/internal/duration"
 )
 
-// Cron yields the fixed instants of one cron expression in one time zone.
+// Cron is a cron expression in a time zone.
 type Cron struct {
 	expr string
 	next cron.Schedule
@@ -23,10 +23,9 @@ type Cron struct {
 // week), optionally preceded by seconds, or a descriptor such as @daily or
 // "@every 6h". Zone names the IANA time zone in which the fields are read.
 //
-// It stands guard over the parser of robfig/cron, which panics on an expression
-// that is only a time-zone prefix, accepts days that never come, rounds
-// "@every 10ms" up to a second without a word, and uses the host's zone unless
-// told otherwise.
+// It guards against quirks of the robfig/cron parser, which panics on an
+// expression that is only a time-zone prefix, accepts days that never come,
+// silently rounds "@every 10ms" up to a second, and defaults to the host's zone.
 func ParseCron(expr, zone string) (c *Cron, err error) {
 	expr = strings.TrimSpace(expr)
 	defer func() {
@@ -59,16 +58,16 @@ func ParseCron(expr, zone string) (c *Cron, err error) {
 	}
 	spec.Location = location
 	c = &Cron{expr, spec}
-	// A fixed base keeps the verdict independent of the day of the check; the
-	// parser looks five years ahead, which covers every leap day from here.
+	// With a fixed base the result does not depend on the current day. The parser
+	// looks five years ahead, which from this base includes a leap day.
 	if c.Next(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return nil, cronError(expr, errors.New("that instant never comes"))
 	}
 	return c, nil
 }
 
-// sundayAsZero rewrites the field for the day of the week the way the parser
-// knows it: in crontab(5) 7 is Sunday as well as 0, and a range may end there.
+// sundayAsZero rewrites the day of the week for the parser, which rejects 7. In
+// crontab(5) both 0 and 7 are Sunday, and a range may end at 7.
 func sundayAsZero(expr string) string {
 	fields := strings.Fields(expr)
 	if n := len(fields); n != 5 && n != 6 {
@@ -83,8 +82,9 @@ func sundayAsZero(expr string) string {
 	return strings.Join(fields, " ")
 }
 
-// withoutSeven returns one part of a list of weekdays; one that reaches 7 is
-// written out day by day. What is malformed is left for the parser to refuse.
+// withoutSeven rewrites one element of a list of weekdays: a range that ends at 7
+// becomes a list of days. Malformed text is returned as is, for the parser to
+// reject.
 func withoutSeven(part string) string {
 	span, stepText, stepped := strings.Cut(part, "/")
 	step := 1
@@ -110,7 +110,7 @@ func withoutSeven(part string) string {
 	return strings.Join(days, ",")
 }
 
-// weekday reads a number from 0 to 7 or the first three letters of a day.
+// weekday parses a number from 0 to 7 or the first three letters of a day.
 func weekday(text string) (day int, ok bool) {
 	if i := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, strings.ToLower(text)); i >= 0 {
 		return i, true
@@ -119,9 +119,9 @@ func weekday(text string) (day int, ok bool) {
 	return n, err == nil && n >= 0 && n <= 7
 }
 
-// LoadLocation finds an IANA time zone by name and refuses the host's own
-// ("Local" and the empty name), which would make one configuration mean
-// different instants on different machines.
+// LoadLocation returns the IANA time zone with the given name. It refuses the
+// host's zone ("Local" and the empty name), with which one configuration would
+// mean different instants on different machines.
 func LoadLocation(zone string) (*time.Location, error) {
 	if zone == "" || zone == "Local" {
 		return nil, fmt.Errorf(`%q is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
@@ -137,14 +137,13 @@ func cronError(expr string, cause error) error {
 	return fmt.Errorf(`%q is no schedule: %w (expected e.g. "0 3 * * *" or "@every 6h")`, expr, cause)
 }
 
-// Next returns the first instant after t, or the zero time when there is none.
+// Next returns the first instant after t, or the zero time if it never comes.
 func (c *Cron) Next(t time.Time) time.Time { return c.next.Next(t) }
 
 // String returns the expression.
 func (c *Cron) String() string { return c.expr }
 
-// Equal reports whether both name the same instants: the same expression in
-// the same zone.
+// Equal reports whether both have the same expression and the same zone.
 func (c *Cron) Equal(o *Cron) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -152,7 +151,7 @@ func (c *Cron) Equal(o *Cron) bool {
 	return c.expr == o.expr && c.zone() == o.zone()
 }
 
-// Key returns a text that is the same for equal schedules only.
+// Key returns a text that is equal exactly for equal schedules.
 func (c *Cron) Key() string {
 	if c == nil {
 		return ""

@@ -4,11 +4,11 @@ import (
 	"time"
 )
 
-// Why tells which rule fixed an instant. Rule is the configuration key (such
-// as "renew_before"), or empty where no key did; Text says it in a few words.
+// Why is the reason for an instant. Rule is the configuration key that determined
+// it (such as "renew_before"), empty if none did; Text is a short explanation.
 type Why struct{ Rule, Text string }
 
-// The rules, one for each thing that can fix the next attempt.
+// The reasons for the next attempt.
 var (
 	whyFirst       = Why{"", "nothing has been obtained yet"}
 	whyIdentity    = Why{"", "its identity at the backend has changed"}
@@ -22,7 +22,7 @@ var (
 	whySchedule    = Why{"schedule", "scheduled for this time"}
 	whyHint        = Why{"", "an earlier request would return the same values"}
 	whySame        = Why{"renew_before", "the last answer brought nothing new"}
-	whyFloor       = Why{"min_interval", "the minimum interval between two calls"}
+	whyMinInterval = Why{"min_interval", "the minimum interval between two calls"}
 	whyRetry       = Why{"min_interval", "retry after a failure"}
 	whyLocalRetry  = Why{"", "retry after a failure on this machine"}
 	whyLastUseful  = Why{"timeout", "the last attempt whose answer still arrives before expiry"}
@@ -48,12 +48,12 @@ var (
 // be left alone until then.
 func AskedToWait(text string) bool { return text == whyRetryAfter.Text || text == whyCooldown.Text }
 
-// never stands for "not by itself".
+// never is the instant of a task that does not start by itself.
 var never time.Time
 
-// due says when the task wants to run next by its record alone, and why. The
-// zero time means not by itself. Delivering and hooking depend on other
-// records too; the board decides whether they are owed and uses retryAt.
+// due returns when a credential should be attempted next according to its own
+// record, and why. The zero time means not by itself. Sinks and hooks depend on
+// other records too: see Board.next.
 func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	if t.Kind != Obtaining {
 		return never, whyIdle
@@ -62,24 +62,24 @@ func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	if at.IsZero() {
 		return at, why
 	}
-	// An attempt cannot lie in the future. The board sees to that when the
-	// clock was set back; here it is an attempt that ended before it began.
+	// SetBack keeps attempts out of the future, except for one during which the
+	// clock was set back.
 	last := r.Past.AttemptAt
 	if last.After(now) {
 		last = now
 	}
-	floor := last.Add(t.Policy.MinInterval)
-	if wait := last.Add(afterUnknown(t, r)); wait.After(floor) && wait.After(at) {
+	earliest := last.Add(t.Policy.MinInterval)
+	if wait := last.Add(afterUnknown(t, r)); wait.After(earliest) && wait.After(at) {
 		return wait, whyUnknown
 	}
-	// What was planned at the floor is told as such once its wish has passed.
-	if !r.Past.AttemptAt.IsZero() && (floor.After(at) || why == whyPlanned && floor.Equal(at)) {
-		return floor, whyFloor
+	// An instant planned at the minimum interval keeps that reason.
+	if !r.Past.AttemptAt.IsZero() && (earliest.After(at) || why == whyPlanned && earliest.Equal(at)) {
+		return earliest, whyMinInterval
 	}
 	return at, why
 }
 
-// wanted is due without the floor.
+// wanted is due without the minimum interval.
 func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	if until, kept := keptBack(t, r, now); kept {
 		return until, whyKeptBack
@@ -107,7 +107,7 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	}
 	at, why := planned(t, r, seed)
 	if p := r.Past.PlannedAt; !at.After(now) && p.After(now) {
-		// But not beyond the end: a max_age or a floor may be shorter by now.
+		// Not after expiry: max_age or min_interval may be shorter now.
 		if end := later(held.ExpiresAt, held.UsefulAfter); p.After(end) {
 			at = end
 		} else {
@@ -122,8 +122,8 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	return at, why
 }
 
-// otherInputs reports whether the last attempt was made with other secrets or
-// keys than the next one will be.
+// otherInputs reports whether the secrets or keys have changed since the last
+// attempt.
 func otherInputs(t *Task, r *Record) bool {
 	inputs := r.Token().Inputs
 	return inputs != "" && inputs != t.Inputs && t.More().Absent == ""
@@ -136,25 +136,25 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// planned is the instant for a token that is in hand and did not fail.
+// planned returns the instant at which to renew a token after a success.
 func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 	p, tok := t.Policy, r.Token()
 	from := tok.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
-	margin, why := ahead(p, life)
+	margin, why := renewalMargin(p, life)
 	if tok.PolicyExpiry {
 		why = whyMaxAge
 		if !p.OwnRenewBefore {
-			// max_age names the instant of renewal itself; the small lead lets
-			// the answer arrive before the policy's end.
+			// max_age itself is when to renew; the short lead lets the answer
+			// arrive before then.
 			margin = max(0, min(life/50, 2*p.Timeout))
 		}
 	}
 	at := tok.ExpiresAt.Add(-margin)
 	endless := !tok.PolicyExpiry && life > longestLife
 	if endless {
-		// Each answer is good for max_age, the useless ones too: the wait, and
-		// the jitter with it, counts from the last one.
+		// Every answer, including an unchanged one, is good for max_age: the wait
+		// and the jitter count from the last attempt.
 		from = r.Past.AttemptAt
 		at, why = from.Add(p.MaxAge), whyEndless
 	}
@@ -162,17 +162,17 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 		at = at.Add(-part(p.Jitter, wait, chance(seed, t.Name, tok.Revision, 0)))
 	}
 	if tok.Unchanged > 0 && !endless {
-		// Fixed steps from the planned instant to the expiry: whoever answers
-		// the same again is not asked in ever shorter steps. An answer that was
-		// asked for ahead of the plan does not begin them, and beyond expiry,
-		// where the server's clock has seconds to go, the floor is the step.
+		// If the server returns the same token again, retry in fixed steps from
+		// the planned instant to expiry. A manual request before the planned
+		// instant does not start them. After expiry, when the server's clock may
+		// be seconds behind, the step is the minimum interval.
 		last, step := r.Past.AttemptAt, p.MinInterval
 		if tok.ExpiresAt.After(last) {
 			step = max(step, tok.ExpiresAt.Sub(at)/5)
 		}
 		if next := last.Add(step); next.After(at) {
 			at, why = next, whySame
-			// The step that would put the end within the floor is left out.
+			// Skip a step too close to expiry for another call right after it.
 			if end := tok.ExpiresAt.Add(statedGrain); tok.ExpiresAt.After(last) && at.After(end.Add(-p.MinInterval)) {
 				at = end
 			}
@@ -189,10 +189,10 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 	return at, why
 }
 
-// ahead is how long before the end of one life it is renewed, and why. A margin
-// that leaves less than the minimum interval would ask again as fast as the
-// interval allows, for ever: half of the life is used instead.
-func ahead(p *Policy, life time.Duration) (time.Duration, Why) {
+// renewalMargin returns how long before expiry to renew, and why. A margin that
+// leaves less than the minimum interval would cause a call per interval forever:
+// half of the lifetime is used instead.
+func renewalMargin(p *Policy, life time.Duration) (time.Duration, Why) {
 	margin := p.RenewBefore.Of(life)
 	if life > 0 && life-margin < p.MinInterval {
 		return life / 2, whyHalfLife
@@ -200,13 +200,13 @@ func ahead(p *Policy, life time.Duration) (time.Duration, Why) {
 	return margin, whyRenewBefore
 }
 
-// part returns up to the margin's part of span, by a chance of 0 to below 1.
+// part returns the given fraction (0 to below 1) of the margin for span.
 func part(m Margin, span time.Duration, chance float64) time.Duration {
 	return time.Duration(float64(m.Of(span)) * chance)
 }
 
-// chance is the same number for the same attempt on the same host, over
-// restarts: the fleet is spread, and nothing moves when the daemon restarts.
+// chance returns a pseudo-random number from 0 to below 1. It is the same for the
+// same attempt on the same host, so a restart changes no instant.
 func chance(seed uint64, name string, revision uint64, attempt int) float64 {
 	const prime = 1099511628211
 	h := seed ^ 14695981039346656037

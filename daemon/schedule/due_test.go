@@ -45,8 +45,8 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"a share that leaves less than the minimum interval", obtaining("a", margin(Margin{Share: 0.9})), 2 * time.Minute, time.Minute, whyHalfLife},
 		{"a duration longer than the life", obtaining("a", margin(Margin{Fixed: 30 * time.Minute})), 10 * time.Minute, 5 * time.Minute, whyHalfLife},
 		{"a life under a minute", obtaining("a"), 50 * time.Second, 37500 * time.Millisecond, whyRenewBefore},
-		{"a life under the floor", obtaining("a"), 20 * time.Second, 30 * time.Second, whyFloor},
-		{"a life of one nanosecond", obtaining("a"), time.Nanosecond, 30 * time.Second, whyFloor},
+		{"a life under the floor", obtaining("a"), 20 * time.Second, 30 * time.Second, whyMinInterval},
+		{"a life of one nanosecond", obtaining("a"), time.Nanosecond, 30 * time.Second, whyMinInterval},
 		{"no expiry", obtaining("a"), 0, day - time.Minute, whyMaxAge},
 		{"no expiry and a short max_age", obtaining("a", maxAge(10*time.Minute)), 0, 10*time.Minute - 12*time.Second, whyMaxAge},
 		{"no expiry and the margin of the defaults", obtaining("a", margin(Margin{Fixed: 6 * time.Hour})), 0, day - time.Minute, whyMaxAge},
@@ -57,7 +57,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"beyond what a duration can hold", obtaining("a"), 1<<63 - 1, day, whyEndless},
 		{"a schedule ahead of the margin", obtaining("a", every(t, "0 12 * * *")), 4 * time.Hour, time.Hour + 52*time.Minute + 47*time.Second, whySchedule},
 		{"a schedule behind the margin", obtaining("a", every(t, "0 14 * * *")), 4 * time.Hour, 3 * time.Hour, whyRenewBefore},
-		{"a schedule inside the floor", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyFloor},
+		{"a schedule inside the floor", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyMinInterval},
 	} {
 		r := held(c.task, c.life)
 		got, why := due(c.task, &r, after(time.Second), 0)
@@ -89,10 +89,10 @@ func TestDueByTheRecord(t *testing.T) {
 		why  Why
 	}{
 		{"nothing yet", Record{}, 0, 0, whyFirst},
-		{"nothing yet, and called already", Record{Past: Past{AttemptAt: instant0}}, time.Second, 30 * time.Second, whyFloor},
+		{"nothing yet, and called already", Record{Past: Past{AttemptAt: instant0}}, time.Second, 30 * time.Second, whyMinInterval},
 		{"overdue while it was down", hour(func(*Record) {}), 50 * time.Hour, 45 * time.Minute, whyRenewBefore},
 		{"other inputs", hour(asOther), 5 * time.Minute, 5 * time.Minute, whyInputs},
-		{"other inputs inside the floor", hour(asOther), 5 * time.Second, 30 * time.Second, whyFloor},
+		{"other inputs inside the floor", hour(asOther), 5 * time.Second, 30 * time.Second, whyMinInterval},
 		{"other inputs of a parked one", hour(func(r *Record) { asOther(r); r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"other inputs during a backoff", hour(func(r *Record) { asOther(r); r.Past.RetryAt, r.Past.Failures = after(time.Hour), 9 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"parked", hour(func(r *Record) { r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, -1, whyParked},
@@ -100,7 +100,7 @@ func TestDueByTheRecord(t *testing.T) {
 		{"failed", hour(func(r *Record) { r.Past.Failures, r.Past.RetryAt = 2, after(7*time.Minute) }), 5 * time.Minute, 7 * time.Minute, whyRetry},
 		{"failed, asked to wait", hour(func(r *Record) { r.Past.Failures, r.Past.RetryAt, r.Past.Asked = 2, after(7*time.Hour), true }), 5 * time.Minute, 7 * time.Hour, whyRetryAfter},
 		{"the answer was lost", hour(func(r *Record) { r.Past.Open = true }), 5 * time.Minute, 5 * time.Minute, whyLost},
-		{"the answer was lost a moment ago", hour(func(r *Record) { r.Past.Open = true }), 5 * time.Second, 30 * time.Second, whyFloor},
+		{"the answer was lost a moment ago", hour(func(r *Record) { r.Past.Open = true }), 5 * time.Second, 30 * time.Second, whyMinInterval},
 		{"the answer was lost and told as a failure", hour(func(r *Record) { r.Past.Open, r.Past.Failures, r.Past.RetryAt = true, 1, after(2*time.Minute) }), time.Minute, 2 * time.Minute, whyRetry},
 	} {
 		want := after(c.want)
@@ -195,7 +195,7 @@ func TestATokenThatOutlivesOurClockBySecondsIsAskedForAtTheFloor(t *testing.T) {
 	r := held(task, day)
 	// At our expiry the server says that one second is left.
 	r = Advance(task, r, answered(after(day), token("first", after(day+time.Second))), 0)
-	if got, why := due(task, &r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyFloor {
+	if got, why := due(task, &r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyMinInterval {
 		t.Errorf("due %s after expiry, %v; want the floor", got.Sub(after(day)), why)
 	}
 }
@@ -273,7 +273,7 @@ func TestAChangeOfTimingCostsNoRenewal(t *testing.T) {
 		{"a smaller margin", obtaining("a", margin(Margin{Share: 0.125})), 30 * time.Minute, 70 * time.Minute, whyRenewBefore},
 		{"a schedule whose last instant was before it", obtaining("a", every(t, "15 * * * *")), 20 * time.Minute, 60 * time.Minute, whyPlanned},
 		{"a schedule with an instant to come", obtaining("a", every(t, "15,35 * * * *")), 20 * time.Minute, 27*time.Minute + 47*time.Second, whySchedule},
-		{"a longer floor", obtaining("a", floorOf(2*time.Hour)), 30 * time.Minute, 2 * time.Hour, whyFloor},
+		{"a longer floor", obtaining("a", floorOf(2*time.Hour)), 30 * time.Minute, 2 * time.Hour, whyMinInterval},
 		{"when its time has come", obtaining("a", margin(Margin{Share: 0.75})), 60 * time.Minute, 20 * time.Minute, whyRenewBefore},
 	} {
 		r := held(before, 80*time.Minute)
@@ -288,7 +288,7 @@ func TestWhatWaitsForTheFloorIsToldSo(t *testing.T) {
 	task := obtaining("a")
 	r := held(task, 20*time.Second)
 	for _, now := range []time.Duration{0, time.Second, 20 * time.Second, 29 * time.Second} {
-		if got, why := due(task, &r, after(now), 0); !got.Equal(after(30*time.Second)) || why != whyFloor {
+		if got, why := due(task, &r, after(now), 0); !got.Equal(after(30*time.Second)) || why != whyMinInterval {
 			t.Errorf("after %s: %s, %v", now, got.Sub(instant0), why)
 		}
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Excerpt returns a board with the credentials and sinks that a change touches:
-// those that it names, what these need, and the sinks that show them. It goes its
-// own way from here, to find out what the change would bring, and costs what the
-// change costs. Hooks are left out: they follow from the deliveries.
+// Excerpt returns an independent board with the credentials and sinks that a
+// change affects: those that it names, their inputs, and the sinks that use them.
+// It serves to preview the change, and costs as much as applying it. Hooks are
+// omitted: they follow from the deliveries.
 func (b *Board) Excerpt(c Change) *Board {
 	x := &excerpt{of: b, to: New(b.seed), entries: map[*entry]*entry{}, groups: map[*group]*group{}}
 	x.to.seen, x.to.setBack, x.to.applies, x.to.expiry = b.seen, b.setBack, b.applies, b.expiry
@@ -29,7 +29,7 @@ func (b *Board) Excerpt(c Change) *Board {
 	}
 	for _, spec := range c.Groups {
 		if g := b.groups[spec.Name]; g != nil && !slices.Equal(g.spec.Rates, spec.Rates) {
-			x.callers(g) // the calls of all of them count under the new rate
+			x.callers(g) // all their calls count under the new rate
 		}
 	}
 	for e, copied := range x.entries {
@@ -47,14 +47,14 @@ func (b *Board) Excerpt(c Change) *Board {
 	return x.to
 }
 
-// excerpt is an excerpt being made.
+// excerpt builds an Excerpt.
 type excerpt struct {
 	of, to  *Board
-	entries map[*entry]*entry // by what they are copies of
+	entries map[*entry]*entry // copies by original
 	groups  map[*group]*group
 }
 
-// task takes over a task with what it needs and the sinks that show it.
+// task copies a task, its inputs and the sinks that use it.
 func (x *excerpt) task(key Key) {
 	e := x.of.entries[key]
 	if e == nil || key.Kind == Hooking {
@@ -79,7 +79,7 @@ func (x *excerpt) needs(names []string) {
 	}
 }
 
-// callers takes over the credentials of a backend.
+// callers copies the credentials of a backend.
 func (x *excerpt) callers(g *group) {
 	for _, e := range x.of.entries {
 		if e.group == g && e.task.Kind == Obtaining {
@@ -88,7 +88,7 @@ func (x *excerpt) callers(g *group) {
 	}
 }
 
-// entry copies an entry. Its record and its task are values that nobody changes.
+// entry copies an entry. It shares the record and the task, which never change.
 func (x *excerpt) entry(e *entry) {
 	if x.entries[e] != nil {
 		return
@@ -107,8 +107,8 @@ func (x *excerpt) entry(e *entry) {
 	}
 }
 
-// group returns the copy of a group, which may have left the board already. It is
-// made with nothing that waits yet.
+// group returns the copy of a group, which may have left the board already. A new
+// copy has no waiting tasks.
 func (x *excerpt) group(g *group) *group {
 	if n := x.groups[g]; n != nil {
 		return n

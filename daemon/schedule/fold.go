@@ -7,19 +7,19 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Folded is what a fold changed beyond its own task.
+// Folded is what Fold changed beyond its own task.
 type Folded struct {
-	// Provider is the record of the task's group, Cooled whether it changed.
+	// Provider is the record of the task's group, Cooled whether it has changed.
 	Provider ProviderRecord
 	Cooled   bool
-	// Removed says that the configuration no longer has the sink or the hook: what
-	// is stored of it can go.
+	// Removed means that the sink or hook is no longer configured: its stored
+	// record can be deleted.
 	Removed bool
 }
 
-// Fold takes the end of an attempt back: the record it led to, and the result
-// for what the group shares. A task that has another identity by now keeps
-// nothing of it but the instant of the call.
+// Fold ends an attempt: it stores the new record and applies the result to the
+// task's group. If the task's identity has changed meanwhile, the task itself
+// keeps only the instant of the call.
 func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	now = b.see(now)
 	e := b.entries[s.Task.Key]
@@ -31,7 +31,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		e.group.running--
 	}
 	out := Folded{Removed: e.gone}
-	// The backend that answered, wherever the task belongs by now.
+	// The result concerns the backend that answered, even if the task has moved.
 	if g := b.groups[s.Task.Group]; g != nil {
 		out.Cooled = b.cool(g, res)
 		out.Provider = g.rec
@@ -58,24 +58,24 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		b.corrected[s.Task.Key] = true
 	} else {
 		if d, ok := rec.Part.(Delivery); ok {
-			if meant := b.stillMeant(e, d.Delivered); len(meant) < len(d.Delivered) {
-				d.Delivered = meant
+			if valid := b.validMarks(e, d.Delivered); len(valid) < len(d.Delivered) {
+				d.Delivered = valid
 				rec.Part = d
 				b.corrected[s.Task.Key] = true
 			}
 		}
 		if until := e.rec.Past.PausedUntil; !until.Equal(rec.Past.PausedUntil) {
-			rec.Past.PausedUntil = until // set while the attempt was under way
+			rec.Past.PausedUntil = until // set during the attempt
 			b.corrected[s.Task.Key] = true
 		}
 		e.rec = &rec
 		b.catchUp(e, s, res, now)
-		b.age(e, now) // max_age may be another one since it began
+		b.age(e, now) // max_age may have changed during the attempt
 	}
 	if res.Fault == nil {
 		e.answers++
 	}
-	b.settleClient(s, res, now)
+	b.foldClient(s, res, now)
 	e.stale = nil
 	if res.Fault != nil && res.Fault.StaleInput != "" {
 		b.refuse(e, s, res, now)
@@ -87,18 +87,18 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 	return out
 }
 
-// Hold keeps a task from starting before an instant; Text says why, for people.
-// With Final whoever asked for the attempt was told that it is not made: it is no
-// longer asked for.
+// Hold keeps a task from starting before an instant; Text is the reason shown to
+// people. Final also cancels a manual request, because its caller has been told
+// that there will be no attempt.
 type Hold struct {
 	Until time.Time
 	Text  string
 	Final bool
 }
 
-// Return takes back an attempt that was not made: it is as due as it was before,
-// and waits for its turn anew, not before the hold has passed. It reports that
-// the configuration no longer has the task.
+// Return cancels a start without an attempt: the task is due as before, but waits
+// for the end of the hold and for its turn. It reports whether the record of a
+// task that is no longer configured can be deleted.
 func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 	now = b.see(now)
 	e := b.entries[s.Task.Key]
@@ -132,10 +132,10 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 	return false
 }
 
-// stillMeant returns the marks that a delivery brought, without those of
-// credentials that were removed and added again meanwhile: they count from one
-// again, and the same mark means other values.
-func (b *Board) stillMeant(e *entry, marks Marks) Marks {
+// validMarks returns the marks of a delivery, except those of credentials that
+// were removed and added again meanwhile: their generations restart at one, so
+// the same mark would mean other values.
+func (b *Board) validMarks(e *entry, marks Marks) Marks {
 	again := func(m CredentialMark) bool {
 		c := b.entries[Key{Obtaining, m.Name}]
 		return c == nil || c.bornIn > e.startedIn
@@ -153,7 +153,7 @@ func (b *Board) regateLive(g *group, now time.Time) {
 	}
 }
 
-// generations returns those of a task's inputs, nil when it has none.
+// generations returns the generations of a task's inputs, nil if it has no inputs.
 func (b *Board) generations(t *Task) map[string]uint64 {
 	if t.Kind != Obtaining || len(t.Needs) == 0 {
 		return nil
@@ -167,18 +167,17 @@ func (b *Board) generations(t *Task) map[string]uint64 {
 	return out
 }
 
-// refusal is what was known of an input when its values were refused. Another
-// expiry alone, for a clock that was set back, makes them no others.
+// refusal identifies the values of an input that were refused. A changed expiry
+// alone, for example after the clock was set back, does not make them new.
 type refusal struct {
 	generation uint64
 	answers    uint32
 }
 
-// refuse notes that an input's values were refused, and asks for new ones
-// unless they have been renewed since they were handed out. An input whose
-// renewal fails keeps its own pace. When the answer brings the same values
-// again the task is tried all the same, at its own pace: the refusal may have
-// been the backend's passing fault.
+// refuse records that an input's values were refused and requests new ones,
+// unless the input was renewed during the attempt. A failing input keeps its own
+// retry instant. If the renewal returns the same values, the task retries anyway
+// at its own instant, because the refusal may have been temporary.
 func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 	name := res.Fault.StaleInput
 	input := b.entries[Key{Obtaining, name}]
@@ -192,7 +191,7 @@ func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 	}
 }
 
-// touch replans what depends on the entry.
+// touch replans the tasks that depend on the entry.
 func (b *Board) touch(e *entry, now time.Time) {
 	switch e.task.Kind {
 	case Obtaining:
@@ -205,7 +204,7 @@ func (b *Board) touch(e *entry, now time.Time) {
 	}
 }
 
-// touchDependents replans what is made from a credential or shows it.
+// touchDependents replans the tasks that use a credential.
 func (b *Board) touchDependents(name string, now time.Time) {
 	for _, d := range b.dependents[name] {
 		b.replan(d, now)
@@ -215,8 +214,8 @@ func (b *Board) touchDependents(name string, now time.Time) {
 	}
 }
 
-// cool folds a result into what the callers of one backend share and reports
-// whether that changed.
+// cool applies a result to the cool-down of a group and reports whether the
+// group's record changed.
 func (b *Board) cool(g *group, res Result) bool {
 	before := g.rec
 	switch {
@@ -225,12 +224,11 @@ func (b *Board) cool(g *group, res Result) bool {
 		g.rec.Throttles = 0
 	case res.Fault.RetryAfter.After(res.End) && !res.Fault.RetryAlone || res.Fault.Reason == credential.ReasonThrottled:
 		until := res.Fault.RetryAfter
-		// Nothing starts during a cool-down: what is refused then was under way
-		// together with the call that began it, and is the same refusal.
+		// No call starts during a cool-down, so a call refused during it ran in
+		// parallel with the one that started it: count both as one refusal.
 		same := g.rec.CooldownUntil.After(res.End)
 		if !until.After(res.End) && !same {
-			// Asked for fewer calls, but not told how long: as after any other
-			// failure, and together for all callers.
+			// The backend named no time: back off, jointly for all callers.
 			until = res.End.Add(min(firstCooldown<<min(g.rec.Throttles, 5), maxCallDelay))
 		}
 		if !same {
@@ -243,5 +241,5 @@ func (b *Board) cool(g *group, res Result) bool {
 	return g.rec != before
 }
 
-// firstCooldown is the shared wait after a refusal that names none.
+// firstCooldown is the first cool-down after a refusal that names no time.
 const firstCooldown = 15 * time.Second

@@ -2,20 +2,20 @@ package schedule
 
 import "time"
 
-// Glimpse is what a reader is shown of one task. It shares what the board never
-// writes to, so that it costs no copy.
+// Glimpse is a reader's view of one task. It shares memory that the board never
+// changes, so it needs no copy.
 type Glimpse struct {
 	Key    Key
-	Gone   bool // the board no longer has the task; nothing else is told then
+	Gone   bool // the task left the board; the other fields are zero
 	Record *Record
-	// At, Why and Waiting are those of the task alone: see GroupStatus.Turn.
+	// At, Why and Waiting disregard the group: see GroupStatus.Turn.
 	At                     time.Time
 	Why                    Why
 	Running, Waiting, Owed bool
 }
 
-// Touched tells, once, every task that may look different than when it was told
-// last.
+// Touched calls tell for each task that may have changed since the last call of
+// Touched.
 func (b *Board) Touched(tell func(Glimpse)) {
 	for i, e := range b.touched {
 		b.touched[i], e.touched = nil, false
@@ -24,7 +24,7 @@ func (b *Board) Touched(tell func(Glimpse)) {
 	b.touched = b.touched[:0]
 }
 
-// AnyTouched reports whether Touched has something to tell.
+// AnyTouched reports whether Touched would call tell.
 func (b *Board) AnyTouched() bool { return len(b.touched) > 0 }
 
 func (b *Board) touchOne(e *entry) {
@@ -46,13 +46,13 @@ func (b *Board) glimpse(e *entry) Glimpse {
 	case Hooking:
 		sink := b.entries[Key{Delivering, key.Name}]
 		g.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
-	case Obtaining: // nothing is owed
+	case Obtaining: // never owed
 	}
 	return g
 }
 
-// Turn returns when a task of the group will start as things stand, and why
-// then: at is its own instant, waiting whether it is due and waits for the group.
+// Turn returns when a task of the group is expected to start, and why. At is the
+// task's own instant, waiting whether it is due and waits for the group.
 func (g GroupStatus) Turn(now, at time.Time, why Why, waiting bool) (time.Time, Why) {
 	switch cooling := g.Record.CooldownUntil; {
 	case waiting && cooling.After(now), !waiting && !at.IsZero() && cooling.After(at):

@@ -5,16 +5,16 @@ import (
 	"container/heap"
 )
 
-// queue is a heap of entries in the order of less. Every entry sits in at most
-// one queue at a time and knows its place there, so that it is moved or
-// removed in O(log n).
+// queue is a heap of entries ordered by less. An entry is in at most one queue at
+// a time and knows its index there, so that it can be moved or removed in
+// O(log n).
 type queue struct {
 	items []*entry
 	less  func(a, b *entry) bool
 }
 
-// sooner orders what is planned. Equal instants need no order here: what they
-// release is ordered by its group, and the groups by name.
+// sooner orders planned tasks. Equal instants need no order here, because tasks
+// are then ordered by group, and groups by name.
 func sooner(a, b *entry) bool { return a.at.Before(b.at) }
 
 func (q *queue) Len() int           { return len(q.items) }
@@ -46,7 +46,7 @@ func (q *queue) first() *entry {
 	return q.items[0]
 }
 
-// put moves the entry into q, from wherever it is.
+// put moves the entry into q, out of any other queue.
 func (q *queue) put(e *entry) {
 	if e.in == q {
 		heap.Fix(q, int(e.place))
@@ -56,15 +56,15 @@ func (q *queue) put(e *entry) {
 	heap.Push(q, e)
 }
 
-// leave takes the entry out of its queue, if it is in one.
+// leave removes the entry from its queue, if it is in one.
 func (e *entry) leave() {
 	if e.in != nil {
 		heap.Remove(e.in, int(e.place))
 	}
 }
 
-// gates is a heap of groups by the instant at which they may let a waiting
-// task through.
+// gates is a heap of groups by the instant at which their next waiting task may
+// start.
 type gates []*group
 
 func (g gates) Len() int { return len(g) }
@@ -92,7 +92,7 @@ func (g *gates) Pop() any {
 	return grp
 }
 
-// set puts the group into the heap at its gate, or moves it there.
+// set adds the group to the heap, or updates its position.
 func (g *gates) set(grp *group) {
 	if grp.place >= 0 {
 		heap.Fix(g, grp.place)
@@ -101,7 +101,7 @@ func (g *gates) set(grp *group) {
 	heap.Push(g, grp)
 }
 
-// drop takes the group out of the heap, if it is in there.
+// drop removes the group from the heap, if present.
 func (g *gates) drop(grp *group) {
 	if grp.place >= 0 {
 		heap.Remove(g, grp.place)

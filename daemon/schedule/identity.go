@@ -7,24 +7,23 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// How many records of earlier identities are kept and for how long, and for how
-// long the record of a removed credential is.
+// Limits on kept records: how many records of earlier identities and for how long,
+// and how long the record of a removed credential.
 const (
 	formerRecords = 3
 	formerKept    = 7 * 24 * time.Hour
 	removedKept   = time.Hour
 )
 
-// Borrowed reports whether the token belongs to an earlier identity: it stays
-// where it is delivered until the present identity has one of its own, and
-// nothing of it is shown to the backend.
+// Borrowed reports whether the token belongs to an earlier identity. Sinks keep it
+// until the current identity has a token; the provider never sees it.
 func (t Token) Borrowed() bool { return t.TokenOf != "" }
 
-// mark is the token's place in its history.
+// mark returns the token's version.
 func (t *Token) mark() Mark { return Mark{t.Generation, t.Revision} }
 
-// previous is the token that the present identity has: nothing but the count of
-// generations where it has none yet.
+// previous returns the token of the current identity, or just the generation if
+// it has no token yet.
 func (t *Token) previous() credential.Credential {
 	if t.Borrowed() {
 		return credential.Credential{Generation: t.Generation}
@@ -32,7 +31,7 @@ func (t *Token) previous() credential.Credential {
 	return t.Credential
 }
 
-// Previous is what a provider may see of the last answer.
+// Previous returns the last answer as far as a provider may see it.
 func (r *Record) Previous() credential.Credential {
 	t := r.Token()
 	if t.Borrowed() {
@@ -41,10 +40,10 @@ func (r *Record) Previous() credential.Credential {
 	return t.Credential
 }
 
-// withIdentity returns the record for another thing at the backend. The record
-// so far is kept for a week, so that a typo that is undone costs no call; the
-// values so far stay in sight until the first answer. The minimum interval and
-// the count of revisions go on.
+// withIdentity returns the record after a change of identity. The old record is
+// kept for a week, so that reverting a typo costs no call, and the old values
+// remain visible until the first answer. The minimum interval and the revision
+// continue.
 func withIdentity(r Record, identity string, now time.Time) Record {
 	held := r.Token()
 	former := slices.DeleteFunc(slices.Clone(held.Former), func(f Record) bool { return now.Sub(f.Token().LeftAt) > formerKept })
@@ -56,7 +55,7 @@ func withIdentity(r Record, identity string, now time.Time) Record {
 	i := slices.IndexFunc(former, func(f Record) bool { return f.Token().Identity == identity })
 	if i >= 0 {
 		back := former[i]
-		return back.returns(r, slices.Delete(former, i, i+1))
+		return back.restored(r, slices.Delete(former, i, i+1))
 	}
 	next := Token{
 		Identity: identity, Revision: held.Revision, Credential: held.Credential, TokenOf: held.TokenOf, ObtainedAt: held.ObtainedAt,
@@ -69,10 +68,10 @@ func withIdentity(r Record, identity string, now time.Time) Record {
 	return Record{Past{AttemptAt: r.Past.AttemptAt, PausedUntil: r.Past.PausedUntil}, next}
 }
 
-// returns puts a former record back in the place of another. Where the values
-// of that one were delivered meanwhile, it goes on counting from there, so that
-// sinks see a change.
-func (r Record) returns(other Record, former []Record) Record {
+// restored returns a former record as the successor of another. If that one had
+// its own values, generation and revision continue after them, so that sinks see a
+// change.
+func (r Record) restored(other Record, former []Record) Record {
 	held, was := r.Token(), other.Token()
 	if !was.Borrowed() && HasValue(was.Credential) {
 		held.Generation = max(held.Generation, was.Generation) + 1
@@ -85,9 +84,8 @@ func (r Record) returns(other Record, former []Record) Record {
 	return r
 }
 
-// keepAnswer puts the record of an attempt that ended under an earlier identity
-// where that identity will find it when it returns: its seed may have been
-// exchanged for another one.
+// keepAnswer stores the record of an attempt that was made under an earlier
+// identity with the former records: the attempt may have replaced its seed.
 func (r *Record) keepAnswer(answered Record) {
 	held, answer := r.Token(), answered.Token()
 	held.Former = slices.Clone(held.Former)
@@ -100,8 +98,8 @@ func (r *Record) keepAnswer(answered Record) {
 	r.Part = held
 }
 
-// keep holds the record of a credential that left the configuration: named again
-// within the hour with the same identity, it is in force again without a call.
+// keep keeps the record of a removed credential: if the credential is added again
+// within an hour with the same identity, it needs no call.
 func (b *Board) keep(key Key, r Record, now time.Time) {
 	held := r.Token()
 	held.LeftAt = now
@@ -120,15 +118,15 @@ func (b *Board) expireAt(at time.Time) {
 	}
 }
 
-// Expire returns the keys of removed credentials whose hour is over, and the
-// instant at which to ask again, zero while nothing is kept.
+// Expire drops the records of credentials that were removed more than an hour ago.
+// It returns their keys, and when to call it again, zero if no record is kept.
 func (b *Board) Expire(now time.Time) (over []Key, next time.Time) {
 	if b.expiry.IsZero() || now.Before(b.expiry) {
 		return nil, b.expiry
 	}
 	b.expiry = time.Time{}
 	for key, r := range b.learned.Records {
-		// A LeftAt ahead of now is of a clock that was set back since.
+		// A LeftAt in the future dates from before the clock was set back.
 		left := r.Token().LeftAt
 		if end := left.Add(removedKept); !left.After(now) && end.After(now) {
 			b.expireAt(end)
@@ -142,8 +140,8 @@ func (b *Board) Expire(now time.Time) (over []Key, next time.Time) {
 	return over, b.expiry
 }
 
-// Forget drops what is kept of a removed credential, and reports whether
-// anything was.
+// Forget drops the kept record of a removed credential, and reports whether there
+// was one.
 func (b *Board) Forget(name string) bool {
 	key := Key{Obtaining, name}
 	_, kept := b.learned.Records[key]

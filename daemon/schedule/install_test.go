@@ -175,7 +175,7 @@ func TestOtherIdentityBorrowsTheValueAndKeepsTheFloor(t *testing.T) {
 	if s := r.look("a"); len(s.Record.Past.History) > 0 || s.Record.Past.PlannedAt.Equal(after(45*time.Minute)) {
 		t.Errorf("kept a past: %+v", s.Record.Past)
 	}
-	r.nextAt("a", 30*time.Second, whyFloor)
+	r.nextAt("a", 30*time.Second, whyMinInterval)
 	r.expect("")
 	if r.look("sink:s").Owed {
 		t.Error("the sink is owed what is not there")
@@ -201,7 +201,7 @@ func TestOtherIdentityDuringACallKeepsOnlyItsInstant(t *testing.T) {
 	if s := r.look("a"); !s.Record.Token().Borrowed() {
 		t.Error("a value of the old identity was taken for the new one")
 	}
-	r.nextAt("a", 75*time.Second, whyFloor)
+	r.nextAt("a", 75*time.Second, whyMinInterval)
 	r.pass(20 * time.Second)
 	r.expect("a")
 	// A failure of the old identity is not the new one's either.
@@ -479,7 +479,7 @@ func TestRestartKeepsCooldownFloorAndBackoff(t *testing.T) {
 	r = r.restart(groups, tasks...)
 	r.expect("")
 	r.nextAt("b", time.Hour, whyCooldown)
-	r.nextAt("y", 30*time.Second, whyFloor)
+	r.nextAt("y", 30*time.Second, whyMinInterval)
 	if s := r.look("x"); !s.Record.Past.Parked || s.Why != whyParked {
 		t.Errorf("parked before, now %+v", s)
 	}

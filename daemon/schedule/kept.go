@@ -6,12 +6,12 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// keptBack returns until when a seed is not shown again by itself, and whether
-// it is kept back at an instant. That is so after an answer that was lost, where
-// the seed works once and is the only way in: the server may have issued its
-// successor, and may revoke everything when the old one is shown again, the
-// values in force included. So these are used to their last tenth first; what
-// is then left to lose is little.
+// keptBack returns until when a seed is not sent again automatically, and whether
+// it is kept back now. This applies after a lost answer if the seed works only
+// once and cannot be replaced without a person: the server may have issued its
+// successor, and may revoke everything, including the current values, when it
+// sees the old seed again. So the current values are used for nine tenths of
+// their remaining lifetime first, when little is left to lose.
 func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	if !t.More().OneWay || !r.Past.Open || r.Past.Parked {
 		return time.Time{}, false
@@ -19,7 +19,7 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	held := r.Token()
 	end := held.ExpiresAt
 	if end.IsZero() && !held.IssuedAt.IsZero() {
-		end = held.IssuedAt.Add(t.Policy.MaxAge) // where none is stated
+		end = held.IssuedAt.Add(t.Policy.MaxAge) // no expiry stated
 	}
 	if len(held.Seed) == 0 && !t.More().Seedless || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false
@@ -33,7 +33,8 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	return until, until.After(now)
 }
 
-// firstShown is when the first call began whose answer was lost, or earlier.
+// firstShown returns a lower bound for the start of the first call whose answer
+// was lost.
 func firstShown(t *Task, r *Record) time.Time {
 	first := r.Past.AttemptAt
 	if r.Past.Failures > 0 && !r.Past.FailingSince.IsZero() {
@@ -44,8 +45,8 @@ func firstShown(t *Task, r *Record) time.Time {
 	return first
 }
 
-// KeptBack returns until when a credential's seed is kept back, and whether it
-// is: then it is renewed before that only by a person who says so.
+// KeptBack returns until when a credential's seed is kept back, and whether it is.
+// Until then only a manual request renews it.
 func (b *Board) KeptBack(now time.Time, key Key) (until time.Time, kept bool) {
 	e := b.entries[key]
 	if e == nil || e.task.Kind != Obtaining || e.running {
@@ -54,9 +55,9 @@ func (b *Board) KeptBack(now time.Time, key Key) (until time.Time, kept bool) {
 	return keptBack(e.task, e.rec, b.see(now))
 }
 
-// Take hands out a task that does not run, whatever it waits for: a person
-// brings what its attempt would have asked for. It is running until Fold, like
-// those of Due.
+// Take starts a task that is not running, whatever it waits for, because a person
+// provides what an attempt would obtain. It counts as running until Fold, like
+// the tasks from Due.
 func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	now = b.see(now)
 	e := b.entries[key]
@@ -73,9 +74,9 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false, false}, true
 }
 
-// Plant puts a seed that a person brought into a record, in place of the one
-// there, and forgets what was said of that. The values stay as they are, unless
-// they are those of an earlier identity.
+// Plant replaces the seed in a record with one that a person provided, and clears
+// the failures of the old one. The values stay, unless they belong to an earlier
+// identity.
 func Plant(t *Task, r Record, seed map[string]credential.Secret) Record {
 	held := r.Token()
 	held.Credential, held.TokenOf = held.previous(), ""

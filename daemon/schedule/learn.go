@@ -2,14 +2,14 @@ package schedule
 
 import "time"
 
-// Memory holds the records of an earlier life, by name.
+// Memory holds the records that an earlier run stored.
 type Memory struct {
 	Records   map[Key]Record
 	Providers map[string]ProviderRecord
 }
 
-// LearnAll takes in what an earlier life of the daemon has stored. Apply gives
-// each record to its task once that is on the board; see Unclaimed for the rest.
+// LearnAll adds the records that an earlier run of the daemon stored. Apply assigns
+// each record to its task when it adds the task; for the others see Unclaimed.
 func (b *Board) LearnAll(m Memory) {
 	b.learned = Memory{make(map[Key]Record, len(m.Records)), make(map[string]ProviderRecord, len(m.Providers))}
 	for key, r := range m.Records {
@@ -20,9 +20,10 @@ func (b *Board) LearnAll(m Memory) {
 	}
 }
 
-// Unclaimed returns the keys of the records of sinks and hooks that were learned
-// and that no task has claimed. Those of credentials are kept like the records of
-// what is removed while the daemon runs, from now on unless they were before. Those of retained names wait for their tasks.
+// Unclaimed drops the learned records of sinks and hooks that no task has claimed,
+// and returns their keys. Records of credentials are kept as if the credential had
+// just been removed, unless it was removed earlier. Records of retained names
+// stay until their tasks are added.
 func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys []Key) {
 	for key, r := range b.learned.Records {
 		switch {
@@ -39,11 +40,11 @@ func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys 
 	return keys
 }
 
-// Learn takes in a record that no attempt of this board led to: another machine
-// made it, say. It replaces what the board holds, as the end of an attempt
-// would: what depends on it is planned anew, and the floor and the pace that it
-// tells of hold. It is refused while the task runs, since the attempt builds on
-// the record before, and for a task that the board does not have.
+// Learn replaces the record of a task with one from elsewhere, for example from
+// another machine. As at the end of an attempt, dependent tasks are replanned and
+// the record's minimum interval and retries apply. Learn refuses the record, and
+// returns false, if the task is unknown or is running: an attempt builds on the
+// record it started with.
 func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	now = b.see(now)
 	e := b.entries[key]
@@ -53,11 +54,11 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	waited := e.in == &e.group.waiting
 	e.leave()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
-	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is this machine's own
+	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is local to this machine
 	fresh := rec.Token().IssuedAt.After(e.rec.Token().IssuedAt)
 	e.rec, e.stale, e.hold = &rec, nil, nil
 	e.answers++
-	b.settleIdentity(e, now)
+	b.updateIdentity(e, now)
 	if waited {
 		e.group.waiting.put(e)
 	}
@@ -69,15 +70,14 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	return true
 }
 
-// LearnProvider takes in what the callers of one backend share, in the way of
-// Learn.
+// LearnProvider is Learn for the record of a group.
 func (b *Board) LearnProvider(now time.Time, name string, rec ProviderRecord) {
 	now = b.see(now)
 	g := b.groups[name]
 	if g == nil {
 		return
 	}
-	rec.settle(now)
+	rec.pullBack(now)
 	rec.CooldownUntil = later(rec.CooldownUntil, g.rec.CooldownUntil)
 	g.rec = rec
 	b.regate(g, now)

@@ -6,19 +6,19 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Status is what the board knows of one task at an instant.
+// Status is the state of one task at an instant.
 type Status struct {
 	Task   *Task
 	Record Record
-	// At is the next attempt as things stand, zero when none is planned; while
-	// the task waits for its provider it is the earliest instant of its turn.
+	// At is when the next attempt is planned, zero if it is not; while the task
+	// waits for its provider, it is the earliest possible start.
 	At      time.Time
 	Why     Why
 	Running bool
 	Waiting bool // due, and waiting for rate, concurrency or cool-down
-	Owed    bool // sinks and hooks: something is to be done
-	// Reopened says that the credential is due because its secrets or keys are
-	// other ones than at its last attempt.
+	Owed    bool // sinks and hooks: there is something to do
+	// Reopened means that the credential is due because its secrets or keys have
+	// changed since its last attempt.
 	Reopened bool
 }
 
@@ -35,14 +35,14 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	case Hooking:
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
-	case Obtaining: // its instants say the rest
+	case Obtaining: // never owed
 		s.Reopened = otherInputs(e.task, e.rec)
 	}
 	s.At, s.Why, s.Waiting = e.turn(now)
 	return s, true
 }
 
-// NextAttempt returns At of the task's Status alone.
+// NextAttempt returns the At of the task's Status.
 func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 	e := b.entries[key]
 	if e == nil {
@@ -52,8 +52,8 @@ func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 	return at
 }
 
-// turn returns when the entry will start as things stand, why then, and
-// whether it is due and waits for its group.
+// turn returns when the entry is expected to start, why, and whether it is due and
+// waits for its group.
 func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
 	waiting = e.in == &e.group.waiting
 	at, why = e.group.status().Turn(now, e.at, e.reason(), waiting)
@@ -66,7 +66,7 @@ func (b *Board) Owed(key Key) bool {
 	return s.Owed
 }
 
-// Changes returns how often the content of a sink changed, or may have.
+// Changes returns the Delivery.Changes of a sink.
 func (b *Board) Changes(sink string) uint64 {
 	e := b.entries[Key{Delivering, sink}]
 	if e == nil {
@@ -75,9 +75,9 @@ func (b *Board) Changes(sink string) uint64 {
 	return e.rec.Delivery().Changes
 }
 
-// Ran returns the change that the hook of a sink last acted on. A sink counts its
-// changes on from there: where a crash has left the hook's record alone, the two
-// must not meet by chance, which would lose a hook.
+// Ran returns the change that the hook of a sink last handled. A sink without a
+// record continues its count from there: if a crash left only the hook's record,
+// equal counts would lose a hook.
 func (b *Board) Ran(sink string) uint64 {
 	e := b.entries[Key{Hooking, sink}]
 	if e == nil {
@@ -86,7 +86,7 @@ func (b *Board) Ran(sink string) uint64 {
 	return e.rec.Ran()
 }
 
-// Showing returns the names of the sinks that show a credential.
+// Showing returns the names of the sinks that use a credential.
 func (b *Board) Showing(name string) (sinks []string) {
 	for _, d := range b.dependents[name] {
 		if d.task.Kind == Delivering {
@@ -96,12 +96,12 @@ func (b *Board) Showing(name string) (sinks []string) {
 	return sinks
 }
 
-// GroupStatus is what the board knows of one group.
+// GroupStatus is the state of one group.
 type GroupStatus struct {
 	Record           ProviderRecord
 	Waiting, Running int
-	// Gate is the earliest instant at which its rates let the next task through;
-	// Full says that its concurrency lets none through before another ends.
+	// Gate is the earliest instant at which the rates allow the next task to start;
+	// Full means that it must wait for a running task to end.
 	Gate time.Time
 	Full bool
 }
@@ -129,8 +129,8 @@ func (b *Board) Token(name string) (credential.Credential, Mark) {
 	return held.Credential, held.mark()
 }
 
-// Idle reports whether nothing runs and nothing waits for more than its turn:
-// a single run is over then.
+// Idle reports whether a single run is complete: no task is running, and none can
+// start before a cool-down ends.
 func (b *Board) Idle(now time.Time) bool {
 	if e := b.timed.first(); e != nil && !e.at.After(now) {
 		return false

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Marks say what a sink holds of each credential that it shows, in the order of
-// the names. JSON shows an object by name. A list takes a tenth of the memory of a
-// map where there is one name, which is the rule.
+// Marks are the versions of the credentials that a sink holds, ordered by name.
+// In JSON they are an object by name. With one name, the usual case, a list takes
+// a tenth of the memory of a map.
 type Marks []CredentialMark
 
 // CredentialMark is the mark of one credential.
@@ -17,7 +17,7 @@ type CredentialMark struct {
 	Mark
 }
 
-// Of returns the mark of a credential, the zero one where there is none.
+// Of returns the mark of a credential, or the zero value.
 func (m Marks) Of(name string) Mark {
 	for i := range m {
 		if m[i].Name == name {
@@ -55,11 +55,11 @@ func (m *Marks) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Issued holds digests of the last values that were written to a sink under each
-// name, in the order of the names. JSON shows an object by name.
+// Issued holds digests of the last values written to a sink, ordered by name. In
+// JSON it is an object by name.
 type Issued []IssuedValues
 
-// IssuedValues are the digests of one name, the newest last.
+// IssuedValues are the digests of one name, newest last.
 type IssuedValues struct {
 	Name    string
 	Digests []string
@@ -75,7 +75,7 @@ func (s Issued) Of(name string) []string {
 	return nil
 }
 
-// Sort puts the names in order.
+// Sort sorts by name.
 func (s Issued) Sort() {
 	slices.SortFunc(s, func(a, b IssuedValues) int { return cmp.Compare(a.Name, b.Name) })
 }

@@ -2,12 +2,12 @@ package schedule
 
 import "time"
 
-// Endless is the end of a pause that has none.
+// Endless is the end of a pause without an end.
 var Endless = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// Pause keeps a credential from being attempted before an instant; the zero time
-// ends the pause. An attempt under way goes on. It reports whether the board has
-// the credential.
+// Pause prevents attempts for a credential until an instant; the zero time ends
+// the pause. A running attempt continues. Pause reports whether the credential is
+// on the board.
 func (b *Board) Pause(now time.Time, name string, until time.Time) bool {
 	now = b.see(now)
 	e := b.entries[Key{Obtaining, name}]
@@ -24,7 +24,7 @@ func (b *Board) Pause(now time.Time, name string, until time.Time) bool {
 	return true
 }
 
-// PausedAt returns until when a credential is paused, zero when it is not.
+// PausedAt returns the end of a credential's pause, zero if it is not paused.
 func (r *Record) PausedAt(now time.Time) time.Time {
 	if r.Past.PausedUntil.After(now) {
 		return r.Past.PausedUntil
@@ -32,7 +32,7 @@ func (r *Record) PausedAt(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// paused puts an instant off to the end of a pause.
+// paused postpones an instant to the end of a pause.
 func (r *Record) paused(at time.Time, why Why, now time.Time) (time.Time, Why) {
 	until := r.PausedAt(now)
 	switch {

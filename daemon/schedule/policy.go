@@ -9,31 +9,30 @@ import (
 	"github.com/vigented/vigente/internal/duration"
 )
 
-// Policy says when one task wants to run. Every duration is positive unless
-// its comment says otherwise.
+// Policy controls when a credential is renewed. Every duration is positive.
 type Policy struct {
-	// RenewBefore is the margin ahead of the expiry that a server stated.
+	// RenewBefore is how long before the stated expiry to renew.
 	RenewBefore Margin
-	// OwnRenewBefore says that RenewBefore was set for this very credential or
-	// its provider; only then it shortens a life that is a policy value too.
+	// OwnRenewBefore means that RenewBefore was set for this credential or its
+	// provider; only then it also applies to an expiry that follows from MaxAge.
 	OwnRenewBefore bool
-	// MaxAge is the life given to values whose server states none.
+	// MaxAge is the lifetime of values for which the server states no expiry.
 	MaxAge time.Duration
-	// Schedule adds fixed instants; nil for none.
+	// Schedule adds fixed instants; it may be nil.
 	Schedule *Cron
-	// Jitter moves a planned instant earlier by up to this part of the wait.
+	// Jitter is the largest part of the wait by which an instant is moved earlier.
 	Jitter Margin
 	// MinInterval is the minimum interval between two calls.
 	MinInterval time.Duration
 	// Timeout bounds one call.
 	Timeout time.Duration
-	// Keys gives the full path of each pace key that was set for this very
-	// credential or its provider; the others stand in the table of defaults.
+	// Keys maps each timing key that was set for this credential or its provider
+	// to its full path; the others come from the table of defaults.
 	Keys map[string]string
 }
 
-// Key returns the path of the configuration key behind a rule of Why, empty
-// where no key fixed it.
+// Key returns the path of the configuration key for a rule of Why, empty if the
+// rule is empty.
 func (p Policy) Key(rule string) string {
 	if path, ok := p.Keys[rule]; ok || rule == "" {
 		return path
@@ -41,8 +40,7 @@ func (p Policy) Key(rule string) string {
 	return "renewal." + rule
 }
 
-// Differing returns the keys of pace by which the two policies differ, wherever
-// they are set.
+// Differing returns the timing keys in which the two policies differ.
 func (p Policy) Differing(o Policy) []string {
 	var keys []string
 	for _, rule := range []struct {
@@ -69,8 +67,7 @@ type Margin struct {
 	Share float64 // 0 to below 1; used when Fixed is 0
 }
 
-// Of returns the margin for a span, never more than the span and never
-// negative.
+// Of returns the margin for a span, between zero and the span.
 func (m Margin) Of(span time.Duration) time.Duration {
 	if span <= 0 {
 		return 0

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Rate is a budget of calls over any window of the given length.
+// Rate is the maximum number of calls in any window of the given length.
 type Rate struct {
 	Calls int
 	Per   time.Duration
@@ -27,7 +27,7 @@ func (r Rate) String() string {
 
 var rateUnits = map[string]time.Duration{"s": time.Second, "min": time.Minute, "h": time.Hour}
 
-// ParseRates reads one or more rates, all of which hold: "4/s" or
+// ParseRates parses one or more rates, all of which apply: "4/s" or
 // "4/s, 240/min, 2400/h". Empty text means no limit.
 func ParseRates(text string) ([]Rate, error) {
 	var rates []Rate
@@ -46,27 +46,28 @@ func ParseRates(text string) ([]Rate, error) {
 	return rates, nil
 }
 
-// bucket keeps one Rate by the generic cell rate algorithm. No window of that
-// length ever sees more than Calls: a plain token bucket would let through its
-// burst and a full refill within one window.
+// bucket enforces a Rate with the generic cell rate algorithm. No window ever sees
+// more than Calls; a plain token bucket would allow a burst and a full refill
+// within one window.
 type bucket struct {
 	per   time.Duration // length of the window
-	step  time.Duration // distance between two calls in the long run
-	slack time.Duration // how far ahead of the long run a burst may get
+	step  time.Duration // average interval between calls
+	slack time.Duration // how far ahead of the average a burst may get
 	next  time.Time     // theoretical instant of the next call
 }
 
-// Parts of the window, in thousandths. What is late by up to the slack is made up
-// for, so that a busy machine uses the rate to more than 95 %. The step is longer
-// by the slack, and by what calls may come closer together on their way.
+// Slack and step in thousandths. A call that is late by up to the slack does not
+// delay the next one, so that a busy machine still uses more than 95 % of the
+// rate. The step is longer to make up for the slack and for calls that get closer
+// together on the network.
 const (
 	slackPart = 30
 	stepPart  = 1045
 )
 
 func newBucket(r Rate) bucket {
-	// Rounded up: a step that is a fraction of a nanosecond too short lets a
-	// window see more than its calls when there are a million of them.
+	// Round up: with a million calls per window, a step too short by a fraction of
+	// a nanosecond would exceed the rate.
 	step := time.Duration(math.Ceil(float64(r.Per) * stepPart / 1000 / float64(r.Calls)))
 	return bucket{per: r.Per, step: step, slack: r.Per * slackPart / 1000}
 }
@@ -87,10 +88,10 @@ func (b *bucket) take(now time.Time) {
 	b.next = b.next.Add(b.step)
 }
 
-// Pacer gives out turns that keep several rates.
+// Pacer assigns instants for calls within several rates.
 type Pacer struct{ buckets []bucket }
 
-// NewPacer returns a pacer that knows of no call before.
+// NewPacer returns a pacer without earlier calls.
 func NewPacer(rates []Rate) *Pacer {
 	p := &Pacer{}
 	for _, r := range rates {
@@ -99,8 +100,8 @@ func NewPacer(rates []Rate) *Pacer {
 	return p
 }
 
-// Next returns the turn that is left once so many others were taken, not before
-// now.
+// Next returns the earliest instant, not before now, for a call after the given
+// number of others.
 func (p *Pacer) Next(now time.Time, others int) time.Time {
 	then := Pacer{slices.Clone(p.buckets)}
 	for range others {
@@ -109,8 +110,8 @@ func (p *Pacer) Next(now time.Time, others int) time.Time {
 	return then.Take(now)
 }
 
-// Take takes the earliest turn that is left, not before now, and returns when it
-// is.
+// Take counts a call at the earliest instant, not before now, and returns that
+// instant.
 func (p *Pacer) Take(now time.Time) time.Time {
 	at := now
 	for i := range p.buckets {
@@ -122,11 +123,10 @@ func (p *Pacer) Take(now time.Time) time.Time {
 	return at
 }
 
-// replay counts the calls of an earlier life, oldest first. Those that left
-// the window no longer matter, and however many are in it, it is empty again
-// after its own length: calls made under a faster rate delay nothing for longer.
-// Before each of the hidden instants there may have been others that nobody
-// remembers: when one is in the window, the burst counts as used up.
+// replay counts earlier calls, oldest first. Calls outside the window are ignored,
+// and all others leave it after its own length, even if they were made under a
+// faster rate. Before each hidden instant there may have been calls that are not
+// recorded: if one is in the window, the burst counts as used up.
 func (b *bucket) replay(calls, hidden []time.Time, now time.Time) {
 	within := func(at time.Time) bool { return now.Sub(at) < b.per }
 	for _, at := range calls {

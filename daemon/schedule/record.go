@@ -6,132 +6,129 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Record is all that must survive a restart about one task: what every task
-// remembers, and what its kind does. Only Advance and the engine's bookkeeping of
-// one running attempt make new ones; a record is a value, and its maps and slices
-// are never changed in place.
+// Record is the state of one task that must survive a restart. A record is a
+// value: its maps and slices are never changed in place.
 type Record struct {
-	// Past is what every kind of task remembers.
+	// Past is common to all kinds of task.
 	Past Past
-	// Part is a Token, a Delivery or a HookRun, by the kind of the task; nil while
-	// there is nothing to say.
+	// Part is a Token, a Delivery or a HookRun, depending on the kind of the task;
+	// nil if there is nothing to record.
 	Part Part
 }
 
-// Part is what the record of one kind of task holds besides its Past. It is held
-// by value: records share it, and nobody can write to it.
+// Part is the part of a record that is specific to a kind of task. It is stored
+// by value, so records can share it safely.
 type Part interface{ part() }
 
 func (Token) part()    {}
 func (Delivery) part() {}
 func (HookRun) part()  {}
 
-// Token returns the part of a credential, the zero one where there is none.
+// Token returns the part of a credential, or the zero value.
 func (r Record) Token() Token {
 	t, _ := r.Part.(Token)
 	return t
 }
 
-// Delivery returns the part of a sink, the zero one where there is none.
+// Delivery returns the part of a sink, or the zero value.
 func (r Record) Delivery() Delivery {
 	d, _ := r.Part.(Delivery)
 	return d
 }
 
-// Ran returns the change that a hook last acted on.
+// Ran returns the change that a hook last handled.
 func (r Record) Ran() uint64 {
 	h, _ := r.Part.(HookRun)
 	return h.Ran
 }
 
-// Token is what is remembered of a credential that is obtained.
+// Token is the recorded state of a credential.
 type Token struct {
-	// Credential is the last answer. The store encodes its secrets; JSON leaves it
-	// out.
+	// Credential is the last answer. JSON omits it, because the store encodes its
+	// secrets separately.
 	credential.Credential `json:"-"`
-	// Revision counts changes of anything a sink can show, expiry included.
+	// Revision counts changes of anything that a sink can show, including expiry.
 	Revision uint64 `json:"revision,omitempty"`
-	// ObtainedAt is when the answer arrived that stated the present expiry.
+	// ObtainedAt is when the answer with the current expiry arrived.
 	ObtainedAt time.Time `json:"obtained_at,omitzero"`
-	// Unchanged counts the answers since then that brought nothing new.
+	// Unchanged counts the later answers that brought nothing new.
 	Unchanged int `json:"unchanged,omitempty"`
-	// Identity names the thing at the backend; Inputs is a keyed digest of what
-	// was used to ask for it (secrets, keys of the kind).
+	// Identity identifies the credential at the backend; Inputs is a keyed digest
+	// of the secrets and configuration keys used in the request.
 	Identity string `json:"identity,omitempty"`
 	Inputs   string `json:"inputs,omitempty"`
-	// TokenOf is the identity that the answer belongs to where that is an earlier
-	// one than Identity, see Borrowed.
+	// TokenOf is the identity that the answer belongs to if it is not Identity but
+	// an earlier one: see Borrowed.
 	TokenOf string `json:"token_of,omitempty"`
-	// Former are the records of earlier identities, the last one first, LeftAt is
-	// when such a record was left, or its credential was removed. The store encodes
-	// Former, whose tokens hold secrets.
+	// Former holds the records of earlier identities, newest first. LeftAt is when
+	// such a record was replaced, or its credential was removed. JSON omits Former,
+	// whose tokens hold secrets.
 	Former []Record  `json:"-"`
 	LeftAt time.Time `json:"left_at,omitzero"`
 }
 
-// Delivery is what is remembered of a sink that is delivered to.
+// Delivery is the recorded state of a sink.
 type Delivery struct {
-	// Delivered says what the sink holds.
+	// Delivered is what the sink holds.
 	Delivered Marks `json:"delivered,omitempty"`
-	// DeliveredAt is the last instant at which the sink was known to hold it.
+	// DeliveredAt is when the sink was last known to hold it.
 	DeliveredAt time.Time `json:"delivered_at,omitzero"`
-	// Target is a digest of the sink's own configuration at that time.
+	// Target is a digest of the sink's configuration at that time.
 	Target string `json:"target,omitempty"`
 	// Issued holds digests of the last values written under each name, newest
-	// last, so that an older value of ours is told from a foreign one.
+	// last, to distinguish an older value of ours from one changed by someone else.
 	Issued Issued `json:"issued,omitempty"`
-	// Changes counts the times the sink's content changed, or may have. It is
-	// raised before the write, so that a crash in between leaves the hook owed.
+	// Changes counts the changes of the sink's content, including attempted ones:
+	// it is incremented before the write, so that the hook is owed after a crash.
 	Changes uint64 `json:"changes,omitempty"`
 }
 
-// HookRun is what is remembered of a hook that is run.
+// HookRun is the recorded state of a hook.
 type HookRun struct {
-	// Ran is the value of Delivery.Changes that the hook last acted on. A hook is
-	// owed while both differ.
+	// Ran is the value of Delivery.Changes that the hook last handled. A hook is
+	// owed while they differ.
 	Ran uint64 `json:"ran,omitempty"`
 }
 
-// Mark is one credential's place in its history.
+// Mark identifies one version of a credential.
 type Mark struct {
 	Generation uint64 `json:"generation"`
 	Revision   uint64 `json:"revision"`
 }
 
-// Past is what every task remembers of its attempts.
+// Past is what a task's record says about its attempts.
 type Past struct {
-	// AttemptAt is the start of the last attempt that reached the outside; the
-	// floor counts from here.
+	// AttemptAt is the start of the last attempt that called the backend, sink or
+	// hook; the minimum interval counts from here.
 	AttemptAt time.Time `json:"attempt_at,omitzero"`
-	// Open says that the attempt begun at AttemptAt has no known end: the
+	// Open means that the outcome of the attempt at AttemptAt is unknown: the
 	// daemon was killed, or the answer was lost.
 	Open bool `json:"open,omitempty"`
-	// Unknown counts the attempts in a row that were begun and that the daemon
-	// did not live to end.
+	// Unknown counts the consecutive attempts during which the daemon died.
 	Unknown int `json:"unknown,omitempty"`
 	// Failures counts the failed attempts since the last success.
 	Failures int `json:"failures,omitempty"`
-	// FailingSince is the first of them.
+	// FailingSince is when the first of them ended.
 	FailingSince time.Time `json:"failing_since,omitzero"`
 	// RetryAt is the earliest next attempt after a failure.
 	RetryAt time.Time `json:"retry_at,omitzero"`
-	// Asked says that the backend itself named RetryAt.
+	// Asked means that the backend asked for the wait until RetryAt.
 	Asked bool `json:"asked,omitempty"`
-	// PauseUntil is until when the backend asked all its callers to wait, at the
-	// last failure; zero when it named no instant.
+	// PauseUntil is the end of the wait that the backend asked for in the last
+	// failure, zero if it named no time.
 	PauseUntil time.Time `json:"pause_until,omitzero"`
-	// PauseAlone says that PauseUntil and RetryAt bind this task and no other
-	// caller of its backend.
+	// PauseAlone means that PauseUntil and RetryAt apply only to this task, not to
+	// the other callers of its backend.
 	PauseAlone bool `json:"pause_alone,omitempty"`
-	// PlannedAt is the next attempt as it was planned when the last one ended,
-	// so that a later change of timing costs no renewal.
+	// PlannedAt is the next attempt as planned when the last one ended, so that a
+	// change of the timing settings does not trigger a renewal.
 	PlannedAt time.Time `json:"planned_at,omitzero"`
-	// Parked says that only a change of inputs or a person starts it again.
+	// Parked means that only changed inputs or a manual request start it again.
 	Parked bool `json:"parked,omitempty"`
-	// ClientRefused says that it is parked for a refusal of the client itself,
-	// which others show too.
+	// ClientRefused means that it is parked because the backend refused its client,
+	// which other credentials may share.
 	ClientRefused bool `json:"client_refused,omitempty"`
-	// PausedUntil is until when a person wants no attempt; Endless without an end.
+	// PausedUntil is the end of a manual pause; Endless if it has no end.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// Last is the last failure, nil after a success.
 	Last *Note `json:"last,omitempty"`
@@ -139,7 +136,7 @@ type Past struct {
 	History []Attempt `json:"history,omitempty"`
 }
 
-// Note is a failure as people see it.
+// Note is a failure as it is shown to people.
 type Note struct {
 	Reason  credential.Reason `json:"reason"`
 	Message string            `json:"message"`
@@ -158,27 +155,26 @@ type Attempt struct {
 // Outcome is how an attempt ended.
 type Outcome string
 
-// The outcomes. Renewed and unchanged also stand for "written" and "unchanged"
-// of a sink.
+// The outcomes. For a sink, Renewed means written.
 const (
 	Renewed   Outcome = "renewed"
 	Unchanged Outcome = "unchanged"
 	Failed    Outcome = "failed"
 )
 
-// ProviderRecord is what must survive a restart about one backend.
+// ProviderRecord is the state of one backend that must survive a restart.
 type ProviderRecord struct {
-	// CooldownUntil is the instant before which no credential of this provider
-	// calls it.
+	// CooldownUntil is the end of the cool-down: until then no credential of this
+	// provider calls it.
 	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
-	// CooledAt is when that was said, by the clock of then.
+	// CooledAt is when the cool-down began, by the clock of that time.
 	CooledAt time.Time `json:"cooled_at,omitzero"`
 	// Throttles counts the refusals since the last success.
 	Throttles int `json:"throttles,omitempty"`
 }
 
-// LastError is what is told as the last error of a task: nothing after a success,
-// unless the answer states an end that cannot be read.
+// LastError returns the last error to show: nil after a success, unless the
+// answer states an expiry that cannot be parsed.
 func (r *Record) LastError() *Note {
 	if t := r.Token(); r.Past.Last == nil && t.UnreadEnd != "" {
 		return &Note{Reason: credential.ReasonBadResponse, Message: t.UnreadEnd, At: t.ObtainedAt}

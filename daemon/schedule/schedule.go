@@ -1,19 +1,19 @@
-// Package schedule is the board: it decides what is due, and says why.
+// Package schedule is the board: it decides which tasks are due, and why.
 //
 // The board is pure. It reads no clock, starts no goroutine and does no I/O:
-// instants come in as arguments, decisions go out as values, so that a daemon,
-// a single run, a simulation and a test drive the very same code. Obtaining a
-// credential, delivering it to a sink and running a hook are the same kind of
-// task here; floor, retry, jitter and the reasons for each instant exist once.
+// instants are arguments and decisions are return values, so the daemon, a
+// single run, a simulation and a test all run the same code. Obtaining a
+// credential, delivering it to a sink and running a hook are all tasks, which
+// share one implementation of minimum interval, retry, jitter and reasons.
 //
-// It promises: no credential's backend is called twice within its floor,
-// whatever happened; no provider sees more calls than its rate, its
-// concurrency and its cool-down allow; what waits for a provider is served
-// earliest expiry first; a failure of one task moves no other task; every step
-// costs O(log n) of the number of tasks.
+// It promises that no credential's backend is called twice within its minimum
+// interval, even across restarts; that no provider sees more calls than its
+// rate, its concurrency and its cool-down allow; that tasks waiting for a
+// provider are served earliest expiry first; that a failure of one task delays
+// no other task; and that each step costs O(log n) in the number of tasks.
 //
-// A Board belongs to one goroutine. Records that it was given or has returned
-// are never changed.
+// A Board belongs to one goroutine. It never changes a record that it was given
+// or has returned.
 package schedule
 
 import (
@@ -23,86 +23,86 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Board holds every task, its record and its place in time.
+// Board holds every task with its record and its next instant.
 type Board struct {
 	seed      uint64
-	seen      time.Time        // when it was asked last
-	setBack   time.Duration    // by how much the clock was set back so far
-	corrected map[Key]bool     // whose records the board changed by itself
-	refused   map[string]*Note // clients, by Task.Client
-	applies   uint32           // changes so far
-	learned   Memory           // records that no task has claimed yet, or no longer
-	expiry    time.Time        // when the first record of a removed credential has been kept long enough
+	seen      time.Time        // the latest instant it was asked at
+	setBack   time.Duration    // total by which the clock was set back
+	corrected map[Key]bool     // tasks whose records the board corrected
+	refused   map[string]*Note // refused clients, by Task.Client
+	applies   uint32           // number of Apply calls
+	learned   Memory           // records not claimed by any task
+	expiry    time.Time        // when the first record of a removed credential may be deleted
 	entries   map[Key]*entry
 	groups    map[string]*group
-	timed     queue // what is planned, by instant
+	timed     queue // planned tasks, by instant
 	gates     gates // groups with waiting tasks, by instant
 	closed    [3]bool
-	// dependents are the tasks that need a credential, by its name.
+	// dependents lists the tasks that need a credential, by its name.
 	dependents map[string][]*entry
-	together   map[string]*together // hooks with one command
+	together   map[string]*together // hooks that share a command, by its key
 	once       bool
-	starts     []Start  // what Due returned last
-	touched    []*entry // that may look different since Touched
+	starts     []Start  // returned by the last Due, reused by the next
+	touched    []*entry // tasks that may have changed since Touched
 }
 
-// entry is one task on the board. There may be hundreds of thousands: the order
-// of the fields leaves no gaps.
+// entry is one task on the board. There may be hundreds of thousands, so the
+// fields are ordered to avoid padding.
 type entry struct {
 	task  *Task
 	rec   *Record // never written to: see edit
 	group *group
 	in    *queue
 	place int32
-	// startedIn is the change under which it was handed out last, bornIn the one
-	// it came with.
+	// startedIn is the Apply call that preceded its last start, bornIn the one
+	// that added it.
 	startedIn, bornIn uint32
-	// answers counts the good ends of the task's attempts.
+	// answers counts the successful attempts.
 	answers uint32
 	running bool
-	// gone says that the configuration no longer has the task, which runs yet.
+	// gone means that the task still runs, but is no longer configured.
 	gone bool
-	// detached says that it runs without counting against the group any more.
+	// detached means that it runs without counting against its group.
 	detached bool
-	touched  bool // it is among Board.touched
-	asked    bool
-	rush     bool      // asked for in spite of what the backend asked to wait
-	at       time.Time // planned instant; zero when not by itself
+	touched  bool      // it is in Board.touched
+	asked    bool      // requested manually
+	rush     bool      // requested despite a wait that the backend asked for
+	at       time.Time // planned instant; zero if it does not start by itself
 	why      unique.Handle[Why]
-	// dueAt is when it became due, while it waits or runs; began when it was handed
-	// out last, in nanoseconds.
+	// dueAt is when it became due, while it waits or runs; began is when it last
+	// started, in nanoseconds.
 	dueAt time.Time
 	began int64
 	hold  *Hold // nil for none
-	// stale names the inputs whose values were refused: the task waits for
-	// another answer to them.
+	// stale holds the inputs whose values were refused: the task waits until they
+	// are renewed.
 	stale map[string]refusal
-	// with are the hooks that run together with this one, ranWith those of the
-	// run that is under way.
+	// with is the set of hooks that run together with this one, ranWith the set
+	// that the current run belongs to.
 	with, ranWith *together
 }
 
-// group is one budget on the board.
+// group is a budget that tasks share.
 type group struct {
 	spec    Group
 	buckets []bucket
-	unaware bool // the buckets know of no call before them yet
+	unaware bool // the buckets do not count earlier calls yet
 	rec     ProviderRecord
 	waiting queue
 	running int
 	gate    time.Time
-	place   int // in Board.gates, -1 when not there
+	place   int // index in Board.gates, -1 if absent
 }
 
-// started notes that the entry was handed out.
+// started records the start of an attempt.
 func (e *entry) started(now time.Time, applies uint32) {
 	e.began, e.startedIn = now.UnixNano(), applies
 }
 
-// startedAt is when it was handed out last.
+// startedAt returns when the entry last started.
 func (e *entry) startedAt() time.Time { return time.Unix(0, e.began).UTC() }
 
-// reason is why the entry is planned when it is.
+// reason returns why the entry is planned for its instant.
 func (e *entry) reason() Why {
 	if e.why == (unique.Handle[Why]{}) {
 		return Why{}
@@ -110,16 +110,16 @@ func (e *entry) reason() Why {
 	return e.why.Value()
 }
 
-// edit gives the entry a copy of its record, which may be written to until the
-// board's method ends: whoever was handed the one before keeps it as it was.
+// edit replaces the entry's record with a copy, which the calling Board method
+// may change. Readers of the previous record do not see the changes.
 func (e *entry) edit() *Record {
 	r := *e.rec
 	e.rec = &r
 	return e.rec
 }
 
-// New returns an empty board. The seed spreads instants: the same seed gives
-// the same plan.
+// New returns an empty board. The seed determines the jitter: the same seed
+// gives the same plan.
 func New(seed uint64) *Board {
 	return &Board{
 		seed:       seed,
@@ -139,16 +139,15 @@ type Start struct {
 	Record Record
 	DueAt  time.Time
 	Why    Why
-	inputs map[string]uint64 // the generations that were handed out
-	// setBack is by how much the clock had been set back until then.
+	inputs map[string]uint64 // the generations that it started with
+	// setBack is Board.setBack at the start.
 	setBack     time.Duration
 	asked, rush bool
 }
 
-// Due takes out what must start at now, in the order in which it should, and
-// returns the instant at which the board must be asked again, zero when no
-// task will become due by itself. What it returned is running until Fold; the
-// slice is used again by the next Due.
+// Due returns the tasks that must start now, in order, and the instant at which
+// to call it again, zero if no task will become due by itself. A returned task
+// counts as running until Fold. The next call reuses the slice.
 func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	now = b.see(now)
 	starts = b.starts[:0]
@@ -164,8 +163,8 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 		e.leave()
 		b.touchOne(e)
 		if at, why := b.next(e, now); at.IsZero() || at.After(now) {
-			// It waited for its turn, and meanwhile the reason went away (an
-			// input expired, say).
+			// The reason went away while it waited, for example because an input
+			// expired.
 			b.plan(e, at, why)
 		} else {
 			asked, rush := e.asked, e.rush
@@ -195,8 +194,8 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	return starts, wake
 }
 
-// regate computes when the group may let its first waiting task through, and
-// takes it out of the gates while only the end of a running task can open it.
+// regate computes when the group's first waiting task may start. A group that
+// must wait for the end of a running task is removed from the gates.
 func (b *Board) regate(g *group, now time.Time) {
 	if g.waiting.Len() == 0 || g.running >= g.spec.Concurrency {
 		b.gates.drop(g)
@@ -212,8 +211,8 @@ func (b *Board) regate(g *group, now time.Time) {
 	b.gates.set(g)
 }
 
-// next says when the entry wants to start, by its own record and by those it
-// depends on.
+// next returns when the entry should start, according to its own record and
+// those it depends on.
 func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 	if b.closed[e.task.Kind] {
 		return never, whyIdle
@@ -265,23 +264,23 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		if at := p.RetryAt; p.Asked && at.After(now) && at.After(e.group.rec.CooldownUntil) && !e.rush {
 			return at, whyRetryAfter
 		}
-		if floor := p.AttemptAt.Add(e.task.Policy.MinInterval); !p.AttemptAt.IsZero() && floor.After(now) {
-			return floor, whyFloor
+		if earliest := p.AttemptAt.Add(e.task.Policy.MinInterval); !p.AttemptAt.IsZero() && earliest.After(now) {
+			return earliest, whyMinInterval
 		}
 		return now, whyAsked
 	}
 	return due(e.task, e.rec, now, b.seed)
 }
 
-// inForce reports whether the token shows something that has not expired. What
-// the server states no end for is in force for all that anybody knows.
+// inForce reports whether the credential has values that have not expired. If
+// the server states no expiry, they count as in force.
 func inForce(c credential.Credential, now time.Time) bool {
 	end := c.StatedEnd()
 	return HasValue(c) && (end.IsZero() || end.After(now))
 }
 
-// owes reports whether a sink holds something else than it should, once every
-// credential it shows has a value.
+// owes reports whether a sink must be written: every credential it shows has a
+// value, and its content is not up to date.
 func (b *Board) owes(e *entry) (Why, bool) {
 	why, owed, borrowed := whyIdle, false, false
 	holds := e.rec.Delivery()
@@ -294,8 +293,8 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		if !HasValue(held.Credential) {
 			return whyInput, false
 		}
-		// The generation tells other values apart even where a count of revisions
-		// that was never stored had to begin again after a crash.
+		// The generation distinguishes values even if a crash lost revisions that
+		// were never stored.
 		if holds.Delivered.Of(name) != held.mark() {
 			why, owed = whyOwed, true
 		}
@@ -303,22 +302,21 @@ func (b *Board) owes(e *entry) (Why, bool) {
 	}
 	switch {
 	case borrowed && (owed || holds.Target != e.task.Target):
-		// Values of an earlier identity are written to no sink that does not hold
-		// them.
+		// Values of an earlier identity are written only to sinks that already
+		// hold them.
 		return whyInput, false
 	case owed:
 	case holds.Target != e.task.Target:
 		why, owed = whyTarget, true
 	case e.rec.Past.Failures > 0:
-		// It held everything once, and failed when that was to be repaired.
+		// It was up to date, and a later repair of its content failed.
 		why, owed = whyLocalRetry, true
 	}
 	return why, owed
 }
 
-// hookReady reports whether a hook is owed and its sink is not just about to
-// change again. A sink that fails does not hold the hook of an earlier change
-// back.
+// hookReady reports whether a hook is owed and its sink is not about to change
+// again. A failing sink does not delay the hook of an earlier change.
 func (b *Board) hookReady(e *entry) bool {
 	sink := b.entries[Key{Delivering, e.task.Name}]
 	if sink == nil || sink.running || sink.rec.Delivery().Changes == e.rec.Ran() {
@@ -335,7 +333,7 @@ func retryOr(e *entry, now time.Time, why Why) (time.Time, Why) {
 	return now, why
 }
 
-// plan puts the entry where its next instant belongs.
+// plan sets the entry's next instant and queues it.
 func (b *Board) plan(e *entry, at time.Time, why Why) {
 	e.at, e.why = at, unique.Make(why)
 	if at.IsZero() {
@@ -345,7 +343,7 @@ func (b *Board) plan(e *entry, at time.Time, why Why) {
 	b.timed.put(e)
 }
 
-// replan computes the entry's instant anew, unless it runs.
+// replan recomputes the entry's instant, unless it is running.
 func (b *Board) replan(e *entry, now time.Time) {
 	b.touchOne(e)
 	b.regroup(e, now)
@@ -365,9 +363,9 @@ func (b *Board) replan(e *entry, now time.Time) {
 	}
 }
 
-// Kick makes a task due at once, parked or not, as far as the floor, the rate
-// and the cool-down allow. It reports whether the task exists. One that is
-// running already is left to its end.
+// Kick makes a task due immediately, parked or not, within its minimum interval,
+// rate and cool-down. It has no effect on a running task. It reports whether the
+// task exists.
 func (b *Board) Kick(now time.Time, key Key) bool {
 	now = b.see(now)
 	e := b.entries[key]
@@ -381,8 +379,8 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 	return true
 }
 
-// Hurry is Kick for somebody who calls before the instant that the backend asked
-// to wait for. The minimum interval and the rate hold all the same.
+// Hurry is Kick, but ignores a wait that the backend asked for. The minimum
+// interval and the rate still apply.
 func (b *Board) Hurry(now time.Time, key Key) bool {
 	if e := b.entries[key]; e != nil && !e.running {
 		e.rush = true
@@ -390,8 +388,8 @@ func (b *Board) Hurry(now time.Time, key Key) bool {
 	return b.Kick(now, key)
 }
 
-// Detach lets a running task go on without counting against its group: it
-// hangs, and must not keep others from starting. Its own lane stays taken.
+// Detach stops counting a running task against its group, so that a hanging task
+// does not block others. The task itself still counts as running.
 func (b *Board) Detach(now time.Time, key Key) {
 	now = b.see(now)
 	if e := b.entries[key]; e != nil && e.running && !e.detached {
@@ -401,5 +399,5 @@ func (b *Board) Detach(now time.Time, key Key) {
 	}
 }
 
-// Close lets no further task of this kind start: the daemon is stopping.
+// Close stops further tasks of this kind from starting, for shutdown.
 func (b *Board) Close(kind Kind) { b.closed[kind] = true }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Kind tells what a task does.
+// Kind is what a task does.
 type Kind uint8
 
 // The kinds of task.
@@ -15,56 +15,56 @@ const (
 	Hooking
 )
 
-// String returns the noun that the kind of task stands for.
+// String returns what the task handles: credential, sink or hook.
 func (k Kind) String() string {
 	return [...]string{"credential", "sink", "hook"}[k]
 }
 
-// Key names one task.
+// Key identifies a task.
 type Key struct {
 	Kind Kind
 	Name string // of the credential, or of the sink
 }
 
-// Task is what the configuration says about one thing to be done again and
-// again. The board keeps the pointer; it must not be changed after Apply.
+// Task is one recurring piece of work, as configured. The board keeps the
+// pointer: the caller must not change the task after Apply.
 type Task struct {
 	Key
-	// Group is the name of the group whose budget the task shares: its
-	// provider; SinkGroup or HookGroup for the others.
+	// Group names the group whose budget the task shares: the provider of a
+	// credential, SinkGroup or HookGroup.
 	Group string
-	// Policy times the obtaining of credentials; nil for the others.
+	// Policy controls when a credential is renewed; nil for other tasks.
 	Policy *Policy
-	// Needs names the credentials the task is made from.
+	// Needs names the credentials that the task uses.
 	Needs []string
-	// Identity and Inputs are those of Record; credentials only.
+	// Identity and Inputs are as in Token; credentials only.
 	Identity, Inputs string
-	// Target is that of Delivery; sinks only.
+	// Target is as in Delivery; sinks only.
 	Target string
-	// Extra is what the task has beyond that; tasks may share it. Nil for nothing.
+	// Extra holds rarely used fields; tasks may share it. It may be nil.
 	Extra *Extra
 }
 
-// Extra is what few tasks have, or what many have in common.
+// Extra holds fields that few tasks use, or that many tasks share.
 type Extra struct {
-	// Absent says what a credential is made from and cannot be used; empty for
-	// nothing. It is parked then, whatever its record says, and its Identity and
-	// Inputs are not known, so they count as unchanged.
+	// Absent says which input of a credential is missing or unusable; empty if all
+	// are available. Otherwise the credential is parked, whatever its record says;
+	// its Identity and Inputs are unknown and count as unchanged.
 	Absent string
-	// Client stands for the address, the id and the secret that it is obtained
-	// with; empty where each credential stands for itself.
+	// Client identifies the address, the id and the secret of the request; empty
+	// if credentials do not share a client.
 	Client string
-	// Together names the hooks that are one command; empty for one that runs by
-	// itself. Hooks only.
+	// Together identifies the hooks that share a command; empty if the hook runs
+	// alone. Hooks only.
 	Together string
-	// OneWay says that the seed works once and is the only way in; within Grace
-	// of a call the server takes it again. Seedless is one whose configuration, or
-	// what it is made from, takes the place of the seed. Credentials only.
+	// OneWay means that the seed works once and cannot be replaced without a
+	// person; within Grace of a call the server accepts it again. Seedless means
+	// that the configuration or an input serves as the seed. Credentials only.
 	OneWay, Seedless bool
 	Grace            time.Duration
 }
 
-// More returns the task's Extra, the zero one where there is none.
+// More returns the task's Extra, or the zero value.
 func (t *Task) More() Extra {
 	if t.Extra == nil {
 		return Extra{}
@@ -79,8 +79,8 @@ type Group struct {
 	Rates       []Rate
 }
 
-// Names of the groups of tasks on this machine. They hold characters that no
-// configured name has.
+// Names of the groups of local tasks. Configured names cannot contain
+// parentheses.
 const (
 	SinkGroup = "(sinks)"
 	HookGroup = "(hooks)"

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// patience is how long a hook waits for the other sinks of its command: for one
-// that is slow, or that fails.
-const patience = 5 * time.Second
+// maxSinkWait is how long a hook waits for other sinks of its command that are
+// slow or failing.
+const maxSinkWait = 5 * time.Second
 
-// together are the hooks of sinks that have one command. It is run once for all
-// that changed, after the last of their deliveries, and never twice at a time.
+// together is a set of hooks that share a command. The command runs once for all
+// changed sinks, after the last of their deliveries, and never in parallel.
 type together struct {
 	name    string
 	hooks   int
-	owed    map[*entry]bool // hooks with something to tell
-	busy    map[string]bool // sinks that are delivered to, or are about to be
+	owed    map[*entry]bool // hooks that are owed
+	busy    map[string]bool // sinks with a delivery running or due
 	running int
 }
 
-// join makes a hook belong to those of its task.
+// join adds a hook to the set with the given name.
 func (b *Board) join(e *entry, name string) {
 	if e.with != nil && e.with.name == name {
 		return
 	}
-	b.part(e)
+	b.leaveTogether(e)
 	if name == "" {
 		return
 	}
@@ -39,8 +39,8 @@ func (b *Board) join(e *entry, name string) {
 	e.with = t
 }
 
-// part takes a hook from those that it belongs to.
-func (b *Board) part(e *entry) {
+// leaveTogether removes a hook from its set.
+func (b *Board) leaveTogether(e *entry) {
 	t := e.with
 	if t == nil {
 		return
@@ -53,9 +53,10 @@ func (b *Board) part(e *entry) {
 	}
 }
 
-// regroup records what a hook owes, or whether its sink is about to be delivered
-// to or is looked at. Once no sink is, the hooks that waited are due. Without the
-// look, a command would start beside it, and once more for this sink alone.
+// regroup records whether a hook is owed, or whether its sink is busy. Once no
+// sink is busy, the waiting hooks become due. A sink that is only being checked
+// counts as busy too: if the check finds a change, the command would otherwise
+// run a second time for this sink alone.
 func (b *Board) regroup(e *entry, now time.Time) {
 	switch e.task.Kind {
 	case Hooking:
@@ -84,8 +85,8 @@ func (b *Board) regroup(e *entry, now time.Time) {
 	}
 }
 
-// busy reports whether others wait for the sink. One that failed is retried only
-// later where everything is done once.
+// busy reports whether other hooks should wait for the sink. In a single run they
+// do not wait for a failed sink, which is not retried.
 func (b *Board) busy(e *entry) bool {
 	if e.running {
 		return true
@@ -100,13 +101,13 @@ func (b *Board) replanTogether(t *together, now time.Time) {
 	}
 }
 
-// sorted returns the hooks that owe something, by name.
+// sorted returns the owed hooks, by name.
 func (t *together) sorted() []*entry {
 	return slices.SortedFunc(maps.Keys(t.owed), func(a, b *entry) int { return cmp.Compare(a.task.Name, b.task.Name) })
 }
 
-// withOthers delays a hook that is ready while its command runs, and, for a
-// while, until the last of its sinks has been delivered to.
+// withOthers delays a ready hook while its command runs and, up to maxSinkWait,
+// until the other sinks of its command have been delivered to.
 func (b *Board) withOthers(e *entry, now time.Time) (time.Time, Why) {
 	at, why := retryOr(e, now, whyHook)
 	t := e.with
@@ -123,9 +124,9 @@ func (b *Board) withOthers(e *entry, now time.Time) (time.Time, Why) {
 	if others == 0 {
 		return at, why
 	}
-	until := b.entries[Key{Delivering, e.task.Name}].rec.Delivery().DeliveredAt.Add(patience)
-	if until.After(now.Add(patience)) {
-		until = now.Add(patience)
+	until := b.entries[Key{Delivering, e.task.Name}].rec.Delivery().DeliveredAt.Add(maxSinkWait)
+	if until.After(now.Add(maxSinkWait)) {
+		until = now.Add(maxSinkWait)
 	}
 	if until.After(at) {
 		return until, whyTogether
@@ -133,8 +134,8 @@ func (b *Board) withOthers(e *entry, now time.Time) (time.Time, Why) {
 	return at, why
 }
 
-// started makes the other hooks of the command that is about to run start with
-// it. They count against no budget: one process runs.
+// started also starts the other hooks of the same command. They do not count
+// against the group, because only one process runs.
 func (b *Board) started(e *entry, now time.Time, starts []Start) []Start {
 	t := e.with
 	if t == nil {
@@ -159,7 +160,7 @@ func (b *Board) started(e *entry, now time.Time, starts []Start) []Start {
 	return starts
 }
 
-// ended takes the end of a hook in; with the last one the command has ended.
+// ended records the end of a hook; with the last hook, its command has ended.
 func (b *Board) ended(e *entry, now time.Time) {
 	t := e.ranWith
 	if t == nil {
@@ -171,5 +172,5 @@ func (b *Board) ended(e *entry, now time.Time) {
 	}
 }
 
-// Once makes hooks wait for no sink that fails: nothing is retried here.
+// Once tells the board that this is a single run, in which nothing is retried.
 func (b *Board) Once() { b.once = true }
