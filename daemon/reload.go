@@ -104,7 +104,7 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	// see it after, and a client that goes away changes nothing about that.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
-	moved := d.loader.Moved(loaded, change)
+	moved := d.loader.NewIdentities(loaded, change)
 	renewals, err := d.engine.Apply(within, change)
 	if err != nil {
 		loaded.Close()
@@ -207,7 +207,7 @@ func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []st
 
 // logIdentities names the credentials that are something else at the backend
 // now, and those that are what they were before.
-func (d *Daemon) logIdentities(moved []load.Moved, renewals map[string]engine.Cause) {
+func (d *Daemon) logIdentities(moved []load.NewIdentity, renewals map[string]engine.Cause) {
 	for _, m := range moved[:min(len(moved), mostNamed)] {
 		says := "identity changed, the old values stay delivered until the new identity has values"
 		if _, renewed := renewals[m.Name]; !renewed {

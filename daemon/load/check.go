@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// identity is what a credential is at its backend.
+// identity identifies a credential at its backend.
 type identity struct{ kind, text string }
 
-// owner is who has an identity, or a part of a file.
+// owner is what claims an identity or a part of a file: a credential or a sink.
 type owner struct {
 	name string
 	file string // with the line, where that is 0
@@ -23,7 +23,7 @@ func (o owner) place() string {
 	return fmt.Sprintf("%s:%d", o.file, o.line)
 }
 
-// own gives an identity to a credential, unless another one has it.
+// own assigns an identity to an owner, or returns the other owner it belongs to.
 func (a *assembly) own(id identity, by owner) (other owner, ok bool) {
 	if other, taken := a.identities[id]; taken && other.name != by.name {
 		return other, false
@@ -32,8 +32,8 @@ func (a *assembly) own(id identity, by owner) (other owner, ok bool) {
 	return owner{}, true
 }
 
-// checkIdentities reports credentials that are one and the same at their
-// backend: renewing one would kill or confuse the other.
+// checkIdentities reports credentials that are the same thing at their backend:
+// renewing one would invalidate the other.
 func (a *assembly) checkIdentities() {
 	for _, o := range a.credentials {
 		if id, known := o.identity(); known {
@@ -45,7 +45,7 @@ func (a *assembly) checkIdentities() {
 	}
 }
 
-// identity returns what the credential is at its backend, where that is known.
+// identity returns the identity of the credential, if it is known.
 func (c *boundCredential) identity() (id identity, known bool) {
 	if c.provider == nil || !c.provider.good() || !c.good() || c.binding.Identity == "" || len(c.absent()) > 0 {
 		return id, false
@@ -53,7 +53,7 @@ func (c *boundCredential) identity() (id identity, known bool) {
 	return identity{c.provider.Type, c.binding.Identity}, true
 }
 
-// checkIdentity is checkIdentities for a row.
+// checkIdentity checks the identity of a row's credential.
 func (a *assembly) checkIdentity(r *row, o *boundCredential) {
 	if id, known := o.identity(); known {
 		if other, ok := a.own(id, r.owner(r.name)); !ok {
@@ -62,16 +62,16 @@ func (a *assembly) checkIdentity(r *row, o *boundCredential) {
 	}
 }
 
-// known is what others may want to know of a credential.
+// known is what other tables can ask about a credential.
 type known struct {
 	provider string
 	fields   []string
 	needs    []string
-	listed   bool // the fields are all that it has
+	listed   bool // fields is complete
 	good     bool
 }
 
-// lookup finds a credential by its name, one that a row makes too.
+// lookup finds a credential by its name, including those made by rows.
 func (a *assembly) lookup(name string) *known {
 	if c := a.credential[name]; c != nil {
 		return knownOf(c)
@@ -92,8 +92,8 @@ func knownOf(c *boundCredential) *known {
 	return &known{c.Credential.Provider, c.binding.Fields, c.binding.Needs, listed, listed && c.good()}
 }
 
-// checkNeeds reports credentials made from one that does not exist, or in the
-// end from themselves.
+// checkNeeds reports credentials derived from one that does not exist, or from
+// themselves through a cycle.
 func (a *assembly) checkNeeds() {
 	for _, o := range a.credentials {
 		a.checkNeed(o)
@@ -117,8 +117,8 @@ func (a *assembly) checkNeed(o *boundCredential) {
 	}
 }
 
-// takes reports whether the other credential may be one that this one is made
-// from. Faults of the other's own table leave that open.
+// takes reports whether this credential can be derived from the other one. If the
+// other table has faults, takes returns true: those faults are reported instead.
 func (c *boundCredential) takes(other *known) bool {
 	if other.provider != c.Credential.Provider {
 		return false
@@ -127,7 +127,7 @@ func (c *boundCredential) takes(other *known) bool {
 	return !other.good || !slices.ContainsFunc(c.binding.NeedsFields, missing)
 }
 
-// walkNeeds follows what a credential is made from and reports a cycle once,
+// walkNeeds follows what a credential is derived from and reports each cycle once,
 // at the table where the walk entered it.
 func (a *assembly) walkNeeds(o *boundCredential, trail []string, done map[string]bool) {
 	if done[o.Name] {
@@ -163,7 +163,7 @@ func (a *assembly) checkRefs(o *openSink) {
 		case c == nil:
 			o.section.Faultf(r.Key, "%s: there is no credential %q (expected %s)", r.Ref, r.Credential, a.credentialNames())
 		case !c.listed || len(c.fields) == 0:
-			// What fields it has is not known; its own faults say why.
+			// Its fields are not known; its own faults say why.
 		case !slices.Contains(fieldsOf(c.fields), r.Field):
 			o.section.Faultf(r.Key, "%s: credential %q has no field %q (expected %s)", r.Ref, r.Credential, r.Field,
 				listed(fieldsOf(c.fields), func(f string) string { return f }))

@@ -13,12 +13,12 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// realTime bounds how long a load waits for the links of all paths. A path on a
-// file system that hangs stays as it is.
+// realTime limits how long a load waits for the links of all paths to be resolved.
+// A path on a file system that hangs is used unresolved.
 const realTime = 2 * time.Second
 
-// checkSinks reports sinks that would write over each other or over what is the
-// daemon's.
+// checkSinks reports sinks that would overwrite each other or the daemon's own
+// files.
 func (a *assembly) checkSinks() {
 	for _, o := range a.sinks {
 		if o.good() {
@@ -27,7 +27,7 @@ func (a *assembly) checkSinks() {
 	}
 }
 
-// follow follows the links of the paths of sinks.
+// follow resolves the links in the paths of sinks.
 func (a *assembly) follow(opened []*openSink) {
 	var paths []string
 	for _, o := range opened {
@@ -46,7 +46,7 @@ func (a *assembly) follow(opened []*openSink) {
 	}
 }
 
-// checkClaims takes the parts of its file for a sink, or reports who has them.
+// checkClaims claims the parts of its file for a sink, or reports who owns them.
 func (a *assembly) checkClaims(o *openSink, by owner) {
 	if o.real == "" {
 		return
@@ -66,7 +66,7 @@ func (a *assembly) checkClaims(o *openSink, by owner) {
 	}
 }
 
-// claimAll is checkClaims for a sink that is what it was.
+// claimAll claims parts of a file for a sink whose paths are resolved already.
 func (a *assembly) claimAll(by owner, real string, list []sinks.Claim) (problem string) {
 	if real == "" {
 		return ""
@@ -91,8 +91,8 @@ func (a *assembly) target(real string) *target {
 	return t
 }
 
-// disown lets go of all that a row has taken.
-func (a *assembly) disown(r *row) {
+// releaseClaims releases everything that a row has claimed.
+func (a *assembly) releaseClaims(r *row) {
 	for id, who := range a.identitiesOf(r) {
 		if a.identities[id].name == who {
 			delete(a.identities, id)
@@ -105,7 +105,7 @@ func (a *assembly) disown(r *row) {
 	}
 }
 
-// target is one file and who manages which part of it.
+// target is one file with the owners of its parts.
 type target struct {
 	whole owner
 	parts []claimed
@@ -116,7 +116,8 @@ type claimed struct {
 	by   owner
 }
 
-// claims returns the parts that a sink manages; one that names none has all.
+// claims returns the parts that a sink manages. A sink that names none owns the
+// whole file.
 func claims(list []sinks.Claim) []sinks.Claim {
 	if len(list) == 0 {
 		return []sinks.Claim{{}}
@@ -124,7 +125,7 @@ func claims(list []sinks.Claim) []sinks.Claim {
 	return list
 }
 
-// claim takes a part of the file, or says who has it.
+// claim claims a part of the file, or says who owns it.
 func (t *target) claim(by owner, part string) (problem string) {
 	other := t.whole
 	if i := slices.IndexFunc(t.parts, func(c claimed) bool { return c.by.name != by.name }); other.name == "" && part == "" && i >= 0 {
@@ -148,7 +149,7 @@ func (t *target) claim(by owner, part string) (problem string) {
 	return fmt.Sprintf("manages the same key of the same file as %s at %s (expected one sink for each key)", t.parts[i].by.name, t.parts[i].by.place())
 }
 
-// release lets go of what a sink has taken.
+// release releases what a sink has claimed.
 func (t *target) release(name string) {
 	if t.whole.name == name {
 		t.whole = owner{}
@@ -156,7 +157,8 @@ func (t *target) release(name string) {
 	t.parts = slices.DeleteFunc(t.parts, func(c claimed) bool { return c.by.name == name })
 }
 
-// ownFiles are the files that no sink may replace, each with what it is.
+// ownFiles returns the daemon's own files, which no sink may replace, with what
+// each one is.
 func (a *assembly) ownFiles() map[string]string {
 	if a.reserved != nil {
 		return a.reserved

@@ -7,22 +7,22 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// Moved is a credential that is another thing at the backend from now on, with
-// the keys that make it so.
-type Moved struct {
+// NewIdentity is a credential whose identity at the backend changes, with the keys
+// that change it.
+type NewIdentity struct {
 	Name string
 	Keys []string
 }
 
-// Moved returns the credentials of a change whose identity is another one.
-func (l *Loader) Moved(d *Loaded, c plan.Change) (moved []Moved) {
+// NewIdentities returns the credentials of a change that get a new identity.
+func (l *Loader) NewIdentities(d *Loaded, c plan.Change) (moved []NewIdentity) {
 	before := byName(c.Credentials.Was)
 	for _, s := range c.Credentials.Changed {
 		was := before[s.Name]
 		if len(s.Missing) > 0 || was == nil || was.Identity == s.Identity {
 			continue
 		}
-		m := Moved{Name: s.Name}
+		m := NewIdentity{Name: s.Name}
 		for _, table := range [][2]string{{"credentials", s.Name}, {"providers", s.Provider}} {
 			for _, key := range d.Differing(l.now, table[0], table[1]) {
 				m.Keys = append(m.Keys, table[0]+"."+table[1]+"."+key)
@@ -36,9 +36,8 @@ func (l *Loader) Moved(d *Loaded, c plan.Change) (moved []Moved) {
 	return moved
 }
 
-// Differing returns the kind's keys of one object for which it got other values
-// than in the other configuration. Group is the table of the object
-// ("credentials").
+// Differing returns the keys of one object whose values differ between the two
+// configurations. Group is the table of the object ("credentials").
 func (d *Loaded) Differing(o *Loaded, group, name string) []string {
 	if is, was := d.rowSpec(group, name), o.rowSpec(group, name); is != was {
 		return []string{"row"}
@@ -46,7 +45,7 @@ func (d *Loaded) Differing(o *Loaded, group, name string) []string {
 	return d.sums(group, name).Differing(o.sums(group, name))
 }
 
-// rowSpec is the content of what a row makes; zero for what no row makes.
+// rowSpec returns the hash of an object made by a row, or zero for other objects.
 func (d *Loaded) rowSpec(group, name string) plan.Hash {
 	parts := strings.SplitN(name, "/", 3)
 	if len(parts) < 2 {
@@ -85,8 +84,8 @@ func (d *Loaded) sums(group, name string) section.Sums {
 	return nil
 }
 
-// Zone names the zone of a provider's dates without one; empty for a provider
-// that is not there.
+// Zone returns the time zone of a provider's dates that state none. It is empty if
+// there is no such provider.
 func (d *Loaded) Zone(provider string) string {
 	if p := d.provider[provider]; p != nil {
 		return p.Location.String()

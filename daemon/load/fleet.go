@@ -13,39 +13,38 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Fleet tells what became of one table of rows.
+// Fleet reports the result of one table of rows.
 type Fleet struct {
 	Name string
-	Good int      // rows that are in force as they are in the table
-	Bad  []string // rows that are not, one a line: FILE:LINE: COLUMN: what is wrong
-	// Problem says why the table as a whole could not be used; empty when it
-	// could.
+	Good int      // rows that are used as the table has them
+	Bad  []string // rows that are not, one per line: FILE:LINE: COLUMN: what is wrong
+	// Problem says why the whole table could not be used. It is empty if it could.
 	Problem string
 }
 
-// fleet is one table of rows with what was made of it.
+// fleet is one table of rows with the objects made from it.
 type fleet struct {
 	config.Fleet
-	made   plan.Hash // of all that the rows are made with, the rows aside
+	made   plan.Hash // of everything the rows are made from, except the rows
 	header []string
-	rows   []*row // in force, in the order of the table; the kept ones last
+	rows   []*row // good and kept rows, in the order of the table; the kept ones last
 	byName map[string]*row
 	bad    []badRow
-	// unnamed counts bad rows of which not even the name could be read.
+	// unnamed counts bad rows whose name could not be read.
 	unnamed int
 	problem string
-	// unusable says that the table refuses the whole configuration.
+	// unusable means the table makes the whole configuration unusable.
 	unusable bool
-	batch    []*row // read and not yet checked
+	batch    []*row // read but not checked yet
 
-	// Of one that was opened by what is in force: that, the rows that differ by
-	// name, nil for one that is gone, and those that were bound anew.
+	// The fields below are set for a fleet that was resumed: the current fleet, the
+	// rows that differ from it by name (nil if removed), and the new and changed rows.
 	base             *fleet
 	over             map[string]*row
 	changed, removed []*row
 }
 
-// find returns the row of a name; nil for none.
+// find returns the row of that name, or nil.
 func (f *fleet) find(name string) *row {
 	if f.base == nil {
 		return f.byName[name]
@@ -56,32 +55,32 @@ func (f *fleet) find(name string) *row {
 	return f.base.byName[name]
 }
 
-// settleAtOnce is how many rows are opened before their tables are let go.
-const settleAtOnce = 512
+// batchRows is how many rows are opened before they are checked and their tables
+// released.
+const batchRows = 512
 
-// row is one row in force.
+// row is one usable row.
 type row struct {
 	name string // FLEET/ROW
 	file string
 	line int
-	at   int // its place among the rows of the fleet
+	at   int // its index among the rows of the fleet
 	sum  uint64
-	// kept says that the row in the table is bad by now, and this is its last
-	// good form.
+	// kept means the row in the table is now bad, and this is its last good form.
 	kept bool
-	// fresh says that it was bound for this configuration, sealed that its specs
-	// hold this host's digests.
+	// fresh means the row was bound for this configuration; sealed means its specs
+	// have this host's digests.
 	fresh, sealed bool
-	// bound is what the specs are made from. Of a row that refers to no file it
-	// is let go once they are made.
+	// bound is what the specs are made from. Unless the row refers to files, it is
+	// released once they are made.
 	bound      *boundRow
 	credential *plan.Credential
 	sinks      []*plan.Sink
 	claims     [][]sinks.Claim // of each sink
-	reals      []string        // the file of each sink behind all links
+	reals      []string        // the file of each sink, with links resolved
 }
 
-// boundRow is a row on its way to specs.
+// boundRow is a row before its specs are made.
 type boundRow struct {
 	credential *boundCredential
 	sinks      []*openSink
@@ -89,14 +88,14 @@ type boundRow struct {
 
 // badRow is one row that cannot be used.
 type badRow struct {
-	name   string // FLEET/ROW; empty when it could not be read
-	twice  bool   // the name is another row's
+	name   string // FLEET/ROW; empty if it could not be read
+	twice  bool   // another row has the same name
 	file   string
 	line   int
 	column string
 	text   string
-	// key and template name what is at fault when no column is, for the case
-	// that it is so in every row.
+	// key and template name what is wrong if it is not a column; it may be wrong in
+	// every row.
 	key      string
 	template *section.Template
 }
@@ -119,20 +118,19 @@ func (a *assembly) openFleet(c config.Fleet) {
 	f.made = a.madeWith(c)
 	was := a.was.fleet[c.Name]
 	err := a.readRows(f, func(rec record) error {
-		if a.addRow(f, was, rec); len(f.batch) >= settleAtOnce {
-			a.settleRows(f)
+		if a.addRow(f, was, rec); len(f.batch) >= batchRows {
+			a.checkBatch(f)
 		}
 		return nil
 	})
-	a.settleRows(f)
+	a.checkBatch(f)
 	if err != nil {
 		a.unusableTable(f, was, err)
 	}
 }
 
-// unusableTable says that a table cannot be used. While rows of it are in force
-// that is a bad save; a fleet that never had any stays empty until a good one is
-// there.
+// unusableTable reports that a table cannot be used. While its rows are in use, it
+// keeps them; a fleet that never had rows stays empty until a good table appears.
 func (a *assembly) unusableTable(f, was *fleet, err error) {
 	line, path := 1, f.Rows
 	if t, ok := err.(*tableError); ok { //nolint:errorlint // made here, never wrapped
@@ -150,7 +148,8 @@ func (a *assembly) unusableTable(f, was *fleet, err error) {
 	a.MissingFaults = append(a.MissingFaults, fault)
 }
 
-// madeWith is a digest of all that the rows of a fleet are made with.
+// madeWith returns a digest of everything the rows of a fleet are made from,
+// except the rows.
 func (a *assembly) madeWith(c config.Fleet) plan.Hash {
 	h := newHash().any(c.Credential.Written()).any(c.RowName).texts(c.Name, a.Config.Pace().Written())
 	for _, t := range c.Sinks {
@@ -162,10 +161,10 @@ func (a *assembly) madeWith(c config.Fleet) plan.Hash {
 	return h.sum()
 }
 
-// addRow takes one row of the table.
+// addRow adds one row of the table.
 func (a *assembly) addRow(f, was *fleet, rec record) {
 	if f.Section.Failed() {
-		return // its templates name columns that are not there
+		return // the templates name missing columns
 	}
 	name, problem := f.nameOf(rec)
 	if problem == nil && rec.problem != "" {
@@ -193,7 +192,7 @@ func (a *assembly) addRow(f, was *fleet, rec record) {
 	f.add(a.bindRow(f, name, rec, sum))
 }
 
-// add takes a row that is still to be checked.
+// add adds a row that will be checked with its batch.
 func (f *fleet) add(r *row) {
 	f.batch = append(f.batch, r)
 	f.byName[r.name] = r
@@ -205,7 +204,7 @@ func (f *fleet) put(r *row) {
 	f.byName[r.name] = r
 }
 
-// nameOf returns the name of a row's credential.
+// nameOf returns the name of a row's credential, or why it is bad.
 func (f *fleet) nameOf(rec record) (string, *badRow) {
 	missing := ""
 	text := f.RowName.Fill(func(column string) string {
@@ -249,7 +248,7 @@ func (f *fleet) value(rec record, column string) (string, bool) {
 	return "", false
 }
 
-// sumOf is a digest of a row as it is written.
+// sumOf returns a digest of the text of a row.
 func (a *assembly) sumOf(rec record) uint64 {
 	var h maphash.Hash
 	h.SetSeed(a.seed)
@@ -291,7 +290,7 @@ func (a *assembly) bindRow(f *fleet, name string, rec record, sum uint64) *row {
 	return r
 }
 
-// template returns the template that a table of a row was made from.
+// template returns the template from which a table of a row was made.
 func (f *fleet) template(path string) *section.Template {
 	if strings.HasPrefix(path, "credentials.") {
 		return f.Credential

@@ -12,21 +12,21 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Bounds of the guard against a table that lost its rows.
+// Limits of the guard against a table that has lost its rows.
 const (
-	guardedFrom = 20 // rows in force
-	guardedPart = 2  // more than one in so many
+	guardedFrom = 20 // rows in use
+	guardedPart = 2  // at most one row in guardedPart may change
 )
 
-// lateRow is a row that refers to one which is not read yet.
+// lateRow is a row that refers to one that has not been read yet.
 type lateRow struct {
 	fleet *fleet
 	row   *row
 }
 
-// settleRows checks the rows that were read, in their order, and makes the specs
-// of those that are good.
-func (a *assembly) settleRows(f *fleet) {
+// checkBatch checks the rows read since the last call, in order, and makes the
+// specs of the good ones.
+func (a *assembly) checkBatch(f *fleet) {
 	var opened []*openSink
 	for _, r := range f.batch {
 		if r.bound != nil {
@@ -39,12 +39,12 @@ func (a *assembly) settleRows(f *fleet) {
 			a.late = append(a.late, lateRow{f, r})
 			continue
 		}
-		a.settleRow(f, r)
+		a.admit(f, r)
 	}
 	f.batch = f.batch[:0]
 }
 
-func (a *assembly) settleRow(f *fleet, r *row) {
+func (a *assembly) admit(f *fleet, r *row) {
 	if bad := a.checkRow(f, r); bad != nil {
 		delete(f.byName, r.name)
 		f.bad = append(f.bad, *bad)
@@ -57,7 +57,7 @@ func (a *assembly) settleRow(f *fleet, r *row) {
 	f.rows = append(f.rows, r)
 }
 
-// refersAhead reports whether a row refers to another row that is not there.
+// refersAhead reports whether a row refers to a row that has not been read.
 func (a *assembly) refersAhead(r *row) bool {
 	ahead := func(name string) bool { return name != r.name && strings.Contains(name, "/") && a.row(name) == nil }
 	if r.bound == nil {
@@ -69,10 +69,10 @@ func (a *assembly) refersAhead(r *row) bool {
 	})
 }
 
-// checkRows ends the check of the rows of every fleet, now that all are there.
+// checkRows finishes the check of the rows of all fleets after all were read.
 func (a *assembly) checkRows() {
 	for _, l := range a.late {
-		a.settleRow(l.fleet, l.row)
+		a.admit(l.fleet, l.row)
 	}
 	for _, f := range a.fleets {
 		a.blameTemplate(f)
@@ -90,7 +90,7 @@ func (a *assembly) checkRows() {
 	}
 }
 
-// checkRow returns why a row is bad, nil when it is good.
+// checkRow returns why a row is bad, or nil if it is good.
 func (a *assembly) checkRow(f *fleet, r *row) *badRow {
 	if r.bound == nil {
 		return a.checkUnchanged(f, r)
@@ -103,22 +103,23 @@ func (a *assembly) checkRow(f *fleet, r *row) *badRow {
 		a.checkClaims(o, r.owner(o.Name))
 	}
 	if bad := f.firstFault(r, &c.object); bad != nil {
-		a.disown(r)
+		a.releaseClaims(r)
 		return bad
 	}
 	for _, o := range r.bound.sinks {
 		if bad := f.firstFault(r, &o.object); bad != nil {
-			a.disown(r)
+			a.releaseClaims(r)
 			return bad
 		}
 	}
 	return nil
 }
 
-// checkUnchanged looks again at what a row has in common with others.
+// checkUnchanged checks an unchanged row against everything else, which may have
+// changed.
 func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
 	bad := func(format string, args ...any) *badRow {
-		a.disown(r)
+		a.releaseClaims(r)
 		return &badRow{name: r.name, file: r.file, line: r.line, text: fmt.Sprintf(format, args...)}
 	}
 	if id := r.credential.Identity; id != "" && strings.Contains(id, " ") {
@@ -144,9 +145,9 @@ func (a *assembly) checkUnchanged(f *fleet, r *row) *badRow {
 	return nil
 }
 
-// finishRow makes the specs of a row and lets go of its tables, and of what the
-// specs are made from unless it refers to files, whose content may be another
-// one next time.
+// finishRow makes the specs of a row and releases its tables. It also releases what
+// the specs are made from, unless the row refers to files, whose content may differ
+// at the next load.
 func (a *assembly) finishRow(f *fleet, r *row) {
 	c := r.bound.credential
 	for _, fault := range slices.Concat(c.section.Faults(), onlyIn(c.missing, c.section.Faults())) {
@@ -176,7 +177,7 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 	}
 }
 
-// keepLittle keeps of a row what others may ask of it.
+// keepLittle keeps only what checks of other rows ask for.
 func (a *assembly) keepLittle(r *row) {
 	c := r.bound.credential
 	for _, o := range r.bound.sinks {
@@ -192,7 +193,7 @@ func (a *assembly) keepLittle(r *row) {
 	a.little, r.credential, r.bound, r.claims = spec, spec, nil, nil
 }
 
-// identitiesOf returns the identity of a row, with who has it.
+// identitiesOf returns the identities of a row with their owners.
 func (a *assembly) identitiesOf(r *row) map[identity]string {
 	if r.bound != nil {
 		if id, known := r.bound.credential.identity(); known {
@@ -219,11 +220,11 @@ func (r *row) files() (files []rowFile) {
 	return files
 }
 
-// owner is the row as the one who has something, under the name of its
-// credential or of a sink.
+// owner returns the row as an owner, under the name of its credential or of one of
+// its sinks.
 func (r *row) owner(name string) owner { return owner{name, r.file, r.line} }
 
-// firstFault makes a bad row of the first fault of one of its tables.
+// firstFault returns the bad row for the first fault of one of its tables.
 func (f *fleet) firstFault(r *row, o *object) *badRow {
 	faults := o.section.Faults()
 	if o.complete {
@@ -252,7 +253,7 @@ func (f *fleet) firstFault(r *row, o *object) *badRow {
 
 var scientific = regexp.MustCompile(`^[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+$`)
 
-// spreadsheet says what a spreadsheet seems to have done to a number.
+// spreadsheet says how a spreadsheet seems to have changed a number.
 func spreadsheet(message string, s *section.Section, key string) string {
 	text := strings.TrimSpace(s.AsWritten(key))
 	digits := len(text) > 0 && strings.Trim(text, "0123456789") == ""
@@ -266,7 +267,7 @@ func spreadsheet(message string, s *section.Section, key string) string {
 	return ""
 }
 
-// blameTemplate turns what is wrong in every row, and with no column of it, into
+// blameTemplate replaces a fault that every row has, and that no column causes, by
 // one fault of the template.
 func (a *assembly) blameTemplate(f *fleet) {
 	if len(f.rows) > 0 || len(f.bad) == 0 {
@@ -281,7 +282,7 @@ func (a *assembly) blameTemplate(f *fleet) {
 	a.faults = append(a.faults, first.template.Fault(first.key, first.text))
 }
 
-// keepRows keeps the last good form of rows that run and are bad by now.
+// keepRows keeps the last good form of current rows that are now bad.
 func (a *assembly) keepRows(f, was *fleet) {
 	if was == nil || f.problem != "" || f.unusable {
 		return
@@ -303,8 +304,8 @@ func (a *assembly) keepRows(f, was *fleet) {
 	if f.unnamed == 0 {
 		return
 	}
-	// The name of some rows could not be read: they are among those that seem to
-	// be gone, first of all where they stood.
+	// Some rows have unreadable names. They are among the rows that seem to be gone,
+	// most likely those at the same lines.
 	var gone []*row
 	for _, old := range was.rows {
 		if f.byName[old.name] == nil {
@@ -324,8 +325,8 @@ func (a *assembly) keepRows(f, was *fleet) {
 	}
 }
 
-// guardRows holds back a change that would remove most rows of a fleet, or make
-// most of them something else at their backends.
+// guardRows refuses a change that would remove most rows of a fleet, or give most of
+// them another identity at their backends.
 func (a *assembly) guardRows(f, was *fleet) {
 	if was == nil || len(was.rows) < guardedFrom || f.problem != "" || f.unusable {
 		return
@@ -354,7 +355,7 @@ func heldBack(what string, n, of int, flag string) string {
 	return fmt.Sprintf("the change would %s %d of the %d rows in force, so it is held back (expected vigente reload %s, if that is what you want)", what, n, of, flag)
 }
 
-// reportRows tells what became of the rows.
+// reportRows reports the result of each row.
 func (a *assembly) reportRows(f *fleet) {
 	a.faults = append(a.faults, f.Section.Finish()...)
 	slices.SortStableFunc(f.bad, func(a, b badRow) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })

@@ -14,15 +14,15 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// guard is the drift watch of one sink, by what its kind can see.
+// guard watches the target of one sink for drift.
 type guard struct {
 	kind    sinks.Inspector
-	enforce bool // a foreign value is replaced as well
+	enforce bool // replace a foreign value too
 	key     *hostKey
-	seen    atomic.Uint64 // the version of the file that was looked at last
+	seen    atomic.Uint64 // the version of the file at the last inspection
 }
 
-// newGuard returns nil for a sink that cannot say what its target holds.
+// newGuard returns nil for a sink that cannot tell what its target holds.
 func newGuard(b sinks.Binding, disks *devices.Pool, key *hostKey) plan.Guard {
 	kind, ok := b.Sink.(sinks.Inspector)
 	if !ok {
@@ -67,7 +67,7 @@ func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(nam
 	return plan.Lost, nil
 }
 
-// Saw reports whether the last look at the file met this version of it.
+// Saw reports whether the last inspection saw this version of the file.
 func (g *guard) Saw(mark uint64) bool { return mark != 0 && g.seen.Load() == mark }
 
 func (g *guard) digest(v credential.Secret) string {

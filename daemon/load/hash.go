@@ -16,8 +16,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// content collects the content of a spec. It is compared within one process only,
-// so that the form of what is collected may change from version to version.
+// content collects the content of a spec to be hashed. Hashes are compared within
+// one process only, so the encoding may change between versions.
 type content struct{ bytes []byte }
 
 func newHash() *content { return &content{make([]byte, 0, 256)} }
@@ -27,7 +27,7 @@ func (h *content) number(n uint64) *content {
 	return h
 }
 
-// texts adds a list of texts, each with its length, and its end.
+// texts adds a list of texts, each with its length, and an end marker.
 func (h *content) texts(list ...string) *content {
 	for _, text := range list {
 		h.bytes = binary.AppendUvarint(h.bytes, uint64(len(text))+1)
@@ -37,7 +37,7 @@ func (h *content) texts(list ...string) *content {
 	return h
 }
 
-// any adds a value as Go writes it. It is slow: not for what every row has.
+// any adds a value in Go syntax. It is too slow for what every row has.
 func (h *content) any(v any) *content { return h.texts(fmt.Sprintf("%#v", v)) }
 
 func (h *content) policy(p schedule.Policy) *content {
@@ -74,16 +74,16 @@ func (h *content) sum() plan.Hash {
 	return plan.Hash(sum[:len(plan.Hash{})])
 }
 
-// sealer makes digests under the key of this host.
+// sealer makes digests keyed with this host's key.
 type sealer struct {
 	mac     hash.Hash
-	cluster hash.Hash // nil without a cluster
+	cluster hash.Hash // nil if there is no cluster
 }
 
 func newSealer(key []byte, c config.Cluster) *sealer {
 	s := &sealer{mac: hmac.New(sha256.New, key)}
 	if len(c.Endpoints) > 0 {
-		// The key seals records; what it makes for another purpose is apart.
+		// The cluster key seals records, so derive another key for digests.
 		derived := digestOf(hmac.New(sha256.New, c.Key[:]), "vigente inputs")
 		s.cluster = hmac.New(sha256.New, derived)
 	}
@@ -92,8 +92,8 @@ func newSealer(key []byte, c config.Cluster) *sealer {
 
 func (s *sealer) seal(text string) string { return hex.EncodeToString(digestOf(s.mac, text)) }
 
-// share makes a digest that is the same on every machine of the cluster, short
-// since it only tells secrets apart; empty without a cluster.
+// share returns a digest that is the same on every machine of the cluster. It is
+// short, because it only tells secrets apart, and empty without a cluster.
 func (s *sealer) share(text string) string {
 	if s.cluster == nil {
 		return ""

@@ -1,14 +1,14 @@
-// Package load turns the files of a configuration into a plan, and tells how it
-// differs from the one in force.
+// Package load turns the files of a configuration into a plan, and compares it
+// with the current configuration.
 //
-// Load does all that can fail: it reads, opens and checks everything, calls no
-// backend, touches no target and leaves alone what is in force. Whoever runs the
-// plan takes the Change of what was loaded and then tells the loader that it is
-// in force. check, plan, doctor, simulate, a start and a reload all go this way.
+// Load does everything that can fail: it reads, opens and checks. It calls no
+// backend, touches no target and does not change the current configuration. The
+// caller applies the Change of what was loaded and then calls Adopt. The commands
+// check, plan, doctor and simulate, a start and a reload all use this package.
 //
-// What is wrong with the configuration makes it unusable as a whole. What it
-// refers to and is missing, such as a secret, harms only the credentials made
-// from it: they are parked, or go on with what was read before.
+// A fault in the configuration makes all of it unusable. If something it refers to
+// is missing, such as a secret, only the credentials that need it are affected:
+// they are parked, or continue with the value read before.
 package load
 
 import (
@@ -30,26 +30,25 @@ type Options struct {
 	// Path is the main file.
 	Path   string
 	Config config.Options
-	// Providers and Sinks are the catalogues.
+	// Providers and Sinks are the available kinds.
 	Providers []providers.Kind
 	Sinks     []sinks.Kind
-	// Lend makes what one provider is lent, and what lets go of it when the
-	// provider is no longer used; the location is the one of its dates without a
-	// zone. The loader itself receives the warnings of kinds.
+	// Lend makes the environment of one provider, and a function that releases it
+	// when the provider is no longer used. The location is the time zone of dates
+	// that state none. The loader adds the function that receives warnings.
 	Lend func(provider string, location *time.Location) (env providers.Env, release func())
-	// SinkEnv is what every sink is lent.
+	// SinkEnv is the environment of every sink.
 	SinkEnv sinks.Env
-	// CheckOnly says that nothing but faults is wanted: no plan can be made of
-	// what was loaded, and of rows hardly anything is kept.
+	// CheckOnly means only the faults are needed: no plan can be made, and hardly
+	// anything is kept of each row.
 	CheckOnly bool
-	// Now tells the time, for people; nil for none.
+	// Now returns the time shown to people. It may be nil.
 	Now func() time.Time
-	// Devices bounds the work on file systems that may hang.
+	// Devices limits the work on file systems that may hang.
 	Devices *devices.Pool
 }
 
-// Loader loads one configuration again and again. It is used by one goroutine
-// at a time.
+// Loader loads one configuration repeatedly. It is not safe for concurrent use.
 type Loader struct {
 	opt     Options
 	seed    maphash.Seed
@@ -57,20 +56,20 @@ type Loader struct {
 	accept  Accept
 	key     *hostKey
 	adopted bool
-	now     *Loaded // in force; without any object before the first
+	now     *Loaded // the current configuration; empty before the first
 	index   index
 }
 
-// Accept says which changes of fleets are taken over though they are large.
+// Accept allows large changes of fleets.
 type Accept struct {
-	Removals   bool // of more than half of the rows
-	Identities bool // other ones for more than half of the rows
+	Removals   bool // removing more than half of the rows
+	Identities bool // new identities for more than half of the rows
 }
 
-// Accept returns the loader that takes such changes over at its next load.
+// Accept sets what the next load allows.
 func (l *Loader) Accept(a Accept) { l.accept = a }
 
-// New returns a loader with nothing in force.
+// New returns a loader without a current configuration.
 func New(opt Options) *Loader {
 	return &Loader{opt: opt, seed: maphash.MakeSeed(), key: &hostKey{}, now: newLoaded(&config.Config{})}
 }
@@ -78,28 +77,28 @@ func New(opt Options) *Loader {
 // Loaded is one configuration that was read, opened and checked.
 type Loaded struct {
 	Config *config.Config
-	// Faults are what is wrong, in the order of the files and lines. With any of
-	// them there is no plan.
+	// Faults are what is wrong, in the order of files and lines. If there are any,
+	// there is no plan.
 	Faults []section.Fault
-	// Missing is what keeps credentials from being obtained, by credential.
-	// MissingFaults tells the same by the keys that refer to it.
+	// Missing lists what prevents credentials from being obtained, by credential.
+	// MissingFaults lists the same by the key that refers to it.
 	Missing       []Missing
 	MissingFaults []section.Fault
-	// Warnings are what is missing by now and was read before: the credentials
-	// go on with what they have.
+	// Warnings list what is missing now but was read before. The credentials
+	// continue with the old values.
 	Warnings []Missing
-	// Fleets tell what became of tables of rows.
+	// Fleets are the results of tables of rows.
 	Fleets []Fleet
-	// Slips are what looks like an accident in secrets.
+	// Slips are probable mistakes in secrets, such as a trailing space.
 	Slips []section.Fault
-	// Dangers are settings that are allowed and dangerous.
+	// Dangers are settings that are allowed but dangerous.
 	Dangers []Danger
 
 	providers   []*provider
 	credentials []*boundCredential
 	sinks       []*openSink
 
-	// By name; an entry says that the table is there, not that it is good.
+	// By name. A table with faults is listed too.
 	provider   map[string]*provider
 	credential map[string]*boundCredential
 	sink       map[string]*openSink
@@ -108,20 +107,20 @@ type Loaded struct {
 	fleet  map[string]*fleet
 	gone   []string
 
-	// resumed says that the fleets were opened by what was in force, and delta
-	// what that changes in the index.
+	// resumed means the fleets were opened from the current ones; delta is what that
+	// changes in the index.
 	resumed bool
 	delta   map[uint64]int32
 }
 
-// Missing is one thing that a credential is made from and that cannot be used.
+// Missing is one thing that a credential needs and that cannot be used.
 type Missing struct {
 	Credential string
-	Path       string // of a file, or a variable of the environment with a dollar sign
-	Message    string // with the path
+	Path       string // of a file, or an environment variable with a dollar sign
+	Message    string // includes the path
 }
 
-// Danger is a setting that is allowed and dangerous.
+// Danger is a setting that is allowed but dangerous.
 type Danger struct{ Provider, Message string }
 
 func newLoaded(cfg *config.Config) *Loaded {
@@ -133,17 +132,17 @@ func newLoaded(cfg *config.Config) *Loaded {
 // Load reads the files.
 func (l *Loader) Load() *Loaded { return l.LoadAs(l.opt.Config) }
 
-// LoadAs is Load with other options for the files.
+// LoadAs is Load with other options for reading the files.
 func (l *Loader) LoadAs(opt config.Options) *Loaded {
 	path := l.opt.Path
 	if len(opt.Given) > 0 {
 		path = opt.Given[0].Name
 	}
-	cfg, _ := config.Load(path, opt) // its faults are in it
+	cfg, _ := config.Load(path, opt) // cfg holds the faults
 	return l.Open(cfg)
 }
 
-// Open opens a configuration that has been read, however well.
+// Open opens a configuration that was read, even one with faults.
 func (l *Loader) Open(cfg *config.Config) *Loaded {
 	a := &assembly{
 		Loaded: newLoaded(cfg), opt: l.opt, was: l.now, seed: l.seed, faults: cfg.Faults(),
@@ -160,7 +159,7 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	for _, s := range cfg.Sinks {
 		a.openSink(s)
 	}
-	// What is written out goes before rows where two clash.
+	// Sinks with their own table come before rows if two clash.
 	a.follow(a.sinks)
 	a.checkIdentities()
 	a.checkSinks()
@@ -181,7 +180,7 @@ func (l *Loader) Open(cfg *config.Config) *Loaded {
 	return a.Loaded
 }
 
-// assembly is one configuration on its way to a plan.
+// assembly is one configuration while it is opened and checked.
 type assembly struct {
 	*Loaded
 	opt     Options
@@ -189,19 +188,19 @@ type assembly struct {
 	seed    maphash.Seed
 	serials func() uint64
 	key     *hostKey
-	at      time.Time // of what is found to be missing
+	at      time.Time // when something missing was noticed
 	late    []lateRow
-	little  *plan.Credential // what was kept of the last row, of a check
-	// starting says that nothing is in force yet.
+	little  *plan.Credential // what CheckOnly kept of the last row
+	// starting means there is no current configuration.
 	starting   bool
 	accept     Accept
 	identities map[identity]owner
 	targets    map[string]*target // by path
-	reserved   map[string]string  // the daemon's own files, with what they are
+	reserved   map[string]string  // the daemon's own files, with what each one is
 	faults     []section.Fault
 }
 
-// finish collects the faults of every table and lets go of the tables.
+// finish collects the faults of every table and releases the tables.
 func (a *assembly) finish() {
 	for _, p := range a.providers {
 		a.collect(&p.object)
@@ -219,7 +218,7 @@ func (a *assembly) finish() {
 	}
 	for _, f := range a.fleets {
 		if f.base != nil {
-			continue // nothing in it is missing
+			continue // it needs nothing that is missing
 		}
 		for _, r := range f.rows {
 			a.warn(r.name, a.provider[r.credential.Provider])
@@ -237,7 +236,7 @@ func (a *assembly) finish() {
 	a.Config.Release()
 }
 
-// collect takes over what is wrong with one table and what it is missing.
+// collect adds the faults of one table and what it is missing.
 func (a *assembly) collect(o *object) {
 	faults := o.section.Faults()
 	if o.complete {
@@ -254,7 +253,7 @@ func (a *assembly) collect(o *object) {
 	o.section = nil
 }
 
-// onlyIn returns what is missing beside the faults.
+// onlyIn returns what is missing and not among the faults.
 func onlyIn(missing, faults []section.Fault) (more []section.Fault) {
 	for _, f := range missing {
 		if !slices.Contains(faults, f) {
@@ -264,14 +263,14 @@ func onlyIn(missing, faults []section.Fault) (more []section.Fault) {
 	return more
 }
 
-// park notes what keeps a credential from being obtained.
+// park records what prevents a credential from being obtained.
 func (a *assembly) park(c *boundCredential) {
 	for _, f := range c.absent() {
 		a.Missing = append(a.Missing, Missing{Credential: c.Name, Path: f.Path, Message: f.Message})
 	}
 }
 
-// warn tells that a provider goes on with what it read before.
+// warn reports that a provider continues with what it read before.
 func (a *assembly) warn(credential string, p *provider) {
 	if p == nil {
 		return
@@ -281,7 +280,7 @@ func (a *assembly) warn(credential string, p *provider) {
 	}
 }
 
-// bound finds what a credential was bound from, where that is kept.
+// bound returns what a credential was bound from, or nil if that was not kept.
 func (d *Loaded) bound(name string) *boundCredential {
 	if c := d.credential[name]; c != nil {
 		return c
@@ -292,7 +291,7 @@ func (d *Loaded) bound(name string) *boundCredential {
 	return nil
 }
 
-// row finds the row that makes a credential.
+// row returns the row that makes a credential, or nil.
 func (d *Loaded) row(name string) *row {
 	fleet, _, ok := strings.Cut(name, "/")
 	if !ok || d.fleet[fleet] == nil {
@@ -301,7 +300,7 @@ func (d *Loaded) row(name string) *row {
 	return d.fleet[fleet].find(name)
 }
 
-// absent is what a credential and its provider refer to and is missing.
+// absent returns what a credential and its provider refer to but is missing.
 func (c *boundCredential) absent() []section.Fault {
 	if c.provider == nil || len(c.provider.missing) == 0 {
 		return c.missing
@@ -309,11 +308,11 @@ func (c *boundCredential) absent() []section.Fault {
 	return append(c.provider.missing[:len(c.provider.missing):len(c.provider.missing)], c.missing...)
 }
 
-// Gone returns the files of the configuration in force that are no longer there,
-// the main file aside: included ones and those of rows.
+// Gone returns the files of the current configuration that no longer exist: included
+// ones and those of rows, but not the main file.
 func (d *Loaded) Gone() []string { return d.gone }
 
-// noteGone finds the files that were a part of what is in force.
+// noteGone finds the files of the current configuration that no longer exist.
 func (a *assembly) noteGone() {
 	is := map[string]bool{}
 	for _, path := range a.Config.SourceFiles() {
@@ -326,8 +325,8 @@ func (a *assembly) noteGone() {
 	}
 }
 
-// Close lets go of what was opened for a configuration that is not taken into
-// force. What is in force is left alone.
+// Close releases what was opened for a configuration that will not be used. It does
+// not affect the current one.
 func (d *Loaded) Close() {
 	for _, p := range d.providers {
 		if p.release != nil && p.fresh {
@@ -336,13 +335,12 @@ func (d *Loaded) Close() {
 	}
 }
 
-// All returns what is wrong and what is missing, in the order of the files and
-// lines.
+// All returns what is wrong and what is missing, in the order of files and lines.
 func (d *Loaded) All() []section.Fault {
 	return d.Config.Sorted(slices.Concat(d.Faults, d.MissingFaults))
 }
 
-// Err returns what is wrong as one error, nil when the configuration is usable.
+// Err returns what is wrong as one error, or nil if the configuration is usable.
 func (d *Loaded) Err() error {
 	if len(d.Faults) == 0 {
 		return nil
@@ -350,10 +348,10 @@ func (d *Loaded) Err() error {
 	return &ConfigError{Faults: d.Faults}
 }
 
-// ConfigError says that a configuration cannot be used, with every reason.
+// ConfigError lists every reason why a configuration cannot be used.
 type ConfigError struct{ Faults []section.Fault }
 
-// Error returns one fault a line.
+// Error returns one fault per line.
 func (e *ConfigError) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, f := range e.Faults {

@@ -16,16 +16,16 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// object is what all three sorts of table have in common.
+// object is what providers, credentials and sinks have in common.
 type object struct {
 	section *section.Section // nil once everything was read from it
-	// complete says that the kind has read the whole table, so that a key it
-	// did not ask for is unknown.
+	// complete means the kind has read the whole table, so any key it did not ask
+	// for is unknown.
 	complete bool
-	// missing is what the table refers to and could not be used.
+	// missing lists what the table refers to but could not be used.
 	missing []section.Fault
-	written [32]byte // digest of the table as it is written
-	digest  string   // of what the kind read from it, secrets and files included
+	written [32]byte // digest of the text of the table
+	digest  string   // of what the kind read from it, including secrets and files
 	sums    section.Sums
 }
 
@@ -36,12 +36,12 @@ func (o *object) good() bool { return o.complete && (o.section == nil || !o.sect
 type provider struct {
 	object
 	config.Provider
-	serial  uint64            // of its opening
+	serial  uint64            // number of the opening
 	fresh   bool              // opened for this configuration
-	backend providers.Backend // may be there, half made, after a fault
+	backend providers.Backend // may be incomplete after a fault
 	rates   []schedule.Rate
 	places  []plan.Place
-	stale   []section.Fault // what is missing by now, though it was read before
+	stale   []section.Fault // what is missing now but was read before
 	release func()
 	told    []string // warnings of its kind
 	spec    *plan.Provider
@@ -51,11 +51,11 @@ type provider struct {
 type boundCredential struct {
 	object
 	config.Credential
-	provider *provider // nil when there is none of that name
+	provider *provider // nil if there is none of that name
 	binding  providers.Binding
 	places   []plan.Place
-	refers   bool // to files
-	sealed   bool // its spec holds this host's digests
+	refers   bool // refers to files
+	sealed   bool // its spec has this host's digests
 	spec     *plan.Credential
 }
 
@@ -65,13 +65,13 @@ type openSink struct {
 	config.Sink
 	binding      sinks.Binding
 	owner, group string
-	sealed       bool   // its spec holds this host's digests
-	real, device string // its file behind all links, and what that lies on
+	sealed       bool   // its spec has this host's digests
+	real, device string // its file with links resolved, and the file's device
 	spec         *plan.Sink
 }
 
-// openProvider opens one provider. One that is open already and would be the
-// same is kept, and with it its connections and all that was bound to it.
+// openProvider opens one provider. If the current one is equal, it is kept with its
+// connections and everything bound to it.
 func (a *assembly) openProvider(p config.Provider) {
 	o := &provider{object: object{section: p.Section}, Provider: p}
 	a.providers = append(a.providers, o)
@@ -101,9 +101,8 @@ func (a *assembly) openProvider(p config.Provider) {
 	}
 }
 
-// keep puts the provider that is open already in the place of the new one,
-// where both were made from the same values, or where the values that the new
-// one refers to are missing by now.
+// keep uses the current provider instead of the new one if both were made from the
+// same values, or if the values that the new one refers to are now missing.
 func (a *assembly) keep(o *provider) {
 	o.serial, o.places = a.serials(), placesOf(o.section)
 	was := a.was.provider[o.Name]
@@ -125,8 +124,8 @@ func (a *assembly) keep(o *provider) {
 	}
 }
 
-// ratesOf returns the budget of a provider: the one that is configured, "" for
-// none included, else the one that its kind knows its backend to have.
+// ratesOf returns the rates of a provider: the configured ones, including "" for
+// none, or else those that the kind knows of its backend.
 func ratesOf(p config.Provider, kind providers.Kind) []schedule.Rate {
 	if p.Section.Daemon().Has("rate") {
 		return p.Rates
@@ -138,7 +137,7 @@ func ratesOf(p config.Provider, kind providers.Kind) []schedule.Rate {
 	return rates
 }
 
-// bind reads one credential of its own table.
+// bind reads one credential from its own table.
 func (a *assembly) bind(c config.Credential) {
 	o := &boundCredential{object: object{section: c.Section}, Credential: c, provider: a.provider[c.Provider]}
 	a.credentials = append(a.credentials, o)
@@ -146,24 +145,24 @@ func (a *assembly) bind(c config.Credential) {
 	a.bindTo(o)
 }
 
-// bindTo reads what the kind of its provider wants to know of a credential.
+// bindTo reads from a credential's table what the kind of its provider needs.
 func (a *assembly) bindTo(o *boundCredential) {
 	s := o.section
 	switch {
 	case o.Credential.Provider == "":
 		return // reported by Load
 	case o.provider == nil && a.Config.Broken:
-		return // it may stand in the file that could not be read
+		return // it may be in the file that could not be read
 	case o.provider == nil:
 		s.Faultf("provider", "there is no provider %q (expected %s)", o.Credential.Provider, listed(a.Config.Providers, func(p config.Provider) string { return p.Name }))
 		return
 	case o.provider.backend == nil:
-		return // the provider's own fault says enough
+		return // the provider's own fault is enough
 	}
 	stack := contain(func() { o.binding = o.provider.backend.Bind(s) })
 	o.complete = stack == ""
-	// A backend with faults may trip over itself; what the credential's own
-	// keys told by then counts.
+	// A backend with faults may panic or return nothing; then only the faults of the
+	// credential's own keys count.
 	if o.provider.good() && !s.Failed() && (stack != "" || o.binding.Source == nil) {
 		reportBroken(s, "provider", o.provider.Type, stack)
 	}
@@ -174,8 +173,8 @@ func (a *assembly) bindTo(o *boundCredential) {
 	}
 }
 
-// hold keeps what a credential was bound from, where its table is as it was and
-// only what it refers to is missing by now: it goes on with what it read.
+// hold keeps what a credential was bound from if its table is unchanged and only
+// something it refers to is now missing: it continues with the values read before.
 func (a *assembly) hold(o *boundCredential) {
 	was := a.was.bound(o.Name)
 	if len(o.missing) == 0 || was == nil || was.written != o.written || len(was.missing) > 0 || was.provider == nil || was.provider.serial != o.provider.serial {
@@ -187,12 +186,12 @@ func (a *assembly) hold(o *boundCredential) {
 	o.binding, o.digest, o.sums, o.places, o.missing = was.binding, was.digest, was.sums, was.places, nil
 }
 
-// read takes out of a table all that is needed of it later.
+// read copies from a table what is needed later.
 func (a *assembly) read(o *object) {
 	if !a.opt.CheckOnly {
 		o.digest = o.section.Digest([]byte("vigente"))
 	}
-	if !strings.Contains(o.section.Name(), "/") { // of a row nobody asks which keys differ
+	if !strings.Contains(o.section.Name(), "/") { // no one asks which keys of a row differ
 		o.sums = o.section.Sums(a.seed)
 	}
 	if len(o.section.Files()) > 0 {
@@ -205,7 +204,7 @@ func (a *assembly) read(o *object) {
 	}
 }
 
-// openSink opens one sink of its own table.
+// openSink opens one sink from its own table.
 func (a *assembly) openSink(s config.Sink) {
 	o := &openSink{object: object{section: s.Section}, Sink: s}
 	a.sinks = append(a.sinks, o)
@@ -213,7 +212,7 @@ func (a *assembly) openSink(s config.Sink) {
 	a.open(o)
 }
 
-// open reads what its kind wants to know of a sink.
+// open reads from a sink's table what its kind needs.
 func (a *assembly) open(o *openSink) {
 	s := o.section
 	if o.Type == "" {
@@ -237,7 +236,7 @@ func (a *assembly) open(o *openSink) {
 	}
 }
 
-// placesOf returns where the secrets and files of a table stand.
+// placesOf returns the paths of the secrets and files of a table.
 func placesOf(s *section.Section) []plan.Place {
 	var places []plan.Place
 	for _, p := range s.Places() {
@@ -246,7 +245,8 @@ func placesOf(s *section.Section) []plan.Place {
 	return places
 }
 
-// shown names the credentials that references show, sorted, each once.
+// shown returns the names of the referenced credentials, sorted, without
+// duplicates.
 func shown(refs []sinks.RefAt) []string {
 	var needs []string
 	for _, r := range refs {
@@ -256,7 +256,7 @@ func shown(refs []sinks.RefAt) []string {
 	return slices.Compact(needs)
 }
 
-// listed lists what may be written, for a fault; a long list is cut.
+// listed lists the allowed names for a fault; a long list is cut.
 func listed[T any](all []T, name func(T) string) string {
 	const most = 12
 	if len(all) == 0 {
@@ -276,8 +276,8 @@ func listed[T any](all []T, name func(T) string) string {
 	return "one of " + text
 }
 
-// contain runs open and returns where it panicked, or nothing. The panic's own
-// value is not kept: it may hold anything.
+// contain runs open and returns where it panicked, or an empty string. It drops the
+// panic's value, which may contain anything.
 func contain(open func()) (where string) {
 	defer func() {
 		if recover() != nil {
@@ -288,7 +288,7 @@ func contain(open func()) (where string) {
 	return ""
 }
 
-// panicPlace returns FILE:LINE of the code that panicked; call it from the
+// panicPlace returns FILE:LINE of the code that panicked. It must be called from the
 // deferred function that recovered.
 func panicPlace() string {
 	pc := make([]uintptr, 32)
@@ -296,7 +296,7 @@ func panicPlace() string {
 	panicked := false
 	for {
 		f, more := frames.Next()
-		// The frames between the panic and the code are the runtime's.
+		// The frames between the panic and the code belong to the runtime.
 		if panicked && !strings.HasPrefix(f.Function, "runtime.") {
 			return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line)
 		}
@@ -316,5 +316,5 @@ func reportBroken(s *section.Section, role, kind, place string) {
 	s.Faultf("", "the %s kind %s %s (a fault of vigente: please report it together with this table)", role, kind, what)
 }
 
-// fieldsOf lists the fields of a credential, those that all have included.
+// fieldsOf returns the fields of a credential, including those that all have.
 func fieldsOf(own []string) []string { return slices.Concat(own, credential.CommonFields[:]) }

@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/internal/getent"
 )
 
-// OwnerOf returns whom the file of a sink shall belong to, as it is written.
+// OwnerOf returns the configured owner and group of a sink's file.
 func (d *Loaded) OwnerOf(sink string) (owner, group string) {
 	if s := d.sink[sink]; s != nil {
 		return s.owner, s.group
@@ -15,14 +15,13 @@ func (d *Loaded) OwnerOf(sink string) (owner, group string) {
 	return "", ""
 }
 
-// UnknownOwners tells, a line each, which owners and groups this machine does
-// not know. The configuration may be meant for another machine, so it is no
-// fault.
+// UnknownOwners reports the owners and groups that this machine does not know, one
+// per line. They are not faults: the configuration may be meant for another machine.
 func (d *Loaded) UnknownOwners() []string {
 	users, groups := map[string]bool{}, map[string]bool{}
 	var lines []string
 	look := func(sink, key, what, name string, seen map[string]bool, find func(context.Context, string) (int, error)) {
-		known, asked := seen[name] // a directory server that is away is waited for once a name
+		known, asked := seen[name] // ask once per name: each waits for a directory server that is down
 		if !asked {
 			known = name == ""
 			if !known {

@@ -11,17 +11,17 @@ import (
 )
 
 // Most loads change a few rows of a large table and nothing else. resume then
-// takes the rows that are in force and binds only those whose text is another
-// one. It gives up whenever a row is not simply good, and all is read as at a
-// start: the result of both is the same.
+// keeps the current rows and binds only those whose text has changed. If any row is
+// not simply good it gives up, and everything is read as at a start. Both ways give
+// the same result.
 
-// errResume says that all has to be read as at a start.
+// errResume means everything must be read as at a start.
 var errResume = errors.New("more than a few good rows have changed")
 
-// resumedPart is the part of the rows of a fleet up to which resume is worth it.
+// resumedPart limits resume to changes of at most one row in resumedPart.
 const resumedPart = 4
 
-// resume opens the fleets by what is in force, and reports whether it could.
+// resume opens the fleets from the current ones, and reports whether it could.
 func (a *assembly) resume(x *index) bool {
 	if !a.resembles() || len(a.Config.Fleets) == 0 {
 		return false
@@ -36,7 +36,7 @@ func (a *assembly) resume(x *index) bool {
 		if !a.resumeFleet(c, x, delta) {
 			for _, f := range a.fleets {
 				for _, r := range f.changed {
-					a.disown(r)
+					a.releaseClaims(r)
 				}
 			}
 			a.fleets, a.fleet = nil, map[string]*fleet{}
@@ -51,7 +51,7 @@ func (a *assembly) resume(x *index) bool {
 	return true
 }
 
-// resembles reports whether all but the rows is what is in force, and in order.
+// resembles reports whether everything but the rows is unchanged and good.
 func (a *assembly) resembles() bool {
 	was := a.was
 	if a.starting || a.Config.Broken || len(a.faults) > 0 || a.Config.Hash != was.Config.Hash || a.accept != (Accept{}) ||
@@ -81,7 +81,7 @@ func (a *assembly) resembles() bool {
 	return true
 }
 
-// resumeFleet opens one fleet by its rows in force.
+// resumeFleet opens one fleet from its current rows.
 func (a *assembly) resumeFleet(c config.Fleet, x *index, delta map[uint64]int32) bool {
 	was := a.was.fleet[c.Name]
 	if was == nil || c.Section.Failed() || c.Credential == nil || was.made != a.madeWith(c) {
@@ -99,7 +99,7 @@ func (a *assembly) resumeFleet(c config.Fleet, x *index, delta map[uint64]int32)
 		case err != nil:
 			return err
 		case old != nil && used[old.at]:
-			return errResume // twice the same name
+			return errResume // the name occurs twice
 		case old != nil:
 			used[old.at], next = true, old.at+1
 		}
@@ -112,10 +112,10 @@ func (a *assembly) resumeFleet(c config.Fleet, x *index, delta map[uint64]int32)
 			f.removed, f.over[old.name] = append(f.removed, old), nil
 		}
 	}
-	return len(f.removed)*resumedPart <= len(was.rows) && a.settleResumed(f, x, delta)
+	return len(f.removed)*resumedPart <= len(was.rows) && a.checkResumed(f, x, delta)
 }
 
-// match finds the row in force that a record makes; nil for a new one.
+// match returns the current row of a record, or nil if the record is new.
 func (f *fleet) match(was *fleet, rec record, sum uint64, next int) (*row, error) {
 	if rec.problem != "" {
 		return nil, errResume
@@ -130,7 +130,7 @@ func (f *fleet) match(was *fleet, rec record, sum uint64, next int) (*row, error
 	return was.byName[name], nil
 }
 
-// resumeRow takes a row in force, or binds it anew where its text differs.
+// resumeRow keeps a current row, or binds it again if its text has changed.
 func (a *assembly) resumeRow(f *fleet, old *row, rec record, sum uint64) error {
 	at := len(f.rows)
 	if old != nil && old.sum == sum {
@@ -156,9 +156,9 @@ func (a *assembly) resumeRow(f *fleet, old *row, rec record, sum uint64) error {
 	return nil
 }
 
-// settleResumed checks what was bound anew, against what is written out and
-// against each other, and by their hashes against all other rows.
-func (a *assembly) settleResumed(f *fleet, x *index, delta map[uint64]int32) bool {
+// checkResumed checks the rows that were bound against each other and against the
+// other tables, and by their hashes against all unchanged rows.
+func (a *assembly) checkResumed(f *fleet, x *index, delta map[uint64]int32) bool {
 	var opened []*openSink
 	for _, r := range f.changed {
 		opened = append(opened, r.bound.sinks...)
@@ -187,24 +187,23 @@ func (a *assembly) settleResumed(f *fleet, x *index, delta map[uint64]int32) boo
 	return true
 }
 
-// refersToRows reports whether a row shows, or is made from, another row.
+// refersToRows reports whether a row shows, or is derived from, another row.
 func refersToRows(r *row) bool {
 	other := func(name string) bool { return name != r.name && strings.Contains(name, "/") }
 	return slices.ContainsFunc(r.credential.Needs, other) ||
 		slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return slices.ContainsFunc(s.Needs, other) })
 }
 
-// index holds what the rows in force have at their backends and in files, as
-// hashes, with how many rows have it.
+// index counts, by hash, the identities and files that the current rows use.
 type index struct {
 	of    *Loaded
 	seed  maphash.Seed
 	taken map[uint64]int32
-	// crossed says that rows refer to each other, or to files.
+	// crossed means rows refer to each other or to files.
 	crossed bool
 }
 
-// build makes the index of a configuration, unless it is that already.
+// build builds the index of a configuration, unless it was built already.
 func (x *index) build(d *Loaded) {
 	if x.of == d {
 		return
@@ -218,7 +217,7 @@ func (x *index) build(d *Loaded) {
 	}
 }
 
-// each calls f with the hash of each thing that a row has for itself.
+// each calls f with the hash of each identity and file of a row.
 func (x *index) each(r *row, f func(hash uint64)) {
 	if id := r.credential.Identity; strings.Contains(id, " ") {
 		f(maphash.String(x.seed, id))
@@ -230,7 +229,8 @@ func (x *index) each(r *row, f func(hash uint64)) {
 	}
 }
 
-// adopt takes over that a configuration which was resumed is in force.
+// adopt updates the index and the fleets when a resumed configuration becomes the
+// current one.
 func (x *index) adopt(d *Loaded) {
 	for _, f := range d.fleets {
 		if f.base == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// readRows reads the rows of a fleet, from a table or from a folder.
+// readRows reads the rows of a fleet from a table or a folder.
 func (a *assembly) readRows(f *fleet, row func(record) error) error {
 	if info, err := os.Stat(f.Rows); err == nil && info.IsDir() {
 		a.Config.Watch(filepath.Join(escaped(f.Rows), "*.toml"))
@@ -39,7 +39,7 @@ func (a *assembly) readRows(f *fleet, row func(record) error) error {
 	})
 }
 
-// checkColumns reports columns that the templates name and the table lacks.
+// checkColumns reports columns that the templates name but the table lacks.
 func (a *assembly) checkColumns(f *fleet) {
 	known := func(name string) bool { return slices.Contains(f.header, name) }
 	list := strings.Join(f.header, ", ")
@@ -54,8 +54,8 @@ func (a *assembly) checkColumns(f *fleet) {
 	}
 }
 
-// readFolder reads a folder of rows, one a file. Its header are the keys of all
-// of them.
+// readFolder reads a folder with one row per file. The header consists of the keys
+// of all files.
 func (a *assembly) readFolder(f *fleet, row func(record) error) error {
 	entries, err := os.ReadDir(f.Rows)
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *assembly) readFolder(f *fleet, row func(record) error) error {
 	return nil
 }
 
-// columns returns the columns that the templates of a fleet fill in.
+// columns returns the columns that the templates of a fleet use.
 func (f *fleet) columns() []string {
 	used := f.RowName.Columns()
 	used = append(used, f.Credential.Columns()...)
@@ -113,12 +113,12 @@ func (f *fleet) columns() []string {
 	return slices.Compact(used)
 }
 
-// escaped makes a path match itself only.
+// escaped returns the glob pattern that matches only that path.
 func escaped(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-// unreadable says in our own words why a table cannot be read.
+// unreadable says why a table cannot be read.
 func unreadable(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// changeRows adds what the rows of all fleets change.
+// changeRows adds the changes of the rows of all fleets.
 func (l *Loader) changeRows(c *plan.Change, d *Loaded, key *sealer) {
 	for _, f := range d.fleets {
 		was := l.now.fleet[f.Name]
@@ -44,10 +44,10 @@ func (l *Loader) changeRows(c *plan.Change, d *Loaded, key *sealer) {
 	sortChange(c)
 }
 
-// changeRow makes the specs of a row and compares them with those of before.
+// changeRow makes the specs of a row and compares them with the previous ones.
 func (l *Loader) changeRow(c *plan.Change, r, was *row, key *sealer) {
 	if !r.fresh {
-		return // it is what it was
+		return // it is unchanged
 	}
 	if !r.sealed {
 		r.sealed = true
@@ -92,7 +92,8 @@ func removeRow(c *plan.Change, r *row) {
 	}
 }
 
-// retain names what is not in force for a while only: its records are kept.
+// retain names the objects that are only temporarily unusable, so that their records
+// are kept.
 func (f *fleet) retain(c *plan.Change) {
 	if f.problem != "" || f.unnamed > 0 {
 		c.Retain = append(c.Retain, f.Name+"/")

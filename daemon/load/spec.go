@@ -12,10 +12,10 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// Change returns what a configuration without faults changes about the one in
-// force. The key is this host's own: it must stay the same over restarts, or
-// everything looks changed, and nobody else may know it, since a digest of a
-// weak password under a known key could be guessed.
+// Change returns the difference between a configuration without faults and the
+// current one. hostKey is this host's own key. It must stay the same across
+// restarts, or everything looks changed, and it must be secret: a weak password
+// could be guessed from its digest under a known key.
 func (l *Loader) Change(d *Loaded, hostKey []byte) plan.Change {
 	l.key.bytes = hostKey
 	key := newSealer(hostKey, d.Config.Cluster)
@@ -36,7 +36,7 @@ func (l *Loader) Change(d *Loaded, hostKey []byte) plan.Change {
 	return c
 }
 
-// at is when something was found to be missing.
+// at returns when something was found to be missing.
 func (l *Loader) at() time.Time {
 	if l.opt.Now == nil {
 		return time.Time{}
@@ -52,7 +52,8 @@ func byName(specs []*plan.Credential) map[string]*plan.Credential {
 	return m
 }
 
-// Adopt says that what was loaded is in force, and lets go of what was before.
+// Adopt makes what was loaded the current configuration, and releases the previous
+// one.
 func (l *Loader) Adopt(d *Loaded) {
 	for name, was := range l.now.provider {
 		if is := d.provider[name]; was.release != nil && (is == nil || is.serial != was.serial) {
@@ -63,8 +64,8 @@ func (l *Loader) Adopt(d *Loaded) {
 	l.now, l.adopted, l.accept = d, true, Accept{}
 }
 
-// difference compares the objects of one table with those of before. What did
-// not change keeps the spec that it had.
+// difference compares the objects of one table with the previous ones. Unchanged
+// objects keep their spec.
 func difference[O comparable, S any](is []O, was map[string]O, made func(O) (string, **S), hash func(*S) plan.Hash) (d plan.Difference[S]) {
 	var none O
 	names := make(map[string]bool, len(is))
@@ -92,8 +93,8 @@ func difference[O comparable, S any](is []O, was map[string]O, made func(O) (str
 	return d
 }
 
-// SinkFolders returns one path in each folder that holds the file of a sink, as it
-// is named and behind all links.
+// SinkFolders returns one path in each folder that holds the file of a sink, both
+// as configured and with links resolved.
 func (d *Loaded) SinkFolders() []string {
 	folders := map[string]string{}
 	note := func(file, real string) {
@@ -117,13 +118,13 @@ func (d *Loaded) SinkFolders() []string {
 	return slices.Collect(maps.Values(folders))
 }
 
-// Has reports whether there is a credential of that name.
+// Has reports whether a credential of that name exists.
 func (d *Loaded) Has(credential string) bool {
 	return d.credential[credential] != nil || d.row(credential) != nil
 }
 
-// Plan returns all of a configuration without faults as one plan, in the order
-// of the files. Change must have been called.
+// Plan returns a configuration without faults as one plan, in the order of the
+// files. Change must have been called before.
 func (d *Loaded) Plan() *plan.Plan {
 	p := &plan.Plan{}
 	for _, o := range d.providers {
@@ -153,10 +154,10 @@ func (p *provider) make() {
 	}
 }
 
-// hostKey is the key of this host, once it is known.
+// hostKey is the key of this host. It is nil until it is known.
 type hostKey struct{ bytes []byte }
 
-// make makes the spec, with digests that are not this host's yet.
+// make makes the spec, without this host's digests.
 func (c *boundCredential) make(at time.Time) {
 	if c.spec != nil {
 		return
@@ -185,7 +186,7 @@ func (c *boundCredential) make(at time.Time) {
 	c.spec = s
 }
 
-// seal keys the digests.
+// seal adds this host's digests.
 func (c *boundCredential) seal(key *sealer) {
 	if !c.sealed {
 		c.sealed = true
@@ -223,7 +224,7 @@ func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	o.spec.Hash = newHash().texts(o.Type, o.digest, b.Target, b.File).texts(o.spec.Needs...).any(b.Enforce).sum()
 }
 
-// joined returns both lists; where one is empty it is the other one itself.
+// joined returns both lists as one, without a copy if one is empty.
 func joined(a, b []plan.Place) []plan.Place {
 	if len(b) == 0 {
 		return a

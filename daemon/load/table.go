@@ -12,16 +12,16 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// record is one row of a table as it was read.
+// record is one row of a table before it is checked.
 type record struct {
-	file    string // as faults show it
-	line    int    // where it begins
+	file    string // as shown in faults
+	line    int    // of its first line
 	values  map[string]string
-	fields  []string // of a table with a header, in its order; the next record overwrites them
-	problem string   // why it is no row
+	fields  []string // in the order of the header; the next record overwrites them
+	problem string   // why it is not a valid row
 }
 
-// tableError says why a table as a whole cannot be used.
+// tableError says why the whole table cannot be used.
 type tableError struct {
 	line int
 	text string
@@ -33,8 +33,8 @@ func unusable(line int, format string, args ...any) error {
 	return &tableError{line, fmt.Sprintf(format, args...)}
 }
 
-// readTable reads a table in the form of RFC 4180, with commas or semicolons,
-// and hands over its rows one by one. The header comes first.
+// readTable reads a table in the format of RFC 4180, with commas or semicolons. It
+// calls header once and then row for each row.
 func readTable(data []byte, windows bool, header func([]string) error, row func(record) error) error {
 	text, err := decoded(data, windows)
 	if err != nil {
@@ -113,8 +113,8 @@ func eachRecord(r *csv.Reader, text []byte, skipped int, header func([]string) e
 	return nil
 }
 
-// openAtEnd reports whether a record that could not be read ends with the file
-// because a quote in it is never closed.
+// openAtEnd reports whether an unreadable record extends to the end of the file
+// because a quote is never closed.
 func openAtEnd(rest []byte, atEnd bool) bool {
 	return atEnd && bytes.Count(rest, []byte(`"`))%2 == 1
 }
@@ -125,7 +125,7 @@ func decoded(data []byte, windows bool) ([]byte, error) {
 		return nil, unusable(1, "is UTF-16 (expected UTF-8: save it as CSV UTF-8)")
 	}
 	if rest, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok {
-		return rest, nil // whoever wrote the mark wrote UTF-8
+		return rest, nil // a byte order mark means UTF-8
 	}
 	if windows {
 		return charmap.Windows1252.NewDecoder().Bytes(data)

@@ -9,20 +9,20 @@ import (
 	"syscall"
 )
 
-// Exposure is a file or folder of the state that others can reach.
+// Exposure is a file or folder of the state that other users can access.
 type Exposure struct {
 	Path string
 	Mode fs.FileMode
-	// Owner is the user it belongs to, and Foreign says that this is not ours.
+	// Owner is the user it belongs to; Foreign means that is not our user.
 	Owner   int
 	Foreign bool
 }
 
-// others are the permissions by which anyone but the owner can read or change.
+// others are the permission bits that let group and others read or write.
 const others = 0o066
 
-// Exposed returns what others own, can read or can change of the state in dir.
-// What is not there is not exposed.
+// Exposed returns the files and folders of the state in dir that other users
+// own, can read or can change. Missing files are not reported.
 func Exposed(dir string) ([]Exposure, error) {
 	var found []Exposure
 	for _, path := range []string{dir, filepath.Join(dir, fileName), filepath.Join(dir, markName)} {
@@ -49,7 +49,8 @@ func Exposed(dir string) ([]Exposure, error) {
 	return found, nil
 }
 
-// guard refuses a state of another user and closes one that others can reach.
+// guard refuses a state that belongs to another user and removes the access of
+// other users from our own.
 func guard(dir string, warn func(path, message string)) error {
 	found, err := Exposed(dir)
 	if err != nil {
@@ -71,12 +72,12 @@ func guard(dir string, warn func(path, message string)) error {
 	return nil
 }
 
-// String says what is wrong with the permissions.
+// String describes the permissions that are wrong.
 func (e Exposure) String() string {
 	return fmt.Sprintf("other users could reach it (mode %04o)", e.Mode)
 }
 
-// Err is the refusal of what belongs to another user.
+// Err returns the error for a file that belongs to another user.
 func (e Exposure) Err() error {
 	return fmt.Errorf("use state %s: it belongs to another user (uid %d, expected uid %d: change its owner, or give another daemon.state_dir)", e.Path, e.Owner, os.Geteuid())
 }

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// The layout of a bbolt file, version 2, as far as reading it needs it: states
-// of format 1 are such files.
+// The parts of the layout of a bbolt file, version 2, that a reader needs.
+// States of format 1 are such files.
 const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
@@ -26,12 +26,12 @@ const (
 	noFreelist   = ^uint64(0)
 )
 
-// walkFile reads all values of a bbolt file, checking every page on the way.
-// The library itself is not used: on broken pages it panics, also in goroutines
-// of its own, follows circles for ever, reads where nothing is mapped, and falls
-// back in silence to the transaction before when the newest meta page is
-// damaged. Both meta pages have to make sense: they lie in one sector each and
-// are written whole or not at all.
+// walkFile reads all values of a bbolt file and checks every page. It does not
+// use the bbolt library: on damaged pages that panics, even in its own
+// goroutines, loops forever, reads unmapped memory, and silently falls back to
+// the previous transaction if the newest meta page is damaged. walkFile requires
+// both meta pages to be valid: each fits in one sector, so it is written whole
+// or not at all.
 func walkFile(f *os.File, visit func(bucket, name, value []byte)) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -54,7 +54,7 @@ type walker struct {
 	file     io.ReaderAt
 	size     uint64
 	pageSize uint64
-	end      uint64 // the first page that is not in use
+	end      uint64 // the first unused page
 	seen     []bool
 	visit    func(bucket, name, value []byte)
 }
@@ -65,7 +65,7 @@ type meta struct{ pageSize, root, end, transaction uint64 }
 func (w *walker) meta() (meta, error) {
 	first, err := w.metaAt(0)
 	if errors.Is(err, errForeign) {
-		// Not even the mark is there; perhaps the second page still has it.
+		// The first page has no magic number; the second page may still be valid.
 		if _, second := w.metaAt(uint64(os.Getpagesize())); second == nil {
 			return meta{}, errDamaged
 		}
@@ -110,7 +110,7 @@ func (w *walker) metaAt(at uint64) (meta, error) {
 	return meta{pageSize: pageSize, root: le64(m[16:]), end: le64(m[40:]), transaction: le64(m[48:])}, nil
 }
 
-// page reads a page that was not read before, with what overflows from it.
+// page reads a page, with its overflow pages. Reading a page twice is an error.
 func (w *walker) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= w.end {
 		return nil, errDamaged
@@ -144,9 +144,9 @@ func (w *walker) readAt(b []byte, id uint64) error {
 	return err
 }
 
-// tree walks the pages below one. Its keys are at least low and below high;
-// nil is no bound. Outside of a bucket, where bucket is nil, there are only
-// buckets, and inside there are none: that is how a state of ours is.
+// tree walks the pages below id. Its keys must be at least low and less than
+// high; nil means no bound. A nil bucket is the top level, which holds only
+// buckets in our states; buckets are not nested.
 func (w *walker) tree(id uint64, bucket, low, high []byte) error {
 	p, err := w.page(id)
 	if err != nil {
@@ -188,7 +188,7 @@ func (w *walker) elements(p, bucket, low, high []byte) error {
 	return nil
 }
 
-// leaf visits one value, or walks the bucket that it is.
+// leaf visits one value, or walks it if it is a bucket.
 func (w *walker) leaf(flags uint32, bucket, key, value []byte) error {
 	switch {
 	case flags != flagBucket && flags != 0:
@@ -204,7 +204,7 @@ func (w *walker) leaf(flags uint32, bucket, key, value []byte) error {
 	if root := le64(value); root != 0 {
 		return w.tree(root, key, nil, nil)
 	}
-	// A small bucket lies in the value itself.
+	// A small bucket is stored inline, in the value.
 	inline := value[bucketHeader:]
 	if len(inline) < pageHeader || binary.LittleEndian.Uint16(inline[8:]) != flagLeaf {
 		return errDamaged
@@ -212,7 +212,7 @@ func (w *walker) leaf(flags uint32, bucket, key, value []byte) error {
 	return w.elements(inline, key, nil, nil)
 }
 
-// parts returns the key of an element, and the value of a leaf's.
+// parts returns the key of an element and, for a leaf, its value.
 func parts(element []byte, leaf bool) (key, value []byte, err error) {
 	at, keySize, valueSize := uint64(le32(element)), uint64(le32(element[4:])), uint64(0)
 	if leaf {

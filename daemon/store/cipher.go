@@ -13,10 +13,10 @@ import (
 
 var errForged = errors.New("it does not open with daemon.state_key")
 
-// box seals the frames of one file. The key is derived from the file's salt,
-// so that no frame of one file opens in another, and the additional data of a
-// frame holds the tag of the frame before it: a frame that is missing, moved,
-// or taken from an older copy breaks the chain.
+// box seals the frames of one file. The key is derived from the file's salt, so
+// no frame of one file opens in another. The additional data of a frame includes
+// the tag of the previous frame, so a frame that is missing, moved or copied from
+// an older file breaks the chain.
 type box struct{ aead cipher.AEAD }
 
 // sealOverhead is what sealing adds to a frame's body.
@@ -44,15 +44,16 @@ func newBox(key *[32]byte, salt []byte) (*box, error) {
 	return &box{aead}, nil
 }
 
-// keyCheck tells the right key from another one without opening a frame.
+// keyCheck identifies the key, so that a wrong one is noticed before any frame
+// is opened.
 func keyCheck(key *[32]byte, salt []byte) (check [checkLength]byte, err error) {
 	derived, err := deriveKey(key, salt, "key check")
 	copy(check[:], derived)
 	return check, err
 }
 
-// seal appends nonce, ciphertext and tag to buf. The nonce is random: a copy of
-// the file that is brought back goes on with the same key and the same counter.
+// seal appends nonce, ciphertext and tag to buf. The nonce is random: after a
+// backup is restored, the same key and the same counters are used again.
 func (b *box) seal(buf, plain, additional []byte) []byte {
 	var nonce [12]byte
 	_, _ = rand.Read(nonce[:]) // never fails

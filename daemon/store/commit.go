@@ -8,12 +8,11 @@ import (
 	"path/filepath"
 )
 
-// commit makes the writes of a group durable. The caller holds the disk.
+// commit makes the writes of a group durable. The caller holds s.disk.
 //
-// After an fsync that failed the file is not trusted: its durable part is
-// written into a new file of fresh pages, which takes the place of the old one
-// when it is durable. What failed was reported to its callers, who save it
-// again.
+// After a failed fsync the file is not trusted. Its durable part is copied into a
+// new file, which replaces the old one once it is durable itself. The writes that
+// failed were reported to their callers, who save them again.
 func (s *Store) commit(payload []byte) error {
 	if err := s.trust(); err != nil {
 		return fmt.Errorf("save state: %w", err)
@@ -26,13 +25,13 @@ func (s *Store) commit(payload []byte) error {
 	return nil
 }
 
-// trust looks at the file before something is appended to it, and replaces one
-// that is gone or in doubt.
+// trust checks the file before an append, and replaces it if it is gone or in
+// doubt.
 func (s *Store) trust() error {
 	now, err := os.Lstat(s.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.doubt = true // Moved away under us: what it holds would be lost with it.
+		s.doubt = true // It was moved away; write what it holds to a new file.
 	case err != nil:
 		return err
 	case !os.SameFile(now, s.log.info):
@@ -44,14 +43,14 @@ func (s *Store) trust() error {
 		return nil
 	}
 	if err := s.renew(); err != nil {
-		return fmt.Errorf("write it anew: %w", err)
+		return fmt.Errorf("rewrite it: %w", err)
 	}
 	s.doubt = false
 	return nil
 }
 
-// renew writes the durable part of the file into a new one and puts it in its
-// place. The caller holds the disk.
+// renew copies the durable part of the file into a new one and replaces the
+// file with it. The caller holds s.disk.
 func (s *Store) renew() error {
 	s.stopRewriting()
 	b, err := s.copyNewest(s.log.end, func() bool { return false })
@@ -61,8 +60,7 @@ func (s *Store) renew() error {
 	return s.replace(b)
 }
 
-// replace puts a new file in the place of the open one. The caller holds the
-// disk.
+// replace replaces the open file with a new one. The caller holds s.disk.
 func (s *Store) replace(b *builder) error {
 	fresh, err := b.place(s.path())
 	if err != nil {
@@ -71,14 +69,14 @@ func (s *Store) replace(b *builder) error {
 	old := s.log
 	s.log = fresh
 	if old != nil {
-		_ = old.file.Close() // Nothing of it is needed any more.
+		_ = old.file.Close() // The old file is no longer used.
 	}
 	return syncFolder(s.dir)
 }
 
 var errStopped = errors.New("it was stopped")
 
-// copyNewest makes a new file of the newest values up to end.
+// copyNewest writes a new file with the newest values up to end.
 func (s *Store) copyNewest(end chain, stopped func() bool) (*builder, error) {
 	old := s.log
 	ix, got, err := old.read(old.file, end.at)

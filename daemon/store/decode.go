@@ -8,8 +8,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// decoder turns entries into records, on all processors: that is what a start
-// spends its time on.
+// decoder decodes records on all processors, because decoding takes most of the
+// time of a start.
 type decoder struct {
 	state State
 	batch []rawEntry
@@ -17,10 +17,10 @@ type decoder struct {
 	all   sync.WaitGroup
 
 	mu  sync.Mutex
-	err error // the first
+	err error // the first one
 }
 
-// decodeBatch is how many entries are handed over at once.
+// decodeBatch is the number of entries sent to a worker at once.
 const decodeBatch = 512
 
 func newDecoder(entries int) *decoder {
@@ -38,7 +38,7 @@ func newDecoder(entries int) *decoder {
 	return d
 }
 
-// take hands over one entry, whose bytes are only lent.
+// take queues one entry. It copies the bytes of e.
 func (d *decoder) take(e rawEntry) error {
 	lent := append(append(make([]byte, 0, len(e.name)+len(e.value)), e.name...), e.value...)
 	e.name, e.value = lent[:len(e.name)], lent[len(e.name):]
@@ -49,7 +49,7 @@ func (d *decoder) take(e rawEntry) error {
 	return nil
 }
 
-// finish waits for the rest.
+// finish waits for the workers and returns the state.
 func (d *decoder) finish() (State, error) {
 	d.work <- d.batch
 	close(d.work)

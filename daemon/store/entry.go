@@ -7,13 +7,13 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Places of records in the state, by kind of task, and the others.
+// Buckets of records in the state, by kind of task, and that of the providers.
 var buckets = [...]string{schedule.Obtaining: "credentials", schedule.Delivering: "sinks", schedule.Hooking: "hooks", providerKind: "providers"}
 
-// providerKind is the place of what the callers of a backend share.
+// providerKind is the bucket of the records that the callers of a backend share.
 const providerKind = 3
 
-// entry is the place of one value.
+// entry is the key of one stored value.
 type entry struct {
 	kind uint8
 	name string
@@ -24,7 +24,7 @@ func entryOf(key schedule.Key) (e entry, valid bool) {
 	return e, key.Kind < providerKind && key.Name != ""
 }
 
-// entryOfBucket is the reverse of a bucket's name.
+// entryOfBucket returns the entry for a bucket's name and a record's name.
 func entryOfBucket(bucket, name string) (e entry, valid bool) {
 	i := slices.Index(buckets[:], bucket)
 	return entry{uint8(max(i, 0)), name}, i >= 0
@@ -49,11 +49,11 @@ type rawEntry struct {
 	kind   uint8
 	name   []byte
 	value  []byte // nil deletes
-	at     int    // its place in the payload
+	at     int    // its offset in the payload
 	length int
 }
 
-// eachEntry hands out the entries of a payload.
+// eachEntry calls visit for each entry of a payload.
 func eachEntry(payload []byte, visit func(rawEntry) error) error {
 	for at := 0; at < len(payload); {
 		e := rawEntry{kind: payload[at], at: at}
@@ -74,8 +74,8 @@ func eachEntry(payload []byte, visit func(rawEntry) error) error {
 	return nil
 }
 
-// cutBytes reads a length and so many bytes; extra is what was added to the
-// length, and a length below it stands for nil.
+// cutBytes reads a length and that many bytes. extra was added to the length
+// when it was written; a smaller length means nil.
 func cutBytes(b []byte, extra uint64) (text, rest []byte, ok bool) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 {

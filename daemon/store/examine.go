@@ -3,15 +3,16 @@ package store
 import "errors"
 
 // Examine returns the error with which Open would refuse or set aside the state
-// in dir, and changes nothing. It may run beside the process that holds the
-// state. A state that does not exist yet is no error.
+// in dir. It changes nothing, may run while another process holds the state, and
+// returns nil for a state that does not exist yet.
 func Examine(dir string, opt Options) error {
 	s := &Store{dir: dir, key: opt.Key}
 	marked, err := s.marked()
 	if err != nil {
 		return s.unusable(err)
 	}
-	// Read before the state, which is never behind the mark written after it.
+	// Read the mark first: it is written after the state, so the state is never
+	// behind it.
 	var unmarked error
 	if marked && s.key != nil {
 		s.markAt, unmarked = s.readMark()

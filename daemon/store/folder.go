@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// makeDir makes the state directory with what is missing above it. What it
-// made is durable: a state in a folder that a power cut takes away is lost,
-// however well it was synced itself.
+// makeDir creates the state directory and its missing parents, and makes them
+// durable: a power cut that removes a directory removes the files in it, even
+// synced ones.
 func makeDir(dir string) error {
 	var made []string
 	for path := dir; ; path = filepath.Dir(path) {

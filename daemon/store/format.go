@@ -8,10 +8,11 @@ import (
 	"strconv"
 )
 
-// format is the version of the file. A newer one is refused.
+// format is the version of the file. Newer versions are refused.
 const format = 2
 
-// The layout of a state file: a prelude for older programs, a header, frames.
+// The layout of a state file: a prelude for older versions of the program, a
+// header, frames.
 const (
 	preludePage   = 1 << 10
 	preludeLength = 3 * preludePage
@@ -23,9 +24,9 @@ const (
 	flagSealed    = 1
 )
 
-// prelude is what a program that keeps its state in bbolt reads: a database
-// with one value, the number of this format. Such a program refuses it with
-// the advice to install the newer version again, and leaves the file alone.
+// prelude is a bbolt database with one value, the number of this format. An older
+// version of the program, which kept its state in bbolt, reads it, refuses the
+// file with the advice to install the newer version again, and does not change it.
 func prelude() []byte {
 	b := make([]byte, preludeLength)
 	le := binary.LittleEndian
@@ -51,7 +52,7 @@ func prelude() []byte {
 	return b
 }
 
-// preludeLeaf is a page of one element.
+// preludeLeaf returns a page with one element.
 func preludeLeaf(id, flags int, key string, value []byte) []byte {
 	le := binary.LittleEndian
 	p := make([]byte, pageHeader+elementSize)
@@ -66,12 +67,12 @@ func preludeLeaf(id, flags int, key string, value []byte) []byte {
 	return append(append(p, key...), value...)
 }
 
-// header says how the frames after it are to be read.
+// header says how to read the frames after it.
 type header struct {
 	format uint32
 	sealed bool
 	salt   [saltLength]byte
-	check  [checkLength]byte // of the key, zero in a file in clear
+	check  [checkLength]byte // identifies the key; zero in an unsealed file
 }
 
 func (h header) encode() []byte {
@@ -87,8 +88,8 @@ func (h header) encode() []byte {
 	return b
 }
 
-// decodeHeader returns the header of a file that begins with b. It returns
-// errForeign for a file that is not of this layout, whatever else it may be.
+// decodeHeader decodes the header of a file that begins with b. It returns
+// errForeign for any file that does not have this layout.
 func decodeHeader(b []byte) (header, error) {
 	ours := bytes.HasPrefix(b, prelude())
 	switch {
@@ -117,7 +118,7 @@ func decodeHeader(b []byte) (header, error) {
 }
 
 func crc(parts ...[]byte) uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
+	table := crc32.MakeTable(crc32.Castagnoli) // cached by the library
 	sum := uint32(0)
 	for _, p := range parts {
 		sum = crc32.Update(sum, table, p)

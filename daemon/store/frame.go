@@ -8,21 +8,22 @@ import (
 )
 
 // A frame is one append: what a group of callers saved together. Its checksums
-// cover the file's salt, so that bytes which only look like a frame, in a token
-// say, are not one.
+// include the file's salt, so that bytes inside a value, such as a token, cannot
+// pass for a frame.
 const (
-	frameHead = 32 // mark 4, kind 4, counter 8, length 4, frame before 4, body 4, head 4
+	frameHead = 32 // magic 4, kind 4, counter 8, length 4, previous frame 4, body 4, head 4
 	maxFrame  = 1 << 30
 )
 
 // Kinds of frames.
 const (
-	frameEntries = iota + 1 // records that were saved or deleted
+	frameEntries = iota + 1 // saved and deleted records
 	frameSeed               // the seed of the state; the first frame
-	frameEnd                // nothing; whoever wrote it had saved all it had
+	frameEnd                // empty; written by Close after everything was saved
 )
 
-// chain is the end of a file: where the next frame goes and what it follows.
+// chain is the end of a file: the offset of the next frame and the frame before
+// it.
 type chain struct {
 	at      int64
 	counter uint64
@@ -33,10 +34,10 @@ type chain struct {
 // codec writes and reads the frames of one file.
 type codec struct {
 	header header
-	box    *box // nil when the file is in clear
+	box    *box // nil if the file is not sealed
 }
 
-// additional is what a sealed frame is bound to besides its content.
+// additional returns the additional data that a sealed frame authenticates.
 func (c *codec) additional(before chain, kind uint32, counter uint64) []byte {
 	b := make([]byte, 0, saltLength+tagLength+12)
 	b = append(b, c.header.salt[:]...)
@@ -45,7 +46,7 @@ func (c *codec) additional(before chain, kind uint32, counter uint64) []byte {
 	return binary.LittleEndian.AppendUint64(b, counter)
 }
 
-// append encodes a frame behind what before says, and returns the new end.
+// append encodes the frame that follows before, and returns the new end.
 func (c *codec) append(buf []byte, before chain, kind uint32, counter uint64, payload []byte) ([]byte, chain) {
 	start := len(buf)
 	buf = append(buf, make([]byte, frameHead)...)
@@ -79,11 +80,11 @@ func (c *codec) wellFormed(head []byte) bool {
 	return string(head[:4]) == string(c.header.salt[:4]) && binary.LittleEndian.Uint32(head[28:]) == c.headSum(head)
 }
 
-// errTorn ends a scan where no whole frame follows.
+// errTorn ends a scan where no complete frame follows.
 var errTorn = errors.New("it ends within a frame")
 
-// scan reads the frames between from and size and hands out their payloads,
-// which are valid during the call. It returns the end of the last good frame.
+// scan reads the frames between from and size and calls visit with each payload,
+// which is valid only during the call. It returns the end of the last good frame.
 func (c *codec) scan(r io.ReaderAt, from chain, size int64, visit func(at int64, kind uint32, payload []byte) error) (chain, error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(r, from.at, size-from.at), 1<<18)
 	head := make([]byte, frameHead)
@@ -119,7 +120,7 @@ func (c *codec) scan(r io.ReaderAt, from chain, size int64, visit func(at int64,
 	return from, nil
 }
 
-// follow checks that a whole frame is the one that comes next.
+// follow checks that a complete frame is the successor of before.
 func (c *codec) follow(before chain, head, body []byte) (next chain, payload []byte, err error) {
 	le := binary.LittleEndian
 	kind, counter := le.Uint32(head[4:]), le.Uint64(head[8:])
@@ -138,7 +139,8 @@ func (c *codec) follow(before chain, head, body []byte) (next chain, payload []b
 	return next, payload, err
 }
 
-// readAll fills b. A file that ends first is torn; other errors are the disk's.
+// readAll fills b. If the file ends first it returns errTorn; other errors come
+// from the disk.
 func readAll(r io.Reader, b []byte) error {
 	_, err := io.ReadFull(r, b)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -147,8 +149,8 @@ func readAll(r io.Reader, b []byte) error {
 	return err
 }
 
-// wholeAfter reports whether any complete frame begins after that place. One
-// group is written and synced before the next, so that a crash never leaves one.
+// wholeAfter reports whether a complete frame begins after offset at. A group is
+// written and synced before the next one, so a crash never leaves such a frame.
 func (c *codec) wholeAfter(r io.ReaderAt, at, size int64) (bool, error) {
 	const window = 1 << 20
 	buf := make([]byte, window+frameHead)

@@ -2,8 +2,8 @@ package store
 
 import "io"
 
-// index says where in a file the newest value of each entry stands. It is made
-// for one pass over the file and dropped after it: the board holds the records.
+// index holds the offset of the newest value of each entry in a file. It is built
+// for one pass over the file and then dropped; the engine holds the records.
 type index struct {
 	newest map[entry]spot
 	live   int64 // bytes of the newest values
@@ -11,12 +11,12 @@ type index struct {
 }
 
 type spot struct {
-	at     int64 // place of the frame plus place in its payload
+	at     int64 // offset of the frame plus offset in its payload
 	length int
 }
 
-// read makes the index of a file up to size. It returns the end of the last
-// good frame and, besides, why the scan ended there.
+// read builds the index of a file up to size. It returns the end of the last good
+// frame and the reason why the scan ended there.
 func (c *codec) read(r io.ReaderAt, size int64) (*index, chain, error) {
 	ix := &index{newest: map[entry]spot{}}
 	end, err := c.scan(r, chain{at: firstFrame}, size, func(at int64, kind uint32, payload []byte) error {
@@ -44,7 +44,7 @@ func (ix *index) note(e rawEntry, at int64) {
 	ix.newest[entry{e.kind, string(e.name)}] = spot{at + int64(e.at), e.length}
 }
 
-// newestOf visits the newest value of each entry, in the order of the file.
+// newestOf calls visit for the newest value of each entry, in file order.
 func (c *codec) newestOf(r io.ReaderAt, ix *index, size int64, visit func(rawEntry) error) error {
 	_, err := c.scan(r, chain{at: firstFrame}, size, func(at int64, kind uint32, payload []byte) error {
 		if kind != frameEntries {

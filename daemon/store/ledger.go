@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Begin implements engine.Ledger: on one machine every intent is granted.
+// Begin implements engine.Ledger. A single machine grants every intent.
 func (s *Store) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (engine.Ticket, error) {
 	err := s.Save(ctx, key, intent)
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *Store) Begin(ctx context.Context, key schedule.Key, intent schedule.Rec
 	return ticket{s, key, reserved}, nil
 }
 
-// ticket is an attempt of this machine.
+// ticket is an attempt on this machine.
 type ticket struct {
 	store *Store
 	key   schedule.Key

@@ -11,20 +11,20 @@ import (
 	"strconv"
 )
 
-// legacyFormat is the version of the states that are kept in a bbolt file. They
-// are read once, to be taken over.
+// legacyFormat is the version of states kept in a bbolt file. They are read once,
+// to be converted.
 const legacyFormat = 1
 
-// legacyPlace is where a value of such a state stands.
+// legacyPlace is the key of a value in such a state.
 type legacyPlace struct{ bucket, name string }
 
 const legacyMeta = "meta"
 
 // Values of the meta bucket.
 var (
-	legacyVersion = legacyPlace{legacyMeta, "format"} // a number in clear
+	legacyVersion = legacyPlace{legacyMeta, "format"} // a number, not sealed
 	legacySeed    = legacyPlace{legacyMeta, "seed"}
-	legacyCheck   = legacyPlace{legacyMeta, "check"}  // legacyCheckText; there when the state is sealed
+	legacyCheck   = legacyPlace{legacyMeta, "check"}  // legacyCheckText; only in a sealed state
 	legacyDigest  = legacyPlace{legacyMeta, "digest"} // of all other values
 )
 
@@ -34,14 +34,13 @@ const legacyCheckText = "vigente"
 type legacyState struct {
 	seed   [32]byte
 	sealed bool
-	values map[entry][]byte // in clear
+	values map[entry][]byte // unsealed
 }
 
-// errWrongKey says that the state was sealed with another key.
+// errWrongKey means the state was sealed with another key.
 var errWrongKey = fmt.Errorf("daemon.state_key is not the key it was sealed with")
 
-// readLegacy reads a state of format 1 as a whole. Its digest shows whether
-// that is all there was.
+// readLegacy reads a state of format 1. Its digest shows whether it is complete.
 func readLegacy(f *os.File, key *[32]byte) (*legacyState, error) {
 	stored := map[legacyPlace][]byte{}
 	err := walkFile(f, func(bucket, name, value []byte) {
@@ -54,7 +53,7 @@ func readLegacy(f *os.File, key *[32]byte) (*legacyState, error) {
 	switch {
 	case err != nil || version < 1:
 		return nil, errForeign
-	case version == format: // The prelude of a state of this format, whose rest is not there.
+	case version == format: // Only the prelude of a state of the current format is left.
 		return nil, errDamaged
 	case version > legacyFormat:
 		return nil, &newerError{uint64(version)}
@@ -62,7 +61,7 @@ func readLegacy(f *os.File, key *[32]byte) (*legacyState, error) {
 	check, sealed := stored[legacyCheck]
 	s := &legacyState{sealed: sealed, values: map[entry][]byte{}}
 	if sealed && key == nil {
-		return s, nil // The caller refuses it.
+		return s, nil // The caller refuses this version.
 	}
 	unseal, err := newLegacySeal(key, sealed)
 	if err != nil {
@@ -79,8 +78,8 @@ func readLegacy(f *os.File, key *[32]byte) (*legacyState, error) {
 	return s, s.fill(stored, unseal)
 }
 
-// fill opens all values and compares their digest, which is the exclusive or of
-// the digests of all values with their places.
+// fill unseals all values and checks the digest of the state, which is the XOR of
+// the digests of all values with their keys.
 func (s *legacyState) fill(stored map[legacyPlace][]byte, unseal *legacySeal) error {
 	want, err := unseal.open(legacyDigest, stored[legacyDigest])
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *legacyState) fill(stored map[legacyPlace][]byte, unseal *legacySeal) er
 	return nil
 }
 
-// legacySeal opens values of format 1; without an AEAD they are in clear.
+// legacySeal unseals values of format 1. Without an AEAD they are not sealed.
 type legacySeal struct{ aead cipher.AEAD }
 
 func newLegacySeal(key *[32]byte, sealed bool) (*legacySeal, error) {
@@ -132,9 +131,9 @@ func newLegacySeal(key *[32]byte, sealed bool) (*legacySeal, error) {
 	return &legacySeal{aead}, err
 }
 
-// legacySums is the length of what stands in front of every stored value: a
-// checksum of its place, and one of its place and body. In a damaged page a name
-// may run into the value after it; the first one tells whether it can be shown.
+// legacySums is the length of the two checksums before every stored value: one of
+// its key, one of its key and body. In a damaged page a name may run into the
+// value after it; the first checksum tells whether the name can be shown.
 const legacySums = 8
 
 func (s *legacySeal) open(p legacyPlace, value []byte) ([]byte, error) {
@@ -153,18 +152,18 @@ func (s *legacySeal) open(p legacyPlace, value []byte) ([]byte, error) {
 	return nil, errNotReadable
 }
 
-// legacyIntact reports whether a stored value is what was stored in that place.
+// legacyIntact reports whether a value is unchanged and stored under its own key.
 func legacyIntact(p legacyPlace, value []byte) bool {
 	return legacyNamed(p, value) && binary.LittleEndian.Uint32(value[4:]) == crc(p.bytes(), value[legacySums:])
 }
 
-// legacyNamed reports whether a stored value belongs to that name, whatever
-// became of the value.
+// legacyNamed reports whether a value belongs to that key, even if the value
+// itself is damaged.
 func legacyNamed(p legacyPlace, value []byte) bool {
 	return len(value) >= legacySums && binary.LittleEndian.Uint32(value) == crc(p.bytes())
 }
 
-// bytes is what a value is bound to.
+// bytes returns the additional data of a sealed value.
 func (p legacyPlace) bytes() []byte {
 	return bytes.Join([][]byte{[]byte("vigente 1"), []byte(p.bucket), []byte(p.name)}, []byte{0})
 }

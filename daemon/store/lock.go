@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeLock keeps other processes out of the directory. Its content, the
-// process that holds it, is for people.
+// takeLock keeps other processes out of the directory. The file holds the process
+// id of its owner, for operators.
 func takeLock(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -32,23 +32,23 @@ func takeLock(dir string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("state directory %s is in use by %s (stop that one first, or give this one another daemon.state_dir)", dir, who)
 	}
-	// The lock is what counts; a full disk must not keep the daemon from it.
+	// Only the lock counts; a full disk must not stop the daemon here.
 	if lock.Truncate(0) == nil {
 		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return lock, nil
 }
 
-// Patience with a lock that is held, and how often it is tried.
+// How long to wait for a lock that is held, and how often to try it.
 const (
 	lockPatience = 5 * time.Second
 	lockEvery    = 10 * time.Millisecond
 )
 
-// flock locks the file, and waits for a process that is just ending. A daemon
-// that was killed holds its lock until its last write to the disk has ended, and
-// one that was killed in the instant in which it started a hook leaves a child
-// that shares the lock until it becomes the hook.
+// flock locks the file, and waits for a process that is just ending. A killed
+// daemon holds its lock until its last write to the disk has ended. One that was
+// killed while it started a hook leaves a child that shares the lock until the
+// child executes the hook.
 func flock(lock *os.File) error {
 	over, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
@@ -63,7 +63,7 @@ func flock(lock *os.File) error {
 	}
 }
 
-// holder returns the process that took the lock last.
+// holder returns the process that last took the lock.
 func holder(lock *os.File) (pid int, known bool) {
 	text := make([]byte, 32)
 	n, _ := lock.ReadAt(text, 0)

@@ -12,30 +12,29 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// logFile is a state file that is open for appending. One goroutine at a time
-// uses it.
+// logFile is a state file open for appending. It is not safe for concurrent use.
 type logFile struct {
 	codec
 	file *os.File
 	info fs.FileInfo
-	end  chain // of what is durable; frames after it are not promised
-	live int64 // bytes of the newest values when it was last counted
-	open bool  // a frame was appended since the last frameEnd
+	end  chain // of the durable part; later frames may be lost
+	live int64 // bytes of the newest values when they were last counted
+	open bool  // a frame was appended after the last frameEnd
 	buf  []byte
 }
 
-// doubtError says that fsync failed: the kernel counts the pages as clean, so
-// that neither reading them back nor another fsync tells what the disk holds.
+// doubtError means fsync failed. The kernel then marks the pages as clean, so
+// neither reading them back nor another fsync shows what the disk holds.
 type doubtError struct{ error }
 
 // Unwrap returns the cause.
 func (e doubtError) Unwrap() error { return e.error }
 
-// keptBuffer is the largest buffer that is kept for the next append.
+// keptBuffer is the largest buffer kept for the next append.
 const keptBuffer = 1 << 20
 
-// append writes one frame and makes it durable. What a failed write left of it
-// is cut off again; what is durable stays as it is.
+// append writes one frame and makes it durable. If the write fails, the partial
+// frame is cut off and the durable part stays unchanged.
 func (l *logFile) append(kind uint32, payload []byte) error {
 	failpoint.Hit("store begun")
 	next, err := l.write(l.end, kind, l.end.counter+1, payload)
@@ -69,8 +68,7 @@ func (l *logFile) write(before chain, kind uint32, counter uint64, payload []byt
 	return next, err
 }
 
-// sync makes what was written durable, with the size of the file, which reading
-// it back needs.
+// sync makes the written data and the size of the file durable.
 func (l *logFile) sync() error {
 	for {
 		err := unix.Fdatasync(int(l.file.Fd()))
@@ -80,17 +78,17 @@ func (l *logFile) sync() error {
 	}
 }
 
-// builder writes a new state file, which gets its name when it is complete.
+// builder writes a new state file, which gets its final name once it is complete.
 type builder struct {
 	*logFile
 	payload []byte
 	path    string
 }
 
-// chunk is how much of a new file is one frame.
+// chunk is the size of a frame in a new file.
 const chunk = 256 << 10
 
-// build begins a new file. Its counter goes on from that of the file it is to
+// build begins a new file. Its counter continues from that of the file it will
 // replace.
 func build(path string, key *[32]byte, seed [32]byte, counter uint64) (*builder, error) {
 	if err := remove(path); err != nil {
@@ -117,19 +115,19 @@ func build(path string, key *[32]byte, seed [32]byte, counter uint64) (*builder,
 	if _, err := file.WriteAt(append(prelude(), l.header.encode()...), 0); err != nil {
 		return nil, b.discard(err)
 	}
-	// A new file's first frame follows nothing, whatever its counter.
+	// The first frame of a file has no previous frame, whatever its counter.
 	if l.end, err = l.write(l.end, frameSeed, counter+1, seed[:]); err != nil {
 		return nil, b.discard(err)
 	}
 	return b, nil
 }
 
-// discard removes a file that was not completed, and returns why.
+// discard removes an incomplete file, and returns why.
 func (b *builder) discard(why error) error {
 	return errors.Join(why, b.file.Close(), remove(b.path))
 }
 
-// add puts one entry into the file.
+// add adds one entry to the file.
 func (b *builder) add(e entry, value []byte) error {
 	before := len(b.payload)
 	b.payload = appendEntry(b.payload, e, value)
@@ -137,7 +135,7 @@ func (b *builder) add(e entry, value []byte) error {
 	return b.flush(chunk)
 }
 
-// flush writes the entries that were collected once there are so many bytes.
+// flush writes the collected entries if they have at least that many bytes.
 func (b *builder) flush(atLeast int) (err error) {
 	if len(b.payload) < max(1, atLeast) {
 		return nil
@@ -147,7 +145,7 @@ func (b *builder) flush(atLeast int) (err error) {
 	return err
 }
 
-// finish makes the file durable, but for its name.
+// finish makes the content of the file durable.
 func (b *builder) finish() error {
 	err := b.flush(0)
 	if err == nil && b.open {
@@ -159,7 +157,7 @@ func (b *builder) finish() error {
 	return b.file.Sync()
 }
 
-// place gives the new file its name.
+// place renames the new file to path.
 func (b *builder) place(path string) (*logFile, error) {
 	failpoint.Hit("store rewrite built")
 	info, err := b.file.Stat()
@@ -174,8 +172,8 @@ func (b *builder) place(path string) (*logFile, error) {
 	return b.logFile, nil
 }
 
-// room refuses to begin a file that cannot become whole: on a full disk it
-// would take the last blocks from others, again at each attempt.
+// room refuses to begin a file that will not fit: on a full disk each attempt
+// would take the last free blocks from other programs.
 func room(dir string, need int64) error {
 	if have, known := free(dir); known && int64(have) < need {
 		return fmt.Errorf("%w: %d KiB are needed, %d KiB are free", unix.ENOSPC, need>>10, have>>10)
@@ -183,8 +181,8 @@ func room(dir string, need int64) error {
 	return nil
 }
 
-// free returns how many bytes we may still write in the file system of a
-// directory, where it says so.
+// free returns how many bytes we can still write in the file system of a
+// directory, if the file system reports it.
 func free(dir string) (bytes uint64, known bool) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil || fs.Blocks == 0 {

@@ -15,21 +15,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markName is the file that says, outside of the state, that the state is
-// sealed and how far it had come.
+// markName is the file beside the state that says that the state is sealed and
+// holds its counter.
 const markName = "state.sealed"
 
-// markEvery is how often the counter of the mark is brought up at most.
+// markEvery is the minimum interval between updates of the mark.
 const markEvery = time.Minute
 
-// markVersion begins a mark.
+// markVersion is the beginning of a mark.
 const markVersion = "vigente-mark 1"
 
 var errBadMark = errors.New("it is not a mark made with daemon.state_key")
 
 func (s *Store) markPath() string { return filepath.Join(s.dir, markName) }
 
-// marked reports whether there is a mark, whatever it says.
+// marked reports whether a mark exists, valid or not.
 func (s *Store) marked() (bool, error) {
 	_, err := os.Lstat(s.markPath())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func (s *Store) marked() (bool, error) {
 	return err == nil, err
 }
 
-// readMark returns the counter of the mark, 0 when there is none.
+// readMark returns the counter of the mark, or 0 if there is no mark.
 func (s *Store) readMark() (uint64, error) {
 	f, err := os.OpenFile(s.markPath(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,11 +93,11 @@ func (s *Store) writeMark(counter uint64) error {
 	return syncFolder(s.dir)
 }
 
-// bringMarkUp writes the counter of the file into the mark, unless it did so
-// within the last minute: then at its end. The caller holds the disk.
+// bringMarkUp writes the counter of the file into the mark. If it did so within
+// the last minute, it waits until that minute is over. The caller holds s.disk.
 //
-// A mark that cannot be written is tried again with the next one: the state is
-// durable without it, and only an older copy of it would pass for longer.
+// A failure is ignored until the next update: the state is durable without the
+// mark, and an older copy of it would only be accepted for longer.
 func (s *Store) bringMarkUp() {
 	if s.key == nil || s.markWait != nil || s.log.end.counter == s.markAt {
 		return

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Why a state beside a mark is refused.
+// Why a state with a mark is refused.
 const (
 	noStateHere       = "it says that a sealed state belongs here, and there is none"
 	ofAnEarlierFormat = "it is older than " + markName + " says (of an earlier format)"
 )
 
-// open finds what lies in the directory and takes it into use.
+// open opens the state in the directory, or creates one.
 func (s *Store) open() error {
 	for _, rest := range []string{filepath.Join(s.dir, freshName), s.markPath() + ".new"} {
 		if err := remove(rest); err != nil {
@@ -52,7 +52,7 @@ func (s *Store) open() error {
 	return nil
 }
 
-// judge is recognise, and refuses what a mark without a key forbids.
+// judge calls recognise, and refuses what a mark without a key forbids.
 func (s *Store) judge(f *os.File, marked bool) (found, error) {
 	found, err := s.recognise(f)
 	if _, damaged := errors.AsType[*DamagedError](err); marked && s.key == nil && (err == nil || damaged) {
@@ -61,7 +61,7 @@ func (s *Store) judge(f *os.File, marked bool) (found, error) {
 	return found, err
 }
 
-// openFile opens the state file; nil when there is none.
+// openFile opens the state file. It returns nil if there is no such file.
 func (s *Store) openFile() (*os.File, error) {
 	info, err := os.Lstat(s.path())
 	switch {
@@ -79,14 +79,14 @@ func (s *Store) openFile() (*os.File, error) {
 	return f, nil
 }
 
-// found is what lies in the state file: one of them is set.
+// found is the content of the state file. One of its fields is set.
 type found struct {
 	legacy *legacyState
 	log    *logFile
 }
 
-// recognise reads the beginning of a state file, and all of one of format 1.
-// The errors say what to do.
+// recognise reads the beginning of a state file, or the whole file if its format
+// is 1. Its errors say what to do.
 func (s *Store) recognise(f *os.File) (found, error) {
 	begin := make([]byte, firstFrame)
 	n, err := f.ReadAt(begin, 0)
@@ -114,7 +114,7 @@ func (s *Store) recognise(f *os.File) (found, error) {
 	return found{log: l}, err
 }
 
-// fits compares how the state is kept with how it is to be kept.
+// fits checks that the state is sealed if and only if a key is configured.
 func (s *Store) fits(sealed bool) error {
 	switch {
 	case sealed && s.key == nil:
@@ -147,7 +147,7 @@ func (s *Store) unlock(f *os.File, h header) (*logFile, error) {
 	return l, nil
 }
 
-// use reads a state file from end to end and makes it the open one.
+// use reads a state file from start to end and makes it the open one.
 func (s *Store) use(l *logFile) error {
 	size, err := s.check(l)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *Store) use(l *logFile) error {
 			return err
 		}
 	}
-	if l.end.at < size { // What a crash left of an append.
+	if l.end.at < size { // A crash left part of an append.
 		if err := errors.Join(l.file.Truncate(l.end.at), l.file.Sync()); err != nil {
 			return s.unusable(err)
 		}
@@ -185,7 +185,7 @@ func (s *Store) reaches(l *logFile) error {
 	return nil
 }
 
-// firstMark makes the mark of a state that has none.
+// firstMark writes the mark of a state that has none.
 func (s *Store) firstMark() error {
 	if err := s.writeMark(s.log.end.counter); err != nil {
 		return fmt.Errorf("write %s: %w", s.markPath(), err)
@@ -220,7 +220,7 @@ func (s *Store) check(l *logFile) (size int64, err error) {
 	return size, nil
 }
 
-// takeOver makes a state of this format from one of format 1.
+// takeOver converts a state of format 1 to the current format.
 func (s *Store) takeOver(old *legacyState, marked bool) error {
 	if marked && !s.sealing {
 		return s.refuse(s.path(), ofAnEarlierFormat)
@@ -229,9 +229,9 @@ func (s *Store) takeOver(old *legacyState, marked bool) error {
 	return s.create(old.values)
 }
 
-// create makes a new state. It gets its name when it is complete, so that a
-// crash leaves the old one, none or a whole one, and its mark after that: a mark
-// without its state would be refused.
+// create creates a new state file and then its mark: a mark without its state
+// would be refused. The file gets its name once it is complete, so a crash leaves
+// either the old file, if there was one, or a complete new one.
 func (s *Store) create(values map[entry][]byte) error {
 	if s.seed == [32]byte{} {
 		_, _ = rand.Read(s.seed[:]) // never fails

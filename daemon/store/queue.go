@@ -8,8 +8,8 @@ import (
 
 var errClosed = errors.New("the state is closed")
 
-// group is what is committed together. Of two writes to one place the later
-// one counts.
+// group is a set of writes that are committed together. Of two writes to one
+// entry the later one wins.
 type group struct {
 	parts  [2]part
 	writes int           // calls of submit
@@ -21,23 +21,24 @@ type part struct {
 	err     error
 }
 
-// What a write may use of a disk that is nearly full. An intent is only written
-// while there is room for more: so the answer to a call that spends something
-// finds room as well.
+// How much of a nearly full disk a write may use. An intent needs more free space
+// than the end of its attempt, so that the answer to a call that consumes
+// something can still be saved.
 const (
 	ordinary = iota
 	reserved // the end of an attempt whose intent is durable
 )
 
-// Headroom is how much of the disk must be free for anything ordinary.
+// Headroom is how much of the disk must be free for ordinary writes.
 const Headroom = 64 << 10
 
 // submit queues encoded writes and returns when they are durable. One goroutine
-// at a time commits, started by whoever finds none at work, and takes all that is
-// queued at once: so a crowd shares one sync of the disk.
+// at a time commits, and each commit takes everything that is queued, so
+// concurrent writes share one sync of the disk. A caller starts that goroutine if
+// it is not running.
 //
-// The end of ctx ends the waiting; the writes go on. No caller is kept by a
-// disk that does not answer.
+// When ctx ends, submit returns but the writes continue, so a disk that hangs
+// does not block the caller.
 func (s *Store) submit(ctx context.Context, class int, payload []byte) error {
 	s.mu.Lock()
 	if s.closed {
@@ -64,7 +65,7 @@ func (s *Store) submit(ctx context.Context, class int, payload []byte) error {
 	}
 }
 
-// work commits group after group until nothing is queued.
+// work commits groups until the queue is empty.
 func (s *Store) work() {
 	for s.next() {
 	}
@@ -72,7 +73,7 @@ func (s *Store) work() {
 
 // next commits one group, and reports whether there was one.
 func (s *Store) next() bool {
-	s.disk.Lock() // Whoever comes while the disk is busy belongs to this group.
+	s.disk.Lock() // Writes that arrive while we wait for the disk join this group.
 	defer s.disk.Unlock()
 	s.mu.Lock()
 	g := s.queue
@@ -92,7 +93,7 @@ func (s *Store) next() bool {
 	return true
 }
 
-// commitGroup commits what there is room for.
+// commitGroup commits those writes of a group for which there is room.
 func (s *Store) commitGroup(g *group) {
 	payload := g.parts[reserved].payload
 	if common := &g.parts[ordinary]; len(common.payload) > 0 {

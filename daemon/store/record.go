@@ -9,9 +9,9 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// wireRecord is a record as it is stored: the members of all parts stand side by
-// side, and those of a part that the record does not have are absent. A record's
-// own JSON hides the token and the records of earlier identities.
+// wireRecord is the stored form of a record: the members of all parts side by
+// side. Members of a part that the record does not have are absent. A record's
+// own JSON omits the token and the records of earlier identities.
 type wireRecord struct {
 	Past schedule.Past `json:"past,omitzero"`
 	*schedule.Token
@@ -21,7 +21,8 @@ type wireRecord struct {
 	Former     []wireRecord `json:"former,omitempty"`
 }
 
-// wireToken is a credential with its secrets in clear; sealing comes after it.
+// wireToken is a credential with its secrets in plain text; the store seals it
+// afterwards.
 type wireToken struct {
 	Generation    uint64             `json:"generation,omitempty"`
 	Values        map[string]string  `json:"values,omitempty"`
@@ -37,7 +38,8 @@ type wireToken struct {
 	Limits        []credential.Limit `json:"limits,omitempty"`
 }
 
-// encodeRecord returns the record as it is stored, its secrets in clear.
+// encodeRecord returns the stored form of a record, with its secrets in plain
+// text.
 func encodeRecord(r schedule.Record) ([]byte, error) { return json.Marshal(wireOf(r)) }
 
 func wireOf(r schedule.Record) wireRecord {
@@ -66,8 +68,8 @@ func wireTokenOf(t *credential.Credential) wireToken {
 	return w
 }
 
-// decodeRecord is the reverse of encodeRecord for the record of one kind of task.
-// Members it does not know are ignored, absent ones are zero.
+// decodeRecord decodes the stored record of one kind of task. Unknown members are
+// ignored, absent ones are zero.
 func decodeRecord(kind schedule.Kind, plain []byte) (schedule.Record, error) {
 	var w wireRecord
 	if json.Unmarshal(plain, &w) != nil {
@@ -117,8 +119,8 @@ func decodeProvider(plain []byte) (r schedule.ProviderRecord, err error) {
 	return r, nil
 }
 
-// reveal returns the secrets in clear. Those that are no UTF-8 go apart, as
-// bytes: JSON would replace what it does not know in silence.
+// reveal returns the secrets in plain text. Those that are not valid UTF-8 are
+// returned as bytes, because JSON would silently replace the invalid parts.
 func reveal(secrets map[string]credential.Secret) (texts map[string]string, bytes map[string][]byte) {
 	for name, s := range secrets {
 		text := s.Reveal()
@@ -151,9 +153,9 @@ func hide(texts map[string]string, bytes map[string][]byte) map[string]credentia
 	return out
 }
 
-// Encode returns the record of a credential with its secrets in clear, for whoever
-// seals it.
+// Encode returns the record of a credential with its secrets in plain text. The
+// caller must seal it.
 func Encode(r schedule.Record) ([]byte, error) { return encodeRecord(r) }
 
-// Decode is the reverse of Encode.
+// Decode decodes what Encode returned.
 func Decode(plain []byte) (schedule.Record, error) { return decodeRecord(schedule.Obtaining, plain) }

@@ -1,31 +1,29 @@
 package store
 
-// The file grows with every save. Once most of it is values that were replaced
-// since, it is rewritten beside the saves, which go on meanwhile: the newest
-// values first, then what was appended since, and only the last of that with
-// the saves held up.
+// The file grows with every save. Once replaced values take up most of it, it is
+// rewritten while saves continue: first the newest values, then what was appended
+// in the meantime. Saves wait only while the last part of that is copied.
 
-// slack is how much of replaced values is allowed where there is room.
+// slack is how many bytes of replaced values are allowed if the disk has room.
 const slack = 8 << 20
 
-// shareOfRoom is how much of what is free on the disk replaced values may take:
-// the new file needs room beside the old one, which must not have taken it all.
+// shareOfRoom limits replaced values to a part of the free space of the disk,
+// because the new file must fit beside the old one.
 const shareOfRoom = 4
 
-// leastGrowth is what is appended at least between two tries to rewrite a file.
+// leastGrowth is how much must be appended between two attempts to rewrite.
 const leastGrowth = 64 << 10
 
-// catchUp is how much may be left to copy when the saves are held up.
+// catchUp is how much may be left to copy while saves wait.
 const catchUp = 256 << 10
 
-// outgrown reports whether the file is worth rewriting. The caller holds the
-// disk.
+// outgrown reports whether the file is worth rewriting. The caller holds s.disk.
 func (s *Store) outgrown() bool {
 	end, worth := s.log.end.at, 2*s.log.live
 	return end > worth && end > s.rewriteAfter && end > worth+s.allowance()
 }
 
-// allowance is how much of replaced values is allowed now.
+// allowance returns how many bytes of replaced values are allowed now.
 func (s *Store) allowance() int64 {
 	if have, known := free(s.dir); known {
 		return int64(min(uint64(s.slack), have/shareOfRoom)) //nolint:gosec // slack is smaller than any int64
@@ -33,7 +31,7 @@ func (s *Store) allowance() int64 {
 	return s.slack
 }
 
-// rewriteLater starts the rewriting, if it is due. The caller holds the disk.
+// rewriteLater starts a rewrite if one is due. The caller holds s.disk.
 func (s *Store) rewriteLater() {
 	if s.rewriting != nil || s.doubt || !s.outgrown() {
 		return
@@ -47,17 +45,17 @@ func (s *Store) rewriteLater() {
 		s.disk.Lock()
 		defer s.disk.Unlock()
 		s.rewriting = nil
-		if err != nil { // The old file is good; it may grow before the next try.
+		if err != nil { // The old file is good; let it grow before the next attempt.
 			s.rewriteAfter = s.log.end.at + max(leastGrowth, s.allowance())
 		}
 	}()
 }
 
-// makeRoom refuses what is ordinary on a disk that is nearly full. Before it comes
-// to that, saves wait until the file is rewritten: one that goes on growing may
-// take the room that the new one needs. The caller holds the disk.
+// makeRoom refuses ordinary writes on a disk that is nearly full. Before that, it
+// makes saves wait for a rewrite: if the file kept growing, it could use up the
+// space that the new file needs. The caller holds s.disk.
 func (s *Store) makeRoom() error {
-	for range 2 { // One that was under way may have lost the room to saves.
+	for range 2 { // A rewrite that was already running may have lost its space to saves.
 		worth := s.log.end.at > 2*s.log.live
 		if !worth || room(s.dir, Headroom+s.log.end.at/2) == nil {
 			break
@@ -77,7 +75,7 @@ func (s *Store) makeRoom() error {
 	return room(s.dir, Headroom)
 }
 
-// stopRewriting ends a rewriting under way. The caller holds the disk.
+// stopRewriting stops a rewrite. The caller holds s.disk.
 func (s *Store) stopRewriting() {
 	if done := s.rewriting; done != nil {
 		s.stop.Store(true)
@@ -87,8 +85,8 @@ func (s *Store) stopRewriting() {
 	}
 }
 
-// rewrite makes the new file. The file is only appended to while it works, so
-// that whatever is durable can be read without holding anything.
+// rewrite writes the new file. Meanwhile the old file is only appended to, so its
+// durable part can be read without a lock.
 func (s *Store) rewrite() error {
 	done, err := s.durable()
 	if err != nil {
@@ -128,7 +126,7 @@ func (s *Store) rewrite() error {
 	return s.replace(b)
 }
 
-// durable returns the end of what may be copied.
+// durable returns the end of the part that may be copied.
 func (s *Store) durable() (chain, error) {
 	s.disk.Lock()
 	defer s.disk.Unlock()
@@ -138,7 +136,7 @@ func (s *Store) durable() (chain, error) {
 	return s.log.end, nil
 }
 
-// copyFrames copies what was appended between two places.
+// copyFrames copies the frames between two ends.
 func (s *Store) copyFrames(b *builder, from, to chain) error {
 	_, err := s.log.scan(s.log.file, from, to.at, func(_ int64, kind uint32, payload []byte) (err error) {
 		if s.stop.Load() {
@@ -150,7 +148,7 @@ func (s *Store) copyFrames(b *builder, from, to chain) error {
 		b.end, err = b.write(b.end, frameEntries, b.end.counter+1, payload)
 		return err
 	})
-	if err == nil && b.end.counter < to.counter { // It never goes back, whatever number of frames it took.
+	if err == nil && b.end.counter < to.counter { // The counter never goes back, even if fewer frames were needed.
 		b.end, err = b.write(b.end, frameEnd, to.counter, nil)
 	}
 	return err

@@ -6,10 +6,10 @@ import (
 	"os"
 )
 
-// Seal seals the state in dir with a key, by a person's decision: whatever is
-// there is taken, in clear, of an earlier format, or older than its mark says,
-// and gets a new mark. What does not open with the key is refused. It returns
-// how many records there are; the daemon must not be running.
+// Seal seals the state in dir with a key when an operator asks for it, and writes
+// a new mark. It accepts a state that is not sealed, has an earlier format, or is
+// older than its mark, and refuses one that does not open with the key. It
+// returns the number of records. The daemon must not be running.
 func Seal(dir string, key *[32]byte) (records int, err error) {
 	if _, err := os.Stat(dir); err != nil {
 		return 0, fmt.Errorf("seal the state: %w", err)
@@ -32,13 +32,13 @@ func Seal(dir string, key *[32]byte) (records int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	// A mark of another key has no say; ours is followed by the new state.
+	// A mark made with another key is ignored; the counter of ours continues.
 	s.markAt, _ = s.readMark()
 	s.markAt = max(s.markAt, counter)
 	return len(values), s.create(values)
 }
 
-// contentOf returns all that a state file holds, and its counter.
+// contentOf returns all values of a state file, and its counter.
 func (s *Store) contentOf(f *os.File) (values map[entry][]byte, counter uint64, err error) {
 	found, err := s.recognise(f)
 	if err != nil {

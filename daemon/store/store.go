@@ -1,13 +1,13 @@
-// Package store keeps what must survive a restart: one record a task, in one
-// file that is only appended to.
+// Package store keeps what must survive a restart: one record per task, in one
+// append-only file.
 //
-// A save that has returned is on the disk. Saves that come at the same time
-// share one append and one sync, since the disk's sync is what costs. With a
-// key the appends are sealed with AES-256-GCM and chained, each to the one
-// before, and a mark beside the file says how far it had come: a state in clear,
-// one that was changed, and one that is older than its mark are refused. Without
-// a key checksums tell a damaged file, and SetAside makes room for a new one.
-// One process at a time has a state directory open. No record is held in memory.
+// When a save returns, its record is on the disk. Concurrent saves share one
+// append and one sync, because the sync is what costs time. With a key, appends
+// are sealed with AES-256-GCM and each is chained to the previous one, and a mark
+// beside the file holds the counter of the state. A state that is not sealed, was
+// changed, or is older than its mark is then refused. Without a key, checksums
+// detect a damaged file, and SetAside makes way for a new one. Only one process
+// at a time can open a state directory. No record is kept in memory.
 package store
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Names of the files in the state directory. The last one is there only while
-// a file is made, or after a crash in that moment.
+// Names of the files in the state directory. The last one exists only while a new
+// file is written, or after a crash during that.
 const (
 	fileName  = "state.db"
 	lockName  = "lock"
@@ -33,14 +33,15 @@ const (
 
 // Options say how the state is kept.
 type Options struct {
-	// Key seals the records; nil keeps them readable for whoever can read the
-	// file. A state that is kept otherwise is refused; Seal changes that.
+	// Key seals the records. If it is nil, everyone who can read the file can read
+	// them. A state that does not match is refused; Seal converts it.
 	Key *[32]byte
-	// Warn is told of files that were closed to other users; nil tells nobody.
+	// Warn is called for each file whose access by other users was removed. It may
+	// be nil.
 	Warn func(path, message string)
 }
 
-// State is everything that was stored.
+// State is the whole content of a store.
 type State struct {
 	Records   map[schedule.Key]schedule.Record
 	Providers map[string]schedule.ProviderRecord
@@ -50,36 +51,36 @@ type State struct {
 type Store struct {
 	dir     string
 	lock    *os.File
-	key     *[32]byte // nil when the state is in clear
+	key     *[32]byte // nil if the state is not sealed
 	seed    [32]byte
 	slack   int64
-	sealing bool // whatever is there is taken, since a person said so
+	sealing bool // accept any state, because an operator asked to seal it
 
 	mu     sync.Mutex
 	closed bool
-	idle   chan struct{} // closed when nobody commits any more; nil then
-	queue  *group        // what comes next; nil when nothing waits
+	idle   chan struct{} // closed when the committing goroutine ends; nil if none runs
+	queue  *group        // the next group to commit; nil if nothing waits
 
-	stop atomic.Bool // ends the rewriting
+	stop atomic.Bool // stops a rewrite
 
-	// disk guards what follows and is held by whoever writes to it.
+	// disk guards the fields below. Whoever writes to the disk holds it.
 	disk sync.Mutex
 	log  *logFile
-	// found is what Open found, for the first Load.
+	// found is the index that Open built, for the first Load.
 	found *index
-	// doubt says that a sync failed: what the file holds is not known, and the
-	// next commit makes a new one.
+	// doubt means a sync failed: the content of the file is unknown, and the next
+	// commit writes a new one.
 	doubt        bool
 	commits      int
-	rewriting    chan struct{} // closed when the rewriting has ended; nil when there is none
-	rewriteAfter int64         // size of the file below which it is not tried again
-	markAt       uint64        // what the mark says
-	markWait     *time.Timer   // runs while the mark is not to be written
+	rewriting    chan struct{} // closed when the rewrite ends; nil if none runs
+	rewriteAfter int64         // size of the file below which no rewrite is attempted
+	markAt       uint64        // the counter in the mark
+	markWait     *time.Timer   // runs until the mark may be written again
 	shutting     bool
 }
 
-// Open opens the state in dir, which is made if need be, and keeps other
-// processes out of it.
+// Open opens the state in dir and keeps other processes out of it. It creates dir
+// if necessary.
 func Open(dir string, opt Options) (*Store, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w (make it for the daemon's user, or give another daemon.state_dir)", err)
@@ -94,7 +95,7 @@ func Open(dir string, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// begin locks the directory and closes it to others.
+// begin locks the directory and removes the access of other users.
 func begin(dir string, opt Options) (*Store, error) {
 	if err := guard(dir, opt.Warn); err != nil {
 		return nil, err
@@ -108,13 +109,12 @@ func begin(dir string, opt Options) (*Store, error) {
 
 func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
 
-// Seed is a random number of this state, made with it: jitter and digests are
-// keyed with it, so that they stay the same over restarts.
+// Seed returns the random number created with this state. Jitter and digests are
+// keyed with it, so that they stay the same across restarts.
 func (s *Store) Seed() [32]byte { return s.seed }
 
-// Close waits for the saves under way, for as long as ctx allows, and releases
-// the state. Later saves are refused. A disk that does not answer keeps the
-// state locked until this process ends.
+// Close waits for running saves until ctx ends, and releases the state. Later
+// saves fail. If the disk hangs, the state stays locked until this process ends.
 func (s *Store) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -136,7 +136,7 @@ func (s *Store) Close(ctx context.Context) error {
 	}
 }
 
-// finish writes the end of the file and the mark, and closes everything.
+// finish writes the final frame and the mark, and closes all files.
 func (s *Store) finish() error {
 	s.disk.Lock()
 	defer s.disk.Unlock()
@@ -146,7 +146,7 @@ func (s *Store) finish() error {
 	s.shutting = true
 	s.stopRewriting()
 	if s.log.open && !s.doubt {
-		// Without it the start only has to look at the last append.
+		// Without this frame the next start only has to check the last append.
 		_ = s.log.append(frameEnd, nil)
 	}
 	if s.markWait != nil {
@@ -166,8 +166,8 @@ func (s *Store) shut() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// Load returns everything that is stored. A record that cannot be read makes
-// it fail and is named: a state that is only half known is none.
+// Load returns everything that is stored. It fails on a record that cannot be
+// read, and names it: a partly known state is not used.
 func (s *Store) Load() (State, error) {
 	s.disk.Lock()
 	defer s.disk.Unlock()
@@ -187,8 +187,8 @@ func (s *Store) Load() (State, error) {
 	return state, nil
 }
 
-// Save stores the record of a task and returns when it is durable. The end of
-// ctx ends the waiting for others who commit, not the save.
+// Save stores the record of a task and returns when it is durable. When ctx ends,
+// Save returns but the save continues.
 func (s *Store) Save(ctx context.Context, key schedule.Key, r schedule.Record) error {
 	return s.save(ctx, ordinary, key, r)
 }
@@ -202,7 +202,7 @@ func (s *Store) save(ctx context.Context, class int, key schedule.Key, r schedul
 	return s.put(ctx, class, e, valid, plain)
 }
 
-// SaveProvider is Save for what the callers of one backend share.
+// SaveProvider stores the record that the callers of one backend share, like Save.
 func (s *Store) SaveProvider(ctx context.Context, name string, r schedule.ProviderRecord) error {
 	plain, err := encodeProvider(r)
 	if err != nil {
@@ -211,7 +211,7 @@ func (s *Store) SaveProvider(ctx context.Context, name string, r schedule.Provid
 	return s.put(ctx, ordinary, entry{providerKind, name}, name != "", plain)
 }
 
-// Delete forgets the record of a task, in the way of Save.
+// Delete deletes the record of a task, like Save.
 func (s *Store) Delete(ctx context.Context, key schedule.Key) error {
 	e, valid := entryOf(key)
 	return s.put(ctx, ordinary, e, valid, nil)
