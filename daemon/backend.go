@@ -21,31 +21,30 @@ func (d *Daemon) Alive() bool {
 	return alive
 }
 
-// Begun reports whether the engine has been seen to make progress.
+// Begun reports whether the engine has made any progress yet.
 func (d *Daemon) Begun() bool { return d.begun.Load() }
 
-// Select returns what the query selects, and Summary counts everything. Neither
-// waits for the engine.
+// Select returns what the query selects. It does not wait for the engine.
 func (d *Daemon) Select(q engine.Query) engine.View { return d.engine.Select(q) }
 
-// DetailLimit is the number of credentials, and of sinks, up to which each has
-// series of its own.
+// DetailLimit returns the number of credentials and of sinks up to which each has
+// its own metric series.
 func (d *Daemon) DetailLimit() int {
 	d.live.RLock()
 	defer d.live.RUnlock()
 	return d.cfg.Metrics.DetailLimit
 }
 
-// Summary counts everything.
+// Summary returns the totals. It does not wait for the engine.
 func (d *Daemon) Summary() engine.Summary { return d.engine.Summary() }
 
-// Await returns when the condition holds for what the query selects.
+// Await returns when holds is true for what the query selects.
 func (d *Daemon) Await(ctx context.Context, q engine.Query, holds func(engine.View) bool) error {
 	return d.engine.Await(ctx, q, holds)
 }
 
-// Renew renews the named credentials and tells each end. One whose backend asked
-// to be left alone for long is not begun.
+// Renew renews the named credentials and calls tell with each result. A credential
+// whose backend asked for a long wait is not tried.
 func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOptions, tell func(engine.RenewResult)) error {
 	told := func(end engine.RenewResult) {
 		d.epoch.Add(1)
@@ -75,8 +74,8 @@ func (d *Daemon) Renew(ctx context.Context, names []string, opt control.RenewOpt
 	return d.engine.Renew(ctx, names, told)
 }
 
-// Pause makes no attempt for the named credentials for that long, until they are
-// resumed when it is zero.
+// Pause stops attempts for the named credentials for that long, or until they are
+// resumed if length is zero.
 func (d *Daemon) Pause(ctx context.Context, names []string, length time.Duration) (until time.Time, err error) {
 	defer d.epoch.Add(1)
 	if length > 0 {
@@ -85,19 +84,19 @@ func (d *Daemon) Pause(ctx context.Context, names []string, length time.Duration
 	return until, d.engine.Pause(ctx, names, until)
 }
 
-// Resume ends pauses.
+// Resume ends the pause of the named credentials.
 func (d *Daemon) Resume(ctx context.Context, names []string) error {
 	defer d.epoch.Add(1)
 	return d.engine.Resume(ctx, names)
 }
 
-// Forget drops what is kept of removed credentials.
+// Forget drops the records of removed credentials.
 func (d *Daemon) Forget(ctx context.Context, names []string) (unknown []string, err error) {
 	defer d.epoch.Add(1)
 	return d.engine.Forget(ctx, names)
 }
 
-// Stderr returns what the command of a credential wrote to stderr last.
+// Stderr returns the last stderr output of a credential's command.
 func (d *Daemon) Stderr(ctx context.Context, name string) (credential.Secret, error) {
 	_, spec, err := d.engine.Credential(ctx, name)
 	if err != nil {
@@ -110,8 +109,8 @@ func (d *Daemon) Stderr(ctx context.Context, name string) (credential.Secret, er
 	return from.Stderr(), nil
 }
 
-// Show returns one field of a credential, the kind's first one for the empty
-// name.
+// Show returns one field of a credential. An empty name means the kind's first
+// field.
 func (d *Daemon) Show(ctx context.Context, name, field string) (credential.Secret, error) {
 	c, spec, err := d.engine.Credential(ctx, name)
 	if err != nil {
@@ -131,13 +130,13 @@ func (d *Daemon) Show(ctx context.Context, name, field string) (credential.Secre
 	return value, nil
 }
 
-// Fields names the fields of a credential, its kind's own first.
+// Fields returns the names of a credential's fields, the kind's own first.
 func (d *Daemon) Fields(ctx context.Context, name string) ([]string, error) {
 	_, spec, err := d.engine.Credential(ctx, name)
 	return append(slices.Clone(spec.Fields), credential.CommonFields[:]...), err
 }
 
-// Sign returns the Authorization header of one request.
+// Sign returns the Authorization header for one request.
 func (d *Daemon) Sign(ctx context.Context, name, method, url string, form map[string][]string) (credential.Secret, error) {
 	_, spec, err := d.engine.Credential(ctx, name)
 	if err != nil {
@@ -149,7 +148,7 @@ func (d *Daemon) Sign(ctx context.Context, name, method, url string, form map[st
 	}
 	value, err := signer.Sign(method, url, form, time.Now())
 	if err != nil {
-		return credential.Secret{}, &control.MisuseError{Err: err} // its secrets are there, so it is the request
+		return credential.Secret{}, &control.MisuseError{Err: err} // the secrets are present, so the request is at fault
 	}
 	return value, nil
 }

@@ -14,28 +14,27 @@ import (
 type Checked struct {
 	Sources                       []string
 	Providers, Credentials, Sinks int
-	// Warnings are about what is allowed and may yet go wrong, one a line.
+	// Warnings are about settings that are allowed but may cause trouble, one per line.
 	Warnings []string
-	// Missing is what the configuration refers to and cannot be used.
+	// Missing lists what the configuration refers to but cannot be used.
 	Missing []section.Fault
 }
 
-// Loading returns what loads the configuration outside of a daemon. Outside of
-// the unit systemd's credentials are out of reach, which may be no fault.
+// Loading returns the options for loading the configuration outside a daemon. There
+// systemd's credentials cannot be read, which credentialsMissingOK tolerates.
 func (opt *Options) Loading(credentialsMissingOK bool) load.Options {
 	l := opt.loadOptions(devices.New(), nil)
 	l.Config.CredentialsMissingOK = credentialsMissingOK
 	return l
 }
 
-// Lender returns what backends are reached with.
+// Lender returns the lender that gives providers their network access.
 func (opt *Options) Lender() transport.Lender {
 	return transport.Lender{Base: opt.Transport, Processes: opt.Processes}
 }
 
-// Check loads the configuration as New does, without opening the state, and
-// returns it with what it amounts to. It returns a *ConfigError for what is
-// wrong.
+// Check loads the configuration like New, but without opening the state. It returns
+// a *ConfigError if the configuration cannot be used.
 func Check(opt Options) (*Checked, error) {
 	options := opt.Loading(true)
 	options.CheckOnly = true
@@ -59,8 +58,8 @@ func Check(opt Options) (*Checked, error) {
 	return c, nil
 }
 
-// CheckText checks a configuration that is not written yet, as if it stood at
-// opt.ConfigPath, which is absolute. What it refers to is read by read.
+// CheckText checks the text of a configuration as if it were the file at
+// opt.ConfigPath, which must be absolute. It reads other files with read.
 func CheckText(opt Options, text string, read func(path string) ([]byte, error)) []section.Fault {
 	loaded := load.New(opt.loadOptions(devices.New(), nil)).LoadAs(config.Options{
 		Getenv: opt.Getenv, UID: opt.UID, ReadFile: read, Given: []config.Source{{Name: opt.ConfigPath, Text: []byte(text)}},

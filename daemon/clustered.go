@@ -24,8 +24,8 @@ import (
 	"github.com/vigented/vigente/daemon/store"
 )
 
-// openCluster makes the ledger that this machine shares with others; nil without
-// a cluster.
+// openCluster opens the ledger that this machine shares with others. It returns nil
+// if no cluster is configured.
 func (d *Daemon) openCluster(cfg *config.Config, state store.State) (*cluster.Cluster, error) {
 	c := cfg.Cluster
 	if len(c.Endpoints) == 0 {
@@ -41,7 +41,7 @@ func (d *Daemon) openCluster(cfg *config.Config, state store.State) (*cluster.Cl
 		Spec: d.shared, Names: d.sharedNames, Hash: d.sharedHash,
 		Learn: d.learn,
 		Cooldown: func(ctx context.Context, provider string, r schedule.ProviderRecord) {
-			_ = d.engine.LearnProvider(ctx, provider, r) // The end of the daemon.
+			_ = d.engine.LearnProvider(ctx, provider, r) // It fails only while the daemon stops.
 		},
 		Warn: func(message, name, detail string) {
 			fields := []zap.Field{zap.String("detail", detail)}
@@ -69,10 +69,10 @@ func (d *Daemon) learn(ctx context.Context, name string, r schedule.Record) (boo
 	return err == nil, err
 }
 
-// learnTime bounds how long news of another machine waits for the engine.
+// learnTime limits how long news from another machine waits for the engine.
 const learnTime = 10 * time.Second
 
-// sharedPlan is what the cluster knows of the configuration.
+// sharedPlan is what the cluster needs to know of the configuration.
 type sharedPlan struct {
 	specs map[string]*plan.Credential
 	rates map[string][]schedule.Rate // by provider
@@ -80,8 +80,8 @@ type sharedPlan struct {
 	hash  string
 }
 
-// sharedHashOf stands for the part of a plan that machines share. Secrets are not
-// in it: what is derived from them stays on a machine.
+// sharedHashOf hashes the part of a plan that all machines share. It leaves out
+// secrets: what is derived from them must not leave a machine.
 func sharedHashOf(specs *plan.Plan) string {
 	sum := sha256.New()
 	byName := func(a, b plan.Provider) int { return cmp.Compare(a.Name, b.Name) }
@@ -102,7 +102,7 @@ func sharedHashOf(specs *plan.Plan) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// shareOut makes the part of a plan known that machines share.
+// shareOut publishes the shared part of a plan.
 func (d *Daemon) shareOut(specs *plan.Plan) {
 	s := &sharedPlan{specs: make(map[string]*plan.Credential, len(specs.Credentials)), hash: sharedHashOf(specs), rates: map[string][]schedule.Rate{}}
 	for _, p := range specs.Providers {
@@ -136,7 +136,7 @@ func (d *Daemon) shared(name string) (cluster.Spec, bool) {
 func (d *Daemon) sharedNames() []string { return d.sharing.Load().names }
 func (d *Daemon) sharedHash() string    { return d.sharing.Load().hash }
 
-// graceOf is how long a seed that works once is taken again.
+// graceOf returns how long a single-use seed is accepted again.
 func graceOf(source credential.Provider) (grace time.Duration) {
 	if o, ok := source.(credential.OneWayer); ok {
 		_, grace = o.OneWay()
@@ -144,7 +144,7 @@ func graceOf(source credential.Provider) (grace time.Duration) {
 	return grace
 }
 
-// abilityOf says what the next renewal may do at the backend.
+// abilityOf returns what the next renewal may do at the backend.
 func abilityOf(source credential.Provider, held credential.Credential) cluster.Ability {
 	if s, ok := source.(credential.Spender); ok && s.Spends(held) {
 		if o, ok := source.(credential.OneWayer); ok {
@@ -172,8 +172,8 @@ func (d *Daemon) clusterState() metrics.ClusterState {
 	return state
 }
 
-// replaceSeed lets a login be kept whatever became of the seed before, which it
-// does not show.
+// replaceSeed allows a login to be saved whatever happened to the previous seed,
+// because a login does not use that seed.
 func (d *Daemon) replaceSeed(name string) (end func()) {
 	if d.cluster == nil {
 		return func() {}
@@ -181,7 +181,7 @@ func (d *Daemon) replaceSeed(name string) (end func()) {
 	return d.cluster.TakeOver([]string{name})
 }
 
-// LeaveCluster takes everything back to this machine.
+// LeaveCluster moves all shared records back to this machine.
 func (d *Daemon) LeaveCluster(ctx context.Context) error {
 	if d.cluster == nil {
 		return errNoCluster
@@ -191,13 +191,13 @@ func (d *Daemon) LeaveCluster(ctx context.Context) error {
 
 var errNoCluster = errors.New("this machine is not in a cluster: the configuration has no [cluster]")
 
-// Leave is LeaveCluster for a machine whose daemon is not running.
+// Leave is LeaveCluster while the daemon is not running.
 func Leave(ctx context.Context, opt Options) error {
 	d, err := New(opt)
 	if err != nil {
 		return err
 	}
-	defer d.Close() //nolint:contextcheck // the end has its own time
+	defer d.Close() //nolint:contextcheck // closing has its own timeout
 	if d.cluster == nil {
 		return errNoCluster
 	}
@@ -216,10 +216,10 @@ func Leave(ctx context.Context, opt Options) error {
 	}
 }
 
-// leaveTime bounds how long leaving waits for the engine.
+// leaveTime limits how long leaving waits for the engine.
 const leaveTime = 15 * time.Second
 
-// Cluster returns what status --cluster shows; false without a cluster.
+// Cluster returns what status --cluster shows, or false without a cluster.
 func (d *Daemon) Cluster() (cluster.Status, bool) {
 	if d.cluster == nil {
 		return cluster.Status{}, false
@@ -227,8 +227,8 @@ func (d *Daemon) Cluster() (cluster.Status, bool) {
 	return d.cluster.Status(), true
 }
 
-// share runs the cluster until the function that it returns is called, which
-// first shares what was not shared yet.
+// share runs the cluster until the returned function is called, which first shares
+// what is still unshared.
 func (d *Daemon) share(ctx context.Context) (end func()) {
 	if d.cluster == nil {
 		return func() {}
@@ -246,16 +246,16 @@ func (d *Daemon) share(ctx context.Context) (end func()) {
 		stop()
 		select {
 		case <-ended:
-		case <-last.Done(): // An engine that does not answer keeps no end.
+		case <-last.Done(): // Do not wait for an engine that does not answer.
 		}
 		_ = d.cluster.Close()
 	}
 }
 
-// flushTime is how long the end waits for the engine.
+// flushTime limits how long stopping waits for the engine.
 const flushTime = 400 * time.Millisecond
 
-// clusterTrouble says what is wrong between the machines, empty when nothing is.
+// clusterTrouble says what is wrong between the machines. It is empty if nothing is.
 func (d *Daemon) clusterTrouble() string {
 	if d.cluster == nil {
 		return ""
@@ -269,7 +269,7 @@ func (d *Daemon) clusterTrouble() string {
 	return ""
 }
 
-// exclusive runs a command while no other one of that name runs.
+// exclusive runs a command while no other command with that name runs.
 func (d *Daemon) exclusive(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error {
 	if d.cluster != nil {
 		return d.cluster.Exclusive(ctx, name, longest, run)

@@ -1,9 +1,9 @@
 // Package daemon assembles the process: configuration to plan, plan to engine,
 // engine to state, sinks, metrics, status and control.
 //
-// New reads and checks everything that can fail; Run does the work; Reload
-// applies another configuration as a difference, or keeps the old one and says
-// why. The package decides nothing about time or tokens: that is the board's.
+// New reads and checks everything that can fail, Run does the work, and Reload
+// applies the difference to another configuration, or keeps the old one and says
+// why. Decisions about times and tokens belong to the engine's board.
 package daemon
 
 import (
@@ -37,38 +37,38 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// Options is what the command line lends to the daemon.
+// Options is what the command line passes to the daemon.
 type Options struct {
 	ConfigPath string
-	// Getenv looks up the environment and UID is the user whose defaults apply.
+	// Getenv reads the environment. UID is the user whose defaults apply.
 	Getenv func(string) string
 	UID    int
 	Logger *zap.Logger
-	// LogLevel is moved when a reload changes the level.
+	// LogLevel is set when a reload changes the level.
 	LogLevel zap.AtomicLevel
-	// LogLinesDropped counts the lines that nobody read; nil for none.
+	// LogLinesDropped returns the number of dropped log lines. It may be nil.
 	LogLinesDropped   func() uint64
 	Version, Revision string
 	Providers         []providers.Kind
 	Sinks             []sinks.Kind
-	// Processes runs hooks and other programs; nil works.
+	// Processes runs hooks and other programs. It may be nil.
 	Processes *process.Runner
-	// Transport makes the base of every HTTP call; nil for the network.
+	// Transport makes the base of every HTTP client. If it is nil, the network is used.
 	Transport func(providers.TransportOptions) http.RoundTripper
-	// Notify sends one message to the service manager; nil for none.
+	// Notify sends one message to the service manager. It may be nil.
 	Notify func(state string)
-	// WatchdogEvery is the longest distance between two signs of life that the
-	// service manager accepts; 0 when it watches none.
+	// WatchdogEvery is the watchdog timeout of the service manager, or 0 if its
+	// watchdog is off.
 	WatchdogEvery time.Duration
 
 	exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
-// ConfigError says that a configuration cannot be used, with every reason.
+// ConfigError lists every reason why a configuration cannot be used.
 type ConfigError = load.ConfigError
 
-// Daemon is one process. Its methods may be called from any goroutine; Run and
-// Once are called once, one of them.
+// Daemon is one process. Its methods are safe for concurrent use. Either Run or Once
+// is called, and only once.
 type Daemon struct {
 	*login.Desk
 	opt       Options
@@ -83,32 +83,31 @@ type Daemon struct {
 	sinkFiles *sinkfiles.Files
 	clocks    *eventlog.Clocks
 	seed      [32]byte
-	cluster   *cluster.Cluster // nil without one
+	cluster   *cluster.Cluster // nil if no cluster is configured
 	sharing   atomic.Pointer[sharedPlan]
 	commands  sync.Map // locks of commands that run one at a time, by name
-	offline   bool     // a command in place of the daemon: no engine runs
+	offline   bool     // this is a command, not the daemon: no engine runs
 	disks     *devices.Pool
 
-	// reloading serialises configurations; live guards what readers see of the
-	// present one.
+	// reloading serialises reloads. live guards what readers see of the current
+	// configuration.
 	reloading sync.Mutex
 	loader    *load.Loader
 	live      sync.RWMutex
 	cfg       *config.Config
-	refused   *config.Config // the last one that was rejected, nil after a good one
+	refused   *config.Config // the last rejected one; nil after a good one
 	loaded    *load.Loaded
 	rules     notify.Rules
 	loadedAt  time.Time
 	lastError string
 	listener  *web.Listener
 	epoch     atomic.Uint64 // what commands have reported
-	announced atomic.Bool   // READY was said
-	begun     atomic.Bool   // the engine was seen to make progress
+	announced atomic.Bool   // READY was sent
+	begun     atomic.Bool   // the engine has made progress
 }
 
-// New reads the configuration and opens the state. It returns a *ConfigError
-// when the configuration cannot be used. It makes no call to any backend and
-// touches no sink.
+// New reads the configuration and opens the state. It returns a *ConfigError if the
+// configuration cannot be used. It calls no backend and writes to no sink.
 func New(opt Options) (*Daemon, error) {
 	d := &Daemon{opt: opt, log: opt.Logger, clocks: eventlog.NewClocks(opt.Logger), disks: devices.New()}
 	opt.exclusive = d.exclusive
@@ -147,7 +146,7 @@ func New(opt Options) (*Daemon, error) {
 	})
 	d.Desk = &login.Desk{Engine: d.engine, ReplaceSeed: d.replaceSeed, Reported: func() { d.epoch.Add(1) }}
 	d.notifier = d.newNotifier(loaded.Config)
-	change := d.loader.Change(loaded, d.seed[:]) // all of it is new
+	change := d.loader.Change(loaded, d.seed[:]) // everything is new
 	d.adopt(loaded, change)
 	d.listener = web.NewListener(d.pages, d.log)
 	d.engine.Install(change, memory(change.Sinks.Added, state))
@@ -160,7 +159,7 @@ func New(opt Options) (*Daemon, error) {
 	return d, nil
 }
 
-// observeClock is told how far a backend's clock is ahead of ours.
+// observeClock records how far a backend's clock is ahead of ours.
 func (d *Daemon) observeClock(provider string, offset time.Duration) {
 	if d.metrics != nil {
 		d.metrics.ObserveClock(provider, offset)
@@ -168,7 +167,7 @@ func (d *Daemon) observeClock(provider string, offset time.Duration) {
 	d.clocks.Note(provider, offset)
 }
 
-// observers tells an outcome to several.
+// observers passes an outcome to several observers.
 type observers []engine.Observer
 
 func (o observers) Observe(out engine.Outcome) {
@@ -198,7 +197,7 @@ func (o observers) ObserveState(at time.Time, cause string) {
 // Run works until ctx ends. Metrics, health and the control socket answer
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
-	defer d.Close() //nolint:contextcheck // the end has its own time
+	defer d.Close() //nolint:contextcheck // closing has its own timeout
 	d.sweep(ctx)
 	d.listener.Serve(ctx, listening(d.cfg.Daemon))
 	defer d.listener.Close()
@@ -219,7 +218,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
 	parts.Go(func() {
-		// The engine's end is the end of the watch as well.
+		// The watch ends with the engine.
 		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
 	})
 	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine) })
@@ -233,15 +232,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return nil
 }
 
-// sweep removes what a crash left beside the sinks.
+// sweep removes temporary files that a crash left beside the sinks.
 func (d *Daemon) sweep(ctx context.Context) {
 	sinkfiles.Sweep(ctx, d.disks, d.loaded.SinkFolders(), func(folder string, err error) {
-		d.log.Debug("left-overs not removed", zap.String("folder", folder), zap.Error(err))
+		d.log.Debug("temporary files not removed", zap.String("folder", folder), zap.Error(err))
 	})
 }
 
-// joinGrace is how long the end waits for parts of the daemon, one of which may
-// read a configuration that hangs.
+// joinGrace limits how long stopping waits for parts of the daemon. One of them may
+// be reading a configuration on a disk that hangs.
 const joinGrace = 300 * time.Millisecond
 
 func join(parts *sync.WaitGroup) {
@@ -253,9 +252,9 @@ func join(parts *sync.WaitGroup) {
 	}
 }
 
-// Once tries each due thing once, delivers, and returns the state it led to.
+// Once tries everything that is due once, delivers, and returns the resulting state.
 func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
-	defer d.Close() //nolint:contextcheck // the end has its own time
+	defer d.Close() //nolint:contextcheck // closing has its own timeout
 	d.sweep(ctx)
 	if d.cluster != nil {
 		d.cluster.Patient()
@@ -265,26 +264,26 @@ func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	return view, context.Cause(ctx)
 }
 
-// Close releases the state, of a daemon that was never run too.
+// Close releases the state. It is also needed for a daemon that never ran.
 func (d *Daemon) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	return d.store.Close(ctx)
 }
 
-// closeGrace is how long the end waits for a disk, after the engine has given
-// what was under way its time.
+// closeGrace limits how long stopping waits for a disk, after the engine has waited
+// for running attempts.
 const closeGrace = 300 * time.Millisecond
 
-// listening is what a configuration wants of the listener.
+// listening returns the listener settings of a configuration.
 func listening(c config.Daemon) web.Listening {
 	return web.Listening{Address: c.Listen, WebConfig: c.WebConfig, Hosts: c.Hosts}
 }
 
-// pages makes what the listener serves.
+// pages returns the HTTP handler of the listener.
 func (d *Daemon) pages(l web.Listening) http.Handler {
 	return web.New(web.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version, Listening: l, Epoch: d.epoch.Load})
 }
 
-// Address returns where HTTP is served, empty when it is not.
+// Address returns the address where HTTP is served, or an empty string.
 func (d *Daemon) Address() string { return d.listener.Address() }

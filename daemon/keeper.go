@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// memory hands a stored state to the board. What was delivered to a place that
-// ended with the last process is not there any more.
+// memory converts a stored state for the board. It drops deliveries to places that
+// ended with the last process.
 func memory(added []*plan.Sink, s store.State) schedule.Memory {
 	for _, sink := range added {
 		if v, ok := sink.Sink.(sinks.Volatile); ok && v.Volatile() {

@@ -13,11 +13,11 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// notifyFile keeps what on_failure has told, beside the state.
+// notifyFile records what on_failure has reported, beside the state.
 const notifyFile = "on_failure.json"
 
-// newNotifier opens the notifier. What it knew before is worth less than a start:
-// a file that cannot be read is said, and begun anew.
+// newNotifier opens the notifier. A start must not fail because of what it reported
+// before: if the file cannot be read, that is logged and a new one is started.
 func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
 	path := filepath.Join(cfg.Daemon.StateDir, notifyFile)
 	n, err := notify.New(notify.Options{Source: d.engine, Processes: d.opt.Processes, Path: path, Report: d.told})
@@ -28,7 +28,7 @@ func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
 	return n
 }
 
-// failureRules returns who is told of the failures of which credential.
+// failureRules returns the on_failure command of each credential.
 func (d *Daemon) failureRules(cfg *config.Config, change plan.Change) notify.Rules {
 	own := maps.Clone(d.rules.Own)
 	if own == nil {
@@ -51,7 +51,7 @@ func (d *Daemon) failureRules(cfg *config.Config, change plan.Change) notify.Rul
 	return rules
 }
 
-// told takes in the end of one run of on_failure.
+// told processes the result of one run of on_failure.
 func (d *Daemon) told(end notify.Ended) {
 	first := end.Events[0]
 	fields := []zap.Field{

@@ -20,12 +20,12 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// applyTime bounds how long the engine may take to take a change over. It does
-// not end with the client that asked for the reload.
+// applyTime limits how long the engine may take to apply a change. It does not
+// depend on the client that asked for the reload.
 const applyTime = 30 * time.Second
 
-// loadOptions say how the configuration is loaded. Observe is told the offsets
-// of the backends' clocks.
+// loadOptions returns the options for loading the configuration. observe is called
+// with the clock offsets of backends.
 func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider string, offset time.Duration)) load.Options {
 	lender := opt.Lender()
 	lender.Observe = observe
@@ -36,7 +36,7 @@ func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider strin
 	}
 }
 
-// adopt makes a configuration the present one, for readers.
+// adopt makes a configuration the current one for readers.
 func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	cfg := loaded.Config
 	d.live.Lock()
@@ -78,14 +78,14 @@ func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	}
 }
 
-// Reload reads the configuration again and applies it as a difference. When it
-// cannot be used the old one runs on, undisturbed, and the reason is kept for
-// status, log and metrics.
+// Reload reads the configuration again and applies the difference. If it cannot be
+// used, the daemon continues with the old one, and status, log and metrics show the
+// reason.
 func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control.Reloaded, error) {
 	defer d.epoch.Add(1)
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	if d.announced.Load() { // a start is no reload
+	if d.announced.Load() { // the first load is not a reload
 		d.notify(reloadingState())
 		defer d.notify("READY=1")
 	}
@@ -100,8 +100,8 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	}
 	change := d.loader.Change(loaded, d.seed[:])
 	was, now := listening(d.cfg.Daemon), listening(loaded.Config.Daemon)
-	// All that can fail is behind us. The engine takes the change first, readers
-	// see it after, and a client that goes away changes nothing about that.
+	// Nothing can fail from here on. The engine applies the change before readers see
+	// it, and a client that disconnects does not cancel it.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
 	moved := d.loader.NewIdentities(loaded, change)
@@ -114,7 +114,7 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	d.know()
 	d.sinkFiles.Install(change.Sinks)
 	if !now.Equal(was) {
-		d.listener.Serve(context.WithoutCancel(ctx), now) // whether the client still waits or not
+		d.listener.Serve(context.WithoutCancel(ctx), now) // even if the client has disconnected
 	}
 	d.logChange(loaded, change, slices.Sorted(maps.Keys(renewals)))
 	d.logIdentities(moved, renewals)
@@ -125,9 +125,9 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	return done, nil
 }
 
-// Plan tells what Reload would do if the configuration were this one. It goes
-// the same way as Reload as far as nothing that runs is touched: load, assemble
-// and the board's own verdict, on an excerpt of the board.
+// Plan returns what Reload would do with this configuration. It uses the code of
+// Reload as far as that changes nothing: load, assemble, and the decision of the
+// board, made on a partial copy of it.
 func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Difference, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -152,14 +152,15 @@ func (d *Daemon) Plan(ctx context.Context, sources []control.Source) (control.Di
 	return difference.Of(ctx, d.loaded, loaded, preview), context.Cause(ctx)
 }
 
-// A file that is gone is a save in progress for so long, and looked for so often.
+// A file that is gone may be in the middle of a save: how long to wait for it, and
+// how often to check.
 const (
 	goneFor   = 2 * time.Second
 	lookAgain = 200 * time.Millisecond
 )
 
-// load loads the configuration. An included file or a row's file that was there
-// before and is gone may be in the middle of a save: it is waited for.
+// load loads the configuration. It waits for an included file or a row's file that
+// is gone, which may be in the middle of a save.
 func (d *Daemon) load(ctx context.Context) *load.Loaded {
 	loaded := d.loader.Load()
 	for waited := time.Duration(0); waited < goneFor && len(loaded.Gone()) > 0 && !loaded.Config.Broken && ctx.Err() == nil; waited += lookAgain {
@@ -173,7 +174,7 @@ func (d *Daemon) load(ctx context.Context) *load.Loaded {
 	return loaded
 }
 
-// refuse keeps the reason for which a configuration was rejected.
+// refuse records why a configuration was rejected.
 func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
 	loaded.Close()
 	d.live.Lock()
@@ -186,7 +187,7 @@ func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
 	return err
 }
 
-// logChange tells what a reload changed.
+// logChange logs what a reload changed.
 func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []string) {
 	_, credentials, sinks := loaded.Count()
 	fields := []zap.Field{
@@ -205,8 +206,8 @@ func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []st
 	d.log.Info("configuration loaded", fields...)
 }
 
-// logIdentities names the credentials that are something else at the backend
-// now, and those that are what they were before.
+// logIdentities logs the credentials whose identity at the backend has changed, and
+// those that got an earlier identity back.
 func (d *Daemon) logIdentities(moved []load.NewIdentity, renewals map[string]engine.Cause) {
 	for _, m := range moved[:min(len(moved), mostNamed)] {
 		says := "identity changed, the old values stay delivered until the new identity has values"
@@ -217,7 +218,7 @@ func (d *Daemon) logIdentities(moved []load.NewIdentity, renewals map[string]eng
 	}
 }
 
-// mostNamed bounds the names in one line of the log.
+// mostNamed limits the number of names in one log line.
 const mostNamed = 50
 
 // unchangeable refuses what only a restart can change.
@@ -232,8 +233,8 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 	return nil
 }
 
-// Config tells which configuration runs, since when, and why the last one
-// offered was refused.
+// Config returns which configuration is running, since when, and why the last one
+// was refused.
 func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()

@@ -13,8 +13,8 @@ type Sealed struct {
 	Records  int
 }
 
-// Seal seals the state that is there with daemon.state_key, by a person's
-// decision. The daemon must not be running.
+// Seal seals the existing state with daemon.state_key when an operator asks for it.
+// The daemon must not be running.
 func Seal(opt Options) (Sealed, error) {
 	cfg, faults := config.Load(opt.ConfigPath, config.Options{Getenv: opt.Getenv, UID: opt.UID})
 	if len(faults) > 0 {

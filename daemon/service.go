@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// Distances of the conversation with the service manager.
+// Intervals of the messages to the service manager.
 const (
 	tellEvery = 5 * time.Second
 	extendBy  = 30 * time.Second
@@ -22,8 +22,8 @@ func (d *Daemon) notify(state string) {
 	}
 }
 
-// reloadingState is the message that begins a reload; systemd wants the instant
-// on the monotonic clock with it.
+// reloadingState returns the message that begins a reload. systemd requires the
+// monotonic time in it.
 func reloadingState() string {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
@@ -32,10 +32,10 @@ func reloadingState() string {
 	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", ts.Nano()/1000)
 }
 
-// keepServiceManagerInformed says READY once valid credentials are in their
-// sinks and every other one has been tried, then goes on with the status line
-// and, while the conductor makes progress, with signs of life. It says
-// STOPPING when running ends and returns when serving ends.
+// keepServiceManagerInformed sends READY once valid credentials are in their sinks
+// and every other one has been tried. Then it sends the status line and, while the
+// engine makes progress, watchdog messages. It sends STOPPING when running ends and
+// returns when serving ends.
 func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 	if d.opt.Notify == nil {
 		return
@@ -71,8 +71,8 @@ func (d *Daemon) keepServiceManagerInformed(serving, running context.Context) {
 	}
 }
 
-// statusLine counts the states for the service manager; it is empty when the
-// engine makes no progress, which also withholds the sign of life.
+// statusLine counts the states for the service manager. It is empty if the engine
+// makes no progress, and then no watchdog message is sent either.
 func (d *Daemon) statusLine() string {
 	if !d.engine.Alive() {
 		return ""

@@ -10,20 +10,20 @@ import (
 	"github.com/vigented/vigente/daemon/watch"
 )
 
-// configWithin is how soon a change is seen where a file system sends no events.
+// configWithin is how soon a change is noticed on a file system without events.
 const configWithin = 2 * time.Second
 
 // watch reloads when the configuration, an included file, a secret, a CA or a
 // certificate has changed, until ctx ends.
 func (d *Daemon) watch(ctx context.Context) {
 	d.files.Run(ctx, func([]string) {
-		// Reload keeps, logs and counts its own failure.
+		// Reload records, logs and counts its own failure.
 		_, _ = d.Reload(ctx, control.ReloadOptions{})
 	})
 }
 
-// know tells the watcher what the present configuration was made from, and the
-// one that was refused last, whose missing file may appear yet. It is called
+// know tells the watcher which files the current configuration was made from, and
+// those of the last refused one, whose missing file may still appear. It is called
 // after every load.
 func (d *Daemon) know() {
 	d.live.RLock()

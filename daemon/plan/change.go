@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// Change is what one plan has over another: the difference that a reload
-// applies. A start is the change from nothing.
+// Change is the difference between two plans, which a reload applies. A start is a
+// change from the empty plan.
 type Change struct {
 	Providers   Difference[Provider]
 	Credentials Difference[Credential]
 	Sinks       Difference[Sink]
-	// Retain names credentials that are not in force for a while only, such as a
-	// row that is bad by now: their records are kept, and those of their sinks.
-	// A name that ends in a slash stands for all that begin with it.
+	// Retain names credentials that are only temporarily unusable, such as a row with
+	// a fault: their records and those of their sinks are kept. A name that ends in a
+	// slash stands for all names that begin with it.
 	Retain []string
 }
 
-// Retained reports whether the record of a credential or of a sink is kept though
-// it is not in force.
+// Retained reports whether the record of a credential or sink is kept although the
+// plan no longer has it.
 func (c Change) Retained(name string) bool {
 	return slices.ContainsFunc(c.Retain, func(kept string) bool {
 		rest, ok := strings.CutPrefix(name, kept)
@@ -28,42 +28,41 @@ func (c Change) Retained(name string) bool {
 	})
 }
 
-// Difference holds the specs of one table that are new, those whose content is
-// another one than before, and the names of those that are gone. All three are
-// sorted by name. The specs must not be written to.
+// Difference holds the new specs of one table, the changed ones, and the names of
+// the removed ones, each sorted by name. The specs are read-only.
 type Difference[S any] struct {
 	Added, Changed []*S
 	Removed        []string
-	// Was holds what the changed ones and the removed ones were, in any order.
+	// Was holds the previous specs of changed and removed objects, in any order.
 	Was []*S
 }
 
-// Empty reports whether nothing is different.
+// Empty reports whether there is no difference.
 func (d Difference[S]) Empty() bool {
 	return len(d.Added) == 0 && len(d.Changed) == 0 && len(d.Removed) == 0
 }
 
-// Empty reports whether nothing is different.
+// Empty reports whether there is no change.
 func (c Change) Empty() bool {
 	return c.Providers.Empty() && c.Credentials.Empty() && c.Sinks.Empty()
 }
 
-// Added names the objects that are new, each with the table it stands in
-// ("credentials.loja"), sorted.
+// Added returns the names of new objects with their table ("credentials.loja"),
+// sorted.
 func (c Change) Added() []string {
 	return c.names(func(d Difference[Provider]) []string { return keys(d.Added, (*Provider).key) },
 		func(d Difference[Credential]) []string { return keys(d.Added, (*Credential).key) },
 		func(d Difference[Sink]) []string { return keys(d.Added, (*Sink).key) })
 }
 
-// Changed names the objects that are others than before.
+// Changed returns the names of changed objects, like Added.
 func (c Change) Changed() []string {
 	return c.names(func(d Difference[Provider]) []string { return keys(d.Changed, (*Provider).key) },
 		func(d Difference[Credential]) []string { return keys(d.Changed, (*Credential).key) },
 		func(d Difference[Sink]) []string { return keys(d.Changed, (*Sink).key) })
 }
 
-// Removed names the objects that are gone.
+// Removed returns the names of removed objects, like Added.
 func (c Change) Removed() []string {
 	return c.names(func(d Difference[Provider]) []string { return d.Removed },
 		func(d Difference[Credential]) []string { return d.Removed },
@@ -91,7 +90,7 @@ func keys[S any](specs []*S, key func(*S) (string, Hash)) []string {
 	return names
 }
 
-// Between returns what must be done to was to arrive at is.
+// Between returns the change from was to is.
 func Between(was, is *Plan) Change {
 	return Change{
 		Providers:   between(was.Providers, is.Providers, (*Provider).key),

@@ -1,5 +1,5 @@
-// Package plan holds what a configuration amounts to, and how two of them
-// differ. It opens nothing, calls nothing and decides nothing.
+// Package plan defines what a configuration means to the engine, and the difference
+// between two configurations. It only holds data.
 package plan
 
 import (
@@ -12,18 +12,18 @@ import (
 )
 
 // Plan is a configuration that was opened, checked and found complete. It is
-// never changed after it was handed over; a reload hands over a Change.
+// immutable; a reload uses a Change.
 type Plan struct {
 	Providers   []Provider
 	Credentials []Credential
 	Sinks       []Sink
 }
 
-// Hash stands for the content of a spec. Specs of one name and one hash are
-// interchangeable; the zero hash equals no other, not even another zero.
+// Hash is a hash of the content of a spec. Specs with the same name and hash are
+// interchangeable. The zero hash equals no hash, not even another zero hash.
 type Hash [16]byte
 
-// Provider is one backend and the budget all its credentials share.
+// Provider is one backend with the limits that all its credentials share.
 type Provider struct {
 	Name        string
 	Type        string
@@ -32,53 +32,53 @@ type Provider struct {
 	Hash        Hash
 }
 
-// Credential is one thing kept valid.
+// Credential is one credential kept valid.
 type Credential struct {
 	Name     string
 	Provider string // name of its Provider
 	Type     string // kind of that provider
-	Fleet    string // empty for one that is written out
+	Fleet    string // empty if the credential has its own table
 	Policy   schedule.Policy
-	// Identity names the thing at the backend. Values obtained under another
-	// identity are not this credential's.
+	// Identity identifies the credential at the backend. Values obtained under another
+	// identity do not belong to it.
 	Identity string
-	// Inputs is a keyed digest of the secrets and keys used to obtain it. A
-	// change is tried at once and frees a parked credential.
+	// Inputs is a keyed digest of the secrets and keys used to obtain it. If it
+	// changes, the credential is tried immediately, even if it was parked.
 	Inputs string
-	// Shared is Inputs as every machine of a cluster computes it; empty without
-	// one.
+	// Shared is Inputs as every machine of a cluster computes it. It is empty without
+	// a cluster.
 	Shared string
-	// Places say where the secrets and files that it is obtained with stand.
+	// Places are the locations of the secrets and files used to obtain it.
 	Places []Place
-	// Needs names the credentials whose values it is made from.
+	// Needs names the credentials from which it is derived.
 	Needs []string
-	// Fields are the kind's own fields, the one to show by default first.
+	// Fields are the kind's own fields. The first is shown by default.
 	Fields []string
-	// Client is that of providers.Binding.
+	// Client is providers.Binding.Client.
 	Client string
-	// Limits are the ends of what the configuration makes it rest on.
+	// Limits are the expiries of what it depends on in the configuration.
 	Limits []credential.Limit
 	Source credential.Provider
-	// OnFailure is who is told when it has not been in order for a while; nil for
-	// whom the daemon tells.
+	// OnFailure is the command for a failure that lasts. If it is nil, the daemon's
+	// own command is used.
 	OnFailure *OnFailure
-	// Missing is what it is made from and cannot be used. Such a credential is
-	// parked for that reason, whatever its record says, and Identity and Inputs
-	// are empty: they are not known, so they count as unchanged. It is tried
-	// again by the Change in which nothing is missing any more.
+	// Missing lists what it needs but cannot be used. The credential is then parked,
+	// whatever its record says. Identity and Inputs are empty because they are not
+	// known, and count as unchanged. It is tried again after the Change in which
+	// nothing is missing.
 	Missing []Missing
 	Hash    Hash
 }
 
 // Missing is a secret, a CA or a certificate that cannot be used.
 type Missing struct {
-	Key     string // of the configuration that refers to it
-	Path    string // of a file, or a variable of the environment with a dollar sign
-	Message string // for people, with the path
+	Key     string // the configuration key that refers to it
+	Path    string // of a file, or an environment variable with a dollar sign
+	Message string // for people; includes the path
 	At      time.Time
 }
 
-// Absent says what is missing, empty for nothing.
+// Absent says what is missing. It is empty if nothing is.
 func (c *Credential) Absent() string {
 	texts := make([]string, len(c.Missing))
 	for i, m := range c.Missing {
@@ -87,59 +87,60 @@ func (c *Credential) Absent() string {
 	return strings.Join(texts, "; ")
 }
 
-// OnFailure is a command to be told of a failure, and how long that must last.
+// OnFailure is a command to run after a failure has lasted for some time.
 type OnFailure struct {
 	Command        []string
 	After, Timeout time.Duration
 }
 
-// Sink is one place that receives values.
+// Sink is one place to which values are delivered.
 type Sink struct {
 	Name  string
 	Type  string
-	Fleet string // empty for one that is written out
-	Path  string // where it delivers to, for people: the path of a file
-	File  string // the file it keeps; empty for a sink that is no file
-	// Device is what Path lies on. Sinks of one device share a bound, and wait
-	// for none of another.
+	Fleet string // empty if the sink has its own table
+	Path  string // where it delivers to, for people, such as the path of a file
+	File  string // the file it writes; empty if the sink is not a file
+	// Device is the device of Path. Sinks of one device share a limit; those of
+	// different devices do not wait for each other.
 	Device string
 	// Needs names the credentials it shows, sorted.
 	Needs []string
-	// Target is a digest of its configuration: a different one is delivered again.
+	// Target is a digest of its configuration. If it changes, the sink is delivered
+	// again.
 	Target string
 	Sink   credential.Sink
-	Hook   credential.Hook // nil when there is none
-	// Together names the sinks whose hooks are one command; empty for a hook that
-	// runs by itself.
+	Hook   credential.Hook // nil if there is none
+	// Together names the sinks that share one run of the hook. It is empty for a hook
+	// that runs for this sink only.
 	Together string
-	// Guard sees what others did to the target; nil when it cannot.
+	// Guard detects changes by others to the target. It is nil if the kind cannot.
 	Guard Guard
 	Hash  Hash
 }
 
-// Place says where the value of one configuration key stands.
+// Place is the location of the value of one configuration key.
 type Place struct {
 	Table string // "providers.vault"
 	Key   string // below the table: "client_secret", "author.certificate.file"
 	Where string // a file, FILE:LINE of the configuration, or what else holds it
 }
 
-// Guard compares a target with what it should hold. It changes nothing.
+// Guard compares a target with what it should hold. It does not change the target.
 type Guard interface {
-	// Values returns digests of what the sink shows for the set, by name, so
-	// that older values of ours are known again.
+	// Values returns digests of what the sink shows for the set, by name. They make
+	// it possible to recognise older values of ours.
 	Values(set credential.Set) (map[string]string, error)
-	// Inspect says what the target holds in place of the set. Issued tells
-	// whether a digest under a name is one of ours.
+	// Inspect says what the target holds instead of the set. issued reports whether a
+	// digest under a name is one of ours.
 	Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (Drift, error)
 }
 
-// Drift is what a target holds.
+// Drift is the result of comparing a target with what it should hold.
 type Drift uint8
 
-// The drifts.
+// Results of a comparison.
 const (
 	InPlace Drift = iota // what it should
-	Lost                 // nothing, something empty, or an older value of ours: to be repaired
-	Foreign              // a value that nobody here issued: to be left, and reported
+	Lost                 // nothing, something empty, or an older value of ours: repair it
+	Foreign              // a value that this host has not issued: leave it and report it
 )

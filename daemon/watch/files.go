@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	// emptyFor is how long a file that has become empty, or is gone, is taken
-	// for one that is just being written.
+	// emptyFor is how long a file may be empty or missing before that counts as a
+	// change: it may be in the middle of a save.
 	emptyFor = 2 * time.Second
 	maxBytes = 64 << 20
 )
 
-// Files tells which files hold other bytes than those that were read last. Only
-// content counts: a file that was touched, or replaced by the same bytes, is no
-// change, and the same bad content is told once.
+// Files reports files whose bytes differ from those last read. Only content
+// counts: a file that was touched, or replaced by the same bytes, has not changed,
+// and the same bad content is reported once.
 type Files struct {
 	watcher *Watcher
 	opt     Options
@@ -35,33 +35,33 @@ type Files struct {
 	known   map[string]readfile.Version
 	globs   []string
 	ignored func(path string) bool
-	paths   map[string]bool // that are followed
-	// strangers match a pattern and were told, whether or not anybody read them.
+	paths   map[string]bool // followed by the watcher
+	// strangers match a pattern and were reported, whether anyone read them or not.
 	strangers map[string]bool
 }
 
-// NewFiles returns a Files that knows nothing yet.
+// NewFiles returns a Files without any files.
 func NewFiles(opt Options) *Files {
 	return &Files{watcher: New(opt), opt: opt, paths: map[string]bool{}, strangers: map[string]bool{}}
 }
 
-// Set is what a configuration was made from.
+// Set describes the files a configuration was made from.
 type Set struct {
-	// Versions are what the files held when they were read, by their absolute
-	// paths; the zero version for a file that could not be read.
+	// Versions are the versions of the files when they were read, by absolute path.
+	// The version of a file that could not be read is zero.
 	Versions map[string]readfile.Version
-	// Others are files that matter and were read by somebody who keeps no
-	// versions. What they hold by now counts as known.
+	// Others are files that matter but whose version was not kept when they were
+	// read. Their present content counts as known.
 	Others []string
-	// Globs are the absolute patterns that files were looked for with. A file
-	// that matches one and has no version is a change.
+	// Globs are the absolute patterns used to find files. A matching file without a
+	// version is a change.
 	Globs []string
-	// Ignored names files that patterns match and that do not matter; none when
-	// nil.
+	// Ignored reports whether a matching file does not matter. If it is nil, all
+	// matter.
 	Ignored func(path string) bool
 }
 
-// Know replaces what is known. A change since the files were read is told.
+// Know replaces the known files. Changes since they were read are reported.
 func (f *Files) Know(s Set) {
 	paths := map[string]bool{}
 	for path := range s.Versions {
@@ -104,8 +104,8 @@ func (f *Files) Know(s Set) {
 	f.watcher.Follow(come...)
 }
 
-// foldersOf returns the folders whose entries decide what a pattern matches:
-// the one that holds its first wildcard, and those of the files that it found.
+// foldersOf returns the folders whose entries decide what a pattern matches: the
+// folder of its first wildcard, and those of the files it matched.
 func foldersOf(glob string, files []string) []string {
 	first := strings.IndexAny(glob, `*?[\`)
 	if first < 0 {
@@ -124,7 +124,7 @@ func foldersOf(glob string, files []string) []string {
 }
 
 // Run calls changed, from its own goroutine, with the files whose content has
-// changed, until ctx ends. Changed is expected to read them and to Know.
+// changed, until ctx ends. changed should read the files and call Know.
 func (f *Files) Run(ctx context.Context, changed func(paths []string)) {
 	suspects := make(chan []string)
 	var all sync.WaitGroup
@@ -137,7 +137,7 @@ func (f *Files) Run(ctx context.Context, changed func(paths []string)) {
 			}
 		})
 	})
-	waiting := map[string]time.Time{} // since when a file is empty, or gone
+	waiting := map[string]time.Time{} // when each file was first seen empty or missing
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for {
@@ -159,8 +159,8 @@ func (f *Files) Run(ctx context.Context, changed func(paths []string)) {
 	}
 }
 
-// differing returns the paths whose content is another one than known. Those
-// that are empty, or gone, wait for a while.
+// differing returns the paths whose content differs from the known one. Those that
+// are empty or missing must stay so for emptyFor.
 func (f *Files) differing(ctx context.Context, paths []string, waiting map[string]time.Time) (names []string) {
 	for i := 0; i < len(paths); i++ {
 		path := paths[i]
@@ -202,7 +202,7 @@ func (f *Files) version(path string) (readfile.Version, bool) {
 	return v, ok
 }
 
-// learn keeps what a file holds by now, so that it is told once.
+// learn remembers what a file holds now, so that it is reported once.
 func (f *Files) learn(path string, v readfile.Version) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,7 +211,7 @@ func (f *Files) learn(path string, v readfile.Version) {
 	}
 }
 
-// read returns what a file holds, and whether its device answered.
+// read returns the version of a file, and whether its device answered.
 func (f *Files) read(ctx context.Context, path string, known readfile.Version) (readfile.Version, bool) {
 	v, err := devices.Run(ctx, f.opt.Disks, f.opt.Work, path, func(context.Context) (readfile.Version, error) {
 		if known.Read && known.Identity != (readfile.Identity{}) {
@@ -222,14 +222,14 @@ func (f *Files) read(ctx context.Context, path string, known readfile.Version) (
 		}
 		_, v, err := readfile.Bounded(path, maxBytes)
 		if err != nil {
-			return readfile.Version{}, nil //nolint:nilerr // what cannot be read is as good as missing
+			return readfile.Version{}, nil //nolint:nilerr // an unreadable file counts as missing
 		}
 		return v, nil
 	})
 	return v, err == nil
 }
 
-// newIn returns files that a pattern matches by now and that nobody has read.
+// newIn returns files that match a pattern and that no one has read.
 func (f *Files) newIn(ctx context.Context, folder string) (names []string) {
 	f.mu.Lock()
 	globs := f.globs

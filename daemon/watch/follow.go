@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// lane does the work on one device, one job after the other.
+// lane runs the jobs of one device, one after the other.
 type lane struct {
 	jobs []job
 	busy bool
@@ -54,7 +54,7 @@ func (w *Watcher) forget(path string) {
 	}
 }
 
-// unlink forgets where the target led.
+// unlink removes the way of the target's link.
 func (w *Watcher) unlink(t *target) {
 	if t.link == nil {
 		return
@@ -66,7 +66,7 @@ func (w *Watcher) unlink(t *target) {
 	t.link = nil
 }
 
-// want has the way of a folder followed, again if that is under way.
+// want requests that the way of a folder is followed, again if that is under way.
 func (w *Watcher) want(f *folder) {
 	if f.wanted {
 		return
@@ -92,7 +92,7 @@ func (w *Watcher) laneOf(f *folder) *lane {
 	return l
 }
 
-// take takes in what was found out.
+// take processes the result of a job.
 func (w *Watcher) take(ctx context.Context, now time.Time, s survey) {
 	s.lane.busy = false
 	w.busy--
@@ -121,7 +121,7 @@ func (w *Watcher) take(ctx context.Context, now time.Time, s survey) {
 	}
 }
 
-// attach takes over the way of a folder.
+// attach replaces the way of a folder.
 func (w *Watcher) attach(f *folder, s survey) {
 	was := f.way
 	f.way = w.way(s.lead)
@@ -138,7 +138,7 @@ func (w *Watcher) attach(f *folder, s survey) {
 	f.attached = true
 }
 
-// way makes a way from what was found out.
+// way makes a way from the result of a job.
 func (w *Watcher) way(l lead) way {
 	if l.limit != nil {
 		w.limited(l.limit)
@@ -158,8 +158,7 @@ func (w *Watcher) way(l lead) way {
 	return out
 }
 
-// takeTarget takes in what was found out about one target, and plans to tell
-// it.
+// takeTarget processes the result for one target, and schedules it to be reported.
 func (w *Watcher) takeTarget(now time.Time, t *target, s survey, i int) {
 	found := s.found[i]
 	t.following = t.following && s.poll

@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is asked of the kernel. In folders above the ones with watched files
-// only names matter, so that what is written there costs nothing.
+// Events requested from the kernel. In the parents of watched folders only names
+// matter, so writing to files there costs nothing.
 const (
 	names     = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_ATTRIB
 	structure = names | unix.IN_ONLYDIR | unix.IN_MASK_ADD
 	contents  = structure | unix.IN_MODIFY
-	// oneFile is for a file that is mounted by itself: what happens to it is
-	// told to the folder that it comes from.
+	// oneFile is for a file that is a mount point: its folder gets no events for its
+	// content.
 	oneFile = unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_DELETE_SELF | unix.IN_MASK_ADD
 )
 
-// inotify is one queue of the kernel (inotify(7)). It is used in place of a
-// library, since those hold a lock while a watch is added, which never comes
-// back from a file system that hangs.
+// inotify is an inotify(7) queue of the kernel. We use no library, because those
+// hold a lock while they add a watch, and that call never returns on a file system
+// that hangs.
 type inotify struct{ file *os.File }
 
 func newInotify() (*inotify, error) {
@@ -33,7 +33,7 @@ func newInotify() (*inotify, error) {
 	return &inotify{os.NewFile(uintptr(fd), "inotify")}, nil
 }
 
-// add watches a path, or adds to what it is watched for.
+// add watches a path, or adds events to an existing watch.
 func (i *inotify) add(path string, mask uint32) (wd int32, err error) {
 	if i == nil {
 		return 0, errNoEvents
@@ -46,7 +46,7 @@ func (i *inotify) add(path string, mask uint32) (wd int32, err error) {
 	if outer := raw.Control(func(fd uintptr) { got, err = unix.InotifyAddWatch(int(fd), path, mask) }); outer != nil {
 		return 0, outer
 	}
-	return int32(got), err //nolint:gosec // the kernel counts in 32 bits
+	return int32(got), err //nolint:gosec // watch descriptors have 32 bits
 }
 
 var errNoEvents = errors.New("the system gives no events")
@@ -59,11 +59,11 @@ func (i *inotify) remove(wd int32) {
 	_ = raw.Control(func(fd uintptr) { _, _ = unix.InotifyRmWatch(int(fd), uint32(wd)) }) //nolint:gosec // not negative
 }
 
-// event is what the kernel says.
+// event is one event of the kernel.
 type event struct {
 	wd   int32
 	mask uint32
-	name []byte // of the entry in the folder; empty when the watch itself is meant
+	name []byte // of the entry in the folder; empty for the watched path itself
 }
 
 // parse calls f for every event in the buffer.

@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// pollSome looks at the next of the targets that events do not reach.
+// pollSome checks the next of the targets for which there are no events.
 func (w *Watcher) pollSome(now time.Time) {
 	n := len(w.polled)
 	passed := now.Sub(w.polledAt)
@@ -23,7 +23,7 @@ func (w *Watcher) pollSome(now time.Time) {
 		in = min(n, w.opt.Few)
 	}
 	w.debt = min(w.debt+float64(in)*passed.Seconds()/w.opt.Within.Seconds(), float64(n))
-	asked := map[*folder]int{} // the index of its job, one more
+	asked := map[*folder]int{} // index of its job plus one
 	var jobs []job
 	for ; w.debt >= 1 && len(w.polled) > 0; w.debt-- {
 		w.cursor %= len(w.polled)
@@ -52,11 +52,11 @@ func (w *Watcher) pollSome(now time.Time) {
 	}
 }
 
-// laneFull is how many jobs wait for a device at most before looks are left
-// out, as they pile up while it is slow.
+// laneFull is the maximum number of jobs that wait for a device. Beyond it polls are
+// left out, since they pile up while the device is slow.
 const laneFull = 1000
 
-// same compares what two looks saw; nil is nothing.
+// same reports whether two checks saw the same file; nil means none.
 func same(a, b *readfile.Identity) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -64,8 +64,7 @@ func same(a, b *readfile.Identity) bool {
 	return *a == *b
 }
 
-// followStale has every way followed again that leads through an entry that has
-// changed.
+// followStale follows again every way that leads through a changed entry.
 func (w *Watcher) followStale() {
 	if len(w.stale) == 0 {
 		return
@@ -85,7 +84,7 @@ func (w *Watcher) followStale() {
 	clear(w.stale)
 }
 
-// refollow has the link of one target followed again.
+// refollow follows the link of one target again.
 func (w *Watcher) refollow(t *target) {
 	if !t.following && !t.folder.wanted {
 		t.following = true
@@ -93,7 +92,7 @@ func (w *Watcher) refollow(t *target) {
 	}
 }
 
-// isStale reports whether an entry on the way is another one by now.
+// isStale reports whether an entry on the way has changed.
 func (w *Watcher) isStale(path string, on *way) bool {
 	for _, s := range on.spots {
 		if w.stale[s.path()] {
@@ -103,7 +102,7 @@ func (w *Watcher) isStale(path string, on *way) bool {
 	return below(path, w.stale) || on.path != path && below(on.path, w.stale)
 }
 
-// below reports whether a path, or one above it, is among the others.
+// below reports whether a path or one of its parents is in the set.
 func below(path string, others map[string]bool) bool {
 	for ; path != "/" && path != "" && path != "."; path = filepath.Dir(path) {
 		if others[path] {
@@ -113,8 +112,7 @@ func below(path string, others map[string]bool) bool {
 	return false
 }
 
-// compareMounts has the ways followed again that lead through a mount that came
-// or went.
+// compareMounts follows again the ways that lead through a new or removed mount.
 func (w *Watcher) compareMounts() {
 	now := w.opt.Disks.Mounts()
 	if now == w.mounts {
@@ -132,8 +130,8 @@ func (w *Watcher) compareMounts() {
 	}
 }
 
-// retry has folders followed again whose device hung, and those of which events
-// were lost.
+// retry follows again the folders whose device hung, and those whose events were
+// lost.
 func (w *Watcher) retry(now time.Time) {
 	if len(w.hanging) > 0 && now.After(w.retryAt) {
 		w.retryAt = now.Add(hangingEvery)

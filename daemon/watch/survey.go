@@ -18,58 +18,58 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// surveyor does the watcher's work on file systems, away from its goroutine and
-// within the budgets of the devices.
+// surveyor does the watcher's file system calls, outside the watcher's goroutine and
+// within the limits of the devices.
 type surveyor struct {
 	disks  *devices.Pool
 	work   devices.Work
 	events *inotify
 
 	mu    sync.Mutex
-	added map[string]watched // by path, so that folders above are added once
-	// above holds folders that hold followed ones and that no link leads to: what
-	// happens on the way to them is told, so that it is not gone each time.
+	added map[string]watched // by path, so that shared parents are added once
+	// above caches the resolved parents of followed folders that no link leads to.
+	// Events report any change on the way to them.
 	above map[string]devices.Place
 }
 
-// job is what is to be found out about a folder.
+// job says what to find out about a folder.
 type job struct {
 	folder  *folder
-	targets []*target // whose links, or whose versions, are looked at
-	follow  bool      // the way of the folder is followed again
-	poll    bool      // versions matter, and nothing else
-	at      time.Time // when it was begun
+	targets []*target // whose links or versions are checked
+	follow  bool      // follow the way of the folder again
+	poll    bool      // only check versions
+	at      time.Time // when it began
 }
 
-// survey is what was found out.
+// survey is the result of a job.
 type survey struct {
 	job
 	lane   *lane
 	lead   lead
-	found  []found // as the targets of the job
+	found  []found // in the order of the job's targets
 	failed error   // a file system did not answer
 }
 
-// lead is a way with the watches that it needs.
+// lead is a way with its watches.
 type lead struct {
 	path    string
-	final   string // the folder that it ends in; empty when that does not exist
+	final   string // the folder at its end; empty if it does not exist
 	watches []watched
 	spots   []devices.Entry
 	polled  bool
-	limit   error // the system's limit was reached
+	limit   error // the system's limit of watches was reached
 }
 
-// found is what was found out about one target.
+// found is the result for one target.
 type found struct {
 	link  *lead
-	one   bool   // mounted by itself
-	mark  uint64 // of a file that is no link
+	one   bool   // it is a mount point
+	mark  uint64 // of a file that is not a link
 	seen  *readfile.Identity
 	asked bool
 }
 
-// chunk is how many names are looked at by one call.
+// chunk is how many names one call checks.
 const chunk = 500
 
 func (s *surveyor) do(ctx context.Context, j job) survey {
@@ -97,7 +97,7 @@ func (s *surveyor) do(ctx context.Context, j job) survey {
 	return out
 }
 
-// names finds out which targets are links, or mounted by themselves.
+// names finds out which targets are links or mount points.
 func (s *surveyor) names(ctx context.Context, j job, targets []*target, out []found) error {
 	_, err := devices.Run(ctx, s.disks, s.work, j.folder.path, func(context.Context) (none struct{}, _ error) {
 		found := make([]found, len(targets))
@@ -127,20 +127,20 @@ func (s *surveyor) names(ctx context.Context, j job, targets []*target, out []fo
 	return err
 }
 
-// look returns the identity of a target, nil when it cannot be told.
+// look returns the identity of a target, or nil if it cannot be read.
 func (s *surveyor) look(ctx context.Context, path string) (*readfile.Identity, error) {
 	id, err := devices.Run(ctx, s.disks, s.work, path, func(context.Context) (*readfile.Identity, error) {
 		id, err := readfile.Look(path)
 		if err != nil {
-			return nil, nil //nolint:nilnil,nilerr // what cannot be told is as good as missing
+			return nil, nil //nolint:nilnil,nilerr // an unreadable target counts as missing
 		}
 		return &id, nil
 	})
 	return id, err
 }
 
-// lead follows a path and watches the folders on the way. A second walk makes
-// sure that nobody changed it before the watches were there.
+// lead follows a path and watches the folders on the way. A second walk makes sure
+// that nothing changed before the watches were in place.
 func (s *surveyor) lead(ctx context.Context, path string, folder bool) (lead, error) {
 	for range 3 {
 		at, err := s.resolve(ctx, path)
@@ -160,14 +160,14 @@ func (s *surveyor) lead(ctx context.Context, path string, folder bool) (lead, er
 			return l, nil
 		}
 	}
-	return lead{path: path, polled: true}, nil // somebody changes it all the time
+	return lead{path: path, polled: true}, nil // it keeps changing
 }
 
-// mostAbove bounds the folders whose ways are kept.
+// mostAbove limits the number of cached parents.
 const mostAbove = 1000
 
-// keepAbove keeps the way to the folder that holds another one, when no link is
-// on it and each folder on it is watched.
+// keepAbove caches the parent of a folder if no link is on the way to it and every
+// folder on the way is watched.
 func (s *surveyor) keepAbove(path string, at devices.Place, l lead) {
 	n := len(at.Entries)
 	if at.Path != path || n == 0 || l.polled || l.limit != nil || l.final == "" {
@@ -182,7 +182,7 @@ func (s *surveyor) keepAbove(path string, at devices.Place, l lead) {
 	s.above[folder] = devices.Place{Path: folder, Entries: at.Entries[: n-1 : n-1]}
 }
 
-// resolve follows a path, from a folder on the way to which is known.
+// resolve follows a path, starting at a cached parent if there is one.
 func (s *surveyor) resolve(ctx context.Context, path string) (devices.Place, error) {
 	folder, name := filepath.Split(path)
 	s.mu.Lock()
@@ -234,7 +234,7 @@ func (s *surveyor) watch(ctx context.Context, path string, at devices.Place, fol
 	return l, nil
 }
 
-// alone watches a file that is mounted by itself.
+// alone watches a file that is a mount point.
 func (s *surveyor) alone(ctx context.Context, l *lead) {
 	w, err := devices.Run(ctx, s.disks, s.work, l.path, func(context.Context) (watched, error) {
 		wd, err := s.events.add(l.path, oneFile)
@@ -247,7 +247,7 @@ func (s *surveyor) alone(ctx context.Context, l *lead) {
 	l.watches, l.final = append(l.watches, w), l.path
 }
 
-// add watches a folder, unless it is watched for as much already.
+// add watches a folder, unless it already has these events.
 func (s *surveyor) add(ctx context.Context, path string, full bool) (watched, error) {
 	s.mu.Lock()
 	w, known := s.added[path]
@@ -271,7 +271,7 @@ func (s *surveyor) add(ctx context.Context, path string, full bool) (watched, er
 	return w, err
 }
 
-// forget says that a folder is watched no longer.
+// forget records that a folder is no longer watched.
 func (s *surveyor) forget(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -279,8 +279,8 @@ func (s *surveyor) forget(path string) {
 	delete(s.above, path)
 }
 
-// forgetBelow says that other folders may lie at these paths and below them: a
-// watch goes along with the folder that it was added for.
+// forgetBelow drops what is known of these paths and those below them, where other
+// folders may be now: a watch moves along with its folder.
 func (s *surveyor) forgetBelow(paths map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,8 +293,8 @@ func hangs(err error) bool {
 	return ok || errors.Is(err, context.Canceled)
 }
 
-// remote reports whether a file system may change without telling the kernel of
-// this machine. What is not known is taken for one.
+// remote reports whether a file system may change without events on this machine. An
+// unknown one counts as remote.
 func remote(m devices.Mount) bool {
 	switch m.Type {
 	case "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "rootfs", "overlay", "f2fs", "zfs", "bcachefs", "jfs",
@@ -305,7 +305,7 @@ func remote(m devices.Mount) bool {
 	return true
 }
 
-// folderOf returns the folder that a target lies in.
+// folderOf returns the folder that contains a target.
 func folderOf(path string) string {
 	if folder, ok := strings.CutSuffix(path, "/"); ok && folder != "" {
 		return folder

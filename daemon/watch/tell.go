@@ -6,15 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pace is when a target is told.
+// pace holds the times at which a target is reported.
 type pace struct {
 	first, due, told time.Time
-	// mark is the version of the file that was met when it was followed, and
-	// nothing is known to have happened to it since; else zero.
+	// mark is the version of the file when it was followed, or zero once anything
+	// has happened to it.
 	mark uint64
 }
 
-// event takes in what the kernel tells.
+// event processes one event of the kernel.
 func (w *Watcher) event(now time.Time, e event) {
 	if e.mask&unix.IN_Q_OVERFLOW != 0 {
 		w.lostAgain = true
@@ -42,8 +42,8 @@ func (w *Watcher) event(now time.Time, e event) {
 	}
 }
 
-// touched plans to tell the targets at a spot. One that may be a link now, or
-// another one than before, is followed first.
+// touched schedules the targets at a spot. One that may have become a link, or whose
+// link may have changed, is followed first.
 func (w *Watcher) touched(now time.Time, e event, i *interest) {
 	for _, t := range i.targets {
 		switch {
@@ -56,7 +56,7 @@ func (w *Watcher) touched(now time.Time, e event, i *interest) {
 	}
 }
 
-// touch plans to tell a target.
+// touch schedules a target to be reported.
 func (w *Watcher) touch(now time.Time, t *target) {
 	p := t.pace
 	if p == nil {
@@ -77,7 +77,7 @@ func (w *Watcher) touch(now time.Time, t *target) {
 	}
 }
 
-// due returns the paths that are to be told now.
+// due returns the paths to report now.
 func (w *Watcher) due(now time.Time) (paths []string) {
 	repeats := 0
 	for t := range w.paced {

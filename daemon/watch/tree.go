@@ -7,40 +7,40 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// target is one watched path: a file, or, with a slash at its end, the entries
-// of a folder.
+// target is one watched path: a file, or, if it ends in a slash, the entries of a
+// folder.
 type target struct {
 	path   string
 	folder *folder
-	// link is where the path leads when it is a link, or is mounted by itself.
+	// link is where the path leads if it is a link or a mount point.
 	link   *way
-	seen   *readfile.Identity // at the last look, where events do not reach
-	pace   *pace              // while there is something to tell, and a while after
+	seen   *readfile.Identity // at the last poll, if there are no events
+	pace   *pace              // while something is to be reported, and shortly after
 	index  int                // among the targets of the folder
-	polled bool               // it is among those that are polled
-	// following says that it is about to be followed and told, told that it was
-	// told once.
+	polled bool               // it is polled
+	// following means it is about to be followed and then reported; told means it was
+	// reported before.
 	following, told bool
 }
 
-// reached reports whether events tell of every change of the target.
+// reached reports whether every change of the target causes an event.
 func (t *target) reached() bool {
 	return t.folder.attached && !t.folder.way.polled && (t.link == nil || !t.link.polled)
 }
 
-// base is the name of the target in its folder, empty for the folder's entries.
+// base returns the name of the target in its folder, or "" for the entries of one.
 func (t *target) base() string {
 	_, base := filepath.Split(t.path)
 	return base
 }
 
-// folder is a folder with targets, named as they name it.
+// folder is a folder with targets, under the path that they use.
 type folder struct {
 	path    string
 	targets []*target
 	way     way
-	// attached says that the way is known; busy that it is followed just now;
-	// wanted that it has to be followed again.
+	// attached means the way is known; busy, that it is being followed; wanted, that
+	// it must be followed again.
 	attached, busy, wanted bool
 }
 
@@ -51,20 +51,20 @@ func (f *folder) remove(t *target) {
 	f.targets = f.targets[:last]
 }
 
-// way is what a path leads through.
+// way describes the folders and links through which a path leads.
 type way struct {
 	path   string // without links
-	name   string // of a target's: its name in dir, empty for one mounted by itself
-	dir    *dir   // the folder that it ends in, or the last one that exists
-	spots  []spot // what else may lead it elsewhere: links, and what is missing
-	polled bool   // events do not reach all of it
+	name   string // for a target, its name in dir; empty for a mount point
+	dir    *dir   // the folder at its end, or the last one that exists
+	spots  []spot // other entries that decide where it leads: links and missing names
+	polled bool   // part of it has no events
 }
 
-// dir is a folder of which the kernel tells events.
+// dir is a folder watched by the kernel.
 type dir struct {
 	path   string
 	wd     int32
-	full   bool // contents matter, not names alone
+	full   bool // contents matter, not only names
 	parent *dir
 	refs   int
 }
@@ -77,33 +77,34 @@ type spot struct {
 
 func (s spot) path() string { return filepath.Join(s.dir.path, s.name) }
 
-// interest is what depends on a spot.
+// interest is everything that depends on a spot.
 type interest struct {
 	targets []*target
 	above   int // ways that lead through it
 }
 
-// tree is what the kernel tells of, and for whom. It belongs to one goroutine.
+// tree holds the watched folders and what depends on them. Only the watcher's
+// goroutine uses it.
 type tree struct {
 	events *inotify
 	dirs   map[string]*dir
 	byWD   map[int32]*dir
 	spots  map[spot]*interest
-	idle   []*dir // that may have lost their last way
+	idle   []*dir // may have lost their last way
 }
 
 func newTree(events *inotify) *tree {
 	return &tree{events: events, dirs: map[string]*dir{}, byWD: map[int32]*dir{}, spots: map[spot]*interest{}}
 }
 
-// watched is a watch that was added.
+// watched is a watch of the kernel.
 type watched struct {
 	path string
 	wd   int32
 	full bool
 }
 
-// dirOf returns the folder of a watch. Its parent has been added before.
+// dirOf returns the folder of a watch. Its parent must have been added before.
 func (t *tree) dirOf(w watched) *dir {
 	d := t.dirs[w.path]
 	if d == nil {
@@ -118,7 +119,7 @@ func (t *tree) dirOf(w watched) *dir {
 		t.idle = append(t.idle, d)
 	}
 	if d.wd != w.wd {
-		if t.byWD[d.wd] == d { // another folder has taken its place
+		if t.byWD[d.wd] == d { // another folder is at its path now
 			delete(t.byWD, d.wd)
 			t.events.remove(d.wd)
 		}
@@ -138,7 +139,7 @@ func (t *tree) interest(s spot) *interest {
 	return i
 }
 
-// lead makes a way lead through the folder and the spots.
+// lead registers a way with its folder and its spots.
 func (t *tree) lead(w *way) {
 	if w.dir != nil {
 		w.dir.refs++
@@ -200,8 +201,8 @@ func (t *tree) drop(s spot, target *target) {
 	}
 }
 
-// trim gives watches back that nobody needs any more. It must not be called
-// while watches are added elsewhere, which may have met one of them.
+// trim removes watches that nothing needs. It must not run while watches are added,
+// since an addition may have reused one of them.
 func (t *tree) trim(forget func(path string)) {
 	for len(t.idle) > 0 {
 		d := t.idle[len(t.idle)-1]
@@ -215,7 +216,7 @@ func (t *tree) trim(forget func(path string)) {
 	}
 }
 
-// gone forgets a folder that the kernel no longer watches.
+// gone removes a folder that the kernel no longer watches.
 func (t *tree) gone(d *dir) {
 	delete(t.dirs, d.path)
 	if t.byWD[d.wd] == d {

@@ -1,14 +1,13 @@
-// Package watch tells which files may have changed.
+// Package watch reports files that may have changed.
 //
-// The kernel's events tell it where they reach, and cost nothing while nothing
-// happens. Looking tells it everywhere else, in slices: on network file
-// systems, and where the system's limit of watches is reached. Links are
-// followed again when a folder on the way changes. Work on file systems is done
-// within the budgets of their devices, so that one that hangs keeps nothing
-// from being seen on the others.
+// It uses events of the kernel where there are any; they cost nothing while nothing
+// happens. Elsewhere, on network file systems and beyond the system's limit of
+// watches, it polls a part of the files at a time. When a folder on the way changes,
+// links are followed again. All work on file systems stays within the limits of
+// their devices, so that one that hangs does not block the others.
 //
-// Watcher tells paths whose files somebody has touched; Files, on top of it,
-// tells only files that hold other bytes than the ones that were read last.
+// Watcher reports paths that were touched. Files, which uses it, reports only files
+// whose bytes differ from those last read.
 package watch
 
 import (
@@ -23,23 +22,23 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// Distances of the watcher's work.
+// Intervals of the watcher.
 const (
-	readEvery  = 50 * time.Millisecond // the kernel joins equal events meanwhile
-	crowdEvery = 10 * time.Millisecond // its queue is bounded
+	readEvery  = 50 * time.Millisecond // meanwhile the kernel merges equal events
+	crowdEvery = 10 * time.Millisecond // when many arrive, because its queue is bounded
 	tickEvery  = 100 * time.Millisecond
 	idleEvery  = time.Second
-	// restFor is how long a file must rest before it is told, within restMost: a
-	// save is several events.
+	// restFor is how long a file must be quiet before it is reported, up to restMost:
+	// a save causes several events.
 	restFor  = 200 * time.Millisecond
 	restMost = time.Second
-	// A file that is written again and again is told every repeatAfter, and of
-	// those together repeatsATick in a tick.
+	// A file that is written continuously is reported every repeatAfter, and at most
+	// repeatsATick such files per tick.
 	repeatAfter  = 2 * time.Second
 	repeatsATick = 100
-	// hangingEvery is how often a folder is asked for whose device hangs.
+	// hangingEvery is how often a folder on a hanging device is retried.
 	hangingEvery = 10 * time.Second
-	// foldersATick bounds what is followed again after events were lost.
+	// foldersATick limits how many folders are followed again after events were lost.
 	foldersATick = 50
 )
 
@@ -47,22 +46,22 @@ const (
 type Options struct {
 	Disks *devices.Pool
 	Work  devices.Work
-	// Within is the time in which all files are looked at where events do not
-	// reach, as long as there are at most Few of them; beyond, Few are looked at
-	// in that time. Without Few there is no such bound.
+	// Within is the time in which all polled files are checked, if there are at most
+	// Few of them; otherwise Few files are checked in that time. A zero Few means no
+	// limit.
 	Within time.Duration
 	Few    int
-	// Seen reports whether whoever is told has looked at this version of a file
-	// already, as a start does (readfile.Identity.Mark): then the file is not told
-	// when it is followed. Nil for nobody.
+	// Seen reports whether the caller has already read this version of a file
+	// (readfile.Identity.Mark), for example during the start. The file is then not
+	// reported when it is first followed. It may be nil.
 	Seen func(path string, mark uint64) bool
-	// Limited is told once, in words for people, when the system's limit keeps
-	// events from us.
+	// Limited is called once, with a message for people, if the system's limit of
+	// watches is reached.
 	Limited func(message string)
 }
 
-// Watcher tells which of its paths may have changed. Its methods may be called
-// from any goroutine; Run is called once.
+// Watcher reports which of its paths may have changed. Its methods are safe for
+// concurrent use; Run is called once.
 type Watcher struct {
 	opt Options
 
@@ -79,28 +78,28 @@ type Watcher struct {
 	polled    []*target
 	cursor    int
 	ticked    time.Time
-	debt      float64 // of looks
+	debt      float64 // polls that are due
 	polledAt  time.Time
-	lost      []*folder // to be followed again, since events were lost
+	lost      []*folder // to follow again because events were lost
 	lostAgain bool
 	hanging   []*folder
 	retryAt   time.Time
-	stale     map[string]bool // entries that are others now
+	stale     map[string]bool // entries that have changed
 	lanes     map[string]*lane
 	busy      int
 	surveys   chan survey
 	mounts    *devices.Table
 	limitTold bool
-	deaf      bool // of a test: as if the system gave no events
+	deaf      bool // set by tests: behave as if there were no events
 }
 
-// change is what Follow and Forget were given.
+// change is one call of Follow or Forget.
 type change struct {
 	paths []string
 	gone  bool
 }
 
-// New returns a watcher that follows nothing yet.
+// New returns a watcher without any paths.
 func New(opt Options) *Watcher {
 	return &Watcher{
 		opt: opt, wake: make(chan struct{}, 1), folders: map[string]*folder{}, targets: map[string]*target{},
@@ -108,9 +107,9 @@ func New(opt Options) *Watcher {
 	}
 }
 
-// Follow adds paths, cleaned and absolute. Each is told once when it is
-// followed, whether or not it exists, and then whenever it may have changed. A
-// path with a slash at its end stands for the entries of that folder.
+// Follow adds paths, which must be clean and absolute. Each is reported once when it
+// is first followed, whether or not it exists, and then whenever it may have
+// changed. A path that ends in a slash means the entries of that folder.
 func (w *Watcher) Follow(paths ...string) { w.put(change{paths, false}) }
 
 // Forget removes paths.
@@ -126,8 +125,8 @@ func (w *Watcher) put(c change) {
 	}
 }
 
-// Run calls told, from its own goroutine, with paths that may have changed,
-// until ctx ends.
+// Run calls told, from its own goroutine, with paths that may have changed, until
+// ctx ends.
 func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 	events, err := newInotify()
 	if err == nil && w.deaf {
@@ -184,7 +183,7 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 	}
 }
 
-// sleep returns how long nothing has to be done without an event.
+// sleep returns how long the watcher can wait for an event.
 func (w *Watcher) sleep() time.Duration {
 	if len(w.paced) > 0 || len(w.lost) > 0 || w.lostAgain {
 		return tickEvery
@@ -192,8 +191,8 @@ func (w *Watcher) sleep() time.Duration {
 	return idleEvery
 }
 
-// read hands over what the kernel tells, a batch at a time and with a rest
-// between two, in which the kernel joins what is equal.
+// read sends batches of events, with a pause between two in which the kernel merges
+// equal events.
 func read(ctx context.Context, events *inotify, batches chan []byte) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -223,7 +222,7 @@ func read(ctx context.Context, events *inotify, batches chan []byte) {
 	}
 }
 
-// receive takes in what was followed and forgotten.
+// receive processes the calls of Follow and Forget.
 func (w *Watcher) receive() {
 	w.mu.Lock()
 	inbox := w.inbox
@@ -246,7 +245,7 @@ func (w *Watcher) start(ctx context.Context, now time.Time) {
 		for !l.busy && len(l.jobs) > 0 {
 			j := l.jobs[0]
 			if l.jobs = l.jobs[1:]; w.folders[j.folder.path] != j.folder {
-				continue // forgotten meanwhile
+				continue // forgotten in the meantime
 			}
 			if j.follow {
 				j.folder.busy, j.folder.wanted = true, false
