@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// object is a JSON object, its keys in lower case: the service spells some of
+// object is a JSON object with keys in lower case: the service spells some of
 // them in two ways.
 type object struct{ tokens.Object }
 
@@ -16,7 +16,7 @@ func parseObject(body []byte) (o object, whole bool) {
 	return o, whole
 }
 
-// number returns a member that is a whole number, or text that is one.
+// number returns a member that is an integer, or a string with one.
 func (o object) number(key string) int {
 	text, ok := o.Text(key)
 	if !ok {
@@ -29,7 +29,7 @@ func (o object) number(key string) int {
 	return n
 }
 
-// truth returns a member that is true, 1, "1" or "true".
+// truth reports whether a member is true, 1, "1" or "true".
 func (o object) truth(key string) bool {
 	text, ok := o.Text(key)
 	if !ok {
@@ -39,8 +39,8 @@ func (o object) truth(key string) bool {
 }
 
 // complaint is what a body says about a failure, in any of the forms that the
-// service and its gateway use. The texts of the server serve to recognise
-// something and are never shown.
+// service and its gateway use. The server's texts are used only to recognise a
+// failure and are never shown.
 type complaint struct {
 	oauth    string // error of RFC 6749: a string, where the envelope has a bool
 	number   int    // application error of the envelope, such as 1011
@@ -50,7 +50,7 @@ type complaint struct {
 	texts    string // in lower case
 }
 
-// readComplaint reads a body; of one that was cut off, what is there.
+// readComplaint parses a body; of a truncated one, it uses what is there.
 func readComplaint(body []byte) complaint {
 	o, _ := parseObject(body)
 	if o.Object == nil {
@@ -80,13 +80,13 @@ func readComplaint(body []byte) complaint {
 	return c
 }
 
-// or drops the second value.
+// or returns the text and drops the second value.
 func or(text string, _ bool) string { return text }
 
-// says reports whether one of the texts holds a phrase.
+// says reports whether one of the texts contains a phrase.
 func (c complaint) says(phrase string) bool { return strings.Contains(c.texts, phrase) }
 
-// code is the documented code, if any.
+// code returns the documented code, if any.
 func (c complaint) code() string {
 	switch {
 	case tokens.Known(c.oauth):

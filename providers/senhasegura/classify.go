@@ -11,12 +11,12 @@ import (
 const checkAuthorization = "that the application and its authorization are enabled, that the authorization has not expired, " +
 	"and that this machine's address is in its IP list (and referer in its list, if it has one)"
 
-// classifyToken returns what an answer of the token endpoint complains about,
-// or nil when it looks like a success. It is a pure function of the answer.
+// classifyToken returns the fault in an answer of the token endpoint, or nil if
+// it looks like a success. It is a pure function of the answer.
 //
-// Only `rejected` parks a credential: a refusal of the service in any of its
-// forms, or a 401 or 403. A page may come from anything on the way and parks
-// nothing.
+// Only `rejected` parks a credential: a refusal by the service in any of its
+// forms, or a 401 or 403. A page may come from anything on the way and never
+// parks.
 func classifyToken(a *exchange.Answer) *credential.Fault {
 	if f := pageFault(a); f != nil {
 		return f
@@ -60,11 +60,11 @@ func (c complaint) refusal() (credential.Reason, string) {
 	return "", ""
 }
 
-// statusOf classifies by status a body that says nothing of its own.
+// statusOf classifies by status an answer whose body says nothing itself.
 func statusOf(a *exchange.Answer, c complaint) *credential.Fault {
 	status := a.Status
 	if a.OK() {
-		// The envelope calls a failure what the header calls a success.
+		// The envelope reports a failure although the status is a success.
 		status = c.status
 	}
 	f := statusFault(&exchange.Answer{Status: status, Header: a.Header, ReceivedAt: a.ReceivedAt})
@@ -80,8 +80,8 @@ func statusOf(a *exchange.Answer, c complaint) *credential.Fault {
 	return f
 }
 
-// pageFault is for a page in place of an answer. A broken or overloaded
-// backend shows pages as well, and its status is worth more.
+// pageFault is for a web page in place of an answer. A broken or overloaded
+// backend sends pages as well, so its status takes precedence.
 func pageFault(a *exchange.Answer) *credential.Fault {
 	switch {
 	case !a.HTML():
@@ -92,7 +92,7 @@ func pageFault(a *exchange.Answer) *credential.Fault {
 	return exchange.HTMLFault(a)
 }
 
-// statusFault is what the status says, with the cures of this service.
+// statusFault classifies by status, with the advice for this service.
 func statusFault(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	if a.Status == http.StatusNotFound {

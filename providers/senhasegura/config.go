@@ -19,24 +19,24 @@ const (
 	authOAuth1 = "oauth1"
 )
 
-// Keys of the two ways to authenticate, for a hint when they are mixed up.
+// Keys of the two ways to authenticate, for a hint if they are mixed up.
 var (
 	oauth1Keys = []string{"consumer_key", "consumer_secret", "token_key", "token_secret", "probe_path", "signing_base_url"}
 	oauth2Keys = []string{"client_id", "client_secret", "token_path", "auth_style", "basic_encoding"}
 )
 
-// Of them, those that the vault compares, for a refusal of what they hold.
+// The keys among them that the vault compares, for the advice after a refusal.
 var (
 	oauth1Secrets = oauth1Keys[:4]
 	oauth2Secrets = oauth2Keys[:2]
 )
 
-// readAuth reads the key auth and refuses the keys of the other way.
+// readAuth reads the key auth and rejects the keys of the other way.
 func readAuth(s *section.Section) string {
 	before := len(s.Faults())
 	auth := s.Choice("auth", authOAuth2, authOAuth2, authOAuth1)
 	if len(s.Faults()) > before {
-		// A slip in this key must not make all others wrong: they tell what was meant.
+		// If auth itself is wrong, the other keys show which way was meant.
 		if s.Has("consumer_key") || s.Has("token_key") {
 			return authOAuth1
 		}
@@ -64,8 +64,8 @@ func readBase(s *section.Section) *url.URL {
 	return base
 }
 
-// readPath reads a path below the base. It must be plain: what an encoded or
-// dotted path leads to, only the server knows.
+// readPath reads a path below the base. It must be plain: only the server knows
+// where an encoded or dotted path leads.
 func readPath(s *section.Section, key, fallback string) string {
 	return section.Value(s, key, fallback, "a path such as \""+fallback+"\"", func(text string) (string, error) {
 		if !strings.HasPrefix(text, "/") || path.Clean(text) != text || text == "/" {
@@ -82,7 +82,7 @@ func isPathRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._~-/", r)
 }
 
-// join keeps a path of the base.
+// join appends a path to that of the base.
 func join(base *url.URL, path string) string {
 	return strings.TrimRight(base.String(), "/") + path
 }
@@ -92,7 +92,7 @@ func readKey(s *section.Section, key string) credential.Secret {
 	before := len(s.Faults())
 	v := s.TextOrSecret(key)
 	switch {
-	case !v.IsZero() || len(s.Faults()) > before: // there, or reported already
+	case !v.IsZero() || len(s.Faults()) > before: // present, or already reported
 	case s.Has(key):
 		s.Faultf(key, "is empty (expected the value that the authorization shows)")
 	default:
@@ -106,7 +106,7 @@ func readSecret(s *section.Section, key string) credential.Secret {
 	return exchange.OneLine(s, key, s.RequiredSecret(key))
 }
 
-// readReferer reads the referer, which goes into a header as it is.
+// readReferer reads the referer, which is sent unchanged in a header.
 func readReferer(s *section.Section) string {
 	return section.Value(s, "referer", "", "a URL in quotes", func(text string) (string, error) {
 		if !exchange.HeaderText(text) {
@@ -116,7 +116,7 @@ func readReferer(s *section.Section) string {
 	})
 }
 
-// readLimits reads the end of the authorization, which no API tells.
+// readLimits reads the expiry of the authorization, which no API states.
 func readLimits(s *section.Section, zone *time.Location) []credential.Limit {
 	end := section.Value(s, "authorization_expires_at", time.Time{}, `a date in quotes such as "2027-01-31 18:00"`,
 		func(text string) (time.Time, error) { return parseEnd(text, zone) })
@@ -126,8 +126,8 @@ func readLimits(s *section.Section, zone *time.Location) []credential.Limit {
 	return []credential.Limit{{Kind: "authorization", EndsAt: end.UTC(), Person: true}}
 }
 
-// parseEnd reads an instant, or a local date with or without a time; a bare
-// date counts from its beginning, so that the warning is never late.
+// parseEnd parses a time, or a local date with or without a time of day. A bare
+// date means the start of that day, so the warning is never late.
 func parseEnd(text string, zone *time.Location) (time.Time, error) {
 	if zone == nil {
 		zone = time.UTC
@@ -140,8 +140,8 @@ func parseEnd(text string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, errors.New(`is no date (expected e.g. "2027-01-31", "2027-01-31 18:00" or "2027-01-31T18:00:00-03:00")`)
 }
 
-// readScope reads the scope of a credential: words of RFC 6749, 3.3. It
-// is sent as it is written.
+// readScope reads the scope of a credential, words as in RFC 6749, 3.3. It is
+// sent as written.
 func readScope(s *section.Section) string {
 	return section.Value(s, "scope", "", "a string in quotes", func(text string) (string, error) {
 		words := strings.Fields(text)
@@ -154,7 +154,7 @@ func readScope(s *section.Section) string {
 	})
 }
 
-// scopeIdentity is the scope in the one order in which it names a credential.
+// scopeIdentity returns the scope in canonical order, to identify a credential.
 func scopeIdentity(scope string) string {
 	words := strings.Fields(scope)
 	slices.Sort(words)

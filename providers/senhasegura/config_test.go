@@ -23,7 +23,7 @@ func faultsOf(t testing.TB, text string) []string {
 	for _, f := range s.Finish() {
 		out = append(out, f.Key+": "+f.Message)
 	}
-	// Whatever is wrong with the provider, its credentials are looked at too.
+	// Credentials are checked even if the provider has faults.
 	c, err := section.Parse("credentials.c", "scope = \"a\"\n")
 	if err != nil {
 		t.Fatal(err)

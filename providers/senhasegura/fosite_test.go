@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// fosite builds and starts an OAuth 2.0 server with the library of Ory. It is
-// a module of its own, which Go downloads, so its absence is that of a tool.
+// fosite builds and starts an OAuth 2.0 server with Ory's library. Go downloads
+// this separate module, so if it is missing, the test skips as for a tool.
 func fosite(t testing.TB) (address string) {
 	t.Helper()
 	const folder = "testdata/fosite"
@@ -60,12 +60,12 @@ func TestOAuth2AgainstFosite(t *testing.T) {
 			if tt.want != "" {
 				return
 			}
-			// It cuts what is left to whole seconds by its own clock, so one
-			// second less is usual, and more on a slow machine.
+			// The server truncates the remaining lifetime to whole seconds on its own
+			// clock, so one second less is usual, and more on a slow machine.
 			if life > 77*time.Second || life < 70*time.Second {
 				t.Errorf("life %v, want the 77s that the server was set to or a little less", life)
 			}
-			// Its introspection takes Basic only, whatever the token endpoint took.
+			// Its introspection accepts only Basic, whatever the token endpoint accepts.
 			if !activeAt(t, address, "", tt.id, tt.secret, token) {
 				t.Error("the server does not know the token")
 			}

@@ -25,7 +25,7 @@ func seedAnswers(f *testing.F, folder string) {
 	}
 }
 
-// checkFault holds for every fault, whatever a server wrote.
+// checkFault checks what holds for every fault, whatever a server wrote.
 func checkFault(t *testing.T, f *credential.Fault, a *exchange.Answer) {
 	t.Helper()
 	if !slices.Contains(credential.Reasons[:], f.Reason) || f.Message == "" || strings.ContainsAny(f.Message, "\r\n") {
@@ -39,7 +39,7 @@ func checkFault(t *testing.T, f *credential.Fault, a *exchange.Answer) {
 	}
 }
 
-// FuzzTokenAnswer plays any answer of a token endpoint.
+// FuzzTokenAnswer feeds any answer of a token endpoint to the provider.
 func FuzzTokenAnswer(f *testing.F) {
 	seedAnswers(f, "answers")
 	f.Fuzz(func(t *testing.T, status int, contentType, date, reset string, body []byte) {
@@ -85,7 +85,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-// FuzzProbeAnswer plays any answer to a signed probe.
+// FuzzProbeAnswer feeds any answer to a signed probe to the provider.
 func FuzzProbeAnswer(f *testing.F) {
 	seedAnswers(f, "probe-answers")
 	f.Fuzz(func(t *testing.T, status int, contentType, date, reset string, body []byte) {

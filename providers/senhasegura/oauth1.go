@@ -21,13 +21,13 @@ const (
 	fieldTokenKey    = "token_key"
 )
 
-// oauth1Probe is an application with OAuth 1.0. Its four values never change,
-// so that a renewal is one signed call that shows whether they still work.
+// oauth1Probe is an application with OAuth 1.0. Its four values never change, so
+// a renewal is one signed call that shows whether they still work.
 type oauth1Probe struct {
 	client *exchange.Client
 	base   *url.URL
-	// signingBase is the base that the server believes in, when a proxy on the
-	// way changes it; nil for base.
+	// signingBase is the base that the server verifies against, if a proxy on
+	// the way changes it; nil means base.
 	signingBase *url.URL
 	probeURL    string
 	keys        oauth1.Keys
@@ -48,7 +48,7 @@ func openOAuth1(s *section.Section, env providers.Env) providers.Backend {
 	}
 	probePath := readPath(s, "probe_path", "/iso/pam/device")
 	if b.base == nil {
-		// The table is read all the same, for its own faults.
+		// The table is read anyway, to report its own faults.
 		exchange.ReadConnection(s, "the vault", env)
 		return b
 	}
@@ -60,7 +60,7 @@ func openOAuth1(s *section.Section, env providers.Env) providers.Backend {
 	b.limits = append(b.limits, conn.Limits...)
 	if !s.Failed() {
 		// A signed request must never be sent twice, hence OneShot. The list of
-		// devices may be long; its beginning says enough.
+		// devices may be long; its beginning is enough.
 		b.client = conn.Client(exchange.ClientOptions{OneShot: true, MaxBody: headSize, Beginning: true})
 	}
 	return b
@@ -76,8 +76,8 @@ func (b *oauth1Probe) Bind(*section.Section) providers.Binding {
 	}
 }
 
-// Refresh makes one signed call. There is no expiry, so that max_age decides
-// when the next one is.
+// Refresh makes one signed call. There is no expiry, so max_age decides when the
+// next call is due.
 func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	none := credential.Credential{}
 	header, err := b.Sign(http.MethodGet, b.probeURL, nil, req.At)
@@ -105,16 +105,16 @@ func (b *oauth1Probe) Refresh(ctx context.Context, req credential.Request) (cred
 	}, nil
 }
 
-// Rehearse implements credential.Rehearser: nothing ends.
+// Rehearse implements credential.Rehearser: nothing expires.
 func (*oauth1Probe) Rehearse(credential.Request) credential.Credential {
 	return credential.Credential{}
 }
 
-// Probe tells whether the service can be reached, without a signature.
+// Probe reports whether the service can be reached, without a signature.
 func (b *oauth1Probe) Probe(ctx context.Context) error { return b.client.Reach(ctx, b.probeURL) }
 
-// Sign signs one request for whoever sends it. A URL below url is signed as
-// one below signing_base_url; any other is signed as it is.
+// Sign signs one request for its sender. A URL below url is signed as if below
+// signing_base_url; any other is signed unchanged.
 func (b *oauth1Probe) Sign(method, target string, form map[string][]string, at time.Time) (credential.Secret, error) {
 	return oauth1.Sign(b.keys, oauth1.Request{
 		Method: method, URL: b.signedURL(target), Form: form,
@@ -122,7 +122,7 @@ func (b *oauth1Probe) Sign(method, target string, form map[string][]string, at t
 	})
 }
 
-// signedURL replaces the base without touching how the rest is written.
+// signedURL replaces the base and leaves the rest byte for byte.
 func (b *oauth1Probe) signedURL(target string) string {
 	if b.signingBase == nil {
 		return target

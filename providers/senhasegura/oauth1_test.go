@@ -102,7 +102,7 @@ func TestOAuth1AgainstTheEmulator(t *testing.T) {
 	}
 }
 
-// TestSignerAgainstTheEmulator signs for somebody else's request.
+// TestSignerAgainstTheEmulator signs a request that another program sends.
 func TestSignerAgainstTheEmulator(t *testing.T) {
 	v := vault()
 	n := providertest.Serve(t, v)

@@ -50,7 +50,7 @@ func openOAuth2(s *section.Section, env providers.Env) providers.Backend {
 		s.Faultf("client_id", `holds a colon, where a raw Basic header ends the id (expected auth_style = "body" or basic_encoding = "rfc6749" with it)`)
 	}
 	if b.base == nil {
-		// The table is read all the same, for its own faults.
+		// The table is read anyway, to report its own faults.
 		exchange.ReadConnection(s, "the vault", env)
 		return b
 	}
@@ -76,7 +76,7 @@ func (b *oauth2) Bind(s *section.Section) providers.Binding {
 }
 
 // accessToken obtains access tokens of one scope. The service keeps older
-// tokens valid until their own end, so it revokes nothing.
+// tokens valid until they expire, so a renewal revokes nothing.
 type accessToken struct {
 	*oauth2
 	scope string
@@ -101,12 +101,12 @@ func (t *accessToken) Refresh(ctx context.Context, req credential.Request) (cred
 	return got, nil
 }
 
-// Probe tells whether the service can be reached, without a token request.
+// Probe reports whether the service can be reached, without a token request.
 func (t *accessToken) Probe(ctx context.Context) error {
 	return t.client.Reach(ctx, t.endpoint.URL.String())
 }
 
-// tokenRequest is RFC 6749, 4.4.2.
+// tokenRequest builds the request of RFC 6749, 4.4.2.
 func (t *accessToken) tokenRequest(ctx context.Context, at time.Time) (*http.Request, *credential.Fault) {
 	params := []tokens.Param{tokens.Text(tokens.GrantType, "client_credentials")}
 	if t.scope != "" {
@@ -119,7 +119,7 @@ func (t *accessToken) tokenRequest(ctx context.Context, at time.Time) (*http.Req
 	return t.endpoint.Request(ctx, at, params, headers)
 }
 
-// documentedLife is what the vendor's samples and current pages state; the
+// documentedLife is the lifetime in the vendor's samples and current pages; the
 // real one is in each answer.
 const documentedLife = time.Hour
 
@@ -128,10 +128,10 @@ func (t *accessToken) Rehearse(req credential.Request) credential.Credential {
 	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true}
 }
 
-// clientDigest stands for the login at the token endpoint.
+// clientDigest identifies the login at the token endpoint.
 func (b *oauth2) clientDigest() string {
 	if b.endpoint.URL == nil {
-		return "" // it was refused
+		return "" // already reported
 	}
 	return exchange.Identity("", exchange.SameURL(b.endpoint.URL), b.endpoint.ID.Reveal(), b.endpoint.Secret.Reveal())
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// startPeer runs a server that prints its address and ends with its input.
+// startPeer runs a server that prints its address and exits when stdin closes.
 func startPeer(t testing.TB, server *exec.Cmd) (address string) {
 	t.Helper()
 	server.Stderr = t.Output()
@@ -40,14 +40,14 @@ func startPeer(t testing.TB, server *exec.Cmd) (address string) {
 	return strings.TrimSpace(line)
 }
 
-// peerCase is one application at a server of somebody else.
+// peerCase is one application at another project's server.
 type peerCase struct {
 	name, id, secret, more, cred string
 	want                         credential.Reason // empty for a token
 }
 
-// obtain asks the server at address for a token and returns the token and its
-// life, both zero where the case wants a refusal.
+// obtain requests a token from the server at address, and returns the token and
+// its lifetime, both zero if the case expects a refusal.
 func (c peerCase) obtain(t *testing.T, address string) (life time.Duration, token string) {
 	t.Helper()
 	transport := &http.Transport{}

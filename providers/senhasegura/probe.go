@@ -13,14 +13,14 @@ import (
 const (
 	// headSize is how much of a probe's answer is read.
 	headSize = 4 << 10
-	// skewLimit is how far two clocks may differ before a refusal is blamed on
-	// them.
+	// skewLimit is how far the two clocks may differ before a refusal is blamed
+	// on them.
 	skewLimit = time.Minute
 )
 
 // forbiddenProbe reports whether a path reads a password (which the vault logs
-// as a view and answers by putting the credential into the application's
-// custody) or fetches secrets. A list of credentials holds no passwords.
+// as a view, and which puts the credential into the application's custody) or
+// fetches secrets. A list of credentials contains no passwords.
 func forbiddenProbe(path string) bool {
 	path = strings.ToLower(path)
 	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
@@ -36,16 +36,16 @@ func forbiddenProbe(path string) bool {
 	return false
 }
 
-// passedCodes are application errors for something that is not there: the
-// vault looked for it, hence it had accepted the signature.
+// passedCodes are application errors for a missing object: the vault looked for
+// it, so it had accepted the signature.
 var passedCodes = []int{1005, 1007, 1011, 1023}
 
-// permissionCodes are application errors of a signature that was accepted for
-// a call that the authorization may not make.
+// permissionCodes are application errors for a call with a valid signature that
+// the authorization does not allow.
 var permissionCodes = []int{1009, 1039}
 
-// classifyProbe returns why the answer to a signed call does not show that the
-// authorization works, or nil when it does. It is a pure function.
+// classifyProbe returns nil if the answer to a signed call shows that the
+// authorization works, else the fault. It is a pure function.
 func classifyProbe(a *exchange.Answer, at time.Time) *credential.Fault {
 	if f := pageFault(a); f != nil {
 		return f
@@ -72,8 +72,8 @@ func classifyProbe(a *exchange.Answer, at time.Time) *credential.Fault {
 	return probeStatus(a, c)
 }
 
-// strange refuses a success that the service cannot have written: JSON of
-// someone else on the way, or none at all.
+// strange rejects a success that cannot come from the service: JSON written by
+// something on the way, or no JSON at all.
 func strange(a *exchange.Answer) *credential.Fault {
 	o, whole := parseObject(a.Body)
 	if o.Object != nil && (whole || len(a.Body) >= headSize) {
@@ -90,12 +90,12 @@ func strange(a *exchange.Answer) *credential.Fault {
 	return exchange.BadResponse("the answer to the probe is none of senhasegura's (is probe_path right? is a proxy in the way?)")
 }
 
-// payloads are the members that answers of version 1 are known to have.
+// payloads are the members known in answers of version 1.
 var payloads = []string{
 	"response", "devices", "device", "credentials", "credential", "info", "application", "relatedusers", "users", "user",
 }
 
-// refusedSignature names the clock when it is the likely cause.
+// refusedSignature blames the clock if it is the likely cause.
 func refusedSignature(a *exchange.Answer, at time.Time) string {
 	if date, ok := a.Date(); ok {
 		if off := at.Sub(date).Round(time.Second); off.Abs() > skewLimit {
@@ -111,7 +111,7 @@ func refusedSignature(a *exchange.Answer, at time.Time) string {
 		checkAuthorization
 }
 
-// probeStatus classifies what is left by the status.
+// probeStatus classifies the remaining answers by status.
 func probeStatus(a *exchange.Answer, c complaint) *credential.Fault {
 	f := statusOf(a, c)
 	switch {

@@ -70,7 +70,7 @@ func TestReadmeBlocksLoad(t *testing.T) {
 			}
 		}
 	}
-	// Every key of the kind stands in one of the blocks.
+	// Every key of the kind appears in one of the blocks.
 	for _, key := range append(append([]string{"url", "auth", "referer", "authorization_expires_at", "tls"}, oauth1Keys...), oauth2Keys...) {
 		if !seen[key] {
 			t.Errorf("the README's blocks do not show %s", key)

@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// readToken reads a successful answer. It is lenient where versions differ and
-// strict where a mistake would reach a user of the token.
+// readToken parses a successful answer. It is lenient where versions differ, and
+// strict where an error would reach a user of the token.
 func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	o, whole := parseObject(a.Body)
@@ -22,7 +22,7 @@ func readToken(a *exchange.Answer, at time.Time) (credential.Credential, *creden
 	case !ok || token == "":
 		return none, exchange.BadResponse("the vault's answer holds no access_token (is token_path the token endpoint?)")
 	case !exchange.HeaderText(token):
-		// Such a token would break, or write, the header it is put into.
+		// Such a token could break, or inject into, the header it is put into.
 		return none, exchange.BadResponse("the access_token contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	}
 	if kind, ok := o.Text("token_type"); ok && !strings.EqualFold(strings.TrimSpace(kind), "bearer") {

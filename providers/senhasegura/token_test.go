@@ -62,7 +62,7 @@ func TestLifeOfAToken(t *testing.T) {
 			if !c.ExpiresAt.Equal(want) || !c.IssuedAt.Equal(testAt) {
 				t.Errorf("expires %v, want %v", c.ExpiresAt, want)
 			}
-			// A date that was compared with no clock stands as it is.
+			// A date that was compared with no clock is kept as stated.
 			if counted := tt.want > 0 && tt.name != "JWT, no date"; c.CountedExpiry != counted {
 				t.Errorf("counted by our clock: %v, want %v", c.CountedExpiry, counted)
 			}

@@ -10,7 +10,7 @@ import (
 func (x *exchange) json(status int, contentType string, value any) {
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.WriteHeader(status)
-	// A caller who left is no fault of the vault.
+	// A caller that went away is not a fault of the vault.
 	_ = json.NewEncoder(x.w).Encode(value)
 }
 
@@ -59,7 +59,7 @@ func (x *exchange) accessDenied(hint string) {
 	x.league(http.StatusUnauthorized, "access_denied", "The resource owner or authorization server denied the request.", hint)
 }
 
-// refused answers a caller from an address or referer that is not allowed.
+// refused answers a caller whose address or referer is not allowed.
 func (x *exchange) refused() {
 	switch x.set.Refusal {
 	case RefuseAsPage:
@@ -80,7 +80,7 @@ func (x *exchange) kongNoRoute() {
 	x.kong(http.StatusNotFound, "no Route matched with those values")
 }
 
-// envelope is the answer of a v1 resource, both languages side by side.
+// envelope is the answer of a v1 resource, in both languages.
 type envelope struct {
 	Code      int        `json:"code"`
 	Response  response   `json:"response"`
@@ -118,8 +118,8 @@ func (x *exchange) ok(answer envelope) {
 	x.json(http.StatusOK, "application/json", answer)
 }
 
-// envelopeError writes an error in the envelope; the documented application
-// errors have a code above 1000.
+// envelopeError writes an error in the envelope; documented application errors
+// have a code above 1000.
 func (x *exchange) envelopeError(status, code int, message, mensagem string) {
 	x.json(status, "application/json", failure(status, code, message, mensagem))
 }
@@ -139,8 +139,8 @@ func (x *exchange) notAuthorized() {
 		"You are not authorized to access this resource.", "Você não está autorizado a acessar este recurso.")
 }
 
-// hasScheme reports whether an Authorization header has a scheme, in any case,
-// and returns what follows.
+// hasScheme reports whether an Authorization header has a scheme, ignoring
+// case, and returns what follows it.
 func hasScheme(header, scheme string) (string, bool) {
 	word, rest, _ := strings.Cut(header, " ")
 	return strings.TrimSpace(rest), strings.EqualFold(word, scheme)

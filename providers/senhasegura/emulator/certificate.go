@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Shape is a certificate as appliances in the field show it.
+// Shape is a kind of certificate that appliances are found with.
 type Shape string
 
 // The shapes.
@@ -35,14 +35,14 @@ const (
 // Shapes lists every shape once.
 var Shapes = [...]Shape{Sound, SelfSigned, Outdated, TooEarly, WrongName, RSA1024, RSA512}
 
-// Identity is what a server shows, and the root that vouches for it.
+// Identity is a server's certificate, and the root that issued it.
 type Identity struct {
 	Certificate tls.Certificate
 	RootPEM     []byte
 }
 
-// MaxVersion is the newest TLS version the identity can be used with, for
-// tls.Config: a 512-bit key is too short for the signatures of TLS 1.3.
+// MaxVersion is the newest TLS version the identity works with, for tls.Config:
+// a 512-bit key is too short for the signatures of TLS 1.3.
 func (i Identity) MaxVersion() uint16 {
 	if _, ok := i.Certificate.PrivateKey.(*shortKey); ok {
 		return tls.VersionTLS12
@@ -71,7 +71,7 @@ func Certificate(shape Shape, hosts ...string) (Identity, error) {
 		leaf.NotBefore = now.Add(12 * time.Hour)
 	case WrongName:
 		hosts = []string{"vault.invalid"}
-	default: // Dates and names are in order.
+	default: // the dates and names stay valid
 	}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
@@ -126,8 +126,8 @@ func issue(leaf, parent *x509.Certificate, key, parentKey crypto.Signer) (Identi
 	}, nil
 }
 
-// shortKey is an RSA key of 512 bits, which crypto/rsa refuses to make and to
-// sign with. It signs with SHA-256 in the manner of PKCS #1 v1.5 only.
+// shortKey is a 512-bit RSA key, which crypto/rsa refuses to generate and to
+// sign with. It only signs with SHA-256 and PKCS #1 v1.5.
 type shortKey struct {
 	public rsa.PublicKey
 	d      *big.Int

@@ -56,5 +56,5 @@ func TestCertificateShapesAtTheHandshake(t *testing.T) {
 	}
 }
 
-// quiet drops the server's complaints about handshakes that are meant to fail.
+// quiet discards the server's errors about handshakes that are meant to fail.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

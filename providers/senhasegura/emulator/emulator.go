@@ -1,12 +1,12 @@
-// Package emulator plays the A2A service of senhasegura, with its faults.
+// Package emulator emulates the A2A service of senhasegura, with its faults.
 //
 // It is written from the vendor's documents, from RFC 5849 and from the answers
-// of the OAuth library that the service is built on; it shares no code with
+// of the OAuth library that the service is built on, and shares no code with
 // the client. It is an http.Handler, keeps everything in memory, opens nothing,
-// and may be used by many goroutines. What the documents leave open is a
-// setting; faults are set for the next requests or chosen by one of them. It
-// counts what a client must never do: reading a password, taking custody of a
-// credential, fetching an application's secrets.
+// and is safe for concurrent use. What the documents leave open is a setting;
+// faults are set for the next requests, or selected by a request. It counts
+// what a client must never do: read a password, take custody of a credential,
+// or fetch an application's secrets.
 package emulator
 
 import (
@@ -33,32 +33,31 @@ type Server struct {
 	counts   Counts
 }
 
-// issued is one living access token.
+// issued is one access token in force.
 type issued struct {
 	clientID  string
 	expiresAt time.Time
 }
 
-// Counts are the calls seen so far.
+// Counts are the calls so far.
 type Counts struct {
-	TokenRequests   int // POST to a token endpoint, whatever came of it
+	TokenRequests   int // POST to a token endpoint, whatever the outcome
 	TokensIssued    int
 	Requests        int // every request
 	Resources       int // resource calls that passed authentication
 	OAuth1Accepted  int
 	OAuth1Refused   int
 	PasswordReads   int // a password left the vault
-	Custody         int // a credential went into the application's custody
+	Custody         int // the application took custody of a credential
 	SecretReads     int // GET of the application with all its secrets
-	BothAuthMethods int // token requests that carried a Basic header and a body secret (RFC 6749 forbids it)
-	SecretsInQuery  int // requests whose URI held a secret
+	BothAuthMethods int // token requests with a Basic header and a body secret (RFC 6749 forbids it)
+	SecretsInQuery  int // requests with a secret in the URI
 }
 
-// Forbidden reports how many calls there were that no renewal may make.
+// Forbidden returns how many calls were made that no renewal may make.
 func (c Counts) Forbidden() int { return c.PasswordReads + c.Custody + c.SecretReads }
 
-// New returns a vault with these settings. Its clock is time.Now when now is
-// nil.
+// New returns a vault with these settings. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Server {
 	if now == nil {
 		now = time.Now
@@ -82,14 +81,14 @@ func (s *Server) Configure(change func(*Settings)) {
 	s.settings = next
 }
 
-// Counts returns what was seen so far.
+// Counts returns the calls so far.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
 }
 
-// exchange is one request with what it was answered under.
+// exchange is one request, with the time and settings that apply to it.
 type exchange struct {
 	*Server
 	w    http.ResponseWriter
@@ -158,7 +157,7 @@ func (x *exchange) route() {
 	x.kongNoRoute()
 }
 
-// update changes the server's memory.
+// update changes the server's state.
 func (x *exchange) update(change func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -24,7 +24,7 @@ const (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// clock is a clock that only a test moves.
+// clock is a clock that only a test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
@@ -42,7 +42,7 @@ func newVault(t testing.TB, change func(*Settings)) (*Server, *clock) {
 	return New(s, c.Now), c
 }
 
-// answer is what came back, decoded when it is JSON.
+// answer is one answer, decoded if it is JSON.
 type answer struct {
 	status int
 	header http.Header

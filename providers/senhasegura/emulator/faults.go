@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// Faults in order; of several that are pending the first is met first.
+// faults lists the faults; if several are set, the first in the list applies.
 var faults = emulation.Faults[*exchange]{
 	{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
 	{"drop", "the connection is cut before the answer", func(*exchange) { emulation.Drop() }},

@@ -61,7 +61,7 @@ func TestFaultAnswers(t *testing.T) {
 		"clock-ahead":           {200, "access_token"},
 		"clock-behind":          {200, "access_token"},
 	}
-	// These are no whole JSON, or no whole answer, and have their own tests.
+	// These are not whole JSON, or not whole answers, and have their own tests.
 	others := map[string]bool{"hang": true, "drop": true, "cut": true, "drip": true, "slow": true, "garbage": true, "truncated": true, "huge": true}
 	s, _ := newVault(t, nil)
 	for _, f := range s.Faults() {

@@ -18,14 +18,14 @@ type tokenSigner struct{ key *rsa.PrivateKey }
 func newTokenSigner() *tokenSigner {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err) // The system has no random numbers.
+		panic(err) // the system has no random numbers
 	}
 	return &tokenSigner{key}
 }
 
 func (s *tokenSigner) sign(clientID string, now time.Time, life time.Duration) string {
 	random := make([]byte, 40)
-	_, _ = rand.Read(random) // It never fails since Go 1.24.
+	_, _ = rand.Read(random) // never fails since Go 1.24
 	jti := hex.EncodeToString(random)
 	header := segment(map[string]any{"typ": "JWT", "alg": "RS256", "jti": jti})
 	claims := segment(map[string]any{
@@ -35,7 +35,7 @@ func (s *tokenSigner) sign(clientID string, now time.Time, life time.Duration) s
 	digest := sha256.Sum256([]byte(header + "." + claims))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, digest[:])
 	if err != nil {
-		panic(err) // A fresh 2048-bit key signs.
+		panic(err) // a new 2048-bit key always signs
 	}
 	return header + "." + claims + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
@@ -43,7 +43,7 @@ func (s *tokenSigner) sign(clientID string, now time.Time, life time.Duration) s
 func segment(values map[string]any) string {
 	text, err := json.Marshal(values)
 	if err != nil {
-		panic(err) // Strings and numbers encode.
+		panic(err) // strings and numbers always encode
 	}
 	return base64.RawURLEncoding.EncodeToString(text)
 }

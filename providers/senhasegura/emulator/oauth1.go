@@ -26,8 +26,8 @@ func (p params) get(name string) (value string, times int) {
 	return value, times
 }
 
-// signedCaller verifies a request as RFC 5849, 3.2, or answers why not. The
-// words of the refusals are not documented.
+// signedCaller verifies a request as in RFC 5849, 3.2, or answers with the
+// refusal, whose wording is not documented.
 func (x *exchange) signedCaller() (Application, bool) {
 	app, status, message := x.verify()
 	if status == 0 {
@@ -42,7 +42,7 @@ func (x *exchange) signedCaller() (Application, bool) {
 	return Application{}, false
 }
 
-// verify returns status 0 and the application, or the refusal.
+// verify returns the application and status 0, or the refusal.
 func (x *exchange) verify() (app Application, status int, message string) {
 	const invalid = "Invalid signature"
 	all, protocol, ok := x.collect()
@@ -78,8 +78,8 @@ func (x *exchange) verify() (app Application, status int, message string) {
 	return app, x.checkFresh(protocol, consumer+" "+token), invalid
 }
 
-// collect returns every parameter that is signed, and those of the protocol:
-// from the header when there is one, else from the query.
+// collect returns every signed parameter, and those of the protocol: from the
+// header if there is one, else from the query.
 func (x *exchange) collect() (all, protocol params, ok bool) {
 	query, ok := pairsOf(x.r.URL.RawQuery)
 	if !ok {
@@ -114,7 +114,7 @@ func (x *exchange) collect() (all, protocol params, ok bool) {
 	return all, protocol, true
 }
 
-// pairsOf reads a query or form: a plus is a space, empty values stay.
+// pairsOf parses a query or form: a plus is a space, empty values are kept.
 func pairsOf(text string) (params, bool) {
 	var out params
 	for _, part := range strings.Split(text, "&") {
@@ -132,7 +132,7 @@ func pairsOf(text string) (params, bool) {
 	return out, true
 }
 
-// checkProtocol finds missing, repeated and unsupported parameters.
+// checkProtocol reports missing, repeated and unsupported parameters.
 func (x *exchange) checkProtocol(p params) string {
 	signature, signatures := p.get("oauth_signature")
 	unsigned := x.set.AcceptUnsigned && (signatures == 0 || signature == "-")
@@ -168,8 +168,8 @@ func (x *exchange) signedApplication(consumer, token string) (Application, bool)
 	return Application{}, false
 }
 
-// checkFresh refuses an instant that is too far off and a pair of instant and
-// nonce that was seen before.
+// checkFresh refuses a timestamp that is too far off, and a pair of timestamp
+// and nonce that was used before.
 func (x *exchange) checkFresh(p params, who string) (status int) {
 	text, _ := p.get("oauth_timestamp")
 	nonce, _ := p.get("oauth_nonce")
@@ -190,7 +190,7 @@ func (x *exchange) checkFresh(p params, who string) (status int) {
 	return status
 }
 
-// baseString is RFC 5849, 3.4.1, from the side that received the request.
+// baseString builds the string of RFC 5849, 3.4.1, from the received request.
 func (x *exchange) baseString(all params) string {
 	var pairs [][2]string
 	for _, p := range all {
@@ -211,11 +211,11 @@ func (x *exchange) baseString(all params) string {
 	return x.r.Method + "&" + percent(x.baseURI()) + "&" + percent(strings.Join(list, "&"))
 }
 
-// baseURI is the URL as the callers know it.
+// baseURI returns the URL as callers know it.
 func (x *exchange) baseURI() string {
 	path := x.r.URL.EscapedPath()
 	if target, _, _ := strings.Cut(x.r.RequestURI, "?"); strings.HasPrefix(target, "/") {
-		path = target // As it was sent.
+		path = target // as it was sent
 	}
 	if x.set.PublicURL != "" {
 		return strings.TrimSuffix(x.set.PublicURL, "/") + path
@@ -232,7 +232,7 @@ func (x *exchange) baseURI() string {
 	return scheme + "://" + host + path
 }
 
-// percent is RFC 5849, 3.6.
+// percent encodes as in RFC 5849, 3.6.
 func percent(s string) string {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	out := ""

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// resource is one route of the API, under /iso and /api alike.
+// resource is one route of the API, under /iso as well as /api.
 type resource struct {
 	method string
-	// path is what follows the prefix; a trailing slash takes an id.
+	// path is what follows the prefix; a trailing slash means an id follows.
 	path string
-	// needs names the resource that an authorization must include.
+	// needs names the resource that the authorization must include.
 	needs  string
 	answer func(x *exchange, id string)
 }
 
-// The routes of version 1 that a client of this product could meet.
+// The routes of version 1 that a client of this product could call.
 var resources = []resource{
 	{http.MethodGet, "/pam/device", "pam", (*exchange).devices},
 	{http.MethodGet, "/pam/device/", "pam", (*exchange).device},
@@ -26,7 +26,7 @@ var resources = []resource{
 	{http.MethodGet, "/dapp/application", "dapp", (*exchange).secrets},
 }
 
-// match returns the id that a path carries.
+// match returns the id in a path.
 func (r resource) match(method, path string) (id string, ok bool) {
 	rest, found := strings.CutPrefix(path, "/iso")
 	if !found {
@@ -42,7 +42,7 @@ func (r resource) match(method, path string) (id string, ok bool) {
 	return id, found && id != "" && !strings.Contains(id, "/")
 }
 
-// resource authenticates and answers.
+// resource authenticates the caller and answers.
 func (x *exchange) resource(route resource, id string) {
 	app, ok := x.caller()
 	if !ok {
@@ -60,7 +60,7 @@ func (x *exchange) resource(route resource, id string) {
 	route.answer(x, id)
 }
 
-// caller authenticates by bearer token or by OAuth 1.0, or answers why not.
+// caller authenticates by bearer token or OAuth 1.0, or answers with a refusal.
 func (x *exchange) caller() (Application, bool) {
 	header := x.r.Header.Get("Authorization")
 	if _, ok := hasScheme(header, "OAuth"); ok || x.r.URL.Query().Has("oauth_consumer_key") {
@@ -68,7 +68,7 @@ func (x *exchange) caller() (Application, bool) {
 	}
 	text, ok := hasScheme(header, "Bearer")
 	if !ok {
-		// The gateway routes by this header, hence a 404 and no 401.
+		// The gateway routes by this header, so the answer is 404 rather than 401.
 		x.kongNoRoute()
 		return Application{}, false
 	}
@@ -115,7 +115,7 @@ func (x *exchange) credentials(string) {
 	x.ok(envelope{Credentials: []item{{ID: "7", Hostname: "srv-erp", Username: "oper"}, {ID: "8", Hostname: "srv-db", Username: "dba"}}})
 }
 
-// password reads a password and takes custody, as the real one does.
+// password reads a password and takes custody, as the real service does.
 func (x *exchange) password(id string) {
 	if id != "7" && id != "8" {
 		x.envelopeError(http.StatusBadRequest, 1007, "1007: Credential not found", "1007: Credencial não encontrada")

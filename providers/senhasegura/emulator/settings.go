@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Settings say how the vault behaves. The zero value with one application is a
+// Settings configure the vault. The zero value with one application is a
 // well-behaved vault.
 type Settings struct {
 	// Applications are the A2A applications, each with one authorization.
 	Applications []Application
 
-	// Profile chooses the fields of OAuth 2.0 error bodies.
+	// Profile selects the fields of OAuth 2.0 error bodies.
 	Profile Profile
-	// Lifetime of a token; 0 means an hour. The vendor's texts also name a day.
+	// Lifetime of a token; 0 means an hour. The vendor's texts also mention a day.
 	Lifetime time.Duration
-	// AcceptTTL makes the body field ttl (minutes) shorten or lengthen the life.
+	// AcceptTTL lets the body field ttl (minutes) change the lifetime.
 	AcceptTTL bool
-	// ExpiresIn is how the answer states the life.
+	// ExpiresIn is how the answer states the lifetime.
 	ExpiresIn ExpiresIn
-	// TokenType is the word for it; empty means Bearer.
+	// TokenType is the value of token_type; empty means Bearer.
 	TokenType string
 	// Opaque makes access tokens random text instead of JWTs.
 	Opaque bool
@@ -37,8 +37,8 @@ type Settings struct {
 	// ClockOffset is how far the vault's clock is ahead.
 	ClockOffset time.Duration
 
-	// PublicURL is the base that callers sign (scheme, host, path prefix) when a
-	// proxy changed it on the way; empty means the request's own.
+	// PublicURL is the base that callers sign (scheme, host, path prefix) if a
+	// proxy rewrites it on the way; empty means the request's own.
 	PublicURL string
 	// Skew is how far an OAuth 1.0 timestamp may be off; 0 means 300 s.
 	Skew time.Duration
@@ -47,7 +47,7 @@ type Settings struct {
 	// AcceptUnsigned allows consumer key and token in the query without a
 	// signature, the discouraged way of old versions.
 	AcceptUnsigned bool
-	// AllowReplay forgets nonces.
+	// AllowReplay accepts repeated nonces.
 	AllowReplay bool
 }
 
@@ -63,15 +63,15 @@ type Application struct {
 	TokenKey, TokenSecret       string
 
 	Disabled bool
-	// ExpiresAt is the end of the authorization; zero for none.
+	// ExpiresAt is the expiry of the authorization; zero means never.
 	ExpiresAt time.Time
-	// Addresses and Referers are those allowed; empty means any.
+	// Addresses and Referers that are allowed; empty means any.
 	Addresses, Referers []string
-	// Resources are those allowed ("pam", "coe", "dapp"); nil means all.
+	// Resources that are allowed ("pam", "coe", "dapp"); nil means all.
 	Resources []string
 }
 
-// Profile is the generation of the OAuth library, which shows in error bodies.
+// Profile is the generation of the OAuth library, visible in error bodies.
 type Profile string
 
 // The generations. The zero value is League8.
@@ -81,7 +81,7 @@ const (
 	League9 Profile = "league9" // error, error_description
 )
 
-// ExpiresIn is a way to state the life of a token.
+// ExpiresIn is how the lifetime of a token is stated.
 type ExpiresIn string
 
 // The ways. The zero value is a number.
@@ -92,11 +92,11 @@ const (
 	AsZero   ExpiresIn = "zero"
 )
 
-// Refusal is an answer to a caller from the wrong place; the vendor documents
-// none.
+// Refusal is the answer to a caller from an address or referer that is not
+// allowed; the vendor does not document it.
 type Refusal string
 
-// The refusals. The zero value is the answer to a wrong secret.
+// The refusals. The zero value answers as for a wrong secret.
 const (
 	RefuseAsClient    Refusal = ""
 	RefuseAsPage      Refusal = "page"      // 403 with a page of a firewall
@@ -122,7 +122,7 @@ func (s Settings) skew() time.Duration {
 	return s.Skew
 }
 
-// secret returns the client secret in force at an instant.
+// secret returns the client secret in force at a given time.
 func (a Application) secret(at time.Time) string {
 	if a.NextSecret != "" && !at.Before(a.RotatesAt) {
 		return a.NextSecret

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// token is the token endpoint: the decision table of the client credentials
-// grant, in the order of the library.
+// token is the token endpoint. It checks the client credentials grant in the
+// order of the library.
 func (x *exchange) token() {
 	if x.r.Method != http.MethodPost {
 		x.kongNoRoute()
@@ -55,7 +55,7 @@ func (x *exchange) token() {
 	x.issue(app, form)
 }
 
-// form returns the body's parameters; a body of another type has none.
+// form returns the parameters in the body; a body of another type has none.
 func (x *exchange) form() url.Values {
 	mediaType, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
@@ -68,9 +68,9 @@ func (x *exchange) form() url.Values {
 	return form
 }
 
-// clientOf returns id and secret: values in the body go before the Basic
-// header, which is split at the first colon and not decoded any further; both
-// are trimmed.
+// clientOf returns the client's id and secret. Values in the body take
+// precedence over the Basic header, which is split at the first colon and not
+// decoded further. Both are trimmed.
 func (x *exchange) clientOf(form url.Values) (id, secret string) {
 	basic, isBasic := hasScheme(x.r.Header.Get("Authorization"), "Basic")
 	if isBasic {
@@ -100,7 +100,7 @@ func (x *exchange) application(id, secret string) (Application, bool) {
 	return Application{}, false
 }
 
-// mayCallFrom checks the authorization's addresses and referers.
+// mayCallFrom checks the addresses and referers of the authorization.
 func (x *exchange) mayCallFrom(app Application) bool {
 	address, _, err := net.SplitHostPort(x.r.RemoteAddr)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s Settings) tokenType() string {
 	return s.TokenType
 }
 
-// expiresIn returns the life as JSON; nil leaves it out.
+// expiresIn returns the lifetime as JSON, or nil to leave it out.
 func (x *exchange) expiresIn(life time.Duration) json.RawMessage {
 	// The library computes it as expiry minus now, in whole seconds.
 	seconds := strconv.FormatInt(int64(math.Floor(life.Seconds())), 10)
@@ -190,7 +190,7 @@ func (x *exchange) newToken(app Application, now time.Time, life time.Duration) 
 	return x.signer().sign(app.ClientID, now, life)
 }
 
-// serverTime is the vault's own clock.
+// serverTime is the time on the vault's clock.
 func (x *exchange) serverTime() time.Time { return x.at.Add(x.clockOffset()) }
 
 func (x *exchange) clockOffset() time.Duration {

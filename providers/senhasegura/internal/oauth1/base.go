@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// baseString is RFC 5849, 3.4.1.1: method, base URI and parameters.
+// baseString builds the string of RFC 5849, 3.4.1.1: method, base URI and
+// parameters.
 func baseString(r Request, protocol []pair) (string, error) {
 	method := strings.ToUpper(r.Method)
 	if method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
@@ -27,8 +28,8 @@ func baseString(r Request, protocol []pair) (string, error) {
 			params = append(params, pair{name, v})
 		}
 	}
-	// RFC 5849, 3.1: a protocol parameter must not appear twice, and a server
-	// that takes the one of the query would check another signature.
+	// RFC 5849, 3.1: a protocol parameter must not appear twice. A server that
+	// used the one in the query would verify another signature.
 	for _, p := range params {
 		if strings.HasPrefix(p.name, "oauth_") {
 			return "", errors.New("sign request: the query or form already holds an oauth_ parameter (remove it: they go into the header)")
@@ -37,8 +38,8 @@ func baseString(r Request, protocol []pair) (string, error) {
 	return method + "&" + encode(base) + "&" + encode(normalize(append(params, protocol...))), nil
 }
 
-// normalize is RFC 5849, 3.4.1.3.2: names and values are encoded first and
-// sorted afterwards, by bytes.
+// normalize implements RFC 5849, 3.4.1.3.2: names and values are encoded first,
+// then sorted by bytes.
 func normalize(params []pair) string {
 	encoded := make([]pair, len(params))
 	for i, p := range params {
@@ -58,15 +59,14 @@ func normalize(params []pair) string {
 }
 
 // splitURL returns the base string URI of RFC 5849, 3.4.1.2, and the query. It
-// does not use net/url, which may write a path in another way than it was
-// given.
+// does not use net/url, which may rewrite a path.
 func splitURL(raw string) (base, query string, err error) {
 	inQuery := false
 	for _, c := range []byte(raw) {
 		inQuery = inQuery || c == '?'
-		// What RFC 3986 has no place for is encoded by some clients and sent raw
-		// by others; either way somebody else signs another text. Letters beyond
-		// ASCII in a query are the same parameter in both forms.
+		// Characters that RFC 3986 does not allow are encoded by some clients and
+		// sent raw by others, so the two sides could sign different texts. Letters
+		// beyond ASCII in a query are the same parameter in both forms.
 		if c <= ' ' || c == 0x7f || c >= 0x80 && !inQuery || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
 			return "", "", errors.New("sign request: the URL holds a character that must be percent-encoded (a host beyond ASCII is written as xn--…)")
 		}
@@ -89,14 +89,14 @@ func splitURL(raw string) (base, query string, err error) {
 	return scheme + "://" + host + path, query, err
 }
 
-// baseHost drops the scheme's default port.
+// baseHost removes the scheme's default port.
 func baseHost(scheme, authority string) (string, error) {
 	host, port := authority, ""
-	// The colons of an IPv6 address stand inside its brackets.
+	// The colons of an IPv6 address are inside its brackets.
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
 		host, port = authority[:i], authority[i+1:]
 	}
-	// Some clients decode a % in a host and some do not, hence none.
+	// Some clients decode a % in a host and some do not, so none is allowed.
 	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._[]:") != "" || strings.Trim(port, "0123456789") != "" {
 		return "", errors.New("sign request: the URL needs a host of letters, digits, dots and dashes (or an IPv6 address in brackets), and a port must be a number")
 	}
@@ -106,8 +106,8 @@ func baseHost(scheme, authority string) (string, error) {
 	return host + ":" + port, nil
 }
 
-// parseQuery is RFC 5849, 3.4.1.3.1: pairs are decoded as a form, where a plus
-// is a space; repeated names and empty values are kept.
+// parseQuery implements RFC 5849, 3.4.1.3.1: pairs are decoded as a form, where
+// a plus is a space; repeated names and empty values are kept.
 func parseQuery(query string) ([]pair, error) {
 	var params []pair
 	for part := range strings.SplitSeq(query, "&") {

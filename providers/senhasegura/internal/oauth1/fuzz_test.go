@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzSign compares with a plain second writing of RFC 5849 on top of net/url.
+// FuzzSign compares with a second, plain implementation on top of net/url.
 func FuzzSign(f *testing.F) {
 	f.Add("GET", "https://vault.example/iso/pam/device", "a=1&b=%20+", "c", "d e", "ck", "cs", "tk", "ts")
 	f.Add("post", "HTTP://EXAMPLE.com:80/r%20v/X", "b5=%3D%253D&a3=a&c%40=&a2=r%20b", "c2", "", "9djdj82h48djs9d2", "&", "", "")
@@ -59,7 +59,7 @@ func referenceSignature(r Request, ck, cs, tk, ts string) (string, bool) {
 		path = "/"
 	}
 	if !strings.Contains(r.URL, path) && path != "/" || strings.ContainsAny(host, "%") {
-		return "", false // net/url wrote the path anew.
+		return "", false // net/url rewrote the path
 	}
 	pairs := []string{
 		"oauth_consumer_key=" + referenceEncode(ck), "oauth_token=" + referenceEncode(tk),
@@ -67,7 +67,7 @@ func referenceSignature(r Request, ck, cs, tk, ts string) (string, bool) {
 	}
 	pairs = slices.DeleteFunc(pairs, func(p string) bool { return strings.HasSuffix(p, "=") })
 	if strings.Contains(u.RawQuery, ";") {
-		return "", false // url.ParseQuery refuses what other readers take as a character.
+		return "", false // url.ParseQuery rejects what others accept as a character
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

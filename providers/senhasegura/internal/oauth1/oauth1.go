@@ -1,10 +1,10 @@
-// Package oauth1 signs requests as RFC 5849 (OAuth 1.0) with HMAC-SHA1.
+// Package oauth1 signs requests with HMAC-SHA1 as in RFC 5849 (OAuth 1.0).
 //
-// It signs requests for protected resources with all four keys at hand; it
-// knows no request token and no authorization dance. The result depends on its
-// arguments only: instant and nonce come from the caller, who must use a new
-// pair for every request that is sent, a repeated one included. Neither secret
-// is ever part of the header.
+// It signs requests for protected resources with all four keys known; it does
+// not obtain request tokens or authorizations. The result depends only on its
+// arguments: the caller supplies timestamp and nonce, and must use a new pair
+// for every request sent, including repeats. Neither secret ever appears in the
+// header.
 package oauth1
 
 import (
@@ -25,16 +25,16 @@ type Keys struct {
 	TokenKey, TokenSecret       credential.Secret
 }
 
-// Request is what is signed of one request.
+// Request is the part of a request that is signed.
 type Request struct {
 	Method string
-	// URL is absolute and exactly as it will be sent: what needs percent-encoding
-	// is encoded already.
+	// URL is absolute and exactly as it will be sent, with everything already
+	// percent-encoded that needs it.
 	URL string
 	// Form is the body if, and only if, it is sent as
 	// application/x-www-form-urlencoded. No other body is signed.
 	Form map[string][]string
-	// Timestamp is in Unix seconds, above zero.
+	// Timestamp is in Unix seconds and positive.
 	Timestamp int64
 	// Nonce is unique for this timestamp and these keys.
 	Nonce string
@@ -45,8 +45,8 @@ type Request struct {
 // pair is one name and value, decoded.
 type pair struct{ name, value string }
 
-// Sign returns the value of the Authorization header. Its errors never repeat
-// the URL, since queries may hold secrets.
+// Sign returns the value of the Authorization header. Its errors never quote
+// the URL, since queries may contain secrets.
 func Sign(keys Keys, r Request) (credential.Secret, error) {
 	if r.Timestamp <= 0 || r.Nonce == "" {
 		return credential.Secret{}, errors.New("sign request: the timestamp must be above zero and the nonce not empty")
@@ -59,8 +59,8 @@ func Sign(keys Keys, r Request) (credential.Secret, error) {
 		{"oauth_nonce", r.Nonce},
 		{"oauth_version", r.Version},
 	}
-	// A parameter without a value is not sent: RFC 5849, 3.1 allows that for
-	// the token and for the version.
+	// A parameter without a value is not sent; RFC 5849, 3.1 allows this for the
+	// token and the version.
 	protocol = slices.DeleteFunc(protocol, func(p pair) bool { return p.value == "" })
 
 	base, err := baseString(r, protocol)
@@ -80,7 +80,8 @@ func Sign(keys Keys, r Request) (credential.Secret, error) {
 	return credential.NewSecret(b.String()), nil
 }
 
-// digest is RFC 5849, 3.4.2. The ampersand stays even when a secret is empty.
+// digest implements RFC 5849, 3.4.2. The ampersand stays even if a secret is
+// empty.
 func digest(keys Keys, base string) string {
 	key := encode(keys.ConsumerSecret.Reveal()) + "&" + encode(keys.TokenSecret.Reveal())
 	mac := hmac.New(sha1.New, []byte(key))
@@ -88,8 +89,8 @@ func digest(keys Keys, base string) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// encode is RFC 5849, 3.6. Neither escaper of net/url does this: one writes a
-// plus for a space, the other leaves reserved characters.
+// encode implements RFC 5849, 3.6. Neither escaper of net/url does this: one
+// writes a plus for a space, the other leaves reserved characters.
 func encode(s string) string {
 	const upperHex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -136,8 +136,8 @@ func TestEncodeFollowsRFC5849(t *testing.T) {
 	}
 }
 
-// referenceEncode is independent of encode: net/url's form escaper differs
-// from RFC 5849 in the space only.
+// referenceEncode is independent of encode: net/url's form escaper differs from
+// RFC 5849 only in the space.
 func referenceEncode(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }

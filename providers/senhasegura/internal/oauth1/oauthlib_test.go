@@ -21,8 +21,8 @@ type signed struct {
 	Keys   map[string]string `json:"keys"`
 }
 
-// TestSignVerifiesWithOauthlib proves the signer by an implementation that
-// shares nothing with it.
+// TestSignVerifiesWithOauthlib verifies the signer with an independent
+// implementation.
 func TestSignVerifiesWithOauthlib(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), python, "-c", "import oauthlib").CombinedOutput(); err != nil {
 		if os.Getenv("VIGENTE_REQUIRE_TOOLS") == "1" {
@@ -61,7 +61,7 @@ func TestSignVerifiesWithOauthlib(t *testing.T) {
 			}
 		}
 	}
-	// Two that must not verify, so that a verifier that accepts all is found.
+	// Two that must not verify, to detect a verifier that accepts everything.
 	changed := sign(t, urls[0]+"?id=1", nil, secrets[0])
 	changed.URL = urls[0] + "?id=2"
 	unkeyed := sign(t, urls[0], nil, secrets[0])
@@ -81,17 +81,17 @@ func TestSignVerifiesWithOauthlib(t *testing.T) {
 	if err != nil {
 		t.Fatalf("run verify.py: %v\n%s", err, out)
 	}
-	verdicts := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(verdicts) != len(sent) {
-		t.Fatalf("%d verdicts for %d requests:\n%s", len(verdicts), len(sent), out)
+	results := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(results) != len(sent) {
+		t.Fatalf("%d results for %d requests:\n%s", len(results), len(sent), out)
 	}
-	for i, verdict := range verdicts {
+	for i, result := range results {
 		want := "valid"
 		if i >= len(sent)-2 {
 			want = "invalid"
 		}
-		if verdict != want {
-			t.Errorf("oauthlib says %q of %s %s with body %q, want %s", verdict, sent[i].Method, sent[i].URL, sent[i].Body, want)
+		if result != want {
+			t.Errorf("oauthlib says %q of %s %s with body %q, want %s", result, sent[i].Method, sent[i].URL, sent[i].Body, want)
 		}
 	}
 }

@@ -1,8 +1,9 @@
-// Command fosite serves OAuth 2.0 with the library of Ory on a free loopback port
-// and prints its address: client credentials, and codes with refresh tokens that
-// work once, for clients with a secret or a key. The file that its argument names
-// holds the public keys (JWKS) of the client that signs. Whoever opens the page
-// is logged in. It ends when its standard input does. It is a module of its own: the daemon must not depend on any of this.
+// Command fosite serves OAuth 2.0 with Ory's library on a free loopback port and
+// prints its address. It supports client credentials, and codes with single-use
+// refresh tokens, for clients with a secret or a key. Its argument names a file
+// with the public keys (JWKS) of the client that signs. Opening the page logs
+// in. It exits at the end of its standard input. It is a separate module,
+// because the daemon must not depend on any of this.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// client is strict about the way it is authenticated, as registered clients are.
+// client accepts only its registered way to authenticate.
 func client(id, secret, method string, grants ...string) fosite.Client {
 	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
 	if err != nil {
