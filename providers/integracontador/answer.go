@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// asked is what an answer is read against.
+// asked is the request that an answer belongs to.
 type asked struct {
 	at       time.Time
 	previous credential.Credential
@@ -18,7 +18,7 @@ type asked struct {
 	session  string
 }
 
-// known returns the expiry known of a token, and which answer told it.
+// known returns the known expiry of a token, and which answer stated it.
 func (q asked) known(token string) (time.Time, string) {
 	if token == "" || q.previous.PolicyExpiry || q.previous.Values[fieldToken].Reveal() != token {
 		return time.Time{}, ""
@@ -27,7 +27,7 @@ func (q asked) known(token string) (time.Time, string) {
 }
 
 // readApoiar reads any answer to a posted Termo. It is a pure function of the
-// answer and of what was asked.
+// answer and the request.
 func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential.Fault) {
 	if a.Status == http.StatusNotModified {
 		token, ok := etagToken(a.Header.Get("ETag"))
@@ -41,7 +41,7 @@ func readApoiar(a *exchange.Answer, q asked) (credential.Credential, *credential
 	}
 	token, expiry := tokenOf(a.Body)
 	if token == "" {
-		// Some servers put it there as well; the body goes first.
+		// Some servers state it there as well; the body takes precedence.
 		if fromHeader, ok := etagToken(a.Header.Get("ETag")); ok && a.Status == http.StatusOK {
 			return readRepeated(a, q, fromHeader)
 		}
@@ -69,17 +69,17 @@ func (q asked) credential(token string, end time.Time, source string) credential
 	}
 }
 
-// Patience with an answer that repeats a token that should be over.
+// Limits for an answer that repeats a token that should have expired.
 const (
-	// skew is what the clocks of both sides may differ by: a repetition this
-	// soon after the expiry may only be early.
+	// skew is how far the two clocks may differ: a repetition this soon after the
+	// expiry may only be early.
 	skew = 2 * time.Minute
-	// obstinate is when another Termo is tried.
-	obstinate = 5 * time.Minute
+	// resignAfter is how long after the expiry another Termo is tried.
+	resignAfter = 5 * time.Minute
 )
 
-// readRepeated reads the answer that the posted Termo has a token that lives.
-// What a 200 said of that token stays true; else the header counts, read as GMT.
+// readRepeated reads the answer that the posted Termo already has a token. An
+// expiry that a 200 stated stays valid; else the header is used, read as GMT.
 func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credential, *credential.Fault) {
 	known, source := q.known(token)
 	end, stated := parseExpires(a.Header.Get("Expires"))
@@ -93,26 +93,25 @@ func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credent
 	}
 	f := stale(q, token)
 	if stated && q.at.Sub(end) > skew && !f.SeedSpent {
-		// The service keeps what it knows of a Termo until the day is over.
+		// The service keeps its answer to a Termo until the end of the day.
 		f.IdleUntil = nextMidnight(q.at).UTC()
 		f.Message = "the service repeats a procurador token that is over; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)"
 	}
 	return credential.Credential{}, f
 }
 
-// stale is the fault of a token that is over on arrival. Mostly the clocks
-// differ by a moment, and the next attempt brings another token. When the
-// service goes on like that, a Termo of another day is tried, since the same
-// bytes bring the same answer.
+// stale is the fault of a token that has expired on arrival. Usually the clocks
+// differ slightly, and the next attempt gets another token. If the service keeps
+// repeating it, a Termo with another date is tried, since the same bytes get the
+// same answer.
 func stale(q asked, token string) *credential.Fault {
 	f := exchange.BadResponse("the service still repeats a procurador token that is over (retried automatically; if it stays, compare the clock here with Brasília's)")
 	known, _ := q.known(token)
-	f.SeedSpent = q.signed.stored && q.signed.signedOn < q.at.In(brasilia).Format(dayForm) && q.at.Sub(known) > obstinate
+	f.SeedSpent = q.signed.stored && q.signed.signedOn < q.at.In(brasilia).Format(dayForm) && q.at.Sub(known) > resignAfter
 	return f
 }
 
-// reply is the envelope of an answer. The request's own parts, which it
-// echoes, are not read.
+// reply is the envelope of an answer, without the parts that echo the request.
 type reply struct {
 	Dados     json.RawMessage `json:"dados"`
 	Mensagens []struct {
@@ -120,8 +119,8 @@ type reply struct {
 	} `json:"mensagens"`
 }
 
-// readReply reads the envelope; nothing of one that is none. Members that are
-// not what they should be do not hide the others.
+// readReply parses the envelope; whole is false if it is not one. A member of
+// the wrong type does not hide the others.
 func readReply(body []byte) (r reply, whole bool) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(trimBOM(body), &members) != nil || members == nil {
@@ -132,8 +131,8 @@ func readReply(body []byte) (r reply, whole bool) {
 	return r, true
 }
 
-// tokenOf returns the token of a 200 and its expiry as it is written. dados is
-// JSON within a string, or an object.
+// tokenOf returns the token of a 200 and its expiry as written. dados is JSON
+// within a string, or an object.
 func tokenOf(body []byte) (token, expiry string) {
 	r, whole := readReply(body)
 	if !whole || len(r.Dados) == 0 {
@@ -148,15 +147,15 @@ func tokenOf(body []byte) (token, expiry string) {
 	if json.Unmarshal(inner, &members) != nil {
 		return "", ""
 	}
-	// Two strings or nothing: a number or null in place of one is left empty.
+	// Both must be strings: a number or null in place of one leaves it empty.
 	_ = json.Unmarshal(members["autenticar_procurador_token"], &token)
 	_ = json.Unmarshal(members["data_hora_expiracao"], &expiry)
 	return token, expiry
 }
 
-// etagToken reads the token of an etag: "autenticar_procurador_token:UUID",
+// etagToken returns the token in an etag: "autenticar_procurador_token:UUID",
 // weak or not, with or without the quotes, or the bare UUID. An etag of another
-// form is a cache's own and no token.
+// form was set by a cache and holds no token.
 func etagToken(header string) (string, bool) {
 	text := strings.TrimSpace(header)
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "W/"), "w/")
@@ -169,8 +168,8 @@ func etagToken(header string) (string, bool) {
 	return token, strings.EqualFold(strings.TrimSpace(name), "autenticar_procurador_token") && isUUID(token)
 }
 
-// isUUID reports the layout of a UUID. One of the vendor's samples begins with
-// a z, so its digits need not be hexadecimal.
+// isUUID reports whether text has the layout of a UUID. One of the vendor's
+// samples begins with a z, so its digits need not be hexadecimal.
 func isUUID(text string) bool {
 	if len(text) != 36 {
 		return false

@@ -13,13 +13,13 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// certificate is one of ours with the key that named it. Its pair is nil when
-// something was reported, or when the password is out of reach of a check.
+// certificate is one of our certificates. Its pair is nil if a fault was
+// reported, or if a check has no access to the password.
 type certificate struct {
 	pair *tls.Certificate
 	key  string // the configuration's, for messages: "author.certificate.file"
 	file string
-	// limits is its end, which takes a person to move.
+	// limits is its expiry, which only a person can extend.
 	limits []credential.Limit
 }
 
@@ -49,7 +49,7 @@ func readCertificate(s *section.Section, key, number string, env providers.Env) 
 	return c
 }
 
-// ready says what keeps the certificate from being used at an instant.
+// ready returns the fault that keeps the certificate from being used now.
 func (c certificate) ready(at time.Time) *credential.Fault {
 	switch {
 	case c.pair == nil:
@@ -68,13 +68,13 @@ func (c certificate) ready(at time.Time) *credential.Fault {
 	return nil
 }
 
-// signingKey returns the key for a Termo; the profile knows RSA only.
+// signingKey returns the key for a Termo; the profile allows only RSA.
 func (c certificate) signingKey() (*rsa.PrivateKey, bool) {
 	key, ok := c.pair.PrivateKey.(*rsa.PrivateKey)
 	return key, ok
 }
 
-// fingerprint tells certificates apart.
+// fingerprint identifies the certificate.
 func (c certificate) fingerprint() string {
 	if c.pair == nil {
 		return ""

@@ -9,9 +9,9 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// classifyApoiar returns what an answer to a posted Termo complains about, or
-// nil when it looks like a success. Codes of the service go before the status,
-// then codes of the gateway, then the status alone.
+// classifyApoiar returns the fault in an answer to a posted Termo, or nil if it
+// looks like a success. Codes of the service take precedence over codes of the
+// gateway, and both over the status.
 func classifyApoiar(a *exchange.Answer, q asked) *credential.Fault {
 	if a.Status == http.StatusOK && !a.HTML() {
 		if token, _ := tokenOf(a.Body); token != "" {
@@ -34,19 +34,19 @@ func classifyApoiar(a *exchange.Answer, q asked) *credential.Fault {
 	return apoiarStatus(a, q)
 }
 
-// codeFault is the fault of one documented code; nil for a number that is not
-// documented and an answer whose status says more.
+// codeFault is the fault of one documented code. It returns nil if the code is
+// not documented and the status says more.
 func codeFault(c code, a *exchange.Answer, q asked) *credential.Fault {
-	v := c.verdict()
+	v := c.advice()
 	if c.module == moduleTermo && a.Status >= 400 && a.Status <= 499 {
-		// With such a status the Termo is at fault, whatever the number meant once.
-		v.remedy = signAgain
-		if v.cure == "" {
-			v.cure = "the service refuses the Termo for a reason that is not documented"
+		// With such a status the Termo is at fault, whatever the code once meant.
+		v.action = signAgain
+		if v.text == "" {
+			v.text = "the service refuses the Termo for a reason that is not documented"
 		}
 	}
-	f := &credential.Fault{Code: c.String(), Message: c.String() + ": " + v.cure}
-	switch v.remedy {
+	f := &credential.Fault{Code: c.String(), Message: c.String() + ": " + v.text}
+	switch v.action {
 	case retry:
 		f.Reason = credential.ReasonServer
 		f.Lost = a.Status == http.StatusGatewayTimeout
@@ -64,30 +64,30 @@ func codeFault(c code, a *exchange.Answer, q asked) *credential.Fault {
 	return f
 }
 
-// refuse is for a Termo that was refused. A stored one is forgotten, and the
-// next attempt signs another; one that was signed just now parks.
+// refuse completes the fault of a refused Termo. A stored one is discarded, and
+// the next attempt signs another; one that was signed just now parks.
 func refuse(f *credential.Fault, c code, a *exchange.Answer, q asked) {
 	switch {
 	case q.signed.stored:
 		f.Reason, f.SeedSpent = credential.ReasonInvalidRequest, true
-		f.Message = c.String() + ": the stored Termo is refused, a new one is signed and sent once (" + c.verdict().cure + ")"
-		if c.verdict().cure == "" {
+		f.Message = c.String() + ": the stored Termo is refused, a new one is signed and sent once (" + c.advice().text + ")"
+		if c.advice().text == "" {
 			f.Message = c.String() + ": the stored Termo is refused, a new one is signed and sent once"
 		}
 	case c.number == "018" && serverDay(a) != "" && serverDay(a) < q.signed.signedOn:
-		// Just after midnight a clock that is a little ahead is enough; by the
-		// next attempt the service's day has begun as well.
+		// Just after midnight a clock that is slightly ahead is enough; by the next
+		// attempt the service's day has begun as well.
 		f.Reason = credential.ReasonInvalidRequest
 		f.Message = c.String() + ": the clock here is ahead of the service's, where the day of signing has not begun (retried automatically; set the clock)"
 	default:
 		f.Reason = credential.ReasonRejected
 		if key := "author.certificate"; strings.Contains(f.Message, key) {
-			f.Keys = []string{key} // the cure is another certificate
+			f.Keys = []string{key} // another certificate fixes this
 		}
 	}
 }
 
-// serverDay is the service's day in Brasília, or nothing.
+// serverDay returns the service's day in Brasília, or "".
 func serverDay(a *exchange.Answer) string {
 	date, ok := a.Date()
 	if !ok {
@@ -96,8 +96,8 @@ func serverDay(a *exchange.Answer) string {
 	return date.In(brasilia).Format(dayForm)
 }
 
-// gatewayFault reads the codes of the gateway (WSO2), which answers in JSON of
-// its own or XML; nil when there is none.
+// gatewayFault classifies the codes of the gateway (WSO2), which answers in its
+// own JSON or in XML. It returns nil if there is none.
 func gatewayFault(a *exchange.Answer, q asked) *credential.Fault {
 	c := gatewayCode(a.Body)
 	f := &credential.Fault{Code: c}
@@ -120,7 +120,7 @@ func gatewayFault(a *exchange.Answer, q asked) *credential.Fault {
 	return f
 }
 
-// gatewayCode returns the six digits of a fault of the gateway, or nothing.
+// gatewayCode returns the six digits of a fault of the gateway, or "".
 func gatewayCode(body []byte) string {
 	digits := func(raw string) string {
 		raw = strings.Trim(raw, "\" \t\r\n")
@@ -146,12 +146,12 @@ func gatewayCode(body []byte) string {
 	return digits(string(o.Code)) + digits(string(o.Fault.Code))
 }
 
-// apoiarStatus is what the status says by itself.
+// apoiarStatus classifies by status alone.
 func apoiarStatus(a *exchange.Answer, q asked) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {
 	case a.Status == http.StatusUnauthorized:
-		// Whatever the body: the documents say to log in again.
+		// Whatever the body says: the documents say to log in again.
 		return &credential.Fault{
 			Reason: credential.ReasonInvalidRequest, StaleInput: q.session,
 			Message: "the gateway does not accept the session any more (401; a new one is obtained)",

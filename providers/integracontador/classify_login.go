@@ -10,11 +10,11 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// classifyLogin returns what an answer to the login complains about, or nil
-// when it looks like a success. It is a pure function of the answer.
+// classifyLogin returns the fault in an answer to the login, or nil if it looks
+// like a success. It is a pure function of the answer.
 //
-// What the service refuses here only a person can change, so it parks; a page
-// may come from anything on the way, and never does.
+// Only a person can change what the service refuses here, so a refusal parks. A
+// page may come from anything on the way, so it never parks.
 func classifyLogin(a *exchange.Answer) *credential.Fault {
 	f := exchange.StatusFault(a)
 	switch {

@@ -17,7 +17,7 @@ import (
 // party is a company or person as the envelope names it.
 type party struct{ number, name string }
 
-// tipo is the envelope's kind of number: 1 for a CPF, 2 for a CNPJ.
+// tipo is the envelope's type of number: 1 for a CPF, 2 for a CNPJ.
 func (p party) tipo() int {
 	if len(p.number) == 11 {
 		return 1
@@ -56,7 +56,7 @@ func readConsumerKey(s *section.Section) credential.Secret {
 	before := len(s.Faults())
 	v := s.TextOrSecret(key)
 	switch {
-	case len(s.Faults()) > before: // reported already
+	case len(s.Faults()) > before: // already reported
 	case v.IsZero() && s.Has(key):
 		s.Faultf(key, "is empty (expected the Consumer Key of the contract, or a reference to it)")
 	case v.IsZero():
@@ -88,7 +88,7 @@ func readNumber(t *section.Section, parse func(string) (string, error)) string {
 	return section.Value(t, "numero", "", "the number in quotes", parse)
 }
 
-// cpfOrCNPJ reads the number of an author, by its length.
+// cpfOrCNPJ parses the number of an author, told apart by length.
 func cpfOrCNPJ(text string) (string, error) {
 	signs := 0
 	for _, r := range text {
@@ -112,8 +112,9 @@ func readName(t *section.Section) string {
 	return name
 }
 
-// readConnection reads whom to trust, and adds the contratante's certificate. It is
-// shown to whoever asks for one: the login must see it, and the gateway may.
+// readConnection reads the trust settings, and adds the contratante's
+// certificate. Any server that asks gets it: the login requires it, and the
+// gateway may.
 func readConnection(s *section.Section, b *backend, env providers.Env) exchange.Connection {
 	host := "the service"
 	if b.authURL != nil {
@@ -139,8 +140,8 @@ func readConnection(s *section.Section, b *backend, env providers.Env) exchange.
 		conn.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	conn.TLS.Certificates = []tls.Certificate{*own}
-	// Shown whatever authorities the server names: left to itself, crypto/tls
-	// may show none, which the service answers with a 400.
+	// Sent whatever authorities the server names: by itself, crypto/tls may send
+	// none, which the service answers with a 400.
 	conn.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
 	return conn
 }

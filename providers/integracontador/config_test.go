@@ -181,8 +181,8 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-// TestPasswordOutOfReach is a check without the credentials of systemd: the
-// certificate cannot be opened, and nothing is wrong.
+// TestPasswordOutOfReach is a check without access to systemd credentials: the
+// certificate cannot be opened, and that is not a fault.
 func TestPasswordOutOfReach(t *testing.T) {
 	c := certificate{}
 	if f := c.ready(noon); f == nil || f.Reason.Parks() {

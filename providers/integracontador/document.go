@@ -7,13 +7,13 @@ import (
 	"github.com/vigented/vigente/providers/integracontador/internal/termo"
 )
 
-// Keys of the seed, which no sink ever sees.
+// Keys of the seed, which no sink ever receives.
 const (
 	seedFile    = "termo"     // the signed file, byte for byte
 	seedContent = "content"   // what it was made of
 	seedSigned  = "signed_on" // AAAAMMDD
 	seedLast    = "last_day"  // AAAAMMDD
-	seedSource  = "expiry_of" // which answer told the expiry
+	seedSource  = "expiry_of" // which answer stated the expiry
 	source200   = "200"       // the body of a 200, which is exact
 	source304   = "304"       // the header of a 304 read as GMT
 	dayForm     = "20060102"
@@ -24,15 +24,15 @@ type document struct {
 	file              []byte
 	content           string
 	signedOn, lastDay string
-	stored            bool // it was not signed for this attempt
+	stored            bool // signed for an earlier attempt
 }
 
-// document returns the stored Termo as long as it says what it should and its
-// last day has not passed, else one that is signed now.
+// document returns the stored Termo while its content is current and its last
+// day has not passed, else one that is signed now.
 //
-// The service answers the same bytes with the same token, and the Termo is made
-// to be good until its last day; signing anew each time would gain nothing. A
-// stored one that was refused is forgotten through Fault.SeedSpent.
+// The service answers the same bytes with the same token, and a Termo is meant
+// to be used until its last day, so signing each time would gain nothing. A
+// stored one that was refused is discarded through Fault.SeedSpent.
 func (p *procurador) document(req credential.Request) (document, *credential.Fault) {
 	today := req.At.In(brasilia)
 	content, seed := p.content(), req.Previous.Seed
@@ -51,12 +51,12 @@ func (p *procurador) document(req credential.Request) (document, *credential.Fau
 	return d, nil
 }
 
-// content identifies what a Termo is made of, its dates aside.
+// content identifies what a Termo is made of, except its dates.
 func (p *procurador) content() string {
 	return identity("termo", p.contratante.number, p.contratante.name, p.author.number, p.author.name, p.certificate.fingerprint())
 }
 
-// seed keeps the document for the next time.
+// seed stores the document for the next attempt.
 func (d document) seed(source string) map[string]credential.Secret {
 	return map[string]credential.Secret{
 		seedFile:    credential.NewSecret(string(d.file)),

@@ -23,7 +23,7 @@ import (
 	"github.com/vigented/vigente/providers/internal/brasil"
 )
 
-// forgetful keeps nothing: these runs are not restarted.
+// forgetful stores nothing: these runs are not restarted.
 type forgetful struct{}
 
 func (f forgetful) Begin(context.Context, schedule.Key, schedule.Record) (engine.Ticket, error) {
@@ -32,7 +32,7 @@ func (f forgetful) Begin(context.Context, schedule.Key, schedule.Record) (engine
 func (forgetful) Commit(context.Context, schedule.Record) error { return nil }
 func (forgetful) Write(context.Context, engine.Batch) error     { return nil }
 
-// outcomes remembers what happened.
+// outcomes records the outcomes.
 type outcomes struct {
 	mu  sync.Mutex
 	all []engine.Outcome
@@ -69,8 +69,8 @@ var policy = schedule.Policy{
 	MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
 }
 
-// office is a plan of one pair and many authors, who share a small key: it is
-// the resubmission that is looked at, not the signing.
+// office is a plan of one pair and many authors, who share a small key: the test
+// is about the calls after midnight, not about signing.
 func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan {
 	t.Helper()
 	small, err := ids().authority.Issue(emulator.Issue{Name: "X", Number: testAuthor, Bits: 1024})
@@ -105,7 +105,7 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan 
 	return specs
 }
 
-// cpfOf is the CPF number i with its check digits.
+// cpfOf returns the CPF with number i and its check digits.
 func cpfOf(i int) string {
 	base := fmt.Sprintf("%09d", 100000000+i)
 	for a := range 10 {
@@ -120,9 +120,9 @@ func cpfOf(i int) string {
 }
 
 // TestFiveThousandAuthorsAfterMidnight runs an office over a night: all tokens
-// expire in the same second, and all are replaced within a minute, under the
-// stated rate and with one session. A thousand authors at a fifth of the rate
-// stand for them where long searches are not wanted.
+// expire in the same second, and all are replaced within a minute, at the stated
+// rate and with one session. Unless long tests are wanted, a thousand authors run
+// at a fifth of the rate.
 func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 	authors, rate := 1000, 24
 	if needs.Long() {
@@ -178,7 +178,7 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 	})
 }
 
-// TestSessionIsRenewedOnceForAll ends the session under many authors.
+// TestSessionIsRenewedOnceForAll ends the session while many authors use it.
 func TestSessionIsRenewedOnceForAll(t *testing.T) {
 	const authors = 50
 	ids()
@@ -189,7 +189,7 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		seen := &outcomes{}
 		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
 		specs := office(t, service, authors, "")
-		specs.Providers[0].Concurrency = 1 // no call is under way while the session is renewed
+		specs.Providers[0].Concurrency = 1 // no call is in progress while the session is renewed
 		eng.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// nextMidnight is the end of the day in Brasília, which the documents name as
-// the end of a procurador token.
+// nextMidnight is the end of the day in Brasília, the documented expiry of a
+// procurador token.
 func nextMidnight(at time.Time) time.Time {
 	y, m, d := at.In(brasilia).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, brasilia)
 }
 
-// parseLocal reads data_hora_expiracao: with an offset as it stands, without
-// one as Brasília's wall clock, with up to nine digits of a fraction.
+// parseLocal parses data_hora_expiracao, with up to nine digits of a fraction.
+// Without an offset, it is local time in Brasília.
 func parseLocal(text string) (time.Time, bool) {
 	text = strings.TrimSpace(text)
 	for _, layout := range []string{"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05"} {
@@ -27,14 +27,14 @@ func parseLocal(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// plausible refuses years that no server means and RFC 3339 cannot write.
+// plausible rejects years that no server means and RFC 3339 cannot express.
 func plausible(t time.Time) bool { return t.Year() >= 1990 && t.Year() <= 9000 }
 
-// httpDate is "Sat, 15 Oct 2022 00:00:01 GMT" in either language; the day of
-// the week says nothing.
+// httpDate matches "Sat, 15 Oct 2022 00:00:01 GMT" in either language; the day
+// of the week is ignored.
 var httpDate = regexp.MustCompile(`^(?:[^\d,]*,)?\s*(\d{1,2})[ -]([a-z]{3})[a-z]*\.?[ -](\d{4})\s+(\d{2}):(\d{2}):(\d{2})\s+(?:gmt|utc)$`)
 
-// parseExpires reads the expires header of a 304 as GMT.
+// parseExpires parses the expires header of a 304 as GMT.
 func parseExpires(text string) (time.Time, bool) {
 	if t, err := http.ParseTime(strings.TrimSpace(text)); err == nil {
 		return t.UTC(), plausible(t)
@@ -49,12 +49,12 @@ func parseExpires(text string) (time.Time, bool) {
 		n[i], _ = strconv.Atoi(digits)
 	}
 	t := time.Date(n[1], month, n[0], n[2], n[3], n[4], 0, time.UTC)
-	// time.Date turns the 31st of February into March: such a date is none.
+	// time.Date would turn the 31st of February into March; reject such a date.
 	exact := month > 0 && t.Day() == n[0] && n[2] < 24 && n[3] < 60 && n[4] < 60
 	return t, exact && plausible(t)
 }
 
-// monthOf reads the first three letters of a month, in English or Portuguese.
+// monthOf parses the first three letters of a month, in English or Portuguese.
 func monthOf(name string) time.Month {
 	const english, portuguese = "janfebmaraprmayjunjulaugsepoctnovdec", "janfevmarabrmaijunjulagosetoutnovdez"
 	for _, names := range []string{english, portuguese} {

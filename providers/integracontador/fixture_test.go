@@ -34,7 +34,7 @@ const (
 	apiURL          = "https://gateway.example/integra-contador/v1"
 )
 
-// identities are made once for all tests: keys are costly.
+// identities are made once for all tests, because keys are slow to generate.
 type identities struct {
 	authority                    *emulator.Authority
 	contratante, author, company *emulator.Identity
@@ -74,7 +74,7 @@ func pemOf(t testing.TB, id *emulator.Identity) string {
 	return string(text)
 }
 
-// files are those that the sections of the tests refer to.
+// files are the files that the sections of the tests refer to.
 func files(t testing.TB) map[string]string {
 	t.Helper()
 	all := ids()
@@ -112,9 +112,9 @@ func settings() emulator.Settings {
 	}
 }
 
-// world is a service with its clock, the pair and one author, all in the hands
-// of the test.
-type world struct {
+// fixture is a service with its clock, the pair and one author, all controlled
+// by the test.
+type fixture struct {
 	t       testing.TB
 	service *emulator.Server
 	at      time.Time
@@ -123,16 +123,16 @@ type world struct {
 	author  providers.Binding
 	session credential.Credential
 	token   credential.Credential
-	answer  http.HandlerFunc // in place of the service's, when set
+	answer  http.HandlerFunc // replaces the service's if set
 	last    *http.Request
 }
 
 // noon is 12:00 in Brasília.
 var noon = time.Date(2026, 3, 10, 15, 0, 0, 0, time.UTC)
 
-func newWorld(t testing.TB, change func(*emulator.Settings)) *world {
+func newFixture(t testing.TB, change func(*emulator.Settings)) *fixture {
 	t.Helper()
-	w := &world{t: t, at: noon}
+	w := &fixture{t: t, at: noon}
 	set := settings()
 	if change != nil {
 		change(&set)
@@ -176,7 +176,7 @@ func bind(t testing.TB, env providers.Env, provider, pair, author string) (provi
 }
 
 // login renews the pair.
-func (w *world) login() error {
+func (w *fixture) login() error {
 	w.t.Helper()
 	got, err := w.pair.Source.Refresh(w.t.Context(), credential.Request{At: w.at, Previous: w.session})
 	if err == nil {
@@ -185,9 +185,9 @@ func (w *world) login() error {
 	return err
 }
 
-// post makes one attempt for the author, as the engine would: a spent seed is
-// forgotten.
-func (w *world) post() error {
+// post makes one attempt for the author, and discards a spent seed as the engine
+// would.
+func (w *fixture) post() error {
 	w.t.Helper()
 	if w.session.IsZero() {
 		if err := w.login(); err != nil {
@@ -207,14 +207,14 @@ func (w *world) post() error {
 	return nil
 }
 
-func (w *world) mustPost() {
+func (w *fixture) mustPost() {
 	w.t.Helper()
 	if err := w.post(); err != nil {
 		w.t.Fatalf("%s: %v", w.at, err)
 	}
 }
 
-func (w *world) fault(name string) {
+func (w *fixture) fault(name string) {
 	w.t.Helper()
 	if err := w.service.SetFault(name, 1); err != nil {
 		w.t.Fatal(err)

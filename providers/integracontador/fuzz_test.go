@@ -39,7 +39,7 @@ func recorded(t testing.TB, folder string) map[string]*exchange.Answer {
 	return all
 }
 
-// checkFault holds for every fault, whatever a server wrote.
+// checkFault checks what holds for every fault, whatever a server wrote.
 func checkFault(t *testing.T, f *credential.Fault) {
 	t.Helper()
 	if !slices.Contains(credential.Reasons[:], f.Reason) || f.Message == "" || strings.ContainsAny(f.Message, "\r\n") {
@@ -53,7 +53,7 @@ func checkFault(t *testing.T, f *credential.Fault) {
 	}
 }
 
-// FuzzLogin plays any answer of the login.
+// FuzzLogin feeds any answer of the login to the provider.
 func FuzzLogin(f *testing.F) {
 	for _, a := range recorded(f, "login") {
 		f.Add(a.Status, a.Header.Get("Content-Type"), a.Body)
@@ -82,8 +82,8 @@ func FuzzLogin(f *testing.F) {
 	})
 }
 
-// FuzzApoiar plays any answer to a Termo, stored or new, with or without a
-// token that is known.
+// FuzzApoiar feeds any answer to a Termo, stored or new, with or without a known
+// token.
 func FuzzApoiar(f *testing.F) {
 	for _, a := range recorded(f, "apoiar") {
 		f.Add(a.Status, a.Header.Get("Content-Type"), a.Header.Get("ETag"), a.Header.Get("Expires"), a.Body, false, false)
@@ -116,7 +116,7 @@ func FuzzApoiar(f *testing.F) {
 	})
 }
 
-// FuzzDates reads any text as either form of date.
+// FuzzDates parses any text as either form of date.
 func FuzzDates(f *testing.F) {
 	for _, text := range []string{
 		"2026-03-11T00:00:01", "2022-08-12T16:38:02.4163946-03:00", "Sat, 15 Oct 2022 00:00:01 GMT", "sab, 15 out 2022 21:10:49 GMT",
@@ -133,7 +133,7 @@ func FuzzDates(f *testing.F) {
 	})
 }
 
-// FuzzCode reads any text as a code and any as an etag.
+// FuzzCode parses any text as a code, and any as an etag.
 func FuzzCode(f *testing.F) {
 	for _, text := range []string{"[AcessoNegado-AUTENTICAPROCURADOR-013]", "ICGERENCIADOR-44", `W/"autenticar_procurador_token:ab87df0b-6d08-3d78-13d2-d474b90b05f3"`} {
 		f.Add(text)

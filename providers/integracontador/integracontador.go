@@ -1,14 +1,14 @@
-// Package integracontador keeps the tokens of Serpro's API Integra Contador
-// valid: the session pair of the contratante (access_token and jwt_token,
-// always from one answer), and for each author of data requests the procurador
-// token, which the gateway gives for a signed Termo de Autorização.
+// Package integracontador renews the tokens of Serpro's API Integra Contador:
+// the session pair of the contratante (access_token and jwt_token, always from
+// one answer), and for each author of requests the procurador token, which the
+// gateway issues for a signed Termo de Autorização.
 //
-// A Termo is signed once and sent byte for byte until its last day; one that
-// is refused is signed anew once, and a second refusal parks. Answers 200 and
-// 304 are both successes. Nothing is asked for ahead of time, since the server
-// only repeats a token that lives. Codes are matched by module and number, for
-// class and HTTP status drift between versions of the service. No body is ever
-// repeated: answers echo the signed document, and an etag is a credential.
+// A Termo is signed once and sent byte for byte until its last day. One that is
+// refused is signed again once; a second refusal parks. Answers 200 and 304 are
+// both successes. Nothing is requested early, since the server only repeats a
+// token that is in force. Codes are matched by module and number, because class
+// and HTTP status differ between versions of the service. No body is ever
+// quoted: answers echo the signed document, and an etag is a credential.
 package integracontador
 
 import (
@@ -29,19 +29,19 @@ const (
 	fieldToken         = "token"
 )
 
-// Kind is the catalogue's line for Integra Contador.
+// Kind returns the catalogue entry for Integra Contador.
 func Kind() providers.Kind {
 	return providers.Kind{Name: "integra-contador", Open: open, Setups: setups}
 }
 
 // brasilia is the zone of the service. Brazil has had no daylight saving time
-// since 2019, and a zone that is fixed needs no database.
+// since 2019, and a fixed zone needs no database.
 var brasilia = time.FixedZone("America/Sao_Paulo", -3*60*60)
 
-// maxBody bounds an answer. It echoes the Termo, in base64 and escaped.
+// maxBody bounds an answer, which echoes the Termo, escaped and in base64.
 const maxBody = 256 << 10
 
-// backend is one contract with the service: a contratante and the keys bought.
+// backend is one contract with the service: a contratante and its API keys.
 type backend struct {
 	client      *exchange.Client
 	authURL     *url.URL
@@ -52,7 +52,7 @@ type backend struct {
 	contratante party
 	limits      []credential.Limit
 	warn        func(string)
-	// authors counts the procurador credentials, to spread their resubmission.
+	// authors counts the procurador credentials, to spread their calls.
 	authors int
 }
 
@@ -74,8 +74,8 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	return b
 }
 
-// Bind reads a credential: without keys it is the session pair, with session
-// and author a procurador token.
+// Bind reads a credential: without keys it is the session pair, with session and
+// author a procurador token.
 func (b *backend) Bind(s *section.Section) providers.Binding {
 	if s.Has("session") || s.Has("author") || s.Has("term_days") {
 		return b.bindProcurador(s)
@@ -93,8 +93,8 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	}
 }
 
-// identity names the thing at the backend without showing a key that may be
-// kept as a secret.
+// identity identifies the login at the backend without revealing a key that may
+// be kept as a secret.
 func identity(parts ...string) string {
 	return exchange.Identity("", append(parts, "")...)
 }

@@ -21,32 +21,31 @@ import (
 	"github.com/vigented/vigente/providers/integracontador/emulator"
 )
 
-// The night of the benchmark: what the office is allowed, and how long after
-// its start all tokens end, which leaves time to obtain them and for the floor
-// between two calls.
+// The night of the benchmark: the office's limits, and how long after its start
+// all tokens expire, which leaves time to obtain them and for the minimum
+// interval between two calls.
 const (
 	nightAuthors     = 5000
 	nightRate        = 120 // a second
 	nightConcurrency = 32
 	nightKeys        = 4
 	nightWait        = 85 * time.Second
-	nightPatience    = 3 * time.Minute // after the end
-	nightBound       = time.Minute     // that is promised
+	nightPatience    = 3 * time.Minute // after the expiry
+	nightBound       = time.Minute     // as promised
 )
 
-// BenchmarkFiveThousandAuthorsForReal is the night of an office by real clocks:
+// BenchmarkFiveThousandAuthorsForReal is the night of an office on real clocks:
 // the engine with the durable store, real TLS over loopback, Termos signed with
-// RSA keys of 2048 bits and verified in full by the emulator. 5,000 tokens end
-// at one instant, and s-to-last is how long after it the last author has
-// another one that is on the disk. It takes about two and a half minutes:
+// 2048-bit RSA keys and fully verified by the emulator. 5,000 tokens expire at
+// one time, and s-to-last is how long after it the last author's new token is on
+// the disk. It takes about two and a half minutes:
 //
 //	go test ./providers/integracontador -run '^$' -bench ForReal -benchtime 1x
 //
-// Seen on two cores of an AMD EPYC that others kept busy (load 6 to 8): the
-// first 1.07 s after the end, the last 50.97 s, which is the spread of the
-// authors (up to 51 s) and no queue; 1 session and 10,000 calls in all, the
-// slowest call of the second half 0.54 s, and 39 s of processor time for client
-// and emulator together.
+// Measured on two cores of a busy AMD EPYC (load 6 to 8): the first 1.07 s after
+// the expiry, the last 50.97 s, which is the spread of the authors (up to 51 s)
+// and no queue; 1 session and 10,000 calls in all, the slowest call of the second
+// half 0.54 s, and 39 s of processor time for client and emulator together.
 func BenchmarkFiveThousandAuthorsForReal(b *testing.B) {
 	for b.Loop() {
 		night(b)
@@ -98,7 +97,7 @@ func night(b *testing.B) {
 	if last > nightBound {
 		b.Errorf("the last author had another token %v after the end, want at most %v", last, nightBound)
 	}
-	b.ReportMetric(0, "ns/op") // most of it is waiting for the end
+	b.ReportMetric(0, "ns/op") // most of it is waiting for the expiry
 	b.ReportMetric(seen.starts[0].Sub(end).Seconds(), "s-to-first")
 	b.ReportMetric(last.Seconds(), "s-to-last")
 	b.ReportMetric(seen.slowest.Seconds(), "s-slowest-call")
@@ -106,7 +105,7 @@ func night(b *testing.B) {
 	b.ReportMetric(float64(c.Apoiar), "calls")
 }
 
-// nightWatch sees every author obtain a token twice. The engine tells outcomes
+// nightWatch sees every author obtain a token twice. The engine reports outcomes
 // one by one, each when its record is durable.
 type nightWatch struct {
 	b               *testing.B

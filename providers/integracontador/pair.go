@@ -12,8 +12,8 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// pair obtains the session pair. Calling again before its end returns the same
-// token with what is left of its life, and harms nothing.
+// pair obtains the session pair. A second call before its expiry returns the
+// same token with its remaining lifetime, and does no harm.
 type pair struct{ *backend }
 
 // Refresh logs in once.
@@ -41,23 +41,23 @@ func (p *pair) Refresh(ctx context.Context, req credential.Request) (credential.
 	return got, nil
 }
 
-// afterEnd is how long after its end a repeated session is asked for again:
-// expires_in has whole seconds.
+// afterEnd is how long after its expiry a repeated session is requested again:
+// expires_in is in whole seconds.
 const afterEnd = 2 * time.Second
 
-// repeats reports that the server hands out a session until it is over: asking
-// again before that is useless, and asking at that very second would cost a
-// whole floor without any session.
+// repeats reports whether the server returns the same session until it expires:
+// a call before then is useless, and one in that very second would cost a whole
+// minimum interval without a session.
 func repeats(got, previous credential.Credential) bool {
 	token := got.Values[fieldAccessToken]
 	return !got.ExpiresAt.IsZero() && token.Equal(previous.Values[fieldAccessToken])
 }
 
-// Probe tells whether the service can be reached, without a login.
+// Probe reports whether the service can be reached, without a login.
 func (p *pair) Probe(ctx context.Context) error { return p.client.Reach(ctx, p.authURL.String()) }
 
-// login is the one request of the documents. The sample there encodes a line
-// break at the end of the Basic header; this one does not.
+// login builds the documented request. The sample in the documents encodes a
+// line break at the end of the Basic header; this one does not.
 func (p *pair) login(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.authURL.String(), strings.NewReader("grant_type=client_credentials"))
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *pair) login(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// readPair reads a successful login. Both tokens are of this one answer.
+// readPair reads a successful login. Both tokens come from this one answer.
 func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	var body struct {
@@ -89,13 +89,13 @@ func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credent
 	case body.JWT == "":
 		return none, exchange.BadResponse("the login's answer holds no jwt_token (is auth_url that of Integra Contador, https://autenticacao.sapi.serpro.gov.br/authenticate?)")
 	case !exchange.HeaderText(body.AccessToken) || !exchange.HeaderText(body.JWT):
-		// Such a token would break, or write, the header it is put into.
+		// Such a token could break, or inject into, the header it is put into.
 		return none, exchange.BadResponse("a token of the login contains a space, a control character or a non-ASCII character, which a header cannot carry")
 	case body.TokenType != "" && !strings.EqualFold(strings.TrimSpace(body.TokenType), "bearer"):
 		return none, exchange.BadResponse("the login's token_type is not Bearer (is auth_url right?)")
 	}
 	end := exchange.TokenEnd(members, body.AccessToken, a, at)
-	// The service states what is left of a session: zero is a life that is over.
+	// The service states the remaining lifetime: zero means it has expired.
 	left, counted := exchange.ParseLife(members["expires_in"])
 	if counted && left <= 0 || !end.At.IsZero() && !end.At.After(at) {
 		return none, exchange.BadResponse("the session is already over when it arrives (its stated end is past)")
@@ -110,11 +110,11 @@ func readPair(a *exchange.Answer, at time.Time) (credential.Credential, *credent
 	}, nil
 }
 
-// documentedLife is the longest that the vendor states; the real one is in
+// documentedLife is the longest lifetime the vendor states; the real one is in
 // each answer.
 const documentedLife = time.Hour
 
-// Rehearse tells what a good answer would be, without asking.
+// Rehearse returns what a good answer would contain, without a call.
 func (p *pair) Rehearse(req credential.Request) credential.Credential {
 	return credential.Credential{ExpiresAt: req.At.Add(documentedLife), CountedExpiry: true}
 }

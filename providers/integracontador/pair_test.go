@@ -12,7 +12,7 @@ import (
 )
 
 func TestLoginOnTheWire(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	var body string
 	var seen *http.Request
 	w.answer = func(out http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func TestLoginOnTheWire(t *testing.T) {
 		t.Errorf("%s %s %q", seen.Method, seen.URL.RequestURI(), body)
 	}
 	for name, want := range map[string]string{
-		// The vendor's sample pair, without the line break of the vendor's sample.
+		// The vendor's sample pair, without the line break in that sample.
 		"Authorization": "Basic ZGphUjIxUEdvWXAxaXlLMm4yQUNPSDlSRWRVYjpPYlJzQUpXT0w0ZnYyVHAyN0QxdmQ4ZkIzT3Rl",
 		"Role-Type":     "TERCEIROS", "Content-Type": "application/x-www-form-urlencoded",
 	} {
@@ -38,10 +38,10 @@ func TestLoginOnTheWire(t *testing.T) {
 	}
 }
 
-// TestLifeCountsDown logs in again while the session lives: the same pair with
-// what is left.
+// TestLifeCountsDown logs in again during the session: the same pair with its
+// remaining lifetime.
 func TestLifeCountsDown(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	if err := w.login(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +85,12 @@ func TestLoginForms(t *testing.T) {
 		"new":     func(s *emulator.Settings) { s.AlwaysNew = true },
 		"new jwt": func(s *emulator.Settings) { s.NewJWT = true },
 	} {
-		w := newWorld(t, change)
+		w := newFixture(t, change)
 		for range 3 {
 			if err := w.login(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			// What was handed out works, whichever of the two is new.
+			// The returned pair works, whichever of the two tokens is new.
 			w.mustPost()
 		}
 	}
@@ -104,7 +104,7 @@ func TestLoginFaults(t *testing.T) {
 		"throttled": credential.ReasonThrottled, "throttled-page": credential.ReasonThrottled, "huge": credential.ReasonBadResponse, "drop": credential.ReasonNetwork,
 		"server-error": credential.ReasonServer, "empty": credential.ReasonBadResponse, "garbage": credential.ReasonBadResponse, "cut": credential.ReasonNetwork,
 	} {
-		w := newWorld(t, nil)
+		w := newFixture(t, nil)
 		w.fault(name)
 		f := wantFault(t, w.login(), want, "")
 		if name == "throttled" && f.RetryAfter.IsZero() {
@@ -114,7 +114,7 @@ func TestLoginFaults(t *testing.T) {
 }
 
 func TestExpiredCertificateDoesNotLogIn(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.pair.Source.(*pair).certificate.pair.Leaf = ids().expired.Certificate
 	wantFault(t, w.login(), credential.ReasonRejected, "contratante.pem expired at 1995-01-01")
 	w.pair.Source.(*pair).certificate.pair = nil
@@ -125,7 +125,7 @@ func TestExpiredCertificateDoesNotLogIn(t *testing.T) {
 }
 
 func TestLifeOfAJWT(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.answer = func(out http.ResponseWriter, _ *http.Request) {
 		// exp is an hour after the server's own clock, which is a day ahead.
 		out.Header().Set("Date", w.at.Add(24*time.Hour).Format(http.TimeFormat))

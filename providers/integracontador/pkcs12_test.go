@@ -25,7 +25,7 @@ import (
 
 const p12Password = "senha ção"
 
-// secure is a service over real TLS that asks for a certificate without
+// secure starts a service over real TLS that requests a certificate without
 // requiring it, as the real one does.
 func secure(t testing.TB) (*emulator.Server, string, string) {
 	t.Helper()
@@ -63,7 +63,7 @@ func loginWith(t testing.TB, base, ca, certificate string) (credential.Credentia
 	return got, author, err
 }
 
-// stores writes PKCS#12 files of many makers.
+// stores writes PKCS#12 files as various programs write them.
 func stores(t *testing.T) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -156,8 +156,7 @@ func TestPKCS12OfJava(t *testing.T) {
 	loginWithEach(t, files)
 }
 
-// TestLoginWithoutACertificate is what a client sees whose certificate got
-// lost on the way.
+// TestLoginWithoutACertificate is a login whose certificate was lost on the way.
 func TestLoginWithoutACertificate(t *testing.T) {
 	_, base, _ := secure(t)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}

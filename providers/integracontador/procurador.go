@@ -16,7 +16,7 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// maxTermDays bounds term_days: a certificate lives three years at most.
+// maxTermDays bounds term_days: a certificate is valid for at most three years.
 const maxTermDays = 1100
 
 // bindProcurador reads the section of a procurador token.
@@ -56,14 +56,13 @@ func (b *backend) bindProcurador(s *section.Section) providers.Binding {
 	return made
 }
 
-// procurador obtains the procurador token of one author. A Termo that was
-// posted twice is answered with the token it already has, so a lost answer does
-// no harm.
+// procurador obtains the procurador token of one author. A Termo that is posted
+// again is answered with the same token, so a lost answer does no harm.
 type procurador struct {
 	*backend
 	session     string
 	author      party
-	certificate certificate // of the author; the contratante's is the backend's
+	certificate certificate // the author's; the backend has the contratante's
 	days        int
 }
 
@@ -98,23 +97,23 @@ func (p *procurador) Refresh(ctx context.Context, req credential.Request) (crede
 	return got, nil
 }
 
-// limits is the end of the Termo, after which another is signed.
+// limits is the last day of the Termo, after which another is signed.
 func (*procurador) limits(lastDay string) []credential.Limit {
 	return []credential.Limit{{Kind: "term", EndsAt: endOfDay(lastDay).UTC()}}
 }
 
-// Rehearse tells what a good answer would be, without asking.
+// Rehearse returns what a good answer would contain, without a call.
 func (p *procurador) Rehearse(req credential.Request) credential.Credential {
 	end := nextMidnight(req.At).Add(time.Second).UTC()
 	lastDay := req.At.In(brasilia).AddDate(0, 0, p.days).Format(dayForm)
 	return credential.Credential{ExpiresAt: end, UsefulAfter: end.Add(p.offset()), Limits: p.limits(lastDay)}
 }
 
-// Probe tells whether the service can be reached, without posting anything.
+// Probe reports whether the service can be reached, without posting anything.
 func (p *procurador) Probe(ctx context.Context) error { return p.client.Reach(ctx, p.target()) }
 
-// Bounds of the spreading: a few seconds past the expiry for a few authors,
-// most of a minute for thousands, all of which expire in the same second.
+// Bounds of the spread after the common expiry: a few seconds for a few authors,
+// most of a minute for thousands.
 const (
 	firstOffset   = time.Second
 	leastSpread   = 4 * time.Second
@@ -122,19 +121,19 @@ const (
 	spreadAnother = 10 * time.Millisecond // for each author
 )
 
-// offset is how long after the expiry this author is sent again: asking
-// earlier brings the same token. It is the same every night.
+// offset is how long after the expiry this author's Termo is posted again:
+// before the expiry, the service repeats the token. It is the same every night.
 func (p *procurador) offset() time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(p.contratante.number + " " + p.author.number))
 	spread := min(leastSpread+time.Duration(p.authors)*spreadAnother, mostSpread)
-	// The low bits of this hash are the well mixed ones.
+	// The low bits of this hash are well mixed.
 	return firstOffset + time.Duration(h.Sum64()%uint64(spread/time.Millisecond))*time.Millisecond
 }
 
 func (p *procurador) target() string { return strings.TrimRight(p.apiURL.String(), "/") + "/Apoiar" }
 
-// envelope is the body of every call. The order is the documents'.
+// envelope is the body of every call, with its members in documented order.
 type envelope struct {
 	Contratante      envelopeParty `json:"contratante"`
 	AutorPedidoDados envelopeParty `json:"autorPedidoDados"`
@@ -154,11 +153,11 @@ type envelopeParty struct {
 
 func (p party) envelope() envelopeParty { return envelopeParty{p.number, p.tipo()} }
 
-// apoiar is the call that carries the Termo.
+// apoiar builds the call that posts the Termo.
 func (p *procurador) apoiar(ctx context.Context, pair credential.Credential, file []byte) (*http.Request, error) {
 	e := envelope{
 		Contratante: p.contratante.envelope(), AutorPedidoDados: p.author.envelope(),
-		// This service asks for a valid number only; the author's own is one.
+		// This operation only requires some valid number; the author's is one.
 		Contribuinte: p.author.envelope(),
 	}
 	e.PedidoDados.IDSistema, e.PedidoDados.IDServico = "AUTENTICAPROCURADOR", "ENVIOXMLASSINADO81"
@@ -173,7 +172,7 @@ func (p *procurador) apoiar(ctx context.Context, pair credential.Credential, fil
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+pair.Values[fieldAccessToken].Reveal())
-	// Assigned, not set: Set would write Jwt_token.
+	// Assigned directly: Set would write Jwt_token.
 	req.Header["jwt_token"] = []string{pair.Values[fieldJWT].Reveal()}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")

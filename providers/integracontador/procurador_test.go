@@ -16,7 +16,7 @@ import (
 
 // TestApoiarOnTheWire compares a request with the documents, byte by byte.
 func TestApoiarOnTheWire(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	var body []byte
 	var header http.Header
 	var method, uri string
@@ -54,9 +54,9 @@ func TestApoiarOnTheWire(t *testing.T) {
 	}
 }
 
-// TestHeaderInLowerCase looks at the request as it is handed to the transport.
+// TestHeaderInLowerCase checks the request as the transport receives it.
 func TestHeaderInLowerCase(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	if err := w.login(); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestHeaderInLowerCase(t *testing.T) {
 }
 
 func TestTermoIsTakenAndKept(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	if w.token.CountedExpiry {
 		t.Error("the end of the day counts from no clock of ours")
@@ -90,13 +90,13 @@ func TestTermoIsTakenAndKept(t *testing.T) {
 		t.Errorf("got the limits %v, want %v", got, want)
 	}
 	first := w.token
-	// Asking again brings the same token and the expiry that is known.
+	// A second call gets the same token and the known expiry.
 	w.at = w.at.Add(30 * time.Minute)
 	w.mustPost()
 	if !w.token.SameValues(first) || !w.token.ExpiresAt.Equal(first.ExpiresAt) {
 		t.Errorf("the repetition gave another token or expiry")
 	}
-	// Every night the same bytes bring another token, until the last day.
+	// Every night the same bytes get another token, until the last day.
 	for day := 1; day <= 365; day++ {
 		w.at = w.token.UsefulAfter
 		w.session = credential.Credential{}
@@ -108,7 +108,7 @@ func TestTermoIsTakenAndKept(t *testing.T) {
 	if w.at.In(brasilia).Format(dayForm) != "20270310" {
 		t.Fatalf("%v is not the last day", w.at)
 	}
-	// After it another one is signed.
+	// After it, another one is signed.
 	w.at = w.token.UsefulAfter
 	w.session = credential.Credential{}
 	w.mustPost()
@@ -117,14 +117,13 @@ func TestTermoIsTakenAndKept(t *testing.T) {
 	}
 }
 
-// TestDatesAreThoseOfBrasilia signs in the hours when the day in UTC is
-// another.
+// TestDatesAreThoseOfBrasilia signs in the hours when the date in UTC differs.
 func TestDatesAreThoseOfBrasilia(t *testing.T) {
 	for at, day := range map[string]string{
 		"2026-03-10 20:59:59": "20260310", "2026-03-10 21:00:00": "20260310", "2026-03-10 23:59:59": "20260310", "2026-03-11 00:00:00": "20260311",
 		"2026-12-31 23:30:00": "20261231",
 	} {
-		w := newWorld(t, nil)
+		w := newFixture(t, nil)
 		w.at = brt(at)
 		w.mustPost()
 		if got := w.token.Seed[seedSigned].Reveal(); got != day {
@@ -133,10 +132,10 @@ func TestDatesAreThoseOfBrasilia(t *testing.T) {
 	}
 }
 
-// TestRefusedOnceIsSignedAnewOnce plays every refusal of a Termo.
-func TestRefusedOnceIsSignedAnewOnce(t *testing.T) {
+// TestRefusedOnceIsSignedAgainOnce goes through every refusal of a Termo.
+func TestRefusedOnceIsSignedAgainOnce(t *testing.T) {
 	for _, number := range []string{"002", "009", "010", "013", "016", "017", "018", "033", "037", "041"} {
-		w := newWorld(t, nil)
+		w := newFixture(t, nil)
 		w.mustPost()
 		stored := w.token.Seed[seedFile]
 		w.at = w.at.Add(24 * time.Hour)
@@ -150,7 +149,7 @@ func TestRefusedOnceIsSignedAnewOnce(t *testing.T) {
 		if w.token.Seed[seedFile].Equal(stored) {
 			t.Errorf("%s: the same Termo was sent again", number)
 		}
-		// Refused anew: parked.
+		// Refused again: parked.
 		w.token.Seed = nil
 		w.fault("autenticaprocurador-" + number)
 		wantFault(t, w.post(), credential.ReasonRejected, "AUTENTICAPROCURADOR-"+number)
@@ -158,7 +157,7 @@ func TestRefusedOnceIsSignedAnewOnce(t *testing.T) {
 }
 
 func TestServiceThatWantsADailyTermo(t *testing.T) {
-	w := newWorld(t, func(s *emulator.Settings) { s.OnlySameDay = true })
+	w := newFixture(t, func(s *emulator.Settings) { s.OnlySameDay = true })
 	w.mustPost()
 	w.at = w.token.UsefulAfter
 	w.session = credential.Credential{}
@@ -169,7 +168,7 @@ func TestServiceThatWantsADailyTermo(t *testing.T) {
 
 // TestChangedInputsAreSigned changes what a Termo is made of.
 func TestChangedInputsAreSigned(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	p := *w.author.Source.(*procurador)
 	for name, change := range map[string]func(*procurador){
@@ -195,7 +194,7 @@ func TestChangedInputsAreSigned(t *testing.T) {
 }
 
 func TestClockAheadAtMidnightDoesNotPark(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.at, w.skew = brt("2026-03-11 00:00:03"), -10*time.Second
 	f := wantFault(t, w.post(), credential.ReasonInvalidRequest, "clock here is ahead")
 	if f.SeedSpent {
@@ -205,9 +204,9 @@ func TestClockAheadAtMidnightDoesNotPark(t *testing.T) {
 	w.mustPost()
 }
 
-// TestMidnightWithAClockAhead asks a moment too early: no other Termo, no loop.
+// TestMidnightWithAClockAhead calls slightly too early: no other Termo, no loop.
 func TestMidnightWithAClockAhead(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	old := w.token
 	w.skew = -20 * time.Second
@@ -226,10 +225,10 @@ func TestMidnightWithAClockAhead(t *testing.T) {
 	}
 }
 
-// TestObstinate304 is a service that repeats a dead token for ever: another
-// Termo is tried after some minutes, once it can differ.
-func TestObstinate304(t *testing.T) {
-	w := newWorld(t, nil)
+// TestRepeated304 is a service that repeats an expired token forever: after some
+// minutes another Termo is tried, as soon as it can differ.
+func TestRepeated304(t *testing.T) {
+	w := newFixture(t, nil)
 	w.mustPost()
 	if err := w.service.SetFault("stuck-304", -1); err != nil {
 		t.Fatal(err)
@@ -245,12 +244,12 @@ func TestObstinate304(t *testing.T) {
 	}
 	w.mustPost()
 	if w.service.Counts().Documents != 2 {
-		t.Error("the Termo was not signed anew")
+		t.Error("the Termo was not signed again")
 	}
 }
 
-// TestExpiresOf304 plays the doubt about the zone of expires with a service
-// that knows the Termo while we know nothing.
+// TestExpiresOf304 covers the unclear zone of expires with a service that knows
+// the Termo while we know nothing.
 func TestExpiresOf304(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -267,7 +266,7 @@ func TestExpiresOf304(t *testing.T) {
 	} {
 		for _, etag := range []emulator.Etag{emulator.Quoted, emulator.Weak, emulator.Unquoted, emulator.Bare} {
 			for _, portuguese := range []bool{false, true} {
-				w := newWorld(t, func(s *emulator.Settings) { s.Expires, s.Etag, s.Portuguese = c.expires, etag, portuguese })
+				w := newFixture(t, func(s *emulator.Settings) { s.Expires, s.Etag, s.Portuguese = c.expires, etag, portuguese })
 				w.mustPost()
 				token := w.token.Values[fieldToken]
 				w.at, w.token, w.session = brt(c.at), credential.Credential{}, credential.Credential{}
@@ -283,10 +282,11 @@ func TestExpiresOf304(t *testing.T) {
 	}
 }
 
-// TestTermoThatIsOverWaitsForMidnight: a 304 whose expires is past is the same
-// until Brasília's day is over. Just after the end the clocks may only differ.
+// TestTermoThatIsOverWaitsForMidnight: a 304 with an expires in the past stays
+// the same until the end of the day in Brasília. Just after the expiry, the
+// clocks may only differ.
 func TestTermoThatIsOverWaitsForMidnight(t *testing.T) {
-	w := newWorld(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
+	w := newFixture(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
 	w.mustPost()
 	token := w.token.Values[fieldToken]
 	w.token = credential.Credential{} // the state was lost
@@ -308,13 +308,13 @@ func TestTermoThatIsOverWaitsForMidnight(t *testing.T) {
 	}
 }
 
-// TestSlowServiceClockIsNotAZone is a 304 just after an end that a 304 told:
+// TestSlowServiceClockIsNotAZone is a 304 just after an expiry that a 304 stated:
 // three hours must not be added while the clocks may only differ.
 func TestSlowServiceClockIsNotAZone(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	w.token = credential.Credential{}
-	w.mustPost() // the expiry is of a 304 now
+	w.mustPost() // the expiry now comes from a 304
 	w.skew, w.at = -60*time.Second, w.token.UsefulAfter
 	w.session = credential.Credential{}
 	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
@@ -329,7 +329,7 @@ func TestTwelveHoursAndOtherForms(t *testing.T) {
 		"same token":   func(s *emulator.Settings) { s.Life, s.SameToken = emulator.TwelveHours, true },
 		"etag as well": func(s *emulator.Settings) { s.Life, s.EtagOn200 = emulator.TwelveHours, true },
 	} {
-		w := newWorld(t, change)
+		w := newFixture(t, change)
 		w.mustPost()
 		first := w.token
 		if d := first.ExpiresAt.Sub(w.at.Add(12 * time.Hour)); d < 0 || d > time.Second {
@@ -343,15 +343,15 @@ func TestTwelveHoursAndOtherForms(t *testing.T) {
 	}
 }
 
-// TestSessionThatIsRefused asks the engine for another pair, whatever the
-// gateway's words are.
+// TestSessionThatIsRefused asks the engine for another pair, however the gateway
+// words the refusal.
 func TestSessionThatIsRefused(t *testing.T) {
 	names := []string{"session-ended", "session-ended-xml", "session-ended-page"}
 	for _, n := range strings.Fields("003 004 005 013 014 015 025 026 027 037 038 041 045") {
 		names = append(names, "icgerenciador-"+n)
 	}
 	for _, name := range names {
-		w := newWorld(t, nil)
+		w := newFixture(t, nil)
 		w.mustPost()
 		w.fault(name)
 		f := wantFault(t, w.post(), credential.ReasonInvalidRequest, "session")
@@ -360,7 +360,7 @@ func TestSessionThatIsRefused(t *testing.T) {
 		}
 		w.mustPost()
 	}
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	w.service.EndSessions()
 	wantFault(t, w.post(), credential.ReasonInvalidRequest, "session")
@@ -371,7 +371,7 @@ func TestSessionThatIsRefused(t *testing.T) {
 }
 
 func TestLostAnswerIsPostedAgain(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	for _, name := range []string{"timeout", "drop", "html-502"} {
 		w.fault(name)
@@ -387,7 +387,7 @@ func TestLostAnswerIsPostedAgain(t *testing.T) {
 
 func TestCertificatesThatCannotSign(t *testing.T) {
 	for file, want := range map[string]credential.Reason{"expired.pem": credential.ReasonRejected, "future.pem": credential.ReasonInternal} {
-		w := newWorld(t, nil)
+		w := newFixture(t, nil)
 		if err := w.login(); err != nil {
 			t.Fatal(err)
 		}
@@ -405,12 +405,12 @@ func TestCertificatesThatCannotSign(t *testing.T) {
 }
 
 func TestMissingSession(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.session = credential.Credential{Values: map[string]credential.Secret{fieldAccessToken: credential.NewSecret("x")}}
 	wantFault(t, w.post(), credential.ReasonInternal, "session")
 }
 
-// TestSpread has thousands of authors use most of a minute, each its own.
+// TestSpread spreads thousands of authors over most of a minute.
 func TestSpread(t *testing.T) {
 	b := &backend{contratante: party{testContratante, "X"}, authors: 5000}
 	seconds := map[int]int{}
@@ -430,7 +430,7 @@ func TestSpread(t *testing.T) {
 }
 
 func TestRehearsal(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	got := w.author.Source.(*procurador).Rehearse(credential.Request{At: w.at})
 	if !got.ExpiresAt.Equal(w.token.ExpiresAt) || !got.UsefulAfter.Equal(w.token.UsefulAfter) || fmt.Sprint(got.Limits) != fmt.Sprint(w.token.Limits) {
@@ -442,7 +442,7 @@ func TestRehearsal(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	for _, p := range []credential.Prober{w.pair.Source.(credential.Prober), w.author.Source.(credential.Prober)} {
 		if err := p.Probe(t.Context()); err != nil {
 			t.Error(err)
@@ -462,10 +462,10 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// TestNothingIsShown looks for secrets in what a fault says and in a
-// credential as it is printed.
+// TestNothingIsShown looks for secrets in the text of a fault and in a printed
+// credential.
 func TestNothingIsShown(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newFixture(t, nil)
 	w.mustPost()
 	text := fmt.Sprintf("%v %+v %#v", w.token, w.token, w.token)
 	if data, err := json.Marshal(w.token); err == nil {
@@ -478,10 +478,10 @@ func TestNothingIsShown(t *testing.T) {
 	}
 }
 
-// TestKnownExpiryGoesFirst is a repetition whose header says something else
-// than the 200 did, or nothing.
+// TestKnownExpiryGoesFirst is a repetition whose header disagrees with the 200,
+// or states nothing.
 func TestKnownExpiryGoesFirst(t *testing.T) {
-	w := newWorld(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
+	w := newFixture(t, func(s *emulator.Settings) { s.Expires = emulator.LocalAsGMT })
 	w.mustPost()
 	w.at = w.at.Add(10 * time.Minute)
 	w.mustPost()

@@ -13,7 +13,7 @@ import (
 	"github.com/vigented/vigente/providers/integracontador/internal/termo"
 )
 
-// forgeries are changes of one byte each, all of which must be seen.
+// forgeries are changes of one byte each; verification must detect all of them.
 var forgeries = map[string][2]string{
 	"last day":  {`<vigencia data="2`, `<vigencia data="3`},
 	"role":      {`papel="autor pedido de dados"`, `papel="autor pedido dE dados"`},
@@ -57,7 +57,7 @@ func documents(t *testing.T) (genuine, forged []string) {
 	return genuine, forged
 }
 
-// TestXMLSecVerifies has the C library verify what was signed.
+// TestXMLSecVerifies verifies the signatures with the C library.
 func TestXMLSecVerifies(t *testing.T) {
 	xmlsec := needs.Tool(t, "xmlsec1")
 	root := filepath.Join(t.TempDir(), "root.pem")
@@ -80,22 +80,22 @@ func TestXMLSecVerifies(t *testing.T) {
 	}
 }
 
-// TestJavaVerifies has javax.xml.crypto verify what was signed.
+// TestJavaVerifies verifies the signatures with javax.xml.crypto.
 func TestJavaVerifies(t *testing.T) {
 	java := needs.Tool(t, "java")
-	needs.Tool(t, "javac") // a program in one file wants the compiler
+	needs.Tool(t, "javac") // a single-file program needs the compiler
 	genuine, forged := documents(t)
 	out, err := exec.CommandContext(t.Context(), java, append([]string{"testdata/Verify.java"}, append(genuine, forged...)...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("java: %v\n%s", err, out)
 	}
-	verdicts := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(verdicts) != len(genuine)+len(forged) {
-		t.Fatalf("%d verdicts on %d files:\n%s", len(verdicts), len(genuine)+len(forged), out)
+	results := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(results) != len(genuine)+len(forged) {
+		t.Fatalf("%d results on %d files:\n%s", len(results), len(genuine)+len(forged), out)
 	}
 	for i, file := range append(genuine, forged...) {
-		if (verdicts[i] == "valid") != (i < len(genuine)) {
-			t.Errorf("%s: %s", filepath.Base(file), verdicts[i])
+		if (results[i] == "valid") != (i < len(genuine)) {
+			t.Errorf("%s: %s", filepath.Base(file), results[i])
 		}
 	}
 }

@@ -2,7 +2,7 @@ package integracontador
 
 import "github.com/vigented/vigente/providers"
 
-// setups are what vigente init asks.
+// setups lists what vigente init asks for.
 func setups() []providers.Setup {
 	return []providers.Setup{
 		{

@@ -12,7 +12,7 @@ import (
 func (x *exchange) json(status int, value any) {
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.WriteHeader(status)
-	// A caller who left is no fault of the service.
+	// A caller that went away is not a fault of the service.
 	_ = json.NewEncoder(x.w).Encode(value)
 }
 
@@ -54,7 +54,7 @@ func (x *exchange) echoed() (in request) {
 	return in
 }
 
-// redirect points elsewhere.
+// redirect answers with another address.
 func (x *exchange) redirect() {
 	x.w.Header().Set("Location", "/login")
 	x.page(http.StatusFound, "Moved")

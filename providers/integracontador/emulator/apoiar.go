@@ -31,7 +31,7 @@ type number struct {
 	Tipo   int    `json:"tipo"`
 }
 
-// valid checks length and check digits by the kind.
+// valid checks length and check digits for the type of number.
 func (n number) valid() bool {
 	switch n.Tipo {
 	case 1:
@@ -42,7 +42,7 @@ func (n number) valid() bool {
 	return false
 }
 
-// apoiar is POST /Apoiar, in the order of checks that the pages suggest.
+// apoiar is POST /Apoiar, with the checks in the order that the pages suggest.
 func (x *exchange) apoiar() {
 	in, s, ok := x.enter()
 	if !ok {
@@ -121,8 +121,8 @@ func (x *exchange) enter() (in request, s session, ok bool) {
 	return in, s, true
 }
 
-// header finds a header in whatever case the caller wrote it: over the wire
-// net/http writes Jwt_token, a caller in the same process may not.
+// header finds a header in any case: net/http writes Jwt_token over the wire,
+// but a caller in the same process may not.
 func (x *exchange) header(name string) string {
 	for key, values := range x.r.Header {
 		if strings.EqualFold(key, name) && len(values) > 0 {
@@ -132,7 +132,7 @@ func (x *exchange) header(name string) string {
 	return ""
 }
 
-// give answers with the token that the document has, or with a new one.
+// give answers with the document's token, or with a new one.
 func (x *exchange) give(in request, s session, name string) {
 	var token procurador
 	var repeated bool
@@ -159,7 +159,7 @@ func (x *exchange) give(in request, s session, name string) {
 	x.fresh(in, token)
 }
 
-// end is the end of a token that is given now.
+// end is the expiry of a token that is issued now.
 func (x *exchange) end() time.Time {
 	if x.at.Before(x.set.EndsAt) {
 		return x.set.EndsAt
@@ -191,7 +191,7 @@ func (x *exchange) notModified(p procurador) {
 	x.w.WriteHeader(http.StatusNotModified)
 }
 
-// httpDate writes the wall clock of t, labelled GMT whatever it is.
+// httpDate writes the local time of t, labelled GMT whatever its zone.
 func (x *exchange) httpDate(t time.Time) string {
 	if !x.set.Portuguese {
 		return t.Format("Mon, 02 Jan 2006 15:04:05") + " GMT"
@@ -233,7 +233,7 @@ func (x *exchange) fresh(in request, p procurador) {
 	x.envelope(in, http.StatusOK, out, "Sucesso-AUTENTICAPROCURADOR", "Requisição efetuada com sucesso.")
 }
 
-// use is any operation of the business: it shows what a token is worth.
+// use is any business operation: it shows whether a token works.
 func (x *exchange) use() {
 	in, _, ok := x.enter()
 	if !ok {
@@ -266,8 +266,8 @@ func (x *exchange) use() {
 	}
 }
 
-// checked verifies the two check digits of a CPF or CNPJ: weights grow from
-// the right, up to 9 for a CNPJ and without an end for a CPF.
+// checked verifies the two check digits of a CPF or CNPJ: weights grow from the
+// right, up to 9 for a CNPJ and without limit for a CPF.
 func checked(n string) bool {
 	wrap := 100
 	if len(n) == 14 {

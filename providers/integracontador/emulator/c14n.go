@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// node is an element, or text when it has no name.
+// node is an element, or text if it has no name.
 type node struct {
 	name       string
-	attributes [][2]string // as they stand, namespace declarations included
+	attributes [][2]string // as written, with namespace declarations
 	text       string
 	children   []*node
 }
@@ -74,8 +74,8 @@ func qualified(n xml.Name) string {
 	return n.Local
 }
 
-// canonical writes a tree in Canonical XML 1.0 without comments. Namespace is
-// the default namespace that the output already declares.
+// canonical writes a tree in Canonical XML 1.0 without comments. namespace is
+// the default namespace that the output has already declared.
 func (n *node) canonical(out *strings.Builder, namespace string) {
 	if n.name == "" {
 		out.WriteString(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;").Replace(n.text))
@@ -108,7 +108,7 @@ func escaped(value string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;", "\t", "&#x9;", "\n", "&#xA;", "\r", "&#xD;").Replace(value)
 }
 
-// elements returns the children with a name, of that name when one is given.
+// elements returns the element children, only those of that name if it is set.
 func (n *node) elements(name string) (found []*node) {
 	for _, c := range n.children {
 		if c.name != "" && (name == "" || c.name == name) {
@@ -118,7 +118,7 @@ func (n *node) elements(name string) (found []*node) {
 	return found
 }
 
-// one returns the only child of that name, or an element that has nothing.
+// one returns the only child of that name, or an empty element.
 func (n *node) one(name string) *node {
 	if all := n.elements(name); len(all) == 1 {
 		return all[0]
@@ -135,7 +135,7 @@ func (n *node) attribute(name string) (string, bool) {
 	return "", false
 }
 
-// content is the text of an element, without white space.
+// content returns the text of an element, without white space.
 func (n *node) content() string {
 	var b strings.Builder
 	for _, c := range n.children {

@@ -24,16 +24,16 @@ type Identity struct {
 	Key         *rsa.PrivateKey
 }
 
-// Issue says what a certificate is like. The zero value of everything but Name
-// and Number is an ordinary A1 certificate of many years.
+// Issue describes a certificate. With only Name and Number set, it is an
+// ordinary A1 certificate that is valid for many years.
 type Issue struct {
 	Name, Number        string
 	NotBefore, NotAfter time.Time
-	// NoFields leaves the fields of ICP-Brasil out, NoNumber the number in the
+	// NoFields leaves out the fields of ICP-Brasil, NoNumber the number in the
 	// common name.
 	NoFields, NoNumber bool
 	Bits               int
-	// Key is taken in place of a new one, for thousands of certificates at once.
+	// Key is used instead of a new one, for thousands of certificates at once.
 	Key *rsa.PrivateKey
 }
 
@@ -57,8 +57,8 @@ var (
 	defaultNotAfter  = time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// Issue returns a certificate with a key of its own unless one is given: an e-CPF for a number of eleven
-// digits, else an e-CNPJ.
+// Issue returns a certificate with a new key, unless one is given: an e-CPF for
+// a number of eleven digits, else an e-CNPJ.
 func (a *Authority) Issue(i Issue) (*Identity, error) {
 	bits := i.Bits
 	if bits == 0 {
@@ -110,8 +110,8 @@ func create(form, parent *x509.Certificate, key, signer *rsa.PrivateKey) (*x509.
 	return x509.ParseCertificate(der)
 }
 
-// fields is the subjectAltName of an e-CPF or e-CNPJ. An e-CNPJ also names the
-// person responsible, who is not the holder.
+// fields returns the subjectAltName of an e-CPF or e-CNPJ. An e-CNPJ also names
+// the person responsible, who is not the holder.
 func fields(number string) ([]byte, error) {
 	const birthAndCPF, zeros = "01011970", "00000000000000000000000000"
 	var names []asn1.RawValue
@@ -120,7 +120,7 @@ func fields(number string) ([]byte, error) {
 		if err != nil {
 			panic(err) // constants
 		}
-		// Every length here is below 128, one byte.
+		// Every length here is below 128, which is one byte.
 		value := append([]byte{byte(tag), byte(len(text))}, text...)
 		name = append(append(name, 0xa0, byte(len(value))), value...)
 		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: name})
@@ -135,7 +135,7 @@ func fields(number string) ([]byte, error) {
 	return asn1.Marshal(names)
 }
 
-// PEM is the certificate and its key in one file.
+// PEM returns the certificate and its key in one file.
 func (i *Identity) PEM() ([]byte, error) {
 	key, err := x509.MarshalPKCS8PrivateKey(i.Key)
 	if err != nil {

@@ -29,7 +29,7 @@ func denied(number, text string) *complaint {
 	return &complaint{403, "AcessoNegado-AUTENTICAPROCURADOR-" + number, text}
 }
 
-// layout are the elements of dados in their order, with their attributes.
+// layout lists the elements of dados in order, with their attributes.
 var layout = []struct {
 	name       string
 	attributes []string
@@ -44,14 +44,14 @@ var layout = []struct {
 	{"assinadoPor", []string{"numero", "nome", "tipo", "papel"}},
 }
 
-// sums are the SHA-256 of the texts that are validated literally.
+// sums are the SHA-256 of the texts that are compared literally.
 var sums = map[string]string{
 	"termo":      "fa8701126a11f9fc73e68d58588118de3d2f1fa4134c1fc64b90ec6c78eb8210",
 	"avisoLegal": "be0ce092e96f1226cd3b2c0ea51a7c6e7454829830f523d9c66c6787a6b730c1",
 	"finalidade": "78b723d1d14616255f2884dd92f977273e01882003b6c21e2058799366f2910b",
 }
 
-// check says what is wrong with a document, in the order of the pages.
+// check returns what is wrong with a document, in the order of the pages.
 func (x *exchange) check(file []byte, in request) *complaint {
 	if bytes.ContainsFunc(file, func(r rune) bool { return unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar }) ||
 		len(file) == 0 || file[0] != '<' {
@@ -150,7 +150,7 @@ func (x *exchange) checkDates(dados *node) *complaint {
 
 const xmldsig = "http://www.w3.org/2000/09/xmldsig#"
 
-// checkSignature verifies the one profile there is, and returns the signer's
+// checkSignature verifies the only allowed profile, and returns the signer's
 // certificate.
 func (x *exchange) checkSignature(root *node) (*x509.Certificate, *complaint) {
 	wrong := func(number, text string) (*x509.Certificate, *complaint) {
@@ -209,7 +209,7 @@ func (x *exchange) checkSignature(root *node) (*x509.Certificate, *complaint) {
 	return cert, nil
 }
 
-// verifies compares digest and signature with the canonical forms.
+// verifies checks digest and signature against the canonical forms.
 func verifies(root, signature *node, cert *x509.Certificate) bool {
 	info := signature.one("SignedInfo")
 	without := *root
@@ -231,7 +231,7 @@ func verifies(root, signature *node, cert *x509.Certificate) bool {
 	return err == nil && isRSA && rsa.VerifyPKCS1v15(key, crypto.SHA256, hash[:], value) == nil
 }
 
-// checkCertificate holds the signer's certificate to the demands of the pages.
+// checkCertificate checks the signer's certificate against the pages.
 func (x *exchange) checkCertificate(cert *x509.Certificate) *complaint {
 	switch {
 	case bytes.Equal(cert.RawIssuer, cert.RawSubject):
@@ -253,7 +253,7 @@ func (x *exchange) checkCertificate(cert *x509.Certificate) *complaint {
 func (x *exchange) trusted(cert *x509.Certificate) bool {
 	_, err := cert.Verify(x509.VerifyOptions{
 		Roots: x.set.Roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-		CurrentTime: cert.NotBefore.Add(time.Second), // its own dates are checked later
+		CurrentTime: cert.NotBefore.Add(time.Second), // its dates are checked later
 	})
 	return err == nil
 }
@@ -264,8 +264,9 @@ var (
 	oidCNPJ = asn1.ObjectIdentifier{2, 16, 76, 1, 3, 3}
 )
 
-// otherName finds the text of one by the bytes of its type: type, tag [0],
-// length, a string's tag, length, text. All lengths here are below 128.
+// otherName returns the text of an otherName, found by the bytes of its type:
+// type, tag [0], length, a string's tag, length, text. All lengths here are
+// below 128.
 func otherName(cert *x509.Certificate, id asn1.ObjectIdentifier) string {
 	needle, err := asn1.Marshal(id)
 	if err != nil {

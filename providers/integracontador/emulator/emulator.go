@@ -1,11 +1,11 @@
-// Package emulator plays the login and the gateway of Serpro's API Integra
+// Package emulator emulates the login and the gateway of Serpro's API Integra
 // Contador, with their faults.
 //
-// It is written from the vendor's pages and from W3C XML Signature; it shares
-// no code with the client, and checks a Termo with a canonical form of its own.
-// It is an http.Handler, keeps everything in memory, opens nothing, and may be
-// used by many goroutines. What the pages leave open is a setting; faults are
-// set for the next requests or chosen by one of them.
+// It is written from the vendor's pages and from W3C XML Signature, shares no
+// code with the client, and checks a Termo with its own canonicalisation. It is
+// an http.Handler, keeps everything in memory, opens nothing, and is safe for
+// concurrent use. What the pages leave open is a setting; faults are set for the
+// next requests, or selected by a request.
 package emulator
 
 import (
@@ -25,11 +25,11 @@ type Server struct {
 	settings Settings
 	faults   emulation.Switches
 	sessions map[string]*session // by access token
-	living   map[string]*session // by consumer key: the one handed out last
+	living   map[string]*session // by consumer key: the latest one
 	tokens   map[string]*procurador
 	cache    map[string]*procurador
 	counts   Counts
-	seen     map[string]int // posted documents by their hash
+	seen     map[string]int // posted documents, by hash
 }
 
 // session is one pair.
@@ -47,12 +47,12 @@ type procurador struct {
 	expiresAt           time.Time
 }
 
-// Counts are the calls seen so far.
+// Counts are the calls so far.
 type Counts struct {
 	Requests     int // every request
-	Logins       int // POST to /authenticate, whatever came of it
+	Logins       int // POST to /authenticate, whatever the outcome
 	Sessions     int // new pairs
-	Apoiar       int // POST to /Apoiar, whatever came of it
+	Apoiar       int // POST to /Apoiar, whatever the outcome
 	Tokens       int // new procurador tokens: answers 200
 	Repeated     int // answers 304
 	Refused      int // posted documents that were refused
@@ -60,8 +60,7 @@ type Counts struct {
 	Unauthorized int // calls refused for their session
 }
 
-// New returns a service with these settings. Its clock is time.Now when now is
-// nil.
+// New returns a service with these settings. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Server {
 	if now == nil {
 		now = time.Now
@@ -80,7 +79,7 @@ func (s *Server) Configure(change func(*Settings)) {
 	change(&s.settings)
 }
 
-// Counts returns what was seen so far.
+// Counts returns the calls so far.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +88,7 @@ func (s *Server) Counts() Counts {
 	return c
 }
 
-// EndSessions makes every pair worthless, as a restart of the gateway does.
+// EndSessions ends every session, as a restart of the gateway does.
 func (s *Server) EndSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,14 +96,14 @@ func (s *Server) EndSessions() {
 	clear(s.living)
 }
 
-// exchange is one request with what it is answered under.
+// exchange is one request, with the time and settings that apply to it.
 type exchange struct {
 	*Server
 	w     http.ResponseWriter
 	r     *http.Request
 	body  []byte
 	set   Settings
-	at    time.Time // by the service's clock
+	at    time.Time // on the service's clock
 	fault string
 	path  string
 }
@@ -118,9 +117,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	x.set = s.settings
 	s.counts.Requests++
-	place := x.place()
+	op := x.operation()
 	if r.Method == http.MethodPost {
-		switch place {
+		switch op {
 		case atLogin:
 			s.counts.Logins++
 		case atApoiar:
@@ -130,7 +129,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.fault = fault
 	if fault == "" {
-		x.fault = s.faults.Take(faultsAt(place).Names)
+		x.fault = s.faults.Take(faultsAt(op).Names)
 	}
 	x.at = s.now().Add(x.clockOffset())
 	s.mu.Unlock()
@@ -145,7 +144,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if faults().Answer(w, x.fault, x) {
 		return
 	}
-	switch place {
+	switch op {
 	case atLogin:
 		x.login()
 	case atApoiar:
@@ -157,17 +156,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// place is the operation that a path leads to.
-type place int
+// operation is what a path addresses.
+type operation int
 
 const (
-	nowhere place = iota
+	nowhere operation = iota
 	atLogin
 	atApoiar
 	atUse
 )
 
-func (x *exchange) place() place {
+func (x *exchange) operation() operation {
 	if strings.HasSuffix(x.path, "/authenticate") {
 		return atLogin
 	}
@@ -182,15 +181,15 @@ func (x *exchange) place() place {
 	return nowhere
 }
 
-// update changes the server's memory.
+// update changes the server's state.
 func (x *exchange) update(change func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	change()
 }
 
-// Admit makes a pair that was not handed out here valid for a while, for tests
-// that begin with one.
+// Admit makes a pair from elsewhere valid for a while, for tests that begin with
+// one.
 func (s *Server) Admit(access, jwt, contratante string, life time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -70,9 +70,8 @@ func texts(t testing.TB) [3]string {
 	return [3]string{lines[0], lines[1], lines[2]}
 }
 
-// sign writes a document in canonical form throughout, which is another way
-// to be right than the client's, and lets every part be changed before and
-// after it is signed.
+// sign writes a document in canonical form throughout, unlike the client, which
+// is equally valid. Every part can be changed before and after signing.
 func sign(t testing.TB, by *Identity, before, after func(string) string) string {
 	t.Helper()
 	x := texts(t)
@@ -152,7 +151,7 @@ func service(t testing.TB, change func(*Settings)) *Server {
 	return s
 }
 
-// TestDocuments posts documents that are wrong in one thing each.
+// TestDocuments posts documents with one error each.
 func TestDocuments(t *testing.T) {
 	all := actors()
 	swap := func(old, other string) func(string) string {
@@ -259,7 +258,7 @@ func TestUseOfTokens(t *testing.T) {
 	}
 }
 
-// TestEndOfTokens holds the ends that the settings give to a token of noon.
+// TestEndOfTokens checks the expiries that the settings give to a token of noon.
 func TestEndOfTokens(t *testing.T) {
 	file := sign(t, actors().author, nil, nil)
 	for name, c := range map[string]struct {
@@ -287,7 +286,8 @@ func TestGivenKey(t *testing.T) {
 	}
 }
 
-// TestEveryFaultAnswers sets each fault and sees it met once, where it belongs.
+// TestEveryFaultAnswers sets each fault, and checks that it is met once, by the
+// right operation.
 func TestEveryFaultAnswers(t *testing.T) {
 	file := sign(t, actors().author, nil, nil)
 	for _, f := range service(t, nil).Faults() {
@@ -324,7 +324,7 @@ func TestEveryFaultAnswers(t *testing.T) {
 	}
 }
 
-// FuzzCheck posts any bytes: no panic, and no token for what is not signed.
+// FuzzCheck posts any bytes: no panic, and no token for an unsigned document.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(sign(f, actors().author, nil, nil)))
 	f.Add([]byte("<termoDeAutorizacao></termoDeAutorizacao>"))

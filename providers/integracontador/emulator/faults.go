@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// general are met by any request, in this order when several are set.
+// general lists the faults of any request; if several are set, the first applies.
 var general = emulation.Faults[*exchange]{
 	{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
 	{"drop", "the connection is cut before the answer", func(*exchange) { emulation.Drop() }},
@@ -38,7 +38,7 @@ var general = emulation.Faults[*exchange]{
 	{"clock-behind", "the service's clock is an hour behind", nil},
 }
 
-// ofLogin are met by logins only.
+// ofLogin lists the faults of logins.
 var ofLogin = emulation.Faults[*exchange]{
 	{"no-certificate", "400, no certificate was identified", (*exchange).noCertificate},
 	{"bad-credentials", "401, consumer key or secret is refused", func(x *exchange) {
@@ -56,7 +56,7 @@ var ofLogin = emulation.Faults[*exchange]{
 	{"expires-in-zero", "a session that is over", nil},
 }
 
-// ofApoiar are met by posted documents only.
+// ofApoiar lists the faults of posted documents.
 var ofApoiar = emulation.Faults[*exchange]{
 	{"session-ended", "401 of the gateway in JSON", func(x *exchange) {
 		x.gateway(http.StatusUnauthorized, "900901", "Invalid Credentials", "Invalid Credentials")
@@ -76,7 +76,7 @@ var ofApoiar = emulation.Faults[*exchange]{
 	{"etag-foreign", "a 304 whose etag is a cache's", nil},
 }
 
-// documented are the numbers of both modules with their class and status.
+// documented lists the codes of both modules with their class and status.
 var documented = func() (all emulation.Faults[*exchange]) {
 	add := func(module, class string, status int, numbers string) {
 		for _, n := range strings.Fields(numbers) {
@@ -100,8 +100,8 @@ func faults() emulation.Faults[*exchange] {
 	return slices.Concat(general, ofLogin, ofApoiar, documented)
 }
 
-// faultsAt are those that a request for an operation can meet.
-func faultsAt(at place) emulation.Faults[*exchange] {
+// faultsAt returns the faults that an operation can meet.
+func faultsAt(at operation) emulation.Faults[*exchange] {
 	switch at {
 	case atLogin:
 		return slices.Concat(general, ofLogin)
@@ -115,7 +115,7 @@ func faultsAt(at place) emulation.Faults[*exchange] {
 // Faults lists the supported faults.
 func (s *Server) Faults() []emulation.FaultSwitch { return faults().Switches() }
 
-// SetFault makes the next requests that it concerns fail.
+// SetFault makes the next requests fail, if they are of the fault's operation.
 func (s *Server) SetFault(name string, times int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,7 +60,7 @@ func (x *exchange) key() (Key, bool) {
 	return Key{}, false
 }
 
-// pair answers with the pair that lives, or a new one.
+// pair answers with the pair in force, or a new one.
 func (x *exchange) pair(key Key, holder string) {
 	contratante := holder
 	if contratante == "" {
@@ -101,7 +101,7 @@ func (x *exchange) pair(key Key, holder string) {
 	x.json(http.StatusOK, answer)
 }
 
-// noCertificate is what the server says without failing the handshake.
+// noCertificate is the server's answer when the handshake itself succeeded.
 func (x *exchange) noCertificate() {
 	x.loginError(http.StatusBadRequest, "Bad Request", "Não foi possível identificar um certificado digital válido.")
 }
@@ -113,8 +113,8 @@ func (x *exchange) loginError(status int, name, message string) {
 	})
 }
 
-// numberOf is the CPF or CNPJ of a certificate's common name, NAME:NUMBER, or
-// of its field for ICP-Brasil.
+// numberOf returns the CPF or CNPJ in a certificate's common name, NAME:NUMBER,
+// or in its ICP-Brasil field.
 func numberOf(cert *x509.Certificate) string {
 	if n := otherName(cert, oidCNPJ); len(n) == 14 {
 		return n
@@ -132,7 +132,7 @@ func uuid() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// jwt has the form of one, and its subject; nobody verifies it but this server.
+// jwt returns a token in the form of a JWT. Only this server reads it.
 func jwt(subject string) string {
 	part := func(v any) string {
 		text, _ := json.Marshal(v)

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Settings say how the service behaves. The zero value with one key is the
-// service of the present pages; everything the pages leave open is a setting.
+// Settings configure the service. The zero value with one key is the service of
+// the current pages; everything the pages leave open is a setting.
 type Settings struct {
 	Keys []Key
 
-	// PairLife is that of a session; 0 means an hour.
+	// PairLife is the lifetime of a session; 0 means an hour.
 	PairLife time.Duration
-	// AlwaysNew gives a new pair at every login. Without it a pair that lives
-	// is handed out again, with what is left of its life.
+	// AlwaysNew gives a new pair at every login. Without it, a pair in force is
+	// returned again, with its remaining lifetime.
 	AlwaysNew bool
 	// NewJWT gives a new jwt_token with the same access_token.
 	NewJWT bool
 	// ExpiresInText writes expires_in as a string.
 	ExpiresInText bool
 
-	// WithoutCertificate lets a login pass that shows none over TLS, and
+	// WithoutCertificate allows a login over TLS without a certificate;
 	// RequireCertificate refuses it on plain connections too.
 	WithoutCertificate, RequireCertificate bool
 	// Roots are the authorities of authors' certificates; nil trusts any.
@@ -29,9 +29,9 @@ type Settings struct {
 	Revoked []string
 
 	Life      Life
-	TokenLife time.Duration // when not 0, in place of Life: for demonstrations
-	// EndsAt is the end of every procurador token given before it, in place of
-	// Life: a midnight near enough to wait for.
+	TokenLife time.Duration // if not 0, replaces Life: for demonstrations
+	// EndsAt is the expiry of every procurador token issued before it, in place
+	// of Life: a midnight near enough to wait for.
 	EndsAt    time.Time
 	CacheBy   CacheBy
 	Codes     Codes
@@ -39,29 +39,29 @@ type Settings struct {
 	Etag      Etag
 	Expiry    Expiry
 	EtagOn200 bool
-	// Portuguese writes the days and months of expires in that language.
+	// Portuguese writes the days and months of expires in Portuguese.
 	Portuguese bool
-	// SameToken gives the old text again after its expiry.
+	// SameToken issues the old text again after its expiry.
 	SameToken bool
-	// AnyDocument takes a document without looking into it, for runs of
-	// thousands of authors who share one certificate.
+	// AnyDocument accepts a document without checking it, for runs of thousands
+	// of authors who share one certificate.
 	AnyDocument bool
 	// OnlySameDay refuses a Termo that was signed on an earlier day.
 	OnlySameDay bool
 	// DadosObject writes dados as an object, StatusText the status as a string.
 	DadosObject, StatusText bool
-	// NoEcho leaves out the request's own parts.
+	// NoEcho leaves out the parts that echo the request.
 	NoEcho bool
 
-	// Latency delays every answer, ClockOffset is how far the clock is ahead.
+	// Latency delays every answer; ClockOffset is how far the clock is ahead.
 	Latency, ClockOffset time.Duration
 }
 
-// Key is one contract: the pair that was bought, and the CNPJ of who bought it;
-// empty means that of the certificate or, without one, any.
+// Key is one contract: the API keys, and the CNPJ of their owner; empty means
+// that of the certificate or, without one, any.
 type Key struct{ ConsumerKey, ConsumerSecret, Contratante string }
 
-// Life is the rule for the end of a procurador token.
+// Life is the rule for the expiry of a procurador token.
 type Life string
 
 // The rules: the next midnight in Brasília, or twelve hours.
@@ -70,7 +70,7 @@ const (
 	TwelveHours   Life = "12h"
 )
 
-// CacheBy is what makes a posted Termo a repeated one.
+// CacheBy is the key by which a posted Termo counts as repeated.
 type CacheBy string
 
 // The keys: the bytes of the document, or contratante and author.
@@ -79,11 +79,11 @@ const (
 	ByParties  CacheBy = "parties"
 )
 
-// Codes are the numbers for faults of a signature.
+// Codes selects the codes for faults of a signature.
 type Codes string
 
-// The forms: wrapped in 013 with status 403, as seen in life, or 025 to 033
-// with status 400, as documented.
+// The forms: wrapped in 013 with status 403, as observed, or 025 to 033 with
+// status 400, as documented.
 const (
 	Wrapped    Codes = ""
 	Documented Codes = "documented"
@@ -92,7 +92,7 @@ const (
 // Expires is the zone of the expires header.
 type Expires string
 
-// The zones: real GMT, Brasília's wall clock labelled GMT, or no header.
+// The zones: real GMT, local time in Brasília labelled GMT, or no header.
 const (
 	InGMT         Expires = ""
 	LocalAsGMT    Expires = "local"

@@ -1,5 +1,5 @@
-// Package icpbrasil reads from a certificate of ICP-Brasil whose it is: the CPF
-// of an e-CPF or the CNPJ of an e-CNPJ. It verifies nothing.
+// Package icpbrasil reads the holder of an ICP-Brasil certificate: the CPF of an
+// e-CPF or the CNPJ of an e-CNPJ. It verifies nothing.
 //
 // Source: ITI, DOC-ICP-04, the otherName fields of subjectAltName.
 package icpbrasil
@@ -18,12 +18,12 @@ var (
 	person         = asn1.ObjectIdentifier{2, 16, 76, 1, 3, 1} // birth date, CPF and more of an e-CPF
 )
 
-// The field of a person begins with eight digits of the birth date.
+// The field of a person begins with the eight digits of the birth date.
 const birthDate = 8
 
-// Holder returns the number of the certificate's holder, or nothing when it
-// names none. The person responsible for a company (2.16.76.1.3.4) is not its
-// holder. Without the fields of ICP-Brasil the common name counts, NAME:NUMBER.
+// Holder returns the number of the certificate's holder, or "" if it names none.
+// The person responsible for a company (2.16.76.1.3.4) is not its holder.
+// Without ICP-Brasil fields, the common name is used, as NAME:NUMBER.
 func Holder(cert *x509.Certificate) string {
 	names := otherNames(cert)
 	if n := strings.TrimSpace(names[company.String()]); isNumber(n, 14) {
@@ -40,8 +40,8 @@ func Holder(cert *x509.Certificate) string {
 	return ""
 }
 
-// isNumber reports a CPF or CNPJ by its form: a CPF has digits only, a CNPJ
-// may have letters but in its check digits.
+// isNumber reports whether n has the form of a CPF or CNPJ: a CPF has only
+// digits, a CNPJ may have letters except in its check digits.
 func isNumber(n string, length int) bool {
 	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
 	if len(n) != length || strings.Trim(n, "0") == "" {
@@ -53,8 +53,8 @@ func isNumber(n string, length int) bool {
 	return digits(n[12:]) && strings.Trim(n[:12], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-// otherNames returns the text of each otherName by its type. What cannot be
-// read is left out.
+// otherNames returns the text of each otherName by its type, and skips what
+// cannot be parsed.
 func otherNames(cert *x509.Certificate) map[string]string {
 	found := map[string]string{}
 	i := slices.IndexFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(subjectAltName) })
@@ -81,8 +81,8 @@ func otherNames(cert *x509.Certificate) map[string]string {
 		if _, err := asn1.Unmarshal(outer.Bytes, &inner); err != nil {
 			continue
 		}
-		// Authorities write OCTET STRING, PrintableString or UTF8String; the
-		// bytes are the text in each of them.
+		// Authorities write OCTET STRING, PrintableString or UTF8String; the bytes
+		// are the text in all of them.
 		found[id.String()] = string(inner.Bytes)
 	}
 	return found

@@ -63,7 +63,7 @@ func TestHolder(t *testing.T) {
 	}
 }
 
-// FuzzHolder reads any extension.
+// FuzzHolder parses any extension.
 func FuzzHolder(f *testing.F) {
 	f.Add("X:52998224725", certificate(f, "", name(f, 3, 4, "12345678000195")).Extensions[0].Value)
 	f.Add("", certificate(f, "", name(f, 1, 4, "0101197052998224725")).Extensions[0].Value)

@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 )
 
-// The one profile that the server takes.
+// The only profile that the server accepts.
 const (
 	namespace = "http://www.w3.org/2000/09/xmldsig#"
 	c14n      = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -16,9 +16,9 @@ const (
 	sha256URI = "http://www.w3.org/2001/04/xmlenc#sha256"
 )
 
-// The content of SignedInfo is written in its canonical form, so that the file
-// holds the very bytes that are signed, its start tag aside: there the
-// namespace is inherited, which the canonical form spells out.
+// SignedInfo is written in its canonical form, so the file contains exactly the
+// bytes that are signed, except its start tag: in the file the namespace is
+// inherited, while the canonical form spells it out.
 const (
 	signedInfoHead = `<CanonicalizationMethod Algorithm="` + c14n + `"></CanonicalizationMethod>` +
 		`<SignatureMethod Algorithm="` + rsaSHA256 + `"></SignatureMethod>` +
@@ -29,13 +29,13 @@ const (
 	signedInfoTail = `</DigestValue></Reference></SignedInfo>`
 )
 
-// Sign returns the whole file with its signature. The certificate is the end
-// certificate of the author in DER; no chain goes with it.
+// Sign returns the whole file with its signature. The certificate is the
+// author's end certificate in DER; no chain is included.
 func (t Termo) Sign(key *rsa.PrivateKey, certificate []byte) ([]byte, error) {
 	digest := sha256.Sum256([]byte(t.canonical()))
 	info := signedInfoHead + base64.StdEncoding.EncodeToString(digest[:]) + signedInfoTail
 	hash := sha256.Sum256([]byte(`<SignedInfo xmlns="` + namespace + `">` + info))
-	// PKCS #1 v1.5 takes no randomness: the same content gives the same bytes.
+	// PKCS #1 v1.5 uses no randomness: the same content gives the same bytes.
 	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, hash[:])
 	if err != nil {
 		return nil, err

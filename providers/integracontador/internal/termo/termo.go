@@ -1,11 +1,11 @@
 // Package termo writes the Termo de Autorização of the API Integra Contador and
 // signs it.
 //
-// The document is one flat list of elements, so it is written by hand twice:
-// once as the file that is sent and once in its canonical form, which is what
-// the digest is taken of. No XML encoder sees it, hence nothing can change a
-// byte after signing. The same content signed with the same key gives the same
-// bytes. The package reads no clock: dates come in as text.
+// The document is a flat list of elements, so it is written without an encoder,
+// twice: as the file that is sent, and in the canonical form that is digested.
+// So nothing can change a byte after signing. The same content signed with the
+// same key gives the same bytes. The package reads no clock: dates are passed in
+// as text.
 //
 // Sources: Serpro, "Padrões Técnicos de Assinatura do XML"; W3C XML Signature
 // and Canonical XML 1.0.
@@ -26,7 +26,7 @@ const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 // Party is a company or a person: the number without a mask and the name.
 type Party struct{ Number, Name string }
 
-// kind is PF for the eleven digits of a person, PJ for a company.
+// kind is PF for a person's eleven digits, PJ for a company.
 func (p Party) kind() string {
 	if len(p.Number) == 11 {
 		return "PF"
@@ -34,7 +34,7 @@ func (p Party) kind() string {
 	return "PJ"
 }
 
-// Termo is what one document says. The dates are days in the form AAAAMMDD.
+// Termo is the content of one document. Dates have the form AAAAMMDD.
 type Termo struct {
 	SignedOn, LastDay string
 	Recipient, Author Party
@@ -44,10 +44,10 @@ type attribute struct{ name, value string }
 
 type element struct {
 	name       string
-	attributes []attribute // in the order of Serpro's own model
+	attributes []attribute // in the order of Serpro's sample
 }
 
-// elements are the children of dados, in their obligatory order.
+// elements returns the children of dados, in their required order.
 func (t Termo) elements() []element {
 	party := func(name string, p Party, role string) element {
 		return element{name, []attribute{{"numero", p.Number}, {"nome", Clean(p.Name)}, {"tipo", p.kind()}, {"papel", role}}}
@@ -64,7 +64,7 @@ func (t Termo) elements() []element {
 	}
 }
 
-// body is the file's root up to where the signature goes.
+// body is the root of the file up to the place of the signature.
 func (t Termo) body() string {
 	var b strings.Builder
 	b.Grow(2048)
@@ -80,8 +80,8 @@ func (t Termo) body() string {
 	return b.String()
 }
 
-// canonical is the root without a signature in canonical form: attributes by
-// name, empty elements with both tags, only what must be escaped is.
+// canonical is the root without a signature in canonical form: attributes sorted
+// by name, empty elements with both tags, and only the required escapes.
 func (t Termo) canonical() string {
 	var b strings.Builder
 	b.Grow(2048)

@@ -120,8 +120,8 @@ func TestNamesAreEscapedAndClean(t *testing.T) {
 	}
 }
 
-// TestCanonicalFormIsThatOfTheLibrary compares the hand-made form with one of
-// a library that knows nothing of the document.
+// TestCanonicalFormIsThatOfTheLibrary compares our canonical form with that of a
+// general library.
 func TestCanonicalFormIsThatOfTheLibrary(t *testing.T) {
 	awkward := sample
 	awkward.Author = Party{"12ABC34501DE35", `D'ÁVILA & "FILHOS" <LTDA> 中 😀`}
@@ -140,7 +140,7 @@ func TestCanonicalFormIsThatOfTheLibrary(t *testing.T) {
 	}
 }
 
-// TestSignatureVerifies with goxmldsig, and fails there after a change.
+// TestSignatureVerifies verifies with goxmldsig, and must fail after a change.
 func TestSignatureVerifies(t *testing.T) {
 	key, cert := newKey(t)
 	awkward := sample
@@ -180,7 +180,7 @@ func TestSignNeedsAKeyThatIsLargeEnough(t *testing.T) {
 	}
 }
 
-// FuzzNames plays any two names: the file is well-formed XML, says the clean
+// FuzzNames tries any two names: the file is well-formed XML, contains the clean
 // names, and both forms mean the same.
 func FuzzNames(f *testing.F) {
 	f.Add("EMPRESA & CIA", "D'ÁVILA")
@@ -209,8 +209,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// BenchmarkSign signs whole documents, and beside it bare hashes: the
-// difference is ours.
+// BenchmarkSign signs whole documents, and bare hashes for comparison.
 func BenchmarkSign(b *testing.B) {
 	key, cert := newKey(b)
 	b.Run("termo", func(b *testing.B) {
