@@ -38,14 +38,24 @@ func makeCertificates(dir string) (lines []string, err error) {
 		}
 		data, err := pkcs12.Modern.Encode(id.Key, id.Certificate, nil, emulatedSecret)
 		if err == nil {
-			err = os.WriteFile(password, []byte(emulatedSecret+"\n"), 0o600)
+			err = writeNew(password, []byte(emulatedSecret+"\n"))
 		}
 		if err == nil {
-			err = os.WriteFile(store, data, 0o600)
+			err = writeNew(store, data)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", store, err)
 		}
 	}
 	return lines, nil
+}
+
+// writeNew writes a file that only its owner can read.
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }

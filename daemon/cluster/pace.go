@@ -54,7 +54,7 @@ func (p *paces) expect(spec Spec, attempt string, now time.Time) (again time.Tim
 	defer p.mu.Unlock()
 	one := p.paceLocked(spec)
 	one.kept = slices.DeleteFunc(one.kept, func(at time.Time) bool { return now.Sub(at) > turnAhead })
-	turn := now
+	var turn time.Time
 	if one.pending < len(one.kept) {
 		turn = one.kept[one.pending]
 	} else {

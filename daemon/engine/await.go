@@ -32,7 +32,7 @@ func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) erro
 	if q.Broad() {
 		look = e.lookTogether
 		e.waiting.count.Add(1)
-		defer e.waiting.leave()
+		defer e.waiting.leave(context.WithoutCancel(ctx))
 	}
 	text := q.Text()
 	for {
@@ -73,11 +73,11 @@ func (e *Engine) lookTogether(ctx context.Context, q Query, text string) (found 
 }
 
 // leave keeps nothing that nobody waits for.
-func (w *waiting) leave() {
+func (w *waiting) leave(ctx context.Context) {
 	if w.count.Add(-1) > 0 {
 		return
 	}
-	_ = w.gate.Do(context.Background(), func() bool {
+	_ = w.gate.Do(ctx, func() bool {
 		w.of, w.at, w.view = "", nil, View{}
 		return true
 	}, nil)

@@ -28,12 +28,18 @@ func TestSinkFilesFollowTheChange(t *testing.T) {
 		change plan.Difference[plan.Sink]
 		want   map[string][]string
 	}{
-		{plan.Difference[plan.Sink]{Added: []*plan.Sink{sink("a", "/x"), sink("b", "/x"), sink("c", "/y"), {Name: "blind", File: "/z"}}},
-			map[string][]string{"/x": {"a", "b"}, "/y": {"c"}}},
-		{plan.Difference[plan.Sink]{Changed: []*plan.Sink{sink("c", "/y"), sink("a", "/y")}, Was: []*plan.Sink{sink("c", "/y"), sink("a", "/x")}},
-			map[string][]string{"/x": {"b"}, "/y": {"c", "a"}}},
-		{plan.Difference[plan.Sink]{Removed: []string{"b"}, Was: []*plan.Sink{sink("b", "/x")}},
-			map[string][]string{"/y": {"c", "a"}}},
+		{
+			plan.Difference[plan.Sink]{Added: []*plan.Sink{sink("a", "/x"), sink("b", "/x"), sink("c", "/y"), {Name: "blind", File: "/z"}}},
+			map[string][]string{"/x": {"a", "b"}, "/y": {"c"}},
+		},
+		{
+			plan.Difference[plan.Sink]{Changed: []*plan.Sink{sink("c", "/y"), sink("a", "/y")}, Was: []*plan.Sink{sink("c", "/y"), sink("a", "/x")}},
+			map[string][]string{"/x": {"b"}, "/y": {"c", "a"}},
+		},
+		{
+			plan.Difference[plan.Sink]{Removed: []string{"b"}, Was: []*plan.Sink{sink("b", "/x")}},
+			map[string][]string{"/y": {"c", "a"}},
+		},
 	} {
 		f.Install(step.change)
 		got := map[string][]string{}

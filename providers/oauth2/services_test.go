@@ -23,15 +23,24 @@ func TestServicesWithoutAPreset(t *testing.T) {
 		provider, cred string
 		seed           bool // a person has logged in
 	}{
-		{"Mercado Pago", emulator.Settings{Clients: []emulator.Client{client("body", "refresh_token")}, Send: "json", Lifetime: 180 * 24 * time.Hour},
-			withSecret + "client_auth = \"body\"\nsend = \"json\"\n", "grant = \"refresh_token\"\n", true},
+		{
+			"Mercado Pago",
+			emulator.Settings{Clients: []emulator.Client{client("body", "refresh_token")}, Send: "json", Lifetime: 180 * 24 * time.Hour},
+			withSecret + "client_auth = \"body\"\nsend = \"json\"\n", "grant = \"refresh_token\"\n", true,
+		},
 		{"BTG", emulator.Settings{Clients: []emulator.Client{client("basic", "client_credentials")}, Lifetime: 24 * time.Hour}, withSecret, "scope = \"apps\"\n", false},
 		{"Santander", emulator.Settings{Clients: []emulator.Client{shown(client("body", "client_credentials"))}}, withSecret + certificate + "client_auth = \"body\"\n", "", false},
 		{"gov.br Conecta", emulator.Settings{Clients: []emulator.Client{client("basic", "client_credentials")}}, withSecret, "", false},
-		{"Datasul", emulator.Settings{Clients: []emulator.Client{client("basic", "client_credentials")}, GrantInQuery: true},
-			"token_url = \"{url}/totvs-login-oauth2/oauth2/token?grant_type=client_credentials\"\nclient_id = \"" + testID + "\"\nclient_secret = { file = \"{dir}/secret\" }\n", "", false},
-		{"RM", emulator.Settings{Clients: []emulator.Client{{Auth: "none", Grants: []string{"password", "refresh_token"}}}, Users: []emulator.User{{Name: "ana", Password: testPassword}}},
-			"token_url = \"{url}/api/connect/token\"\nclient_auth = \"none\"\n", "grant = \"password\"\nusername = \"ana\"\npassword = { file = \"{dir}/password\" }\n", false},
+		{
+			"Datasul",
+			emulator.Settings{Clients: []emulator.Client{client("basic", "client_credentials")}, GrantInQuery: true},
+			"token_url = \"{url}/totvs-login-oauth2/oauth2/token?grant_type=client_credentials\"\nclient_id = \"" + testID + "\"\nclient_secret = { file = \"{dir}/secret\" }\n", "", false,
+		},
+		{
+			"RM",
+			emulator.Settings{Clients: []emulator.Client{{Auth: "none", Grants: []string{"password", "refresh_token"}}}, Users: []emulator.User{{Name: "ana", Password: testPassword}}},
+			"token_url = \"{url}/api/connect/token\"\nclient_auth = \"none\"\n", "grant = \"password\"\nusername = \"ana\"\npassword = { file = \"{dir}/password\" }\n", false,
+		},
 		{"TSS with JWT", emulator.Settings{
 			Clients: []emulator.Client{client("body", "client_credentials")}, Send: "json",
 			Names: map[string]string{"grant_type": "grantType", "client_id": "clientId", "client_secret": "clientSecret", "access_token": "accesstoken", "expires_in": "expiresIn", "token_type": "tokenType"},
@@ -40,10 +49,14 @@ func TestServicesWithoutAPreset(t *testing.T) {
 			params = { refreshToken = "" }
 			names = { grant_type = "grantType", client_id = "clientId", client_secret = "clientSecret", access_token = "accesstoken", expires_in = "expiresIn", token_type = "tokenType" }
 		`, "", false},
-		{"Open Finance", emulator.Settings{
-			Clients: []emulator.Client{{ID: testID, Auth: "private_key_jwt", Key: public, Certificate: "any", Grants: []string{"refresh_token"}}}, Rotation: emulator.Keep, Lifetime: 5 * time.Minute,
-		}, "token_url = \"{url}/token\"\nclient_id = \"" + testID + "\"\nclient_auth = \"private_key_jwt\"\nsigning_alg = \"PS256\"\nrotation = \"none\"\nkey = { file = \"{dir}/client.pem\" }\n" + certificate,
-			"grant = \"refresh_token\"\n", true},
+		{
+			"Open Finance",
+			emulator.Settings{
+				Clients: []emulator.Client{{ID: testID, Auth: "private_key_jwt", Key: public, Certificate: "any", Grants: []string{"refresh_token"}}}, Rotation: emulator.Keep, Lifetime: 5 * time.Minute,
+			},
+			"token_url = \"{url}/token\"\nclient_id = \"" + testID + "\"\nclient_auth = \"private_key_jwt\"\nsigning_alg = \"PS256\"\nrotation = \"none\"\nkey = { file = \"{dir}/client.pem\" }\n" + certificate,
+			"grant = \"refresh_token\"\n", true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, c.server)

@@ -20,8 +20,10 @@ func TestShopsHaveGoodNumbers(t *testing.T) {
 func TestFleetIsSummed(t *testing.T) {
 	v := engine.View{
 		Credentials: []engine.CredentialView{
-			{Name: "vault", State: engine.Valid}, {Name: "shops/a", State: engine.Valid},
-			{Name: "shops/b", State: engine.Pending}, {Name: "shops/c", State: engine.Valid},
+			{Name: "vault", State: engine.Valid},
+			{Name: "shops/a", State: engine.Valid},
+			{Name: "shops/b", State: engine.Pending},
+			{Name: "shops/c", State: engine.Valid},
 		},
 		Sinks: []engine.SinkView{{Name: "shops/a/env"}, {Name: "vault"}},
 	}

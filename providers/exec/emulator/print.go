@@ -19,7 +19,7 @@ func Print(ctx context.Context, address string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "emulated: this is not an address of the emulator")
 		return exitUnreachable
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Transport: &http.Transport{}}).Do(req)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "emulated: the emulator does not answer:", err)
 		return exitUnreachable

@@ -98,7 +98,7 @@ func second(c *call) {
 		return
 	}
 	ticket := c.open(user)
-	http.SetCookie(c.w, &http.Cookie{Name: "SID", Value: ticket, HttpOnly: true, Path: "/"})
+	http.SetCookie(c.w, &http.Cookie{Name: "SID", Value: ticket, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode, Path: "/"})
 	c.success(map[string]any{"ticket": map[string]any{"value": ticket, "until": c.at.Add(c.settings.Lifetime).UTC().Format(time.RFC3339)}})
 }
 
@@ -123,7 +123,7 @@ func cookies(c *call) {
 	}
 	session := c.open(in["UserName"])
 	for name, value := range map[string]string{"B1SESSION": session, "ROUTEID": ".node1"} {
-		http.SetCookie(c.w, &http.Cookie{Name: name, Value: value, HttpOnly: true, Path: "/b1s"})
+		http.SetCookie(c.w, &http.Cookie{Name: name, Value: value, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode, Path: "/b1s"})
 	}
 	c.success(map[string]any{"SessionId": session, "Version": "1000190", "SessionTimeout": int64(c.settings.Lifetime / time.Minute)})
 }
