@@ -9,9 +9,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Adopt takes in a credential that no attempt obtained: a person has logged in.
-// It is durable when Adopt returns, delivered like any other, and not renewed
-// for that.
+// Adopt adds an answer that a person obtained by logging in. It is durable when
+// Adopt returns, is delivered like any other, and triggers no renewal.
 func (e *Engine) Adopt(ctx context.Context, name string, got credential.Credential) error {
 	return e.replace(ctx, name, func(s *schedule.Start, at time.Time) (finished, error) {
 		if f := schedule.Vet(got, at); f != nil {
@@ -22,8 +21,8 @@ func (e *Engine) Adopt(ctx context.Context, name string, got credential.Credenti
 	})
 }
 
-// Plant takes in a seed that a person brought, in place of the one there. It
-// makes no call; a renewal shows whether it works.
+// Plant replaces the seed of a credential with one that a person provided. It makes
+// no call; the next renewal shows whether the seed works.
 func (e *Engine) Plant(ctx context.Context, name string, seed map[string]credential.Secret) error {
 	return e.replace(ctx, name, func(s *schedule.Start, at time.Time) (finished, error) {
 		res := schedule.Result{At: at, End: at}
@@ -31,11 +30,11 @@ func (e *Engine) Plant(ctx context.Context, name string, seed map[string]credent
 	})
 }
 
-// errRemoved is for a credential that is no longer in the configuration.
+// errRemoved means that the credential is no longer in the configuration.
 var errRemoved = errors.New("it was removed from the configuration")
 
-// replace lets change make another record of a credential while no attempt for
-// it is under way, and stores that before anybody hears of it.
+// replace replaces the record of a credential with the result of change, while no
+// attempt for it is running, and stores it before it becomes visible.
 func (e *Engine) replace(ctx context.Context, name string, change func(*schedule.Start, time.Time) (finished, error)) error {
 	start, after, at, err := e.seize(ctx, obtaining(name))
 	if err != nil {
@@ -47,7 +46,7 @@ func (e *Engine) replace(ctx context.Context, name string, change func(*schedule
 	f, err := change(&start, at)
 	if err == nil && e.opt.Ledger != nil {
 		f.saveError = e.keepNow(ctx, start.Task.Key, start.Record, f.record)
-		if f.quiet { // nothing was spent for it: a person can bring it again
+		if f.quiet { // nothing was spent: the person can repeat it
 			err = f.saveError
 		}
 	}
@@ -63,8 +62,8 @@ func (e *Engine) replace(ctx context.Context, name string, change func(*schedule
 	return errors.Join(err, folded)
 }
 
-// KeptBack returns those of the credentials whose refresh token is kept back
-// after an answer that was lost, with the instants until then.
+// KeptBack returns the credentials whose refresh token is kept back after a lost
+// answer, and until when.
 func (e *Engine) KeptBack(ctx context.Context, names []string) (until map[string]time.Time, err error) {
 	until = map[string]time.Time{}
 	err = e.ask(ctx, func() {
@@ -77,7 +76,7 @@ func (e *Engine) KeptBack(ctx context.Context, names []string) (until map[string
 	return until, err
 }
 
-// seize takes a task out of the board as soon as it does not run.
+// seize takes a task from the board, as soon as it is not running.
 func (e *Engine) seize(ctx context.Context, key schedule.Key) (start schedule.Start, after <-chan struct{}, at time.Time, err error) {
 	for {
 		taken, known := false, true
@@ -106,10 +105,10 @@ func (e *Engine) seize(ctx context.Context, key schedule.Key) (start schedule.St
 	}
 }
 
-// seizeAgain is how long an attempt that is under way is left alone.
+// seizeAgain is the wait between tries to seize a running task.
 const seizeAgain = 50 * time.Millisecond
 
-// keepNow makes a record durable.
+// keepNow stores a record durably.
 func (e *Engine) keepNow(ctx context.Context, key schedule.Key, intent, rec schedule.Record) error {
 	ctx, cancel := e.within(context.WithoutCancel(ctx), durableDeadline)
 	defer cancel()

@@ -8,21 +8,21 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// provider is one backend, with the turns of its calls.
+// provider is a backend with its rate limiter.
 type provider struct {
 	spec  *plan.Provider
 	turns *turns
 }
 
-// held is one credential, with the attempts that have ended.
+// held is a credential with the number of its ended attempts.
 type held struct {
 	spec *plan.Credential
 	ends uint64
-	slot uint32 // where readers find it; never changed
+	slot uint32 // its row; never changes
 }
 
-// Install hands a plan over before Run, as the change from nothing; memory holds
-// the records of an earlier life.
+// Install sets the plan before Run, as a change from an empty one. Memory holds the
+// records of earlier runs.
 func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 	e.board.LearnAll(memory)
 	e.apply(change)
@@ -35,10 +35,9 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 }
 
 // Apply applies a change while the engine runs, in time proportional to the
-// change: what it does not name is neither renewed nor rewritten nor
-// interrupted. It returns why the change renews credentials, by name; one whose
-// record was kept, because it was removed or had this identity before, is not
-// renewed.
+// change. It does not affect other credentials and sinks. It returns, by name, why
+// the change renews credentials. A credential whose record was kept, because it
+// had been removed or had this identity before, is not renewed.
 func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[string]Cause, err error) {
 	err = e.ask(ctx, func() {
 		specs := both(change.Credentials)
@@ -59,7 +58,7 @@ func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[st
 	return renewals, err
 }
 
-// statuses looks credentials up on the board.
+// statuses returns the status of each credential.
 func (e *Engine) statuses(specs []*plan.Credential) []schedule.Status {
 	now, out := e.now(), make([]schedule.Status, len(specs))
 	for i, c := range specs {
@@ -121,8 +120,8 @@ func (e *Engine) applySinks(change plan.Change) {
 	}
 }
 
-// applyProviders gives every backend its turns. One whose rates are what they
-// were keeps those that it has.
+// applyProviders creates a rate limiter for every backend with changed rates; the
+// others keep theirs.
 func (e *Engine) applyProviders(change plan.Change) {
 	for _, name := range change.Providers.Removed {
 		delete(e.providers, name)
@@ -141,12 +140,12 @@ func (e *Engine) applyProviders(change plan.Change) {
 	}
 }
 
-// both returns what is new and what is changed.
+// both returns the added and the changed specs.
 func both[S any](d plan.Difference[S]) []*S {
 	return append(append(make([]*S, 0, len(d.Added)+len(d.Changed)), d.Added...), d.Changed...)
 }
 
-// sharing hands out one copy of what many tasks have in common.
+// sharing returns a function that returns one shared copy of equal Extras.
 func sharing() func(schedule.Extra) *schedule.Extra {
 	known := map[schedule.Extra]*schedule.Extra{{}: nil}
 	return func(x schedule.Extra) *schedule.Extra {
@@ -159,7 +158,7 @@ func sharing() func(schedule.Extra) *schedule.Extra {
 	}
 }
 
-// boardChange returns the change as the board knows it.
+// boardChange converts a change for the board.
 func boardChange(change plan.Change) schedule.Change {
 	shared := sharing()
 	out := schedule.Change{
@@ -203,9 +202,8 @@ func boardChange(change plan.Change) schedule.Change {
 	return out
 }
 
-// deviceGroups returns the groups of sinks, one for each device that they lie on:
-// one that hangs must not keep the sinks of others waiting. The groups stay when
-// their last sink goes.
+// deviceGroups returns one group of sinks per device, so that a hanging device does
+// not delay sinks on others. A group stays when its last sink is removed.
 func deviceGroups(sinks plan.Difference[plan.Sink]) (groups []schedule.Group) {
 	seen := map[string]bool{}
 	for _, s := range both(sinks) {

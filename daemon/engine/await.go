@@ -7,26 +7,26 @@ import (
 	"github.com/vigented/vigente/internal/turnstile"
 )
 
-// waiting is how those wait who wait for many: after a change one of them looks
-// at a time, and all who wait for the same see what the first has seen. What
-// clients wait for is theirs to choose, so it must cost the loop nothing.
+// waiting coordinates callers of Await with broad queries. After a change, they
+// evaluate their queries one at a time, and callers with the same query share the
+// result. Clients choose these queries, so the loop does none of this work.
 type waiting struct {
 	gate  *turnstile.Turnstile
 	count atomic.Int64
-	// For whoever has the turn: the last look, and what was looked for.
+	// Guarded by gate: the last query, the state it was evaluated on and its result.
 	of   string
 	at   *shown
 	view View
 }
 
-// seen is what is selected of a state that is shown.
+// seen is the result of a query on a published state.
 type seen struct {
 	view View
-	next <-chan struct{} // closed when another state is shown
+	next <-chan struct{} // closed when the next state is published
 }
 
-// Await returns when the condition holds for what the query selects, looking
-// again after every change. The view belongs to all who wait for it.
+// Await returns when the condition holds for the result of the query, which it
+// evaluates after every change. All waiting callers may share the view.
 func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) error {
 	look := e.lookAlone
 	if q.Broad() {
@@ -72,7 +72,7 @@ func (e *Engine) lookTogether(ctx context.Context, q Query, text string) (found 
 	return found, err
 }
 
-// leave keeps nothing that nobody waits for.
+// leave drops the shared result when the last caller leaves.
 func (w *waiting) leave(ctx context.Context) {
 	if w.count.Add(-1) > 0 {
 		return

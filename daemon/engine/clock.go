@@ -7,28 +7,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leastStep is what the clock must have been set back by to be told to the
-// board; readings of the clocks are apart by far less.
+// leastStep is the smallest step back that the board is told about. Readings of the
+// clocks are much closer together.
 const leastStep = 10 * time.Millisecond
 
-// reading is what all clocks show at one instant. Only the first can be set:
-// awake counts the time in which the machine ran, slept that in which it was
-// suspended.
+// reading is a reading of all clocks. Only the wall clock can be set; awake is the
+// time during which the machine was running, slept the time it was suspended.
 type reading struct {
 	wall         time.Time
 	awake, slept time.Duration
 }
 
-// elapsed is how much time really passed since the engine was made.
+// elapsed returns the time since the engine was created.
 func (r reading) elapsed() time.Duration { return r.awake + r.slept }
 
-// sleptFor is how long an answer to how long the machine was suspended is good
-// for, unless the clock's distance from the time awake says that it was again:
-// asking takes three calls of the system.
+// sleptFor is how long a reading of slept is cached, because it takes three system
+// calls. A jump of the wall clock against awake time ends it early.
 const sleptFor = 50 * time.Millisecond
 
-// read reads the clocks. They are read again when the machine was suspended
-// between the first of them and the last.
+// read reads the clocks, again if the machine was suspended in between.
 func (e *Engine) read() reading {
 	r := e.readAwake()
 	if known := e.asked.Load(); known != nil {
@@ -49,8 +46,7 @@ func (e *Engine) read() reading {
 	}
 }
 
-// readAwake reads the clocks that stand still while the machine is suspended, or
-// can be set.
+// readAwake reads the wall clock and awake time.
 func (e *Engine) readAwake() reading {
 	t := e.clock()
 	if e.steady != nil {
@@ -59,24 +55,23 @@ func (e *Engine) readAwake() reading {
 	return reading{wall: t.Round(0), awake: max(0, t.Sub(e.made))}
 }
 
-// wall reads the engine's clock without its monotonic reading: lives are
-// instants of the world, and the monotonic clock stands still during suspend.
+// wall returns the wall time without its monotonic reading, because lifetimes are in
+// wall time and the monotonic clock stops during suspend.
 func (e *Engine) wall() time.Time { return e.clock().Round(0) }
 
-// elapsed returns how much time really passed since the engine was made.
+// elapsed returns the time since the engine was created.
 func (e *Engine) elapsed() time.Duration { return e.read().elapsed() }
 
-// now reads the clock for the conductor, and tells whoever counts by it when it
-// was set back since the last look: it made less way than time did. A clock that
-// was set forward needs no word: what comes due early is on the safe side.
+// now reads the clock for the loop and calls setBack if the clock was set back since
+// the last call, that is if wall time advanced less than elapsed time. A clock set
+// forward makes tasks due earlier, which is safe.
 func (e *Engine) now() time.Time {
 	r := e.read()
 	if e.seen.wall.IsZero() {
 		e.seen = r
 		return r.wall
 	}
-	// What falls behind by little is not marked as seen, so that many small steps
-	// count as one.
+	// Do not record a reading that is slightly behind, so that small steps add up.
 	by := r.elapsed() - e.seen.elapsed() - r.wall.Sub(e.seen.wall)
 	if by <= 0 || by >= leastStep {
 		e.seen = r
@@ -87,7 +82,7 @@ func (e *Engine) now() time.Time {
 	return r.wall
 }
 
-// setBack moves everything that counts by the clock together with it.
+// setBack moves all recorded instants together with the clock.
 func (e *Engine) setBack(now time.Time, by time.Duration) {
 	e.board.SetBack(now, by)
 	for _, f := range e.running {
@@ -114,18 +109,16 @@ func earlier(t time.Time, by time.Duration) time.Time {
 	return t.Add(-by)
 }
 
-// keepCorrections has the records stored that the board changed outside of an
-// attempt.
+// keepCorrections stores the records that the board changed outside an attempt.
 func (e *Engine) keepCorrections() {
 	for _, c := range e.board.Corrections() {
 		e.unsaved.owe(c.Key, c.Record)
 	}
 }
 
-// sleeps returns a function that tells how long this machine was suspended
-// since it was started: one clock of the kernel counts that time, the other does
-// not. They are not read at the very same instant; what is apart by no more than
-// that counts as nothing.
+// sleeps returns a function that returns how long this machine was suspended since
+// boot: the difference between two kernel clocks. As they cannot be read at the
+// same instant, it ignores increases of up to a millisecond.
 func sleeps() func() time.Duration {
 	var known atomic.Int64
 	return func() time.Duration {
@@ -137,7 +130,8 @@ func sleeps() func() time.Duration {
 	}
 }
 
-// sinceBoot reads both clocks until they were read close enough together.
+// sinceBoot returns the suspended time. It repeats the readings until they are close
+// together.
 func sinceBoot() (slept int64) {
 	least := int64(-1)
 	for range 10 {

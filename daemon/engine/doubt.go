@@ -2,8 +2,7 @@ package engine
 
 import "time"
 
-// tellDoubt tells the observer when saving has failed once more, or works
-// again.
+// tellDoubt tells the observer that saving has failed again, or works again.
 func (e *Engine) tellDoubt(now time.Time) {
 	told, is := e.doubts, e.unsaved.failures
 	if told == is {

@@ -11,39 +11,38 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// repairEvery keeps the repairs of one sink apart: against a writer that does
-// not give in, 20 a minute at the most.
+// repairEvery is the minimum interval between repairs of one sink: at most 20 a
+// minute if another program keeps writing.
 const repairEvery = 3100 * time.Millisecond
 
-// rememberedValues is how many older values of ours are known again.
+// rememberedValues is how many of our older values are recognized.
 const rememberedValues = 32
 
-// foreignMessage is what people read about a value of somebody else.
+// foreignMessage is shown for a value changed by someone else.
 const foreignMessage = "the target holds a value that nobody here issued: find out who put it there; it is left until the next renewal (enforce = true replaces it, vigente renew replaces it now)"
 
-// What people read of a place that does not hold the newest value, though nobody
-// else wrote there.
+// Messages for a target without the newest value that no one else has written.
 const (
 	lostMessage  = "the target lost the value: it is written again"
 	olderMessage = "not yet the newest value: an older one of ours is delivered, and the delivery of the newest is due"
 )
 
-// sink is one sink, with what the engine knows of its target.
+// sink is a sink with the known state of its target.
 type sink struct {
 	spec     *plan.Sink
-	refused  *schedule.Note // what its last preflight said; nil for a good word
-	foreign  *schedule.Note // somebody else's value in it; nil for none
-	seen     bool           // what it holds was looked at since the start
-	lost     bool           // it was seen to hold no value of ours, or could not be seen
-	looking  bool           // the next delivery looks first
-	again    bool           // to be looked at when what runs has ended
+	refused  *schedule.Note // failure of its last preflight; nil after a success
+	foreign  *schedule.Note // set while it holds a value changed by someone else
+	seen     bool           // checked since the start
+	lost     bool           // it held no value of ours, or could not be checked
+	looking  bool           // the next delivery checks the target first
+	again    bool           // check it when the running delivery has ended
 	repaired time.Time      // the last repair
-	lookAt   time.Time      // while it is among the suspects
-	place    int            // there, -1 when it is not
-	slot     uint32         // where readers find it; never changed
+	lookAt   time.Time      // next check, while in Engine.suspects
+	place    int            // index in Engine.suspects, -1 if absent
+	slot     uint32         // its row; never changes
 }
 
-// suspects is a heap of sinks by the instant at which to look at them.
+// suspects is a heap of sinks by the instant at which to check them.
 type suspects []*sink
 
 func (s suspects) Len() int           { return len(s) }
@@ -68,7 +67,7 @@ func (s *suspects) Pop() any {
 	return one
 }
 
-// plan puts the sink among the suspects, or moves it there.
+// plan adds the sink, or changes its instant.
 func (s *suspects) plan(one *sink, at time.Time) {
 	if one.lookAt = at; one.place >= 0 {
 		heap.Fix(s, one.place)
@@ -77,7 +76,7 @@ func (s *suspects) plan(one *sink, at time.Time) {
 	heap.Push(s, one)
 }
 
-// dropSink lets go of a sink.
+// dropSink removes a sink.
 func (e *Engine) dropSink(name string) {
 	s := e.sinks[name]
 	if s == nil {
@@ -91,9 +90,8 @@ func (e *Engine) dropSink(name string) {
 	delete(e.sinks, name)
 }
 
-// Suspect says that the targets of the named sinks may hold something else by
-// now: each is looked at, and repaired where it lost a value of ours. No
-// backend is called for it.
+// Suspect plans a check of the targets of the named sinks, which may have changed.
+// A target that lost our value is written again. No backend is called.
 func (e *Engine) Suspect(ctx context.Context, names []string) error {
 	return e.ask(ctx, func() {
 		for _, name := range names {
@@ -102,8 +100,7 @@ func (e *Engine) Suspect(ctx context.Context, names []string) error {
 	})
 }
 
-// suspect plans a look at one sink, not sooner after its last repair than
-// allowed.
+// suspect plans a check of one sink, at least repairEvery after its last repair.
 func (e *Engine) suspect(name string) {
 	s := e.sinks[name]
 	if s == nil {
@@ -118,8 +115,8 @@ func (e *Engine) suspect(name string) {
 	}
 }
 
-// lookAtSuspects makes the sinks due whose time has come, and returns the
-// instant of the next one, zero when there is none.
+// lookAtSuspects makes the sinks due whose check is due, and returns the instant of
+// the next check, zero if there is none.
 func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 	for len(e.suspects) > 0 {
 		s := e.suspects[0]
@@ -134,7 +131,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 			continue
 		}
 		if !known || s.spec.Guard == nil || status.Owed || len(status.Record.Delivery().Delivered) < len(s.spec.Needs) {
-			continue // what is owed is written anyway, what was never written is not lost
+			continue // it will be written anyway, or was never written
 		}
 		s.looking = true
 		e.board.Kick(now, key)
@@ -142,8 +139,8 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 	return time.Time{}
 }
 
-// inspect looks at the target instead of writing, and reports whether it must
-// be written.
+// inspect checks the target instead of writing it, and reports whether it must be
+// written.
 func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	spec, r := j.sink, j.start.Record
 	issued := r.Delivery().Issued
@@ -157,7 +154,7 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	switch {
 	case err != nil:
 		j.lost = true
-		return end, true // writing will say what is wrong, or put it right
+		return end, true // the write will fail or repair it
 	case drift == plan.Foreign:
 		end.foreign = &schedule.Note{Reason: credential.ReasonInternal, Message: foreignMessage, At: j.clock()}
 	case drift == plan.Lost:
@@ -167,7 +164,7 @@ func (j *job) inspect(ctx context.Context) (end finished, write bool) {
 	return end, false
 }
 
-// issue remembers the values that were just written.
+// issue records digests of the values just written.
 func (j *job) issue(r schedule.Record) schedule.Record {
 	spec := j.sink
 	if spec.Guard == nil {
@@ -192,7 +189,7 @@ func (j *job) issue(r schedule.Record) schedule.Record {
 	return r
 }
 
-// noteDrift keeps what the end of a delivery says about its target.
+// noteDrift records what a delivery found out about its target.
 func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	s := e.sinks[name]
 	if s == nil {
@@ -220,8 +217,7 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 		s.repaired = now
 	}
 	if s.spec.Guard != nil && f.result.Changed {
-		// Read back a little later: what came and went between two looks of the
-		// watcher would be missed otherwise.
+		// Check again a little later, to find a change that the watcher missed.
 		e.suspects.plan(s, now.Add(repairEvery))
 	}
 	if s.again {
@@ -230,8 +226,8 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 	}
 }
 
-// tellForeign tells the observer that somebody else's value was found in a place,
-// or that it is gone from there.
+// tellForeign tells the observer that a sink holds a value changed by someone else,
+// or no longer does.
 func (e *Engine) tellForeign(now time.Time, s *sink) {
 	o, ok := e.opt.Observer.(ForeignObserver)
 	if !ok {

@@ -1,14 +1,14 @@
-// Package engine is the engine: it does what the board decides.
+// Package engine runs the tasks that the board schedules.
 //
-// One loop owns the board and all state; workers run one task each and hand its
-// end back. Work is bounded by the board's groups, every
-// sink is a lane of its own, a panic ends one attempt and nothing else. The
-// engine is the only reader of the clock.
+// One loop owns the board and all state. Workers run one task each and report
+// its result to the loop. The board's groups limit how many run at once, tasks of
+// different sinks do not wait for each other, and a panic ends only its own
+// attempt. Only the engine reads the clock.
 //
-// The way of an attempt: intent durable, call, answer checked, record durable,
-// then the board hears of it and every sink that shows the credential becomes
-// due. What is durable was never shown before it was; what was shown is never
-// forgotten.
+// An attempt stores its intent, calls the backend, checks the answer and stores
+// the new record. Only then does the loop tell the board, and every sink that
+// uses the credential becomes due. So readers and sinks see only what has been
+// stored, unless storing fails.
 package engine
 
 import (
@@ -21,52 +21,51 @@ import (
 	"github.com/vigented/vigente/internal/turnstile"
 )
 
-// ErrEnded says that the engine no longer runs.
+// ErrEnded means that the engine no longer runs.
 var ErrEnded = errors.New("the daemon is stopping")
 
-// Options make an engine. Observer is required, Ledger for all but Play.
+// Options configure an engine. Observer is required, and Ledger except for Play.
 type Options struct {
 	Ledger   Ledger
 	Observer Observer
-	// Seed spreads planned instants; the same seed gives the same plan.
+	// Seed determines the jitter; the same seed gives the same plan.
 	Seed uint64
 }
 
-// Bounds of the work on this machine.
+// Limits on local work.
 const (
 	deliverTimeout  = 30 * time.Second
-	sinksAtOnce     = 64 // of those that lie on no device
-	sinksOnADevice  = 8  // more would only wait for its threads
+	sinksAtOnce     = 64 // sinks without a device
+	sinksOnADevice  = 8  // more would only wait for the device
 	hooksAtOnce     = 32
-	hangingAfter    = 15 * time.Second // beyond its time-out a task no longer holds others back
-	longestSleep    = time.Minute      // Go's timers stand still while the machine is suspended
+	hangingAfter    = 15 * time.Second // after its timeout, a task stops blocking others
+	longestSleep    = time.Minute      // Go's timers stop while the machine is suspended
 	sleepWhileBusy  = 5 * time.Second
-	stopCalls       = 3 * time.Second // after the end was asked for, calls under way are cut
+	stopCalls       = 3 * time.Second // when stopping, calls are canceled after this
 	stopAll         = 4300 * time.Millisecond
 	firstSaveRetry  = time.Second
 	lastSaveRetry   = 30 * time.Second
 	durableDeadline = 20 * time.Second
 )
 
-// Engine runs a plan. Its methods may be called from any goroutine; those that
-// take a context ask the loop and wait for its answer until the context ends, so
-// they need a Run under way.
+// Engine runs a plan. Its methods are safe for concurrent use. Those that take a
+// context wait for the loop until the context ends, so Run must be running.
 type Engine struct {
 	opt Options
-	// clock returns the time of day, where it can together with a monotonic
-	// reading. Where it cannot, steady says how long the machine was awake; slept
-	// is how long it was suspended.
+	// clock returns the wall time, with a monotonic reading unless steady is set.
+	// steady returns how long the machine was awake, slept how long it was
+	// suspended.
 	clock  func() time.Time
 	steady func() time.Duration
 	slept  func() time.Duration
 	made   time.Time
-	asked  atomic.Pointer[reading] // when it was last asked how long the machine was suspended
-	// reads is how attempts read them.
+	asked  atomic.Pointer[reading] // the last reading that called slept
+	// reads holds the clock functions for attempts.
 	reads struct {
 		wall func() time.Time
 		all  func() reading
 	}
-	// within bounds a step of an attempt, pause lets time pass in it.
+	// within sets the deadline of a step of an attempt, pause waits.
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	pause  func(context.Context, time.Duration)
 
@@ -78,11 +77,11 @@ type Engine struct {
 	suspects    suspects // sinks by the instant at which to look at their targets
 	running     map[schedule.Key]*flight
 	unsaved     unsaved
-	doubts      int     // failed saves in a row that the observer was told of
-	seen        reading // the last one that was compared
+	doubts      int     // consecutive failed saves last reported to the observer
+	seen        reading // the reading last checked for a clock set back
 	stopping    bool
-	learned     map[schedule.Key]schedule.Record // during attempts, for their end
-	shelf       *shelf                           // what readers are shown
+	learned     map[schedule.Key]schedule.Record // records learned during an attempt, for its end
+	shelf       *shelf                           // what readers see
 	renewals    map[string][]*renewal            // by credential
 	starting    starting
 
@@ -121,17 +120,16 @@ func New(opt Options) *Engine {
 	return e
 }
 
-// Run works until ctx ends, then lets what is under way come to its end, as far
-// as a few seconds allow. It returns when no worker of it is left, or when those
-// seconds are over.
+// Run runs the plan until ctx ends. It then waits for the running attempts, but at
+// most a few seconds.
 func (e *Engine) Run(ctx context.Context) {
 	e.shelf.on = true
 	e.begin(e.now())
 	e.run(ctx, false)
 }
 
-// RunOnce tries each due thing once, delivers, and returns the state it led to.
-// Nobody watched the targets since the last time, so each is looked at.
+// RunOnce attempts each due task once, delivers, and returns the resulting state.
+// It checks every sink's target, because no watcher was running before.
 func (e *Engine) RunOnce(ctx context.Context) View {
 	for name := range e.sinks {
 		e.suspect(name)
@@ -152,7 +150,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	workers := newWorkers(work)
 	defer workers.dismiss()
 	stop := ctx.Done()
-	var stopAt time.Time // monotonic on purpose: seconds of this process
+	var stopAt time.Time // monotonic on purpose
 	for {
 		now := e.now()
 		todo, wake := e.step(now)
@@ -192,7 +190,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	}
 }
 
-// hand gives the end of a piece of work to the loop, as long as there is one.
+// hand sends the result of a piece of work to the loop, unless it has ended.
 func (e *Engine) hand(end end) {
 	select {
 	case e.done <- end:
@@ -200,7 +198,7 @@ func (e *Engine) hand(end end) {
 	}
 }
 
-// sleep returns how long the loop may sleep when nothing is planned before wake.
+// sleep returns how long the loop may sleep if nothing is planned before wake.
 func (e *Engine) sleep(now, wake time.Time) time.Duration {
 	sleep := longestSleep
 	if len(e.running) > 0 {
@@ -212,13 +210,13 @@ func (e *Engine) sleep(now, wake time.Time) time.Duration {
 	return sleep
 }
 
-// idle reports whether nothing is under way and nothing could start now.
+// idle reports whether nothing is running and nothing could start now.
 func (e *Engine) idle() bool {
 	return len(e.running) == 0 && e.board.Idle(e.now()) && e.unsaved.written == nil &&
 		(e.unsaved.next.empty() || e.unsaved.failing != "")
 }
 
-// ask runs f in the loop and waits for its end.
+// ask runs f in the loop and waits until it returns.
 func (e *Engine) ask(ctx context.Context, f func()) error {
 	answered := make(chan struct{})
 	select {

@@ -6,12 +6,11 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Learn takes in a record of a credential that no attempt of this engine led to:
-// another machine has made it, or committed an intent. The ledger that brings it
-// has stored it already. What depends on it is planned anew, sinks that show
-// other values are due, and the minimum interval and the pace that it tells of
-// hold. While an attempt is under way the record is kept for its end, and taken
-// in where that attempt was not made, see Ledger.Begin, or brought nothing newer.
+// Learn replaces the record of a credential with one from another machine, which the
+// ledger has already stored. Dependent tasks are replanned, sinks with other values
+// become due, and the record's minimum interval and retries apply. If an attempt is
+// running, Learn keeps the record until its end, and uses it then if no call was
+// made (see Ledger.Begin) or the attempt brought nothing newer.
 func (e *Engine) Learn(ctx context.Context, name string, record schedule.Record) error {
 	return e.ask(ctx, func() {
 		key := obtaining(name)
@@ -23,8 +22,7 @@ func (e *Engine) Learn(ctx context.Context, name string, record schedule.Record)
 	})
 }
 
-// LearnProvider takes in what the callers of one backend share, in the way of
-// Learn: the later of two cool-downs holds.
+// LearnProvider is Learn for the record of a provider. The later cool-down applies.
 func (e *Engine) LearnProvider(ctx context.Context, name string, record schedule.ProviderRecord) error {
 	return e.ask(ctx, func() {
 		e.board.LearnProvider(e.now(), name, record)
@@ -39,8 +37,9 @@ func (e *Engine) learn(key schedule.Key, record schedule.Record) {
 	}
 }
 
-// learnAfter takes in what was learned during an attempt that was not made, or
-// whose end is older: one that failed while another machine renewed.
+// learnAfter uses a record learned during an attempt if no call was made or the
+// record is newer, for example because the attempt failed and another machine
+// renewed.
 func (e *Engine) learnAfter(f *finished) {
 	key := f.start.Task.Key
 	record, found := e.learned[key]

@@ -8,66 +8,64 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Ledger is where records become durable, and where an attempt is allowed.
+// Ledger stores records durably and grants attempts.
 //
-// One ledger may belong to one machine, or be shared by several: then a call
-// for a credential is made by whoever a Ticket was given to. Records of sinks
-// and hooks are those of this machine in either case. The methods are safe for
-// concurrent use, and calls for one key take effect in the order in which they
-// were made. A record is never changed after it was handed over.
+// A ledger belongs to one machine or is shared by several. A shared ledger grants
+// each call for a credential to one machine, with a Ticket; records of sinks and
+// hooks are always local. The methods must be safe for concurrent use, and calls
+// for one key must take effect in order. The engine does not change a record after
+// passing it.
 type Ledger interface {
-	// Begin records the intent of one attempt, and returns once that is durable.
-	// The record is open (Past.Open) from then on: whoever finds it after a
-	// crash knows that a call may have been made whose end is not known.
+	// Begin stores the intent of an attempt durably. From then on the stored record
+	// is open (Past.Open), which after a crash means that a call with unknown
+	// outcome may have been made.
 	//
-	// Without an error the attempt may go on. With a Ticket and an error the
-	// intent could not be made durable; an attempt that spends or revokes
-	// something must not go on then, any other may. Without a Ticket the intent
-	// was refused: no call may be made, nothing of the attempt is left, and the
-	// error says why. A *Refusal says when to try again. Whatever record the
-	// ledger knows in place of the intent comes by Engine.Learn, before Begin
-	// returns where that is possible.
+	// With a Ticket and no error, the attempt may continue. With a Ticket and an
+	// error, the intent may not be durable: an attempt that spends or revokes
+	// something must stop, any other may continue. Without a Ticket the intent was
+	// refused: no call may be made, nothing of the attempt is stored, and the error
+	// says why. A *Refusal says when to retry. If the ledger has another record
+	// instead of the intent, it passes that to Engine.Learn, if possible before
+	// Begin returns.
 	//
-	// For a sink the intent is the record with its count of changes raised,
-	// before the place is written; it is never refused.
+	// For a sink the intent is the record with Changes incremented, before the
+	// target is written; it is never refused.
 	Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (Ticket, error)
-	// Write makes a batch durable, all of it in one step where it can, and
-	// returns when it is. The engine has one Write under way at a time and
-	// repeats what an error left unknown. What is in a batch was never waited
-	// for by an attempt: deliveries that no hook follows, corrections, cool-downs, removals.
+	// Write stores a batch durably, atomically if it can. The engine runs one Write
+	// at a time and repeats it after an error. A batch holds only what no attempt
+	// waits for: deliveries without a hook, corrections, cool-downs and removals.
 	Write(ctx context.Context, batch Batch) error
 }
 
-// Ticket is an attempt that may be made.
+// Ticket is the permission for an attempt.
 type Ticket interface {
-	// Commit ends the attempt with the record that it led to, and returns when
-	// that is durable. The record of an attempt whose call was never made is the
-	// one from before: it is not open, and nothing else has changed.
+	// Commit ends the attempt and stores its record durably. If no call was made,
+	// that is the record from before the attempt, which is not open.
 	//
-	// Between Begin and Commit nobody else writes the key. A Ticket that is
-	// never committed leaves the intent open. An error says that the record may
-	// not be durable: the engine shows it all the same, and writes it again by
-	// Write until that succeeds.
+	// No one else writes the key between Begin and Commit. Without a Commit the
+	// intent stays open. An error means that the record may not be durable: the
+	// engine uses it anyway, and repeats Write until it succeeds.
 	Commit(ctx context.Context, record schedule.Record) error
 }
 
-// Refusal is the error of an intent that somebody else's stands against.
+// Refusal is the error for an intent that conflicts with another machine's.
 type Refusal struct {
-	// Until is when to try again, unless Engine.Learn brings news before; zero
-	// for a second from now.
+	// Until is when to retry, unless Engine.Learn is called before; zero means a
+	// second from now.
 	Until time.Time
-	// Reason says in a few words, for people, what the attempt waits for.
+	// Reason is a short explanation for people.
 	Reason string
-	// Final says that waiting alone does not end it: whoever asked for the
-	// attempt is told, and it is not made later for that.
+	// Final means that waiting does not help: a manual request fails and is not
+	// retried.
 	Final bool
 }
 
-// Lapsing is a Ticket that does not stand for ever. Once it has lapsed the call
-// must not begin any more.
+// Lapsing is a Ticket with a time limit. Once it has lapsed, the call must not
+// start.
 type Lapsing interface{ Lapsed() bool }
 
-// Pacing is a Ticket whose call waits for its turn among those of other machines.
+// Pacing is a Ticket whose call shares a rate with those of other machines. Turn
+// returns how long to wait for it.
 type Pacing interface {
 	Turn(ctx context.Context) time.Duration
 }
@@ -75,8 +73,8 @@ type Pacing interface {
 // Error returns the reason.
 func (r *Refusal) Error() string { return r.Reason }
 
-// heldBy returns how long an attempt waits that the ledger did not grant; the
-// zero Hold for any other that was not made.
+// heldBy returns the hold for an attempt that the ledger refused with err, or the
+// zero Hold if err is nil.
 func heldBy(err error, now time.Time) schedule.Hold {
 	if err == nil {
 		return schedule.Hold{}
@@ -98,7 +96,7 @@ const refusedFor = time.Second
 type Batch struct {
 	Records   map[schedule.Key]schedule.Record
 	Providers map[string]schedule.ProviderRecord
-	// Dropped are records that the configuration no longer has.
+	// Dropped are the keys of records to delete.
 	Dropped []schedule.Key
 }
 

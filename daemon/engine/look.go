@@ -11,19 +11,19 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// Get returns a credential with the sinks that show it, or a sink; false when
-// nothing has the name. Like Select and Summary it never waits for the engine's
-// loop and does not slow it down: what it tells is at most 250 ms old, and holds
-// all that a command (renew, reload, pause and the like) has reported before.
+// Get returns a credential with the sinks that use it, or a sink; false if the name
+// is unknown. Like Select and Summary, it never waits for the loop and does not
+// slow it down. Its result is at most 250 ms old, and includes the effects of all
+// completed commands (renew, reload, pause and so on).
 func (e *Engine) Get(name string) (View, bool) {
 	v := e.Select(Query{Names: []string{name}, History: true})
 	return v, len(v.Unknown) == 0
 }
 
-// Select returns what the query selects. See Get.
+// Select returns the result of a query. See Get.
 func (e *Engine) Select(q Query) View { return e.selectOf(e.shelf.now.Load(), q) }
 
-// Summary counts everything that there is. See Get.
+// Summary counts all credentials and sinks. See Get.
 func (e *Engine) Summary() Summary {
 	s, now := e.shelf.now.Load(), e.reads.wall()
 	sum := s.sum
@@ -64,14 +64,14 @@ func sortProviders(all []ProviderView) {
 	slices.SortFunc(all, func(a, b ProviderView) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// selection is a query at work.
+// selection is the evaluation of a query.
 type selection struct {
 	q           Query
 	now         time.Time
 	names       *names
 	s           *shown
-	named       map[uint32]bool // sinks that show a credential that is named
-	providers   map[uint32]bool // sinks that show a credential of the query's provider
+	named       map[uint32]bool // sinks that use a named credential
+	providers   map[uint32]bool // sinks that use a credential of the query's provider
 	credentials best[credentialRow]
 	sinks       best[sinkRow]
 	totals      Totals
@@ -92,7 +92,7 @@ func (e *Engine) selectOf(s *shown, q Query) View {
 	return sel.view()
 }
 
-// selectNamed looks up what is named: its cost does not grow with the rest.
+// selectNamed looks up names, at a cost that does not depend on the table sizes.
 func (e *Engine) selectNamed(sel *selection) {
 	e.shelf.names.RLock()
 	var credentials, sinks []uint32
@@ -150,11 +150,10 @@ func (sel *selection) sink(slot uint32, row *sinkRow) {
 	}
 }
 
-// best are the rows that are selected. Where a limit will cut them, what lies
-// behind it is dropped on the way.
+// best collects the selected rows. With a limit, it drops rows beyond it early.
 type best[R any] struct {
 	rows  []*R
-	bound *R // the last that the limit lets through so far; nil before it is reached
+	bound *R // the last row within the limit so far; nil before the limit is reached
 }
 
 func (b *best[R]) add(row *R, limit int, compare func(a, b *R) int) {
@@ -187,7 +186,7 @@ func (sel *selection) compareSinks(a, b *sinkRow) int {
 	return cmp.Compare(a.spec.Name, b.spec.Name)
 }
 
-// view orders and cuts what was selected: only what is left is made into views.
+// view sorts the selected rows, applies the limit and converts the rest.
 func (sel *selection) view() View {
 	v := View{At: sel.now, Providers: sel.s.providers(sel.now), StateError: sel.s.sum.StateError, Totals: sel.totals, Unknown: sel.names.unknown()}
 	credentials, sinks := sel.credentials.rows, sel.sinks.rows

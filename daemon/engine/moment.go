@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// moment is an instant in a third of the room, in nanoseconds since 1970; zero for
-// none. What lies beyond 2262 is held as the last instant of it.
+// moment is an instant in nanoseconds since 1970, a third of the size of time.Time;
+// zero means none. Instants after 2262 become lastMoment.
 type moment int64
 
 const lastMoment = moment(math.MaxInt64)

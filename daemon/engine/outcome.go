@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TaskKind tells what a task does.
+// TaskKind is what a task does.
 type TaskKind = schedule.Kind
 
 // The kinds of task.
@@ -17,50 +17,49 @@ const (
 	RunHook = schedule.Hooking
 )
 
-// Outcome is the end of one attempt, told once to the observer: it becomes
-// counters and at most one log line. It holds no secret.
+// Outcome is the end of an attempt, reported once to the observer, which counts it
+// and logs at most one line. It contains no secret.
 type Outcome struct {
 	Kind     schedule.Kind
 	Name     string // of the credential, or of the sink
 	Provider string // credentials only
 	Result   schedule.Outcome
-	// Called says that the backend was called; a failed preflight is not.
+	// Called means that the backend was called; a failed preflight makes no call.
 	Called    bool
 	DueAt     time.Time
 	StartedAt time.Time
 	Took      time.Duration
 	Fault     *credential.Fault // nil unless Result is Failed
-	// Panicked says that the task panicked and was contained; Stack is where.
+	// Panicked means that the task panicked; Stack says where.
 	Panicked bool
 	Stack    string
-	// Failures counts the failed attempts in a row, this one included;
-	// Recovered is how many there were before this success.
+	// Failures counts the consecutive failures including this one; Recovered is
+	// the number of failures before this success.
 	Failures, Recovered int
 	Parked              bool
-	// Joined says that a hook ran together with that of another sink, of which
-	// the same is told.
+	// Joined means that the hook ran together with that of another sink, which is
+	// reported separately.
 	Joined        bool
 	Generation    uint64
 	ExpiresAt     time.Time
-	UnreadEnd     string // what is said of a stated end that cannot be read
+	UnreadEnd     string // message about a stated expiry that cannot be parsed
 	NextAttemptAt time.Time
 	SaveError     error // the record could not be made durable
 }
 
-// Observer is told every outcome, in order, from the conductor's goroutine; it
-// must not block.
+// Observer receives every outcome, in order, on the loop's goroutine. It must not
+// block.
 type Observer interface{ Observe(Outcome) }
 
-// ForeignObserver is an Observer that also hears of a value in a sink that nobody
-// here issued, and, with an empty message, that it is no longer there.
+// ForeignObserver is an Observer that is also told when a sink holds a value changed
+// by someone else and, with an empty message, when it no longer does.
 type ForeignObserver interface {
 	Observer
 	ObserveForeign(at time.Time, sink, message string)
 }
 
-// StateObserver is an Observer that also hears of every save of the state that
-// failed, with its cause, and with an empty cause of the first one after it
-// that did not.
+// StateObserver is an Observer that is also told the cause of every failed save of
+// the state and, with an empty cause, of the first success after it.
 type StateObserver interface {
 	Observer
 	ObserveState(at time.Time, cause string)

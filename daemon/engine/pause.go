@@ -8,9 +8,9 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Pause keeps the named credentials from being attempted before an instant, for
-// good when it is zero. It is kept over restarts; what they hold stays
-// delivered. Every name must be in the plan.
+// Pause prevents attempts for the named credentials until an instant, or until Resume
+// if it is zero. The pause survives restarts, and delivered values stay. Every name
+// must be in the plan.
 func (e *Engine) Pause(ctx context.Context, names []string, until time.Time) error {
 	if until.IsZero() {
 		until = schedule.Endless
@@ -33,8 +33,8 @@ func (e *Engine) pauseUntil(ctx context.Context, names []string, until time.Time
 	})
 }
 
-// Forget drops what is kept of removed credentials. It returns those of which
-// nothing is kept, and an error for one that is in the configuration.
+// Forget drops the kept records of removed credentials. It returns the names without a
+// record, and an error if one is still configured.
 func (e *Engine) Forget(ctx context.Context, names []string) (unknown []string, err error) {
 	askErr := e.ask(ctx, func() {
 		for _, name := range names {

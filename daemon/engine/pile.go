@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// instants are one instant for each slot of a table, in nanoseconds since 1970, and
-// the slot's place in the pile that it lies in.
+// instants holds an instant for each slot of a table, and the slot's index in its
+// pile.
 type instants struct {
 	at    []moment
-	place []int32 // -1 outside of every pile
+	place []int32 // -1 if in no pile
 }
 
 func (i *instants) grow(slots int) {
@@ -19,8 +19,8 @@ func (i *instants) grow(slots int) {
 	}
 }
 
-// pile is a heap of slots by their instants: the earliest is on top. A slot lies
-// in one pile of its instants at most.
+// pile is a heap of slots ordered by their instants, earliest first. A slot is in at
+// most one pile of its instants.
 type pile struct {
 	of    *instants
 	slots []uint32
@@ -50,7 +50,7 @@ func (p *pile) Pop() any {
 	return slot
 }
 
-// set gives the slot another instant; zero takes it out.
+// set sets the slot's instant; zero removes the slot.
 func (p *pile) set(slot uint32, at time.Time) {
 	place := p.of.place[slot]
 	p.of.at[slot] = momentOf(at)
@@ -64,7 +64,7 @@ func (p *pile) set(slot uint32, at time.Time) {
 	}
 }
 
-// first returns the earliest instant, zero when there is none.
+// first returns the earliest instant, zero if the pile is empty.
 func (p *pile) first() time.Time {
 	if len(p.slots) == 0 {
 		return time.Time{}

@@ -7,8 +7,8 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// located returns the fault with the places of the keys that it names added to
-// its message, so that whoever reads it knows which file to change.
+// located adds to a fault's message where the configuration keys that it names are
+// set, so that readers know which file to change.
 func located(f *credential.Fault, places []plan.Place) *credential.Fault {
 	var found []string
 	for _, key := range f.Keys {

@@ -5,37 +5,37 @@ import (
 	"time"
 )
 
-// Course is the time that Play lets pass, and what happens to it.
+// Course is the simulated time of Play with its suspends and clock changes.
 type Course struct {
 	From, Until time.Time
-	// Suspended are the stretches during which the machine sleeps.
+	// Suspended lists when the machine is suspended.
 	Suspended []Span
-	// Steps are what happens to its clock, in the order of time.
+	// Steps are the changes of its clock, in order.
 	Steps []Step
 
-	now    time.Time     // as it really is
-	offset time.Duration // what the clock shows more
-	awake  time.Duration // how much time the monotonic clock has counted
-	asleep time.Duration // how much it has not
+	now    time.Time     // the true time
+	offset time.Duration // of the wall clock from the true time
+	awake  time.Duration // on the monotonic clock
+	asleep time.Duration // time suspended
 }
 
-// Span is a stretch of time, its end not included.
+// Span is a period of time, excluding its end.
 type Span struct{ From, To time.Time }
 
-// Holds reports whether t lies in it.
+// Holds reports whether t is in the span.
 func (s Span) Holds(t time.Time) bool { return !t.Before(s.From) && t.Before(s.To) }
 
-// Step is a clock that is set, forward or with a negative By back.
+// Step sets the clock forward, or back if By is negative.
 type Step struct {
 	At time.Time
 	By time.Duration
 }
 
-// Now returns what time it really is in the play. What the engine takes for
-// the time differs once the clock was set.
+// Now returns the true simulated time, which differs from the engine's clock after a
+// Step.
 func (c *Course) Now() time.Time { return c.now }
 
-// Begin gives the engine the course's clock, which stands at its beginning.
+// Begin makes the engine use the course's clock and resets it to From.
 func (e *Engine) Begin(c *Course) {
 	c.now, c.offset, c.awake, c.asleep = c.From, 0, 0, 0
 	e.seen = reading{}
@@ -48,14 +48,12 @@ func (e *Engine) Begin(c *Course) {
 	}
 }
 
-// Play runs the plan without a goroutine, on a clock of its own that leaps
-// from one planned instant to the next: the same board and the same attempts
-// as Run, as fast as the machine goes. Providers and sinks must answer by
-// themselves and at once; an attempt takes no time on the clock. A machine that
-// was suspended, or whose clock was set, sees it at its next wake-up, as late as
-// Run may. Play goes on from where the course is, and returns when nothing is
-// planned up to its end; that end must not lie within what happens to the
-// machine.
+// Play simulates the plan without goroutines. It uses the same board and attempts as
+// Run, on a simulated clock that jumps from one planned instant to the next.
+// Providers and sinks must answer immediately; an attempt takes no simulated time.
+// Like Run, it notices a suspend or a clock change only at the next wake-up. Play
+// continues from the course's current time and returns when nothing is planned
+// before its end, which must not be within a suspend.
 func (e *Engine) Play(ctx context.Context, c *Course) {
 	var ends []end
 	for ctx.Err() == nil {
@@ -64,7 +62,7 @@ func (e *Engine) Play(ctx context.Context, c *Course) {
 		ends = ends[:0]
 		for _, w := range todo {
 			if w.job != nil {
-				w.job.start.Record.Past.History = nil // nobody will look at it
+				w.job.start.Record.Past.History = nil // not needed
 			}
 			ends = append(ends, w.do(ctx))
 		}
@@ -80,12 +78,12 @@ func (e *Engine) Play(ctx context.Context, c *Course) {
 	}
 }
 
-// sleep lets time pass until a timer of that length wakes the engine, or what
-// happens meanwhile is seen. It reports whether that is within the course.
+// sleep advances the time until a timer of length d fires, or the engine notices a
+// step before. It returns false if that is after the end of the course.
 func (c *Course) sleep(d time.Duration) bool {
 	wake := c.awakeAt(c.now.Add(d))
 	for len(c.Steps) > 0 && !c.Steps[0].At.After(wake) {
-		// The engine looks at the clock once a minute, at least.
+		// The engine reads the clock at least once a minute.
 		looks := (max(0, c.Steps[0].At.Sub(c.now)) + longestSleep - 1) / longestSleep
 		if seen := c.awakeAt(c.now.Add(looks * longestSleep)); seen.Before(wake) {
 			wake = seen
@@ -103,8 +101,8 @@ func (c *Course) sleep(d time.Duration) bool {
 	return true
 }
 
-// awakeAt returns when what is planned at t is seen: after a suspend, at the
-// first wake-up, for timers stand still meanwhile.
+// awakeAt returns when the engine wakes up for an instant t: if the machine is
+// suspended then, at the first wake-up after it, because timers stop meanwhile.
 func (c *Course) awakeAt(t time.Time) time.Time {
 	for _, s := range c.Suspended {
 		if s.From.Before(s.To) && (Span{s.From, s.To.Add(longestSleep)}).Holds(t) && c.now.Before(s.To) {

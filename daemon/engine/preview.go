@@ -11,60 +11,57 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Preview is what a change would bring, in the order of the names; what would be
-// gone comes last. It holds the tokens of the present, which are not for showing.
+// Preview is the effect of a change, ordered by name, with removals last. It holds
+// the current tokens, which must not be shown.
 type Preview struct {
 	At          time.Time
 	Providers   []ProviderPreview
-	Credentials []CredentialPreview // those that the change names
-	// Sinks are those that the change names, and those that show a credential
-	// which it leads to a renewal of.
+	Credentials []CredentialPreview // in the change
+	// Sinks are those in the change and those that use a credential in it.
 	Sinks []SinkPreview
 }
 
-// ProviderPreview is one backend; Was or Is is nil where it is not there.
+// ProviderPreview is a provider; Was is nil if it is added, Is if it is removed.
 type ProviderPreview struct{ Was, Is *plan.Provider }
 
-// CredentialPreview is one credential; Was or Is is nil where it is not there.
+// CredentialPreview is a credential; Was is nil if it is added, Is if it is removed.
 type CredentialPreview struct {
 	Was, Is *plan.Credential
-	// Renewal says why the plan itself leads to a renewal; empty when it does
-	// not.
+	// Renewal is why the change causes a renewal; empty if it does not.
 	Renewal Cause
-	// NextWas and NextIs are the next attempts without and with the plan, zero
-	// when none is planned; Why says why the latter is when it is.
+	// NextWas and NextIs are the next attempts before and after the change, zero if
+	// none is planned; Why is the reason for NextIs.
 	NextWas, NextIs time.Time
 	Why             string
 }
 
-// Cause is why a plan leads to a renewal.
+// Cause is why a change causes a renewal.
 type Cause string
 
 // The causes.
 const (
 	CauseNone     Cause = ""
-	CauseNew      Cause = "new"      // the credential is
-	CauseIdentity Cause = "identity" // it is something else at the backend
-	CauseInputs   Cause = "inputs"   // its secrets or keys are others
+	CauseNew      Cause = "new"      // the credential is new
+	CauseIdentity Cause = "identity" // its identity at the backend has changed
+	CauseInputs   Cause = "inputs"   // its secrets or keys have changed
 )
 
-// SinkPreview is one sink; Was or Is is nil where it is not there.
+// SinkPreview is a sink; Was is nil if it is added, Is if it is removed.
 type SinkPreview struct {
 	Was, Is *plan.Sink
-	// Owed says that the plan itself leads to a delivery of what is in hand.
+	// Owed means that the change causes a delivery of the current values.
 	Owed bool
-	// After names the credentials whose renewal, which the plan leads to, is
-	// followed by a delivery.
+	// After names the credentials whose renewal, caused by the change, leads to a
+	// delivery.
 	After []string
-	// Missing names the credentials that it waits for otherwise.
+	// Missing names the other credentials without a value.
 	Missing []string
-	// Tokens is what it would be handed.
+	// Tokens are the values for the delivery.
 	Tokens credential.Set
 }
 
-// Preview tells what Apply would do with the change. It does what Apply does, on
-// an excerpt of the board, so that the two cannot disagree, and costs the loop what
-// the change costs.
+// Preview returns what Apply would do with the change. It applies the change to an
+// excerpt of the board, so that both agree, in time proportional to the change.
 func (e *Engine) Preview(ctx context.Context, change plan.Change) (Preview, error) {
 	var p Preview
 	err := e.ask(ctx, func() { p = e.preview(change) })
@@ -105,8 +102,8 @@ func (e *Engine) preview(change plan.Change) Preview {
 	return p
 }
 
-// withShowing returns the sinks of a change together with those that show one of
-// its credentials, as if these had changed into what they are.
+// withShowing returns the sinks of a change and, as changed sinks, those that use one
+// of its credentials.
 func (e *Engine) withShowing(change plan.Change) plan.Difference[plan.Sink] {
 	d := change.Sinks
 	d.Changed, d.Was = slices.Clone(d.Changed), slices.Clone(d.Was)
@@ -128,8 +125,8 @@ func (e *Engine) withShowing(change plan.Change) plan.Difference[plan.Sink] {
 	return d
 }
 
-// pair hands every object over with its predecessor of the same name, and then
-// those that have no successor.
+// pair calls take for every added or changed spec with its previous version, and then
+// for every removed one.
 func pair[S any](d plan.Difference[S], name func(*S) string, take func(was, is *S)) {
 	old := make(map[string]*S, len(d.Was))
 	for _, s := range d.Was {
@@ -150,9 +147,9 @@ func look(b *schedule.Board, now time.Time, kind schedule.Kind, name string) sch
 	return s
 }
 
-// causeOf says why the plan itself makes a credential due.
+// causeOf returns why the change causes a renewal of a credential.
 func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
-	known := schedule.HasValue(is.Record.Previous()) // kept of a removed one, or of an identity that is back
+	known := schedule.HasValue(is.Record.Previous()) // a kept record of a removed credential or a former identity
 	switch {
 	case c.Was == nil && !known:
 		return CauseNew
@@ -164,7 +161,7 @@ func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
 	return CauseNone
 }
 
-// expect fills in what a sink of the plan has to expect.
+// expect fills in the fields for a sink that the change leaves configured.
 func (s *SinkPreview) expect(board, next *schedule.Board, now time.Time, renewed map[string]bool) {
 	s.Tokens = credential.Set{}
 	for _, name := range s.Is.Needs {

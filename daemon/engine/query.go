@@ -8,38 +8,37 @@ import (
 	"strings"
 )
 
-// Query selects credentials and sinks. Its conditions are met together; the
-// zero Query selects everything.
+// Query selects credentials and sinks that meet all its conditions; the zero Query
+// selects everything.
 type Query struct {
-	// Names are names of credentials and sinks, or patterns of them: "*" stands
-	// for any text, "?" for one character. A credential that is named comes with
-	// the sinks that show it.
+	// Names are names of credentials and sinks, or patterns: "*" matches any text,
+	// "?" one character. A named credential also selects the sinks that use it.
 	Names []string
-	// Provider is the name of one; a sink belongs to those of the credentials
-	// that it shows. State is the credential's or the sink's own.
+	// Provider is a provider's name; sinks match by the credentials they use.
+	// State is the credential's or the sink's own.
 	Provider string
 	State    State
-	// Fleet is the name of one, "" for what is written out; nil for any.
+	// Fleet is a fleet's name, "" for objects outside fleets; nil for any.
 	Fleet *string
-	// Worst puts what needs a look first (the order of CredentialStates and
-	// SinkStates, then the names); otherwise names alone order.
+	// Worst sorts by state, in the order of CredentialStates and SinkStates, then
+	// by name; otherwise by name only.
 	Worst bool
-	// Limit cuts credentials and sinks to so many each; 0 for no limit.
+	// Limit is the maximum number of credentials and of sinks; 0 for no limit.
 	Limit int
-	// History keeps the last attempts, which are left out otherwise.
+	// History includes the last attempts.
 	History bool
 }
 
-// fewNames is how many names cost nothing to look up.
+// fewNames is how many names are cheap to look up.
 const fewNames = 32
 
-// Broad reports whether answering costs the more, the more there is to choose
-// from.
+// Broad reports whether the cost of the query grows with the number of credentials
+// and sinks.
 func (q Query) Broad() bool {
 	return len(q.Names) == 0 || len(q.Names) > fewNames || len(newNames(q.Names).globs) > 0
 }
 
-// Text is the same for queries that select the same, and for no others.
+// Text returns a text that is equal exactly for equal queries.
 func (q Query) Text() string {
 	fleet := "any"
 	if q.Fleet != nil {
@@ -48,7 +47,7 @@ func (q Query) Text() string {
 	return fmt.Sprintf("%q %q %q %s %t %d %t", q.Names, q.Provider, q.State, fleet, q.Worst, q.Limit, q.History)
 }
 
-// Totals count by state; those that nothing is in are 0.
+// Totals count by state. Every state has an entry.
 type Totals struct{ Credentials, Sinks map[State]int }
 
 func newTotals() Totals {
@@ -62,8 +61,7 @@ func newTotals() Totals {
 	return t
 }
 
-// FleetOf returns the fleet that a credential or sink belongs to, empty for one
-// that is written out.
+// FleetOf returns the fleet of a credential or sink, empty if it has none.
 func FleetOf(name string) string {
 	fleet, _, found := strings.Cut(name, "/")
 	if !found {
@@ -72,7 +70,7 @@ func FleetOf(name string) string {
 	return fleet
 }
 
-// Of returns what the query selects of a view that holds everything.
+// Of applies the query to a view of everything.
 func (q Query) Of(all View) View {
 	v := View{At: all.At, Providers: all.Providers, StateError: all.StateError, Totals: newTotals()}
 	names, shown, providers := newNames(q.Names), map[string]bool{}, map[string]string{}
@@ -104,12 +102,12 @@ func (q Query) Of(all View) View {
 	return v
 }
 
-// admits reports whether the conditions hold that credentials and sinks share.
+// admits checks the conditions common to credentials and sinks.
 func (q Query) admits(name string, s State) bool {
 	return (q.State == "" || s == q.State) && (q.Fleet == nil || FleetOf(name) == *q.Fleet)
 }
 
-// order sorts what was selected and cuts it.
+// order sorts the view and applies the limit.
 func (q Query) order(v *View) {
 	slices.SortFunc(v.Credentials, func(a, b CredentialView) int {
 		if q.Worst {
@@ -136,10 +134,10 @@ func worse(order []State, a, b State) int {
 	return cmp.Compare(slices.Index(order, a), slices.Index(order, b))
 }
 
-// names are what a query names, with what nothing has fitted yet.
+// names matches the names and patterns of a query, and records which have matched.
 type names struct {
 	all    []string
-	plain  map[string]bool // whether something has the name
+	plain  map[string]bool // the names without wildcards
 	globs  []string
 	fitted map[string]bool
 }
@@ -156,7 +154,7 @@ func newNames(all []string) *names {
 	return n
 }
 
-// fit reports whether a name is meant, and notes what named it.
+// fit reports whether a name matches, and records the matching names and patterns.
 func (n *names) fit(name string) bool {
 	if len(n.all) == 0 {
 		return true
@@ -173,7 +171,7 @@ func (n *names) fit(name string) bool {
 	return found
 }
 
-// unknown returns what nothing has fitted, each once.
+// unknown returns the names and patterns without a match, each once.
 func (n *names) unknown() (out []string) {
 	for _, name := range n.all {
 		if !n.fitted[name] && !slices.Contains(out, name) {
@@ -183,9 +181,9 @@ func (n *names) unknown() (out []string) {
 	return out
 }
 
-// fits reports whether the pattern fits the whole name.
+// fits reports whether the pattern matches the whole name.
 func fits(pattern, name string) bool {
-	star, resume := -1, 0 // the last star, and where the name goes on after it
+	star, resume := -1, 0 // the last star, and where matching resumes after it
 	p, i := 0, 0
 	for i < len(name) {
 		switch {

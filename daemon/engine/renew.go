@@ -7,11 +7,11 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// RenewResult is the end of one renewal that was asked for.
+// RenewResult is the result of a requested renewal.
 type RenewResult struct {
 	Name string
-	// Failure says what went wrong; empty when the values are renewed and in
-	// every sink. Sink names the sink when a delivery failed: the first one of
+	// Failure says what went wrong; it is empty if the values were renewed and
+	// delivered to every sink. If a delivery failed, Sink is the first one in
 	// Undelivered.
 	Failure, Sink string
 	Undelivered   []Undelivered
@@ -21,18 +21,18 @@ type RenewResult struct {
 // Undelivered is a sink that does not have the renewed values, and why.
 type Undelivered struct{ Sink, Failure string }
 
-// Good reports whether nothing went wrong.
+// Good reports whether the renewal and all deliveries succeeded.
 func (r RenewResult) Good() bool { return r.Failure == "" }
 
-// Renew makes the named credentials due at once, as far as floor, rate and
-// cool-down allow, waits for their renewal and for its delivery, and tells
-// each end. Every name must be in the plan. It ends with ctx.
+// Renew makes the named credentials due immediately, within their minimum interval,
+// rate and cool-down. It waits for their renewal and delivery, or until ctx ends,
+// and calls tell with each result. Every name must be in the plan.
 func (e *Engine) Renew(ctx context.Context, names []string, tell func(RenewResult)) error {
 	return e.renew(ctx, names, e.board.Kick, tell)
 }
 
-// Hurry is Renew for somebody who calls before the backend's own wait has
-// passed; the minimum interval and the rate hold all the same.
+// Hurry is Renew, but ignores a wait that the backend asked for. The minimum
+// interval and the rate still apply.
 func (e *Engine) Hurry(ctx context.Context, names []string, tell func(RenewResult)) error {
 	return e.renew(ctx, names, e.board.Hurry, tell)
 }
@@ -68,16 +68,15 @@ func (e *Engine) renew(ctx context.Context, names []string, due func(time.Time, 
 	return nil
 }
 
-// renewal is one name that is waited for.
+// renewal is a request for one credential that a caller waits for.
 type renewal struct {
 	name  string
-	after uint64          // the attempts that had ended when it was asked for
-	ctx   context.Context //nolint:containedctx // whoever waits may go away
+	after uint64          // held.ends at the request
+	ctx   context.Context //nolint:containedctx // the caller may stop waiting
 	ends  chan<- RenewResult
 }
 
-// tellRenewals tells those who wait for one of the credentials, which may have
-// come to an end.
+// tellRenewals sends the results of completed renewals of the touched credentials.
 func (e *Engine) tellRenewals(touched map[string]bool) {
 	if len(e.renewals) == 0 {
 		return
@@ -102,7 +101,7 @@ func (e *Engine) tellRenewals(touched map[string]bool) {
 	}
 }
 
-// look reports the end of a renewal, if it has come.
+// look returns the result of a renewal, and whether it is complete.
 func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	end := RenewResult{Name: r.name}
 	s, known := e.board.Look(e.now(), obtaining(r.name))
@@ -133,7 +132,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		case d.Record.Past.Last != nil && !d.Record.Past.Last.At.Before(held.ObtainedAt):
 			end.Undelivered = append(end.Undelivered, Undelivered{sink, d.Record.Past.Last.Message})
 		case d.Owed || d.Running:
-			over = false // every sink is tried before the end is told
+			over = false // wait until every sink was tried
 		}
 	}
 	if len(end.Undelivered) > 0 {
@@ -142,7 +141,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 	return end, over
 }
 
-// failRenewals ends what waits for a renewal that is not made.
+// failRenewals ends the waiting requests for a renewal that will not happen.
 func (e *Engine) failRenewals(name, why string) {
 	for _, r := range e.renewals[name] {
 		r.ends <- RenewResult{Name: name, Failure: why} // has room for every name

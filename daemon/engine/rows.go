@@ -10,37 +10,37 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// credentialRow is what readers are shown of one credential. It is never changed
-// once it is in the table.
+// credentialRow is the readers' data of one credential. It never changes once it is
+// in the table.
 type credentialRow struct {
 	spec             *plan.Credential
 	record           *schedule.Record
 	at               time.Time
 	why              unique.Handle[schedule.Why]
 	running, waiting bool
-	shownBy          []uint32 // the slots of the sinks that show it
+	shownBy          []uint32 // the slots of the sinks that use it
 	sum              *credentialSum
 	state            State
-	until            moment // the state holds until then; zero for ever
+	until            moment // end of the state; zero for never
 }
 
-// sinkRow is what readers are shown of one sink.
+// sinkRow is the readers' data of one sink, like credentialRow.
 type sinkRow struct {
 	spec             *plan.Sink
 	record           *schedule.Record
 	at               time.Time
 	owed             bool
-	begun            moment // of the delivery under way; zero for none
-	unseen           bool   // what it holds was not looked at since the start
+	begun            moment // start of the running delivery; zero if none
+	unseen           bool   // not checked since the start
 	refused, foreign *schedule.Note
-	hook             *schedule.Glimpse // nil without one
+	hook             *schedule.Glimpse // nil if there is none
 	lost             bool
 	sum              *sinkSum
 	state            State
 	until            moment
 }
 
-// stateAt returns the state now, which time alone may have changed.
+// stateAt returns the state now, which may have changed with time.
 func (r *credentialRow) stateAt(now time.Time) State {
 	if r.until == 0 || momentOf(now) < r.until {
 		return r.state
@@ -49,7 +49,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 	return state
 }
 
-// view returns the row for people.
+// view converts the row.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
 	rec, held := r.record, r.record.Token()
 	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why.Value(), r.waiting)
@@ -75,7 +75,7 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 	return v
 }
 
-// lastUseful is zero without an expiry.
+// lastUseful returns the LastUsefulAttemptAt of the view.
 func (r *credentialRow) lastUseful() time.Time {
 	end := r.record.Token().StatedEnd()
 	if end.IsZero() {
@@ -84,7 +84,7 @@ func (r *credentialRow) lastUseful() time.Time {
 	return end.Add(-r.spec.Policy.Timeout)
 }
 
-// view returns the row for people.
+// view converts the row.
 func (r *sinkRow) view(now time.Time) SinkView {
 	state, note, _ := r.stateAt(now)
 	d := r.record.Delivery()
@@ -104,7 +104,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 	return v
 }
 
-// ruleKey returns the configuration key behind a rule.
+// ruleKey returns the configuration key of a rule.
 func ruleKey(spec *plan.Credential, rule string) string {
 	if rule == "rate" || rule == "concurrency" {
 		return "providers." + spec.Provider + "." + rule

@@ -9,41 +9,40 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// publishEvery is how old may be what readers are shown.
+// publishEvery is the maximum age of published data.
 const publishEvery = 250 * time.Millisecond
 
-// shown is what readers see: the tables as they were at one instant. It is never
-// changed.
+// shown is a snapshot of the tables for readers. It never changes.
 type shown struct {
 	credentials []*chunk[credentialRow]
 	sinks       []*chunk[sinkRow]
 	groups      map[string]schedule.GroupStatus // by provider
 	sum         Summary
-	next        chan struct{} // closed when another one takes its place
+	next        chan struct{} // closed when the next snapshot is published
 }
 
-// shelf is where the loop keeps what readers are shown. Rows are replaced as the
-// board tells of changes, and published together: a few times a second at the
-// most, and before a command is told that it is done. No reader waits for the
-// loop, and none makes it do more.
+// shelf holds the rows for readers. The loop replaces the rows of changed tasks and
+// publishes a snapshot a few times a second, and before it reports the end of a
+// command. Readers do not wait for the loop and cause it no work.
 type shelf struct {
 	now         atomic.Pointer[shown]
 	credentials table[credentialRow]
 	sinks       table[sinkRow]
 	sums        sums
-	lapses      pile // slots of credentials by the end of their state
+	lapses      pile // slots of credentials, by when their state changes with time
 	sinkLapses  pile
 	at          instants
 	sinkAt      instants
-	dirty       bool          // something has changed that the board does not tell
-	published   time.Duration // by the time that really passed
+	dirty       bool          // changed independently of the board
+	published   time.Duration // in elapsed time
 	on          bool
-	// names guards the maps of credentials and sinks: the loop alone writes them.
+	// names guards the engine's maps of credentials and sinks, which only the loop
+	// writes.
 	names sync.RWMutex
-	stale map[string]bool // credentials whose sinks are others now
+	stale map[string]bool // credentials whose set of sinks may have changed
 }
 
-// markStale notes that other sinks show these credentials than before.
+// markStale records that the sinks of these credentials may have changed.
 func (s *shelf) markStale(names []string) {
 	for _, name := range names {
 		s.stale[name] = true
@@ -58,8 +57,7 @@ func newShelf() *shelf {
 	return s
 }
 
-// show publishes when it is time, and returns how long that has until then; 0 for
-// never.
+// show publishes if it is time to, and returns when to call it again; 0 for never.
 func (e *Engine) show(now time.Time) time.Duration {
 	s := e.shelf
 	if !s.on {
@@ -86,10 +84,10 @@ func first2(a, b time.Time) time.Time {
 	return a
 }
 
-// publish shows readers everything as it is now.
+// publish publishes a snapshot of the current state.
 func (e *Engine) publish(now time.Time) {
 	s := e.shelf
-	touched := map[string]bool{} // credentials that somebody may wait for
+	touched := map[string]bool{} // credentials whose renewals may be complete
 	e.board.Touched(func(g schedule.Glimpse) { e.shelve(g, now, touched) })
 	for name := range s.stale {
 		e.shelveSinksOf(name)
@@ -112,7 +110,7 @@ func (e *Engine) publish(now time.Time) {
 	e.tellRenewals(touched)
 }
 
-// shelve takes over what the board tells of one task.
+// shelve updates the row of a task.
 func (e *Engine) shelve(g schedule.Glimpse, now time.Time, touched map[string]bool) {
 	switch g.Key.Kind {
 	case schedule.Obtaining:
@@ -156,7 +154,7 @@ func (e *Engine) shelveCredential(c *held, g schedule.Glimpse, now time.Time) {
 	s.credentials.put(c.slot, row)
 }
 
-// shelveSink replaces the row of a sink by one that the edit has changed.
+// shelveSink replaces the row of a sink with an edited copy.
 func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 	s := e.shelf
 	was, row := s.sinks.row(one.slot), &sinkRow{record: &schedule.Record{}}
@@ -179,7 +177,7 @@ func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 	s.sinks.put(one.slot, row)
 }
 
-// shelveSinksOf notes anew which sinks show a credential.
+// shelveSinksOf updates the list of sinks that use a credential.
 func (e *Engine) shelveSinksOf(name string) {
 	c := e.credentials[name]
 	if c == nil {
@@ -199,7 +197,7 @@ func (e *Engine) shelveSinksOf(name string) {
 	e.shelf.credentials.put(c.slot, &row)
 }
 
-// lapse puts right what time alone has changed.
+// lapse updates the rows whose state has changed with time.
 func (e *Engine) lapse(now time.Time) {
 	s := e.shelf
 	for at := s.lapses.first(); !at.IsZero() && !at.After(now); at = s.lapses.first() {
@@ -224,7 +222,7 @@ func (e *Engine) lapse(now time.Time) {
 	}
 }
 
-// unshelveCredential takes a removed credential from what readers are shown.
+// unshelveCredential removes the row of a removed credential.
 func (e *Engine) unshelveCredential(c *held) {
 	s := e.shelf
 	s.sums.replaceCredential(c.slot, s.credentials.row(c.slot), nil)

@@ -7,32 +7,32 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// starting is what a start waits for before it is said to be ready: that every
-// target was looked at, that what is in force is delivered or could not be, and
-// that everything else was tried once. It belongs to the loop.
+// starting tracks the conditions for readiness after the start: every target was
+// checked, credentials in force were delivered or their delivery failed, and the
+// other credentials were attempted once. The loop owns it.
 type starting struct {
-	ready chan struct{} // closed then
+	ready chan struct{} // closed when ready
 	on    bool
-	at    time.Time // of the start, by the clock of the records
+	at    time.Time // the start, in wall time
 	next  time.Duration
-	// What is not in order yet. Both are filled anew when they run empty, until
-	// nothing is found.
+	// The credentials and sinks that are not ready. When both are empty they are
+	// collected once more, until none is found.
 	credentials map[string]*held
 	sinks       map[string]*sink
 }
 
-// Distances between two checks of what a start waits for: of what time alone
-// may change, and never more than a twentieth of the loop's time.
+// Interval between readiness checks; they take at most a twentieth of the loop's
+// time.
 const (
 	startEvery = 100 * time.Millisecond
 	startShare = 20
 )
 
-// Ready returns a channel that is closed once what was there at the start is in
-// order, as far as one try could bring it there.
+// Ready returns a channel that is closed when the engine is ready: everything
+// configured at the start works, or was tried once.
 func (e *Engine) Ready() <-chan struct{} { return e.starting.ready }
 
-// begin has every target looked at, since nobody did before the start.
+// begin plans a check of every target, because none was checked before the start.
 func (e *Engine) begin(now time.Time) {
 	e.starting.on, e.starting.at = true, now.Round(0)
 	for name, s := range e.sinks {
@@ -42,8 +42,7 @@ func (e *Engine) begin(now time.Time) {
 	}
 }
 
-// checkReady looks at what the start waits for, and returns when to look again;
-// zero when it waits for nothing.
+// checkReady checks for readiness, and returns when to check again; zero once ready.
 func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	s := &e.starting
 	if !s.on {
@@ -57,7 +56,7 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 		if e.waitsFor(now); len(s.credentials)+len(s.sinks) == 0 {
 			s.on = false
 			if e.shelf.on {
-				e.publish(now) // whoever is told that it is ready finds it so
+				e.publish(now) // before anyone is told that it is ready
 			}
 			close(s.ready)
 			return time.Time{}
@@ -68,14 +67,14 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	return now.Add(s.next - begun)
 }
 
-// stillWaits drops what has come into order.
+// stillWaits removes what has become ready.
 func (e *Engine) stillWaits(now time.Time) {
 	s := &e.starting
 	maps.DeleteFunc(s.credentials, func(name string, _ *held) bool { return e.credentials[name] == nil || e.tried(now, name) })
 	maps.DeleteFunc(s.sinks, func(name string, one *sink) bool { return e.sinks[name] != one || e.settled(now, one) })
 }
 
-// waitsFor notes all that is not in order.
+// waitsFor collects what is not ready.
 func (e *Engine) waitsFor(now time.Time) {
 	s := &e.starting
 	s.credentials, s.sinks = map[string]*held{}, map[string]*sink{}
@@ -91,7 +90,7 @@ func (e *Engine) waitsFor(now time.Time) {
 	}
 }
 
-// startedWith takes an attempt off what the start waits for.
+// startedWith updates the readiness after an attempt.
 func (e *Engine) startedWith(now time.Time, key schedule.Key) {
 	s := &e.starting
 	if !s.on {
@@ -105,8 +104,8 @@ func (e *Engine) startedWith(now time.Time, key schedule.Key) {
 	}
 }
 
-// tried reports whether a credential is in force, was tried since the start, or
-// has nothing to be tried now.
+// tried reports whether a credential is in force, was attempted since the start, or
+// is not due.
 func (e *Engine) tried(now time.Time, name string) bool {
 	status, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: name})
 	if e.inForce(now, name) {
@@ -124,8 +123,8 @@ func (e *Engine) inForce(now time.Time, name string) bool {
 	return schedule.HasValue(token) && (token.ExpiresAt.IsZero() || now.Before(token.ExpiresAt))
 }
 
-// settled reports whether a target was looked at and holds what is in force, or
-// a try to bring it there has failed or does not end.
+// settled reports whether a sink is ready: its target was checked and is up to date,
+// or its delivery has failed or takes too long.
 func (e *Engine) settled(now time.Time, s *sink) bool {
 	key := delivering(s.spec.Name)
 	status, _ := e.board.Look(now, key)
@@ -144,10 +143,10 @@ func (e *Engine) settled(now time.Time, s *sink) bool {
 	if delivered || s.foreign != nil {
 		return true
 	}
-	// A failure of an earlier life counts while its next try is not due.
+	// A failure from before the start counts until its retry is due.
 	failed := status.Record.Past.Last != nil || s.refused != nil
 	return failed && (s.seen || status.At.After(now))
 }
 
-// startPatience is how long a start waits for one target.
+// startPatience is how long readiness waits for one target.
 const startPatience = 5 * time.Second

@@ -7,12 +7,12 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// handoverTime is how long after the end of a token its first renewal may take
-// before the token is called expired, where asking earlier was useless.
+// handoverTime is how long the first renewal after expiry may take before the
+// token counts as expired, if an earlier renewal was useless.
 const handoverTime = time.Minute
 
-// judge returns the state of a credential by its record, and until when that
-// holds if nothing happens, zero for ever.
+// judge returns the state of a credential, and until when it lasts if nothing
+// happens, zero for ever.
 func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
 	token, past := r.record.Token(), &r.record.Past
 	switch {
@@ -38,21 +38,21 @@ func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
 	return Expired, time.Time{}
 }
 
-// firstSince reports whether the first attempt since an instant is under way.
+// firstSince reports whether the first attempt since an instant is running.
 func (r *credentialRow) firstSince(at time.Time) bool {
 	return r.running && r.record.Past.AttemptAt.Before(at)
 }
 
-// handedOver reports whether the token has just ended, could not be renewed
-// ahead of its end, and the answer to the first attempt since is still to come.
+// handedOver reports whether the token has just expired, could not be renewed
+// before, and the first attempt since has not ended.
 func (r *credentialRow) handedOver(now time.Time) bool {
 	token, past := r.record.Token(), &r.record.Past
 	useless := !token.UsefulAfter.Before(token.ExpiresAt) || token.Unchanged > 0
 	return useless && past.Failures == 0 && past.AttemptAt.Before(token.ExpiresAt) && now.Before(token.ExpiresAt.Add(handoverTime))
 }
 
-// state returns the state of a sink, what its last error is, and until when that
-// holds if nothing happens, zero for ever.
+// stateAt returns the state of a sink with its last error, and until when it lasts
+// if nothing happens, zero for ever.
 func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, until time.Time) {
 	note = r.record.Past.Last
 	if note == nil {
@@ -83,12 +83,12 @@ func (r *sinkRow) stateAt(now time.Time) (state State, note *schedule.Note, unti
 	return Pending, nil, until
 }
 
-// behind says what the place holds, as of when it was last known to be right.
+// behind returns a note dated to when the sink was last known to be up to date.
 func (r *sinkRow) behind(message string) *schedule.Note {
 	return &schedule.Note{Reason: credential.ReasonInternal, Message: message, At: r.record.Delivery().DeliveredAt}
 }
 
-// held counts the credentials that the sink shows and holds.
+// held counts the credentials in Needs that the sink holds.
 func (r *sinkRow) held() (n int) {
 	delivered := r.record.Delivery().Delivered
 	for _, name := range r.spec.Needs {

@@ -8,22 +8,22 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// flight is one running attempt.
+// flight is a running attempt.
 type flight struct {
 	at    time.Time
-	begun time.Duration // by the time in which the machine was awake
+	begun time.Duration // in awake time
 	limit time.Duration
 	stage *stage
 }
 
-// work is what the loop hands out: an attempt, or a batch to be stored. Whoever
-// takes it does it, on any goroutine, and gives its end back by Engine.take.
+// work is an attempt or a batch to store. It may run on any goroutine; its result
+// goes back to the loop by Engine.take.
 type work struct {
 	job   *job
 	batch *writing
 }
 
-// end is what became of one piece of work.
+// end is the result of a piece of work.
 type end struct {
 	attempt *finished // nil for a batch
 	err     error     // of the batch
@@ -37,9 +37,9 @@ func (w *work) do(ctx context.Context) end {
 	return end{attempt: &f}
 }
 
-// step is one turn of the loop, the same for a daemon, a single run, a course
-// that is played, and the tests' worlds: it returns what must be done now, and
-// the instant at which to ask again if nothing happens before, zero for none.
+// step is one iteration of the loop, shared by the daemon, a single run, a
+// simulation and the tests. It returns the work to start now, and when to call it
+// again if nothing happens before, zero for never.
 func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	e.tellDoubt(now)
 	awake := e.read().awake
@@ -50,7 +50,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 		e.unsaved.forget(key)
 	}
 	starts, wake := e.board.Due(now)
-	commands := map[string]*job{} // of this step
+	commands := map[string]*job{} // the first hook of each shared command in this step
 	for i := range starts {
 		s := &starts[i]
 		j := e.prepare(s)
@@ -78,7 +78,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	return todo, wake
 }
 
-// take takes in what became of a piece of work.
+// take processes the result of a piece of work.
 func (e *Engine) take(end end) {
 	if end.attempt == nil {
 		e.unsaved.saved(e.now(), end.err)
@@ -97,7 +97,7 @@ func limitOf(t *schedule.Task) time.Duration {
 	return hangingAfter
 }
 
-// fold takes the end of an attempt in.
+// fold processes the end of an attempt.
 func (e *Engine) fold(f *finished) {
 	key, now := f.start.Task.Key, e.now()
 	delete(e.running, key)
@@ -118,11 +118,11 @@ func (e *Engine) fold(f *finished) {
 		e.noteDrift(key.Name, f, now)
 	}
 	e.startedWith(now, key)
-	e.keepCorrections() // after what was saved of this attempt
+	e.keepCorrections() // after the records of this attempt
 	failpoint.Hit("end taken in")
 }
 
-// foldMade takes the end of an attempt in that was made.
+// foldMade processes the end of an attempt that ran.
 func (e *Engine) foldMade(f *finished, now time.Time) {
 	key := f.start.Task.Key
 	out := e.board.Fold(now, *f.start, f.record, f.result)
@@ -131,8 +131,8 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 		e.unsaved.forget(key)
 	case f.quiet, e.opt.Ledger == nil:
 	case f.owed:
-		// Nobody waits for a delivery that no hook follows: a start looks at every
-		// place anyway.
+		// A delivery without a hook need not be durable at once, because a restart
+		// checks every sink anyway.
 		e.unsaved.owe(key, f.record)
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)
@@ -142,7 +142,7 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 	if out.Cooled {
 		e.unsaved.keepProvider(f.start.Task.Group, out.Provider)
 		if p := e.providers[f.start.Task.Group]; p != nil {
-			p.turns.close(e.elapsed() + out.Provider.CooldownUntil.Sub(now))
+			p.turns.closeUntil(e.elapsed() + out.Provider.CooldownUntil.Sub(now))
 		}
 	}
 	if c := e.credentials[key.Name]; c != nil && key.Kind == schedule.Obtaining && !out.Removed {
@@ -153,7 +153,7 @@ func (e *Engine) foldMade(f *finished, now time.Time) {
 	}
 }
 
-// outcome tells the end of an attempt to the rest of the daemon.
+// outcome returns the end of an attempt as the observer sees it.
 func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	task, was, is := f.start.Task, &f.start.Record, &f.record
 	o := Outcome{

@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// Summary counts everything, by what belongs together.
+// Summary counts credentials by provider and fleet, and sinks by type and fleet.
 type Summary struct {
 	At          time.Time
 	Totals      Totals
 	Credentials []CredentialSum // in the order of provider and fleet
 	Sinks       []SinkSum       // in the order of type and fleet
 	Providers   []ProviderView  // in the order of their names
-	// StateError says why the state could not be saved; empty when it is.
+	// StateError says why the state could not be saved; empty if it was.
 	StateError string
 }
 
-// CredentialSum is what the credentials of one provider and one fleet have in
-// common. The instants are zero when none of them has any.
+// CredentialSum summarizes the credentials of one provider and fleet. An instant is
+// zero if no credential has one.
 type CredentialSum struct {
 	Provider, Fleet    string
 	States             map[State]int
 	EarliestExpiry     time.Time
-	EarliestLastUseful time.Time // the first LastUsefulAttemptAt
-	OldestFailure      time.Time // the first FailingSince
+	EarliestLastUseful time.Time // the earliest LastUsefulAttemptAt
+	OldestFailure      time.Time // the earliest FailingSince
 }
 
-// SinkSum counts the sinks of one type and one fleet.
+// SinkSum counts the sinks of one type and fleet.
 type SinkSum struct {
 	Type, Fleet string
 	States      map[State]int
 }
 
-// Summarize counts a view that holds everything.
+// Summarize returns the summary of a view of everything.
 func Summarize(v View) Summary {
 	s := Summary{At: v.At, Totals: newTotals(), Providers: v.Providers, StateError: v.StateError}
 	credentials, sinks := map[sumKey]*CredentialSum{}, map[sumKey]*SinkSum{}
@@ -76,7 +76,7 @@ func comparePairs(a, b sumKey) int {
 	return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
 }
 
-// first keeps the earlier of two instants; zero is none.
+// first sets t to the earlier of t and at. Zero means no instant.
 func first(t *time.Time, at time.Time) {
 	if !at.IsZero() && (t.IsZero() || at.Before(*t)) {
 		*t = at

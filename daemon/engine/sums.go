@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// sumKey is a provider, or a type of sinks, and a fleet.
+// sumKey is a provider or a sink type, and a fleet.
 type sumKey [2]string
 
-// credentialSum counts the credentials of one provider and one fleet.
+// credentialSum counts the credentials of one provider and fleet.
 type credentialSum struct {
 	of                          sumKey
 	states                      map[State]int
 	expiry, lastUseful, failure pile
 }
 
-// sinkSum counts the sinks of one type and one fleet.
+// sinkSum counts the sinks of one type and fleet.
 type sinkSum struct {
 	of     sumKey
 	states map[State]int
 }
 
-// sums are the counters of everything in the tables, kept as rows are replaced.
+// sums holds the counters of all rows, updated whenever a row is replaced.
 type sums struct {
 	credentials                 map[sumKey]*credentialSum
 	sinks                       map[sumKey]*sinkSum
-	expiry, lastUseful, failure instants // of the slots of credentials
+	expiry, lastUseful, failure instants // by slot of the credential
 }
 
 func newSums() sums {
@@ -51,7 +51,7 @@ func (s *sums) ofSink(of sumKey) *sinkSum {
 	return sum
 }
 
-// replaceCredential counts another row of a slot; nil for none.
+// replaceCredential updates the counters for a replaced row; nil means no row.
 func (s *sums) replaceCredential(slot uint32, was, is *credentialRow) {
 	if was != nil && (is == nil || was.sum != is.sum) {
 		was.sum.put(slot, time.Time{}, time.Time{}, time.Time{})
@@ -77,7 +77,7 @@ func (c *credentialSum) put(slot uint32, expiry, lastUseful, failure time.Time) 
 	c.failure.set(slot, failure)
 }
 
-// replaceSink counts another row of a slot; nil for none.
+// replaceSink updates the counters for a replaced row; nil means no row.
 func (s *sums) replaceSink(was, is *sinkRow) {
 	if was != nil {
 		drop(was.sum.states, was.state)
@@ -96,7 +96,7 @@ func drop(states map[State]int, s State) {
 	}
 }
 
-// summary returns the counters as they are now.
+// summary returns the current counters.
 func (s *sums) summary() Summary {
 	out := Summary{Totals: newTotals()}
 	for _, of := range slices.SortedFunc(maps.Keys(s.credentials), comparePairs) {

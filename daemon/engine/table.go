@@ -2,17 +2,17 @@ package engine
 
 import "slices"
 
-// chunkSize is how many rows are copied when one of them changes.
+// chunkSize is the number of rows copied when one of them changes.
 const chunkSize = 64
 
-// chunk is a part of a table.
+// chunk is part of a table.
 type chunk[R any] [chunkSize]*R
 
-// table holds one row a slot. The loop writes it; what publish returned is never
-// written to again, so that readers need no lock.
+// table holds one row per slot. Only the loop writes it. It never changes chunks
+// that publish has returned, so readers need no lock.
 type table[R any] struct {
 	chunks []*chunk[R]
-	fresh  map[int]bool // chunks that nobody else has
+	fresh  map[int]bool // chunks not published yet
 	free   []uint32
 	size   uint32
 }
@@ -28,13 +28,13 @@ func (t *table[R]) claim() uint32 {
 	return t.size - 1
 }
 
-// release empties a slot, for others to claim.
+// release frees a slot.
 func (t *table[R]) release(slot uint32) {
 	t.put(slot, nil)
 	t.free = append(t.free, slot)
 }
 
-// row returns what is in a slot, nil for nothing.
+// row returns the row in a slot, or nil.
 func (t *table[R]) row(slot uint32) *R { return rowOf(t.chunks, slot) }
 
 func (t *table[R]) put(slot uint32, row *R) {
@@ -58,7 +58,7 @@ func (t *table[R]) mark(i int) {
 	t.fresh[i] = true
 }
 
-// publish returns the table as it is now.
+// publish returns a snapshot of the table.
 func (t *table[R]) publish() []*chunk[R] {
 	clear(t.fresh)
 	return slices.Clone(t.chunks)
@@ -71,7 +71,7 @@ func rowOf[R any](chunks []*chunk[R], slot uint32) *R {
 	return nil
 }
 
-// rows tells every row of a published table.
+// rows calls tell for every row of a published table.
 func rows[R any](chunks []*chunk[R], tell func(*R)) {
 	for _, c := range chunks {
 		for _, row := range c {

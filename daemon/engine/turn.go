@@ -11,22 +11,21 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// turns keeps the rates of one backend at the call itself. The board hands
-// attempts out at these rates, but a slow disk or a preflight may hold some of
-// them up and let them arrive together. It counts by the time that really
-// passed, whatever the clock is set to.
+// turns enforces the rates of one backend at the call itself. The board starts
+// attempts at these rates, but a slow disk or preflight may delay some of them so
+// that their calls would coincide. It uses elapsed time, independent of the clock.
 type turns struct {
 	rates []schedule.Rate
 	mu    sync.Mutex
 	pacer *schedule.Pacer
-	until time.Duration // the backend asked all its callers to wait until then
+	until time.Duration // no call may start before
 }
 
 func newTurns(rates []schedule.Rate) *turns {
 	return &turns{rates: slices.Clone(rates), pacer: schedule.NewPacer(rates)}
 }
 
-// take takes the next turn and returns how long it is until then.
+// take reserves the next turn and returns how long to wait for it.
 func (t *turns) take(elapsed time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,9 +33,9 @@ func (t *turns) take(elapsed time.Duration) time.Duration {
 	return t.pacer.Take(now).Sub(now)
 }
 
-// close lets nobody through until then; the next attempt that is handed out, for
-// which the board knows better, opens again.
-func (t *turns) close(until time.Duration) {
+// closeUntil blocks calls until the given time. Starting the next attempt lifts the
+// block, because the board has already checked the cool-down.
+func (t *turns) closeUntil(until time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.until = until
@@ -56,11 +55,11 @@ func (t *turns) closed(elapsed time.Duration) bool {
 	return elapsed < t.until
 }
 
-// stage tells how far an attempt has come: before its call, which it then may
-// make no more when it was held up for too long and others have taken its place.
+// stage is the progress of an attempt. If it is delayed too long before its call,
+// it is abandoned and must not make the call, because others may start instead.
 type stage struct {
 	at    atomic.Int32
-	begun atomic.Int64 // the call, by the time in which the machine was awake
+	begun atomic.Int64 // start of the call, in awake time
 }
 
 const (
@@ -70,8 +69,8 @@ const (
 	late
 )
 
-// overdue is by how much the flight is longer under way than it should be. What
-// waits for its turn does not hang; a call counts from when it is made.
+// overdue returns by how much the attempt exceeds its limit. Waiting for a turn
+// does not count, and a call counts from its start.
 func (f *flight) overdue(awake time.Duration) time.Duration {
 	begun := f.begun
 	if f.stage != nil {
@@ -85,13 +84,13 @@ func (f *flight) overdue(awake time.Duration) time.Duration {
 	return awake - begun - f.limit
 }
 
-// abandon sees to it that an attempt whose call is not made yet makes it no more.
-// It reports false for one that has just begun to wait for its turn.
+// abandon keeps an attempt from making a call that has not started. It reports
+// false if the attempt has just begun to wait for its turn.
 func (f *flight) abandon() bool {
 	return f.stage == nil || f.stage.at.Load() >= calling || f.stage.at.CompareAndSwap(before, late)
 }
 
-// detach lets others take the place of what hangs.
+// detach stops counting hanging attempts against their groups.
 func (e *Engine) detach(now time.Time, awake time.Duration) {
 	for key, f := range e.running {
 		if f.overdue(awake) > 0 && f.abandon() {
@@ -100,9 +99,9 @@ func (e *Engine) detach(now time.Time, awake time.Duration) {
 	}
 }
 
-// awaitTurn waits until the call may be made, or ctx ends, and reports whether it
-// still may: what was held up meanwhile must neither break into a pause that the
-// backend asked for, nor come on top of those that took its place.
+// awaitTurn waits for the attempt's turn, or until ctx ends, and reports whether
+// the call may be made. It may not if the attempt was abandoned, or during a
+// cool-down.
 func (j *job) awaitTurn(ctx context.Context) bool {
 	if !j.stage.at.CompareAndSwap(before, turning) {
 		return false
@@ -128,9 +127,8 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	return true
 }
 
-// anotherTurn waits until the attempt may make one more request, and reports
-// whether it may: not after its time is up, nor into a pause that the backend
-// asked for meanwhile.
+// anotherTurn waits until the attempt may make another request, and reports
+// whether it may: not after its timeout, and not during a cool-down.
 func (j *job) anotherTurn(ctx context.Context) bool {
 	wait := j.turns.take(j.read().elapsed())
 	if p, ok := j.ticket.(Pacing); ok {
@@ -142,13 +140,14 @@ func (j *job) anotherTurn(ctx context.Context) bool {
 	return ctx.Err() == nil && !j.turns.closed(j.read().elapsed())
 }
 
-// unmade ends an attempt whose call is not made: nothing of it is left.
+// unmade ends an attempt without a call and restores the record.
 func (j *job) unmade(ctx context.Context) finished {
 	r := j.start.Record
 	return finished{start: &j.start, record: r, unmade: true, owed: j.ticket == nil, saveError: j.commit(ctx, &r)}
 }
 
-// foldUnmade takes back what was not made. Nobody hears of it.
+// foldUnmade returns an attempt without a call to the board. The observer is not
+// told.
 func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	key := f.start.Task.Key
 	if r, ok := errors.AsType[*Refusal](f.refusal); ok && r.Final {
@@ -157,7 +156,7 @@ func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	switch {
 	case e.board.Return(now, *f.start, heldBy(f.refusal, now)):
 		e.unsaved.forget(key)
-	case f.owed, e.opt.Ledger == nil: // nothing was stored, and nothing has changed
+	case f.owed, e.opt.Ledger == nil: // nothing was stored, nothing has changed
 	case f.saveError != nil:
 		e.unsaved.keep(key, f.record, now, f.saveError)
 	default:
@@ -165,7 +164,7 @@ func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	}
 }
 
-// pause lets time pass, not beyond the end of ctx.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

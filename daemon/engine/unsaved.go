@@ -9,23 +9,23 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// unsaved is what should be durable and is not yet: ends of deliveries and
-// hooks, records whose save failed, corrections, cool-downs, removals. The
-// conductor owns it; one worker at a time writes it out.
+// unsaved holds the changes still to be stored: ends of deliveries and hooks,
+// records whose save failed, corrections, cool-downs and removals. The loop owns
+// it; one worker at a time writes a batch.
 type unsaved struct {
 	next    pending
-	writing pending       // what the worker writes
-	written chan struct{} // closed when the batch under way has ended; nil when there is none
-	// replaced are keys of which something newer is known than what the worker
-	// writes: it must not be written again should the batch fail.
+	writing pending       // what the worker is writing
+	written chan struct{} // closed when the current batch has ended; nil if there is none
+	// replaced holds the keys with something newer than what the worker is writing,
+	// which must not be written again if the batch fails.
 	replaced map[schedule.Key]bool
 
 	failures int
-	failing  string // why the last save failed; empty after a good one
+	failing  string // why the last save failed; empty after a success
 	retryAt  time.Time
 }
 
-// pending is one set of changes. A key is in one of records and gone.
+// pending is a set of changes. A key is in at most one of records and gone.
 type pending struct {
 	records   map[schedule.Key]schedule.Record
 	providers map[string]schedule.ProviderRecord
@@ -38,7 +38,7 @@ func newPending() pending {
 
 func (p *pending) empty() bool { return len(p.records)+len(p.providers)+len(p.gone) == 0 }
 
-// forget drops what the set says of a key.
+// forget removes a key from the set.
 func (p *pending) forget(key schedule.Key) {
 	delete(p.records, key)
 	delete(p.gone, key)
@@ -46,19 +46,19 @@ func (p *pending) forget(key schedule.Key) {
 
 func (u *unsaved) empty() bool { return u.next.empty() && u.written == nil }
 
-// keep notes a record whose save failed.
+// keep adds a record whose save failed.
 func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err error) {
 	u.owe(key, r)
 	u.fail(now, err)
 }
 
-// owe notes a record that is to be stored, though nothing has failed.
+// owe adds a record to be stored.
 func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
 	u.supersede(key)
 	u.next.records[key] = r
 }
 
-// supersede drops what is not stored yet of a key, for something newer.
+// supersede drops an unsaved change of a key, because there is a newer one.
 func (u *unsaved) supersede(key schedule.Key) {
 	if u.next.records == nil {
 		u.next = newPending()
@@ -69,8 +69,8 @@ func (u *unsaved) supersede(key schedule.Key) {
 	}
 }
 
-// fail notes that saving failed. A crowd of records that fail while the next
-// try is waited for says no more than one of them, and puts it off no further.
+// fail records a failed save. Further failures before the next retry do not delay
+// it.
 func (u *unsaved) fail(now time.Time, err error) {
 	waiting := u.failing != "" && now.Before(u.retryAt)
 	u.failing = saveCause(err)
@@ -81,8 +81,8 @@ func (u *unsaved) fail(now time.Time, err error) {
 	u.retryAt = now.Add(min(firstSaveRetry<<min(u.failures-1, 10), lastSaveRetry))
 }
 
-// durable notes that a newer record of the key was saved. What else is unsaved
-// need not wait any longer.
+// durable records that a newer record of the key was saved. Saving works, so the
+// other changes are retried immediately.
 func (u *unsaved) durable(key schedule.Key) {
 	u.supersede(key)
 	u.retryAt = time.Time{}
@@ -98,13 +98,13 @@ func (u *unsaved) keepProvider(name string, r schedule.ProviderRecord) {
 	u.next.providers[name] = r
 }
 
-// forget notes that the key's record is to be deleted.
+// forget schedules the deletion of the key's record.
 func (u *unsaved) forget(key schedule.Key) {
 	u.supersede(key)
 	u.next.gone[key] = true
 }
 
-// wanted notes that the key's record is not to be deleted after all.
+// wanted cancels the deletion of the key's record.
 func (u *unsaved) wanted(key schedule.Key) {
 	delete(u.next.gone, key)
 	if u.writing.gone[key] {
@@ -112,7 +112,7 @@ func (u *unsaved) wanted(key schedule.Key) {
 	}
 }
 
-// writing is one batch on its way to the ledger.
+// writing is a batch being written to the ledger.
 type writing struct {
 	ledger Ledger
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
@@ -120,7 +120,7 @@ type writing struct {
 	done   chan struct{}
 }
 
-// write stores the batch. The end of the daemon does not cancel that.
+// write stores the batch. The daemon's shutdown does not cancel it.
 func (w *writing) write(ctx context.Context) error {
 	defer close(w.done)
 	ctx, cancel := w.within(context.WithoutCancel(ctx), durableDeadline)
@@ -128,8 +128,8 @@ func (w *writing) write(ctx context.Context) error {
 	return w.ledger.Write(ctx, w.batch)
 }
 
-// save returns the batch of what is unsaved, when it is time to write one, and
-// the instant to ask again, zero when something else will say so.
+// save returns the next batch, if it is time to write one, and when to call it again,
+// zero if another event will cause that.
 func (e *Engine) save(now time.Time) (*writing, time.Time) {
 	u := &e.unsaved
 	if u.next.empty() || u.written != nil || e.opt.Ledger == nil {
@@ -140,7 +140,7 @@ func (e *Engine) save(now time.Time) (*writing, time.Time) {
 	}
 	batch, rest := u.next, newPending()
 	for key := range e.running {
-		// The attempt under way saves a newer record when it ends, or owes it.
+		// The running attempt will save or owe a newer record.
 		if r, found := batch.records[key]; found {
 			rest.records[key] = r
 		}
@@ -158,8 +158,8 @@ func (e *Engine) save(now time.Time) (*writing, time.Time) {
 	return &writing{e.opt.Ledger, e.within, Batch{batch.records, batch.providers, dropped}, u.written}, time.Time{}
 }
 
-// saved folds the end of a batch in: all of it is durable, or what nothing newer
-// has replaced is written again.
+// saved processes the end of a batch. After a failure, the changes that have not been
+// replaced meanwhile are written again.
 func (u *unsaved) saved(now time.Time, err error) {
 	batch, replaced := u.writing, u.replaced
 	u.writing, u.written, u.replaced = pending{}, nil, nil
@@ -185,8 +185,8 @@ func (u *unsaved) saved(now time.Time, err error) {
 	}
 }
 
-// underWay returns what an attempt of the key must wait for before it saves
-// anything itself, nil when nothing: an older record is just being written.
+// underWay returns a channel that an attempt of the key must wait for before it saves
+// anything, because an older record is being written; nil if it need not wait.
 func (u *unsaved) underWay(key schedule.Key) <-chan struct{} {
 	if _, found := u.writing.records[key]; found || u.writing.gone[key] {
 		return u.written

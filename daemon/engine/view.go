@@ -7,42 +7,42 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// View is what a Query selected, at one instant. It holds no secret, is complete
-// in itself and is never changed, so that it may be shared.
+// View is the result of a Query at one instant. It holds no secret and never
+// changes, so it may be shared.
 type View struct {
 	At          time.Time
-	Credentials []CredentialView // in the order that was asked for
+	Credentials []CredentialView // in the order of the query
 	Sinks       []SinkView       // likewise
 	Providers   []ProviderView   // all of them, in the order of their names
-	// Totals count what was selected, before a limit cut it.
+	// Totals count the selection before the limit.
 	Totals Totals
-	// Unknown are the names and patterns of the query that fit nothing.
+	// Unknown lists the names and patterns of the query that match nothing.
 	Unknown []string
-	// StateError says why the state could not be saved; empty when it is.
+	// StateError says why the state could not be saved; empty if it was.
 	StateError string
 }
 
-// State is what a credential or a sink is doing for its users.
+// State is the state of a credential or a sink.
 type State string
 
 // The states of a credential.
 const (
-	Parked   State = "parked"   // action needed: not tried again by itself
+	Parked   State = "parked"   // action needed: not retried automatically
 	Pending  State = "pending"  // nothing obtained yet
-	Handover State = "handover" // its end has just passed, and asking earlier was useless
+	Handover State = "handover" // just expired, and an earlier renewal was useless
 	Expired  State = "expired"  // no longer in force
-	Overdue  State = "overdue"  // the server states no end and max_age has passed: in force for all anybody knows
+	Overdue  State = "overdue"  // no stated expiry and max_age has passed: may still be in force
 	Failing  State = "failing"  // in force, but renewing it fails; for a sink: delivering fails
 	Valid    State = "valid"    // in force
 )
 
-// The further states of a sink, beside Failing and Pending.
+// The states of a sink besides Failing and Pending.
 const (
 	Behind    State = "behind"
 	Delivered State = "delivered"
 )
 
-// CredentialStates and SinkStates list every state once, the worst first.
+// CredentialStates and SinkStates list the states, worst first.
 var (
 	CredentialStates = [...]State{Parked, Pending, Handover, Expired, Overdue, Failing, Valid}
 	SinkStates       = [...]State{Failing, Behind, Pending, Delivered}
@@ -54,28 +54,29 @@ type CredentialView struct {
 	State                State
 	Generation           uint64
 	IssuedAt, ExpiresAt  time.Time // zero when unknown
-	// RenewBy is when a credential whose server states no end should have been
-	// renewed; zero where ExpiresAt is known.
+	// RenewBy is when a credential without a stated expiry should be renewed; zero
+	// if ExpiresAt is known.
 	RenewBy time.Time
-	// PausedUntil is when a pause ends; zero when there is none.
+	// PausedUntil is when the pause ends; zero if there is none.
 	PausedUntil time.Time
-	// NextAttemptAt is zero when none is planned (parked). NextReason says in a
-	// few words why it is at that second, NextRule names the configuration key
-	// that fixed it (such as "renewal.renew_before").
+	// NextAttemptAt is zero if none is planned (parked). NextReason is a short
+	// explanation, NextRule the configuration key that determined it (such as
+	// "renewal.renew_before").
 	NextAttemptAt        time.Time
 	NextReason, NextRule string
-	// LastUsefulAttemptAt is the instant after which a renewal can no longer
-	// arrive before expiry; zero without an expiry.
+	// LastUsefulAttemptAt is the last instant at which a renewal can start and
+	// still end before expiry; zero without an expiry.
 	LastUsefulAttemptAt time.Time
 	Running             bool
 	Failures            int
-	FailingSince        time.Time      // the first failure since the last success; zero without any
+	FailingSince        time.Time      // the first failure since the last success; zero if none
 	LastError           *schedule.Note // nil after a success
 	History             []schedule.Attempt
 	Limits              []credential.Limit
 }
 
-// InForce reports whether the values work at the instant of the view.
+// InForce reports whether the credential has values that have not expired at the
+// given instant.
 func (c CredentialView) InForce(at time.Time) bool {
 	return c.Generation > 0 && (c.ExpiresAt.IsZero() || at.Before(c.ExpiresAt))
 }
@@ -84,8 +85,8 @@ func (c CredentialView) InForce(at time.Time) bool {
 type SinkView struct {
 	Name, Type, Path string
 	State            State
-	// Needs names the credentials it shows; Delivered gives the generation of
-	// each that it holds.
+	// Needs names the credentials it uses; Delivered is the generation of each that
+	// it holds.
 	Needs           []string
 	Delivered       map[string]uint64
 	LastDeliveredAt time.Time
@@ -100,7 +101,7 @@ type SinkView struct {
 // ProviderView is one backend.
 type ProviderView struct {
 	Name, Type    string
-	CooldownUntil time.Time // zero when there is none
+	CooldownUntil time.Time // zero if there is none
 	Waiting       int       // due credentials that wait for rate, concurrency or cool-down
 	Running       int
 }

@@ -14,30 +14,29 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// job is one attempt with all that it may know, taken by the conductor when it
-// starts: one consistent set of tokens, whatever is renewed meanwhile.
+// job is an attempt with everything it needs, copied from the loop's state at its
+// start: the set of tokens stays consistent, whatever is renewed meanwhile.
 type job struct {
 	start  schedule.Start
 	tokens credential.Set
 	marks  schedule.Marks
-	// credential or sink is what the task stands for; a hook's is its sink.
+	// credential or sink is what the task handles; for a hook, its sink.
 	credential *plan.Credential
 	sink       *plan.Sink
-	sinks      []*plan.Sink // those that show the credential
-	changes    uint64       // the sink's so far: a hook acts on them, a delivery counts on
-	joined     []*job       // hooks: those of other sinks that this run is for too
+	sinks      []*plan.Sink // the sinks that use the credential
+	changes    uint64       // the sink's current Delivery.Changes
+	joined     []*job       // hooks of other sinks that run with this one
 	after      <-chan struct{}
-	look, lost bool // sinks: nothing is owed, the target may have drifted; it has lost the value
-	// left is what a panic leaves of the record, nil for what it was at the
-	// start. It is raised before a sink writes: how far that had come is not
-	// known then, and the hook is owed.
+	look, lost bool // sinks: only check the target for drift; the target lost the value
+	// left is the record after a panic, nil for the one at the start. A delivery
+	// sets it before the write, so that the hook is owed however far the write got.
 	left   *schedule.Record
 	ledger Ledger
-	ticket Ticket // of the call, once it may be made
+	ticket Ticket // once the ledger has granted the attempt
 	seed   uint64
 	clock  func() time.Time
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
-	// turns is where a call waits for its turn, by the clocks that read reads.
+	// turns is the backend's rate limiter; read reads the clocks for it.
 	turns *turns
 	stage *stage
 	read  func() reading
@@ -50,27 +49,27 @@ type finished struct {
 	record    schedule.Record
 	result    schedule.Result
 	saveError error
-	// owed says that the record was not handed to the ledger yet.
+	// owed means that the record was not passed to the ledger yet.
 	owed bool
-	// refused holds what preflights of sinks said; a nil note is a good word.
+	// refused holds the results of the sinks' preflights; nil means success.
 	refused  map[string]*schedule.Note
 	panicked bool
 	stack    string
-	// quiet says that nothing was done but to look; foreign is what was seen,
-	// repair that the target is written for no other reason than its drift.
+	// quiet means that the target was only checked; foreign is the value of someone
+	// else found there; repair means that it was written only because of drift.
 	quiet   bool
 	foreign *schedule.Note
 	repair  bool
-	lost    bool  // the look found nothing of ours, or could not see
-	unmade  bool  // the call was not made, see awaitTurn
-	refusal error // why the ledger did not grant it
-	// joined are the ends of the hooks that the command was run for too; with
-	// marks those, of which the log has told by the first one.
+	lost    bool  // the check found no value of ours, or failed
+	unmade  bool  // no call was made, see awaitTurn
+	refusal error // why the ledger did not grant the attempt
+	// joined holds the ends of the other hooks of the same command. They are marked
+	// by with, because the first one already reports the run.
 	joined []finished
 	with   bool
 }
 
-// prepare gathers what the attempt needs from the loop's state.
+// prepare creates the job of an attempt from the loop's state.
 func (e *Engine) prepare(s *schedule.Start) *job {
 	j := &job{
 		start: *s, ledger: e.opt.Ledger, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
@@ -103,20 +102,20 @@ func (e *Engine) prepareCall(j *job) {
 		j.sinks = append(j.sinks, e.sinks[name].spec)
 	}
 	j.turns, j.stage = e.providers[j.start.Task.Group].turns, &stage{}
-	j.turns.close(0)
+	j.turns.closeUntil(0)
 }
 
-// contain performs the attempt and turns a panic into its failure.
+// contain runs the attempt and turns a panic into a failure.
 func (j *job) contain(ctx context.Context) (end finished) {
 	defer func() {
 		if p := recover(); p != nil {
-			// The value of the panic may hold anything, a secret included: its
-			// type and the place are all that is told.
+			// The panic value may contain a secret: report only its type and the
+			// stack.
 			left := &j.start.Record
 			if j.left != nil {
 				left = j.left
 			}
-			// How far a call had come is not known either, hence Lost.
+			// The call may have taken effect, hence Lost.
 			fault := &credential.Fault{Reason: credential.ReasonInternal, Lost: j.start.Task.Kind == schedule.Obtaining, Message: fmt.Sprintf("a fault in vigente was contained (panic of type %T); please report it with the log", p)}
 			end = j.end(ctx, schedule.Result{At: j.clock(), End: j.clock(), Called: true, Fault: fault}, *left)
 			end.panicked, end.stack = true, string(debug.Stack())
@@ -138,8 +137,8 @@ func (j *job) contain(ctx context.Context) (end finished) {
 	}
 }
 
-// end advances the record, and makes the end of a call durable. The end of the
-// daemon does not cancel that.
+// end advances the record and, if the ledger granted the attempt, commits it. The
+// daemon's shutdown does not cancel the commit.
 func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (f finished) {
 	f.start, f.result = &j.start, res
 	f.record = schedule.Advance(j.start.Task, r, res, j.seed)
@@ -149,8 +148,8 @@ func (j *job) end(ctx context.Context, res schedule.Result, r schedule.Record) (
 	return f
 }
 
-// begin records an intent. See Ledger.Begin; without a ledger everything is
-// allowed.
+// begin records an intent: see Ledger.Begin. Without a ledger, every attempt is
+// granted.
 func (j *job) begin(ctx context.Context, intent *schedule.Record) (granted bool, err error) {
 	if j.ledger == nil {
 		return true, nil
@@ -161,9 +160,8 @@ func (j *job) begin(ctx context.Context, intent *schedule.Record) (granted bool,
 	return j.ticket != nil, err
 }
 
-// commit ends what begin began. An attempt that never came to that, because
-// something on this machine failed before, has its record written with the next
-// batch.
+// commit ends what begin began. If the attempt failed before begin, its record is
+// written with the next batch instead.
 func (j *job) commit(ctx context.Context, r *schedule.Record) error {
 	if j.ticket == nil {
 		return nil
@@ -204,7 +202,7 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 		return f
 	}
 	if err != nil && (spends || revokes) {
-		// What cannot be remembered must not be spent.
+		// Do not spend or revoke anything if the result may not be saved.
 		f = local("the state cannot be saved, so nothing is renewed that could be lost: "+saveCause(err), err)
 		f.refused = refused
 		return f
@@ -214,7 +212,7 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 		f.refused = refused
 		return f
 	}
-	at = j.clock() // floor and life count from the call, however long the disk took
+	at = j.clock() // interval and lifetime count from the call, not from the save
 	failpoint.Hit("obtain intent saved")
 	call, cancel := j.within(ctx, spec.Policy.Timeout)
 	token, err := spec.Source.Refresh(call, credential.Request{At: at, Previous: r.Previous(), Inputs: j.tokens, Lost: r.Past.Open, Turn: j.anotherTurn})
@@ -224,12 +222,12 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 	if err != nil {
 		res.Fault = located(credential.AsFault(err), spec.Places)
 	} else if res.Fault = schedule.Vet(token, res.End); res.Fault != nil {
-		// The backend acted all the same: a seed that works once is used up.
+		// The call took effect anyway: a seed that works once is used up.
 		res.Fault.SeedSpent = spends
 	}
 	left := begun
 	if res.Fault != nil && res.Fault.Uncalled {
-		left = *r // the floor counts from calls
+		left = *r // the minimum interval counts from calls
 	}
 	f = j.end(ctx, res, left)
 	failpoint.Hit("obtain saved")
@@ -237,9 +235,9 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 	return f
 }
 
-// preflight asks every sink that shows the credential whether delivering would
-// work now: a renewal that kills the old values is worth nothing while its
-// successor cannot be delivered.
+// preflight asks every sink that uses the credential whether a delivery would work:
+// a renewal that revokes the old values must not happen while the new ones cannot
+// be delivered.
 func (j *job) preflight(ctx context.Context) (map[string]*schedule.Note, string) {
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
@@ -261,7 +259,7 @@ func (j *job) preflight(ctx context.Context) (map[string]*schedule.Note, string)
 	return notes, message
 }
 
-// deliver hands the set to the sink.
+// deliver writes the set of tokens to the sink.
 func (j *job) deliver(ctx context.Context) finished {
 	if j.look {
 		if end, write := j.inspect(ctx); !write {
@@ -272,14 +270,14 @@ func (j *job) deliver(ctx context.Context) finished {
 	r, at := j.start.Record, j.clock()
 	raised, part := r, r.Delivery()
 	failpoint.Hit("deliver begun")
-	part.Changes = 0 // without a hook nothing is owed, also to one that comes later
+	part.Changes = 0 // without a hook nothing is owed, even if one is configured later
 	if spec.Hook != nil {
 		part.Changes = j.changes + 1
 	}
 	raised.Part = part
 	if spec.Hook != nil {
-		// Raised before the write: a crash in between leaves the hook owed. A
-		// failure to save costs at most that hook.
+		// Increment before the write, so that after a crash in between the hook is
+		// owed. If this save fails, at most that hook is lost.
 		_, _ = j.begin(ctx, &raised)
 		j.left = &raised
 	}
@@ -304,7 +302,7 @@ func (j *job) deliver(ctx context.Context) finished {
 	return f
 }
 
-// hook runs what follows a change, once for all the sinks that have joined.
+// hook runs a sink's command, once for all the joined sinks.
 func (j *job) hook(ctx context.Context) finished {
 	sinks := []string{j.sink.Name}
 	for _, one := range j.joined {
@@ -313,9 +311,9 @@ func (j *job) hook(ctx context.Context) finished {
 	slices.Sort(sinks)
 	at := j.clock()
 	failpoint.Hit("hook begun")
-	// Durable before it runs, and its end before anything else follows: a crash
-	// makes it run once more only where its end is really not known. Of those that
-	// have joined nobody waits: a crash may run it once more for them.
+	// Store the intent before the command runs and the end right after it, so that
+	// a crash repeats the command only if its end is unknown. The joined hooks are
+	// saved later: a crash may repeat the command for them.
 	begun := schedule.Begin(j.start.Record, at)
 	_, _ = j.begin(ctx, &begun)
 	err := j.sink.Hook.Run(ctx, sinks)
@@ -329,7 +327,7 @@ func (j *job) hook(ctx context.Context) finished {
 	return f
 }
 
-// endJoined ends the hooks that a run was for too, as the run has ended.
+// endJoined ends the joined hooks with the result of the run.
 func (j *job) endJoined(ctx context.Context, end *finished) {
 	for _, one := range j.joined {
 		res := end.result
@@ -340,8 +338,8 @@ func (j *job) endJoined(ctx context.Context, end *finished) {
 	}
 }
 
-// localFault is AsFault for a sink or a hook, which the end of the daemon may
-// have cut short.
+// localFault is AsFault for a sink or a hook, which the daemon's shutdown may have
+// canceled.
 func localFault(ctx context.Context, err error) *credential.Fault {
 	fault := credential.AsFault(err)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -350,7 +348,7 @@ func localFault(ctx context.Context, err error) *credential.Fault {
 	return fault
 }
 
-// saveCause is what people may read of a failed save.
+// saveCause returns the cause of a failed save for people.
 func saveCause(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "the disk does not answer"

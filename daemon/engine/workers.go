@@ -9,9 +9,8 @@ import (
 // spareWorkers is how many workers wait for more work instead of ending.
 const spareWorkers = 64
 
-// workers do what the loop hands out, each piece on a goroutine of its own. One
-// that has ended does the next piece if it can: its stack has grown already,
-// which costs as much as a part of the work itself.
+// workers run the loop's work, each piece on its own goroutine. Some goroutines are
+// kept and reused, because growing a new stack costs a notable part of the work.
 type workers struct {
 	ctx   context.Context //nolint:containedctx // of all their work
 	all   sync.WaitGroup
@@ -24,7 +23,7 @@ func newWorkers(ctx context.Context) *workers {
 	return &workers{ctx: ctx, next: make(chan func(context.Context))}
 }
 
-// start has a piece of work done. It does not wait for anything.
+// start runs a piece of work. It never blocks.
 func (w *workers) start(f func(context.Context)) {
 	select {
 	case w.next <- f:
@@ -45,5 +44,5 @@ func (w *workers) work(f func(context.Context)) {
 	}
 }
 
-// dismiss ends those that wait for work.
+// dismiss ends the idle workers.
 func (w *workers) dismiss() { w.end.Do(func() { close(w.next) }) }
