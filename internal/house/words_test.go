@@ -49,9 +49,8 @@ var plain = []string{
 	"daemon/eventlog", "daemon/metrics", "daemon/notify", "daemon/plan", "daemon/simulate", "daemon/transport",
 	"daemon/view", "daemon/watch", "daemon/web", "e2e", "internal/atomicfile", "internal/bench", "internal/devices",
 	"internal/disktest", "internal/duration", "internal/failpoint", "internal/getent", "internal/house", "internal/needs",
-	"internal/process", "internal/readfile", "internal/realpath", "internal/turnstile", "providers/emulation",
-	"providers/exchange", "providers/exec", "providers/http", "providers/internal", "providers/providertest",
-	"providers/tlsconf", "providers/tokens", "sinks",
+	"internal/process", "internal/readfile", "internal/realpath", "internal/turnstile", "providers",
+	"sinks",
 }
 
 // exempt lists files that quote keys for machines, or names of tests.

@@ -13,7 +13,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// scribe answers every request the same and keeps the last one.
+// scribe gives every request the same answer and keeps the last request.
 type scribe struct {
 	status int
 	body   string
@@ -109,7 +109,7 @@ func TestRefreshRequest(t *testing.T) {
 	}
 }
 
-// TestWhenARefreshTokenIsShown: only when it is known to be good.
+// TestWhenARefreshTokenIsShown: only if it is known to be unspent.
 func TestWhenARefreshTokenIsShown(t *testing.T) {
 	without := func(name string) credential.Credential {
 		p := previous("r1")
@@ -185,11 +185,11 @@ func TestWhatBecomesOfTheSeed(t *testing.T) {
 			t.Errorf("%s: %+v after %d calls", c.what, f, c.answer.calls)
 		}
 	}
-	// Without a seed there is none to forget.
+	// Without a seed there is nothing to discard.
 	if _, f := refreshed(t, sound(t, &scribe{status: 401}, leastProvider, ""), credential.Request{}); f.SeedSpent {
 		t.Error("a first login that was refused forgets a seed")
 	}
-	// A refresh that never left keeps its refresh token.
+	// A refresh that was never sent keeps its refresh token.
 	o := sound(t, good(), leastProvider, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -199,7 +199,7 @@ func TestWhatBecomesOfTheSeed(t *testing.T) {
 	}
 }
 
-// TestAnswersWithLess keeps what is known.
+// TestAnswersWithLess keeps what an answer leaves out.
 func TestAnswersWithLess(t *testing.T) {
 	before := previous("r1")
 	before.Seed[seedEndsAt] = credential.NewSecret("2000-01-20T00:00:00Z")
@@ -211,7 +211,7 @@ func TestAnswersWithLess(t *testing.T) {
 	if c.Seed[seedToken].Reveal() != "r1" || c.Seed[seedEndsAt].Reveal() != "2000-01-20T00:00:00Z" || len(c.Limits) != 1 || c.Values[fieldUserID].Reveal() != testID || c.Values[fieldLogin].Reveal() != testUser {
 		t.Errorf("an answer with a token alone lost what was known: %+v", c)
 	}
-	// After a Login the old refresh token is gone: it was over, or in doubt.
+	// After a Login the old refresh token is discarded: it had expired, or was in doubt.
 	c, f = refreshed(t, sound(t, bare, leastProvider, ""), credential.Request{Previous: before, Lost: true})
 	if f != nil || len(c.Seed) != 0 || len(c.Limits) != 0 || c.Values[fieldUserID].Reveal() != testID {
 		t.Errorf("a login with a token alone: %+v %v", c, f)
@@ -220,13 +220,13 @@ func TestAnswersWithLess(t *testing.T) {
 	if _, ok := c.Values[fieldUserID]; f != nil || ok || len(c.Seed) != 0 {
 		t.Errorf("a first login with a token alone: %+v %v", c, f)
 	}
-	// A new refresh token without an end does not inherit the old one's.
+	// A new refresh token without an expiry does not inherit the old one's.
 	s := &scribe{status: 201, body: `{"Token":"t2","RefreshToken":"r2"}`}
 	c, f = refreshed(t, sound(t, s, leastProvider, ""), credential.Request{Previous: before})
 	if _, ok := c.Seed[seedEndsAt]; f != nil || ok || c.Seed[seedToken].Reveal() != "r2" || len(c.Limits) != 0 {
 		t.Errorf("a new refresh token without an end: %+v %v", c, f)
 	}
-	// Control characters go to no sink.
+	// Control characters reach no sink.
 	s = &scribe{status: 201, body: `{"Token":"t2","Login":"a\nb","IdUsuario":"a\u0000"}`}
 	c, f = refreshed(t, sound(t, s, leastProvider, ""), credential.Request{})
 	if _, ok := c.Values[fieldUserID]; f != nil || ok || c.Values[fieldLogin].Reveal() != testUser {
@@ -234,7 +234,7 @@ func TestAnswersWithLess(t *testing.T) {
 	}
 }
 
-// TestTheServersClock shifts its dates to ours when they are apart.
+// TestTheServersClock shifts dates to our clock if the clocks differ.
 func TestTheServersClock(t *testing.T) {
 	for _, c := range []struct {
 		date string
@@ -281,8 +281,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestTheClaimOfAJWTExplainsTheDates: a token that lives for another time than
-// was asked for still tells how the dates beside it are written.
+// TestTheClaimOfAJWTExplainsTheDates: a token with another lifetime than requested
+// still shows how the dates beside it are written.
 func TestTheClaimOfAJWTExplainsTheDates(t *testing.T) {
 	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"exp":946771200}`)) // a day
 	s := &scribe{status: 201, body: `{"Token":"e30.` + claims + `.c","ExpiracaoToken":"01/02/2000 00:00:00","RefreshToken":"r","ExpiracaoRefreshToken":"04/02/2000 00:00:00","IdUsuario":"u"}`}

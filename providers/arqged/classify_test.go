@@ -50,8 +50,8 @@ func TestFaultsNameTheCure(t *testing.T) {
 	}
 }
 
-// TestTheGatewaysComplaintIsNoWrongPassword goes over every status: the text
-// about the key under 401, with the gateway's own member, and nothing else.
+// TestTheGatewaysComplaintIsNoWrongPassword tries every status: only the text about
+// the key under 401, with the gateway's own member, is a refused key.
 func TestTheGatewaysComplaintIsNoWrongPassword(t *testing.T) {
 	const complaint = `{"statusCode":401,"message":"Access denied due to invalid subscription key. Make sure"}`
 	for _, c := range []struct {
@@ -82,8 +82,8 @@ func TestTheGatewaysComplaintIsNoWrongPassword(t *testing.T) {
 	}
 }
 
-// TestARefreshNeverParks goes over every status and form: whatever a refresh is
-// answered, a Login can still be tried.
+// TestARefreshNeverParks tries every status and form: whatever the answer to a
+// refresh, a Login can still be tried.
 func TestARefreshNeverParks(t *testing.T) {
 	bodies := []string{"", `"x"`, `["x"]`, `{"Mensagem":"x"}`, `{"title":"x","errors":{"a":["b"]}}`, "x", "<html></html>", `{"statusCode":401,"message":"x"}`}
 	for status := 200; status < 600; status++ {
@@ -96,8 +96,7 @@ func TestARefreshNeverParks(t *testing.T) {
 	}
 }
 
-// TestARefusedLoginParks: each form of a refusal, under each status that one
-// may come with.
+// TestARefusedLoginParks tries each form of a refusal under each status it may have.
 func TestARefusedLoginParks(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 409, 410, 422, 423} {
 		for _, body := range []string{"", `"x"`, `["x"]`, `{"Mensagem":"x"}`, `{"title":"x","status":1}`, "x", `{"error`} {

@@ -18,7 +18,7 @@ const (
 	testID       = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 )
 
-// settings are those of an emulated service in good order.
+// settings are those of a well-behaved emulated service.
 func settings() emulator.Settings {
 	return emulator.Settings{
 		Users: []emulator.User{{Name: testUser, Password: testPassword, ID: testID}},
@@ -47,8 +47,8 @@ func TestLoginKeepsTheContract(t *testing.T) {
 	providertest.Run(t, suite())
 }
 
-// TestRefreshKeepsTheContract begins with a credential whose refresh token the
-// backend knows.
+// TestRefreshKeepsTheContract starts with a credential whose refresh token the backend
+// knows.
 func TestRefreshKeepsTheContract(t *testing.T) {
 	s := suite()
 	s.Answers = "testdata/refresh-answers"

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// atNoon is the instant that the dates of the table mean: 6 May, so that day
-// and month can be mistaken for each other.
+// atNoon is what the dates of the table mean: 6 May, so that day and month can be
+// confused.
 var atNoon = time.Date(2026, 5, 6, 15, 4, 5, 0, time.UTC)
 
 func TestReadingsOfEveryForm(t *testing.T) {
@@ -122,9 +122,9 @@ func TestTheConfiguredZoneCountsToo(t *testing.T) {
 	}
 }
 
-// TestZonelessDatesWhereTheClocksChange: an hour that comes twice is read as
-// the first one, and one that never comes as an hour earlier. Too early by an hour
-// costs a renewal at the most; too late would cost a lapse.
+// TestZonelessDatesWhereTheClocksChange: an hour that occurs twice is read as the
+// first one, and one that does not exist as an hour earlier. An hour too early costs
+// at most a renewal; an hour too late would let the token lapse.
 func TestZonelessDatesWhereTheClocksChange(t *testing.T) {
 	newYork, err := time.LoadLocation("America/New_York")
 	if err != nil {

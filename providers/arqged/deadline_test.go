@@ -53,14 +53,14 @@ func TestDeadline(t *testing.T) {
 		{0, 0, hour, hour},
 		{0, 50 * time.Minute, hour, 50 * time.Minute},
 		{0, 65 * time.Minute, hour, hour},                                     // the earliest of those that agree
-		{0, 5 * hour, hour, 5 * hour},                                         // the server's word, since they do not
+		{0, 5 * hour, hour, 5 * hour},                                         // the server's date, since they do not agree
 		{24 * hour, 0, 5 * 24 * hour, 24 * hour},                              // a ceiling
 		{24 * hour, 5 * 24 * hour, 5 * 24 * hour, 24 * hour},                  // the claim comes first
 		{5 * 24 * hour, 24 * hour, 5 * 24 * hour, 5 * 24 * hour},              // whatever the date says
 		{24 * hour, 23*hour + 50*time.Minute, hour, 23*hour + 50*time.Minute}, // the date agrees with it
 		{time.Minute, 10 * time.Minute, 2 * time.Minute, time.Minute},
-		{-hour, 0, hour, -hour},                                    // over is over
-		{5 * time.Minute, -5 * time.Minute, hour, 5 * time.Minute}, // a date that is over agrees with nothing
+		{-hour, 0, hour, -hour},                                    // an expired claim stays expired
+		{5 * time.Minute, -5 * time.Minute, hour, 5 * time.Minute}, // a past date agrees with nothing
 		{-time.Minute, time.Minute, 2 * time.Minute, -time.Minute},
 	} {
 		if got := deadline(at, in(c.claim), in(c.stated), in(c.asked)).Sub(at); got != c.want {

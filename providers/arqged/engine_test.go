@@ -61,7 +61,7 @@ func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
 	return nil
 }
 
-// copied is what a killed daemon leaves.
+// copied returns the records that a killed daemon leaves.
 func (d *disk) copied() *disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,12 +76,12 @@ func (d *disk) record() schedule.Record {
 
 func (d *disk) token() string { return d.record().Token().Values[fieldToken].Reveal() }
 
-// deaf observes nothing.
+// deaf ignores all observations.
 type deaf struct{}
 
 func (deaf) Observe(engine.Outcome) {}
 
-// run starts a daemon's engine over a disk, with everything opened anew.
+// run starts a daemon's engine over a disk, with everything opened again.
 func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred string) (stop func()) {
 	t.Helper()
 	o := sound(t, e, provider, cred)
@@ -108,7 +108,7 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 	return func() { cancel(); <-ended }
 }
 
-// live lets time pass and wants a good token on the disk at every step of it.
+// live lets time pass and requires a valid token on the disk at every step.
 func live(t testing.TB, e *emulator.Server, d *disk, span, step time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(span); time.Now().Before(end); {
@@ -120,8 +120,8 @@ func live(t testing.TB, e *emulator.Server, d *disk, span, step time.Duration) {
 	}
 }
 
-// innocent holds for every story here: no refresh token is shown after it was
-// spent or over, and no account comes near a lock-out.
+// innocent must hold in every test here: no spent or expired refresh token is sent,
+// and no account comes near a lock-out.
 func innocent(t testing.TB, e *emulator.Server, failedLogins int) {
 	t.Helper()
 	c := e.Counts()
@@ -133,7 +133,7 @@ func innocent(t testing.TB, e *emulator.Server, failedLogins int) {
 	}
 }
 
-// begin gives an emulator and a running engine that has its first token.
+// begin returns an emulator and a running engine that has its first token.
 func begin(t testing.TB, set emulator.Settings, cred string) (*emulator.Server, *disk, func()) {
 	t.Helper()
 	e, d := emulator.New(set, nil), newDisk()
@@ -144,7 +144,7 @@ func begin(t testing.TB, set emulator.Settings, cred string) (*emulator.Server, 
 
 const daily = "token_minutes = 1440"
 
-// renewal waits for the moment of the next planned attempt and passes it.
+// renewal waits until just after the next planned attempt.
 func renewal(d *disk) {
 	time.Sleep(time.Until(d.record().Past.PlannedAt) + time.Second)
 	synctest.Wait()
@@ -166,8 +166,8 @@ func TestThirtyDaysOfRenewals(t *testing.T) {
 	})
 }
 
-// TestAnswersThatAreLost loses the answer to a refresh after the exchange, in
-// every way; a service that ends everything at a reuse would show it.
+// TestAnswersThatAreLost loses the answer to a refresh after the exchange, in every
+// way, at a service that would end all tokens if the refresh token was reused.
 func TestAnswersThatAreLost(t *testing.T) {
 	for _, fault := range []string{"lost-answer", "hang-after", "cut-after", "half-json", "error-after", "token-empty", "token-injects", "html-502", "gateway-timeout", "empty", "html"} {
 		t.Run(fault, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestAnswersThatAreLost(t *testing.T) {
 	}
 }
 
-// TestLostLogins loses answers to logins too: they are made again.
+// TestLostLogins loses answers to logins too: they are repeated.
 func TestLostLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := settings()
@@ -218,8 +218,8 @@ func TestLostLogins(t *testing.T) {
 	})
 }
 
-// TestKilledDuringARefresh starts again from what a killed daemon left: the
-// intent of a call whose end nobody knows.
+// TestKilledDuringARefresh starts from the records of a killed daemon: the intent of
+// a call whose outcome is unknown.
 func TestKilledDuringARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := settings()
@@ -243,8 +243,8 @@ func TestKilledDuringARefresh(t *testing.T) {
 	})
 }
 
-// TestADoubtOutlivesALoginThatFails: between the lost refresh and the next good
-// login lie logins that never left, or were turned away at the gateway.
+// TestADoubtOutlivesALoginThatFails: between the lost refresh and the next successful
+// login, logins fail before they leave or at the gateway.
 func TestADoubtOutlivesALoginThatFails(t *testing.T) {
 	for _, fault := range []string{"throttled", "key-invalid", "not-found", "html-403", "unavailable", "redirect"} {
 		t.Run(fault, func(t *testing.T) {
@@ -292,8 +292,8 @@ func TestARefusedRefreshLeadsToOneLogin(t *testing.T) {
 	}
 }
 
-// TestAServiceThatWantsABearerToRefresh answers every refresh with 401: the
-// token stays in force by logins.
+// TestAServiceThatWantsABearerToRefresh answers every refresh with 401: logins keep
+// the token in force.
 func TestAServiceThatWantsABearerToRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := settings()
@@ -308,8 +308,8 @@ func TestAServiceThatWantsABearerToRefresh(t *testing.T) {
 	})
 }
 
-// TestARefusedLoginParksOverRestarts changes the password at the service, with
-// a refresh token that dies on the same day.
+// TestARefusedLoginParksOverRestarts changes the password at the service, with a
+// refresh token that expires on the same day.
 func TestARefusedLoginParksOverRestarts(t *testing.T) {
 	for _, status := range []int{400, 401, 404, 422} {
 		synctest.Test(t, func(t *testing.T) {
@@ -330,7 +330,7 @@ func TestARefusedLoginParksOverRestarts(t *testing.T) {
 				t.Errorf("%d: %+v %+v", status, r.Past, r.Past.Last)
 			}
 			innocent(t, e, 1)
-			// The bytes of a secret change, and they are right.
+			// The secret changes, to the right value.
 			e.Configure(func(s *emulator.Settings) { s.Users[0].Password = testPassword })
 			stop()
 			stop = run(t, e, d, "2", withKeys, daily)
@@ -342,8 +342,8 @@ func TestARefusedLoginParksOverRestarts(t *testing.T) {
 	}
 }
 
-// TestARegeneratedKeyIsNoOutage replaces the first key of the pair, then the
-// second one without telling us.
+// TestARegeneratedKeyIsNoOutage replaces the first key of the pair, then the second
+// one, without telling the daemon.
 func TestARegeneratedKeyIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := settings()
@@ -383,7 +383,7 @@ func TestARegeneratedKeyIsNoOutage(t *testing.T) {
 	})
 }
 
-// TestRefreshTokensThatLiveShort are not shown after their end.
+// TestRefreshTokensThatLiveShort are not sent after their expiry.
 func TestRefreshTokensThatLiveShort(t *testing.T) {
 	for _, life := range []time.Duration{time.Hour, 17*time.Hour + 58*time.Minute, 20 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -400,7 +400,7 @@ func TestRefreshTokensThatLiveShort(t *testing.T) {
 	}
 }
 
-// TestEveryReadingOfTheManual keeps a token in force under each thing that the
+// TestEveryReadingOfTheManual keeps a token in force under each reading of what the
 // manual leaves open.
 func TestEveryReadingOfTheManual(t *testing.T) {
 	for name, change := range map[string]func(*emulator.Settings){
@@ -438,8 +438,8 @@ func TestEveryReadingOfTheManual(t *testing.T) {
 	}
 }
 
-// TestEveryFormOfDates lives with opaque tokens, so that nothing but the date
-// and what was asked for tells when they end.
+// TestEveryFormOfDates runs with opaque tokens, so only the date and the requested
+// lifetime tell when they expire.
 func TestEveryFormOfDates(t *testing.T) {
 	lives := map[string]int{"60": 1, "600": 4, "7200": 15}
 	if !needs.Long() {
@@ -459,7 +459,7 @@ func TestEveryFormOfDates(t *testing.T) {
 					life := d.record().Token().ExpiresAt.Sub(d.record().Token().IssuedAt)
 					want, err := time.ParseDuration(minutes + "m")
 					if form == "nonsense" {
-						want = min(want, time.Hour) // what cannot be read is not taken for a long life
+						want = min(want, time.Hour) // an unreadable date is not assumed to be far away
 					}
 					if err != nil || (life-want).Abs() > time.Second {
 						t.Errorf("%s %s %s: a life of %v was read", form, zone, minutes, life)

@@ -18,10 +18,10 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// testAt is the instant at which the recorded answers were made.
+// testAt is the time at which the recorded answers were made.
 var testAt = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// login logs in at an emulator by hand and returns the status.
+// login logs in at an emulator directly and returns the status.
 func login(t testing.TB, e http.Handler) int {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"username": testUser, "password": testPassword, "tempoExpiracao": 7200, "utilizacaoUnica": false})
@@ -55,7 +55,7 @@ func recorded(t testing.TB, name string) *exchange.Answer {
 	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
 }
 
-// answerOf is an answer of status 200 with headers in pairs.
+// answerOf returns an answer of status 200 with headers given in pairs.
 func answerOf(status int, body string, headers ...string) *exchange.Answer {
 	a := &exchange.Answer{Status: status, Header: http.Header{}, Body: []byte(body), ReceivedAt: testAt}
 	for i := 0; i < len(headers); i += 2 {
@@ -67,7 +67,7 @@ func answerOf(status int, body string, headers ...string) *exchange.Answer {
 // direct calls a handler without a network.
 type direct struct{ http.Handler }
 
-// RoundTrip answers the request, or ends as an aborted connection does.
+// RoundTrip answers the request, or fails like an aborted connection.
 func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,7 +87,7 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	return w.Result(), nil
 }
 
-// env lends a transport that ends at h, and notes warnings.
+// env provides a transport that leads to h, and notes warnings.
 func env(h http.Handler, warnings *[]string) providers.Env {
 	return providers.Env{
 		Transport: func(providers.TransportOptions) http.RoundTripper { return direct{h} },
@@ -122,7 +122,7 @@ func files(t testing.TB) string {
 	return dir
 }
 
-// open reads both tables and gives what came of them.
+// open opens both tables and returns the result.
 func openAll(t testing.TB, h http.Handler, provider, cred string) opened {
 	t.Helper()
 	dir := files(t)
@@ -162,7 +162,7 @@ const (
 	`
 )
 
-// sound opens a configuration that must be good.
+// sound opens a configuration that must be valid.
 func sound(t testing.TB, h http.Handler, provider, cred string) opened {
 	t.Helper()
 	o := openAll(t, h, provider, cred)

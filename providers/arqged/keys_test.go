@@ -19,7 +19,7 @@ func TestKeysTakeTurns(t *testing.T) {
 	}{
 		{testKey1, credential.ReasonServer},
 		{testKey2, credential.ReasonRejected},
-		// By hand, later: both are tried again.
+		// Later, on request: both are tried again.
 		{testKey1, credential.ReasonServer},
 		{testKey2, credential.ReasonRejected},
 	}
@@ -32,7 +32,7 @@ func TestKeysTakeTurns(t *testing.T) {
 			t.Errorf("attempt %d: %d calls", i+1, s.calls)
 		}
 	}
-	// A key that worked in between begins a new count.
+	// A key that works in between resets the count.
 	s.status, s.body = 201, goodAnswer
 	if c, f := refreshed(t, o, credential.Request{}); f != nil || c.Seed[seedKey].Reveal() != "1" {
 		t.Fatal(f)
@@ -64,7 +64,7 @@ func TestTheKeyThatWorkedIsRemembered(t *testing.T) {
 		if c.Seed[seedKey].Reveal() != number {
 			t.Errorf("number %q becomes %q", seed, c.Seed[seedKey].Reveal())
 		}
-		// It counts once: what is learnt later is newer.
+		// It is used once: what is learned later is newer.
 		before.Seed[seedKey] = credential.NewSecret("2")
 		if seed == "1" {
 			if _, f := refreshed(t, o, credential.Request{Previous: before}); f != nil || s.sent.Get("SubscriptionKey") != testKey1 {

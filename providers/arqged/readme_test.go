@@ -33,7 +33,7 @@ func TestReadmeBlocksShowEveryKey(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, block := range blocks {
-		// A certificate is not what this test is about.
+		// This test is not about certificates.
 		body := strings.ReplaceAll(string(block[1]), `ca_file = "ca.pem"`, `server_name = "x"`)
 		file, faults := section.ParseFile(filepath.Join(folder, "config.toml"), []byte(body), section.NewReader(section.ReaderOptions{}))
 		if len(faults) > 0 {

@@ -29,8 +29,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestEmulatedCommands reads what the emulator prints: every form, and every
-// fault in the form of an OAuth answer.
+// TestEmulatedCommands reads what the emulator prints: every form, and every fault
+// in the form of an OAuth answer.
 func TestEmulatedCommands(t *testing.T) {
 	zone := time.FixedZone("", -3*60*60)
 	tools := emulator.New(emulator.Settings{Zone: zone}, nil)

@@ -1,10 +1,10 @@
-// Package exec obtains a token by running a command that prints one: the
-// vendors' own command-line tools, a credential helper, a script.
+// Package exec obtains a token by running a command that prints one: a vendor's
+// command-line tool, a credential helper, a script.
 //
-// There is no shell. The command gets an environment of its own, the end of its
-// input at once unless something is configured, and a time-out at which its
-// whole process group is killed. Nothing that it prints gets into a message;
-// what it wrote to stderr is kept in memory, for the owner of the socket.
+// There is no shell. The command gets a separate environment, no input unless
+// configured, and a timeout at which its whole process group is killed. Nothing
+// it prints appears in a message; its stderr is kept in memory for the owner of
+// the socket.
 package exec
 
 import (
@@ -22,22 +22,22 @@ import (
 	"github.com/vigented/vigente/providers/internal/filled"
 )
 
-// Kind is the catalogue's line for exec.
+// Kind returns the catalogue entry for exec.
 func Kind() providers.Kind { return providers.Kind{Name: "exec", Open: open} }
 
-// Bounds of what a command may print.
+// Bounds of a command's output.
 const (
 	maxStdout = 64 << 10
 	maxStderr = 16 << 10
 )
 
-// Exit codes of sysexits.h that say more than that the command failed.
+// Exit codes of sysexits.h that tell more than failure.
 const (
 	exitTempFail = 75
 	exitNoPerm   = 77
 )
 
-// backend has no keys: a command is a credential's own.
+// backend has no keys: a command belongs to its credential.
 type backend struct{ env providers.Env }
 
 func open(_ *section.Section, env providers.Env) providers.Backend { return &backend{env} }
@@ -69,7 +69,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	return made
 }
 
-// check reports a command that cannot be one.
+// check reports a command that cannot be run.
 func (s *source) check(sec *section.Section) {
 	if len(s.command) == 0 || s.command[0] == "" {
 		sec.Faultf("command", `is missing (expected the program and its arguments, such as ["/usr/local/bin/token", "--json"])`)
@@ -124,7 +124,7 @@ func (s *source) Stderr() credential.Secret {
 	return credential.Secret{}
 }
 
-// fill makes the run of one attempt.
+// fill prepares the run of one attempt.
 func (s *source) fill(req credential.Request) (process.Command, *credential.Fault) {
 	c := process.Command{Args: s.command, Env: map[string]credential.Secret{}, MaxStdout: maxStdout, MaxStderr: maxStderr}
 	for _, v := range s.env {
@@ -139,8 +139,8 @@ func (s *source) fill(req credential.Request) (process.Command, *credential.Faul
 	return c, f
 }
 
-// failed is the fault of a run that did not end well. Its output is not read:
-// what a command prints before it fails may be anything.
+// failed is the fault of a run that failed. Its output is not read: a command may
+// print anything before it fails.
 func failed(ctx context.Context, res process.Result, err error) *credential.Fault {
 	f := &credential.Fault{Reason: credential.ReasonInternal, Message: "run the command: " + err.Error(), Keys: []string{"command"}}
 	e, ok := errors.AsType[*process.Error](err)
@@ -177,11 +177,11 @@ func (s *source) Probe(context.Context) error {
 	return nil
 }
 
-// rehearsedLife is assumed of a command whose output may state an end.
+// rehearsedLife is assumed for a command whose output may state an expiry.
 const rehearsedLife = time.Hour
 
-// Rehearse implements credential.Rehearser. Two forms have no place for an end,
-// so that max_age decides.
+// Rehearse implements credential.Rehearser. Two forms cannot state an expiry, so
+// max_age decides.
 func (s *source) Rehearse(req credential.Request) credential.Credential {
 	if s.output == formText || s.output == formDocker {
 		return credential.Credential{}

@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// TestAColumnIsNoReference runs the command of a fleet's row whose column holds
-// what looks like a reference; as an argument it is refused.
+// TestAColumnIsNoReference runs the command of a fleet's row whose column looks
+// like a reference; as an argument it is refused.
 func TestAColumnIsNoReference(t *testing.T) {
 	bind := func(keys string) (providers.Binding, []section.Fault) {
 		root, err := section.Parse("fleets.f", "[credential]\n"+keys)

@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// Forms of what a command prints.
+// Forms of a command's output.
 const (
 	formAuto       = "auto"
 	formText       = "text"
@@ -35,8 +35,8 @@ const (
 	fieldSession  = "session_token"
 )
 
-// fieldsOf returns the fields of a form. With auto they are those of any form
-// with a token alone.
+// fieldsOf returns the fields of a form. For auto, they are those of any form with
+// only a token.
 func fieldsOf(form string) []string {
 	switch form {
 	case formGit, formDocker:
@@ -47,7 +47,7 @@ func fieldsOf(form string) []string {
 	return []string{fieldToken}
 }
 
-// read makes a credential of what a command printed. It is a pure function.
+// read makes a credential from a command's output. It is a pure function.
 func read(form string, out []byte, at time.Time, zone *time.Location) (credential.Credential, *credential.Fault) {
 	r := reading{at: at, zone: zone, values: map[string]string{}}
 	out = bytes.TrimSpace(bytes.TrimPrefix(out, []byte("\xef\xbb\xbf")))
@@ -57,19 +57,19 @@ func read(form string, out []byte, at time.Time, zone *time.Location) (credentia
 	if form == formAuto {
 		form = guess(out)
 	}
-	if problem := r.take(form, out); problem != "" {
+	if problem := r.parse(form, out); problem != "" {
 		return credential.Credential{}, unusable(problem)
 	}
 	return r.credential(form)
 }
 
-// unusable is the fault of output that holds no token.
+// unusable is the fault of output without a token.
 func unusable(what string) *credential.Fault {
 	return exchange.BadResponse("the command printed " + what + " (see output for the forms that are understood; vigente explain --stderr shows what it wrote beside)")
 }
 
-// guess tells the form: JSON by its members, anything else is a bare token. What
-// only begins like JSON broke off, and is no token.
+// guess detects the form: JSON by its members, anything else is a bare token. Text
+// that begins like JSON but does not parse was cut off, and is not a token.
 func guess(out []byte) string {
 	o := members(out)
 	has := func(name string) bool { _, ok := o[name]; return ok }
@@ -96,8 +96,8 @@ type reading struct {
 	end    exchange.End
 }
 
-// take reads one form and returns what is wrong.
-func (r *reading) take(form string, out []byte) string {
+// parse reads one form and returns what is wrong.
+func (r *reading) parse(form string, out []byte) string {
 	switch form {
 	case formText:
 		if r.values[fieldToken] = string(out); string(out) == "null" {
@@ -105,7 +105,7 @@ func (r *reading) take(form string, out []byte) string {
 		}
 		return ""
 	case formGit:
-		return r.takeGit(string(out))
+		return r.parseGit(string(out))
 	}
 	o := members(out)
 	if o == nil {
@@ -146,8 +146,8 @@ func (r *reading) take(form string, out []byte) string {
 	return ""
 }
 
-// takeGit reads the lines of a git credential helper.
-func (r *reading) takeGit(out string) string {
+// parseGit reads the lines of a git credential helper.
+func (r *reading) parseGit(out string) string {
 	for line := range strings.Lines(out) {
 		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		if !ok {
@@ -165,8 +165,8 @@ func (r *reading) takeGit(out string) string {
 	return ""
 }
 
-// azureEnd reads expires_on, which is an instant, before expiresOn, which is the
-// local time of the machine and names no zone.
+// azureEnd prefers expires_on, which is absolute, to expiresOn, which is the
+// machine's local time without a zone.
 func (r *reading) azureEnd(o map[string]json.RawMessage) {
 	if raw, ok := o["expires_on"]; ok {
 		if r.instant("expires_on", raw); !r.end.At.IsZero() {
@@ -183,7 +183,7 @@ func (r *reading) azureEnd(o map[string]json.RawMessage) {
 	r.instant("expiresOn", o["expireson"])
 }
 
-// instant reads an end that is stated as an instant.
+// instant reads an expiry stated as an absolute time.
 func (r *reading) instant(name string, raw json.RawMessage) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return
@@ -223,7 +223,7 @@ func (r *reading) credential(form string) (credential.Credential, *credential.Fa
 	return c, nil
 }
 
-// members reads a JSON object, its names in lower case; nil for anything else.
+// members parses a JSON object, with names in lower case; nil for anything else.
 func members(data []byte) map[string]json.RawMessage {
 	var o map[string]json.RawMessage
 	if json.Unmarshal(data, &o) != nil || o == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// field is one value and where it stands.
+// field is one value and its place in the answer.
 type field struct {
 	name, source string
 	at           place
@@ -25,12 +25,12 @@ type errorRow struct {
 	number int
 	status int // 0 for any
 	at     place
-	checks bool // what stands there must be is
+	checks bool // the value there must equal is
 	is     string
 	reason credential.Reason
 }
 
-// Forms of an end besides layouts of Go.
+// Forms of an expiry, apart from Go layouts.
 const (
 	formSeconds      = "seconds"
 	formMilliseconds = "milliseconds"
@@ -42,16 +42,16 @@ const (
 // answers is how an answer is read.
 type answers struct {
 	fields  []field
-	end     place // nil when no end is stated
+	end     place // nil if no expiry is stated
 	endAt   string
 	endForm string
 	zone    *time.Location
 	rows    []errorRow
-	// lost says that a success that cannot be read may have used something up.
+	// lost means that an unreadable success may have used something up.
 	lost bool
 }
 
-// readAnswers reads what the configuration says of answers.
+// readAnswers reads the keys about answers.
 func readAnswers(s *section.Section, zone *time.Location) answers {
 	r := answers{zone: zone, rows: readErrors(s)}
 	if r.zone == nil {
@@ -85,7 +85,7 @@ func knownForm(form string) bool {
 	case formSeconds, formMilliseconds, formEpoch, formRFC3339, formJWT:
 		return true
 	}
-	// A layout must tell the day: its instant differs from the zero one.
+	// A layout must contain the day, or its time would equal the zero time.
 	return strings.Contains(form, "06") && strings.ContainsAny(form, "12J")
 }
 
@@ -98,7 +98,7 @@ func fieldName(name string) bool {
 	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
-// read makes a credential of an answer, or its fault. It is a pure function.
+// read makes a credential from an answer, or its fault. It is a pure function.
 func (r answers) read(a *exchange.Answer, at time.Time) (credential.Credential, *credential.Fault) {
 	none := credential.Credential{}
 	if f := r.classify(a); f != nil {
@@ -129,8 +129,8 @@ func (r answers) unusable(what string) *credential.Fault {
 	return f
 }
 
-// classify returns what an answer complains about: the first row that fits, else
-// what its status says. No row fits a page, and none but its own a 429.
+// classify returns the fault of an answer: from the first row that matches, else
+// from the status. No row matches a page, and only a row for 429 matches a 429.
 func (r answers) classify(a *exchange.Answer) *credential.Fault {
 	page := a.HTML()
 	for _, row := range r.rows {
@@ -165,7 +165,7 @@ func (row errorRow) fault(a *exchange.Answer) *credential.Fault {
 	return f
 }
 
-// readEnd reads the end of what the answer brings.
+// readEnd reads the expiry in an answer.
 func (r answers) readEnd(a *exchange.Answer, at time.Time) exchange.End {
 	if r.end == nil {
 		return exchange.End{}

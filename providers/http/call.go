@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/providers/internal/filled"
 )
 
-// bodyKind is what the request carries.
+// bodyKind is the type of the request's body.
 type bodyKind int
 
 const (
@@ -36,16 +36,16 @@ type call struct {
 	body    filled.Text
 }
 
-// value is a value of a JSON body.
+// value is a value in a JSON body.
 type value struct {
 	text         filled.Text
 	literal      bool
 	list, object bool
-	names        []string // of an object's items
+	names        []string // the names of an object's items
 	items        []value
 }
 
-// texts are all that may refer to other credentials.
+// texts returns all texts that may refer to other credentials.
 func (c *call) texts() []filled.Text {
 	all := []filled.Text{c.path, c.body}
 	for _, h := range append(append([]named{}, c.headers...), c.form...) {
@@ -80,7 +80,7 @@ func (f *filling) text(t filled.Text, encode func(string) string) string {
 	return text
 }
 
-// request makes the request of one attempt.
+// request builds the request of one attempt.
 func (c *call) request(ctx context.Context, base *url.URL, inputs map[string]credential.Credential) (*http.Request, *credential.Fault) {
 	f := &filling{inputs: inputs}
 	target := join(base, f.text(c.path, escape))
@@ -115,19 +115,19 @@ func (c *call) request(ctx context.Context, base *url.URL, inputs map[string]cre
 			req.Host = text
 			continue
 		}
-		// Assigned as it is written: some services look at the case.
+		// Assigned directly to keep the case, which some services check.
 		req.Header.Del(h.name)
 		req.Header[h.name] = []string{text}
 	}
 	return req, f.fault
 }
 
-// carried reports whether a header can carry a text.
+// carried reports whether a header can contain a text.
 func carried(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r >= 0x7f })
 }
 
-// fill makes the body.
+// fill builds the body.
 func (c *call) fill(f *filling) (body []byte, contentType string) {
 	switch c.kind {
 	case formBody:
@@ -145,7 +145,7 @@ func (c *call) fill(f *filling) (body []byte, contentType string) {
 	return nil, ""
 }
 
-// encode writes the value as JSON, its members in the order of the
+// encode writes the value as JSON, with members in the order of the
 // configuration.
 func (v value) encode(f *filling) []byte {
 	switch {
@@ -174,23 +174,23 @@ func (v value) encode(f *filling) []byte {
 	return b.Bytes()
 }
 
-// literal is a number of TOML in the form of JSON.
+// literal returns a TOML number in JSON syntax.
 func literal(text string) string {
 	return strings.TrimPrefix(strings.ReplaceAll(text, "_", ""), "+")
 }
 
-// quote writes a text as JSON, without the escapes for web pages.
+// quote encodes a text as JSON, without the escapes for HTML.
 func quote(text string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(text); err != nil {
-		panic(err) // a text
+		panic(err) // a string always encodes
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// join appends a path to the base and keeps the queries of both.
+// join appends a path to the base and keeps both queries.
 func join(base *url.URL, path string) string {
 	if path == "" {
 		return base.String()
@@ -217,8 +217,8 @@ func join(base *url.URL, path string) string {
 	return target
 }
 
-// escape encodes a value for a path or a query: everything but letters, digits
-// and the four marks that mean nothing in a URL.
+// escape encodes a value for a path or a query: everything but letters, digits and
+// the four unreserved marks.
 func escape(text string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -39,13 +39,13 @@ func open(s *section.Section, env providers.Env) providers.Backend {
 	conn := exchange.ReadConnection(s, host, env)
 	b.limits = conn.Limits
 	if b.base != nil && !s.Failed() {
-		// net/http repeats a request without a body whose connection died.
+		// net/http retries a request without a body if its connection broke.
 		b.client = conn.Client(exchange.ClientOptions{OneShot: true, MaxBody: maxBody, OwnThrottling: true})
 	}
 	return b
 }
 
-// Bind reads one request and what is read from its answer.
+// Bind reads one request and how its answer is read.
 func (b *backend) Bind(s *section.Section) providers.Binding {
 	src := &source{backend: b, name: s.Name()}
 	src.call = readCall(s, b.headers)
@@ -64,7 +64,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	return made
 }
 
-// forbidden are headers that the exchange itself sets.
+// forbidden lists the headers that the exchange itself sets.
 var forbidden = []string{"Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding", "Trailer", "Upgrade"}
 
 func readHeaders(s *section.Section) (headers []named) {
@@ -82,8 +82,8 @@ func readHeaders(s *section.Section) (headers []named) {
 	return headers
 }
 
-// readCall reads what is sent. The headers of the provider come first, and the
-// nearer one wins.
+// readCall reads what is sent. Headers of the credential replace those of the
+// provider.
 func readCall(s *section.Section, far []named) call {
 	c := call{method: readMethod(s)}
 	near := readHeaders(s)
@@ -107,7 +107,7 @@ func readMethod(s *section.Section) string {
 	return method
 }
 
-// readPath reads the path and keeps secrets out of it: URLs land in the logs of
+// readPath reads the path and rejects secrets in it: URLs end up in the logs of
 // servers and proxies.
 func (c *call) readPath(s *section.Section) {
 	allowed := s.Bool("secrets_in_url", false)
@@ -128,7 +128,7 @@ func (c *call) readPath(s *section.Section) {
 	}
 }
 
-// readBody reads the one body.
+// readBody reads the body, of which there may be only one.
 func (c *call) readBody(s *section.Section) {
 	given := 0
 	for _, key := range []string{"form", "json", "body"} {
@@ -153,7 +153,7 @@ func (c *call) readBody(s *section.Section) {
 	}
 }
 
-// readValue parses the texts of a JSON body.
+// readValue parses the texts in a JSON body.
 func readValue(s *section.Section, v section.JSONValue) value {
 	out := value{list: v.Items != nil, object: v.Members != nil, literal: v.Literal}
 	for _, item := range v.Items {
@@ -170,7 +170,7 @@ func readValue(s *section.Section, v section.JSONValue) value {
 	return out
 }
 
-// readBasic reads the login of HTTP.
+// readBasic reads the HTTP Basic login.
 func (c *call) readBasic(s *section.Section) {
 	t := s.Table("basic")
 	if t == nil {
@@ -193,7 +193,7 @@ func (c *call) readBasic(s *section.Section) {
 	c.basic = &[2]filled.Text{read("username"), read("password")}
 }
 
-// reasons are those that a row of errors may name.
+// reasons lists the reasons that a row of errors may name.
 var reasons = []string{
 	string(credential.ReasonRejected), string(credential.ReasonInvalidRequest), string(credential.ReasonThrottled),
 	string(credential.ReasonServer), string(credential.ReasonBadResponse),
@@ -225,7 +225,7 @@ func readErrors(s *section.Section) (rows []errorRow) {
 	return rows
 }
 
-// withScheme lets the key json hold a bare pointer.
+// withScheme lets the key json contain a bare pointer.
 func withScheme(text string) string {
 	if strings.HasPrefix(text, "/") {
 		return "json:" + text

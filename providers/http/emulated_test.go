@@ -39,8 +39,8 @@ func attempted(t *testing.T, env providers.Env, keys string, inputs map[string]c
 	return b.Source.Refresh(ctx, credential.Request{At: time.Now(), Inputs: inputs})
 }
 
-// TestEveryEmulatedFormOfLogin logs in by each form that the emulator knows, the
-// second steps with what the first one gave.
+// TestEveryEmulatedFormOfLogin logs in by each form that the emulator knows;
+// second steps use the session of the first.
 func TestEveryEmulatedFormOfLogin(t *testing.T) {
 	forms := []struct {
 		keys   string
@@ -110,7 +110,7 @@ func TestEveryEmulatedFormOfLogin(t *testing.T) {
 	})
 }
 
-// TestEmulatedRefusals shows the service what is wrong, and what is over.
+// TestEmulatedRefusals sends wrong and expired values.
 func TestEmulatedRefusals(t *testing.T) {
 	ended := map[string]credential.Credential{"first": {Values: map[string]credential.Secret{"token": credential.NewSecret("over")}}}
 	for keys, want := range map[string]credential.Reason{
@@ -159,19 +159,19 @@ func TestEmulatedFaults(t *testing.T) {
 					fields = { token = "json:/data/token" }
 					expires = "json:/data/expires_in"
 					errors = [{ json = "/code", is = "X12", reason = "rejected" }]`, nil)
-				verdict := got.UnreadEnd
-				if verdict != "" {
-					verdict = "unread"
+				outcome := got.UnreadEnd
+				if outcome != "" {
+					outcome = "unread"
 				}
 				if err != nil {
 					f := credential.AsFault(err)
-					verdict = string(f.Reason)
+					outcome = string(f.Reason)
 					if f.Lost {
-						verdict += " lost"
+						outcome += " lost"
 					}
 				}
-				if verdict != want[fault.Name] {
-					t.Errorf("got %q (%v), want %q", verdict, err, want[fault.Name])
+				if outcome != want[fault.Name] {
+					t.Errorf("got %q (%v), want %q", outcome, err, want[fault.Name])
 				}
 			})
 		})

@@ -13,7 +13,7 @@ import (
 )
 
 // TestAColumnIsNoReference makes a request from the row of a fleet whose column
-// holds what looks like a reference, in every key that takes one.
+// looks like a reference, in every key that accepts one.
 func TestAColumnIsNoReference(t *testing.T) {
 	root, err := section.Parse("fleets.f", `[credential]
 		path = "/{c}"

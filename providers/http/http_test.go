@@ -74,7 +74,7 @@ func opened(t testing.TB, env providers.Env, provider, cred string) (providers.B
 	return bound, append(p.Finish(), c.Finish()...)
 }
 
-// TestRequestIsWhatIsWritten shows the whole request of each form.
+// TestRequestIsWhatIsWritten checks the whole request of each form.
 func TestRequestIsWhatIsWritten(t *testing.T) {
 	t.Setenv("SECRET", `a"b&c`)
 	inputs := map[string]credential.Credential{"one": {Values: map[string]credential.Secret{"token": credential.NewSecret("x y/ç")}}}
@@ -178,7 +178,7 @@ func TestSources(t *testing.T) {
 			continue // the whole document
 		}
 		if _, err := sourceOf(wrong); err == nil {
-			t.Errorf("%q is taken for a source", wrong)
+			t.Errorf("%q parsed as a source, want an error", wrong)
 		}
 	}
 }
@@ -306,7 +306,7 @@ func TestReadmeBlocksLoad(t *testing.T) {
 		t.Fatalf("%d blocks of configuration", len(blocks))
 	}
 	for _, block := range blocks {
-		// A certificate of nobody is not worth making for this.
+		// A certificate is not needed here.
 		config := strings.ReplaceAll(block[1], "tls = { ca_file = \"ca.pem\" }\n", "")
 		file, faults := section.ParseFile(filepath.Join(t.TempDir(), "..", "config.toml"), []byte(config), section.NewReader(section.ReaderOptions{ReadFile: func(string) ([]byte, error) { return []byte("x"), nil }}))
 		if len(faults) > 0 {

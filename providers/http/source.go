@@ -17,16 +17,15 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// place is where in an answer a value stands. It returns false where there is
-// none.
+// place finds a value in an answer. It returns false if there is none.
 type place interface {
 	find(a *exchange.Answer) (string, bool)
 }
 
-// sourceForms is what a source may look like.
+// sourceForms describes the forms of a source.
 const sourceForms = `"json:/pointer", "header:NAME", "cookie:NAME", "text", "regexp:…" with one group, or "xml:/a/b"`
 
-// parseSource reads a source of the configuration; nil after a fault.
+// parseSource parses a source in the configuration; it returns nil after a fault.
 func parseSource(s *section.Section, key, text string) place {
 	p, err := sourceOf(text)
 	if err != nil {
@@ -59,7 +58,7 @@ func sourceOf(text string) (place, error) {
 	return nil, errors.New("is not a source")
 }
 
-// wholeText is the body without the white space around it.
+// wholeText is the body without surrounding white space.
 type wholeText struct{}
 
 func (wholeText) find(a *exchange.Answer) (string, bool) {
@@ -96,7 +95,7 @@ func (p pattern) find(a *exchange.Answer) (string, bool) {
 }
 
 // pointers are JSON pointers (RFC 6901), each applied to the text that the one
-// before it found: JSON inside of JSON.
+// before it found: JSON inside JSON.
 type pointers [][]string
 
 func pointersOf(text string) (place, error) {
@@ -113,7 +112,7 @@ func pointersOf(text string) (place, error) {
 		all = append(all, steps)
 	}
 	if len(all) == 0 {
-		all = pointers{nil} // the whole document, for an answer that is one text
+		all = pointers{nil} // the whole document, for an answer that is a single text
 	}
 	return all, nil
 }
@@ -132,8 +131,8 @@ func (p pointers) find(a *exchange.Answer) (string, bool) {
 	return text, text != ""
 }
 
-// stated reports whether anything stands at the place of the last pointer, be it
-// no value: an object or an empty text, but not null.
+// stated reports whether the last pointer leads to anything but null, even if it
+// is not a valid value, such as an object or an empty text.
 func (p pointers) stated(a *exchange.Answer) bool {
 	data := withoutBOM(a.Body)
 	for _, steps := range p[:len(p)-1] {
@@ -147,7 +146,7 @@ func (p pointers) stated(a *exchange.Answer) bool {
 	return ok && string(raw) != "null"
 }
 
-// walk follows one pointer to a text, a number as it is written, or a boolean.
+// walk follows one pointer to a text, a number as written, or a boolean.
 func walk(data []byte, steps []string) (string, bool) {
 	raw, ok := follow(data, steps)
 	if !ok {
@@ -163,7 +162,7 @@ func walk(data []byte, steps []string) (string, bool) {
 	return string(raw), true
 }
 
-// follow returns what stands at the end of a pointer.
+// follow returns what a pointer leads to.
 func follow(data []byte, steps []string) (json.RawMessage, bool) {
 	raw := json.RawMessage(bytes.TrimSpace(data))
 	if !json.Valid(raw) {
@@ -192,8 +191,8 @@ func follow(data []byte, steps []string) (json.RawMessage, bool) {
 	return bytes.TrimSpace(raw), true
 }
 
-// xmlPath is a way down from the root element by local names; the last one may
-// be an attribute, @name.
+// xmlPath is a path from the root element by local names; the last one may be an
+// attribute, @name.
 type xmlPath []string
 
 func (p xmlPath) find(a *exchange.Answer) (string, bool) {
@@ -214,7 +213,7 @@ func (p xmlPath) find(a *exchange.Answer) (string, bool) {
 			return value, found && value != ""
 		}
 		if err != nil {
-			return "", false // a partial answer has no value
+			return "", false // a truncated answer has no value
 		}
 		switch t := token.(type) {
 		case xml.StartElement:

@@ -35,7 +35,7 @@ func TestProcuradorKeepsTheContract(t *testing.T) {
 	}}}}
 	s.Backend = func() http.Handler {
 		set := settings()
-		set.NoEcho = true // a short answer, every prefix of which is played
+		set.NoEcho = true // a short answer, every prefix of which is tried
 		service := emulator.New(set, nil)
 		service.Admit(access, jwt, testContratante, time.Hour)
 		return service

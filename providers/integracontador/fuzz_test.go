@@ -74,7 +74,7 @@ func FuzzLogin(f *testing.F) {
 		}
 		access, jwt := got.Values[fieldAccessToken].Reveal(), got.Values[fieldJWT].Reveal()
 		if access == "" || jwt == "" || !exchange.HeaderText(access+jwt) || got.Values[fieldAuthorization].Reveal() != "Bearer "+access {
-			t.Errorf("a pair that is none: %q %q", access, jwt)
+			t.Errorf("got an unusable pair: %q %q", access, jwt)
 		}
 		if !got.ExpiresAt.IsZero() && !got.ExpiresAt.After(noon) {
 			t.Errorf("expires %v", got.ExpiresAt)

@@ -20,23 +20,23 @@ import (
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
-// signer makes assertions (RFC 7523): for the client, or as the grant.
+// signer signs assertions (RFC 7523): for the client, or as the grant.
 type signer struct {
 	method   jwt.SigningMethod
-	key      any // a private key, or the bytes of the secret
+	key      any // a private key, or the secret as bytes
 	header   map[string]string
 	audience string
 	lifetime time.Duration
 	claims   []section.Member
 }
 
-// client returns the assertion by which a client proves who it is.
+// client returns the assertion by which a client authenticates.
 func (s *signer) client(id string, at time.Time) (credential.Secret, error) {
 	return s.sign(jwt.MapClaims{"iss": id, "sub": id}, at)
 }
 
-// grant returns the assertion that is the grant itself; whom it speaks for
-// stands in the claims of the configuration.
+// grant returns the assertion that is the grant itself; the configured claims say
+// for whom.
 func (s *signer) grant(id string, at time.Time) (credential.Secret, error) {
 	claims := jwt.MapClaims{}
 	if id != "" {
@@ -65,7 +65,7 @@ func (s *signer) sign(claims jwt.MapClaims, at time.Time) (credential.Secret, er
 	return credential.NewSecret(text), nil
 }
 
-// algorithms are those that can be chosen. Each fits one kind of key.
+// algorithms lists the supported algorithms. Each needs one type of key.
 var algorithms = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
 }
@@ -89,8 +89,8 @@ func fitting(key *tlsconf.Key) []string {
 	return nil
 }
 
-// headerOf is what the header of an assertion says of the key: its id and, where
-// the certificate is known, its fingerprint, by which Entra ID finds it.
+// headerOf returns what an assertion's header says of the key: its id and, if the
+// certificate is known, its fingerprint, by which Entra ID finds the key.
 func headerOf(keyID string, key *tlsconf.Key) map[string]string {
 	header := map[string]string{}
 	if keyID != "" {
@@ -103,11 +103,11 @@ func headerOf(keyID string, key *tlsconf.Key) map[string]string {
 	return header
 }
 
-// signs reports whether an algorithm needs a shared secret in place of a key.
+// signsWithSecret reports whether an algorithm uses a shared secret, not a key.
 func signsWithSecret(alg string) bool { return strings.HasPrefix(alg, "HS") }
 
-// readSigner reads what assertions are made with; nil when nothing asks for
-// one, or something was reported.
+// readSigner reads the keys for signing assertions. It returns nil if nothing
+// needs a signer, or if a fault was reported.
 func (k keys) readSigner(secret credential.Secret, audience string, withSecret bool) *signer {
 	key, keyID := k.readKey(), k.text("key_id", "")
 	fallback := defaultAlgorithm
@@ -144,7 +144,7 @@ func (k keys) readKey() *tlsconf.Key {
 	return tlsconf.ReadKey(t)
 }
 
-// readAssertion reads what stands in an assertion.
+// readAssertion reads the content of an assertion.
 func (k keys) readAssertion(s *signer) {
 	for _, from := range []*section.Section{k.preset, k.own} {
 		t := from.Table("assertion")
@@ -160,6 +160,6 @@ func (k keys) readAssertion(s *signer) {
 	}
 }
 
-// maxAssertionLife is the longest that a documented server accepts: half a year
-// at Apple.
+// maxAssertionLife is the longest lifetime that a documented server accepts: half
+// a year at Apple.
 const maxAssertionLife = 184 * 24 * time.Hour

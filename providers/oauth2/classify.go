@@ -8,22 +8,22 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// operation is what a call is for, which decides what a refusal means.
+// operation is the purpose of a call, which decides what a refusal means.
 type operation int
 
 const (
 	asking     operation = iota // a grant without a person
 	loggingIn                   // the password grant
-	refreshing                  // a refresh token is shown
+	refreshing                  // a refresh token is sent
 	exchanging                  // the code of a login is exchanged
 )
 
-// classify returns what an answer of a token endpoint complains about, or nil
-// when it looks like a success. It is a pure function of the answer.
+// classify returns the fault in an answer of a token endpoint, or nil if it looks
+// like a success. It is a pure function of the answer.
 //
-// A refusal of the grant parks the grant, one of the client parks the client;
-// a server that is overloaded or out of order parks nothing, whatever else its
-// body says, and a page never does.
+// A refusal of the grant parks the grant, and one of the client parks the client.
+// An overloaded or failing server never parks, whatever else its body says, and
+// neither does a page.
 func (s *source) classify(a *exchange.Answer, e *tokens.Endpoint, op operation) *credential.Fault {
 	switch {
 	case a.HTML() && a.Status < http.StatusInternalServerError && a.Status != http.StatusTooManyRequests:
@@ -44,15 +44,15 @@ func (s *source) classify(a *exchange.Answer, e *tokens.Endpoint, op operation) 
 	return f
 }
 
-// holdsToken reports whether an answer with an error code brings a token all
-// the same: any answer of success with a token is one.
+// holdsToken reports whether an answer with an error code contains a token
+// anyway: any 2xx answer with a token is a success.
 func holdsToken(a *exchange.Answer, e *tokens.Endpoint) bool {
 	_, f := e.Read(a, a.ReceivedAt)
 	return f == nil
 }
 
-// refusal classifies by the code of a body, whatever the status; nil when the
-// code says nothing.
+// refusal classifies by the code in a body, whatever the status. It returns nil if
+// the code says nothing.
 func (s *source) refusal(code string, op operation) *credential.Fault {
 	fault := func(reason credential.Reason, message string, keys ...string) *credential.Fault {
 		return &credential.Fault{Reason: reason, Message: message, Keys: keys}
@@ -82,7 +82,7 @@ func (s *source) refusal(code string, op operation) *credential.Fault {
 	return nil
 }
 
-// grantRefused is the end of what the call stood on.
+// grantRefused is the fault when the grant itself is refused.
 func (s *source) grantRefused(op operation) *credential.Fault {
 	f := &credential.Fault{Reason: credential.ReasonRejected}
 	switch op {
@@ -119,7 +119,7 @@ func (s *source) grantKeys() []string {
 	return []string{"client_id"}
 }
 
-// clientRefused is a refusal of the client itself.
+// clientRefused is the fault when the client itself is refused.
 func (s *source) clientRefused() *credential.Fault {
 	f := &credential.Fault{Reason: credential.ReasonRejected, ClientRefused: true}
 	switch s.endpoint.Auth {
@@ -133,11 +133,11 @@ func (s *source) clientRefused() *credential.Fault {
 	return f
 }
 
-// anonymous reports whether there is no client that could be refused, so that a
+// anonymous reports whether there is no client that could be refused, so a
 // refusal concerns the grant.
 func (s *source) anonymous() bool { return s.endpoint.Auth == tokens.None && s.clientID.IsZero() }
 
-// byStatus classifies a body that says nothing of its own.
+// byStatus classifies by status an answer whose body says nothing itself.
 func (s *source) byStatus(a *exchange.Answer, op operation) *credential.Fault {
 	switch {
 	case a.Status == http.StatusUnauthorized && s.anonymous() && (op == refreshing || op == loggingIn):

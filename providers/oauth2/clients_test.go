@@ -15,7 +15,7 @@ client_id = "` + testID + `"
 client_secret = { file = "{dir}/secret" }
 `
 
-// TestEveryClientAuthentication lets a strict server verify each way.
+// TestEveryClientAuthentication has a strict server verify each method.
 func TestEveryClientAuthentication(t *testing.T) {
 	rsaKey, rsaCert, rsaPEM := pair(t, "rsa")
 	ecKey, _, ecPEM := pair(t, "ec")
@@ -80,7 +80,7 @@ func TestSecretsWithEveryCharacter(t *testing.T) {
 	}
 }
 
-// TestEveryPlaceOfParameters sends them where the server looks.
+// TestEveryPlaceOfParameters sends parameters where the server expects them.
 func TestEveryPlaceOfParameters(t *testing.T) {
 	for _, place := range []string{"form", "json", "query", "headers"} {
 		s := serve(t, emulator.Settings{Send: place, Clients: []emulator.Client{{ID: testID, Secret: testSecret, Auth: "body"}}})

@@ -14,20 +14,20 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// provider is one server with one client at it.
+// provider is one client at one server.
 type provider struct {
 	env        providers.Env
 	connection exchange.Connection
 	preset     Preset
-	// lasting keeps connections, oneShot makes one for each call; both are made
-	// when a credential first needs them.
+	// lasting keeps connections, oneShot makes one for each call. Each is created
+	// when a credential first needs it.
 	lasting, oneShot *exchange.Client
 
 	clientID credential.Secret
-	// endpoint begins a grant, refreshing renews one.
+	// endpoint starts a grant, refreshing renews one.
 	endpoint, refreshing *tokens.Endpoint
 	signer               *signer
-	keyed                bool // a key is configured, whether it could be read or not
+	keyed                bool // a key is configured, readable or not
 
 	params, headers []template
 	names           map[string]string
@@ -39,11 +39,11 @@ type provider struct {
 	life            time.Duration // of a rehearsed token
 	ends            []credential.Limit
 	way             way
-	good            bool // nothing was reported
+	good            bool // no faults were reported
 }
 
-// client returns the client of all credentials that need one of that kind, so
-// that they share its connections.
+// client returns the HTTP client shared by all credentials that need one of that
+// kind, so they share its connections.
 func (b *provider) client(oneShot bool) *exchange.Client {
 	of := &b.lasting
 	if oneShot {
@@ -102,8 +102,8 @@ func openProvider(s *section.Section, env providers.Env) providers.Backend {
 	return b
 }
 
-// addressUnless reads a URL of the login; that of a preset counts only where its
-// token_url does.
+// addressUnless reads a URL of the login. The preset's URL is used only together
+// with the preset's token_url.
 func (k keys) addressUnless(moved bool, key string) *url.URL {
 	if moved {
 		k.preset = section.Empty("presets", "provider", section.NewReader(section.ReaderOptions{}))
@@ -111,7 +111,7 @@ func (k keys) addressUnless(moved bool, key string) *url.URL {
 	return k.address(key, false)
 }
 
-// readClient reads the client and how it proves who it is.
+// readClient reads the client and how it authenticates.
 func (k keys) readClient(tokenURL *url.URL) *tokens.Endpoint {
 	s := k.own
 	e := &tokens.Endpoint{
@@ -125,7 +125,7 @@ func (k keys) readClient(tokenURL *url.URL) *tokens.Endpoint {
 	return e
 }
 
-// checkClient reports what the way to authenticate lacks or does not take.
+// checkClient reports keys that the authentication lacks or does not use.
 func (k keys) checkClient(e *tokens.Endpoint) {
 	s := k.own
 	needsSecret := e.Auth == tokens.Basic || e.Auth == tokens.Body || e.Auth == tokens.SecretJWT
@@ -148,8 +148,8 @@ func (k keys) checkClient(e *tokens.Endpoint) {
 	}
 }
 
-// readSigner reads what assertions are signed with, and gives it to the client
-// where it needs one.
+// readSigner reads the keys for signing assertions, and gives the signer to the
+// client if it needs one.
 func (b *provider) readSigner(k keys, tokenURL *url.URL) {
 	audience := ""
 	if tokenURL != nil {
@@ -181,7 +181,7 @@ func (b *provider) readRotation(k keys) {
 	}
 }
 
-// readRedirect reads the address that is registered at the service.
+// readRedirect reads the redirect address registered at the service.
 func (k keys) readRedirect() string {
 	text := k.text("redirect_url", "")
 	if text == "" {
@@ -212,8 +212,8 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 		src.limits = append(src.limits, credential.Limit{Kind: "consent", EndsAt: end, Person: true})
 	}
 	if b.good {
-		// A connection that the server closed while it was idle would make a
-		// spent refresh token out of a call that never arrived.
+		// If the server has closed an idle connection, a call that never arrived
+		// would count as having spent the refresh token.
 		src.client = b.client(src.keepsSeed() && b.rotation != rotationNone)
 	}
 	return providers.Binding{
@@ -226,8 +226,8 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 	}
 }
 
-// identity names the thing at the backend. Of parameters that are secrets the
-// name alone counts: another value is the same thing.
+// identity identifies the login at the backend. Of secret parameters only the
+// name counts: another value does not change the identity.
 func (s *source) identity(id []string) string {
 	target := ""
 	if s.endpoint.URL != nil {
@@ -243,15 +243,15 @@ func (s *source) identity(id []string) string {
 	return exchange.Identity("oauth2:", parts...)
 }
 
-// sortedWords returns words whose order means nothing in one order.
+// sortedWords returns words in canonical order.
 func sortedWords(text string) string {
 	words := strings.Fields(text)
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), " ")
 }
 
-// clientDigest stands for the client at its token endpoint; empty where it has
-// no secret of its own.
+// clientDigest identifies the client at its token endpoint; it is empty without a
+// secret.
 func (s *source) clientDigest() string {
 	if s.endpoint.URL == nil || s.endpoint.Secret.IsZero() {
 		return ""

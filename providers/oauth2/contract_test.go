@@ -65,8 +65,7 @@ func TestPasswordKeepsTheContract(t *testing.T) {
 	providertest.Run(t, s)
 }
 
-// TestRefreshKeepsTheContract shows a seed that the server knows in each
-// attempt.
+// TestRefreshKeepsTheContract sends a seed that the server knows in each attempt.
 func TestRefreshKeepsTheContract(t *testing.T) {
 	s := clientSuite()
 	s.Credential = "grant = \"refresh_token\"\nscope = \"a\"\n"

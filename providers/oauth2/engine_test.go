@@ -52,7 +52,7 @@ func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
 	return nil
 }
 
-// copied is what a killed daemon leaves.
+// copied returns the records that a killed daemon leaves.
 func (d *disk) copied() *disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -68,7 +68,7 @@ type deaf struct{}
 
 func (deaf) Observe(engine.Outcome) {}
 
-// life is one life of a daemon over a disk.
+// life is one run of a daemon over a disk.
 type life struct {
 	*engine.Engine
 	source *source
@@ -102,7 +102,7 @@ func begin(t testing.TB, server *emulator.Server, d *disk, provider, cred string
 }
 
 // pass lets time pass and reports whether the token on the disk was in force at
-// every step of it.
+// every step.
 func pass(server *emulator.Server, d *disk, span time.Duration) bool {
 	good := true
 	for end := time.Now().Add(span); time.Now().Before(end); {
@@ -113,7 +113,7 @@ func pass(server *emulator.Server, d *disk, span time.Duration) bool {
 	return good
 }
 
-// story plays with a server that has a credential logged in already.
+// story runs with a server at which a credential is already logged in.
 func story(t *testing.T, provider string, tell func(t *testing.T, server *emulator.Server, d *disk, l life)) {
 	t.Setenv("OAUTH2_SECRET", testSecret)
 	synctest.Test(t, func(t *testing.T) {
@@ -236,8 +236,8 @@ func TestARefusedGrantParksOnce(t *testing.T) {
 	})
 }
 
-// kills is how many kills TestKillsSpendNoSeedTwice makes; VIGENTE_KILLS sets
-// another number.
+// kills is how many kills TestKillsSpendNoSeedTwice makes; VIGENTE_KILLS overrides
+// it.
 func kills(t testing.TB) int {
 	n, err := strconv.Atoi(os.Getenv("VIGENTE_KILLS"))
 	if err != nil {
@@ -246,10 +246,10 @@ func kills(t testing.TB) int {
 	return n
 }
 
-// TestKillsSpendNoSeedTwice kills the daemon again and again, most often within
-// a call, at a server that answers slowly and ends a family when a spent refresh
-// token is shown. A token in force must not be lost to that before it is about
-// to end; after it a person logs in again.
+// TestKillsSpendNoSeedTwice kills the daemon repeatedly, usually during a call, at
+// a slow server that revokes a family when a spent refresh token is used. This
+// must not cost a token in force before it is about to expire; after that, a
+// person logs in again.
 func TestKillsSpendNoSeedTwice(t *testing.T) {
 	t.Setenv("OAUTH2_SECRET", testSecret)
 	chance := rand.New(rand.NewPCG(1, 2))
@@ -285,7 +285,7 @@ func TestKillsSpendNoSeedTwice(t *testing.T) {
 				}
 			}
 			if server.Counts().TokenRequests > calls {
-				time.Sleep(time.Duration(chance.Int64N(int64(4 * time.Second)))) // within the call, or just after it
+				time.Sleep(time.Duration(chance.Int64N(int64(4 * time.Second)))) // during the call, or just after it
 				within++
 			}
 			d = d.copied()

@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// TestAColumnIsNoReference asks for a token with the row of a fleet whose columns
-// hold what looks like a reference, in every key that takes a text.
+// TestAColumnIsNoReference requests a token with the row of a fleet whose columns
+// look like references, in every key that accepts a text.
 func TestAColumnIsNoReference(t *testing.T) {
 	const odd = "a${x.y}"
 	t.Setenv("FLEET_PASSWORD", testPassword)

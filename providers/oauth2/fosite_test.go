@@ -15,9 +15,9 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// fosite builds and starts a server with the library of Ory, so that we do not
-// only agree with ourselves. It is a module of its own, which Go downloads; its
-// absence is that of a tool.
+// fosite builds and starts a server with Ory's library, an independent
+// implementation. Go downloads this separate module, so if it is missing, the
+// test treats it like a missing tool.
 func fosite(t testing.TB, keys string) *stage {
 	t.Helper()
 	const folder = "../senhasegura/testdata/fosite"
@@ -31,8 +31,8 @@ func fosite(t testing.TB, keys string) *stage {
 	return peer(t, exec.Command(binary, keys), filepath.Dir(keys))
 }
 
-// TestAgainstFosite logs in by code, renews by refresh tokens that work once, and
-// authenticates with a signed assertion, at a server of somebody else.
+// TestAgainstFosite logs in by code, renews with single-use refresh tokens, and
+// authenticates with a signed assertion, at another project's server.
 func TestAgainstFosite(t *testing.T) {
 	public, _, private := pair(t, "rsa")
 	dir := t.TempDir()

@@ -20,7 +20,7 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// FuzzTokenAnswer plays any answer of a token endpoint to every operation.
+// FuzzTokenAnswer feeds any answer of a token endpoint to every operation.
 func FuzzTokenAnswer(f *testing.F) {
 	files, err := filepath.Glob("testdata/*answers/*.http")
 	if err != nil || len(files) == 0 {
@@ -82,7 +82,7 @@ func checkGrant(t *testing.T, c credential.Credential, at time.Time) {
 	}
 }
 
-// FuzzAssertionKey reads any file as a key that signs, and signs with it.
+// FuzzAssertionKey reads any file as a signing key, and signs with it.
 func FuzzAssertionKey(f *testing.F) {
 	for _, kind := range []string{"rsa", "ec"} {
 		_, _, text := pair(f, kind)

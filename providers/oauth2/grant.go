@@ -9,7 +9,7 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// The grants that are known by name; any other text is sent as it is.
+// The grants known by name; any other text is sent unchanged.
 const (
 	grantClient    = "client_credentials"
 	grantRefresh   = "refresh_token"
@@ -34,8 +34,8 @@ func (k keys) readGrant() string {
 	return grant
 }
 
-// readGrantKeys reads what the grant stands on, and returns the parts of the
-// identity that are its own.
+// readGrantKeys reads the keys of the grant, and returns the parts of the
+// identity that depend on them.
 func (s *source) readGrantKeys(k keys) []string {
 	t := k.own
 	s.fixed = []template{{Param: tokens.Text(tokens.GrantType, s.grant)}}
@@ -73,7 +73,7 @@ func (s *source) add(name string, value credential.Secret) {
 	}
 }
 
-// readSubject reads the token or assertion of somebody else.
+// readSubject reads the token or assertion of another party.
 func (s *source) readSubject(t *section.Section, subject string) {
 	if subject == "" {
 		return
@@ -93,7 +93,7 @@ func (s *source) readSubject(t *section.Section, subject string) {
 	}
 }
 
-// checkGrantKeys reports what a grant lacks or does not take.
+// checkGrantKeys reports keys that the grant lacks or does not use.
 func (s *source) checkGrantKeys(k keys, subject string) {
 	t := k.own
 	missing := func(key, expected string) {
@@ -120,8 +120,8 @@ func (s *source) checkGrantKeys(k keys, subject string) {
 	}
 }
 
-// withoutClientID leaves the client's id out of a request whose assertion names
-// it already, and whose client proves nothing else.
+// withoutClientID omits client_id from a request whose assertion already names
+// the client, and whose client proves nothing else.
 func (s *source) withoutClientID() {
 	b, e := *s.provider, *s.endpoint
 	e.ID = credential.Secret{}

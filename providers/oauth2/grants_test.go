@@ -209,7 +209,7 @@ func TestAuthorizationIsAlwaysBearer(t *testing.T) {
 	}
 }
 
-// TestFaultsOfTheConfiguration names the key and what was expected.
+// TestFaultsOfTheConfiguration: a fault names the key and what was expected.
 func TestFaultsOfTheConfiguration(t *testing.T) {
 	t.Setenv("OAUTH2_SECRET", "x")
 	const good = "token_url = \"https://login.example/token\"\nclient_id = \"a\"\nclient_secret = { env = \"OAUTH2_SECRET\" }\n"
@@ -249,7 +249,7 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 }
 
 // TestTheLoginAfterARefusedRefreshTakesItsTurn logs in with the password in the
-// same attempt, or in the next one where the turn does not come in time.
+// same attempt, or in the next one if its turn does not come in time.
 func TestTheLoginAfterARefusedRefreshTakesItsTurn(t *testing.T) {
 	s := serve(t, emulator.Settings{
 		Clients: []emulator.Client{{ID: testID, Secret: testSecret}}, Users: []emulator.User{{Name: "ana", Password: testPassword}},

@@ -14,10 +14,10 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// keys reads a table of the configuration whose absent keys a preset fills in.
+// keys reads a table of the configuration; a preset fills in absent keys.
 type keys struct {
 	own    *section.Section
-	preset *section.Section // a table without keys where there is no preset
+	preset *section.Section // an empty table without a preset
 }
 
 func (k keys) text(key, fallback string) string {
@@ -49,12 +49,12 @@ func (k keys) address(key string, required bool) *url.URL {
 	return exchange.HTTPSURL(k.own, key, opt)
 }
 
-// members reads a table of texts and secrets, those of the preset first.
+// members reads a table of texts and secrets, starting with the preset's.
 func (k keys) members(key string) []section.Member {
 	return mergeMembers(k.preset.Members(key), k.own.Members(key))
 }
 
-// mergeMembers merges two tables by member; the second wins.
+// mergeMembers merges two tables by member; the second takes precedence.
 func mergeMembers(far, near []section.Member) []section.Member {
 	merged := slices.DeleteFunc(slices.Clone(far), func(m section.Member) bool {
 		return slices.ContainsFunc(near, func(n section.Member) bool { return n.Key == m.Key })
@@ -62,7 +62,7 @@ func mergeMembers(far, near []section.Member) []section.Member {
 	return append(merged, near...)
 }
 
-// names reads what the server calls things, the preset's first.
+// names reads the server's names for parameters, starting with the preset's.
 func (k keys) names(outer map[string]string) map[string]string {
 	names := map[string]string{}
 	for name, theirs := range outer {
@@ -82,28 +82,28 @@ func (k keys) names(outer map[string]string) map[string]string {
 	return names
 }
 
-// standardNames are those that names can translate.
+// standardNames lists the names that can be translated.
 var standardNames = []string{
 	"grant_type", "client_id", "client_secret", "scope", "audience", "resource", "username", "password", "refresh_token", "code",
 	"redirect_uri", "code_verifier", "assertion", "subject_token", "subject_token_type", "client_assertion", "client_assertion_type",
 	"device_code", "access_token", "token_type", "id_token", "expires_in", "expires_at", "expires_on", "refresh_expires_in", "error",
 }
 
-// textOrSecret reads a key that may be either, on one line.
+// textOrSecret reads a one-line key that may be text or a reference.
 func textOrSecret(s *section.Section, key string) credential.Secret {
 	return exchange.OneLine(s, key, s.TextOrSecret(key))
 }
 
-// template is one parameter or header with what it is filled from.
+// template is one parameter or header and the text it is filled from.
 type template struct {
 	tokens.Param
 	filled  credential.Template
 	refs    []credential.Ref
 	at      string // the key, for messages
-	written string // as it stands in the configuration; nothing of a secret
+	written string // as written in the configuration; never contains a secret
 }
 
-// templates reads ${credential.field} in the texts of a table.
+// templates parses ${credential.field} in the texts of a table.
 func templates(s *section.Section, key string, members []section.Member) []template {
 	list := make([]template, 0, len(members))
 	for _, m := range members {
@@ -175,7 +175,7 @@ func (k keys) readHeaders() []template {
 	return templates(k.own, "headers", members)
 }
 
-// mergeTemplates merges two lists by name; the second wins.
+// mergeTemplates merges two lists by name; the second takes precedence.
 func mergeTemplates(far, near []template) []template {
 	merged := slices.DeleteFunc(slices.Clone(far), func(m template) bool {
 		return slices.ContainsFunc(near, func(n template) bool { return strings.EqualFold(n.Name, m.Name) })
@@ -183,7 +183,7 @@ func mergeTemplates(far, near []template) []template {
 	return append(merged, near...)
 }
 
-// readEnd reads a date at which something ends that no call tells of.
+// readEnd reads an expiry date that no call states.
 func readEnd(s *section.Section, key string, zone *time.Location) time.Time {
 	return section.Value(s, key, time.Time{}, `a date in quotes such as "2027-01-31 18:00"`, func(text string) (time.Time, error) {
 		if zone == nil {

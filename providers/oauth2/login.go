@@ -17,7 +17,7 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// ready says why nobody can log in here.
+// ready returns why a login is impossible here.
 func (s *source) ready() error {
 	if s.grant != grantRefresh {
 		return fmt.Errorf("credential %s: %w (expected one with grant = %q)", s.name, credential.ErrNoLogin, grantRefresh)
@@ -28,7 +28,7 @@ func (s *source) ready() error {
 	return nil
 }
 
-// Invite begins a login: by device where the service has that, else by code.
+// Invite starts a login: by device if the service supports it, else by code.
 func (s *source) Invite(ctx context.Context, at time.Time, offer string) (credential.Invitation, error) {
 	switch err := s.ready(); {
 	case err != nil:
@@ -41,8 +41,8 @@ func (s *source) Invite(ctx context.Context, at time.Time, offer string) (creden
 	return s.inviteCode(offer), nil
 }
 
-// inviteCode makes the address of the page on which a person allows it (RFC
-// 6749, 4.1.1, with PKCE).
+// inviteCode builds the address of the page on which a person consents (RFC 6749,
+// 4.1.1, with PKCE).
 func (s *source) inviteCode(offer string) credential.Invitation {
 	in := credential.Invitation{Redirect: offer, State: rand.Text(), Verifier: rand.Text() + rand.Text()}
 	if s.way.redirect != "" {
@@ -73,7 +73,7 @@ func (s *source) inviteCode(offer string) credential.Invitation {
 	return in
 }
 
-// inviteDevice asks for a code that a person types elsewhere (RFC 8628, 3.1).
+// inviteDevice requests a code that a person types elsewhere (RFC 8628, 3.1).
 func (s *source) inviteDevice(ctx context.Context, at time.Time) (credential.Invitation, error) {
 	none := credential.Invitation{}
 	to := *s.endpoint
@@ -83,7 +83,7 @@ func (s *source) inviteDevice(ctx context.Context, at time.Time) (credential.Inv
 		params = append(params, tokens.Text(tokens.Scope, s.scope))
 	}
 	if to.Auth == tokens.Basic {
-		params = append(params, tokens.Param{Name: tokens.ClientID, Value: s.clientID}) // RFC 8628 wants it in any case
+		params = append(params, tokens.Param{Name: tokens.ClientID, Value: s.clientID}) // RFC 8628 always requires it
 	}
 	out, f := to.Request(ctx, at, params, nil)
 	if f != nil {
@@ -121,7 +121,7 @@ const (
 	slowDown          = 5 * time.Second
 )
 
-// Redeem exchanges the code in the address that the browser came back to.
+// Redeem exchanges the code in the address to which the browser was redirected.
 func (s *source) Redeem(ctx context.Context, at time.Time, in credential.Invitation, address credential.Secret) (credential.Credential, error) {
 	if err := s.ready(); err != nil {
 		return credential.Credential{}, err
@@ -145,8 +145,8 @@ func (s *source) Redeem(ctx context.Context, at time.Time, in credential.Invitat
 	return s.adopted(got, at)
 }
 
-// codeOf reads the address that the browser came back to: it must answer this
-// invitation, and come from this server (RFC 9207).
+// codeOf reads the address to which the browser was redirected. It must belong to
+// this invitation, and come from this server (RFC 9207).
 func (s *source) codeOf(in credential.Invitation, address credential.Secret) (credential.Secret, error) {
 	u, err := url.Parse(strings.TrimSpace(address.Reveal()))
 	if err != nil || u.Scheme == "" && u.RawQuery == "" {
@@ -169,15 +169,15 @@ func (s *source) codeOf(in credential.Invitation, address credential.Secret) (cr
 	return code, nil
 }
 
-// issues reports whether an issuer may be this server: it is of the host of one
-// of its endpoints.
+// issues reports whether an issuer may be this server: it must be on the host of
+// one of the endpoints.
 func (s *source) issues(issuer string) bool {
 	return sameHost(issuer, s.way.authorize.String()) || sameHost(issuer, s.endpoint.URL.String())
 }
 
-// checkIdentity checks an identity token that came with the login. It came from
-// the server itself over TLS, so its signature says nothing more (OpenID
-// Connect Core, 3.1.3.7).
+// checkIdentity checks an identity token from the login. It came directly from
+// the server over TLS, so verifying its signature is not required (OpenID Connect
+// Core, 3.1.3.7).
 func (s *source) checkIdentity(token, nonce string) error {
 	if token == "" {
 		return nil
@@ -252,7 +252,7 @@ func (s *source) exchangeFor(ctx context.Context, at time.Time, params []tokens.
 	return s.ask(ctx, at, &to, override(params, more), headers, exchanging)
 }
 
-// adopted makes a credential of a login, which must have brought what renews.
+// adopted makes a credential from a login, which must have returned a seed.
 func (s *source) adopted(g tokens.Grant, at time.Time) (credential.Credential, error) {
 	if g.Refresh.IsZero() {
 		return credential.Credential{}, refusedLogin("the server gave no refresh token, so nothing could be renewed: check scope (many services want offline_access), and what the client may do there")
@@ -271,7 +271,7 @@ func (s *source) Import(refresh credential.Secret) (map[string]credential.Secret
 	return map[string]credential.Secret{seedToken: refresh}, nil
 }
 
-// refusedLogin is a login that cannot go on.
+// refusedLogin is the fault of a login that cannot continue.
 func refusedLogin(message string) *credential.Fault {
 	return &credential.Fault{Reason: credential.ReasonRejected, Message: message}
 }

@@ -16,7 +16,7 @@ import (
 
 const offer = "http://127.0.0.1:40123/"
 
-// person opens the page and returns the address that the browser is sent to.
+// person opens the page and returns the address that the browser is redirected to.
 func person(t testing.TB, address string) credential.Secret {
 	t.Helper()
 	client := &http.Client{

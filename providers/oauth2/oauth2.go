@@ -1,12 +1,12 @@
-// Package oauth2 keeps the tokens of any OAuth 2.0 server valid: every grant,
-// every authentication of the client, and refresh tokens that work once.
+// Package oauth2 renews the tokens of any OAuth 2.0 server: every grant, every
+// client authentication, and single-use refresh tokens.
 //
-// It makes one call an attempt, and a second one only where a refused refresh
-// leaves a password to log in with. A refresh token that may be spent is never
-// shown by itself again: the engine holds it back until the access token is
-// about to end. It believes each answer's own word on the life of a token,
-// treats the token as opaque, and repeats no text of a server. What services of
-// one name have in common is data: see the folder presets.
+// It makes one call per attempt, and a second one only to log in with a password
+// after a refused refresh. A refresh token that may be spent is not retried right
+// away: the engine holds it back until the access token is about to expire. The
+// lifetime of a token is what its answer states, the token itself is opaque, and
+// no text of a server is repeated. What services have in common is data: see the
+// folder presets.
 package oauth2
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/vigented/vigente/providers/tokens"
 )
 
-// Kind is the catalogue's line for oauth2.
+// Kind returns the catalogue entry for oauth2.
 func Kind() providers.Kind { return providers.Kind{Name: "oauth2", Open: open, Setups: setups} }
 
 func open(s *section.Section, env providers.Env) providers.Backend { return openProvider(s, env) }
@@ -34,30 +34,30 @@ type source struct {
 	fixed  []template // parameters of the grant, in the order of sending
 	params []template
 	extra  []template // headers
-	scope  string     // as it was asked for
-	// audience is asked for with the login too.
+	scope  string     // as requested
+	// audience is also asked for at the login.
 	audience string
 	signs    bool // the grant is an assertion of our own
 	names    map[string]string
 	limits   []credential.Limit
 }
 
-// Revokes reports whether a renewal kills the old values.
+// Revokes reports whether a renewal revokes the old values.
 func (s *source) Revokes() bool { return s.revokes }
 
-// Spends reports whether the next call may show a refresh token that then no
-// longer works.
+// Spends reports whether the next call may send a refresh token, which works only
+// once.
 func (s *source) Spends(previous credential.Credential) bool {
 	return s.rotation != rotationNone && s.keepsSeed() && !seedOf(previous).IsZero()
 }
 
-// OneWay reports whether a refresh token works once and nothing but a person can
-// begin anew, and how long after a call the server takes it again.
+// OneWay reports whether only a person can start over once the refresh token is
+// spent, and how long after a call the server accepts it again.
 func (s *source) OneWay() (only bool, grace time.Duration) {
 	return s.grant == grantRefresh && s.rotation != rotationNone, s.grace
 }
 
-// keepsSeed reports whether the grant lives on a refresh token.
+// keepsSeed reports whether the grant uses a refresh token.
 func (s *source) keepsSeed() bool { return s.grant == grantRefresh || s.grant == grantPassword }
 
 // Refresh makes the call of one attempt.
@@ -83,13 +83,13 @@ func (s *source) Refresh(ctx context.Context, req credential.Request) (credentia
 	return s.begin(ctx, req)
 }
 
-// refreshRefused reports whether a refusal concerns the refresh token alone, so
-// that a login may still succeed.
+// refreshRefused reports whether a refusal concerns only the refresh token, so a
+// login may still succeed.
 func refreshRefused(f *credential.Fault) bool {
 	return !f.Lost && (f.SeedSpent || f.Reason == credential.ReasonInvalidRequest)
 }
 
-// refresh shows the refresh token.
+// refresh sends the refresh token.
 func (s *source) refresh(ctx context.Context, req credential.Request, seed credential.Secret) (credential.Credential, error) {
 	params := []tokens.Param{
 		tokens.Text(tokens.GrantType, grantRefresh),
@@ -108,7 +108,7 @@ func (s *source) refresh(ctx context.Context, req credential.Request, seed crede
 	return credential.Credential{}, f
 }
 
-// heldBack says what becomes of a refresh token whose answer was lost.
+// heldBack says what happens to a refresh token whose answer was lost.
 func heldBack(s *source) string {
 	if s.rotation == rotationGrace {
 		return "; the refresh token may be used up: it is shown again within " + s.grace.String() + " of the call, and then not before the access token is about to end"
@@ -116,7 +116,7 @@ func heldBack(s *source) string {
 	return "; the refresh token may be used up: it is not shown again before the access token is about to end (vigente renew " + s.name + " --force shows it now)"
 }
 
-// begin asks without a refresh token.
+// begin requests a token without a refresh token.
 func (s *source) begin(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	params, f := expand(s.fixed, req)
 	if f != nil {
@@ -131,14 +131,14 @@ func (s *source) begin(ctx context.Context, req credential.Request) (credential.
 	}
 	got, f := s.call(ctx, req, s.endpoint, params, s.beginning())
 	if f != nil {
-		// The doubt about an old refresh token would end with this failure.
+		// Otherwise this failure would clear the doubt about an old refresh token.
 		f.SeedSpent = f.SeedSpent || s.grant == grantPassword && !seedOf(req.Previous).IsZero()
 		return credential.Credential{}, f
 	}
 	return got, nil
 }
 
-// signGrant makes the assertion that is the grant.
+// signGrant signs the assertion that is the grant.
 func (s *source) signGrant(at time.Time) (credential.Secret, error) {
 	if s.signer == nil {
 		return credential.Secret{}, errNoKey
@@ -173,7 +173,7 @@ func (s *source) call(ctx context.Context, req credential.Request, to *tokens.En
 	return s.keep(g, req), nil
 }
 
-// ask sends one request and reads what the answer gives.
+// ask sends one request and reads its answer.
 func (s *source) ask(ctx context.Context, at time.Time, to *tokens.Endpoint, params, headers []tokens.Param, op operation) (tokens.Grant, *credential.Fault) {
 	out, f := to.Request(ctx, at, params, headers)
 	if f != nil {
@@ -192,7 +192,7 @@ func (s *source) ask(ctx context.Context, at time.Time, to *tokens.Endpoint, par
 	return g, nil
 }
 
-// override lets the parameters of the configuration replace those of the grant.
+// override replaces parameters of the grant with those of the configuration.
 func override(params, more []tokens.Param) []tokens.Param {
 	replaced := map[string]bool{}
 	for _, p := range more {
@@ -207,7 +207,7 @@ func override(params, more []tokens.Param) []tokens.Param {
 	return append(all, more...)
 }
 
-// Probe tells whether the server can be reached, without a client.
+// Probe reports whether the server can be reached, without a client.
 func (s *source) Probe(ctx context.Context) error {
 	return s.client.Reach(ctx, s.endpoint.URL.String())
 }
@@ -226,7 +226,7 @@ func (s *source) rehearsedSeed() credential.Secret {
 	return credential.Secret{}
 }
 
-// awaitsLogin parks a credential that nobody has logged in for yet.
+// awaitsLogin parks a credential for which nobody has logged in yet.
 func (s *source) awaitsLogin() *credential.Fault {
 	return &credential.Fault{
 		Reason: credential.ReasonRejected, Uncalled: true,
@@ -234,5 +234,5 @@ func (s *source) awaitsLogin() *credential.Fault {
 	}
 }
 
-// defaultLife is how long a rehearsed token lives.
+// defaultLife is the lifetime of a rehearsed token.
 const defaultLife = time.Hour

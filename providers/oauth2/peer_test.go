@@ -14,8 +14,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// peer runs a server of somebody else, which prints its address and ends with
-// its input.
+// peer runs another project's server, which prints its address and exits when
+// stdin closes.
 func peer(t testing.TB, server *exec.Cmd, dir string) *stage {
 	t.Helper()
 	server.Stderr = t.Output()
@@ -41,8 +41,8 @@ func peer(t testing.TB, server *exec.Cmd, dir string) *stage {
 	return &stage{url: strings.TrimSpace(line), dir: dir}
 }
 
-// TestDeviceFlowAgainstOidcProvider logs a device in and renews it with refresh
-// tokens that work once, at a server of somebody else.
+// TestDeviceFlowAgainstOidcProvider logs in by device and renews with single-use
+// refresh tokens, at another project's server.
 func TestDeviceFlowAgainstOidcProvider(t *testing.T) {
 	const folder = "../senhasegura/testdata/oidc-provider"
 	node := needs.Tool(t, "node")

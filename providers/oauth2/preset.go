@@ -11,34 +11,34 @@ import (
 )
 
 // Preset is what services of one name have in common: keys of a provider and of
-// its credentials, with where they were read and when.
+// its credentials, with their source.
 type Preset struct {
 	Name, Title string
-	// Source is the service's page about them, Date the day of the look-up.
+	// Source is the service's page about the keys, Date the day it was looked up.
 	Source, Date string
-	// SourceRead says that the keys were read on that page. Otherwise it could not be
+	// SourceRead means the keys were read on that page. Otherwise it could not be
 	// opened, and the keys are those of public integrations, unverified.
 	SourceRead bool
-	// Notes say what a person must know, English first, then Portuguese.
+	// Notes say what users must know, in English first, then in Portuguese.
 	Notes [2]string
 	// Needs names the keys that the preset leaves to the configuration.
 	Needs []string
-	// Login says that a person has to log in once.
+	// Login means a person has to log in once.
 	Login bool
-	// Life is how long an access token lives as far as is known; it is used by
-	// rehearsals only.
+	// Life is the lifetime of an access token as far as known; only rehearsals use
+	// it.
 	Life time.Duration
 
 	file *section.Section
-	// unknown says that the configuration names one that there is not: what it
-	// would have brought is not missed.
+	// unknown means the configuration names a preset that does not exist, so keys
+	// that are missing are not reported.
 	unknown bool
 }
 
 //go:embed presets/*.toml
 var presetFiles embed.FS
 
-// Presets returns every preset in the order of the names.
+// Presets returns every preset, sorted by name.
 func Presets() ([]Preset, error) {
 	entries, err := fs.ReadDir(presetFiles, "presets")
 	if err != nil {
@@ -82,8 +82,8 @@ func presetNames() []string {
 	return names
 }
 
-// Keys returns the lines of a table ("provider", "credential") as a
-// configuration would write them.
+// Keys returns the lines of a table ("provider", "credential") as in a
+// configuration.
 func (p Preset) Keys(table string) []string {
 	data, err := fs.ReadFile(presetFiles, "presets/"+p.Name+".toml")
 	if err != nil {
@@ -109,8 +109,7 @@ func findPreset(s *section.Section) Preset {
 	return p
 }
 
-// table returns one table of the preset's keys; one without keys where it has
-// none.
+// table returns one table of the preset's keys, empty if it has none.
 func (p Preset) table(name string) *section.Section {
 	if t := p.file.Object(name); t != nil {
 		return t
@@ -118,8 +117,8 @@ func (p Preset) table(name string) *section.Section {
 	return section.Empty("presets", name, section.NewReader(section.ReaderOptions{}))
 }
 
-// movedAway reports whether tokens come from another host than the preset's:
-// the other addresses of its host are of no use then.
+// movedAway reports whether tokens come from another host than the preset's, in
+// which case its other URLs do not apply.
 func movedAway(own, preset *section.Section) bool {
 	theirs, mine := preset.Text("token_url", ""), own.Text("token_url", "")
 	return theirs != "" && mine != "" && !sameHost(theirs, mine)

@@ -18,8 +18,8 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// TestEveryPresetIsWhole wants what a person must know of each, and the
-// fourteen that are promised.
+// TestEveryPresetIsWhole requires of each preset what users must know, and the
+// fourteen presets that are promised.
 func TestEveryPresetIsWhole(t *testing.T) {
 	list, err := Presets()
 	if err != nil {
@@ -45,9 +45,9 @@ func TestEveryPresetIsWhole(t *testing.T) {
 	}
 }
 
-// TestEveryPresetAgainstItsService plays each preset against the service that is
-// emulated by its name: what the preset leaves open is set, and its address is
-// that of the emulator.
+// TestEveryPresetAgainstItsService runs each preset against the emulated service
+// of its name: the test sets what the preset leaves open, and the emulator's
+// address.
 func TestEveryPresetAgainstItsService(t *testing.T) {
 	list, err := Presets()
 	if err != nil {
@@ -142,8 +142,8 @@ func TestUnknownPresetListsAll(t *testing.T) {
 	}
 }
 
-// TestPresetsAddressesGoWithItsHost drops the login pages of a preset whose
-// token_url is set to another host, and keeps them for the same host.
+// TestPresetsAddressesGoWithItsHost drops the login pages of a preset if token_url
+// is set to another host, and keeps them for the same host.
 func TestPresetsAddressesGoWithItsHost(t *testing.T) {
 	for text, kept := range map[string]bool{
 		"": true, `token_url = "https://api.mercadolibre.com/oauth/v2/token"`: true, `token_url = "https://test.example/oauth/token"`: false,
@@ -163,8 +163,8 @@ func TestPresetsAddressesGoWithItsHost(t *testing.T) {
 	}
 }
 
-// TestEveryPresetReadsItsRecordedAnswers plays answers in the form of each
-// service: NAME--LIFE.http is a success, NAME--REASON-what.http is none.
+// TestEveryPresetReadsItsRecordedAnswers reads answers in the form of each service:
+// NAME--LIFE.http is a success, NAME--REASON-what.http is not.
 func TestEveryPresetReadsItsRecordedAnswers(t *testing.T) {
 	list, err := Presets()
 	if err != nil {

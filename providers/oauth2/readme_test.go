@@ -13,7 +13,7 @@ import (
 )
 
 // TestReadmeBlocksLoad loads every block of configuration in the README, and
-// wants every key of the kind in one of them and in the prose.
+// requires every key of the kind in one of them and in the prose.
 func TestReadmeBlocksLoad(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {

@@ -13,7 +13,7 @@ const (
 	seedEndsAt = "refresh_token_expires_at"
 )
 
-// The rules for a refresh token after an answer that was lost.
+// The rules for a refresh token whose answer was lost.
 const (
 	rotationStrict = "strict"
 	rotationGrace  = "grace"
@@ -22,8 +22,8 @@ const (
 
 func seedOf(c credential.Credential) credential.Secret { return c.Seed[seedToken] }
 
-// keep makes a credential of a grant. An answer without a refresh token leaves
-// the old one in force, with its end.
+// keep makes a credential from a grant. If the answer has no refresh token, the
+// old one stays valid, with its expiry.
 func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credential {
 	if g.Scope == "" {
 		g.Scope = s.scope
@@ -54,8 +54,8 @@ func (s *source) keep(g tokens.Grant, req credential.Request) credential.Credent
 	return c
 }
 
-// fixedEnd reports whether the end of the refresh token does not move with a
-// renewal, so that only a person can begin anew.
+// fixedEnd reports whether a renewal does not extend the refresh token, so only a
+// person can start over.
 func (s *source) fixedEnd(before, end time.Time) bool {
 	return s.rotation == rotationNone || !before.IsZero() && !end.After(before.Add(time.Second))
 }

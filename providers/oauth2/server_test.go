@@ -26,8 +26,8 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// stage is an emulated server behind TLS that asks for certificates, with a
-// folder of the client's files.
+// stage is an emulated server behind TLS that requests certificates, with a folder
+// of the client's files.
 type stage struct {
 	*emulator.Server
 	url, dir string
@@ -78,7 +78,7 @@ func (s *stage) open(t testing.TB, provider, cred string) providers.Binding {
 	return b
 }
 
-// liveEnv lends real transports.
+// liveEnv provides real transports.
 func liveEnv(t testing.TB) providers.Env {
 	return providers.Env{
 		Location: time.UTC, Warn: func(string) {},
@@ -90,8 +90,8 @@ func liveEnv(t testing.TB) providers.Env {
 	}
 }
 
-// TestCredentialsShareConnections binds many credentials of one server: what
-// they call through is made once.
+// TestCredentialsShareConnections binds many credentials of one server: they share
+// one HTTP client.
 func TestCredentialsShareConnections(t *testing.T) {
 	s, env, made := serve(t, emulator.Settings{}), liveEnv(t), 0
 	lent := env.Transport
@@ -133,7 +133,7 @@ func refused(t testing.TB, b providers.Binding, req credential.Request) *credent
 	return credential.AsFault(err)
 }
 
-// pair makes a key of a kind with a certificate of its own, as PEM.
+// pair makes a key of a type with a certificate for it, as PEM.
 func pair(t testing.TB, kind string) (crypto.PublicKey, *x509.Certificate, []byte) {
 	t.Helper()
 	var key crypto.Signer

@@ -8,7 +8,7 @@ import (
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
-// TestServicesWithoutAPreset plays the token servers of services that have no
+// TestServicesWithoutAPreset emulates the token servers of services that have no
 // preset, each in its own form, and renews once.
 func TestServicesWithoutAPreset(t *testing.T) {
 	public, _, private := pair(t, "rsa")

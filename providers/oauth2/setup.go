@@ -7,12 +7,12 @@ import (
 	"github.com/vigented/vigente/providers"
 )
 
-// setups are the services that are known by name: what a preset leaves to the
-// configuration is asked.
+// setups lists the services known by name, with questions for what a preset
+// leaves to the configuration.
 func setups() []providers.Setup {
 	list, err := Presets()
 	if err != nil {
-		return nil // a test opens every one of them
+		return nil // a test opens all presets
 	}
 	all := make([]providers.Setup, 0, len(list))
 	for _, p := range list {
@@ -29,7 +29,7 @@ func setups() []providers.Setup {
 	return all
 }
 
-// questions are the questions for one key that a preset leaves open.
+// questions returns the questions for one key that a preset leaves open.
 func questions(need string) []providers.Question {
 	switch need {
 	case "token_url":

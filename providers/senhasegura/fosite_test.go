@@ -12,7 +12,7 @@ import (
 )
 
 // fosite builds and starts an OAuth 2.0 server with Ory's library. Go downloads
-// this separate module, so if it is missing, the test skips as for a tool.
+// this separate module; if it is missing, the test treats it like a missing tool.
 func fosite(t testing.TB) (address string) {
 	t.Helper()
 	const folder = "testdata/fosite"

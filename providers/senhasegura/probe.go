@@ -87,7 +87,7 @@ func strange(a *exchange.Answer) *credential.Fault {
 			}
 		}
 	}
-	return exchange.BadResponse("the answer to the probe is none of senhasegura's (is probe_path right? is a proxy in the way?)")
+	return exchange.BadResponse("the answer to the probe does not come from senhasegura (is probe_path right? is a proxy in the way?)")
 }
 
 // payloads are the members known in answers of version 1.

@@ -22,14 +22,14 @@ func settings() Settings {
 	return Settings{Users: []User{{Name: user, Password: password}, {Name: "outro", Password: "x"}}, Keys: []string{key, "key-2"}}
 }
 
-// clock is set by hand.
+// clock is set by the test.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
 func at() *clock { return &clock{time.Date(2026, 5, 6, 15, 4, 5, 0, time.UTC)} }
 
-// answer is what came back.
+// answer is one answer.
 type answer struct {
 	status int
 	header http.Header
@@ -177,7 +177,7 @@ func TestRotation(t *testing.T) {
 		set    func(*Settings)
 		again  int // the same refresh token at once
 		later  int // and two minutes later
-		shown  int // spent tokens that were shown
+		shown  int // spent tokens that were sent
 		renews bool
 	}{
 		{"rotate", func(*Settings) {}, 401, 401, 2, true},
@@ -397,8 +397,7 @@ func TestSilenceBeyondTheBudget(t *testing.T) {
 	})
 }
 
-// TestEveryFault switches each on once: it changes something, and then it is
-// over.
+// TestEveryFault sets each fault once: it changes one answer, and no more.
 func TestEveryFault(t *testing.T) {
 	for _, f := range New(settings(), nil).Faults() {
 		t.Run(f.Name, func(t *testing.T) {
@@ -423,7 +422,7 @@ func TestEveryFault(t *testing.T) {
 				if a := logIn(t, s, nil); a.status != 201 {
 					t.Errorf("after it: %d", a.status)
 				}
-				// One request may choose it too.
+				// A request may select it too.
 				if f.Name != "refresh-refused" && f.Name != "hang" && f.Name != "hang-after" && f.Name != "slow" && f.Name != "drip" {
 					chosen := logIn(t, s, nil, "X-Emulate", f.Name)
 					if chosen.status == 201 && chosen.header.Get("Date") == time.Now().UTC().Format(http.TimeFormat) && shape(chosen) == shape(plain) {
@@ -435,7 +434,7 @@ func TestEveryFault(t *testing.T) {
 	}
 	s := New(settings(), nil)
 	if s.SetFault("nonsense", 1) == nil || logIn(t, s, nil, "X-Emulate", "nonsense").status != 400 {
-		t.Error("a fault that is none")
+		t.Error("SetFault accepted an unknown fault, want an error")
 	}
 	if err := s.SetFault("quota", -1); err != nil || logIn(t, s, nil).status != 403 || logIn(t, s, nil).status != 403 {
 		t.Error("a fault for good")
@@ -456,7 +455,7 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
-// TestALostAnswerHasTakenEffect: the dangerous fault is what it says.
+// TestALostAnswerHasTakenEffect: the fault really loses only the answer.
 func TestALostAnswerHasTakenEffect(t *testing.T) {
 	s := New(settings(), at().now)
 	first := logIn(t, s, nil)

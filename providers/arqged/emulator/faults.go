@@ -77,7 +77,7 @@ var faults = emulation.Faults[*exchange]{
 	{"date-year-one", "dates of the year 1", nil},
 	{"date-empty", "empty dates", nil},
 	{"date-null", "dates that are null", nil},
-	{"date-nonsense", "dates that are none", nil},
+	{"date-nonsense", "dates that do not parse", nil},
 }
 
 // Faults lists the supported faults.

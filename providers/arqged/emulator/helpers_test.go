@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// timeLimited is a caller who waits half a minute.
+// timeLimited is a caller that waits half a minute.
 func timeLimited(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeout(t.Context(), 30*time.Second)
 }
 
-// shape is a body without what differs from one call to the next.
+// shape is a body without the parts that differ between calls.
 func shape(a answer) string {
 	text := regexp.MustCompile(`eyJ[^"\\]*`).ReplaceAllString(a.body, "JWT")
 	return regexp.MustCompile(`[0-9]`).ReplaceAllString(text, "0")
 }
 
-// sendWithin makes one call that may be left without an answer.
+// sendWithin makes one call that may get no answer.
 func sendWithin(t testing.TB, s *Server, from answer, ctx context.Context, refresh bool) (a answer) {
 	t.Helper()
 	path := "/api/Autenticacao/Login"

@@ -1,10 +1,10 @@
-// Package emulator emulates the commands that print a token, in each form that
-// was recorded of a real tool, with what goes wrong with them.
+// Package emulator emulates commands that print a token, in each form recorded
+// from a real tool, with their faults.
 //
-// It is a service, so that faults can be switched while a daemon runs: asked for
-// a form, it answers with what the command prints, and names its exit code and
-// what it writes to stderr in headers. Print is the command itself. It shares no
-// code with the client and may be used by many goroutines.
+// It is a service, so that faults can be switched while a daemon runs: a request
+// for a form is answered with what the command prints, and headers give its exit
+// code and its stderr. Print is the command itself. It shares no code with the
+// client and is safe for concurrent use.
 package emulator
 
 import (
@@ -27,7 +27,7 @@ const (
 	stderrHeader = "X-Stderr"
 )
 
-// Settings say what the commands print.
+// Settings configure the commands.
 type Settings struct {
 	// Lifetime of a token; 0 means an hour.
 	Lifetime time.Duration
@@ -35,7 +35,7 @@ type Settings struct {
 	Zone *time.Location
 }
 
-// Tools is one machine's set of commands.
+// Tools is the set of commands on one machine.
 type Tools struct {
 	now      func() time.Time
 	settings Settings
@@ -46,7 +46,7 @@ type Tools struct {
 	issued map[string]bool
 }
 
-// New returns the commands. Their clock is time.Now when now is nil.
+// New returns the commands. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Tools {
 	if now == nil {
 		now = time.Now
@@ -74,7 +74,7 @@ func (s *Tools) Issued(token string) bool {
 	return s.issued[token]
 }
 
-// token makes a token of now.
+// token makes a token issued now.
 func (s *Tools) token(fault string) printed {
 	life := s.settings.Lifetime
 	if fault == "over" {

@@ -6,22 +6,22 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// run is how one run of a command goes.
+// run is the outcome of one run of a command.
 type run struct {
-	stdout, stderr string // a token in the asked form where stdout is empty
+	stdout, stderr string // an empty stdout means a token in the requested form
 	code           int
 	silent         bool // nothing is printed
 	hangs          bool // it runs until it is killed
 }
 
-// fault is one way to go wrong.
+// fault is one fault.
 type fault struct {
 	name, help string
 	run        run
 }
 
-// faults are in the order in which they are met when several are set. What a
-// tool writes to stderr may hold anything; that of the emulator names itself.
+// faults lists the faults; if several are set, the first in the list applies. A
+// real tool may write anything to stderr; the emulator names its fault there.
 func faults() []fault {
 	return []fault{
 		{"hang", "runs until it is killed", run{hangs: true}},
@@ -39,7 +39,7 @@ func faults() []fault {
 	}
 }
 
-// Faults lists what can be made to go wrong.
+// Faults lists the supported faults.
 func (*Tools) Faults() []emulation.FaultSwitch {
 	all := faults()
 	list := make([]emulation.FaultSwitch, len(all))
@@ -49,7 +49,7 @@ func (*Tools) Faults() []emulation.FaultSwitch {
 	return list
 }
 
-// names yields the names of the faults in their order.
+// names yields the names of the faults in order.
 func names(yield func(string) bool) {
 	for _, f := range faults() {
 		if !yield(f.name) {

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Forms lists the forms, by the names of the key output.
+// Forms lists the forms, as in the key output.
 func Forms() []string { return slices.Sorted(maps.Keys(forms())) }
 
-// printed is a token that is to be printed.
+// printed is a token to print.
 type printed struct {
 	token    string
 	now, end time.Time
-	zone     *time.Location // of the machine
+	zone     *time.Location // the machine's
 }
 
 // form prints a token in the form of a tool.
 type form func(printed) string
 
-// forms are what the tools print, as their pages show it.
+// forms are what the tools print according to their documentation.
 func forms() map[string]form {
 	return map[string]form{
 		"text":  func(p printed) string { return p.token + "\n" },
@@ -46,12 +46,12 @@ func aws(p printed) string {
 		p.token[:40], p.token, p.end.UTC().Format("2006-01-02T15:04:05+00:00"))
 }
 
-// git is a credential helper of git, asked to get.
+// git is a git credential helper, called with get.
 func git(p printed) string {
 	return fmt.Sprintf("protocol=https\nhost=git.example\nusername=oauth2\npassword=%s\npassword_expiry_utc=%d\noauth_refresh_token=r%s\n", p.token, p.end.Unix(), p.token[:20])
 }
 
-// docker is a credential helper of docker, asked to get.
+// docker is a docker credential helper, called with get.
 func docker(p printed) string {
 	return fmt.Sprintf(`{"ServerURL":"https://registry.example","Username":"<token>","Secret":%q}`, p.token)
 }

@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// exitUnreachable is the exit code of a command whose emulator is not there.
+// exitUnreachable is the exit code of a command that cannot reach the emulator.
 const exitUnreachable = 69
 
-// Print is the command: it prints what the emulator at an address says, BASE and
-// a form, and returns the exit code.
+// Print is the command: it prints what the emulator says for a form, at an address
+// of the form BASE/FORM, and returns the exit code.
 func Print(ctx context.Context, address string, stdout, stderr io.Writer) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

@@ -1,12 +1,11 @@
-// Package emulator emulates a service whose logins follow no standard, with its
-// faults.
+// Package emulator emulates a service with non-standard logins, with its faults.
 //
-// Each form of login that was met in the field has a path of its own: a session
-// from a name and a password in JSON, a second step that wants the session, JSON
-// inside of JSON, a cookie, XML, bare text, and a code that works once. What is
-// missing, misspelled or in another form is refused. It is an http.Handler, keeps
-// everything in memory, opens nothing, shares no code with the client, and may be
-// used by many goroutines.
+// Each form of login that exists in the field has its own path: a session from a
+// name and a password in JSON, a second step that needs the session, JSON inside
+// JSON, a cookie, XML, bare text, and a single-use code. Anything missing,
+// misspelled or in another form is refused. It is an http.Handler, keeps
+// everything in memory, opens nothing, shares no code with the client, and is
+// safe for concurrent use.
 package emulator
 
 import (
@@ -20,12 +19,12 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// Settings say how the service behaves.
+// Settings configure the service.
 type Settings struct {
 	Users []User
 	// Headers must come with every request, such as the key of an application.
 	Headers map[string]string
-	// Lifetime of what a login gives; 0 means an hour.
+	// Lifetime of what a login returns; 0 means an hour.
 	Lifetime time.Duration
 	// Latency before every answer.
 	Latency time.Duration
@@ -34,14 +33,14 @@ type Settings struct {
 // User is a person or a program that can log in.
 type User struct{ Name, Password string }
 
-// Counts are what was seen so far.
+// Counts are the calls so far.
 type Counts struct {
 	Requests      int // every request
 	Logins        int // requests that were granted
 	Refused       int // requests with a wrong name, password, session or code
-	Reused        int // codes that were shown once more after they were spent
-	SecretsInURI  int // requests whose URI held a password, a session or a code
-	EndedSessions int // requests with a session that was over
+	Reused        int // codes used again after they were spent
+	SecretsInURI  int // requests with a password, a session or a code in the URI
+	EndedSessions int // requests with an expired session
 }
 
 // Server is one emulated service.
@@ -56,14 +55,13 @@ type Server struct {
 	codes  map[string]bool // the codes, and whether they are spent
 }
 
-// session is what a login gave.
+// session is the result of a login.
 type session struct {
 	user   string
 	endsAt time.Time
 }
 
-// New returns a service with these settings. Its clock is time.Now when now is
-// nil.
+// New returns a service with these settings. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Server {
 	if now == nil {
 		now = time.Now
@@ -74,20 +72,20 @@ func New(settings Settings, now func() time.Time) *Server {
 	return &Server{now: now, settings: settings, held: map[string]*session{}, codes: map[string]bool{}}
 }
 
-// Counts returns what was seen so far.
+// Counts returns the calls so far.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
 }
 
-// Active reports whether a value that a login gave is in force.
+// Active reports whether a value from a login is in force.
 func (s *Server) Active(value string) bool {
 	_, active := s.holder(value)
 	return active
 }
 
-// holder returns whose session a value is, and whether it is in force.
+// holder returns the user of a session, and whether the session is in force.
 func (s *Server) holder(value string) (user string, active bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +107,7 @@ func (s *Server) Plant(code string) {
 	s.codes[code] = false
 }
 
-// spend takes a code and reports whether it worked.
+// spend uses a code up and reports whether it worked.
 func (s *Server) spend(code string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +122,7 @@ func (s *Server) spend(code string) bool {
 	return true
 }
 
-// call is one request with what it is answered under.
+// call is one request, with the time and settings that apply to it.
 type call struct {
 	*Server
 	w     http.ResponseWriter
@@ -175,7 +173,7 @@ func (c *call) login() {
 	c.refuse(http.StatusNotFound, "PATH")
 }
 
-// open begins a session of a user.
+// open starts a session of a user.
 func (c *call) open(user string) string {
 	value := rand.Text() + rand.Text()
 	c.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// faults are in order; of several that are pending the first is met first.
+// faults lists the faults; if several are set, the first in the list applies.
 func faults() emulation.Faults[*call] {
 	return emulation.Faults[*call]{
 		{"hang", "no answer until the caller gives up", func(c *call) { emulation.Hang(c.r) }},

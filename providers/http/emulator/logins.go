@@ -23,7 +23,7 @@ type form struct {
 // Form is one form of login: the end of its path, and a line of help.
 type Form struct{ Path, Help string }
 
-// Forms lists the forms of login, for people.
+// Forms lists the forms of login with a line of help each.
 func Forms() (list []Form) {
 	for _, f := range logins() {
 		list = append(list, Form{f.path, f.help})
@@ -31,7 +31,7 @@ func Forms() (list []Form) {
 	return list
 }
 
-// logins are tried in order: the longer path first.
+// logins are matched in order, so longer paths come first.
 func logins() []form {
 	return []form{
 		{"/actions/login", "JSON username, password; answers JSON whose jsonToken is JSON again", nested},
@@ -44,7 +44,7 @@ func logins() []form {
 	}
 }
 
-// document reads a JSON body of texts into members that must all be there.
+// document parses a JSON body of texts, all of which must be present.
 func (c *call) document(names ...string) (map[string]string, bool) {
 	mediaType, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	var all map[string]any
@@ -74,10 +74,10 @@ func (c *call) field(name string) string {
 	return fields.Get(name)
 }
 
-// seconds is the life that an answer states.
+// seconds is the lifetime that an answer states.
 func (c *call) seconds() int64 { return int64(c.settings.Lifetime / time.Second) }
 
-// first is the login of most: a session for a name and a password.
+// first is the usual login: a session for a name and a password.
 func first(c *call) {
 	in, ok := c.document("user", "password")
 	if !ok || !c.user(in["user"], in["password"]) {
@@ -90,7 +90,7 @@ func first(c *call) {
 	c.success(map[string]any{"token": token, "code": code, "data": map[string]any{"token": token, "expires_in": c.seconds()}})
 }
 
-// second is a step that wants the session of the first one.
+// second is a step that needs the session of the first one.
 func second(c *call) {
 	user, active := c.holder(c.field("session"))
 	if !active {
@@ -102,7 +102,7 @@ func second(c *call) {
 	c.success(map[string]any{"ticket": map[string]any{"value": ticket, "until": c.at.Add(c.settings.Lifetime).UTC().Format(time.RFC3339)}})
 }
 
-// nested hides the answer in a text of the answer.
+// nested puts the answer into a text of the answer.
 func nested(c *call) {
 	in, ok := c.document("username", "password")
 	if !ok || !c.user(in["username"], in["password"]) {
@@ -115,7 +115,7 @@ func nested(c *call) {
 	c.success(map[string]any{"jsonToken": string(inner)})
 }
 
-// cookies is a session that the next requests show as a cookie.
+// cookies returns a session that further requests send as a cookie.
 func cookies(c *call) {
 	in, ok := c.document("UserName", "Password", "CompanyDB")
 	if !ok || !c.user(in["UserName"], in["Password"]) {
@@ -128,7 +128,7 @@ func cookies(c *call) {
 	c.success(map[string]any{"SessionId": session, "Version": "1000190", "SessionTimeout": int64(c.settings.Lifetime / time.Minute)})
 }
 
-// soap is a service that speaks XML, in the encoding of its time.
+// soap is a service that speaks XML in a legacy encoding.
 func soap(c *call) {
 	var in struct {
 		XMLName xml.Name `xml:"login"`
@@ -161,7 +161,7 @@ func bare(c *call) {
 	c.send("text/plain", c.open(name)+"\r\n")
 }
 
-// once takes a code that works once.
+// once accepts a code that works once.
 func once(c *call) {
 	if !c.spend(c.field("code")) {
 		c.refuse(http.StatusConflict, "USED")
@@ -170,7 +170,7 @@ func once(c *call) {
 	c.success(map[string]any{"token": c.open("code"), "expires": c.settings.Lifetime.Milliseconds()})
 }
 
-// success answers with a document, in the way of the fault.
+// success answers with a document, in the form that a fault asks for.
 func (c *call) success(members map[string]any) {
 	changeLife(c.fault, members)
 	text, err := json.Marshal(members)
@@ -188,7 +188,7 @@ func (c *call) success(members map[string]any) {
 	c.send(contentType, body)
 }
 
-// send gives the answer of a login that was granted, unless it is to be lost.
+// send answers a granted login, unless the answer is to be lost.
 func (c *call) send(contentType, body string) {
 	if c.fault == "lost-answer" {
 		emulation.Drop()
@@ -196,7 +196,7 @@ func (c *call) send(contentType, body string) {
 	emulation.Write(c.w, http.StatusOK, contentType, body)
 }
 
-// changeLife makes every stated life of a document one that cannot be read.
+// changeLife replaces every stated lifetime in a document with an unreadable one.
 func changeLife(fault string, members map[string]any) {
 	for name, value := range members {
 		if inner, ok := value.(map[string]any); ok {

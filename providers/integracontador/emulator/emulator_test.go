@@ -32,7 +32,7 @@ type cast struct {
 	signs, selfSigned *Identity
 }
 
-var actors = sync.OnceValue(func() cast {
+var identities = sync.OnceValue(func() cast {
 	authority, err := NewAuthority()
 	if err != nil {
 		panic(err)
@@ -141,7 +141,7 @@ func call(t testing.TB, s *Server, path, body string, header map[string]string) 
 func service(t testing.TB, change func(*Settings)) *Server {
 	t.Helper()
 	pool := x509.NewCertPool()
-	pool.AddCert(actors().authority.Certificate)
+	pool.AddCert(identities().authority.Certificate)
 	set := Settings{Roots: pool}
 	if change != nil {
 		change(&set)
@@ -153,7 +153,7 @@ func service(t testing.TB, change func(*Settings)) *Server {
 
 // TestDocuments posts documents with one error each.
 func TestDocuments(t *testing.T) {
-	all := actors()
+	all := identities()
 	swap := func(old, other string) func(string) string {
 		return func(s string) string {
 			if !strings.Contains(s, old) {
@@ -226,7 +226,7 @@ func TestDocuments(t *testing.T) {
 
 func TestUseOfTokens(t *testing.T) {
 	s := service(t, nil)
-	_, _, w := post(t, s, sign(t, actors().author, nil, nil))
+	_, _, w := post(t, s, sign(t, identities().author, nil, nil))
 	_, token, _ := strings.Cut(w.Body.String(), `autenticar_procurador_token\":\"`)
 	token = token[:36]
 	body := `{"contratante":{"numero":"` + company + `","tipo":2},"autorPedidoDados":{"numero":"` + person + `","tipo":1},"contribuinte":{"numero":"` + person + `","tipo":1}}`
@@ -260,7 +260,7 @@ func TestUseOfTokens(t *testing.T) {
 
 // TestEndOfTokens checks the expiries that the settings give to a token of noon.
 func TestEndOfTokens(t *testing.T) {
-	file := sign(t, actors().author, nil, nil)
+	file := sign(t, identities().author, nil, nil)
 	for name, c := range map[string]struct {
 		change func(*Settings)
 		want   string
@@ -279,7 +279,7 @@ func TestEndOfTokens(t *testing.T) {
 
 // TestGivenKey has two certificates share one key.
 func TestGivenKey(t *testing.T) {
-	all := actors()
+	all := identities()
 	id, err := all.authority.Issue(Issue{Name: "FULANO", Number: person, Key: all.author.Key})
 	if err != nil || id.Key != all.author.Key || !all.author.Key.PublicKey.Equal(id.Certificate.PublicKey) || id.Certificate.Equal(all.author.Certificate) {
 		t.Fatalf("%v, %v", id, err)
@@ -289,7 +289,7 @@ func TestGivenKey(t *testing.T) {
 // TestEveryFaultAnswers sets each fault, and checks that it is met once, by the
 // right operation.
 func TestEveryFaultAnswers(t *testing.T) {
-	file := sign(t, actors().author, nil, nil)
+	file := sign(t, identities().author, nil, nil)
 	for _, f := range service(t, nil).Faults() {
 		if f.Name == "hang" || f.Name == "slow" || f.Help == "" {
 			continue
@@ -326,10 +326,10 @@ func TestEveryFaultAnswers(t *testing.T) {
 
 // FuzzCheck posts any bytes: no panic, and no token for an unsigned document.
 func FuzzCheck(f *testing.F) {
-	f.Add([]byte(sign(f, actors().author, nil, nil)))
+	f.Add([]byte(sign(f, identities().author, nil, nil)))
 	f.Add([]byte("<termoDeAutorizacao></termoDeAutorizacao>"))
 	f.Add([]byte("<a><b></a>"))
-	right := sign(f, actors().author, nil, nil)
+	right := sign(f, identities().author, nil, nil)
 	s := service(f, nil)
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", io.NopCloser(nil))

@@ -27,11 +27,11 @@ func claimsOf(token string) map[string]any {
 	return claims
 }
 
-// hashes are those of the algorithms, by their last three digits.
+// hashes of the algorithms, by their last three digits.
 var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}
 
-// verified verifies an assertion: its signature, whom it is for, that it lives,
-// and that it was not shown before (RFC 7523, 3).
+// verified verifies an assertion: its signature, its audience, its expiry, and
+// that it was not used before (RFC 7523, 3).
 func (x *exchange) verified(c Client, token string, ofClient bool) bool {
 	claims := claimsOf(token)
 	issuer, _ := claims["iss"].(string)
@@ -109,5 +109,5 @@ func signed(c Client, token string) bool {
 	return strings.HasPrefix(header.Alg, "HS") && c.Auth == "client_secret_jwt" && hmac.Equal(m.Sum(nil), sig)
 }
 
-// age is how long ago an instant was.
+// age is how long ago a time was.
 func (x *exchange) age(t time.Time) time.Duration { return x.at.Sub(t) }

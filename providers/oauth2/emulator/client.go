@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// proof is what a request shows of its client.
+// proof is how a request authenticates its client.
 type proof struct {
 	way, id, secret, assertion string
 	twice                      bool
@@ -17,7 +17,7 @@ type proof struct {
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// proofOf reads how the client proves who it is.
+// proofOf reads how the client authenticates.
 func (x *exchange) proofOf() proof {
 	var p proof
 	ways := 0
@@ -44,8 +44,8 @@ func (x *exchange) proofOf() proof {
 	return p
 }
 
-// client returns the client that the request comes from, and whether it proved
-// that.
+// client returns the client that the request comes from, and whether it is
+// authenticated.
 func (x *exchange) client() (Client, bool) {
 	p := x.proofOf()
 	if p.twice {

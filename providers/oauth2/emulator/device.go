@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// device is one login that was begun on a device (RFC 8628).
+// device is one login started on a device (RFC 8628).
 type device struct {
 	*grant
 	userCode       string
@@ -17,7 +17,7 @@ type device struct {
 	endsAt         time.Time
 }
 
-// deviceAuthorization begins a login.
+// deviceAuthorization starts a login.
 func (x *exchange) deviceAuthorization() {
 	if x.r.Method != http.MethodPost {
 		http.NotFound(x.w, x.r)

@@ -1,13 +1,13 @@
-// Package emulator plays a strict OAuth 2.0 authorization server, with its
+// Package emulator emulates a strict OAuth 2.0 authorization server, with its
 // faults.
 //
-// It is written from the standards (RFC 6749, 7521, 7523, 7636, 8628, 8693,
-// 8705, 9207) and shares no code with the client. A refresh token works once:
-// one that is shown again revokes its whole family, as the best current
-// practice (RFC 9700) has it, and is counted. Every way in which a client
-// authenticates is verified, certificates too. A person logs in on a page of
-// its own, by code or by device. It is an http.Handler, keeps everything in
-// memory, opens nothing, and may be used by many goroutines.
+// It is written from the standards (RFC 6749, 7521, 7523, 7636, 8628, 8693, 8705,
+// 9207) and shares no code with the client. A refresh token works once: using it
+// again is counted and revokes its whole family, as the best current practice
+// (RFC 9700) recommends. Every client authentication is verified, including
+// certificates. A person logs in on a page of the server, by code or by device.
+// It is an http.Handler, keeps everything in memory, opens nothing, and is safe
+// for concurrent use.
 package emulator
 
 import (
@@ -38,19 +38,19 @@ type Server struct {
 	jtis     map[string]bool
 }
 
-// Counts are what was seen so far.
+// Counts are the calls so far.
 type Counts struct {
 	Requests      int // every request
-	TokenRequests int // POST to the token endpoint, whatever came of it
+	TokenRequests int // POST to the token endpoint, whatever the outcome
 	TokensIssued  int
-	Refreshes     int // refresh tokens that were taken
-	Reused        int // refresh tokens that were shown once more after they were spent
-	Revoked       int // families that ended by that
-	WrongClients  int // requests whose client did not prove who it is
+	Refreshes     int // refresh tokens that were accepted
+	Reused        int // refresh tokens used again after they were spent
+	Revoked       int // families revoked for that
+	WrongClients  int // requests whose client was not authenticated
 	Codes         int // codes that were exchanged
 	Polls         int // of a device
-	BothWays      int // requests that proved the client in two ways (RFC 6749 forbids it)
-	SecretsInURI  int // requests whose URI held a secret
+	BothWays      int // requests that authenticated the client in two ways (RFC 6749 forbids it)
+	SecretsInURI  int // requests with a secret in the URI
 }
 
 // grant is what a person or a client allowed.
@@ -67,8 +67,7 @@ type link struct {
 	expiresAt time.Time
 }
 
-// New returns a server with these settings. Its clock is time.Now when now is
-// nil.
+// New returns a server with these settings. A nil now means time.Now.
 func New(settings Settings, now func() time.Time) *Server {
 	if now == nil {
 		now = time.Now
@@ -87,7 +86,7 @@ func (s *Server) Configure(change func(*Settings)) {
 	change(&s.settings)
 }
 
-// Counts returns what was seen so far.
+// Counts returns the calls so far.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,8 +101,8 @@ func (s *Server) Active(token string) bool {
 	return g != nil && !g.revoked && s.now().Before(g.expiresAt)
 }
 
-// Seed makes a refresh token as a login would have, for a program that brings
-// it.
+// Seed makes a refresh token as a login would, for a program that already has
+// one.
 func (s *Server) Seed(client, scope string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,8 +116,8 @@ func (s *Server) Plant(token, client, scope string) {
 	s.refresh[token] = &link{grant: &grant{client: client, user: "somebody", scope: scope}}
 }
 
-// exchange is one request with what it is answered under. Everything below the
-// lock happens within one.
+// exchange is one request, with the time and settings that apply to it. Code
+// that needs the lock runs inside one.
 type exchange struct {
 	*Server
 	w     http.ResponseWriter
@@ -172,8 +171,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// is reports whether the request is for an endpoint. Its place in the path is
-// the service's own; its last element tells.
+// is reports whether the request is for an endpoint, known by the last element of
+// its path: the rest differs between services.
 func (x *exchange) is(endpoint string) bool {
 	last := path.Base(x.path)
 	switch endpoint {
@@ -194,14 +193,14 @@ func holdsSecret(query url.Values) bool {
 	return false
 }
 
-// locked runs change with the server's memory in hand.
+// locked runs change with the lock held.
 func (x *exchange) locked(change func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	change()
 }
 
-// json answers with a document, its members by the server's own names.
+// json answers with a document, with the server's names for the members.
 func (x *exchange) json(status int, members map[string]any) {
 	named := map[string]any{}
 	for name, value := range members {
@@ -226,7 +225,7 @@ func (x *exchange) refuse(status int, code string) {
 	x.json(status, map[string]any{"error": code, "error_description": "refused by the emulator"})
 }
 
-// introspect tells whether a token is in force (RFC 7662), to anybody.
+// introspect tells anybody whether a token is in force (RFC 7662).
 func (x *exchange) introspect() {
 	form, _ := url.ParseQuery(string(x.body))
 	x.json(http.StatusOK, map[string]any{"active": x.Active(form.Get("token"))})

@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// faults are in order; of several that are pending the first is met first.
+// faults lists the faults; if several are set, the first in the list applies.
 func faults() emulation.Faults[*exchange] {
 	return emulation.Faults[*exchange]{
 		{"hang", "no answer until the caller gives up", func(x *exchange) { emulation.Hang(x.r) }},
@@ -68,7 +68,7 @@ func (s *Server) SetFault(name string, times int) error {
 	return s.faults.Set(name, times, faults().Names)
 }
 
-// behind carries the request out and answers as a gateway that gave up.
+// behind carries out the request, and answers like a gateway that timed out.
 func (x *exchange) behind(status int) {
 	hidden := *x
 	hidden.w, hidden.fault = emulation.Unheard{}, ""

@@ -15,7 +15,7 @@ type tokenSigner struct{ key *rsa.PrivateKey }
 func newTokenSigner() *tokenSigner {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err) // this machine has no randomness
+		panic(err) // the system has no random numbers
 	}
 	return &tokenSigner{key}
 }
@@ -23,13 +23,13 @@ func newTokenSigner() *tokenSigner {
 func (s *tokenSigner) sign(claims map[string]any) string {
 	payload, err := json.Marshal(claims)
 	if err != nil {
-		panic(err) // claims are texts and numbers
+		panic(err) // strings and numbers always encode
 	}
 	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	sum := sha256.Sum256([]byte(text))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, s.key, crypto.SHA256, sum[:])
 	if err != nil {
-		panic(err) // the key is good
+		panic(err) // a valid key always signs
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }

@@ -75,8 +75,8 @@ func (x *exchange) issuer() string {
 	return scheme + "://" + x.r.Host
 }
 
-// registered compares a redirect address with the registered ones; the port of
-// a loopback address is free.
+// registered compares a redirect address with the registered ones; any port of a
+// loopback address matches.
 func registered(c Client, redirect string) bool {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme == "" {
@@ -103,8 +103,8 @@ func withoutPort(u *url.URL) string {
 	return u.Host
 }
 
-// exchanged takes a code (RFC 6749, 4.1.3; RFC 7636). A code that is shown twice
-// ends what it gave.
+// exchanged accepts a code (RFC 6749, 4.1.3; RFC 7636). Using a code twice revokes
+// what it granted.
 func (x *exchange) exchanged(c Client) {
 	var k *code
 	good := false
@@ -147,7 +147,7 @@ func (x *exchange) idToken(g *grant, life time.Duration) string {
 	return x.signer().sign(claims)
 }
 
-// pageData is what a page for people shows.
+// pageData is the content of a page.
 type pageData struct {
 	Title  string
 	Fields url.Values

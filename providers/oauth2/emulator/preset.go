@@ -2,8 +2,8 @@ package emulator
 
 import "time"
 
-// Client and secret of the services that are played by name; there is nothing
-// secret about them.
+// Client and secret of the services that are emulated by name. They are not
+// secret.
 const (
 	PresetClient = "9b0d6f0a-5a0e-4c55-8f2e-3b7b1c2d4e5f"
 	PresetSecret = "5f4dcc3b5aa765d61d8327deb882cf99" //nolint:gosec // of an emulator
@@ -11,9 +11,8 @@ const (
 	PresetHeader = "0a1b2c3d4e5f60718293a4b5c6d7e8f9" // the value of a service's own header
 )
 
-// Preset returns the settings of a service by the name of its preset, and
-// whether it is known. They are written from the services' pages, not from the
-// presets.
+// Preset returns the settings of a service by the name of its preset, and whether
+// it is known. They are written from the services' pages, not from the presets.
 func Preset(name string) (Settings, bool) {
 	login := func(auth string, life, refresh time.Duration) Settings {
 		return Settings{Clients: []Client{{ID: PresetClient, Secret: PresetSecret, Auth: auth}}, Lifetime: life, RefreshLifetime: refresh}

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// Settings say how the server behaves. The zero value with one client is a
-// strict one that rotates its refresh tokens.
+// Settings configure the server. The zero value with one client is a strict
+// server that rotates its refresh tokens.
 type Settings struct {
 	Clients []Client
 	Users   []User
 
 	// Lifetime of an access token; 0 means an hour. RefreshLifetime is that of a
-	// refresh token; 0 means that it has no end, and none is told.
+	// refresh token; 0 means that it does not expire, and answers state none.
 	Lifetime, RefreshLifetime time.Duration
 	// Rotation is what a refresh does to the refresh token.
 	Rotation Rotation
-	// Grace lets a spent refresh token work once more for so long, and gives
-	// the same successor again.
+	// Grace lets a spent refresh token work once more for that long, with the same
+	// successor.
 	Grace time.Duration
 
-	// Send is where parameters are looked for: "" or "form", "json", "query",
-	// "headers". Elsewhere they do not count.
+	// Send is where parameters are accepted: "" or "form", "json", "query",
+	// "headers". Elsewhere they are ignored.
 	Send string
-	// GrantInQuery looks for grant_type in the query, whatever Send says.
+	// GrantInQuery accepts grant_type only in the query, whatever Send says.
 	GrantInQuery bool
-	// Names are what the server calls parameters and members, by the names of
-	// the standards.
+	// Names are the server's names for parameters and members, by their standard
+	// names.
 	Names map[string]string
 	// Headers must come with every token request.
 	Headers map[string]string
@@ -37,7 +37,7 @@ type Settings struct {
 
 	// AutoApprove logs a person in without asking, on the page and for devices.
 	AutoApprove bool
-	// Interval is the pace of a device's questions; 0 means 5 s.
+	// Interval is the polling interval of devices; 0 means 5 s.
 	Interval time.Duration
 
 	Latency, ClockOffset time.Duration
@@ -49,31 +49,31 @@ type Rotation string
 // The rules. The zero value gives a new one each time.
 const (
 	Rotate Rotation = ""
-	Keep   Rotation = "keep"  // the old one stays, and the answer holds none
-	Again  Rotation = "again" // the answer holds the old one
+	Keep   Rotation = "keep"  // the old one stays, and the answer has none
+	Again  Rotation = "again" // the answer has the old one
 )
 
-// Client is one client with the one way in which it authenticates.
+// Client is one client, with the one way in which it authenticates.
 type Client struct {
 	ID, Secret string
 	// Auth is "basic", "body", "none", "private_key_jwt" or "client_secret_jwt";
 	// empty accepts basic and body.
 	Auth string
-	// RawBasic takes id and secret of the Basic header as they are; else they
-	// are form-decoded as RFC 6749 wants it.
+	// RawBasic does not decode id and secret of the Basic header; otherwise they
+	// are form-decoded, as in RFC 6749.
 	RawBasic bool
-	// Key verifies assertions, the client's and those that are the grant.
+	// Key verifies assertions, both the client's and those that are the grant.
 	Key crypto.PublicKey
-	// Audience is what an assertion must be made for; empty accepts the URL of
+	// Audience is the required audience of an assertion; empty accepts the URL of
 	// the token endpoint.
 	Audience string
-	// Certificate, unless empty, is the SHA-256 (hex) of the certificate that
-	// the client must show, or "any" for any one.
+	// Certificate, unless empty, is the SHA-256 (hex) of the client's certificate,
+	// or "any" for any certificate.
 	Certificate string
 	// Grants, unless empty, are those that the client may use.
 	Grants []string
 	// Redirects, unless empty, are the registered addresses; a loopback address
-	// fits with any port (RFC 8252).
+	// matches with any port (RFC 8252).
 	Redirects []string
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/vigented/vigente/providers/emulation"
 )
 
-// parameters reads the parameters from the one place where they count.
+// parameters reads the parameters from the one place where they are accepted.
 func (x *exchange) parameters() url.Values {
 	switch x.set.Send {
 	case "query":
@@ -40,7 +40,7 @@ func (x *exchange) parameters() url.Values {
 	return form
 }
 
-// document reads a JSON body of texts.
+// document parses a JSON body of texts.
 func (x *exchange) document() url.Values {
 	mediaType, _, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	var members map[string]any
@@ -54,7 +54,7 @@ func (x *exchange) document() url.Values {
 	return form
 }
 
-// param returns a parameter by the name of the standards.
+// param returns a parameter by its standard name.
 func (x *exchange) param(standard string) string {
 	name := x.set.name(standard)
 	if x.set.Send == "headers" {
@@ -82,7 +82,7 @@ func (x *exchange) token() {
 	grantType := x.param("grant_type")
 	if !ok && grantType == jwtBearer && x.param("client_id") == "" && x.r.Header.Get("Authorization") == "" {
 		issuer, _ := claimsOf(x.param("assertion"))["iss"].(string)
-		c, ok = x.set.client(issuer) // the assertion names the client, and proves it
+		c, ok = x.set.client(issuer) // the assertion names and authenticates the client
 	}
 	if !ok {
 		x.locked(func() { x.counts.WrongClients++ })
@@ -103,7 +103,7 @@ const (
 	deviceCode    = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
-// granted decides on the grant.
+// granted handles the request by grant type.
 func (x *exchange) granted(c Client, grantType string) {
 	switch grantType {
 	case "client_credentials":
@@ -140,7 +140,7 @@ func (x *exchange) granted(c Client, grantType string) {
 	}
 }
 
-// refreshed takes a refresh token. One that is spent ends its whole family.
+// refreshed accepts a refresh token. A spent one revokes its whole family.
 func (x *exchange) refreshed(c Client) {
 	var l *link
 	reused := false
@@ -170,7 +170,7 @@ func (x *exchange) refreshed(c Client) {
 	x.issue(l.grant, true)
 }
 
-// issue answers with a token, and a refresh token where the grant has one.
+// issue answers with a token, and a refresh token if the grant has one.
 func (x *exchange) issue(g *grant, withRefresh bool) {
 	for _, word := range strings.Fields(g.scope) {
 		if len(x.set.Scopes) > 0 && !slices.Contains(x.set.Scopes, word) {
@@ -225,7 +225,7 @@ func (x *exchange) addRefresh(out map[string]any, g *grant) {
 	}
 }
 
-// newRefresh makes a refresh token of a family; the caller holds the lock.
+// newRefresh makes a refresh token of a family. The caller holds the lock.
 func (s *Server) newRefresh(g *grant, at time.Time) string {
 	text := rand.Text() + rand.Text()
 	l := &link{grant: g}
@@ -236,7 +236,7 @@ func (s *Server) newRefresh(g *grant, at time.Time) string {
 	return text
 }
 
-// stateLife states the life, in the way of the fault.
+// stateLife states the lifetime, in the form that a fault asks for.
 func (x *exchange) stateLife(out map[string]any, life time.Duration) {
 	seconds := int64(math.Floor(life.Seconds()))
 	switch x.fault {

@@ -71,7 +71,7 @@ func FuzzHolder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cn string, names []byte) {
 		got := Holder(&x509.Certificate{Subject: pkix.Name{CommonName: cn}, Extensions: []pkix.Extension{{Id: subjectAltName, Value: names}}})
 		if got != "" && !isNumber(got, 11) && !isNumber(got, 14) {
-			t.Errorf("%q is no number", got)
+			t.Errorf("got %q, want a CPF or CNPJ", got)
 		}
 	})
 }
