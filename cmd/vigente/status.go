@@ -95,8 +95,8 @@ does not count as valid there, even while its token still works.`,
 // writeStatus prints a snapshot for people.
 func writeStatus(w *printer, s control.Snapshot, p look) {
 	v := s.View
-	verdict := view.VerdictOf(v, s.Config)
-	w.line(p.class(verdict.Class, verdict.Words))
+	headline := view.HeadlineOf(v, s.Config)
+	w.line(p.class(headline.Class, headline.Words))
 	writeConfig(w, s, p)
 	if len(v.Credentials) > 0 {
 		w.line("")

@@ -1,5 +1,5 @@
-// Package difference puts into words what a reload would do, and which keys only a
-// restart can change.
+// Package difference describes what a reload would do, and which keys only a restart
+// can change.
 package difference
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// forecastTime bounds the look at one file.
+// forecastTime limits the check of one file.
 const forecastTime = 10 * time.Second
 
-// Of tells what a change would do: what the two configurations differ in, and
-// what the engine makes of it.
+// Of describes a change: how the two configurations differ, and what the engine would
+// do.
 func Of(ctx context.Context, was, is *load.Loaded, preview engine.Preview) control.Difference {
 	diff := control.Difference{Format: 1, At: preview.At}
 	c := &comparison{was: was, is: is}
@@ -49,10 +49,10 @@ func settingChanges(was, is *config.Config) (restart, live []control.SettingChan
 	return restart, live
 }
 
-// comparison puts the board's verdict into words of the configuration.
+// comparison describes the engine's preview in terms of the configuration.
 type comparison struct{ was, is *load.Loaded }
 
-// keys returns the kind's keys that differ in one table.
+// keys returns the keys of the kind that differ in one table.
 func (c *comparison) keys(group, name string) []string {
 	keys := c.is.Differing(c.was, group, name)
 	if keys == nil {
@@ -94,7 +94,7 @@ func (c *comparison) providers(preview engine.Preview) []control.ProviderChange 
 	return out
 }
 
-// budget returns the daemon's keys of a provider that differ.
+// budget returns the daemon's own keys of a provider that differ.
 func (c *comparison) budget(name string, p engine.ProviderPreview) []string {
 	var keys []string
 	if p.Was.Type != p.Is.Type {
@@ -176,17 +176,17 @@ func (c *comparison) sinks(ctx context.Context, preview engine.Preview) []contro
 	return out
 }
 
-// forecast tells whether a delivery would change the file, and what would stop
+// forecast reports whether a delivery would change the file, and what would prevent
 // it.
 func forecast(ctx context.Context, p engine.SinkPreview) (change bool, problem string) {
 	for _, token := range p.Tokens {
 		if !schedule.HasValue(token) {
-			return false, "" // not before that has a value
+			return false, "" // nothing is delivered before this credential has a value
 		}
 	}
 	f, ok := p.Is.Sink.(sinks.Forecaster)
 	if !ok {
-		return true, "" // who cannot tell is expected to write
+		return true, "" // the kind cannot tell, so assume that it writes
 	}
 	ctx, cancel := context.WithTimeout(ctx, forecastTime)
 	defer cancel()

@@ -2,7 +2,7 @@ package difference
 
 import "github.com/vigented/vigente/daemon/config"
 
-// Fixed are the keys that only a restart can change, with what it is for.
+// Fixed returns the changed keys that take effect only after a restart.
 func Fixed(was, now config.Daemon) []FixedKey {
 	var keys []FixedKey
 	if was.StateDir != now.StateDir {
@@ -21,11 +21,11 @@ func Fixed(was, now config.Daemon) []FixedKey {
 	return keys
 }
 
-// FixedKey is one key of [daemon] with what it was and is, for people, and what a
-// restart with it would move.
+// FixedKey is one key of [daemon] with its old and new value, for people, and what a
+// restart would change.
 type FixedKey struct{ Key, Was, Is, What string }
 
-// sealed says whether there is a key, which is all that may be told of it.
+// sealed says only whether a key is set, since the key itself is secret.
 func sealed(d config.Daemon) string {
 	if d.StateKey.IsZero() {
 		return "none"

@@ -1,5 +1,5 @@
-// Package login lets a person log in for a credential: it asks the kind for the
-// address to visit, redeems what comes back, and has the engine adopt it.
+// Package login lets an operator log in for a credential. It asks the kind for the
+// address to visit, redeems the answer, and has the engine adopt the result.
 package login
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// Desk is where logins are made. Its methods may be called from any goroutine.
+// Desk performs logins. Its methods are safe for concurrent use.
 type Desk struct {
 	Engine *engine.Engine
-	// ReplaceSeed lets a login be kept whatever became of the seed before, which
-	// it does not show, until what it returns is called.
+	// ReplaceSeed allows a login to be saved whatever happened to the previous seed,
+	// which a login does not use, until the returned function is called.
 	ReplaceSeed func(name string) (end func())
 	// Reported is called when a command has changed something.
 	Reported func()
 }
 
-// authorizer returns the source of a credential that a person can log in for.
+// authorizer returns the source of a credential that supports a login.
 func (d *Desk) authorizer(ctx context.Context, name string) (credential.Authorizer, time.Duration, error) {
 	_, spec, err := d.Engine.Credential(ctx, name)
 	if err != nil {
@@ -56,7 +56,7 @@ func misused(err error) error {
 	return err
 }
 
-// Redeem ends a login, and adopts the credential that it gave.
+// Redeem finishes a login, and adopts the credential that was obtained.
 func (d *Desk) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
 	a, timeout, err := d.authorizer(ctx, name)
 	if err != nil {
@@ -75,11 +75,11 @@ func (d *Desk) Redeem(ctx context.Context, name string, in credential.Invitation
 	}
 	defer d.Reported()
 	defer d.ReplaceSeed(name)()
-	// Whoever asked may go away: what was obtained must not be lost with them.
+	// If the client disconnects, what was obtained must not be lost.
 	return d.Engine.Adopt(context.WithoutCancel(ctx), name, got)
 }
 
-// poll asks, at the pace that the server names, until the person is done.
+// poll asks at the server's pace until the login is finished.
 func poll(ctx context.Context, a credential.Authorizer, in credential.Invitation, timeout time.Duration) (credential.Credential, error) {
 	interval := in.Interval
 	for {

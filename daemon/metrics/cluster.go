@@ -7,23 +7,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ClusterState is what several machines know of each other.
+// ClusterState is the state of the cluster as this machine sees it.
 type ClusterState struct {
 	Up bool
-	// Differing counts the live machines that run another configuration.
+	// Differing counts the live machines with another configuration.
 	Differing int
 	Seen      map[string]time.Time // by machine
 	Intents   []ClusterIntent
 }
 
-// ClusterIntent is a call under way, or without a known end.
+// ClusterIntent is a call that is running, or whose result is unknown.
 type ClusterIntent struct {
 	Credential, Node string
 	At               time.Time
 }
 
-// clusterParts are the series of a machine that shares its credentials. They are
-// registered only then.
+// clusterParts are the series of a machine in a cluster. Other machines do not
+// register them.
 type clusterParts struct {
 	registerer prometheus.Registerer
 	requests   *prometheus.CounterVec

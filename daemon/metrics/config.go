@@ -2,8 +2,8 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// configured are the series that come from the configuration as it is: the ends
-// of the listener's own certificates, and the rows of fleets.
+// configured are the series that depend only on the configuration: the expiry of the
+// listener's own certificates, and the rows of fleets.
 type configured struct {
 	viewer       Viewer
 	limits, rows *prometheus.Desc

@@ -8,8 +8,8 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// mostUrgent is how many credentials, and how many sinks, have series of their
-// own above the detail limit.
+// mostUrgent is how many credentials, and how many sinks, have their own series above
+// the detail limit.
 const mostUrgent = 100
 
 // gauges computes its series from queries to the engine at each scrape.
@@ -21,7 +21,7 @@ type gauges struct {
 	sums                                                                        sums
 }
 
-// desc describes a series of ours.
+// desc describes one of our series.
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 }
@@ -71,8 +71,7 @@ func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It emits nothing before the engine
-// runs.
+// Collect implements prometheus.Collector. It emits nothing until the engine runs.
 func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	if !g.viewer.Begun() {
 		return
@@ -93,8 +92,8 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	g.sums.collect(e, sum)
 }
 
-// detailed returns the credentials and the sinks that have series of their own:
-// all of them up to the limit, above it the most urgent that are not in order.
+// detailed returns the credentials and sinks that have their own series: all of them
+// up to the limit, and above it the most urgent ones that have a problem.
 func detailed(v Viewer, totals engine.Totals) ([]engine.CredentialView, []engine.SinkView) {
 	limit := v.DetailLimit()
 	allCredentials, allSinks := count(totals.Credentials) <= limit, count(totals.Sinks) <= limit
@@ -113,7 +112,8 @@ func detailed(v Viewer, totals engine.Totals) ([]engine.CredentialView, []engine
 	return credentials, sinks
 }
 
-// urgent returns the beginning of a list, the worst first, that is not in order.
+// urgent returns the leading elements that have a problem, at most mostUrgent. The
+// list must begin with the worst.
 func urgent[T any](all []T, troubled func(*T) bool) []T {
 	n := 0
 	for n < min(len(all), mostUrgent) && troubled(&all[n]) {
@@ -172,14 +172,14 @@ func (e emitter) counter(d *prometheus.Desc, value uint64, labels ...string) {
 	e.ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 }
 
-// instant leaves an unknown instant out.
+// instant emits a time, unless it is unknown.
 func (e emitter) instant(d *prometheus.Desc, at time.Time, labels ...string) {
 	if !at.IsZero() {
 		e.value(d, seconds(at), labels...)
 	}
 }
 
-// seconds is an instant as Prometheus counts them, 0 when unknown.
+// seconds returns a time as Prometheus seconds, or 0 if it is unknown.
 func seconds(at time.Time) float64 {
 	if at.IsZero() {
 		return 0

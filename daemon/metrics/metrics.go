@@ -1,13 +1,12 @@
 // Package metrics turns the engine's outcomes and views into Prometheus series.
 //
-// Gauges are computed at scrape time from queries to the engine, so that a
-// series goes with its object and never goes stale on its own. Counters and
-// histograms are fed by outcomes; they exist at zero from the moment a plan is
-// installed, so that increase() sees the first failure, and they are deleted
-// with the object. Sums are there at every size; up to a limit each credential
-// and each sink has series of its own, above it only the most urgent of those
-// that are not in order. Labels are names of the configuration and fixed words.
-// The package decides nothing, and nothing reads its numbers back.
+// Gauges are computed at scrape time from queries to the engine, so a series
+// disappears together with its object. Counters and histograms are updated by
+// outcomes. They start at zero when a plan is installed, so that increase() sees the
+// first failure, and are deleted with the object. Sums always exist. Up to a limit,
+// each credential and sink has its own series; above it, only the most urgent ones
+// that have a problem. Label values are names from the configuration or fixed words.
+// The package makes no decisions, and nothing in the daemon depends on its numbers.
 package metrics
 
 import (
@@ -21,32 +20,32 @@ import (
 	"github.com/vigented/vigente/daemon/view"
 )
 
-// namespace begins the name of every series of ours.
+// namespace is the prefix of all our series.
 const namespace = "vigente"
 
-// Viewer shows the engine's state and the configuration, and waits for nobody.
+// Viewer returns the state of the engine and the configuration. It does not block.
 type Viewer interface {
 	// Begun reports whether there is a state to show.
 	Begun() bool
 	Select(q engine.Query) engine.View
 	Summary() engine.Summary
 	Config() view.Config
-	// DetailLimit is the number of credentials, and of sinks, up to which each
-	// has series of its own.
+	// DetailLimit returns the number of credentials and of sinks up to which each has
+	// its own series.
 	DetailLimit() int
 }
 
-// Options are what New needs; Registerer and Viewer are required.
+// Options are the options of New. Registerer and Viewer are required.
 type Options struct {
 	Registerer        prometheus.Registerer
 	Viewer            Viewer
 	Version, Revision string
-	// LogLinesDropped counts the lines of the log that nobody read; nil for none.
+	// LogLinesDropped returns the number of dropped log lines. It may be nil.
 	LogLinesDropped func() uint64
 }
 
-// Metrics holds every series of the daemon. It is a engine.Observer. All its
-// methods are safe for concurrent use and do not block.
+// Metrics holds all series of the daemon and is an engine.Observer. Its methods are
+// safe for concurrent use and do not block.
 type Metrics struct {
 	*outcomes
 	*reload
@@ -55,8 +54,7 @@ type Metrics struct {
 
 var _ engine.Observer = (*Metrics)(nil)
 
-// New registers every series, those of the Go runtime and of the process
-// included.
+// New registers all series, including those of the Go runtime and of the process.
 func New(opt Options) (*Metrics, error) {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info",

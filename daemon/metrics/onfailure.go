@@ -6,19 +6,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// bornAtMost is up to how many credentials the counter of on_failure exists at
-// zero; with more of them it exists for those of which anybody was told.
+// bornAtMost is the number of credentials up to which the counter of on_failure exists
+// from the start. Beyond it, it exists once on_failure has run for a credential.
 const bornAtMost = 2000
 
-// notices counts the runs of on_failure. A credential that has left the
-// configuration must not bring its series back.
+// notices counts the runs of on_failure. A run for a credential that was removed from
+// the configuration must not bring its series back.
 type notices struct {
 	runs *prometheus.CounterVec
 
 	mu    sync.Mutex
 	all   bool
 	own   map[string]bool
-	shown map[string]bool // that have series
+	shown map[string]bool // credentials that have series
 }
 
 func newNotices() *notices {
@@ -28,9 +28,9 @@ func newNotices() *notices {
 	}, []string{"credential", "result"})}
 }
 
-// InstallOnFailure says which credentials have on_failure, all of them or those
-// that have their own, makes their counters exist, and deletes those of all
-// others. It is called after Install.
+// InstallOnFailure sets which credentials have on_failure: all, or those that define
+// their own. It creates their counters and deletes all others. It must be called
+// after Install.
 func (m *Metrics) InstallOnFailure(all bool, own []string) {
 	n := m.outcomes.notices
 	n.mu.Lock()
@@ -62,7 +62,7 @@ func (m *Metrics) InstallOnFailure(all bool, own []string) {
 	}
 }
 
-// noticedLocked reports whether a credential is there and has on_failure.
+// noticedLocked reports whether a credential exists and has on_failure.
 func (m *Metrics) noticedLocked(credential string) bool {
 	n := m.outcomes.notices
 	return (n.all || n.own[credential]) && m.planned(credential)

@@ -14,13 +14,13 @@ import (
 )
 
 var (
-	// The buckets of a renewal reach the longest usual time-out; those of the
-	// lag tell a busy minute from a stuck daemon.
+	// The buckets of a renewal reach the longest usual timeout. Those of the lag
+	// distinguish a busy minute from a stuck daemon.
 	renewalBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 45, 60}
 	lagBuckets     = []float64{.001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 )
 
-// outcomes are the series that outcomes move.
+// outcomes are the series updated by outcomes.
 type outcomes struct {
 	*tallies
 
@@ -82,8 +82,7 @@ func (c *outcomes) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// Install makes the counters of every new object exist at zero and deletes those
-// of objects that are gone.
+// Install creates the counters of new objects and deletes those of removed ones.
 func (c *outcomes) Install(change plan.Change) {
 	c.install(change)
 	c.installed.Lock()
@@ -133,7 +132,7 @@ func (c *outcomes) Observe(o engine.Outcome) {
 	}
 }
 
-// indexOf is the place of an outcome in renewalResults and writeResults.
+// indexOf returns the index of an outcome in renewalResults and writeResults.
 func indexOf(r schedule.Outcome) int {
 	switch r {
 	case schedule.Failed:
@@ -145,7 +144,7 @@ func indexOf(r schedule.Outcome) int {
 	return 0
 }
 
-// hookIndex is the place of an outcome in hookResults.
+// hookIndex returns the index of an outcome in hookResults.
 func hookIndex(r schedule.Outcome) int {
 	if r == schedule.Failed {
 		return 1
@@ -153,7 +152,7 @@ func hookIndex(r schedule.Outcome) int {
 	return 0
 }
 
-// reason keeps the label inside the fixed set, whatever the fault says.
+// reason returns the fault's reason, limited to the fixed set of label values.
 func reason(f *credential.Fault) credential.Reason {
 	if f == nil {
 		return credential.ReasonInternal

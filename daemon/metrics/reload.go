@@ -21,9 +21,9 @@ func newReload() *reload {
 	}
 }
 
-// SetReload records one reading of the configuration. After a failure only the
-// verdict changes, since the old configuration runs on. The hash is in
-// hexadecimal digits.
+// SetReload records one load of the configuration. If it failed, only the success
+// gauge changes, since the old configuration is still running. The hash is
+// hexadecimal.
 func (r *reload) SetReload(ok bool, at time.Time, hash string) {
 	if !ok {
 		r.ok.Set(0)
@@ -34,8 +34,8 @@ func (r *reload) SetReload(ok bool, at time.Time, hash string) {
 	r.hash.Set(hashNumber(hash))
 }
 
-// hashNumber follows Alertmanager: 48 bits, since a float64 keeps 53 exactly.
-// Text that is not hexadecimal counts as no hash.
+// hashNumber converts a hash as Alertmanager does: 48 bits, because a float64 holds 53
+// exactly. Text that is not hexadecimal gives zero.
 func hashNumber(hash string) float64 {
 	n, err := strconv.ParseUint(hash[:min(12, len(hash))], 16, 48)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// sums are the series that count credentials and sinks by what they belong to.
-// They are there at every size.
+// sums are the series that count credentials by provider and sinks by type. They
+// always exist.
 type sums struct {
 	credentials, sinks, expiry, lastUseful, failure *prometheus.Desc
 }

@@ -25,9 +25,9 @@ var (
 	hookResults    = [...]string{resultOK, resultFailed}
 )
 
-// tallies count the ends of attempts for each credential and sink, and in sum.
-// They are kept small, since there may be a hundred thousand of them: labels are
-// put on at a scrape, for those alone that have series of their own.
+// tallies count the results of attempts for each credential and sink, and in total.
+// They are small, since there may be a hundred thousand of them: labels are added at
+// the scrape, and only for objects that have their own series.
 type tallies struct {
 	viewer Viewer
 
@@ -40,11 +40,11 @@ type tallies struct {
 	byType      map[group]*sum
 }
 
-// group is a provider or a type of sinks, with a fleet.
+// group is a provider or a type of sink, with a fleet.
 type group struct{ of, fleet string }
 
-// sum counts what the members of a group did, by result. It goes with the last
-// of them.
+// sum counts the results of the members of a group. It is deleted with the last
+// member.
 type sum struct {
 	members int
 	ends    [3]uint64
@@ -75,8 +75,8 @@ func newTallies(viewer Viewer) *tallies {
 	}
 }
 
-// install makes tallies for what is new, from zero, and drops those of what is
-// gone. A credential that moved to another provider starts at zero there.
+// install creates tallies for new objects and deletes those of removed ones. A
+// credential that moved to another provider starts at zero there.
 func (t *tallies) install(change plan.Change) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,7 +123,7 @@ func (t *tallies) dropSinkLocked(name string) {
 	}
 }
 
-// join counts one more member of a group.
+// join adds a member to a group.
 func join(sums map[group]*sum, key group) {
 	if sums[key] == nil {
 		sums[key] = &sum{}
@@ -131,7 +131,7 @@ func join(sums map[group]*sum, key group) {
 	sums[key].members++
 }
 
-// part counts one member less.
+// part removes a member from a group.
 func part(sums map[group]*sum, key group) {
 	if s := sums[key]; s != nil {
 		if s.members--; s.members == 0 {
@@ -140,14 +140,15 @@ func part(sums map[group]*sum, key group) {
 	}
 }
 
-// planned reports whether there is a credential of that name.
+// planned reports whether the plan has a credential of that name.
 func (t *tallies) planned(credential string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.credentials[credential] != nil
 }
 
-// plannedUpTo names the credentials, none when there are more than the limit.
+// plannedUpTo returns the names of the credentials, or nil if there are more than
+// limit.
 func (t *tallies) plannedUpTo(limit int) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -157,8 +158,8 @@ func (t *tallies) plannedUpTo(limit int) []string {
 	return keys(t.credentials)
 }
 
-// countLocked counts an outcome and reports whether the plan names its object:
-// an outcome of one that has left must not bring its series back.
+// countLocked counts an outcome and reports whether the plan has its object. The
+// outcome of a removed object must not bring its series back.
 func (t *tallies) countLocked(o engine.Outcome) bool {
 	switch o.Kind {
 	case engine.Obtain:
@@ -237,8 +238,8 @@ func (t *tallies) sinkLocked(e emitter, name string) {
 	}
 }
 
-// named returns what has series of its own: before the engine runs, and up to
-// the limit, all that is planned.
+// named returns the objects that have their own series. Before the engine runs, and
+// up to the limit, those are all objects of the plan.
 func (t *tallies) named() (credentials, sinks []string) {
 	limit := t.viewer.DetailLimit()
 	t.mu.Lock()

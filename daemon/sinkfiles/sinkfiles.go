@@ -1,5 +1,5 @@
-// Package sinkfiles watches the files of the present sinks, and removes what a
-// crash left beside them. What is found is told by the names of sinks.
+// Package sinkfiles watches the files of the current sinks, reports changes by the
+// names of the sinks, and removes temporary files that a crash left beside them.
 package sinkfiles
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// How soon changes are seen where a file system sends no events.
+// How soon changes are noticed on a file system without events.
 const (
-	within = 8 * time.Second // and repaired within ten
-	atOnce = 800             // in that time; what is beyond waits
+	within = 8 * time.Second // so that they are repaired within ten
+	atOnce = 800             // files checked in that time; more files take longer
 )
 
-// Files are the files of the present sinks, with who writes each.
+// Files are the files of the current sinks, with the sinks that write each.
 type Files struct {
 	watcher *watch.Watcher
 
@@ -27,8 +27,8 @@ type Files struct {
 	byPath map[string][]*plan.Sink
 }
 
-// New returns one without any file. Limited is told once, in words for people,
-// when the system's limit keeps events from us.
+// New returns a Files without any file. limited is called once, with a message for
+// people, if the system's limit of watches is reached.
 func New(disks *devices.Pool, limited func(message string)) *Files {
 	f := &Files{byPath: map[string][]*plan.Sink{}}
 	f.watcher = watch.New(watch.Options{
@@ -38,10 +38,10 @@ func New(disks *devices.Pool, limited func(message string)) *Files {
 	return f
 }
 
-// seer is a guard that knows which version of the file it looked at last.
+// seer is a guard that knows which version of the file it last inspected.
 type seer interface{ Saw(mark uint64) bool }
 
-// seen reports whether every sink of a file has looked at this version of it.
+// seen reports whether every sink of a file has inspected this version of it.
 func (f *Files) seen(path string, mark uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,12 +53,12 @@ func (f *Files) seen(path string, mark uint64) bool {
 	return true
 }
 
-// Install takes over a change of the sinks. Each new file is looked at once, since
-// nobody did while it was not watched.
+// Install applies a change of the sinks. Each new file is reported once, since it may
+// have changed while it was not watched.
 func (f *Files) Install(change plan.Difference[plan.Sink]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before := map[string]bool{} // the files that the change is about, and whether they were watched
+	before := map[string]bool{} // the files of changed sinks, and whether they were watched
 	touch := func(path string) {
 		if _, noted := before[path]; !noted {
 			before[path] = f.byPath[path] != nil
@@ -90,7 +90,7 @@ func (f *Files) Install(change plan.Difference[plan.Sink]) {
 	f.watcher.Follow(come...)
 }
 
-// watchable reports whether somebody can tell what others did to the file.
+// watchable reports whether changes by others to the file can be detected.
 func watchable(s *plan.Sink) bool { return s.Guard != nil && s.File != "" }
 
 func (f *Files) names(paths []string) (names []string) {
@@ -104,7 +104,7 @@ func (f *Files) names(paths []string) (names []string) {
 	return names
 }
 
-// Run tells the sinks whose files somebody may have changed, until ctx ends.
+// Run calls suspect with the sinks whose files may have changed, until ctx ends.
 func (f *Files) Run(ctx context.Context, suspect func(names []string)) {
 	f.watcher.Run(ctx, func(paths []string) { suspect(f.names(paths)) })
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// sweepTime bounds how long the start waits for left-overs to be removed: a
-// file server that hangs must not keep the rest from working.
+// sweepTime limits how long a start waits until temporary files are removed, so that a
+// file server that hangs does not delay everything else.
 const sweepTime = 2 * time.Second
 
-// Sweep removes what a crash left in the folders of these paths. It goes on behind
-// the rest of the start when it takes long, until ctx ends. Failed is told of the
-// folders where that could not be done.
+// Sweep removes temporary files that a crash left in the folders of these paths. If it
+// takes long it continues in the background, until ctx ends. failed is called for
+// folders where files could not be removed.
 func Sweep(ctx context.Context, disks *devices.Pool, paths []string, failed func(folder string, err error)) {
 	swept := make(chan struct{})
 	go func() { defer close(swept); sweepFolders(ctx, disks, paths, failed) }()

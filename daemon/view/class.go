@@ -4,11 +4,11 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// The classes that a state belongs to, by what it asks of a person.
+// Classes of states, by how urgently someone must look at them.
 const (
-	ClassGood = "good" // nothing
-	ClassWarn = "warn" // a look, some time
-	ClassBad  = "bad"  // a look now
+	ClassGood = "good" // no need
+	ClassWarn = "warn" // some time
+	ClassBad  = "bad"  // now
 )
 
 // Class returns the class of a credential's state.
@@ -35,7 +35,7 @@ func SinkClass(s engine.State) string {
 	}
 }
 
-// Worse returns the class that asks more of a person.
+// Worse returns the more urgent class.
 func Worse(a, b string) string {
 	if a == ClassBad || b == ClassGood {
 		return a

@@ -8,14 +8,14 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// CredentialFix says what a person can do about the last failure of a
-// credential. The failure's own message names the case; this is what to look at
-// first. It is empty without a failure.
+// CredentialFix says what an operator can do about the last failure of a credential.
+// The message of the failure describes it; the fix is what to check first. It is empty
+// if there was no failure.
 func CredentialFix(c engine.CredentialView) string {
 	return strings.ReplaceAll(CredentialFixText(c), "NAME", c.Name)
 }
 
-// CredentialFixText is CredentialFix where NAME stands for the name.
+// CredentialFixText is CredentialFix with the placeholder NAME for the name.
 func CredentialFixText(c engine.CredentialView) string {
 	if c.LastError == nil {
 		return ""
@@ -36,21 +36,21 @@ func CredentialFixText(c engine.CredentialView) string {
 	return text + " " + Retries
 }
 
-// SinkFix says what a person can do about the failure that SinkError shows.
+// SinkFix says what an operator can do about the failure that SinkError returns.
 func SinkFix(s engine.SinkView) string {
 	switch {
 	case s.LastError == nil && s.HookError == nil:
 		return ""
 	case s.LastError == nil:
 		return HookFix(s)
-	case s.State == engine.Behind: // by another's value, else it were failing
+	case s.State == engine.Behind: // it holds a foreign value; otherwise it would be failing
 		return fixForeign
 	}
 	return fixDelivery(s.LastError.Reason) + retriesUnlessStopping(s.LastError)
 }
 
-// HookFix says what a person can do about the failure of a sink's on_change. It
-// is empty without a failure.
+// HookFix says what an operator can do about the failure of a sink's on_change. It is
+// empty if there was no failure.
 func HookFix(s engine.SinkView) string {
 	if s.HookError == nil {
 		return ""
@@ -65,14 +65,14 @@ func retriesUnlessStopping(n *schedule.Note) string {
 	return " " + Retries
 }
 
-// retried reports whether the daemon tries again by itself after a failure that
-// parks nothing, and the message does not say so already.
+// retried reports whether the fix should say that the daemon retries: the failure does
+// not park, and its message does not say so already.
 func retried(n *schedule.Note) bool {
 	return n.Reason != credential.ReasonCancelled && !strings.Contains(n.Message, "retried")
 }
 
-// ReasonName returns a reason as people read it. A fault of this machine is local to
-// them; machines read "internal".
+// ReasonName returns the name of a reason for people. They see "local" where programs
+// read "internal".
 func ReasonName(reason credential.Reason) string {
 	if reason == credential.ReasonInternal {
 		return "local"
@@ -80,7 +80,7 @@ func ReasonName(reason credential.Reason) string {
 	return string(reason)
 }
 
-// Retries says that nothing has to be done for the next attempt to happen.
+// Retries says that the next attempt happens without any action.
 const Retries = "It is retried automatically."
 
 const (
@@ -140,7 +140,7 @@ func fixHook(reason credential.Reason) string {
 	}
 }
 
-// Fixes lists every sentence that a fix can be made of, for translations.
+// Fixes returns every sentence that a fix can contain, for translations.
 func Fixes() []string {
 	all := []string{Retries, fixNothing, fixForeign, fixLogin, fixMissing, fixUnreadEnd}
 	for _, reason := range credential.Reasons {

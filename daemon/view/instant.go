@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Instant is a moment in a document: RFC 3339 in UTC to the second, null where
-// there is none.
+// Instant is a time in a document: RFC 3339 in UTC to the second, or null if it is
+// zero.
 type Instant struct{ time.Time }
 
 // MarshalJSON implements json.Marshaler.
@@ -30,7 +30,7 @@ func (i *Instant) UnmarshalJSON(text []byte) (err error) {
 	return nil
 }
 
-// Stamp writes an instant for programs: RFC 3339 in UTC, empty for none.
+// Stamp formats a time for programs: RFC 3339 in UTC, or empty if it is zero.
 func Stamp(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -38,8 +38,8 @@ func Stamp(at time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// Local writes an instant for people: in the zone of this machine, with its
-// offset. It is empty for none.
+// Local formats a time for people: in this machine's time zone, with its offset. It is
+// empty if the time is zero.
 func Local(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -47,9 +47,8 @@ func Local(at time.Time) string {
 	return at.Local().Format(time.RFC3339) //nolint:gosmopolitan // people read it on this machine
 }
 
-// EndlessYear is the year of an instant that stands for no end, and Endless the
-// instant.
+// EndlessYear is the year of Endless.
 const EndlessYear = 9999
 
-// Endless stands for no end.
+// Endless is the time that means "does not expire".
 var Endless = time.Date(EndlessYear, 12, 31, 23, 59, 59, 0, time.UTC)

@@ -8,14 +8,14 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Limit is the known end of something that a credential or the listener needs.
+// Limit is the known expiry of something that a credential or the listener needs.
 type Limit struct {
 	Kind   string  `json:"kind"`
 	EndsAt Instant `json:"ends_at"`
 	Person bool    `json:"person"`
 }
 
-// LimitsOf makes the limits of a document. Never nil.
+// LimitsOf returns the limits of a document. It never returns nil.
 func LimitsOf(limits []credential.Limit) []Limit {
 	out := make([]Limit, 0, len(limits))
 	for _, l := range limits {
@@ -24,11 +24,11 @@ func LimitsOf(limits []credential.Limit) []Limit {
 	return out
 }
 
-// soon is how long before its end people are told of a limit.
+// soon is how long before its expiry people see a limit.
 const soon = 60 * 24 * time.Hour
 
-// LimitsSoon returns the limits that people should know of: those that need
-// them and are near their end or past it, the nearest first.
+// LimitsSoon returns the limits that are needed and that have passed or will pass soon,
+// the earliest first.
 func LimitsSoon(limits []Limit, now time.Time) []Limit {
 	var near []Limit
 	for _, l := range limits {
@@ -40,12 +40,12 @@ func LimitsSoon(limits []Limit, now time.Time) []Limit {
 	return near
 }
 
-// Ended reports whether a person has to act because a limit has passed.
+// Ended reports whether someone must act because a limit has passed.
 func Ended(limits []Limit, now time.Time) bool {
 	return slices.ContainsFunc(limits, func(l Limit) bool { return l.Person && !l.EndsAt.After(now) })
 }
 
-// LimitNames are the kinds of limit in words.
+// LimitNames are the kinds of limits in words.
 var LimitNames = map[string]string{
 	"certificate":   "certificate",
 	"authority":     "certificate authority",
@@ -56,7 +56,7 @@ var LimitNames = map[string]string{
 	"consent":       "consent",
 }
 
-// The sentences about a limit; %s are its name and the instant as seen from now.
+// Sentences about a limit. %s are its name and the relative time.
 const (
 	LimitEnds  = "its %s ends %s; only a person can renew it"
 	LimitEnded = "its %s ended %s; only a person can renew it"

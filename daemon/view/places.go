@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Place is where a value stands that a failure asks to change.
+// Place is the location of a value that must be changed after a failure.
 type Place struct{ Key, Where string }
 
-// place is how a message names one, see engine.located.
+// place matches a location in a message; see engine.located.
 var place = regexp.MustCompile(`^([a-z_0-9-]+(?:\.[A-Za-z_0-9-]+)+) is in (.+)$`)
 
-// Places takes the places that a message names out of it, so that they can be
-// shown on their own.
+// Places removes the locations from a message and returns them, so that they can be
+// shown separately.
 func Places(message string) (rest string, places []Place) {
 	var kept []string
 	for part := range strings.SplitSeq(message, "; ") {

@@ -8,8 +8,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Public returns a view for readers who did not log in: names, states, reasons
-// and our sentences, but no path, no host and no text of the configuration.
+// Public returns a view for readers who are not logged in: names, states, reasons and
+// our own sentences, but no paths, hosts or texts of the configuration.
 func Public(v engine.View) engine.View {
 	v.Credentials, v.Sinks = slices.Clone(v.Credentials), slices.Clone(v.Sinks)
 	for i := range v.Credentials {
@@ -24,8 +24,8 @@ func Public(v engine.View) engine.View {
 	return v
 }
 
-// PublicConfig tells readers who did not log in that something is wrong with the
-// configuration, not what.
+// PublicConfig tells readers who are not logged in that something is wrong with the
+// configuration, but not what.
 func PublicConfig(c Config) Config {
 	if c.LastError != "" {
 		c.LastError = "The log and vigente status tell why."
@@ -50,12 +50,11 @@ func publicNote(n *schedule.Note) *schedule.Note {
 	return &note
 }
 
-// hidden is what stands in place of what is not shown.
+// hidden replaces what is not shown.
 const hidden = "…"
 
-// private finds what a message may hold of the configuration: what is quoted,
-// what the phrases of a call name, and what looks like a URL, a path, an
-// address or a host.
+// private matches what a message may contain of the configuration: quoted text, and
+// what looks like a URL, a path, an address or a host.
 var private = regexp.MustCompile(
 	`"(?:[^"\\]|\\.)*"` + // quoted
 		`|[a-z][a-z0-9+.-]*://[^\s,;)]*` + // a URL
@@ -65,14 +64,14 @@ var private = regexp.MustCompile(
 		`|\b[A-Za-z0-9_-]+:\d+`, // a host or file and a number
 )
 
-// named finds hosts and variables without any mark of their own, by the words
-// that our messages have before them.
+// named matches hosts and variables that private cannot recognise, by the words before
+// them in our messages.
 var named = regexp.MustCompile(`\b(connect to|call|the answer of|trust|proxy|variable|credential|user|owner|group|host|command) ([^\s,;:()]+)`)
 
-// ours are words of ours that look like something of the configuration.
+// ours matches words of our messages that look like something of the configuration.
 var ours = regexp.MustCompile(`^(?:providers|credentials|sinks|fleets|daemon|renewal|log|tls|web|cluster)\.[a-z_.]+$|^\d+(?:\.\d+)?$|^(?:and/or|I/O|HTTP/\d(?:\.\d)?|LoadCredential=)$`)
 
-// PublicText hides what a message holds of the configuration.
+// PublicText hides what a message contains of the configuration.
 func PublicText(message string) string {
 	message = private.ReplaceAllStringFunc(message, func(found string) string {
 		if ours.MatchString(found) {
@@ -89,8 +88,7 @@ func PublicText(message string) string {
 	})
 }
 
-// plain are words that follow those of named in sentences of ours and name
-// nothing.
+// plain are words that follow those of named in our messages but are not names.
 var plain = map[string]bool{
 	"is": true, "was": true, "to": true, "of": true, "in": true, "and": true, "or": true, "that": true, "on": true, "it": true,
 	"the": true, "this": true, "by": true, "for": true, "with": true, "has": true, "refused": true, "wants": true, "name": true,

@@ -8,28 +8,28 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Readiness is the verdict on a view.
+// Readiness is the result of Judge, and the document of /readyz.
 type Readiness struct {
-	// Ready says that every credential is in force, whatever becomes of its
-	// renewal, and that every sink holds what it should.
+	// Ready means every credential is valid, even if its renewal fails, and every sink
+	// holds what it should.
 	Ready bool `json:"ready"`
-	// Reasons lists what is not as it should be, also what does not make it
-	// unready: a credential in force that cannot be renewed. Never nil.
+	// Reasons lists everything that is wrong, including what does not affect Ready,
+	// such as a valid credential that cannot be renewed. It is never nil.
 	Reasons []Reason `json:"reasons"`
-	// More counts the reasons that are left out of a long list.
+	// More counts the reasons cut from a long list.
 	More int `json:"more_reasons,omitempty"`
-	// Paused tells until when no attempt is made, by credential.
+	// Paused holds the ends of pauses, by credential.
 	Paused map[string]Instant `json:"paused,omitempty"`
-	// StateError says why the state cannot be saved, if it cannot. It makes
-	// nothing unready: tokens are delivered all the same.
+	// StateError says why the state cannot be saved, if it cannot. It does not affect
+	// Ready, because tokens are delivered all the same.
 	StateError string `json:"state_error,omitempty"`
-	// Cluster says that the engine of the cluster is away, or machines differ. It
-	// makes nothing unready either.
+	// Cluster says that the cluster's etcd cannot be reached, or that machines differ.
+	// It does not affect Ready either.
 	Cluster string `json:"cluster,omitempty"`
 }
 
-// Good reports whether there is nothing to say: every credential is valid, or
-// between two values as planned, and every sink delivered.
+// Good reports whether nothing is wrong: every credential is valid, or in a planned gap
+// between two values, and every sink is delivered.
 func (r Readiness) Good() bool {
 	for _, reason := range r.Reasons {
 		if reason.Credential == "" || reason.State != string(engine.Handover) {
@@ -39,7 +39,7 @@ func (r Readiness) Good() bool {
 	return true
 }
 
-// Public is the verdict for readers who did not log in.
+// Public returns the readiness for readers who are not logged in.
 func (r Readiness) Public() Readiness {
 	r.Reasons = slices.Clone(r.Reasons)
 	for i := range r.Reasons {
@@ -49,8 +49,8 @@ func (r Readiness) Public() Readiness {
 	return r
 }
 
-// Arrived reports whether what everything shown has is in force and in its
-// sinks, whatever becomes of the next renewal.
+// Arrived reports whether all credentials of the view are valid and in their sinks, even
+// if the next renewal fails.
 func Arrived(v engine.View) bool {
 	for i := range v.Credentials {
 		switch c := &v.Credentials[i]; c.State {
@@ -60,7 +60,7 @@ func Arrived(v engine.View) bool {
 			if !c.InForce(v.At) {
 				return false
 			}
-		default: // in force
+		default: // valid
 		}
 	}
 	for i := range v.Sinks {
@@ -71,14 +71,14 @@ func Arrived(v engine.View) bool {
 	return true
 }
 
-// Reason is one thing that is not as it should be.
+// Reason is one thing that is wrong.
 type Reason struct {
 	Credential string `json:"credential,omitempty"`
 	Sink       string `json:"sink,omitempty"`
 	State      string `json:"state"`
-	// Reason is the code of the last failure, or a few words when nothing failed.
+	// Reason is the code of the last failure, or a few words if nothing failed.
 	Reason string `json:"reason"`
-	// Message is the failure in our own words.
+	// Message is the message of the failure.
 	Message string `json:"message,omitempty"`
 }
 
@@ -94,35 +94,35 @@ func (r Reason) String() string {
 	return text
 }
 
-// Judge gives the verdict on all that the view shows.
+// Judge returns the readiness of everything in the view.
 func Judge(v engine.View) Readiness {
-	verdict := Readiness{Ready: true, Reasons: []Reason{}, StateError: v.StateError}
+	readiness := Readiness{Ready: true, Reasons: []Reason{}, StateError: v.StateError}
 	for i := range v.Credentials {
 		c := &v.Credentials[i]
 		if !c.PausedUntil.IsZero() {
-			if verdict.Paused == nil {
-				verdict.Paused = map[string]Instant{}
+			if readiness.Paused == nil {
+				readiness.Paused = map[string]Instant{}
 			}
-			verdict.Paused[c.Name] = Instant{c.PausedUntil}
+			readiness.Paused[c.Name] = Instant{c.PausedUntil}
 		}
 		if c.State == engine.Valid {
 			continue
 		}
-		verdict.Ready = verdict.Ready && serves(c, v)
-		verdict.Reasons = append(verdict.Reasons, because(Reason{Credential: c.Name, State: string(c.State)}, c.LastError, idle(c.State)))
+		readiness.Ready = readiness.Ready && serves(c, v)
+		readiness.Reasons = append(readiness.Reasons, because(Reason{Credential: c.Name, State: string(c.State)}, c.LastError, idle(c.State)))
 	}
 	for i := range v.Sinks {
 		s := &v.Sinks[i]
 		if s.State == engine.Delivered {
 			continue
 		}
-		verdict.Ready = false
-		verdict.Reasons = append(verdict.Reasons, because(Reason{Sink: s.Name, State: string(s.State)}, s.LastError, idleSink(s.State)))
+		readiness.Ready = false
+		readiness.Reasons = append(readiness.Reasons, because(Reason{Sink: s.Name, State: string(s.State)}, s.LastError, idleSink(s.State)))
 	}
-	return verdict.rest(v)
+	return readiness.rest(v)
 }
 
-// rest takes in what a limit cut off the view.
+// rest adds what a limit cut from the view.
 func (r Readiness) rest(v engine.View) Readiness {
 	shown := TotalsOf(v)
 	for state, n := range v.Totals.Credentials {
@@ -140,8 +140,8 @@ func (r Readiness) rest(v engine.View) Readiness {
 	return r
 }
 
-// serves reports whether a credential does for its users what it can: it is in
-// force, or the gap is one that no daemon can avoid.
+// serves reports whether users get the best the credential can give: it is valid, or it
+// is in a gap that no daemon can avoid.
 func serves(c *engine.CredentialView, v engine.View) bool {
 	switch c.State {
 	case engine.Handover, engine.Overdue:
@@ -162,7 +162,7 @@ func because(r Reason, note *schedule.Note, otherwise string) Reason {
 	return r
 }
 
-// idle says what a state means when nothing failed.
+// idle explains a state if nothing failed.
 func idle(s engine.State) string {
 	switch s {
 	case engine.Pending:

@@ -106,7 +106,7 @@ func TestAnothersValueHasAFixOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestVerdicts(t *testing.T) {
+func TestHeadlines(t *testing.T) {
 	note := &schedule.Note{Reason: credential.ReasonInternal, Message: "m"}
 	cred := func(s engine.State) engine.View {
 		return engine.View{At: at, Credentials: []engine.CredentialView{{Name: "c", State: s, Generation: 1}}}
@@ -142,7 +142,7 @@ func TestVerdicts(t *testing.T) {
 		{"older value of ours", sink(engine.Behind, nil), Config{}, failing},
 		{"sink pending", sink(engine.Pending, nil), Config{}, beginning},
 	} {
-		if got := VerdictOf(tt.view, tt.c); got.Words != tt.want {
+		if got := HeadlineOf(tt.view, tt.c); got.Words != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got.Words, tt.want)
 		}
 	}

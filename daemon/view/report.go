@@ -5,8 +5,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Format is the version of every document. It grows when a key changes its
-// meaning or goes, not when one is added.
+// Format is the version of all documents. It is incremented when a key is removed or
+// changes its meaning, not when one is added.
 const Format = 1
 
 // Report is the document of status --json.
@@ -21,25 +21,25 @@ type Report struct {
 	Fleets      []Fleet            `json:"fleets"`
 	Limits      []Limit            `json:"limits"`
 	Warnings    []Warning          `json:"warnings"`
-	// Cluster says what is wrong between the machines; absent when nothing is.
+	// Cluster says what is wrong between the machines. It is absent if nothing is.
 	Cluster string `json:"cluster,omitempty"`
 	Totals  Totals `json:"totals"`
 }
 
-// ConfigReport says which configuration runs.
+// ConfigReport describes the running configuration.
 type ConfigReport struct {
 	Hash      string  `json:"hash"`
 	LoadedAt  Instant `json:"loaded_at"`
 	LastError string  `json:"last_error"`
 }
 
-// StateReport says whether what is known would survive a restart.
+// StateReport says whether the state can be saved.
 type StateReport struct {
 	Saved     bool   `json:"saved"`
 	LastError string `json:"last_error"`
 }
 
-// ListenerReport says why the listener is not served, if it is not.
+// ListenerReport says why the listener is not running, if it is not.
 type ListenerReport struct {
 	LastError string `json:"last_error"`
 }
@@ -76,8 +76,8 @@ type SinkReport struct {
 	LastError       ErrorReport       `json:"last_error"`
 }
 
-// ProviderReport is one backend. Failures is that of its credential with the
-// most failed attempts in a row.
+// ProviderReport is one backend. Failures is the largest number of consecutive failures
+// among its credentials.
 type ProviderReport struct {
 	Name          string  `json:"name"`
 	Type          string  `json:"type"`
@@ -85,8 +85,8 @@ type ProviderReport struct {
 	Failures      int     `json:"failures"`
 }
 
-// ErrorReport is a failure and what to do about it; its texts are empty when
-// there is none.
+// ErrorReport is a failure and how to fix it. Its texts are empty if there was no
+// failure.
 type ErrorReport struct {
 	Reason  string  `json:"reason"`
 	Message string  `json:"message"`
@@ -94,13 +94,13 @@ type ErrorReport struct {
 	At      Instant `json:"at"`
 }
 
-// Totals count what was selected, by state; every state is there.
+// Totals counts what was selected, by state, including states with a count of zero.
 type Totals struct {
 	Credentials map[engine.State]int `json:"credentials"`
 	Sinks       map[engine.State]int `json:"sinks"`
 }
 
-// TotalsOf counts what a view shows.
+// TotalsOf counts the contents of a view.
 func TotalsOf(v engine.View) Totals {
 	t := Totals{map[engine.State]int{}, map[engine.State]int{}}
 	for i := range v.Credentials {
@@ -112,7 +112,7 @@ func TotalsOf(v engine.View) Totals {
 	return t
 }
 
-// NewReport makes the document of what a query selected, in its order.
+// NewReport returns the document for a view, in the order of the view.
 func NewReport(v engine.View, c Config) Report {
 	r := Report{
 		Format:      Format,
@@ -140,7 +140,7 @@ func NewReport(v engine.View, c Config) Report {
 	return r
 }
 
-// listOf makes an empty list of an absent one.
+// listOf replaces a nil list by an empty one.
 func listOf[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -148,7 +148,7 @@ func listOf[T any](list []T) []T {
 	return list
 }
 
-// NewCredentialReport makes the document's part on one credential.
+// NewCredentialReport returns the part of the document for one credential.
 func NewCredentialReport(c engine.CredentialView) CredentialReport {
 	return CredentialReport{
 		Name: c.Name, Provider: c.Provider, Type: c.Type, Fleet: engine.FleetOf(c.Name), State: string(c.State), Generation: c.Generation,
@@ -170,8 +170,8 @@ func newSinkReport(s engine.SinkView) SinkReport {
 	}
 }
 
-// SinkError is the failure to show for a sink: that of its delivery, else that
-// of its hook, which says so.
+// SinkError returns the failure to show for a sink: that of its delivery, or else that of
+// its hook, which then says so.
 func SinkError(s engine.SinkView) *schedule.Note {
 	if s.LastError != nil || s.HookError == nil {
 		return s.LastError
@@ -181,7 +181,7 @@ func SinkError(s engine.SinkView) *schedule.Note {
 	return &note
 }
 
-// errorReport makes an empty report of no failure.
+// errorReport returns an empty report if n is nil.
 func errorReport(n *schedule.Note, fix string) ErrorReport {
 	if n == nil {
 		return ErrorReport{}

@@ -6,7 +6,7 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// ServiceLine is what systemctl status shows of a summary.
+// ServiceLine returns the line that systemctl status shows.
 func ServiceLine(s engine.Summary, c Config, configPath string) string {
 	n := s.Totals.Credentials
 	line := fmt.Sprintf("%d valid, %d failing, %d parked",

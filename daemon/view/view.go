@@ -1,27 +1,25 @@
-// Package view turns the engine's state into what people and programs read: the
-// order, the verdicts, the words, and the documents of the commands.
+// Package view turns the state of the engine into what people and programs read: the
+// order, the headline, the words, and the documents of the commands.
 //
-// It only reads and holds no secret. Whoever shows the state, the page, the
-// control socket or a command, takes from here what is said, so that all of them
-// say the same.
+// It only reads and holds no secret. The page, the control socket and the commands all
+// take their texts from here, so that they say the same.
 package view
 
 import "time"
 
-// Config says which configuration runs and why another one does not.
+// Config describes the running configuration, and why a newer one is not used.
 type Config struct {
 	Hash      string
 	LoadedAt  time.Time
 	LastError string
-	// Listener says why the listener is not served; empty when all is as wanted.
+	// Listener says why the listener is not running. It is empty if all is well.
 	Listener string
-	// Cluster says what is wrong between this machine and the others that it
-	// shares credentials with: an engine that is away, or machines that differ.
+	// Cluster says what is wrong between this machine and the others of its cluster:
+	// etcd cannot be reached, or machines differ.
 	Cluster string
-	// Limits are the ends of the listener's own certificates.
+	// Limits are the expiries of the listener's own certificates.
 	Limits []Limit
-	// Warnings name what is missing on disk while the value that was read
-	// before is still used.
+	// Warnings list what is missing on disk while the value read before is still used.
 	Warnings []Warning
 	Fleets   []Fleet
 }
@@ -33,7 +31,7 @@ type Warning struct {
 	Message    string `json:"message"`
 }
 
-// Fleet says how the rows of one table are.
+// Fleet is the state of one table of rows.
 type Fleet struct {
 	Name    string   `json:"name"`
 	Good    int      `json:"good"`

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Distance says a span of time in its two largest units: "3 h 5 min".
+// Distance formats a duration in its two largest units: "3 h 5 min".
 func Distance(d time.Duration) string {
 	if d < 0 {
 		d = -d
@@ -32,8 +32,8 @@ func Distance(d time.Duration) string {
 	return strconv.FormatInt(int64(d/time.Second), 10) + " s"
 }
 
-// Relative says an instant as seen from now: "in 5 min", "3 h ago", "now". It
-// is empty for an unknown instant.
+// Relative formats a time relative to now: "in 5 min", "3 h ago", "now". It is empty if
+// the time is unknown.
 func Relative(at, now time.Time) string {
 	form, distance := RelativeForm(at, now)
 	if distance == "" {
@@ -42,8 +42,8 @@ func Relative(at, now time.Time) string {
 	return fmt.Sprintf(form, distance)
 }
 
-// RelativeForm is Relative in two parts, for other languages: the sentence, and
-// the distance that it has a place for. The units are the same in all of them.
+// RelativeForm returns Relative in two parts, for translations: a sentence with one %s,
+// and the duration for it. The units are the same in all languages.
 func RelativeForm(at, now time.Time) (form, distance string) {
 	d := at.Sub(now)
 	switch {

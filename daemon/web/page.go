@@ -58,7 +58,7 @@ type page struct {
 	Script                  template.JS
 	Title, Version          string
 	Starting, At            string
-	Verdict                 view.Verdict
+	Headline                view.Headline
 	Counts                  []pageCount
 	ConfigError, StateError string
 	Listener, Cluster       string
@@ -175,8 +175,8 @@ func (p *pages) fill(s *page, q question, l tongue) {
 		q.page = parts
 		found = p.backend.Select(q.query())
 	}
-	s.Verdict = view.VerdictOf(all, c)
-	s.Verdict.Words = l.say(s.Verdict.Words)
+	s.Headline = view.HeadlineOf(all, c)
+	s.Headline.Words = l.say(s.Headline.Words)
 	s.count(sum.Totals, l)
 	s.Search, s.Pages = q.search, linksOf(q, parts)
 	if q.search != "" {

@@ -48,7 +48,7 @@ func sayings(t testing.TB) []string {
 	for _, name := range view.LimitNames {
 		said[name] = true
 	}
-	for _, text := range slices.Concat(view.Fixes(), view.Verdicts(), []string{view.LimitEnds, view.LimitEnded, "in %s", "%s ago", "now"}) {
+	for _, text := range slices.Concat(view.Fixes(), view.Headlines(), []string{view.LimitEnds, view.LimitEnded, "in %s", "%s ago", "now"}) {
 		said[text] = true
 	}
 	var all []string

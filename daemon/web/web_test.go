@@ -323,7 +323,7 @@ func TestPageOfNothingAndOfAFleet(t *testing.T) {
 	}
 }
 
-func TestVerdictCountsTheConfigurationToo(t *testing.T) {
+func TestHeadlineCountsTheConfigurationToo(t *testing.T) {
 	refused := config
 	refused.LastError = "config.toml:3: daemon.listen: no address"
 	unsaved := healthy()

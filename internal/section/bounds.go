@@ -2,17 +2,17 @@ package section
 
 import "fmt"
 
-// Bounds of one file. The TOML library keeps a node for each element of a key
-// and calls itself for each level of nesting, so that a file that is nothing
-// but dots or brackets would take all memory.
+// Limits of one file. The TOML library keeps a node for each element of a key and
+// recurses for each level of nesting, so a file of nothing but dots or brackets would
+// use all memory.
 const (
 	mostLines    = 4_000_000
 	mostElements = 32 // of one key
 	mostNesting  = 64 // of arrays and inline tables
 )
 
-// bounded looks over the text of a file before it is parsed, and returns the
-// line and the problem where it goes beyond what any configuration needs.
+// bounded scans the text of a file before it is parsed, and returns the line and the
+// problem if it exceeds a limit.
 func bounded(data []byte) (line int, problem string) {
 	line = 1
 	dots, depth := 0, 0
@@ -54,8 +54,8 @@ func bounded(data []byte) (line int, problem string) {
 	return 0, ""
 }
 
-// skipString returns the offset behind the string that begins at i; that of the
-// line's end when a string of one line is not closed, which the parser reports.
+// skipString returns the offset after the string that begins at i. If a single-line
+// string is not closed, which the parser reports, it returns the end of the line.
 func skipString(data []byte, i int) int {
 	quote := data[i]
 	long := i+2 < len(data) && data[i+1] == quote && data[i+2] == quote

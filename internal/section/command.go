@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Command reads a program and its arguments, which must be there. The program
-// is an absolute path, or a name that is looked up in PATH.
+// Command returns a program and its arguments. The key is required. The program is an
+// absolute path, or a name that is looked up in PATH.
 func (s *Section) Command(key string) []string {
 	command := s.Texts(key)
 	if len(command) == 0 && s.Has(key) {

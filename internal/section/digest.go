@@ -12,11 +12,10 @@ import (
 	"strings"
 )
 
-// Digest returns a keyed digest of what the kind asked for: the values that
-// differ from their fallbacks, in their canonical form, and the bytes of
-// secrets and files. Where a secret stands and how a value is spelled does not
-// count; neither do the daemon's own keys. Call it when the kind has asked for
-// everything.
+// Digest returns a keyed digest of what the kind asked for: the values that differ from
+// their fallbacks, in canonical form, and the bytes of secrets and files. It does not
+// depend on where a secret is stored, on how a value is spelled, or on the daemon's own
+// keys. Call it after the kind has asked for everything.
 func (s *Section) Digest(key []byte) string {
 	paths := make([]string, 0, len(s.values))
 	for path := range s.values {
@@ -33,11 +32,11 @@ func (s *Section) Digest(key []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// Sums are short digests of what the kind asked for, a key each. They tell which
-// keys of two tables differ without holding any value.
+// Sums are short digests of what the kind asked for, by key. They tell which keys of two
+// tables differ without holding any value.
 type Sums map[string]uint64
 
-// Sums returns the digests under a seed of this process.
+// Sums returns the digests, with a seed of this process.
 func (s *Section) Sums(seed maphash.Seed) Sums {
 	sums := make(Sums, len(s.values))
 	for path, v := range s.values {
@@ -46,9 +45,8 @@ func (s *Section) Sums(seed maphash.Seed) Sums {
 	return sums
 }
 
-// Differing returns the keys, below the table, for which the kind would get
-// other values from the one than from the other: what makes their digests
-// differ.
+// Differing returns the keys, below the table, for which the kind gets different values
+// from the two tables.
 func (s Sums) Differing(o Sums) []string {
 	keys := map[string]bool{}
 	for path, v := range s {
@@ -64,8 +62,8 @@ func (s Sums) Differing(o Sums) []string {
 	return slices.Sorted(maps.Keys(keys))
 }
 
-// Written returns a digest of the table as it is written, with the folder that
-// its paths start from: what it refers to is no part of it.
+// Written returns a digest of the text of the table and of the folder for relative paths.
+// It does not cover what the table refers to.
 func (s *Section) Written() [sha256.Size]byte {
 	sum := sha256.New()
 	writeText(sum, s.folder)
@@ -98,8 +96,8 @@ func appendText(to []byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint64(to, uint64(len(text))), text...)
 }
 
-// readable turns the path of a noted value into the key that an operator wrote;
-// the place within an array is left out.
+// readable converts the path of a noted value to the key that an operator wrote, without
+// indexes of arrays.
 func readable(path string) string {
 	elements := strings.Split(path, "\x00")
 	if last := len(elements) - 1; last > 0 {

@@ -11,21 +11,21 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// document is a TOML file on its way to a tree that knows every key's line.
+// document parses a TOML file into a tree that knows the line of every key.
 type document struct {
 	file   string
 	data   []byte
-	lines  []int // offset of each line's start
+	lines  []int // offset of the start of each line
 	parser unstable.Parser
 	root   *table
 	faults []Fault
 
-	current *table // the table that key-value lines go to
+	current *table // the table that key-value lines belong to
 	path    []string
 }
 
-// parseDocument reads TOML. The tree is nil when the syntax is broken; faults
-// of meaning, such as a key given twice, leave a tree with the first of them.
+// parseDocument parses TOML. The tree is nil after a syntax error. After other faults,
+// such as a duplicate key, the tree holds the first value.
 func parseDocument(file string, data []byte) (*table, []Fault) {
 	data, line, problem := decodeText(data)
 	if problem == "" {
@@ -52,8 +52,8 @@ func parseDocument(file string, data []byte) (*table, []Fault) {
 	return d.root, d.faults
 }
 
-// decodeText drops the byte order mark that some editors write and says so
-// when the file is no UTF-8 by the look of its first bytes.
+// decodeText drops the byte order mark that some editors write. It reports a problem if
+// the first bytes show that the file is not UTF-8.
 func decodeText(data []byte) (text []byte, line int, problem string) {
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
@@ -67,10 +67,10 @@ func decodeText(data []byte) (text []byte, line int, problem string) {
 	return data, 0, ""
 }
 
-// checkScalar reports a number or a date that is well formed but out of range.
-// The library finds out when it decodes, not when it parses. It never gets the
-// whole document to decode: its search for duplicates takes time with the
-// square of the number of tables.
+// checkScalar reports a number or a date that is well formed but out of range, which the
+// library notices when it decodes, not when it parses. We do not let it decode the whole
+// document, because its search for duplicates takes quadratic time in the number of
+// tables.
 func (d *document) checkScalar(n *node, path []string) {
 	if _, ok := n.integer(); ok {
 		return
@@ -82,7 +82,7 @@ func (d *document) checkScalar(n *node, path []string) {
 	}
 	message := strings.TrimPrefix(err.Error(), "toml: ")
 	if n.kind == kindFloat {
-		message = "number is out of range" // theirs repeats the value
+		message = "number is out of range" // the library's message quotes the value
 	}
 	d.faultf(n.line, path, "%s (expected valid TOML)", message)
 }
@@ -90,7 +90,7 @@ func (d *document) checkScalar(n *node, path []string) {
 func (d *document) syntaxFault(err error) Fault {
 	line := len(d.lines)
 	if pe, ok := errors.AsType[*unstable.ParserError](err); ok {
-		// The highlight shares the document's array, hence the offset.
+		// Highlight is a slice of the document's array, so cap gives its offset.
 		if at := cap(d.data) - cap(pe.Highlight); at >= 0 && at <= len(d.data) {
 			line = d.lineAt(at)
 		}
@@ -102,7 +102,7 @@ func (d *document) syntaxFault(err error) Fault {
 	return Fault{File: d.file, Line: line, Key: d.guessKey(line), Message: oneLine(err.Error()) + cure}
 }
 
-// guessKey names the key that a broken line seems to set.
+// guessKey returns the key that an invalid line seems to set.
 func (d *document) guessKey(line int) string {
 	path := slices.Clone(d.path)
 	text := d.data[d.lines[line-1]:]
@@ -132,7 +132,7 @@ func (d *document) faultf(line int, path []string, format string, args ...any) {
 	d.faults = append(d.faults, Fault{File: d.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...))})
 }
 
-// expression takes one top-level expression into the tree.
+// expression adds one top-level expression to the tree.
 func (d *document) expression(n *unstable.Node) {
 	switch n.Kind {
 	case unstable.Table, unstable.ArrayTable:
@@ -152,8 +152,8 @@ func (d *document) keysOf(it unstable.Iterator) (keys []string, lines []int) {
 	return keys, lines
 }
 
-// header returns the table that a [header] or [[header]] opens. Where the
-// header contradicts what is there, its lines go to a table nobody sees.
+// header returns the table that a [header] or [[header]] opens. If the header conflicts
+// with the tree, its lines go to a table that is dropped.
 func (d *document) header(keys []string, lines []int, array bool) *table {
 	t := d.root
 	last := len(keys) - 1
@@ -191,7 +191,7 @@ func (d *document) header(keys []string, lines []int, array bool) *table {
 	return opened
 }
 
-// openTable returns the table that further keys below n go to.
+// openTable returns the table to which further keys below n belong.
 func openTable(n *node) *table {
 	switch {
 	case n.kind == kindTable:
@@ -202,7 +202,7 @@ func openTable(n *node) *table {
 	return nil
 }
 
-// keyValue takes key = value, whose key may have dots, into t.
+// keyValue adds key = value to t. The key may be dotted.
 func (d *document) keyValue(t *table, path []string, n *unstable.Node) {
 	keys, lines := d.keysOf(n.Key())
 	last := len(keys) - 1
@@ -229,7 +229,7 @@ func (d *document) keyValue(t *table, path []string, n *unstable.Node) {
 	t.add(keys[last], lines[last], value)
 }
 
-// value makes a node; line is that of its key, or of the array around it.
+// value makes a node. line is the line of its key, or of the array around it.
 func (d *document) value(n *unstable.Node, line int, path []string) *node {
 	if n.Raw.Length > 0 {
 		line = d.lineAt(int(n.Raw.Offset))
@@ -264,7 +264,7 @@ func (d *document) value(n *unstable.Node, line int, path []string) *node {
 	return v
 }
 
-// close marks an inline table and all below it as complete.
+// close marks an inline table and all tables below it as complete.
 func (t *table) close() {
 	t.origin = inline
 	for _, e := range t.keys {

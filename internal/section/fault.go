@@ -7,21 +7,21 @@ import (
 	"unicode"
 )
 
-// Fault is one thing that is wrong in the configuration. Message says what is
-// wrong and, in parentheses, what was expected; it never holds a secret.
+// Fault is one thing that is wrong in the configuration. Message says what is wrong and,
+// in parentheses, what was expected. It never contains a secret.
 type Fault struct {
 	File    string
 	Line    int // from 1
 	Key     string
 	Message string
-	// Path names what the key refers to where that is at fault and not the
-	// configuration: a file, or a variable of the environment with a dollar sign
-	// before its name. Such a fault harms only what uses the key.
+	// Path is set if the key is right but what it refers to cannot be used: a file, or an
+	// environment variable with a dollar sign. Such a fault affects only what uses the
+	// key.
 	Path string
 }
 
-// Missing reports whether the configuration is right and what it refers to
-// cannot be used.
+// Missing reports whether the configuration is right but what it refers to cannot be
+// used.
 func (f Fault) Missing() bool { return f.Path != "" }
 
 // Error returns the fault as one line: FILE:LINE: KEY: MESSAGE.
@@ -29,8 +29,7 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", f.File, f.Line, f.Key, f.Message)
 }
 
-// Sort brings faults into the order of the files, as given, and of the lines
-// within them, and drops repetitions.
+// Sort sorts faults by file, in the given order, and by line, and removes duplicates.
 func Sort(faults []Fault, files []string) []Fault {
 	if len(faults) == 0 {
 		return nil
@@ -65,7 +64,7 @@ func Sort(faults []Fault, files []string) []Fault {
 	})
 }
 
-// oneLine keeps a message on its line, whatever a value or a name holds.
+// oneLine keeps a message on one line, whatever values it contains.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
@@ -75,8 +74,8 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// shown is a key as faults show it: quoted unless TOML takes it bare, and cut
-// when it is long.
+// shown returns a key as faults show it: quoted unless it is a bare key of TOML, and cut if
+// it is long.
 func shown(key string) string {
 	const most = 64
 	bare := key != ""
@@ -95,7 +94,7 @@ func shown(key string) string {
 	return fmt.Sprintf("%q", key)
 }
 
-// dotted joins the elements of a path as faults show it.
+// dotted joins the elements of a path as faults show them.
 func dotted(path []string) string {
 	parts := make([]string, len(path))
 	for i, key := range path {

@@ -14,8 +14,8 @@ import (
 	"github.com/vigented/vigente/internal/duration"
 )
 
-// Has reports whether the key is there, whatever its value. It makes the key
-// known, so that a kind may refuse it in its own words.
+// Has reports whether the key is present, whatever its value. The key then counts as
+// known, so that a kind can refuse it with its own message.
 func (s *Section) Has(key string) bool {
 	if s.knows(s.table, key) == nil {
 		s.known = append(s.known, knownKey{table: s.table, key: key})
@@ -23,7 +23,7 @@ func (s *Section) Has(key string) bool {
 	return s.table.get(key) != nil
 }
 
-// Text returns a string, or the fallback when the key is absent.
+// Text returns a string, or the fallback if the key is absent.
 func (s *Section) Text(key, fallback string) string {
 	s.describe(key, Key{Form: FormText, Fallback: fallback})
 	n := s.take(key, kindString, "a string in quotes")
@@ -36,8 +36,8 @@ func (s *Section) Text(key, fallback string) string {
 	return n.text
 }
 
-// Required returns a string that is there and not blank; anything else is a
-// fault and gives the empty string.
+// Required returns a string that must be present and not blank. Otherwise it records a
+// fault and returns the empty string.
 func (s *Section) Required(key string) string {
 	s.describe(key, Key{Form: FormText})
 	if s.ask(key) == nil {
@@ -56,9 +56,9 @@ func (s *Section) Required(key string) string {
 	return n.text
 }
 
-// Value returns a string as parse reads it, or the fallback when the key is
-// absent. The error of parse says what was expected of a string; expected says
-// it of any other value.
+// Value returns a string converted by parse, or the fallback if the key is absent. The
+// error of parse says what was expected of a string; expected says it for values of other
+// types.
 func Value[T any](s *Section, key string, fallback T, expected string, parse func(string) (T, error)) T {
 	s.describeValue(key, FormText, fallback)
 	n := s.take(key, kindString, "%s", expected)
@@ -76,7 +76,7 @@ func Value[T any](s *Section, key string, fallback T, expected string, parse fun
 	return v
 }
 
-// Bool returns true or false, or the fallback when the key is absent.
+// Bool returns a boolean, or the fallback if the key is absent.
 func (s *Section) Bool(key string, fallback bool) bool {
 	s.describeValue(key, FormBool, fallback)
 	n := s.takeLiteral(key, kindBool, "true or false, without quotes")
@@ -90,7 +90,7 @@ func (s *Section) Bool(key string, fallback bool) bool {
 	return v
 }
 
-// takeLiteral is take for what is written without quotes. In a row it is read
+// takeLiteral is take for values written without quotes. In a row such a value is parsed
 // from the text of its column.
 func (s *Section) takeLiteral(key string, want kind, expected string) *node {
 	e := s.ask(key)
@@ -106,7 +106,7 @@ func (s *Section) takeLiteral(key string, want kind, expected string) *node {
 	return n
 }
 
-// Int returns an integer, or the fallback when the key is absent.
+// Int returns an integer, or the fallback if the key is absent.
 func (s *Section) Int(key string, fallback int) int {
 	s.describeValue(key, FormInt, fallback)
 	n := s.takeLiteral(key, kindInteger, "an integer, without quotes")
@@ -124,8 +124,8 @@ func (s *Section) Int(key string, fallback int) int {
 	return v
 }
 
-// Duration returns a span of time above zero ("90s", "12h", "5d"), or the
-// fallback when the key is absent.
+// Duration returns a positive duration ("90s", "12h", "5d"), or the fallback if the key is
+// absent.
 func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
 	s.describeValue(key, FormDuration, fallback)
 	n := s.take(key, kindString, `a duration in quotes such as "90s", "12h" or "5d"`)
@@ -147,8 +147,7 @@ func (s *Section) Duration(key string, fallback time.Duration) time.Duration {
 	return d
 }
 
-// Choice returns one of the allowed strings, or the fallback when the key is
-// absent.
+// Choice returns one of the allowed strings, or the fallback if the key is absent.
 func (s *Section) Choice(key, fallback string, allowed ...string) string {
 	expected := `"` + strings.Join(allowed, `" or "`) + `"`
 	if len(allowed) > 2 {
@@ -169,7 +168,7 @@ func (s *Section) Choice(key, fallback string, allowed ...string) string {
 	return n.text
 }
 
-// quote shows a value of the file in a fault, cut when it is long.
+// quote quotes a value of the file for a fault, cut if it is long.
 func quote(text string) string {
 	if runes := []rune(text); len(runes) > 64 {
 		text = string(runes[:64]) + "…"
@@ -177,8 +176,8 @@ func quote(text string) string {
 	return strconv.Quote(text)
 }
 
-// Mode returns the permission bits of a file, written as a string ("0640"), or
-// the fallback when the key is absent.
+// Mode returns the permission bits of a file, written as a string ("0640"), or the fallback
+// if the key is absent.
 func (s *Section) Mode(key string, fallback fs.FileMode) fs.FileMode {
 	s.describe(key, Key{Form: FormMode, Fallback: fmt.Sprintf("%04o", fallback)})
 	n := s.take(key, kindString, `a mode in quotes such as "0640"`)
@@ -197,7 +196,7 @@ func (s *Section) Mode(key string, fallback fs.FileMode) fs.FileMode {
 	return fallback
 }
 
-// Texts returns an array of strings; nil when the key is absent.
+// Texts returns an array of strings, or nil if the key is absent.
 func (s *Section) Texts(key string) []string {
 	s.describe(key, Key{Form: FormTexts})
 	n := s.take(key, kindArray, `an array of strings such as ["…"]`)
@@ -219,8 +218,7 @@ func (s *Section) Texts(key string) []string {
 // Entry is one key of a table of strings.
 type Entry struct{ Key, Text string }
 
-// TextMap returns a table of strings in the order of the file; nil when the
-// key is absent.
+// TextMap returns a table of strings in the order of the file, or nil if the key is absent.
 func (s *Section) TextMap(key string) []Entry {
 	s.describe(key, Key{Form: FormTextMap})
 	n := s.take(key, kindTable, `a table of strings such as { NAME = "…" }`)
@@ -243,8 +241,8 @@ func (s *Section) TextMap(key string) []Entry {
 	return entries
 }
 
-// Table returns the sub-table at key, or nil when it is absent. Its keys are
-// checked together with those of the object.
+// Table returns the sub-table at key, or nil if it is absent. Finish checks its keys
+// together with those of the object.
 func (s *Section) Table(key string) *Section {
 	s.describe(key, Key{Form: FormTable})
 	n := s.take(key, kindTable, "a table such as { … }")
@@ -261,8 +259,8 @@ func (s *Section) Table(key string) *Section {
 
 var plainName = regexp.MustCompile(`^[^/\x00]+$`)
 
-// FilePath returns a path, made absolute from the folder of the configuration
-// file that holds the key; the empty string when the key is absent or empty.
+// FilePath returns an absolute path. A relative one starts at the folder of the
+// configuration file. It is empty if the key is absent or empty.
 func (s *Section) FilePath(key string) string {
 	path := s.filePath(key)
 	if path != "" {

@@ -7,15 +7,15 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// JSONValue is a value that is handed on as JSON.
+// JSONValue is a value that will be sent as JSON.
 type JSONValue struct {
-	// Key is where it stands below the object, for messages.
+	// Key is its path below the object, for messages.
 	Key string
-	// Text is a text, in which ${credential.field} may stand unless Secret; or a
-	// number or a boolean as it is written, with Literal.
+	// Text is a text, which may contain ${credential.field} unless Secret is set. With
+	// Literal, it is a number or a boolean as written.
 	Text            credential.Secret
 	Secret, Literal bool
-	// Items and Members are of an array and of a table; at most one of them is
+	// Items are the elements of an array, Members those of a table. At most one of them is
 	// not nil.
 	Items   []JSONValue
 	Members []NamedValue
@@ -27,9 +27,9 @@ type NamedValue struct {
 	JSONValue
 }
 
-// JSON returns a table to be sent as JSON: texts, numbers, booleans, arrays and
-// tables in any depth. A table whose only member is file, env or credential is a
-// reference to a secret. It reports false when the key is absent.
+// JSON returns a table to be sent as JSON: texts, numbers, booleans, arrays and tables, at
+// any depth. A table whose only member is file, env or credential is a reference to a
+// secret. It returns false if the key is absent.
 func (s *Section) JSON(key string) (JSONValue, bool) {
 	s.describe(key, Key{Form: FormJSON})
 	n := s.take(key, kindTable, `a table such as { name = "…" }`)
@@ -83,8 +83,8 @@ func (s *Section) members(key string, n *node, line int) (v JSONValue, ok bool) 
 	return v, true
 }
 
-// TextOrReference returns a text, or the secret of a reference, and tells which;
-// false when the key is absent or wrong.
+// TextOrReference returns a text, or the secret of a reference. It returns false if the key
+// is absent or wrong.
 func (s *Section) TextOrReference(key string) (Member, bool) {
 	s.describe(key, Key{Form: FormTextOrSecret})
 	e := s.ask(key)
@@ -94,7 +94,7 @@ func (s *Section) TextOrReference(key string) (Member, bool) {
 	return s.member(e)
 }
 
-// Rows returns an array of tables as a section each; nil when the key is absent.
+// Rows returns an array of tables, each as a section, or nil if the key is absent.
 func (s *Section) Rows(key string) []*Section {
 	s.describe(key, Key{Form: FormRows})
 	n := s.take(key, kindArray, `an array of tables such as [{ … }]`)

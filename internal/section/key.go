@@ -30,20 +30,19 @@ const (
 	FormRows         Form = "array of tables"
 )
 
-// Key describes one key that a getter asked for: the reference of the
-// configuration is made from these, so that it cannot disagree with the code.
+// Key describes one key that a getter asked for. The reference of the configuration is
+// generated from these, so that it cannot disagree with the code.
 type Key struct {
-	// Name is the key below the object, dotted.
+	// Name is the dotted key below the object.
 	Name string
 	Form Form
-	// Fallback is what holds without the key, as one would write it; empty for
-	// nothing.
+	// Fallback is the value used without the key, as one would write it. It may be empty.
 	Fallback string
 	Choices  []string // of FormChoice
 }
 
-// Described returns the keys that were asked for so far, in the order of
-// asking. The form is empty where only the presence of a key was asked for.
+// Described returns the keys asked for so far, in order. The form is empty if only the
+// presence of a key was asked for.
 func (s *Section) Described() []Key {
 	keys := make([]Key, 0, len(s.asked))
 	for _, name := range s.asked {
@@ -54,7 +53,7 @@ func (s *Section) Described() []Key {
 	return keys
 }
 
-// describe notes what a getter asks for; the first description of a key stays.
+// describe records what a getter asks for. The first description of a key is kept.
 func (s *Section) describe(key string, k Key) {
 	if s.bare {
 		return
@@ -72,7 +71,7 @@ func (s *Section) describeValue(key string, form Form, fallback any) {
 	}
 }
 
-// written is a fallback as one would write it.
+// written formats a fallback as one would write it.
 func written(fallback any) string {
 	switch v := fallback.(type) {
 	case time.Duration:
@@ -94,7 +93,7 @@ func written(fallback any) string {
 	return ""
 }
 
-// trimZeros makes "24h" of a duration that Go writes as "24h0m0s".
+// trimZeros shortens a duration as Go formats it, "24h0m0s", to "24h".
 func trimZeros(text string) string {
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {
 		text = short + "m"

@@ -7,20 +7,20 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// Member is one entry of a table that may mix texts, numbers and secrets.
+// Member is one entry of a table that may contain texts, numbers and secrets.
 type Member struct {
 	Key string
-	// Text is the text of the member, whatever its form.
+	// Text is the text of the member.
 	Text credential.Secret
-	// Literal says that it was written without quotes: a number, true or false.
+	// Literal means it was written without quotes: a number or a boolean.
 	Literal bool
-	// Secret says that it was written as a reference. In any other text a
-	// ${credential.field} may stand.
+	// Secret means it was written as a reference. Any other text may contain
+	// ${credential.field}.
 	Secret bool
 }
 
-// Members returns a table whose members are texts, numbers, booleans or
-// references to secrets, in the order of the file; nil when the key is absent.
+// Members returns a table whose members are texts, numbers, booleans or references to
+// secrets, in the order of the file, or nil if the key is absent.
 func (s *Section) Members(key string) []Member {
 	s.describe(key, Key{Form: FormMembers})
 	n := s.take(key, kindTable, `a table such as { name = "…" }`)
@@ -37,7 +37,7 @@ func (s *Section) Members(key string) []Member {
 	return values
 }
 
-// inner is the table at key, whose members are checked by the caller.
+// inner returns the table at key. The caller checks its members.
 func (s *Section) inner(key string, n *node) *Section {
 	return &Section{
 		object: s.object, table: n.table, line: s.table.get(key).line, quiet: s.quiet,
@@ -64,8 +64,8 @@ func (s *Section) member(e *entry) (Member, bool) {
 	return v, true
 }
 
-// TextOrTexts returns a string as a list of one, or an array of strings; nil
-// when the key is absent.
+// TextOrTexts returns an array of strings. A single string counts as an array of one. It
+// returns nil if the key is absent.
 func (s *Section) TextOrTexts(key string) []string {
 	s.describe(key, Key{Form: FormTextOrTexts})
 	e := s.ask(key)

@@ -7,9 +7,9 @@ import (
 
 var driveLetter = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
 
-// pathProblem says what makes a text hardly the path that was meant: what a
-// shell, a browser or another system would make a path of, and this program
-// would take for the name of a file.
+// pathProblem says why a text is probably not the intended path: a shell, a browser or
+// another system would understand it as a path, but this program would use it as a file
+// name.
 func pathProblem(text string) string {
 	switch {
 	case strings.ContainsRune(text, 0):

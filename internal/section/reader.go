@@ -17,35 +17,34 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// maxFile bounds a secret and a certificate.
+// maxFile limits the size of a secret or a certificate.
 const maxFile = 1 << 20
 
-// Reader fetches what sections refer to. Each file is read once in its life,
-// so that all sections of one configuration see the same bytes. It is used by
-// one goroutine at a time.
+// Reader reads what sections refer to. It reads each file only once, so that all sections
+// of one configuration see the same bytes. It is not safe for concurrent use.
 type Reader struct {
 	opt   ReaderOptions
 	cache map[string]fetched
 	files []string
 	seen  map[string]readfile.Version
 
-	mac    hash.Hash // of the digests, made once for one key
+	mac    hash.Hash // for digests with one key, reused
 	macKey []byte
-	spare  [][]knownKey // of rows that were read for good
+	spare  [][]knownKey // of recycled rows
 }
 
-// ReaderOptions says where secrets come from.
+// ReaderOptions are the options of a Reader.
 type ReaderOptions struct {
-	// Getenv looks up the environment; os.Getenv when nil.
+	// Getenv reads the environment. If it is nil, os.Getenv is used.
 	Getenv func(string) string
-	// ReadFile reads a secret or a certificate whole; when nil, a regular file
-	// of at most 1 MiB is read.
+	// ReadFile reads a whole secret or certificate. If it is nil, a regular file of at most
+	// 1 MiB is read.
 	ReadFile func(path string) ([]byte, error)
-	// Bounded reads a regular file of at most limit bytes; readfile.Bounded when
-	// nil.
+	// Bounded reads a regular file of at most limit bytes. If it is nil, readfile.Bounded is
+	// used.
 	Bounded func(path string, limit int64) ([]byte, readfile.Version, error)
-	// CredentialsMissingOK leaves a { credential = … } reference unread when
-	// $CREDENTIALS_DIRECTORY is not set: a check outside the unit.
+	// CredentialsMissingOK leaves { credential = … } references unread if
+	// $CREDENTIALS_DIRECTORY is not set, for a check outside the unit.
 	CredentialsMissingOK bool
 }
 
@@ -54,7 +53,7 @@ type fetched struct {
 	err  error
 }
 
-// NewReader returns a reader that has read nothing yet.
+// NewReader returns a reader that has not read anything.
 func NewReader(opt ReaderOptions) *Reader {
 	if opt.Getenv == nil {
 		opt.Getenv = os.Getenv
@@ -65,7 +64,7 @@ func NewReader(opt ReaderOptions) *Reader {
 	return &Reader{opt: opt, cache: map[string]fetched{}, seen: map[string]readfile.Version{}}
 }
 
-// macOf returns what makes digests under a key.
+// macOf returns the hash for digests with a key.
 func (r *Reader) macOf(key []byte) hash.Hash {
 	if r.mac == nil || !bytes.Equal(r.macKey, key) {
 		r.mac, r.macKey = hmac.New(sha256.New, key), key
@@ -74,24 +73,23 @@ func (r *Reader) macOf(key []byte) hash.Hash {
 	return r.mac
 }
 
-// Files returns the absolute paths of all files asked for so far, in that
-// order; those that could not be read are among them.
+// Files returns the absolute paths of all files asked for so far, in order, including those
+// that could not be read.
 func (r *Reader) Files() []string { return append([]string(nil), r.files...) }
 
-// Versions returns what each file held that was asked for, by its path; the
-// zero version for one that could not be read. A watcher that begins with these
-// misses no change that came since, not even one that came while other files
-// were read.
+// Versions returns the version of each file that was asked for, by path. The version of a
+// file that could not be read is zero. A watcher that starts from these versions misses no
+// later change, not even one made while other files were read.
 func (r *Reader) Versions() map[string]readfile.Version { return maps.Clone(r.seen) }
 
-// Forget lets go of the contents that were read.
+// Forget drops the contents of the files.
 func (r *Reader) Forget() {
 	clear(r.cache)
 	r.spare = nil
 }
 
-// Read reads a file of at most limit bytes anew, in place of the override for
-// secrets, and keeps its version. Files does not list it.
+// Read reads a file of at most limit bytes, even if it was read before, and keeps its
+// version. It does not use the ReadFile option, and Files does not list the file.
 func (r *Reader) Read(path string, limit int64) ([]byte, error) {
 	data, version, err := r.opt.Bounded(path, limit)
 	r.seen[path] = version
@@ -121,8 +119,7 @@ func (r *Reader) fetch(path string) ([]byte, error) {
 	return data, err
 }
 
-// unreadable says in our own words why a file could not be read, with the
-// cure.
+// unreadable says why a file could not be read and how to fix that.
 func unreadable(path string, err error) string {
 	name := strconv.Quote(path)
 	switch {
@@ -144,8 +141,8 @@ func unreadable(path string, err error) string {
 	return fmt.Sprintf("file %s: %v (expected a readable file)", name, cause)
 }
 
-// credentialPath returns the file of a systemd credential, or the empty string
-// when there is no credentials directory.
+// credentialPath returns the file of a systemd credential, or the empty string if there is
+// no credentials directory.
 func (r *Reader) credentialPath(name string) string {
 	dir := r.opt.Getenv("CREDENTIALS_DIRECTORY")
 	if dir == "" {

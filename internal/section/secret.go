@@ -16,13 +16,13 @@ import (
 
 const referenceForm = `write { file = "…" }, { env = "…" } or { credential = "…" }`
 
-// unreadText stands for a secret that is out of reach in a check.
+// unreadText replaces a secret that a check cannot read.
 const unreadText = "unread"
 
-// Secret returns the secret that a reference table names: { file = "…" } with
-// one trailing newline dropped, { env = "…" }, or { credential = "…" } for a
-// systemd credential, which is a file too. It is empty when the key is absent
-// or, after a fault, when the secret cannot be had. A plain string is refused.
+// Secret returns the secret that a reference names: { file = "…" } without one trailing
+// newline, { env = "…" }, or { credential = "…" } for a systemd credential, which is also a
+// file. It is empty if the key is absent or, after a fault, if the secret cannot be read. A
+// plain string is refused.
 func (s *Section) Secret(key string) credential.Secret {
 	s.describe(key, Key{Form: FormSecret})
 	e := s.ask(key)
@@ -32,7 +32,7 @@ func (s *Section) Secret(key string) credential.Secret {
 	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
 }
 
-// RawSecret is Secret with the newline kept: for keys that may be raw bytes.
+// RawSecret is Secret with the trailing newline, for keys that may be raw bytes.
 func (s *Section) RawSecret(key string) credential.Secret {
 	s.describe(key, Key{Form: FormSecret})
 	e := s.ask(key)
@@ -42,7 +42,7 @@ func (s *Section) RawSecret(key string) credential.Secret {
 	return s.resolve(reference{key: key, part: key, line: e.line, node: e.node, raw: true})
 }
 
-// RequiredSecret is Secret for a key that must be there.
+// RequiredSecret is Secret for a key that must be present.
 func (s *Section) RequiredSecret(key string) credential.Secret {
 	s.describe(key, Key{Form: FormSecret})
 	if s.ask(key) == nil {
@@ -52,8 +52,8 @@ func (s *Section) RequiredSecret(key string) credential.Secret {
 	return s.Secret(key)
 }
 
-// Secrets returns the secrets that an array of references names; nil when the
-// key is absent. After a fault the array is shorter than in the file.
+// Secrets returns the secrets named by an array of references, or nil if the key is absent.
+// After a fault the result is shorter than the array.
 func (s *Section) Secrets(key string) []credential.Secret {
 	s.describe(key, Key{Form: FormSecrets})
 	n := s.take(key, kindArray, `an array of references such as [{ file = "…" }]`)
@@ -70,8 +70,8 @@ func (s *Section) Secrets(key string) []credential.Secret {
 	return secrets
 }
 
-// TextOrSecret returns a plain string or the secret of a reference; empty when
-// the key is absent.
+// TextOrSecret returns a plain string or the secret of a reference. It is empty if the key
+// is absent.
 func (s *Section) TextOrSecret(key string) credential.Secret {
 	s.describe(key, Key{Form: FormTextOrSecret})
 	e := s.ask(key)
@@ -82,7 +82,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 	case kindString:
 		if e.node.text != "" {
 			s.note(key, e.node.text)
-			s.stands(key, fmt.Sprintf("%s:%d", s.file, e.line))
+			s.recordPlace(key, fmt.Sprintf("%s:%d", s.file, e.line))
 		}
 		return credential.NewSecret(e.node.text)
 	case kindTable:
@@ -93,20 +93,20 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 	return credential.Secret{}
 }
 
-// Unread reports whether the secret or the file at key is one that is missing,
-// or that this check could not reach: its value means nothing.
+// Unread reports whether the secret or file at key is missing, or cannot be read by this
+// check. Its value must then be ignored.
 func (s *Section) Unread(key string) bool { return s.unread[tableKey{s.table, key}] }
 
-// reference is one place in the file that names a secret.
+// reference is a reference to a secret in the file.
 type reference struct {
 	key  string // of the section
-	part string // under which the value goes into the digest
+	part string // name of the value in the digest
 	line int
 	node *node
-	raw  bool // keep the newline at the end
+	raw  bool // keep the trailing newline
 }
 
-// resolve checks the form of a reference and reads what it names.
+// resolve checks the form of a reference and reads the secret.
 func (s *Section) resolve(r reference) credential.Secret {
 	e := s.place(r)
 	if e == nil {
@@ -124,7 +124,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 		v = credential.NewSecret(unreadText)
 	default:
 		s.note(r.part, v.Reveal())
-		s.stands(r.key, s.whereabouts(e))
+		s.recordPlace(r.key, s.whereabouts(e))
 		s.lookAt(r, e, v, from)
 		return v
 	}
@@ -132,9 +132,8 @@ func (s *Section) resolve(r reference) credential.Secret {
 	return v
 }
 
-// lookAt notes where a secret came from, and what in it looks like a slip: an
-// editor or a form put it there, and the server would only say that the secret
-// is wrong.
+// lookAt records where a secret came from, and what in it looks like a mistake made by an
+// editor or a form. The server would only say that the secret is wrong.
 func (s *Section) lookAt(r reference, e *entry, v credential.Secret, from string) {
 	if own := s.table.get(r.key); own != nil && own.node == r.node {
 		set(&s.referred, own, from)
@@ -148,7 +147,7 @@ func (s *Section) lookAt(r reference, e *entry, v credential.Secret, from string
 	}
 }
 
-// lookAtMode notes that every user of this machine can read a secret.
+// lookAtMode records that every user of this machine can read a secret.
 func (s *Section) lookAtMode(line int, at []string, path string) {
 	if s.reader.opt.ReadFile != nil || strings.HasPrefix(path, "$") {
 		return
@@ -161,7 +160,7 @@ func (s *Section) lookAtMode(line int, at []string, path string) {
 	}
 }
 
-// slip says what in a secret is hardly meant to be there.
+// slip says what in a secret is probably a mistake.
 func slip(text string) string {
 	switch first, last := firstRune(text), lastRune(text); {
 	case unicode.IsSpace(first) && unicode.IsSpace(last):
@@ -183,7 +182,7 @@ func slip(text string) string {
 func firstRune(text string) rune { r, _ := utf8.DecodeRuneInString(text); return r }
 func lastRune(text string) rune  { r, _ := utf8.DecodeLastRuneInString(text); return r }
 
-// place returns the one key of a reference, or nil after a fault.
+// place returns the only key of a reference, or nil after a fault.
 func (s *Section) place(r reference) *entry {
 	path := s.child(r.key)
 	switch {
@@ -223,13 +222,13 @@ func (s *Section) place(r reference) *entry {
 	return e
 }
 
-// variableName is what a variable of the environment is called (POSIX, 8.1).
+// variableName matches the name of an environment variable (POSIX, 8.1).
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// fetch reads the secret that the one key of a reference names, and tells where
-// it is; with a problem and without a place, the reference itself is wrong.
-// Without either this check cannot reach it. What cannot be a name is not
-// repeated: it may be the secret itself.
+// fetch reads the secret that a reference names, and returns its location. A problem without
+// a location means the reference itself is wrong. Neither of them means this check cannot
+// read the secret. The problem does not quote an invalid name, which may be the secret
+// itself.
 func (s *Section) fetch(r reference, e *entry) (v credential.Secret, from, problem string) {
 	name, none := e.node.text, credential.Secret{}
 	switch e.key {
@@ -291,7 +290,7 @@ func trimNewline(data []byte) []byte {
 	return data
 }
 
-// slurp reads a file that a key refers to and remembers it.
+// slurp reads a file that a key refers to and records its path.
 func (s *Section) slurp(path string) (data []byte, problem string) {
 	if !slices.Contains(s.read, path) {
 		s.read = append(s.read, path)
@@ -303,9 +302,9 @@ func (s *Section) slurp(path string) (data []byte, problem string) {
 	return data, ""
 }
 
-// File reads the file at FilePath(key), such as a CA or a certificate; nil when
-// the key is absent or empty or, after a fault, when it cannot be read. A byte
-// order mark is dropped: what is not binary has no use for it.
+// File returns the content of the file at FilePath(key), such as a CA or a certificate,
+// without a byte order mark. It is nil if the key is absent or empty or, after a fault, if
+// the file cannot be read.
 func (s *Section) File(key string) []byte {
 	path := s.filePath(key)
 	if path == "" {
@@ -322,12 +321,12 @@ func (s *Section) File(key string) []byte {
 		return nil
 	}
 	set(&s.referred, e, path)
-	// A part of the key, so that a kind that asks for the name as well does not
-	// put it in place of the content.
+	// Use a part of the key, so that the content is kept if the kind also asks for the
+	// path.
 	s.note(key+"\x000", string(data))
 	if !bytes.Contains(data, []byte("-----BEGIN ")) || bytes.Contains(data, []byte("PRIVATE KEY")) {
 		s.lookAtMode(e.line, s.child(key), path)
 	}
-	s.stands(key, path)
+	s.recordPlace(key, path)
 	return slices.Clone(bytes.TrimPrefix(data, byteOrderMark))
 }

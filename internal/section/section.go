@@ -1,13 +1,13 @@
 // Package section reads one table of the configuration at a time.
 //
-// A Section knows the line of every key. Whoever owns a table asks for its keys
-// with typed getters; what is wrong is recorded as a Fault and not returned, so
-// that one pass reports everything. Keys that nobody asked for are faults too.
-// Secrets and certificates are read through a Reader at the moment they are
-// asked for. The package knows no kind of provider or sink, opens nothing but
-// the files that a section refers to, and never puts a secret into a fault.
+// A Section knows the line of every key. The owner of a table asks for its keys with typed
+// getters. Getters record faults instead of returning them, so that one pass reports
+// everything, and keys that were not asked for are faults too. Secrets and certificates are
+// read through a Reader when they are asked for. The package does not know the kinds of
+// providers and sinks, opens only files that a section refers to, and never puts a secret
+// into a fault.
 //
-// A Section is used by one goroutine at a time.
+// A Section is not safe for concurrent use.
 package section
 
 import (
@@ -24,52 +24,52 @@ type Section struct {
 	*object
 	table *table
 	line  int
-	path  []string // from the top of the document
+	path  []string // from the root of the document
 	below []string // from the object
-	quiet bool     // the daemon's own keys: not part of the digest
+	quiet bool     // for the daemon's own keys: not part of the digest
 }
 
-// object is what a table shares with the tables below it: they are checked and
-// finished together.
+// object is what a table shares with the tables below it, which are checked and finished
+// together.
 type object struct {
-	file   string // as faults show it
+	file   string // as shown in faults
 	folder string // absolute; relative paths start here
 	reader *Reader
 	top    *Section
 
 	faults  []Fault // reported by the kind, or by the table's only owner
 	own     []Fault // reported through the daemon's view
-	missing []Fault // of what keys refer to
-	slips   []Fault // in secrets that are used as they are
+	missing []Fault // about what keys refer to
+	slips   []Fault // about secrets that are used as they are
 
-	tables []*Section                   // asked for, each once
-	known  []knownKey                   // that somebody asked for, each once
-	asked  []string                     // below the object, in the order of asking
-	keys   map[string]Key               // what was asked for, by the same names
+	tables []*Section                   // that were asked for, without duplicates
+	known  []knownKey                   // that were asked for, without duplicates
+	asked  []string                     // keys below the object, in the order of asking
+	keys   map[string]Key               // descriptions of the keys in asked
 	values map[string]credential.Secret // for the digest
 	unread map[tableKey]bool
 	read   []string // files
 	places []Place
-	bare   bool // made from a row: nobody asks what it was asked for
+	bare   bool // made from a row: no record of what was asked is needed
 	// referred holds where the value of an entry was read from.
 	referred map[*entry]string
 }
 
-// knownKey is a key that somebody asked for. There are few of them in an object,
-// and a hundred thousand objects may be read, so that they stand in a list.
+// knownKey is a key that was asked for. An object has few of them, and there may be a
+// hundred thousand objects, so they are kept in a list.
 type knownKey struct {
 	table *table
 	key   string
-	asked bool // by a getter, and not only by Has
+	asked bool // by a getter other than Has
 }
 
-// tableKey names one key of one table.
+// tableKey is one key of one table.
 type tableKey struct {
 	table *table
 	key   string
 }
 
-// knows returns what is noted of a key; nil when nobody asked for it.
+// knows returns the record of a key, or nil if it was not asked for.
 func (o *object) knows(t *table, key string) *knownKey {
 	for i := range o.known {
 		if k := &o.known[i]; k.table == t && k.key == key {
@@ -79,8 +79,8 @@ func (o *object) knows(t *table, key string) *knownKey {
 	return nil
 }
 
-// ParseFile reads the TOML text of one file. The section is the whole
-// document; it is nil when the syntax is broken.
+// ParseFile parses the TOML text of one file. The section is the whole document, or nil
+// after a syntax error.
 func ParseFile(file string, data []byte, reader *Reader) (*Section, []Fault) {
 	root, faults := parseDocument(file, data)
 	if root == nil {
@@ -93,9 +93,9 @@ func ParseFile(file string, data []byte, reader *Reader) (*Section, []Fault) {
 	return newObject(file, folder, reader, root, 1, nil), faults
 }
 
-// Parse reads one table from TOML text, for tests of kinds: the path is the
-// table's ("providers.loja") and the text its keys. Secrets come from the
-// process's environment and from files below the present folder.
+// Parse parses one table from TOML text, for tests of kinds. path is the path of the table
+// ("providers.loja") and text its keys. Secrets come from the process's environment and
+// from files below the working directory.
 func Parse(path, text string) (*Section, error) {
 	const file = "config.toml"
 	root, faults := parseDocument(file, []byte(text))
@@ -109,7 +109,7 @@ func Parse(path, text string) (*Section, error) {
 	return newObject(file, folder, NewReader(ReaderOptions{}), root, 1, strings.Split(path, ".")), nil
 }
 
-// Empty returns a table without keys, for one that the file does not hold.
+// Empty returns a table without keys, for a table that is absent from the file.
 func Empty(file, path string, reader *Reader) *Section {
 	return newObject(file, filepath.Dir(file), reader, newTable(implied), 1, strings.Split(path, "."))
 }
@@ -123,15 +123,15 @@ func newObject(file, folder string, reader *Reader, t *table, line int, path []s
 	return o.top
 }
 
-// Recycle says that the table of a row was read for good: what is noted about its
-// keys is used again for another row.
+// Recycle ends the reading of a row's table, so that the memory of its keys can be reused
+// for another row.
 func (s *Section) Recycle() {
 	if s.bare && s.known != nil {
 		s.reader.spare, s.known = append(s.reader.spare, s.known[:0]), nil
 	}
 }
 
-// Name returns the last element of the path: the object's name.
+// Name returns the last element of the path, which is the name of the object.
 func (s *Section) Name() string {
 	if len(s.path) == 0 {
 		return ""
@@ -148,10 +148,10 @@ func (s *Section) Place() string { return fmt.Sprintf("%s:%d", s.file, s.line) }
 // Line returns the line at which the table begins.
 func (s *Section) Line() int { return s.line }
 
-// Source returns the file that holds the table, as faults show it.
+// Source returns the file that holds the table, as shown in faults.
 func (s *Section) Source() string { return s.file }
 
-// Keys returns the keys that are there, in the order of the file.
+// Keys returns the keys of the table, in the order of the file.
 func (s *Section) Keys() []string {
 	keys := make([]string, len(s.table.keys))
 	for i, e := range s.table.keys {
@@ -160,16 +160,16 @@ func (s *Section) Keys() []string {
 	return keys
 }
 
-// Daemon returns a view of the same table for keys that belong to the daemon
-// and not to the kind: they are known, but no part of the digest.
+// Daemon returns a view of the same table for keys that belong to the daemon and not to the
+// kind: they are known, but not part of the digest.
 func (s *Section) Daemon() *Section {
 	view := *s
 	view.quiet = true
 	return &view
 }
 
-// Objects takes the tables below key apart: each becomes an object of its own,
-// to be finished by itself. What is no table is a fault here.
+// Objects returns the tables below key as objects, each to be finished separately. A value
+// that is not a table is a fault.
 func (s *Section) Objects(key string) []*Section {
 	n := s.take(key, kindTable, "[%s.NAME] tables", dotted(s.child(key)))
 	if n == nil {
@@ -187,7 +187,7 @@ func (s *Section) Objects(key string) []*Section {
 	return objects
 }
 
-// Object takes the table at key apart, as Objects does; nil when it is absent.
+// Object returns the table at key as an object, or nil if it is absent.
 func (s *Section) Object(key string) *Section {
 	n := s.take(key, kindTable, "a table [%s]", dotted(s.child(key)))
 	if n == nil {
@@ -196,7 +196,7 @@ func (s *Section) Object(key string) *Section {
 	return newObject(s.file, s.folder, s.reader, n.table, s.table.get(key).line, s.child(key))
 }
 
-// KeyOf returns the key whose value is this very string, or the empty key.
+// KeyOf returns the first key whose value is this string, or the empty key.
 func (s *Section) KeyOf(text string) string {
 	for _, e := range s.table.keys {
 		if e.node.kind == kindString && e.node.text == text {
@@ -206,10 +206,9 @@ func (s *Section) KeyOf(text string) string {
 	return ""
 }
 
-// Faultf records what is wrong with a key. The empty key stands for the table
-// itself, "a.b" for the key b of the sub-table a. A key that is not there is
-// reported at the line of the table it is missing from. A fault of a key whose
-// value was read from elsewhere, a secret or a certificate, is one of that file.
+// Faultf records what is wrong with a key. The empty key means the table itself, "a.b" the
+// key b of the sub-table a. A missing key is reported at the line of its table. If the value
+// was read from a file or a variable, the fault is one of that source.
 func (s *Section) Faultf(key, format string, args ...any) {
 	line, path := s.locate(key)
 	if from := s.source(key); from != "" {
@@ -219,8 +218,8 @@ func (s *Section) Faultf(key, format string, args ...any) {
 	s.record(line, path, format, args...)
 }
 
-// source returns where the value of a key was read from; empty when it stands
-// in the configuration itself, or was never read.
+// source returns where the value of a key was read from. It is empty if the value is in the
+// configuration itself or was not read.
 func (s *Section) source(key string) string {
 	_, e := s.table.find(key)
 	if e == nil {
@@ -237,14 +236,14 @@ func (s *Section) miss(line int, path []string, from, format string, args ...any
 	}
 }
 
-// FaultAt is Faultf for a fault that is found when the section has been read
-// for good: it is returned and not recorded.
+// FaultAt is Faultf for a fault found after the section was finished: it returns the fault
+// and does not record it.
 func (s *Section) FaultAt(key, format string, args ...any) Fault {
 	line, path := s.locate(key)
 	return Fault{File: s.file, Line: line, Key: dotted(path), Message: oneLine(fmt.Sprintf(format, args...))}
 }
 
-// locate returns the line and the full path of a key, present or not.
+// locate returns the line and the full path of a key, whether it is present or not.
 func (s *Section) locate(key string) (int, []string) {
 	if key == "" {
 		return s.line, s.path
@@ -272,32 +271,32 @@ func (s *Section) record(line int, path []string, format string, args ...any) {
 	*list = append(*list, f)
 }
 
-// Failed reports whether any fault has been recorded in the object so far.
-// Those of the daemon's own keys do not count: a kind can work without them.
-// Neither does what is missing: a getter gives something in its place, so that
-// the rest of the table is read, and nobody uses what the kind opens then.
+// Failed reports whether any fault has been recorded in the object. Faults of the daemon's
+// own keys do not count, because a kind can work without them. Nor does what is missing: a
+// getter then returns a substitute, so that the rest of the table is read, and what the
+// kind opens is not used.
 func (s *Section) Failed() bool { return len(s.faults) > 0 }
 
-// Faults returns all faults recorded so far in the order of the lines, those
-// of the daemon's own keys and of what is missing included.
+// Faults returns all faults recorded so far in the order of lines, including those of the
+// daemon's own keys and of what is missing.
 func (s *Section) Faults() []Fault {
 	return Sort(slices.Concat(s.faults, s.own, s.missing), []string{s.file})
 }
 
-// Slips returns what looks like an accident in the secrets of the object, such
-// as a blank at the end. They are used as they are.
+// Slips returns probable mistakes in the secrets of the object, such as a trailing blank.
+// The secrets are used as they are.
 func (s *Section) Slips() []Fault { return Sort(s.slips, []string{s.file}) }
 
-// Asked returns the keys that were asked for so far, below the object and in
-// the order of asking, those of the daemon included.
+// Asked returns the keys below the object that were asked for so far, in order, including
+// those of the daemon.
 func (s *Section) Asked() []string { return slices.Clone(s.asked) }
 
-// Files returns the absolute paths of the files that the object refers to, in
-// the order of asking; those that could not be read are among them.
+// Files returns the absolute paths of the files that the object refers to, in the order of
+// asking, including those that could not be read.
 func (s *Section) Files() []string { return slices.Clone(s.read) }
 
-// Finish reports the keys of the object that nobody asked for and returns all
-// of its faults in the order of the lines.
+// Finish reports the keys of the object that were not asked for, and returns all faults of
+// the object in the order of lines.
 func (s *Section) Finish() []Fault {
 	for _, t := range s.tables {
 		t.reportUnknown()
@@ -348,7 +347,7 @@ func (s *Section) askedKeys() (known []string) {
 	return known
 }
 
-// expectation says which keys there are, or the one that was probably meant.
+// expectation lists the known keys, or names the one that was probably meant.
 func expectation(key string, known []string) string {
 	for _, k := range known {
 		if near(strings.ToLower(strings.ReplaceAll(key, "-", "_")), k) {
@@ -364,8 +363,8 @@ func expectation(key string, known []string) string {
 	return "expected one of " + strings.Join(known, ", ")
 }
 
-// near reports whether two keys differ in at most one letter, or in two
-// neighbours swapped.
+// near reports whether two keys differ in at most one letter, or in two adjacent letters
+// swapped.
 func near(a, b string) bool {
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
 		a, b = a[1:], b[1:]
@@ -376,7 +375,7 @@ func near(a, b string) bool {
 	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
-// child is the path of a key of this table, or of one below it.
+// child returns the path of a key of this table or of a table below it.
 func (s *Section) child(keys ...string) []string { return slices.Concat(s.path, keys) }
 
 // ask marks a key as known and returns its entry, or nil.
@@ -394,8 +393,8 @@ func (s *Section) ask(key string) *entry {
 	return s.table.get(key)
 }
 
-// take asks for a key whose value must be of one kind. It returns nil when the
-// key is absent or, after a fault, of another kind.
+// take asks for a key whose value must be of one kind. It returns nil if the key is absent
+// or, after a fault, of another kind.
 func (s *Section) take(key string, want kind, expected string, args ...any) *node {
 	e := s.ask(key)
 	if e == nil {
@@ -408,7 +407,7 @@ func (s *Section) take(key string, want kind, expected string, args ...any) *nod
 	return e.node
 }
 
-// mismatch reports a value of the wrong kind, once for all who ask.
+// mismatch reports a value of the wrong kind, once for all callers.
 func (s *Section) mismatch(e *entry, path []string, expected string) {
 	what, key := fmt.Sprintf("is %s (", e.node.kind), dotted(path)
 	same := func(f Fault) bool { return f.Line == e.line && f.Key == key && strings.HasPrefix(f.Message, what) }
@@ -418,7 +417,7 @@ func (s *Section) mismatch(e *entry, path []string, expected string) {
 	s.record(e.line, path, "is %s (expected %s)", e.node.kind, expected)
 }
 
-// set puts a value into a map that may not be there yet.
+// set sets a value in a map that may be nil.
 func set[K comparable, V any](m *map[K]V, key K, value V) {
 	if *m == nil {
 		*m = map[K]V{}
@@ -426,8 +425,8 @@ func set[K comparable, V any](m *map[K]V, key K, value V) {
 	(*m)[key] = value
 }
 
-// note puts a value into the digest, under the key and, for the members of an
-// array or a table, a part of it.
+// note adds a value to the digest, under the key or, for the members of an array or a table,
+// a part of it.
 func (s *Section) note(key, value string) {
 	if !s.quiet {
 		name := key

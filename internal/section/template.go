@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Template is a table whose texts may hold {column}: with the columns of one row
-// filled in it is a table like any other.
+// Template is a table whose texts may contain {column}. Filled with the columns of a row, it
+// is an ordinary table.
 type Template struct {
 	object *object
 	line   int
@@ -20,23 +20,22 @@ type field struct {
 	key  string
 	line int
 	node *node
-	// What is filled in: parts of a text, or the members of an array or a table.
-	// A field with neither is the same in every row.
+	// The field is a text made of parts, or an array or table with inner fields. With neither it
+	// is the same in every row.
 	parts  []part
 	inner  []field
-	filled bool // it, or something below it, holds a column
+	filled bool // it, or something below it, contains a column
 }
 
-// part is literal text, the text of a column, or the name of the row's own
-// credential.
+// part is literal text, the text of a column, or the name of the row's own credential.
 type part struct {
 	text   string
 	column string
 	this   bool
 }
 
-// Template takes the table at key as a template. It returns nil when the key is
-// absent or, after a fault, no table. Its keys are checked by those who fill it.
+// Template returns the table at key as a template, or nil if the key is absent or, after a
+// fault, not a table. Its keys are checked after it is filled.
 func (s *Section) Template(key string) *Template {
 	s.describe(key, Key{Form: FormTable})
 	n := s.take(key, kindTable, "a table [%s]", dotted(s.child(key)))
@@ -48,8 +47,8 @@ func (s *Section) Template(key string) *Template {
 	return t
 }
 
-// Templates takes each table below key as a template; its name is the last
-// element of its path.
+// Templates returns each table below key as a template. Its name is the last element of its
+// path.
 func (s *Section) Templates(key string) []*Template {
 	s.describe(key, Key{Form: FormTable})
 	n := s.take(key, kindTable, "[%s.NAME] tables", dotted(s.child(key)))
@@ -71,7 +70,7 @@ func (s *Section) Templates(key string) []*Template {
 // Name returns the last element of the template's path.
 func (t *Template) Name() string { return t.path[len(t.path)-1] }
 
-// fieldsOf takes the keys of a table apart.
+// fieldsOf converts the keys of a table to fields.
 func (s *Section) fieldsOf(t *table, path []string) []field {
 	fields := make([]field, len(t.keys))
 	for i, e := range t.keys {
@@ -105,8 +104,8 @@ func (s *Section) fieldOf(key string, line int, n *node, path []string) field {
 	return f
 }
 
-// splitColumns takes a text with {column} apart. {{ is a literal brace; what
-// stands in ${…} is a reference, in which "this" is the row's own credential.
+// splitColumns splits a text at each {column}. {{ is a literal brace. ${…} is a reference, in
+// which "this" is the row's own credential.
 func splitColumns(text string) (parts []part, problem string) {
 	var literal strings.Builder
 	flush := func() {
@@ -148,10 +147,10 @@ func splitColumns(text string) (parts []part, problem string) {
 	return parts, ""
 }
 
-// Text is a text of a fleet with {column} in it, outside of a template.
+// Text is a text of a fleet that may contain {column}, outside a template.
 type Text struct{ parts []part }
 
-// ColumnText reads a text in which columns may be filled in.
+// ColumnText parses a text that may contain columns.
 func ColumnText(text string) (Text, error) {
 	parts, problem := splitColumns(text)
 	if problem != "" {
@@ -173,7 +172,7 @@ func (t Text) Fill(column func(string) string) string {
 	return b.String()
 }
 
-// Columns returns the columns that a text names, in its order.
+// Columns returns the columns of a text, in order.
 func (t Text) Columns() []string {
 	var names []string
 	for _, p := range t.parts {
@@ -184,7 +183,7 @@ func (t Text) Columns() []string {
 	return names
 }
 
-// Check records the columns that the template names and known does not hold.
+// Check records the columns of the template that are not known.
 func (t *Template) Check(s *Section, known func(string) bool, header string) {
 	var walk func(fields []field, path []string)
 	walk = func(fields []field, path []string) {
@@ -204,15 +203,15 @@ func (t *Template) Check(s *Section, known func(string) bool, header string) {
 	walk(t.fields, t.path)
 }
 
-// Row is what a template is filled with.
+// Row is the data for a template.
 type Row struct {
-	File   string // as faults show it
+	File   string // as shown in faults
 	Line   int
 	Name   string // of the row's own credential
 	Column func(string) string
 }
 
-// Fill makes a table of one row. Its faults stand at the row's line.
+// Fill makes the table of one row. Faults are reported at the line of the row.
 func (t *Template) Fill(path []string, row Row) *Section {
 	o := &object{file: row.File, folder: t.object.folder, reader: t.object.reader, bare: true}
 	if spare := o.reader.spare; len(spare) > 0 {
@@ -252,9 +251,9 @@ func fillNode(f field, row Row) *node {
 	return n
 }
 
-// fillText returns a text as it is, and as a template of references in which the
-// text of a column is not a valid reference; filled tells that the text is that of
-// columns only, which may be a number.
+// fillText returns the text for a row, and the same as a template of references, in which a
+// column cannot add a reference. filled means the text consists of columns only, so it may
+// be a number.
 func fillText(parts []part, row Row) (text, template string, filled bool) {
 	var plain, escaped strings.Builder
 	for _, p := range parts {
@@ -279,8 +278,8 @@ func fillText(parts []part, row Row) (text, template string, filled bool) {
 	return text, template, filled
 }
 
-// ColumnsOf returns the columns that are filled in at a key of the template, or
-// below it, each once.
+// ColumnsOf returns the columns used at a key of the template or below it, without
+// duplicates.
 func (t *Template) ColumnsOf(key string) []string {
 	var found []string
 	fields := t.fields
@@ -307,7 +306,7 @@ func columnsIn(fields []field, found []string) []string {
 	return found
 }
 
-// Written returns a digest of the template as it is written.
+// Written returns a digest of the text of the template.
 func (t *Template) Written() [32]byte {
 	s := &Section{object: t.object, table: &table{}}
 	for i := range t.fields {
@@ -332,8 +331,8 @@ func (t *Template) Fault(key, message string) Fault {
 	return Fault{File: t.object.file, Line: line, Key: path, Message: message}
 }
 
-// References returns the text at a key as a template of references. It differs
-// from the text itself where a row filled in a column that looks like one.
+// References returns the text at a key as a template of references. It differs from the text
+// itself if a column of the row contains something that looks like a reference.
 func (s *Section) References(key, text string) string {
 	if _, e := s.table.find(key); e != nil && e.node.template != "" {
 		return e.node.template
@@ -341,11 +340,10 @@ func (s *Section) References(key, text string) string {
 	return text
 }
 
-// Columns returns the columns that the template fills in, each once.
+// Columns returns the columns that the template uses, without duplicates.
 func (t *Template) Columns() []string { return columnsIn(t.fields, nil) }
 
-// AsWritten returns the text at a key as it is written; empty for another kind of
-// value.
+// AsWritten returns the text at a key as written. It is empty for another type of value.
 func (s *Section) AsWritten(key string) string {
 	if _, e := s.table.find(key); e != nil {
 		return e.node.text
@@ -353,8 +351,8 @@ func (s *Section) AsWritten(key string) string {
 	return ""
 }
 
-// Columns reads a file that is one row: a table of texts, numbers, true and
-// false. It returns the line and the problem of a file that is none.
+// Columns parses a file that is one row: a table of texts, numbers and booleans. If the file
+// is not valid, it returns the line and the problem.
 func Columns(file string, data []byte) (values map[string]string, line int, problem string) {
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil, 1, "is empty (expected the columns of a row; an empty file is treated as one that is being saved)"

@@ -18,7 +18,7 @@ const (
 	kindTable
 )
 
-// String returns the kind as a fault names it, with its article.
+// String returns the name of the kind for faults, with its article.
 func (k kind) String() string {
 	return [...]string{
 		"a string", "an integer", "a number with a fraction", "true or false", "a date or a time", "an array", "a table",
@@ -29,14 +29,13 @@ func (k kind) String() string {
 type node struct {
 	kind  kind
 	line  int
-	text  string  // a string's text; any other scalar as it is written
-	items []*node // arrays
-	// Of a text that was filled in from a row: the same as a template of
-	// references, where that differs, and whether a column stands in it, so that
-	// it may be a number.
+	text  string  // the text of a string; any other scalar as written
+	items []*node // of an array
+	// For a text filled in from a row: the same as a template of references, if that differs,
+	// and whether it consists of columns, so that it may be a number.
 	template string
 	filled   bool
-	table    *table // tables
+	table    *table // of a table
 }
 
 // integer returns the value of an integer node.
@@ -48,7 +47,7 @@ func (n *node) integer() (int, bool) {
 	return int(v), err == nil
 }
 
-// origin tells how a table came to be, which decides what may be added to it.
+// origin says how a table was created, which decides what may be added to it.
 type origin int
 
 const (
@@ -58,11 +57,11 @@ const (
 	inline                 // { … }: closed
 )
 
-// table is one TOML table; its keys stand in the order of the file.
+// table is one TOML table, with its keys in the order of the file.
 type table struct {
 	origin origin
 	keys   []*entry
-	byName map[string]*entry // of a table with many keys
+	byName map[string]*entry // for a table with many keys
 }
 
 // entry is one key of a table.
@@ -74,7 +73,7 @@ type entry struct {
 
 func newTable(from origin) *table { return &table{origin: from} }
 
-// fewKeys is up to how many keys a table is searched one by one.
+// fewKeys is the number of keys up to which a table is searched linearly.
 const fewKeys = 8
 
 // get returns the entry of a key, or nil.
@@ -90,7 +89,7 @@ func (t *table) get(key string) *entry {
 	return nil
 }
 
-// add appends a key that is not there yet.
+// add appends a key that is not in the table.
 func (t *table) add(key string, line int, n *node) {
 	e := &entry{key: key, line: line, node: n}
 	t.keys = append(t.keys, e)
@@ -104,8 +103,8 @@ func (t *table) add(key string, line int, n *node) {
 	}
 }
 
-// find returns the entry at a path below t, written with dots. A key that
-// holds a dot itself is found as well.
+// find returns the entry at a dotted path below t. It also finds a key that itself contains
+// a dot.
 func (t *table) find(path string) (elements []string, e *entry) {
 	if e := t.get(path); e != nil {
 		return []string{path}, e
@@ -125,8 +124,8 @@ func (t *table) find(path string) (elements []string, e *entry) {
 	return nil, nil
 }
 
-// find returns the entry below a table, or below an array, whose items have
-// their numbers as names.
+// find returns the entry below a table, or below an array, whose elements are named by their
+// indexes.
 func (n *node) find(path string) (elements []string, e *entry) {
 	switch n.kind {
 	case kindTable:

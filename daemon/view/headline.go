@@ -7,10 +7,10 @@ import (
 	"github.com/vigented/vigente/daemon/engine"
 )
 
-// Verdict is the first thing that a person reads: what it all amounts to.
-type Verdict struct{ Words, Class string }
+// Headline is the first line that people read: the overall state in one sentence.
+type Headline struct{ Words, Class string }
 
-// The verdicts. "Action needed" is reserved for problems that only a person can solve.
+// The headlines. "Action needed" is reserved for problems that only a person can solve.
 const (
 	allGood   = "Everything is valid and delivered."
 	empty     = "Nothing is configured yet."
@@ -20,15 +20,15 @@ const (
 	beginning = "Values are being obtained or delivered."
 )
 
-// Verdicts lists the words of every verdict, for translations.
-func Verdicts() []string { return []string{allGood, empty, action, outage, failing, beginning} }
+// Headlines returns the words of every headline, for translations.
+func Headlines() []string { return []string{allGood, empty, action, outage, failing, beginning} }
 
-// tally counts what weighs in a verdict.
-type tally struct{ objects, people, out, fails, begins int }
+// tally counts what decides the headline.
+type tally struct{ objects, actions, outages, failures, starting int }
 
-// VerdictOf gives the verdict on what a query selected, and on the
-// configuration. What a limit cut off counts by its state alone.
-func VerdictOf(v engine.View, c Config) Verdict {
+// HeadlineOf returns the headline for what a query selected and for the configuration.
+// Objects that a limit cut from the view count by their state alone.
+func HeadlineOf(v engine.View, c Config) Headline {
 	var t tally
 	shown := TotalsOf(v)
 	for state, n := range v.Totals.Credentials {
@@ -48,53 +48,53 @@ func VerdictOf(v engine.View, c Config) Verdict {
 		t.sink(&v.Sinks[i])
 	}
 	if c.LastError != "" || v.StateError != "" || Ended(c.Limits, v.At) {
-		t.people++
+		t.actions++
 	}
 	if c.Listener != "" || c.Cluster != "" || len(c.Warnings) > 0 {
-		t.fails++
+		t.failures++
 	}
 	for _, f := range c.Fleets {
 		if f.Bad > 0 {
-			t.people++
+			t.actions++
 		}
 	}
-	return t.verdict()
+	return t.headline()
 }
 
-func (t tally) verdict() Verdict {
+func (t tally) headline() Headline {
 	switch {
-	case t.people > 0:
-		return Verdict{action, ClassBad}
-	case t.out > 0:
-		return Verdict{outage, ClassBad}
-	case t.fails > 0:
-		return Verdict{failing, ClassWarn}
-	case t.begins > 0:
-		return Verdict{beginning, ClassWarn}
+	case t.actions > 0:
+		return Headline{action, ClassBad}
+	case t.outages > 0:
+		return Headline{outage, ClassBad}
+	case t.failures > 0:
+		return Headline{failing, ClassWarn}
+	case t.starting > 0:
+		return Headline{beginning, ClassWarn}
 	case t.objects == 0:
-		return Verdict{empty, ClassGood}
+		return Headline{empty, ClassGood}
 	}
-	return Verdict{allGood, ClassGood}
+	return Headline{allGood, ClassGood}
 }
 
 func (t *tally) credential(c *engine.CredentialView, now time.Time) {
 	t.objects++
 	if Ended(LimitsOf(c.Limits), now) {
-		t.people++
+		t.actions++
 	}
 	switch c.State {
 	case engine.Parked:
-		t.people++
+		t.actions++
 	case engine.Expired:
-		t.out++
+		t.outages++
 	case engine.Failing, engine.Overdue:
-		t.fails++
+		t.failures++
 	case engine.Pending:
 		if c.LastError != nil {
-			t.out++
+			t.outages++
 		}
-		t.begins++
-	default: // in force
+		t.starting++
+	default: // valid
 	}
 }
 
@@ -102,18 +102,18 @@ func (t *tally) sink(s *engine.SinkView) {
 	t.objects++
 	switch s.State {
 	case engine.Failing:
-		t.out++
+		t.outages++
 	case engine.Behind:
 		if s.LastError != nil && s.LastError.Reason != credential.ReasonTimeout {
-			t.people++ // changed by someone else: only a person knows which value is right
+			t.actions++ // changed by someone else: only a person knows which value is right
 			return
 		}
-		t.fails++
+		t.failures++
 	case engine.Pending:
-		t.begins++
+		t.starting++
 	case engine.Delivered:
 		if s.HookError != nil {
-			t.fails++
+			t.failures++
 		}
 	default: // the states of credentials
 	}
