@@ -86,7 +86,7 @@ func (e *Engine) seize(ctx context.Context, key schedule.Key) (start schedule.St
 				return
 			}
 			if start, taken = e.board.Take(at, key); taken {
-				e.running[key] = &flight{at: at, begun: e.read().awake, limit: limitOf(start.Task), stage: &stage{}}
+				e.running[key] = &attempt{at: at, begun: e.read().awake, limit: limitOf(start.Task), stage: &stage{}}
 				after = e.unsaved.underWay(key)
 			}
 		})

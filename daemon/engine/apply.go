@@ -69,10 +69,10 @@ func (e *Engine) statuses(specs []*plan.Credential) []schedule.Status {
 
 func (e *Engine) apply(change plan.Change) {
 	e.applyProviders(change)
-	e.shelf.names.Lock()
+	e.model.names.Lock()
 	e.applyCredentials(change)
 	e.applySinks(change)
-	e.shelf.names.Unlock()
+	e.model.names.Unlock()
 	board := boardChange(change)
 	for _, t := range board.Tasks {
 		e.unsaved.wanted(t.Key)
@@ -81,7 +81,7 @@ func (e *Engine) apply(change plan.Change) {
 		e.unsaved.forget(key)
 	}
 	e.keepCorrections()
-	if e.shelf.on {
+	if e.model.on {
 		e.publish(e.now())
 	}
 }
@@ -89,7 +89,7 @@ func (e *Engine) apply(change plan.Change) {
 func (e *Engine) applyCredentials(change plan.Change) {
 	for _, name := range change.Credentials.Removed {
 		if c := e.credentials[name]; c != nil {
-			e.unshelveCredential(c)
+			e.removeCredentialRow(c)
 			delete(e.credentials, name)
 		}
 	}
@@ -98,8 +98,8 @@ func (e *Engine) applyCredentials(change plan.Change) {
 			known.spec = c
 			continue
 		}
-		e.credentials[c.Name] = &held{spec: c, slot: e.shelf.credentials.claim()}
-		e.shelf.stale[c.Name] = true
+		e.credentials[c.Name] = &held{spec: c, slot: e.model.credentials.claim()}
+		e.model.stale[c.Name] = true
 	}
 }
 
@@ -110,13 +110,13 @@ func (e *Engine) applySinks(change plan.Change) {
 	for _, s := range both(change.Sinks) {
 		known := e.sinks[s.Name]
 		if known == nil {
-			known = &sink{place: -1, slot: e.shelf.sinks.claim()}
+			known = &sink{place: -1, slot: e.model.sinks.claim()}
 			e.sinks[s.Name] = known
 		} else {
-			e.shelf.markStale(known.spec.Needs)
+			e.model.markStale(known.spec.Needs)
 		}
 		known.spec = s
-		e.shelf.markStale(s.Needs)
+		e.model.markStale(s.Needs)
 	}
 }
 

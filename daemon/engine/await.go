@@ -54,18 +54,18 @@ func (e *Engine) Await(ctx context.Context, q Query, holds func(View) bool) erro
 }
 
 func (e *Engine) lookAlone(_ context.Context, q Query, _ string) (seen, error) {
-	s := e.shelf.now.Load()
+	s := e.model.now.Load()
 	return seen{e.selectOf(s, q), s.next}, nil
 }
 
 func (e *Engine) lookTogether(ctx context.Context, q Query, text string) (found seen, err error) {
 	w := &e.waiting
 	err = w.gate.Do(ctx, func() bool {
-		s := e.shelf.now.Load()
+		s := e.model.now.Load()
 		found = seen{w.view, s.next}
 		return w.at == s && w.of == text
 	}, func() {
-		s := e.shelf.now.Load()
+		s := e.model.now.Load()
 		w.of, w.at, w.view = text, s, e.selectOf(s, q)
 		found = seen{w.view, s.next}
 	})

@@ -63,7 +63,7 @@ func newCrowded(b *testing.B, n int) *crowded {
 	c.steady = func() time.Duration { return c.now.Sub(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)) }
 	c.pause = func(context.Context, time.Duration) {}
 	c.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-	c.shelf.on = true
+	c.model.on = true
 	return c
 }
 

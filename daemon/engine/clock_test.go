@@ -98,7 +98,7 @@ func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}, Seed: 7})
 	e.clock, e.steady = func() time.Time { return now }, func() time.Duration { return steady }
 	e.now()
-	e.running[schedule.Key{Name: "a"}] = &flight{at: now}
+	e.running[schedule.Key{Name: "a"}] = &attempt{at: now}
 	s := &sink{place: -1, repaired: now}
 	e.sinks["s"] = s
 	e.suspects.plan(s, now.Add(3*time.Second))

@@ -85,8 +85,8 @@ func (e *Engine) dropSink(name string) {
 	if s.place >= 0 {
 		heap.Remove(&e.suspects, s.place)
 	}
-	e.shelf.markStale(s.spec.Needs)
-	e.unshelveSink(s)
+	e.model.markStale(s.spec.Needs)
+	e.removeSinkRow(s)
 	delete(e.sinks, name)
 }
 
@@ -210,8 +210,8 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 		e.tellForeign(now, s)
 	}
 	if foreign != s.foreign || lost != s.lost || !seen {
-		e.shelveSink(s, func(*sinkRow) {}, now)
-		e.shelf.dirty = true
+		e.updateSinkRow(s, func(*sinkRow) {}, now)
+		e.model.dirty = true
 	}
 	if f.repair {
 		s.repaired = now

@@ -70,20 +70,20 @@ type Engine struct {
 	pause  func(context.Context, time.Duration)
 
 	// Owned by the loop.
-	board       *schedule.Board
-	providers   map[string]*provider
-	credentials map[string]*held
-	sinks       map[string]*sink
-	suspects    suspects // sinks by the instant at which to look at their targets
-	running     map[schedule.Key]*flight
-	unsaved     unsaved
-	doubts      int     // consecutive failed saves last reported to the observer
-	seen        reading // the reading last checked for a clock set back
-	stopping    bool
-	learned     map[schedule.Key]schedule.Record // records learned during an attempt, for its end
-	shelf       *shelf                           // what readers see
-	renewals    map[string][]*renewal            // by credential
-	starting    starting
+	board        *schedule.Board
+	providers    map[string]*provider
+	credentials  map[string]*held
+	sinks        map[string]*sink
+	suspects     suspects // sinks by the instant at which to look at their targets
+	running      map[schedule.Key]*attempt
+	unsaved      unsaved
+	toldFailures int     // consecutive failed saves last reported to the observer
+	seen         reading // the reading last checked for a clock set back
+	stopping     bool
+	learned      map[schedule.Key]schedule.Record // records learned during an attempt, for its end
+	model        *readModel                       // what readers see
+	renewals     map[string][]*renewal            // by credential
+	starting     starting
 
 	waiting waiting
 	asks    chan func()
@@ -105,8 +105,8 @@ func New(opt Options) *Engine {
 		providers:   map[string]*provider{},
 		credentials: map[string]*held{},
 		sinks:       map[string]*sink{},
-		running:     map[schedule.Key]*flight{},
-		shelf:       newShelf(),
+		running:     map[schedule.Key]*attempt{},
+		model:       newReadModel(),
 		learned:     map[schedule.Key]schedule.Record{},
 		renewals:    map[string][]*renewal{},
 		asks:        make(chan func()),
@@ -123,7 +123,7 @@ func New(opt Options) *Engine {
 // Run runs the plan until ctx ends. It then waits for the running attempts, but at
 // most a few seconds.
 func (e *Engine) Run(ctx context.Context) {
-	e.shelf.on = true
+	e.model.on = true
 	e.begin(e.now())
 	e.run(ctx, false)
 }
@@ -148,18 +148,18 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	workers := newWorkers(work)
-	defer workers.dismiss()
+	defer workers.finish()
 	stop := ctx.Done()
 	var stopAt time.Time // monotonic on purpose
 	for {
 		now := e.now()
 		todo, wake := e.step(now)
 		for _, w := range todo {
-			workers.start(func(ctx context.Context) { e.hand(w.do(ctx)) })
+			workers.start(func(ctx context.Context) { e.report(w.do(ctx)) })
 		}
 		sleep := e.sleep(now, wake)
 		if (once || e.stopping) && e.idle() {
-			workers.dismiss()
+			workers.finish()
 			workers.all.Wait()
 			return
 		}
@@ -190,8 +190,8 @@ func (e *Engine) run(ctx context.Context, once bool) {
 	}
 }
 
-// hand sends the result of a piece of work to the loop, unless it has ended.
-func (e *Engine) hand(end end) {
+// report sends the result of a piece of work to the loop, unless it has ended.
+func (e *Engine) report(end end) {
 	select {
 	case e.done <- end:
 	case <-e.ended:

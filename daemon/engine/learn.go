@@ -26,7 +26,7 @@ func (e *Engine) Learn(ctx context.Context, name string, record schedule.Record)
 func (e *Engine) LearnProvider(ctx context.Context, name string, record schedule.ProviderRecord) error {
 	return e.ask(ctx, func() {
 		e.board.LearnProvider(e.now(), name, record)
-		e.shelf.dirty = true
+		e.model.dirty = true
 	})
 }
 

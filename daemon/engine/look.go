@@ -21,11 +21,11 @@ func (e *Engine) Get(name string) (View, bool) {
 }
 
 // Select returns the result of a query. See Get.
-func (e *Engine) Select(q Query) View { return e.selectOf(e.shelf.now.Load(), q) }
+func (e *Engine) Select(q Query) View { return e.selectOf(e.model.now.Load(), q) }
 
 // Summary counts all credentials and sinks. See Get.
 func (e *Engine) Summary() Summary {
-	s, now := e.shelf.now.Load(), e.reads.wall()
+	s, now := e.model.now.Load(), e.reads.wall()
 	sum := s.sum
 	sum.Providers = s.providers(now)
 	return sum
@@ -94,7 +94,7 @@ func (e *Engine) selectOf(s *shown, q Query) View {
 
 // selectNamed looks up names, at a cost that does not depend on the table sizes.
 func (e *Engine) selectNamed(sel *selection) {
-	e.shelf.names.RLock()
+	e.model.names.RLock()
 	var credentials, sinks []uint32
 	for name := range sel.names.plain {
 		if c := e.credentials[name]; c != nil {
@@ -104,7 +104,7 @@ func (e *Engine) selectNamed(sel *selection) {
 			sinks = append(sinks, one.slot)
 		}
 	}
-	e.shelf.names.RUnlock()
+	e.model.names.RUnlock()
 	for _, slot := range credentials {
 		if row := rowOf(sel.s.credentials, slot); row != nil {
 			sel.credential(row)

@@ -21,16 +21,16 @@ type shown struct {
 	next        chan struct{} // closed when the next snapshot is published
 }
 
-// shelf holds the rows for readers. The loop replaces the rows of changed tasks and
+// readModel holds the rows for readers. The loop replaces the rows of changed tasks and
 // publishes a snapshot a few times a second, and before it reports the end of a
 // command. Readers do not wait for the loop and cause it no work.
-type shelf struct {
+type readModel struct {
 	now         atomic.Pointer[shown]
 	credentials table[credentialRow]
 	sinks       table[sinkRow]
 	sums        sums
-	lapses      pile // slots of credentials, by when their state changes with time
-	sinkLapses  pile
+	lapses      slotHeap // slots of credentials, by when their state changes with time
+	sinkLapses  slotHeap
 	at          instants
 	sinkAt      instants
 	dirty       bool          // changed independently of the board
@@ -43,15 +43,15 @@ type shelf struct {
 }
 
 // markStale records that the sinks of these credentials may have changed.
-func (s *shelf) markStale(names []string) {
+func (s *readModel) markStale(names []string) {
 	for _, name := range names {
 		s.stale[name] = true
 	}
 	s.dirty = true
 }
 
-func newShelf() *shelf {
-	s := &shelf{sums: newSums(), stale: map[string]bool{}}
+func newReadModel() *readModel {
+	s := &readModel{sums: newSums(), stale: map[string]bool{}}
 	s.lapses.of, s.sinkLapses.of = &s.at, &s.sinkAt
 	s.now.Store(&shown{sum: s.sums.summary(), next: make(chan struct{})})
 	return s
@@ -59,7 +59,7 @@ func newShelf() *shelf {
 
 // show publishes if it is time to, and returns when to call it again; 0 for never.
 func (e *Engine) show(now time.Time) time.Duration {
-	s := e.shelf
+	s := e.model
 	if !s.on {
 		return 0
 	}
@@ -86,11 +86,11 @@ func first2(a, b time.Time) time.Time {
 
 // publish publishes a snapshot of the current state.
 func (e *Engine) publish(now time.Time) {
-	s := e.shelf
+	s := e.model
 	touched := map[string]bool{} // credentials whose renewals may be complete
-	e.board.Touched(func(g schedule.Glimpse) { e.shelve(g, now, touched) })
+	e.board.Touched(func(g schedule.Glimpse) { e.updateRow(g, now, touched) })
 	for name := range s.stale {
-		e.shelveSinksOf(name)
+		e.updateUsers(name)
 	}
 	clear(s.stale)
 	e.lapse(now)
@@ -110,24 +110,24 @@ func (e *Engine) publish(now time.Time) {
 	e.tellRenewals(touched)
 }
 
-// shelve updates the row of a task.
-func (e *Engine) shelve(g schedule.Glimpse, now time.Time, touched map[string]bool) {
+// updateRow updates the row of a task.
+func (e *Engine) updateRow(g schedule.Glimpse, now time.Time, touched map[string]bool) {
 	switch g.Key.Kind {
 	case schedule.Obtaining:
 		touched[g.Key.Name] = true
 		if c := e.credentials[g.Key.Name]; c != nil && !g.Gone {
-			e.shelveCredential(c, g, now)
+			e.updateCredentialRow(c, g, now)
 		}
 	case schedule.Delivering:
 		if one := e.sinks[g.Key.Name]; one != nil && !g.Gone {
-			e.shelveSink(one, func(r *sinkRow) { r.record, r.at, r.owed = g.Record, g.At, g.Owed }, now)
+			e.updateSinkRow(one, func(r *sinkRow) { r.record, r.at, r.owed = g.Record, g.At, g.Owed }, now)
 			for _, name := range one.spec.Needs {
 				touched[name] = true
 			}
 		}
 	case schedule.Hooking:
 		if one := e.sinks[g.Key.Name]; one != nil {
-			e.shelveSink(one, func(r *sinkRow) {
+			e.updateSinkRow(one, func(r *sinkRow) {
 				if r.hook = &g; g.Gone {
 					r.hook = nil
 				}
@@ -136,8 +136,8 @@ func (e *Engine) shelve(g schedule.Glimpse, now time.Time, touched map[string]bo
 	}
 }
 
-func (e *Engine) shelveCredential(c *held, g schedule.Glimpse, now time.Time) {
-	s := e.shelf
+func (e *Engine) updateCredentialRow(c *held, g schedule.Glimpse, now time.Time) {
+	s := e.model
 	was := s.credentials.row(c.slot)
 	row := &credentialRow{
 		spec: c.spec, record: g.Record, at: g.At, why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting,
@@ -154,9 +154,9 @@ func (e *Engine) shelveCredential(c *held, g schedule.Glimpse, now time.Time) {
 	s.credentials.put(c.slot, row)
 }
 
-// shelveSink replaces the row of a sink with an edited copy.
-func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
-	s := e.shelf
+// updateSinkRow replaces the row of a sink with an edited copy.
+func (e *Engine) updateSinkRow(one *sink, edit func(*sinkRow), now time.Time) {
+	s := e.model
 	was, row := s.sinks.row(one.slot), &sinkRow{record: &schedule.Record{}}
 	if was != nil {
 		*row = *was
@@ -177,13 +177,13 @@ func (e *Engine) shelveSink(one *sink, edit func(*sinkRow), now time.Time) {
 	s.sinks.put(one.slot, row)
 }
 
-// shelveSinksOf updates the list of sinks that use a credential.
-func (e *Engine) shelveSinksOf(name string) {
+// updateUsers updates the list of sinks that use a credential.
+func (e *Engine) updateUsers(name string) {
 	c := e.credentials[name]
 	if c == nil {
 		return
 	}
-	was := e.shelf.credentials.row(c.slot)
+	was := e.model.credentials.row(c.slot)
 	if was == nil {
 		return
 	}
@@ -194,12 +194,12 @@ func (e *Engine) shelveSinksOf(name string) {
 			row.shownBy = append(row.shownBy, one.slot)
 		}
 	}
-	e.shelf.credentials.put(c.slot, &row)
+	e.model.credentials.put(c.slot, &row)
 }
 
 // lapse updates the rows whose state has changed with time.
 func (e *Engine) lapse(now time.Time) {
-	s := e.shelf
+	s := e.model
 	for at := s.lapses.first(); !at.IsZero() && !at.After(now); at = s.lapses.first() {
 		slot := s.lapses.slots[0]
 		was := s.credentials.row(slot)
@@ -222,9 +222,9 @@ func (e *Engine) lapse(now time.Time) {
 	}
 }
 
-// unshelveCredential removes the row of a removed credential.
-func (e *Engine) unshelveCredential(c *held) {
-	s := e.shelf
+// removeCredentialRow removes the row of a removed credential.
+func (e *Engine) removeCredentialRow(c *held) {
+	s := e.model
 	s.sums.replaceCredential(c.slot, s.credentials.row(c.slot), nil)
 	s.at.grow(int(c.slot) + 1)
 	s.lapses.set(c.slot, time.Time{})
@@ -232,9 +232,9 @@ func (e *Engine) unshelveCredential(c *held) {
 	s.dirty = true
 }
 
-// unshelveSink is unshelveCredential for a sink.
-func (e *Engine) unshelveSink(one *sink) {
-	s := e.shelf
+// removeSinkRow is removeCredentialRow for a sink.
+func (e *Engine) removeSinkRow(one *sink) {
+	s := e.model
 	s.sums.replaceSink(s.sinks.row(one.slot), nil)
 	s.sinkAt.grow(int(one.slot) + 1)
 	s.sinkLapses.set(one.slot, time.Time{})

@@ -52,10 +52,10 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	if left := s.next - begun; left > 0 && len(s.credentials)+len(s.sinks) > 0 {
 		return now.Add(left)
 	}
-	if e.stillWaits(now); len(s.credentials)+len(s.sinks) == 0 {
-		if e.waitsFor(now); len(s.credentials)+len(s.sinks) == 0 {
+	if e.dropReady(now); len(s.credentials)+len(s.sinks) == 0 {
+		if e.collectUnready(now); len(s.credentials)+len(s.sinks) == 0 {
 			s.on = false
-			if e.shelf.on {
+			if e.model.on {
 				e.publish(now) // before anyone is told that it is ready
 			}
 			close(s.ready)
@@ -67,46 +67,46 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	return now.Add(s.next - begun)
 }
 
-// stillWaits removes what has become ready.
-func (e *Engine) stillWaits(now time.Time) {
+// dropReady removes what has become ready.
+func (e *Engine) dropReady(now time.Time) {
 	s := &e.starting
-	maps.DeleteFunc(s.credentials, func(name string, _ *held) bool { return e.credentials[name] == nil || e.tried(now, name) })
-	maps.DeleteFunc(s.sinks, func(name string, one *sink) bool { return e.sinks[name] != one || e.settled(now, one) })
+	maps.DeleteFunc(s.credentials, func(name string, _ *held) bool { return e.credentials[name] == nil || e.credentialReady(now, name) })
+	maps.DeleteFunc(s.sinks, func(name string, one *sink) bool { return e.sinks[name] != one || e.sinkReady(now, one) })
 }
 
-// waitsFor collects what is not ready.
-func (e *Engine) waitsFor(now time.Time) {
+// collectUnready collects what is not ready.
+func (e *Engine) collectUnready(now time.Time) {
 	s := &e.starting
 	s.credentials, s.sinks = map[string]*held{}, map[string]*sink{}
 	for name, c := range e.credentials {
-		if !e.tried(now, name) {
+		if !e.credentialReady(now, name) {
 			s.credentials[name] = c
 		}
 	}
 	for name, one := range e.sinks {
-		if !e.settled(now, one) {
+		if !e.sinkReady(now, one) {
 			s.sinks[name] = one
 		}
 	}
 }
 
-// startedWith updates the readiness after an attempt.
-func (e *Engine) startedWith(now time.Time, key schedule.Key) {
+// noteReady updates the readiness after an attempt.
+func (e *Engine) noteReady(now time.Time, key schedule.Key) {
 	s := &e.starting
 	if !s.on {
 		return
 	}
-	if key.Kind == schedule.Obtaining && e.tried(now, key.Name) {
+	if key.Kind == schedule.Obtaining && e.credentialReady(now, key.Name) {
 		delete(s.credentials, key.Name)
 	}
-	if one := s.sinks[key.Name]; one != nil && key.Kind == schedule.Delivering && e.settled(now, one) {
+	if one := s.sinks[key.Name]; one != nil && key.Kind == schedule.Delivering && e.sinkReady(now, one) {
 		delete(s.sinks, key.Name)
 	}
 }
 
-// tried reports whether a credential is in force, was attempted since the start, or
+// credentialReady reports whether a credential is in force, was attempted since the start, or
 // is not due.
-func (e *Engine) tried(now time.Time, name string) bool {
+func (e *Engine) credentialReady(now time.Time, name string) bool {
 	status, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: name})
 	if e.inForce(now, name) {
 		return true
@@ -123,12 +123,12 @@ func (e *Engine) inForce(now time.Time, name string) bool {
 	return schedule.HasValue(token) && (token.ExpiresAt.IsZero() || now.Before(token.ExpiresAt))
 }
 
-// settled reports whether a sink is ready: its target was checked and is up to date,
+// sinkReady reports whether a sink is ready: its target was checked and is up to date,
 // or its delivery has failed or takes too long.
-func (e *Engine) settled(now time.Time, s *sink) bool {
+func (e *Engine) sinkReady(now time.Time, s *sink) bool {
 	key := delivering(s.spec.Name)
 	status, _ := e.board.Look(now, key)
-	if f := e.running[key]; f != nil && e.read().awake-f.begun >= startPatience {
+	if f := e.running[key]; f != nil && e.read().awake-f.begun >= maxTargetWait {
 		return true
 	}
 	delivered := !status.Owed && len(status.Record.Delivery().Delivered) >= len(s.spec.Needs)
@@ -148,5 +148,5 @@ func (e *Engine) settled(now time.Time, s *sink) bool {
 	return failed && (s.seen || status.At.After(now))
 }
 
-// startPatience is how long readiness waits for one target.
-const startPatience = 5 * time.Second
+// maxTargetWait is how long readiness waits for one target.
+const maxTargetWait = 5 * time.Second

@@ -81,7 +81,7 @@ func TestReadyDoesNotWaitForEver(t *testing.T) {
 		specs, look := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": p}), make(chan struct{})
 		specs.Sinks[0].Guard = slowLook{watched{p}, look}
 		r = launch(t, specs, r.keeper)
-		pass(startPatience - time.Second)
+		pass(maxTargetWait - time.Second)
 		early := ready(r)
 		pass(2 * time.Second)
 		if early || !ready(r) {

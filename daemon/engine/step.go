@@ -8,8 +8,8 @@ import (
 	"github.com/vigented/vigente/internal/failpoint"
 )
 
-// flight is a running attempt.
-type flight struct {
+// attempt is a running attempt of a task.
+type attempt struct {
 	at    time.Time
 	begun time.Duration // in awake time
 	limit time.Duration
@@ -41,7 +41,7 @@ func (w *work) do(ctx context.Context) end {
 // simulation and the tests. It returns the work to start now, and when to call it
 // again if nothing happens before, zero for never.
 func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
-	e.tellDoubt(now)
+	e.tellSaveState(now)
 	awake := e.read().awake
 	e.detach(now, awake)
 	suspects := e.lookAtSuspects(now)
@@ -54,7 +54,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	for i := range starts {
 		s := &starts[i]
 		j := e.prepare(s)
-		e.running[s.Task.Key] = &flight{at: now, begun: awake, limit: limitOf(s.Task), stage: j.stage}
+		e.running[s.Task.Key] = &attempt{at: now, begun: awake, limit: limitOf(s.Task), stage: j.stage}
 		if first := commands[s.Task.More().Together]; first != nil {
 			first.joined = append(first.joined, j)
 			continue
@@ -110,14 +110,14 @@ func (e *Engine) fold(f *finished) {
 	for name, note := range f.refused {
 		if s := e.sinks[name]; s != nil && s.refused != note {
 			s.refused = note
-			e.shelveSink(s, func(*sinkRow) {}, now)
-			e.shelf.dirty = true
+			e.updateSinkRow(s, func(*sinkRow) {}, now)
+			e.model.dirty = true
 		}
 	}
 	if key.Kind == schedule.Delivering {
 		e.noteDrift(key.Name, f, now)
 	}
-	e.startedWith(now, key)
+	e.noteReady(now, key)
 	e.keepCorrections() // after the records of this attempt
 	failpoint.Hit("end taken in")
 }

@@ -13,7 +13,7 @@ type sumKey [2]string
 type credentialSum struct {
 	of                          sumKey
 	states                      map[State]int
-	expiry, lastUseful, failure pile
+	expiry, lastUseful, failure slotHeap
 }
 
 // sinkSum counts the sinks of one type and fleet.
@@ -36,7 +36,7 @@ func newSums() sums {
 func (s *sums) ofCredential(of sumKey) *credentialSum {
 	sum := s.credentials[of]
 	if sum == nil {
-		sum = &credentialSum{of: of, states: map[State]int{}, expiry: pile{of: &s.expiry}, lastUseful: pile{of: &s.lastUseful}, failure: pile{of: &s.failure}}
+		sum = &credentialSum{of: of, states: map[State]int{}, expiry: slotHeap{of: &s.expiry}, lastUseful: slotHeap{of: &s.lastUseful}, failure: slotHeap{of: &s.failure}}
 		s.credentials[of] = sum
 	}
 	return sum

@@ -71,7 +71,7 @@ const (
 
 // overdue returns by how much the attempt exceeds its limit. Waiting for a turn
 // does not count, and a call counts from its start.
-func (f *flight) overdue(awake time.Duration) time.Duration {
+func (f *attempt) overdue(awake time.Duration) time.Duration {
 	begun := f.begun
 	if f.stage != nil {
 		switch f.stage.at.Load() {
@@ -86,7 +86,7 @@ func (f *flight) overdue(awake time.Duration) time.Duration {
 
 // abandon keeps an attempt from making a call that has not started. It reports
 // false if the attempt has just begun to wait for its turn.
-func (f *flight) abandon() bool {
+func (f *attempt) abandon() bool {
 	return f.stage == nil || f.stage.at.Load() >= calling || f.stage.at.CompareAndSwap(before, late)
 }
 

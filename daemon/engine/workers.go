@@ -44,5 +44,5 @@ func (w *workers) work(f func(context.Context)) {
 	}
 }
 
-// dismiss ends the idle workers.
-func (w *workers) dismiss() { w.end.Do(func() { close(w.next) }) }
+// finish ends the idle workers.
+func (w *workers) finish() { w.end.Do(func() { close(w.next) }) }

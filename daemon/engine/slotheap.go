@@ -6,10 +6,10 @@ import (
 )
 
 // instants holds an instant for each slot of a table, and the slot's index in its
-// pile.
+// heap.
 type instants struct {
 	at    []moment
-	place []int32 // -1 if in no pile
+	place []int32 // -1 if in no heap
 }
 
 func (i *instants) grow(slots int) {
@@ -19,30 +19,30 @@ func (i *instants) grow(slots int) {
 	}
 }
 
-// pile is a heap of slots ordered by their instants, earliest first. A slot is in at
-// most one pile of its instants.
-type pile struct {
+// slotHeap is a heap of slots ordered by their instants, earliest first. A slot is in at
+// most one heap of its instants.
+type slotHeap struct {
 	of    *instants
 	slots []uint32
 }
 
-func (p *pile) Len() int { return len(p.slots) }
-func (p *pile) Less(i, j int) bool {
+func (p *slotHeap) Len() int { return len(p.slots) }
+func (p *slotHeap) Less(i, j int) bool {
 	return p.of.at[p.slots[i]] < p.of.at[p.slots[j]]
 }
 
-func (p *pile) Swap(i, j int) {
+func (p *slotHeap) Swap(i, j int) {
 	p.slots[i], p.slots[j] = p.slots[j], p.slots[i]
 	p.of.place[p.slots[i]], p.of.place[p.slots[j]] = int32(i), int32(j)
 }
 
-func (p *pile) Push(x any) {
+func (p *slotHeap) Push(x any) {
 	slot := x.(uint32)
 	p.of.place[slot] = int32(len(p.slots))
 	p.slots = append(p.slots, slot)
 }
 
-func (p *pile) Pop() any {
+func (p *slotHeap) Pop() any {
 	last := len(p.slots) - 1
 	slot := p.slots[last]
 	p.slots = p.slots[:last]
@@ -51,7 +51,7 @@ func (p *pile) Pop() any {
 }
 
 // set sets the slot's instant; zero removes the slot.
-func (p *pile) set(slot uint32, at time.Time) {
+func (p *slotHeap) set(slot uint32, at time.Time) {
 	place := p.of.place[slot]
 	p.of.at[slot] = momentOf(at)
 	switch {
@@ -64,8 +64,8 @@ func (p *pile) set(slot uint32, at time.Time) {
 	}
 }
 
-// first returns the earliest instant, zero if the pile is empty.
-func (p *pile) first() time.Time {
+// first returns the earliest instant, zero if the heap is empty.
+func (p *slotHeap) first() time.Time {
 	if len(p.slots) == 0 {
 		return time.Time{}
 	}
