@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// clockTrouble is how far apart clocks may be. Nothing depends on them for
-// safety, but who takes over and when does.
+// clockTrouble is how far clocks may differ before a warning. Safety does not depend on
+// them, but who takes over and when does.
 const clockTrouble = 5 * time.Second
 
-// clocks compares the clock of each member of the engine with ours, by the Date
-// header of its plain HTTP answer.
+// clocks compares the clock of each member of the engine with ours, by the Date header
+// of its plain HTTP answer.
 func (e *etcd) clocks(ctx context.Context) (warnings []string) {
 	transport := &http.Transport{TLSClientConfig: e.opt.TLS.Clone(), DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
@@ -26,7 +26,7 @@ func (e *etcd) clocks(ctx context.Context) (warnings []string) {
 	return warnings
 }
 
-// clockOffset is how far ahead a server's clock is; false where it does not say.
+// clockOffset returns how far ahead a server's clock is; false if it does not say.
 func clockOffset(ctx context.Context, transport http.RoundTripper, endpoint string) (time.Duration, bool) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -45,5 +45,5 @@ func clockOffset(ctx context.Context, transport http.RoundTripper, endpoint stri
 		return 0, false
 	}
 	ours := begun.Add(time.Since(begun) / 2)
-	return at.Add(time.Second / 2).Sub(ours), true // The header drops the fraction.
+	return at.Add(time.Second / 2).Sub(ours), true // the header drops the fraction
 }

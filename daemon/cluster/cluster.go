@@ -1,11 +1,11 @@
-// Package cluster lets several machines share their credentials: one renews,
-// all receive.
+// Package cluster lets several machines share their credentials: one renews, and
+// all receive the result.
 //
-// A call to a backend is made only after its intent was committed by a
-// compare-and-swap on the one key of that credential, and its answer is durable
-// on the machine before it is shared. So a seed is never shown twice, whatever
-// is lost, late, stopped or restored. What a machine holds it serves without
-// the others.
+// A call to a backend is made only after its intent has been committed with a
+// compare-and-swap on the single key of that credential, and the answer is durable
+// on the machine before it is shared. So a seed is never sent twice, whatever is
+// lost, delayed, stopped or restored. A machine serves what it holds without the
+// others.
 package cluster
 
 import (
@@ -22,56 +22,56 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Alone says what may be renewed while the engine is away.
+// Alone says what may be renewed while the cluster's engine is away.
 type Alone string
 
-// What may be renewed then: nothing, what revokes and spends nothing, or all, on
-// one machine only.
+// The choices: nothing; what revokes and spends nothing; or everything, which is
+// safe on only one machine.
 const (
 	AloneNone  Alone = "none"
 	AlonePlain Alone = "plain"
 	AloneAll   Alone = "all"
 )
 
-// Spec is what the cluster needs to know of a credential.
+// Spec is what the cluster needs to know about a credential.
 type Spec struct {
 	Timeout time.Duration
 	// Identity and Inputs are those of its task on this machine.
 	Identity, Inputs string
-	// Digest stands for its secrets and keys, alike on all machines that have the
-	// same.
+	// Digest identifies its secrets and keys; machines with the same ones have the
+	// same digest.
 	Digest string
-	// Provider names its backend, whose Rates hold for all machines together.
+	// Provider names its backend, whose Rates apply to all machines together.
 	Provider string
 	Rates    []schedule.Rate
-	// Grace is how long the backend takes a seed again after it was shown.
+	// Grace is how long the backend still accepts a seed after its first use.
 	Grace time.Duration
-	// Ability says what its next renewal would do.
+	// Ability returns what its next renewal would do.
 	Ability func(held schedule.Record) Ability
 }
 
-// Options make a Cluster. All but OldKeys, Alone, Cooldown, Warn and Changed are
+// Options configure a Cluster. All but OldKeys, Alone, Cooldown, Warn and Changed are
 // required.
 type Options struct {
 	KV      KV
 	Local   engine.Ledger
 	Node    string
 	Version string
-	// Name tells clusters apart; the prefix of its keys.
+	// Name distinguishes clusters, as the prefix of their keys.
 	Name    string
 	Key     [32]byte
 	OldKeys [][32]byte
 	Alone   Alone
-	// Spec returns a credential of the configuration, Names all of them.
+	// Spec returns a configured credential; Names returns the names of all of them.
 	Spec  func(name string) (Spec, bool)
 	Names func() []string
-	// Held are the records of an earlier life.
+	// Held are the records from before the restart.
 	Held map[schedule.Key]schedule.Record
-	// Hash stands for the part of the configuration that machines share.
+	// Hash identifies the part of the configuration that all machines share.
 	Hash func() string
-	// Learn hands a record to the board; false says that an attempt is under way.
+	// Learn passes a record to the board; false means an attempt is in progress.
 	Learn func(ctx context.Context, name string, r schedule.Record) (bool, error)
-	// Cooldown hands over what another machine learned of a backend.
+	// Cooldown passes on what another machine learned about a backend.
 	Cooldown func(ctx context.Context, provider string, r schedule.ProviderRecord)
 	// Warn writes a line to the log; the name may be empty.
 	Warn func(message, name, detail string)
@@ -90,24 +90,24 @@ type Cluster struct {
 	shares     map[string]*share
 	todo       chan *share
 	up         bool
-	probed     bool // whether it is up is known
-	ready      bool // the list was read, and what is held was offered
+	probed     bool // up is known
+	ready      bool // the list was read, and everything held was offered
 	aloneSince time.Time
 	keyDiffers bool
 	members    map[string]member
 	cooldowns  map[string]int64 // revisions, by provider
 	presence   int64            // revision of our own key
 	left       map[string]leaveNote
-	commands   map[string]bool // that run here, one at a time
+	commands   map[string]bool // running here, by name
 	gone       bool            // this machine has left
-	differing  string          // the machines of another configuration that were told of
+	differing  string          // the machines last warned of for another configuration
 	lastRev    int64
 	listAgain  context.CancelFunc // ends the watch
 }
 
 var _ engine.Ledger = (*Cluster)(nil)
 
-// New returns a cluster that has reached nothing yet; see Run.
+// New returns a cluster that is not connected yet; see Run.
 func New(opt Options) (*Cluster, error) {
 	keys, err := newKeyring(opt.Name, opt.Key, opt.OldKeys...)
 	if err != nil {
@@ -143,14 +143,14 @@ func (c *Cluster) warn(message, name, detail string) {
 	}
 }
 
-// Up reports whether linearizable reads are answered.
+// Up reports whether the engine answers linearizable reads.
 func (c *Cluster) Up() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.up
 }
 
-// AloneSince is when the engine was last reached, zero while it is.
+// AloneSince returns when the engine was last reached, or zero if it is up.
 func (c *Cluster) AloneSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,17 +160,17 @@ func (c *Cluster) AloneSince() time.Time {
 	return c.aloneSince
 }
 
-// silencedByKey reports whether nothing may be written, since the key of this
-// machine opens nothing of what the others share.
+// silencedByKey reports whether this machine must not write, because its key cannot
+// decrypt what the others share.
 func (c *Cluster) silencedByKey() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.keyDiffers
 }
 
-// TakeOver lets the next call of these be made although an earlier one has no
-// known end, until the function that it returns withdraws that: what a person
-// allowed is not done later, when nobody looks.
+// TakeOver allows the next call of each of these although the outcome of an earlier
+// call is unknown. The returned function withdraws the permission, so that it is not
+// used later, when nobody is watching.
 func (c *Cluster) TakeOver(names []string) (withdraw func()) {
 	set := func(allowed bool) {
 		for _, name := range names {
@@ -208,8 +208,8 @@ func (c *Cluster) mayCall(name string, ability Ability) (alone bool, err error) 
 	return false, c.final(2*time.Second, "the cluster's engine is away (cluster.alone = %q)", c.opt.Alone)
 }
 
-// rank is the place of this machine among the live ones in the order of a
-// credential, without one of them.
+// rank returns the position of this machine among the live ones, in the order of a
+// credential, leaving out one of them.
 func (c *Cluster) rank(name, without string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,7 +227,7 @@ func weight(name, node string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// Run keeps the machine together with the others until ctx ends.
+// Run keeps this machine in sync with the others until ctx ends.
 func (c *Cluster) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -245,7 +245,7 @@ func (c *Cluster) Run(ctx context.Context) {
 	}
 }
 
-// syncers is how many credentials are brought together at once.
+// syncers is how many credentials are synced at once.
 const syncers = 16
 
 func wait(ctx context.Context, d time.Duration) {
@@ -257,15 +257,15 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// follow lists everything, offers what is held, and then watches. The list comes
-// again after a compaction, and after the engine was away.
+// follow lists everything, offers what this machine holds, and then watches. It
+// lists again after a compaction, and after the engine was away.
 func (c *Cluster) follow(ctx context.Context) error {
 	entries, rev, err := c.opt.KV.List(ctx, "")
 	if err != nil {
 		return err
 	}
 	c.noteRevision(rev)
-	c.takeList(entries, rev)
+	c.noteList(entries, rev)
 	if c.hasLeft() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -280,15 +280,15 @@ func (c *Cluster) follow(ctx context.Context) error {
 	c.mu.Lock()
 	c.listAgain = cancel
 	c.mu.Unlock()
-	err = c.opt.KV.Watch(watching, "", rev, func(e Entry) { c.takeOne(e) })
+	err = c.opt.KV.Watch(watching, "", rev, func(e Entry) { c.noteEntry(e) })
 	if watching.Err() != nil && ctx.Err() == nil {
-		return ErrAway // The engine was put back.
+		return ErrAway // the engine was restored
 	}
 	return err
 }
 
-// noteRevision notes the revision of a list. When it went back the engine is
-// another one, or was put back: what is older by number may be newer.
+// noteRevision records the revision of a list. If it went back, the engine was
+// replaced or restored, and a lower revision may be newer.
 func (c *Cluster) noteRevision(rev int64) {
 	c.mu.Lock()
 	back := rev < c.lastRev
@@ -314,7 +314,7 @@ func (c *Cluster) setReady(ready bool) {
 	c.ready = ready
 }
 
-// offerAll brings everything together once before the first call.
+// offerAll syncs every credential once, before the first call.
 func (c *Cluster) offerAll(ctx context.Context, names []string) {
 	work := make(chan string)
 	var all sync.WaitGroup
@@ -344,7 +344,7 @@ func (c *Cluster) syncSoon(s *share) {
 	}()
 }
 
-// queue is syncSoon for a caller that holds the share.
+// queue is syncSoon for a caller that holds s.mu.
 func (c *Cluster) queue(s *share) {
 	if s.queued {
 		return
@@ -352,7 +352,7 @@ func (c *Cluster) queue(s *share) {
 	select {
 	case c.todo <- s:
 		s.queued = true
-	default: // The next list finds it.
+	default: // the next list finds it
 	}
 }
 
@@ -372,10 +372,10 @@ func (c *Cluster) syncAll(ctx context.Context) {
 	}
 }
 
-// syncEvery is the pace at which what could not be brought together is tried.
+// syncEvery is how often an unfinished sync is retried.
 const syncEvery = 300 * time.Millisecond
 
-// probe asks the engine every two seconds: it is away when it does not answer.
+// probe queries the engine every two seconds; it is away if it does not answer.
 func (c *Cluster) probe(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
@@ -397,8 +397,8 @@ func (c *Cluster) probe(ctx context.Context) {
 	}
 }
 
-// rewatch ends the watch, so that everything is listed again: an engine that was
-// put back goes on with revisions that a watch from before does not see.
+// rewatch ends the watch, so that everything is listed again: a restored engine
+// continues with revisions that an earlier watch does not see.
 func (c *Cluster) rewatch() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -407,7 +407,7 @@ func (c *Cluster) rewatch() {
 	}
 }
 
-// Bounds of the probe: away or back is known within their sum.
+// Bounds of the probe: a change is noticed within their sum.
 const (
 	probeEvery   = 2 * time.Second
 	probeTimeout = 3 * time.Second
@@ -430,7 +430,7 @@ func (c *Cluster) setUp(up bool) {
 	}
 }
 
-// sortedNames returns the members' names.
+// sortedNames returns the keys of m, sorted.
 func sortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {

@@ -12,25 +12,24 @@ import (
 	"fmt"
 )
 
-// envelopeFormat is the version of what is shared. A newer one is not written
-// over.
+// envelopeFormat is the version of the shared format. A newer one is not overwritten.
 const envelopeFormat = 1
 
 // The layout: format 1, generation 8, then nonce and ciphertext.
 const envelopeHead = 9
 
 var (
-	// errSealed says that something does not open for its name with any key.
+	// errSealed means that a value cannot be decrypted for its name with any key.
 	errSealed = errors.New("it does not open with the cluster's key")
-	// errNewer says that a later version wrote it.
+	// errNewer means that a later version wrote the value.
 	errNewer = errors.New("it was written by a newer vigente")
 )
 
-// keyring seals all that is shared. What is sealed is bound to the cluster, the
-// name of its key, its generation and its format: it opens nowhere else.
+// keyring encrypts everything that is shared. A sealed value is bound to the cluster, the
+// name of its key, its generation and its format, and cannot be opened elsewhere.
 type keyring struct {
 	cluster string
-	aeads   []cipher.AEAD // the first one seals, all open
+	aeads   []cipher.AEAD // the first one seals, all of them open
 }
 
 func newKeyring(cluster string, key [32]byte, old ...[32]byte) (*keyring, error) {
@@ -71,7 +70,7 @@ func (k *keyring) seal(key string, generation uint64, value any) ([]byte, error)
 	return k.aeads[0].Seal(b, nonce[:], plain, k.additional(head, key)), nil
 }
 
-// open is the reverse of seal.
+// open is the inverse of seal.
 func (k *keyring) open(key string, sealed []byte, value any) error {
 	if len(sealed) > 0 && sealed[0] > envelopeFormat {
 		return errNewer

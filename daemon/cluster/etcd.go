@@ -16,18 +16,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// EtcdOptions say where the engine is and how to talk to it.
+// EtcdOptions say where the engine is and how to connect to it.
 type EtcdOptions struct {
 	Endpoints          []string
 	Prefix             string
 	TLS                *tls.Config // nil for plain http
 	Username, Password string
-	// Observe is told of every request; nil tells nobody.
+	// Observe is called for every request unless it is nil.
 	Observe func(op, result string, took time.Duration)
 }
 
-// Bounds of one request. A connection that only swallows is noticed by them, and
-// by the keep-alives of the connection.
+// Bounds of one request. They, and the keep-alives, detect a connection that no longer
+// answers.
 const (
 	requestTimeout = 4 * time.Second
 	dialTimeout    = 3 * time.Second
@@ -35,7 +35,7 @@ const (
 	aliveTimeout   = 2 * time.Second
 )
 
-// etcd is the KV on etcd. Only single keys are compared, swapped and watched.
+// etcd is the KV on etcd. It compares, swaps and watches only single keys.
 type etcd struct {
 	opt    EtcdOptions
 	client *clientv3.Client
@@ -44,7 +44,7 @@ type etcd struct {
 	leases map[int64]clientv3.LeaseID // by seconds
 }
 
-// Etcd returns a KV on etcd. It does not reach for the engine yet.
+// Etcd returns a KV on etcd. It does not connect yet.
 func Etcd(opt EtcdOptions) (KV, error) {
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints: opt.Endpoints, TLS: opt.TLS, Username: opt.Username, Password: opt.Password,
@@ -63,7 +63,7 @@ func (e *etcd) key(name string) string { return e.opt.Prefix + "/" + name }
 
 func (e *etcd) name(key []byte) string { return string(key[len(e.opt.Prefix)+1:]) }
 
-// observe counts a request and turns its error into one of KV's.
+// observe counts a request and converts its error into one of KV's.
 func (e *etcd) observe(op string, begun time.Time, err error, mutates bool) error {
 	err = classify(err, mutates)
 	if e.opt.Observe != nil {
@@ -81,8 +81,8 @@ func (e *etcd) observe(op string, begun time.Time, err error, mutates bool) erro
 	return err
 }
 
-// classify says what an error of the client means. The client repeats no write
-// once a connection stood, so that a lost answer leaves it unknown.
+// classify converts an error of the client. The client does not retry a write once it
+// was connected, so after a lost answer the outcome of a write is unknown.
 func classify(err error, mutates bool) error {
 	if err == nil {
 		return nil
@@ -98,7 +98,7 @@ func classify(err error, mutates bool) error {
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.Unauthenticated, codes.ResourceExhausted, codes.InvalidArgument, codes.FailedPrecondition:
 		return plainError(err)
-	default: // it may have been done, or not
+	default: // it may have taken effect, or not
 	}
 	if mutates {
 		return ErrUnknown
@@ -106,8 +106,8 @@ func classify(err error, mutates bool) error {
 	return ErrAway
 }
 
-// plainError keeps what the engine says in its own words and drops the rest,
-// which may hold addresses and more.
+// plainError keeps the engine's own text and drops the rest, which may contain
+// addresses and more.
 func plainError(err error) error {
 	if s, ok := status.FromError(err); ok {
 		return fmt.Errorf("the engine answers: %s", s.Message())
@@ -222,8 +222,8 @@ func (e *etcd) Watch(ctx context.Context, prefix string, after int64, each func(
 	return ErrAway
 }
 
-// lease returns one that lives for as long as this machine is heard of, and so
-// many seconds more.
+// lease returns a lease that ends that many seconds after this machine's last
+// keep-alive.
 func (e *etcd) lease(ctx context.Context, seconds int64) (clientv3.LeaseID, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -241,7 +241,7 @@ func (e *etcd) lease(ctx context.Context, seconds int64) (clientv3.LeaseID, erro
 	}
 	e.leases[seconds] = r.ID
 	go func() {
-		for range alive { // The client keeps it alive; the end of the lease ends this.
+		for range alive { // the client keeps the lease alive; its end closes the channel
 		}
 		e.forgetLease(seconds)
 	}()

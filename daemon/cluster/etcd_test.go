@@ -15,8 +15,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// startEtcd runs Debian's etcd on free ports, with its data in a folder of the
-// test.
+// startEtcd runs Debian's etcd on free ports, with its data in a temporary directory of
+// the test.
 func startEtcd(t *testing.T) (endpoint, data string, process *exec.Cmd) {
 	t.Helper()
 	program := needs.Tool(t, "etcd")
@@ -59,7 +59,7 @@ func reachEtcd(t *testing.T, endpoint string) KV {
 	return nil
 }
 
-// What the protocol relies on, at the engine itself.
+// What the protocol relies on, tested on the real engine.
 func TestEtcdComparesAndSwaps(t *testing.T) {
 	t.Parallel()
 	endpoint, _, process := startEtcd(t)
@@ -72,7 +72,7 @@ func TestEtcdComparesAndSwaps(t *testing.T) {
 	if now, done, err := kv.Swap(ctx, "c/a", 0, []byte("two"), 0); err != nil || done || string(now.Value) != "one" || now.Rev != first.Rev {
 		t.Errorf("create again: %+v, %v, %v", now, done, err)
 	}
-	// A crowd that swaps one revision: one of them wins.
+	// Many swap the same revision: exactly one of them succeeds.
 	var won int
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -113,13 +113,13 @@ func TestEtcdComparesAndSwaps(t *testing.T) {
 		t.Errorf("watched %v", seen)
 	}
 	stop()
-	// An engine that swallows is away within seconds, and a write is unknown.
+	// An engine that stops answering is away within seconds, and a write is unknown.
 	if err := process.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
 	var read error
-	for read == nil && time.Since(begun) < requestTimeout { // What was on its way is still answered.
+	for read == nil && time.Since(begun) < requestTimeout { // requests in progress are still answered
 		_, read = kv.Get(ctx, "c/a")
 	}
 	if !errors.Is(read, ErrAway) {

@@ -11,16 +11,16 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// oldestGood is the first version in which known holes of the engine are closed.
+// oldestGood is the first version that fixes known bugs of the engine.
 var oldestGood = [3]int{3, 6, 14}
 
-// uncompacted is how much history an engine may have before compaction is
-// missed.
+// uncompacted is how many revisions an engine may keep before the lack of compaction is
+// reported.
 const uncompacted = 10_000
 
-// Examine proves that an engine can be used, and that no more than the prefix
-// is allowed; it leaves no key. The error says what keeps the cluster from
-// working, the warnings what may yet do so.
+// Examine proves that an engine can be used, and that access is limited to the prefix.
+// It leaves no key behind. The error says what keeps the cluster from working, the
+// warnings what may do so later.
 func Examine(ctx context.Context, opt EtcdOptions, node string) (warnings []string, err error) {
 	kv, err := Etcd(opt)
 	if err != nil {
@@ -53,7 +53,7 @@ func (e *etcd) rights(ctx context.Context, key string) error {
 	return nil
 }
 
-// remarks looks at version, compaction, space and rights of the engine.
+// remarks checks version, compaction, space and permissions of the engine.
 func (e *etcd) remarks(ctx context.Context) (warnings []string) {
 	for _, endpoint := range e.opt.Endpoints {
 		limited, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -87,11 +87,11 @@ func (e *etcd) remarks(ctx context.Context) (warnings []string) {
 	return warnings
 }
 
-// defaultQuota is the space of an engine that was given none.
+// defaultQuota is the space of an engine without a configured quota.
 const defaultQuota = 2 << 30
 
-// filled warns of an engine that has little space left. Versions before 3.6 do
-// not say how much they have.
+// filled warns of an engine with little space left. Versions before 3.6 do not report
+// their quota.
 func filled(endpoint string, size, quota int64) []string {
 	told := ""
 	if quota == 0 {
@@ -103,7 +103,7 @@ func filled(endpoint string, size, quota int64) []string {
 	return []string{fmt.Sprintf("%s has used %d of %d MiB%s: compact and defragment it before it takes no more writes", endpoint, size>>20, quota>>20, told)}
 }
 
-// older reports whether a version is before the first good one.
+// older reports whether a version is before oldestGood.
 func older(version string) bool {
 	for i, part := range strings.SplitN(version, ".", 3) {
 		n, err := strconv.Atoi(part)

@@ -44,7 +44,7 @@ func TestExamineWarnsOfSpace(t *testing.T) {
 	}
 }
 
-// A real engine of today's machine: rights proved, no key left.
+// A real engine on this machine: permissions are proved, and no key is left.
 func TestExamineLeavesNothing(t *testing.T) {
 	t.Parallel()
 	endpoint, _, _ := startEtcd(t)

@@ -16,10 +16,10 @@ type lockNote struct {
 	Node string `json:"node"`
 }
 
-// Exclusive runs a command while no other machine runs one of that name. The lock
-// outlasts the command: it goes by itself after the command's time-out, should
-// this machine not be heard of any more. While it is held elsewhere, or the
-// engine is away, the command does not run and stays owed.
+// Exclusive runs a command while no other machine runs one of the same name. The lock
+// outlasts the command: if this machine falls silent, it expires after the command's
+// timeout. While it is held elsewhere, or the engine is away, the command does not run
+// and remains owed.
 func (c *Cluster) Exclusive(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error {
 	key := hookPrefix + name
 	sealed, err := c.keys.seal(key, 0, lockNote{c.opt.Node})
@@ -54,7 +54,7 @@ func (c *Cluster) Exclusive(ctx context.Context, name string, longest time.Durat
 	return run(ctx)
 }
 
-// startCommand reports whether no command of that name runs on this machine.
+// startCommand reports whether no command of that name was running on this machine.
 func (c *Cluster) startCommand(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// One command of a name runs at a time on all machines, and none while the
-// engine is away.
+// One command of a name runs at a time on all machines, and none while the engine is
+// away.
 func TestOneCommandAtATime(t *testing.T) {
-	play(t, Plain, func(t *testing.T, w *world, a, b *node) {
+	play(t, Plain, func(t *testing.T, w *testCluster, a, b *node) {
 		ran := 0
 		command := func(context.Context) error { ran++; return nil }
 		failed := errors.New("the command failed")
@@ -27,7 +27,7 @@ func TestOneCommandAtATime(t *testing.T) {
 		}
 		must(t, b.cluster.Exclusive(t.Context(), "reload", time.Minute, command))
 		w.kv.setAway("b", true)
-		settle(10 * time.Second)
+		pass(10 * time.Second)
 		if err := b.cluster.Exclusive(t.Context(), "reload", time.Minute, command); err == nil || ran != 2 {
 			t.Errorf("while the engine is away: %v, %d", err, ran)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// Three machines with many credentials write to the engine an intent and a result
-// for each renewal, and else nothing but that they are there.
+// Three machines with many credentials write an intent and a result to the engine for
+// each renewal, and otherwise only their presence.
 func TestOnlyIntentsAndResultsAreWritten(t *testing.T) {
 	credentials := 1000
 	if needs.Long() {
@@ -47,11 +47,11 @@ func TestOnlyIntentsAndResultsAreWritten(t *testing.T) {
 			running.Go(func() { c.cluster.Run(ctx) })
 			machines = append(machines, c)
 		}
-		settle(5 * time.Second)
+		pass(5 * time.Second)
 		before, _ := kv.writtenUnder(credentialPrefix)
 		others, _ := kv.writtenUnder("")
 		var working sync.WaitGroup
-		for worker := range 32 { // Each is renewed by one of the machines, as it comes.
+		for worker := range 32 { // each is renewed by whichever machine comes first
 			working.Go(func() {
 				for i := worker; i < len(names); i += 32 {
 					machines[rand.IntN(len(machines))].obtain(ctx, names[i])
@@ -59,7 +59,7 @@ func TestOnlyIntentsAndResultsAreWritten(t *testing.T) {
 			})
 		}
 		working.Wait()
-		settle(time.Hour)
+		pass(time.Hour)
 		writes, bytes := kv.writtenUnder(credentialPrefix)
 		for _, c := range machines {
 			if len(c.held) != credentials {

@@ -8,15 +8,15 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// history is what the machines did with the one credential of a world, for a
-// judge of linearizability. Only attempts whose call was made are in it.
+// history is what the machines did with the single credential of a test, for a check of
+// linearizability. It contains only attempts whose call was made.
 type history struct {
 	clock int64
 	ops   []porcupine.Operation
 }
 
-// deed is the begin of an attempt that shows a seed, or its commit with the next
-// one. An open one reads back or logs in, since the answer before was lost.
+// deed is the start of an attempt that sends a seed, or its commit with the next one. An
+// open one reads back or logs in, since the answer before was lost.
 type deed struct {
 	attempt    string
 	commits    bool
@@ -41,21 +41,20 @@ func (h *history) add(call, end int64, d deed) {
 }
 
 // tried is one begin, from its call to its grant.
-func (w *world) tried(call int64, attempt, seed string, open bool) {
+func (w *testCluster) tried(call int64, attempt, seed string, open bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.history.add(call, w.history.tick(), deed{attempt: attempt, open: open, seed: number(seed)})
 }
 
-// committed is one commit. It is shared at some time after, and nobody is told
-// when.
-func (w *world) committed(attempt, next string) {
+// committed is one commit. It is shared at some later time that is not reported.
+func (w *testCluster) committed(attempt, next string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.history.add(w.history.tick(), math.MaxInt64, deed{attempt: attempt, commits: true, next: number(next)})
 }
 
-func (w *world) now() int64 {
+func (w *testCluster) now() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.history.tick()
@@ -66,15 +65,15 @@ func number(seed string) (n int) {
 	return n
 }
 
-// cell is what all machines share, as the judge believes.
+// cell is what all machines share, in the checker's model.
 type cell struct {
 	seed   int
 	intent string
 }
 
-// register is the one key of a credential: a call begins only where none is
-// under way, with the seed that was committed last. After a lost answer only an
-// open attempt begins, which shows no seed.
+// register is the single key of a credential: a call starts only while no other is in
+// progress, with the seed that was committed last. After a lost answer only an open
+// attempt starts, which sends no seed.
 var register = porcupine.Model{
 	Init: func() any { return cell{} },
 	Step: func(state, input, _ any) (bool, any) {
@@ -87,18 +86,18 @@ var register = porcupine.Model{
 		case c.intent == d.attempt:
 			c.intent = ""
 		}
-		c.seed = max(c.seed, d.next) // The value issued last is the newest.
+		c.seed = max(c.seed, d.next) // the latest value is the newest
 		return true, c
 	},
 	DescribeOperation: func(input, _ any) string { return input.(deed).String() },
 }
 
-// linear judges the history so far.
-func (w *world) linear() {
+// linear checks the history so far.
+func (w *testCluster) linear() {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ability == Plain { // Those calls may overlap.
+	if w.ability == Plain { // those calls may overlap
 		return
 	}
 	if !porcupine.CheckOperations(register, w.history.ops) {
@@ -109,7 +108,7 @@ func (w *world) linear() {
 	}
 }
 
-// The judge finds a call that begins beside another one, and one with an old seed.
+// The checker detects a call that starts beside another one, and one with an old seed.
 func TestTheJudgeRefutesDoubleCalls(t *testing.T) {
 	t.Parallel()
 	good := []deed{{attempt: "1"}, {attempt: "1", commits: true, next: 1}, {attempt: "2", seed: 1}}
@@ -127,7 +126,7 @@ func TestTheJudgeRefutesDoubleCalls(t *testing.T) {
 			h.add(h.tick(), h.tick(), d)
 		}
 		if got := porcupine.CheckOperations(register, h.ops); got != c.linear {
-			t.Errorf("%s: judged %v, want %v", name, got, c.linear)
+			t.Errorf("%s: linear is %v, want %v", name, got, c.linear)
 		}
 	}
 }

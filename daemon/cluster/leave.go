@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Leave takes everything back to this machine, and leaves a mark that what
-// spends is there: whoever finds it spends nothing that it names, until this
-// machine joins again. It is refused while another machine is seen. Afterwards
-// this machine renews without the others.
+// Leave syncs everything to this machine, and writes a note with the credentials whose
+// renewal spends a seed: a machine that finds the note does not spend those until this
+// one joins again. It is refused while another machine is present. Afterwards this
+// machine renews without the others.
 func (c *Cluster) Leave(ctx context.Context) error {
 	c.mu.Lock()
 	up, ready, differs := c.up, c.ready, c.keyDiffers
@@ -32,7 +32,7 @@ func (c *Cluster) Leave(ctx context.Context) error {
 	note := leaveNote{Node: c.opt.Node}
 	for _, name := range c.opt.Names() {
 		s := c.shareOf(name)
-		if err := c.settle(ctx, s); err != nil {
+		if err := c.syncFully(ctx, s); err != nil {
 			return err
 		}
 		if spec, known := c.opt.Spec(name); known && spec.Ability(s.heldRecord()) >= SpendsElse {
@@ -59,8 +59,8 @@ func (c *Cluster) Leave(ctx context.Context) error {
 	return nil
 }
 
-// settle brings one credential together, or says why not.
-func (c *Cluster) settle(ctx context.Context, s *share) error {
+// syncFully syncs one credential, or says why that is impossible.
+func (c *Cluster) syncFully(ctx context.Context, s *share) error {
 	for !c.sync(ctx, s) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("leave the cluster: %s is being renewed, or the engine does not answer", s.name)
@@ -70,7 +70,7 @@ func (c *Cluster) settle(ctx context.Context, s *share) error {
 	return nil
 }
 
-// joinAgain takes the mark of this machine away.
+// joinAgain removes the note of this machine.
 func (c *Cluster) joinAgain(ctx context.Context) {
 	key := leavePrefix + c.opt.Node
 	if e, err := c.opt.KV.Get(ctx, key); err == nil && e.Rev > 0 {
@@ -78,7 +78,7 @@ func (c *Cluster) joinAgain(ctx context.Context) {
 	}
 }
 
-// hasLeft reports whether this machine renews without the others for good.
+// hasLeft reports whether this machine has left the cluster.
 func (c *Cluster) hasLeft() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

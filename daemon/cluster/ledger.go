@@ -14,8 +14,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Begin implements engine.Ledger: a call of a credential is granted once its
-// intent is committed where all machines see it.
+// Begin implements engine.Ledger: a call is granted once its intent is committed
+// where all machines see it.
 func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (engine.Ticket, error) {
 	if key.Kind != schedule.Obtaining {
 		return c.opt.Local.Begin(ctx, key, intent)
@@ -34,21 +34,21 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	return &ticket{cluster: c, share: s, local: local, attempt: attempt, begun: begun}, err
 }
 
-// refusal keeps an attempt from being made for a while.
+// refusal postpones an attempt.
 func (c *Cluster) refusal(wait time.Duration, format string, args ...any) error {
 	return &engine.Refusal{Until: c.clock().Add(wait), Reason: fmt.Sprintf(format, args...)}
 }
 
-// final is a refusal that waiting alone does not end.
+// final is a refusal that waiting alone does not resolve.
 func (c *Cluster) final(wait time.Duration, format string, args ...any) error {
 	return &engine.Refusal{Until: c.clock().Add(wait), Reason: fmt.Sprintf(format, args...), Final: true}
 }
 
-// claimTries is how often one Begin meets news in place of what it knew.
+// claimTries is how often one Begin retries after another machine wrote first.
 const claimTries = 4
 
-// claim commits the intent of an attempt, and returns the attempt's name; an
-// empty one stands for a call that is made without the others.
+// claim commits the intent of an attempt and returns the attempt's name, which is
+// empty for a call made without the others.
 func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (string, error) {
 	spec, known := c.opt.Spec(s.name)
 	if !known {
@@ -66,8 +66,8 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 		if err := c.expectTurn(spec, attempt); err != nil {
 			return "", err
 		}
-		next, verdict, why := c.judge(s, spec, intent, attempt)
-		if verdict != Granted {
+		next, decision, why := c.decide(s, spec, intent, attempt)
+		if decision != Granted {
 			c.paces.forget(spec, attempt)
 			return "", why
 		}
@@ -93,7 +93,7 @@ func newAttempt() string {
 	return hex.EncodeToString(b[:])
 }
 
-// away refuses a call since the engine did not answer.
+// away refuses a call because the engine did not answer.
 func (c *Cluster) away(err error) error {
 	if errors.Is(err, ErrAway) || errors.Is(err, ErrUnknown) {
 		return c.refusal(2*time.Second, "the cluster's engine does not answer")
@@ -101,12 +101,12 @@ func (c *Cluster) away(err error) error {
 	return c.final(5*time.Second, "%s", err)
 }
 
-// judge asks the protocol whether the call may be made.
-func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt string) (proposal, Verdict, error) {
+// decide asks the protocol whether the call may be made.
+func (c *Cluster) decide(s *share, spec Spec, intent schedule.Record, attempt string) (proposal, Decision, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := versionOf(intent); v.Issued != versionOf(s.held).Issued || v.Generation != s.held.Token().Generation {
-		// The attempt builds on an older record than the one that was taken over.
+		// The attempt is based on an older record than the adopted one.
 		return proposal{}, Newer, c.refusal(200*time.Millisecond, "what another machine has renewed is being taken over")
 	}
 	if s.newer {
@@ -124,27 +124,27 @@ func (c *Cluster) judge(s *share, spec Spec, intent schedule.Record, attempt str
 	if err != nil {
 		return proposal{}, Busy, err
 	}
-	claimed, verdict := Claim(held, s.seen, f)
+	claimed, decision := Claim(held, s.seen, f)
 	next := proposal{claimed, s.rev}
 	who := s.seen.Intent.Node
-	switch verdict {
+	switch decision {
 	case Granted:
-		s.running = true // From here on nothing is taken over.
-		return next, verdict, nil
+		s.running = true // from here on nothing is adopted
+		return next, decision, nil
 	case Newer:
 		c.syncSoon(s)
-		return next, verdict, c.refusal(200*time.Millisecond, "another machine has renewed it")
+		return next, decision, c.refusal(200*time.Millisecond, "another machine has renewed it")
 	case Busy:
-		return next, verdict, c.refusal(min(max(silentFor, 200*time.Millisecond), time.Second), "%s is renewing it", who)
+		return next, decision, c.refusal(min(max(silentFor, 200*time.Millisecond), time.Second), "%s is renewing it", who)
 	case Unended:
 		s.unended = true
 		c.syncSoon(s)
-		return next, verdict, c.refusal(200*time.Millisecond, "the call of %s has no known end", who)
-	case Ambiguous: // a person decides
+		return next, decision, c.refusal(200*time.Millisecond, "the call of %s has no known end", who)
+	case Ambiguous: // only a person may decide
 	}
 	s.ambiguous = true
 	c.syncSoon(s)
-	return next, verdict, c.final(time.Minute, "the call of %s has no known end, and a second one could spend what works once: vigente renew %s --take-over", orThis(who), s.name)
+	return next, decision, c.final(time.Minute, "the call of %s has no known end, and a second one could spend what works once: vigente renew %s --take-over", orThis(who), s.name)
 }
 
 func orThis(node string) string {
@@ -154,10 +154,9 @@ func orThis(node string) string {
 	return node
 }
 
-// silence is how much longer an intent counts as one under way. A lease that is
-// gone and the clock of its holder count only where both say so; otherwise it
-// is as old as it was seen here. Machines that come later in the order of the
-// credential wait a little more.
+// silence returns how much longer an intent counts as in progress. Its age is how long
+// ago it was seen here; the clock of its holder counts as well, but only once the
+// holder's lease is gone. Machines with a higher rank wait a little longer.
 func (c *Cluster) silence(s *share, spec Spec) time.Duration {
 	i := s.seen.Intent
 	if i.None() {
@@ -171,10 +170,10 @@ func (c *Cluster) silence(s *share, spec Spec) time.Duration {
 	return limit + time.Duration(c.rank(s.name, i.Node))*rankDelay - age
 }
 
-// callGrace is how long after its intent a call may begin at the latest.
+// callGrace is how long after its intent a call may start at the latest.
 const callGrace = 5 * time.Second
 
-// rankDelay is what each further machine waits before it takes an intent over.
+// rankDelay is what each further machine waits before it takes over an intent.
 const rankDelay = 3 * time.Second
 
 // readBack finds out whether a write whose answer was lost took place.
@@ -185,7 +184,7 @@ func (c *Cluster) readBack(ctx context.Context, s *share, attempt string) (bool,
 	if err == nil && s.seen.Intent.Attempt == attempt {
 		return true, nil
 	}
-	// This process knows that it makes no such call, whenever the intent arrives.
+	// This process will not make the call, whenever the intent arrives.
 	s.uncalled = append(s.uncalled, attempt)
 	if n := len(s.uncalled); n > 64 {
 		s.uncalled = slices.Delete(s.uncalled, 0, n-64)
@@ -200,13 +199,13 @@ type ticket struct {
 	local   engine.Ticket
 	attempt string
 	begun   time.Time
-	late    atomic.Bool // its turn comes when the intent is too old
+	late    atomic.Bool // its turn comes after the intent is too old
 }
 
-// Lapsed reports whether it is too late to begin the call: others may count the
-// intent as one without an end before the call could end.
-// The clock of Go stands still while a machine is suspended, and that of the wall
-// may be set back: the longer of the two counts.
+// Lapsed reports whether it is too late to start the call: others may treat the
+// intent as abandoned before the call could end. Go's monotonic clock stops while a
+// machine is suspended, and the wall clock may be set back, so the longer of the two
+// is used.
 func (t *ticket) Lapsed() bool {
 	now := t.cluster.clock()
 	return t.late.Load() || t.attempt != "" && max(now.Sub(t.begun), now.Round(0).Sub(t.begun.Round(0))) > callGrace
@@ -237,8 +236,7 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 	return err
 }
 
-// commitWait bounds how long an answer waits to be shared before it is shown
-// here.
+// commitWait bounds how long an answer waits to be shared before this machine uses it.
 const commitWait = 2 * time.Second
 
 // Write implements engine.Ledger.

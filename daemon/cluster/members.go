@@ -11,17 +11,17 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// Keys besides those of the credentials. They are for display, for who tries
-// first and for what is known of backends: never for safety.
+// Keys besides those of the credentials. They serve display, the choice of who tries
+// first, and what is known of backends, but never safety.
 const (
-	presencePrefix = "n/" // a machine that is heard of, with a lease
-	machinePrefix  = "m/" // every machine that there was
+	presencePrefix = "n/" // a present machine, with a lease
+	machinePrefix  = "m/" // every machine there has been
 	cooldownPrefix = "p/" // what the callers of a backend share
 	hookPrefix     = "h/" // one command at a time
-	leavePrefix    = "l/" // what was taken back
+	leavePrefix    = "l/" // what a machine left with
 )
 
-// presenceSeconds is how long a machine that is not heard of counts as there.
+// presenceSeconds is how long a silent machine counts as present.
 const presenceSeconds = 10
 
 // member is a machine as the others see it.
@@ -33,7 +33,7 @@ type member struct {
 	live     bool
 }
 
-// leaveNote says that a machine took a credential back.
+// leaveNote records that a machine left with some credentials.
 type leaveNote struct {
 	Node  string   `json:"node"`
 	Names []string `json:"names"`
@@ -45,8 +45,8 @@ func (c *Cluster) alive(node string) bool {
 	return c.members[node].live
 }
 
-// takeList takes all keys in at once, and sees whether any record opens.
-func (c *Cluster) takeList(entries []Entry, rev int64) {
+// noteList records all keys at once, and checks whether any record can be decrypted.
+func (c *Cluster) noteList(entries []Entry, rev int64) {
 	opened, refused := 0, 0
 	there := map[string]bool{}
 	for _, e := range entries {
@@ -78,17 +78,17 @@ func (c *Cluster) takeList(entries []Entry, rev int64) {
 		return
 	}
 	for _, e := range entries {
-		c.takeOne(e)
+		c.noteEntry(e)
 	}
 	for _, name := range known {
 		if !there[credentialPrefix+name] {
-			c.take(c.shareOf(name), Entry{Key: credentialPrefix + name, At: rev})
+			c.note(c.shareOf(name), Entry{Key: credentialPrefix + name, At: rev})
 		}
 	}
 }
 
-// takeOne takes one key in.
-func (c *Cluster) takeOne(e Entry) {
+// noteEntry records one key.
+func (c *Cluster) noteEntry(e Entry) {
 	c.mu.Lock()
 	c.lastRev = max(c.lastRev, e.At)
 	c.mu.Unlock()
@@ -96,17 +96,17 @@ func (c *Cluster) takeOne(e Entry) {
 	switch kind + "/" {
 	case credentialPrefix:
 		s := c.shareOf(name)
-		c.countIntent(s, c.take(s, e))
+		c.countIntent(s, c.note(s, e))
 	case presencePrefix, machinePrefix:
-		c.takeMember(kind+"/" == presencePrefix, name, e)
+		c.noteMember(kind+"/" == presencePrefix, name, e)
 	case cooldownPrefix:
-		c.takeCooldown(name, e)
+		c.noteCooldown(name, e)
 	case leavePrefix:
-		c.takeLeave(e)
+		c.noteLeave(e)
 	}
 }
 
-func (c *Cluster) takeMember(presence bool, name string, e Entry) {
+func (c *Cluster) noteMember(presence bool, name string, e Entry) {
 	var m member
 	if e.Rev > 0 && c.keys.open(e.Key, e.Value, &m) != nil {
 		return
@@ -132,7 +132,7 @@ func (c *Cluster) takeMember(presence bool, name string, e Entry) {
 	c.mu.Unlock()
 }
 
-// keepPresent says that this machine is there, when that has changed.
+// keepPresent announces this machine if something has changed.
 func (c *Cluster) keepPresent(ctx context.Context) {
 	c.mu.Lock()
 	up, known, rev := c.up && !c.keyDiffers && !c.gone, c.members[c.opt.Node], c.presence
@@ -163,7 +163,7 @@ func (c *Cluster) announce(ctx context.Context) {
 		}
 		rev = now.Rev
 		if done {
-			c.takeMember(true, m.Name, now)
+			c.noteMember(true, m.Name, now)
 			break
 		}
 	}
@@ -201,7 +201,7 @@ func (c *Cluster) shareCooldown(provider string, r schedule.ProviderRecord) {
 	}
 }
 
-func (c *Cluster) takeCooldown(provider string, e Entry) {
+func (c *Cluster) noteCooldown(provider string, e Entry) {
 	var r schedule.ProviderRecord
 	if e.Rev == 0 || c.keys.open(e.Key, e.Value, &r) != nil {
 		return
@@ -210,7 +210,7 @@ func (c *Cluster) takeCooldown(provider string, e Entry) {
 	c.cooldowns[provider] = e.Rev
 	c.mu.Unlock()
 	if c.opt.Cooldown != nil && r.CooldownUntil.After(c.clock()) {
-		go func() { // The watch does not wait for the board.
+		go func() { // the watch must not wait for the board
 			ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 			defer cancel()
 			c.opt.Cooldown(ctx, provider, r)
@@ -218,7 +218,7 @@ func (c *Cluster) takeCooldown(provider string, e Entry) {
 	}
 }
 
-func (c *Cluster) takeLeave(e Entry) {
+func (c *Cluster) noteLeave(e Entry) {
 	var note leaveNote
 	if e.Rev > 0 && c.keys.open(e.Key, e.Value, &note) != nil {
 		return

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// memory is an engine in memory. It can be away, lose requests and answers, and
-// be brought back from a backup.
+// memory is an engine in memory. It can be away, lose requests and answers, and be
+// restored from a backup.
 type memory struct {
 	mu       sync.Mutex
 	rev      int64
@@ -28,7 +28,7 @@ type event struct {
 	entry Entry
 }
 
-// written is one write, of a key and so many bytes.
+// written is one write: the key and the number of bytes.
 type written struct {
 	key   string
 	bytes int
@@ -47,14 +47,14 @@ func (m *memory) writtenUnder(prefix string) (writes, bytes int) {
 	return writes, bytes
 }
 
-// fate is what becomes of one request.
+// fate is what happens to one request.
 type fate uint8
 
 const (
 	answeredFate fate = iota
 	lostRequest
 	lostAnswer
-	lateRequest // it arrives some seconds after it was given up
+	lateRequest // it arrives some seconds after the caller gave up
 )
 
 const lateBy = 3 * time.Second
@@ -69,7 +69,7 @@ func newMemory() *memory {
 	return &memory{keys: map[string]Entry{}, expires: map[string]time.Time{}, watchers: map[int]watcher{}, away: map[string]bool{}}
 }
 
-// of is the engine as one machine reaches it.
+// of returns the engine as one machine reaches it.
 func (m *memory) of(node string) KV { return &reached{m, node, map[string]int64{}} }
 
 type reached struct {
@@ -90,7 +90,7 @@ func (m *memory) setAway(node string, away bool) {
 	}
 }
 
-// restore brings an older copy back.
+// restore restores an older copy.
 func (m *memory) copy() map[string]Entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -104,7 +104,7 @@ func (m *memory) copy() map[string]Entry {
 func (m *memory) restore(old map[string]Entry, rev int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, w := range m.watchers { // As the client of etcd does, it waits for revisions to come.
+	for id, w := range m.watchers { // like the etcd client, it waits for future revisions
 		w.from = max(w.from, m.rev)
 		m.watchers[id] = w
 	}
@@ -146,7 +146,7 @@ func (m *memory) set(e Entry, rev int64) {
 		}
 		select {
 		case w.events <- e:
-		default: // Too slow: the stream breaks, as after a compaction.
+		default: // too slow: the stream breaks, as after a compaction
 			close(w.events)
 			delete(m.watchers, id)
 		}
@@ -160,7 +160,7 @@ func (r *reached) Get(_ context.Context, key string) (Entry, error) {
 	if r.reach("get", key) != answeredFate {
 		return Entry{}, ErrAway
 	}
-	for k := range r.leases { // Whoever asks is heard of.
+	for k := range r.leases { // a request counts as a keep-alive
 		if e, there := r.keys[k]; there && e.Rev >= r.leases[k] {
 			r.expires[k] = time.Now().Add(presenceSeconds * time.Second)
 		}
@@ -225,7 +225,7 @@ func (m *memory) arrive(key string, rev int64, value []byte) {
 	}
 }
 
-// compact forgets the past: whoever watches must list again.
+// compact forgets the past: watchers must list again.
 func (m *memory) compact() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

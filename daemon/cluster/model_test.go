@@ -8,27 +8,26 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// The model is a search through everything that can happen to one credential on
-// two or three machines: requests to the engine that are lost, or arrive late,
-// or whose answer is lost; machines that crash, pause and start again; answers
-// of the backend that are lost; intents that are taken over at any time, since a
-// clock proves nothing; a backup of the engine that is brought back. The backend
-// kills a family of seeds when one is shown twice, and that must never happen.
+// The model is a search through everything that can happen to one credential on two or
+// three machines: requests to the engine that are lost, or arrive late, or whose answer
+// is lost; machines that crash, pause and restart; answers of the backend that are lost;
+// intents that are taken over at any time, since clocks prove nothing; a restored backup
+// of the engine. The backend revokes a family of seeds when one is sent twice, and that
+// must never happen.
 //
-// One thing is assumed: when a backup is brought back, the machines that are up
-// had seen what was there before. A machine that crashed in its call, with an
-// intent that no other machine had seen and that the backup does not have, would
-// not be known.
+// There is one assumption: when a backup is restored, the machines that are up had seen
+// the state before it. If a machine crashed during its call, and its intent is neither in
+// the backup nor was seen by another machine, the call would remain unknown.
 
 const machines = 3
 
-// modelState is one state of everything. It is a map's key.
+// modelState is one complete state. It is comparable, to be a map key.
 type modelState struct {
 	cell     Shared
 	rev      uint8 // of the cell, raised by every write
 	backup   Shared
 	node     [machines]modelNode
-	shown    uint16 // seeds that were shown to the backend
+	shown    uint16 // seeds that were sent to the backend
 	issued   uint8  // the last seed
 	attempts uint8
 	crashes  uint8
@@ -60,9 +59,9 @@ const (
 	saved
 )
 
-// rules are the protocol under test.
+// rules is the protocol under test.
 type rules struct {
-	claim func(Value, Shared, Facts) (Shared, Verdict)
+	claim func(Value, Shared, Facts) (Shared, Decision)
 	// open reports whether a machine that takes over reads back or logs in.
 	repeats bool
 }
@@ -88,8 +87,8 @@ func start(b bounds) modelState {
 	return s
 }
 
-// search looks at every state and returns how many there are, and the first in
-// which a seed was shown twice, with the way there.
+// search visits every state. It returns their number, and the first state in which a
+// seed was sent twice, with the path to it.
 func search(b bounds, r rules) (states, renewals, takeovers int, way []string) {
 	first := start(b)
 	type from struct {
@@ -129,7 +128,7 @@ func (s modelState) write(next Shared) modelState {
 	return s
 }
 
-// steps hands out every state that may follow.
+// steps yields every state that may follow.
 func (s modelState) steps(b bounds, r rules, next func(string, modelState)) {
 	for i := range s.node {
 		n := &s.node[i]
@@ -177,7 +176,7 @@ func (s modelState) steps(b bounds, r rules, next func(string, modelState)) {
 			})
 		case granted:
 			with("is too late to call", func(t *modelState, n *modelNode) {
-				// Taken back: the record is the one from before.
+				// Rolled back: the record is the one from before.
 				n.phase, n.answer = saved, n.held
 			})
 			with("calls", func(t *modelState, n *modelNode) { t.call(b, r, i, true) })
@@ -250,7 +249,7 @@ func (s modelState) wants(b bounds, r rules, i int, next func(string, modelState
 	}
 }
 
-// read takes over what is there.
+// read adopts what is there.
 func (s *modelState) read(i int) {
 	n := &s.node[i]
 	now := s.cell
@@ -263,7 +262,7 @@ func (s *modelState) read(i int) {
 	if n.phase != idle {
 		return
 	}
-	merged, write, adopt := Meet(n.held, now)
+	merged, write, adopt := Merge(n.held, now)
 	if write {
 		merged.Serial++
 		*s = s.write(merged)
@@ -275,7 +274,7 @@ func (s *modelState) read(i int) {
 	}
 }
 
-// call shows a seed to the backend, or takes the other way in.
+// call sends a seed to the backend, or uses the other way in.
 func (s *modelState) call(b bounds, r rules, i int, arrives bool) {
 	n := &s.node[i]
 	if login := b.ability == SpendsElse && n.open && !r.repeats; !login {
@@ -298,7 +297,7 @@ func (s *modelState) call(b bounds, r rules, i int, arrives bool) {
 	n.answer.Touched++
 }
 
-// commits shares what a call led to.
+// commits shares the result of a call.
 func (s modelState) commits(i int, next func(string, modelState)) {
 	n := s.node[i]
 	name := string(rune('a' + i))
@@ -318,8 +317,8 @@ func (s modelState) commits(i int, next func(string, modelState)) {
 	}
 }
 
-// TestNoSeedIsShownTwice searches everything that can happen within bounds. The
-// largest searches are left to those who ask for long ones.
+// TestNoSeedIsShownTwice searches everything that can happen within bounds. The largest
+// searches run only in long tests.
 func TestNoSeedIsShownTwice(t *testing.T) {
 	if needs.Race {
 		t.Skip("the search shares nothing between goroutines, and takes ten times as long under the race detector")
@@ -353,17 +352,17 @@ func TestNoSeedIsShownTwice(t *testing.T) {
 	}
 }
 
-// The model can find faults: protocols that others use.
+// The model detects faults: these are flawed protocols in common use.
 func TestTheModelRefutesOtherProtocols(t *testing.T) {
 	for name, r := range map[string]rules{
-		"a lock that a lease ends": {claim: func(held Value, shared Shared, f Facts) (Shared, Verdict) {
+		"a lock that a lease ends": {claim: func(held Value, shared Shared, f Facts) (Shared, Decision) {
 			if f.Silent {
-				shared.Intent = Intent{} // The lease ran out: the lock is free.
+				shared.Intent = Intent{} // the lease expired: the lock is free
 			}
 			f.Ability = Plain
 			return Claim(held, shared, f)
 		}},
-		"the call is repeated on takeover": {repeats: true, claim: func(held Value, shared Shared, f Facts) (Shared, Verdict) {
+		"the call is repeated on takeover": {repeats: true, claim: func(held Value, shared Shared, f Facts) (Shared, Decision) {
 			f.Open = true
 			f.Ability = SpendsElse
 			shared.Intent.Ability = min(shared.Intent.Ability, SpendsElse)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// oversee looks for calls of other machines that have no known end, and has this
-// machine finish those renewals, however long the old value still lives: nothing
-// else would wake it before the value is due.
+// oversee looks for calls of other machines whose outcome is unknown, and has this
+// machine complete those renewals, however long the old value is still valid: nothing
+// else would wake this machine before the value is due.
 func (c *Cluster) oversee() {
 	c.mu.Lock()
 	able := c.up && c.ready && !c.keyDiffers && !c.gone
@@ -48,9 +48,9 @@ func (c *Cluster) overseeOne(s *share, spec Spec) {
 	}
 }
 
-// graced reports whether the backend still takes a seed again that was shown in
-// a call without a known end. The clocks of two machines may differ, so the time
-// since the intent was seen here counts as well.
+// graced reports whether the backend still accepts a seed that was sent in a call whose
+// outcome is unknown. The clocks of two machines may differ, so the time since the
+// intent was seen here counts as well.
 func (c *Cluster) graced(s *share, spec Spec) bool {
 	i := s.seen.Intent
 	if spec.Grace <= 0 || i.None() {
@@ -60,7 +60,7 @@ func (c *Cluster) graced(s *share, spec Spec) bool {
 	return max(now.Sub(time.Unix(0, i.firstShown())), now.Sub(s.intentSeen)) < spec.Grace
 }
 
-// sayDiffering tells once of each set of machines whose configuration differs.
+// sayDiffering warns once of each set of machines with another configuration.
 func (c *Cluster) sayDiffering() {
 	differing := strings.Join(c.Differing(), ", ")
 	c.mu.Lock()

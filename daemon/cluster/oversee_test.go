@@ -15,21 +15,21 @@ func (n *node) record() schedule.Record {
 	return n.board
 }
 
-// A renewal whose machine died is finished by another one that nobody asks, and
-// whose own value is not due for long.
+// If a machine dies during a renewal, another one completes it unprompted, although its
+// own value is not due for a long time.
 func TestAnotherMachineIsWoken(t *testing.T) {
 	for _, ability := range []Ability{Plain, Revokes, SpendsElse, Spends} {
-		play(t, ability, func(t *testing.T, _ *world, a, b *node) {
+		play(t, ability, func(t *testing.T, _ *testCluster, a, b *node) {
 			must(t, a.renew(nil))
-			settle(time.Second)
+			pass(time.Second)
 			if err := a.renew(func() error { a.stop(); <-a.ended; return errDied }); !errors.Is(err, errDied) {
 				t.Fatal(err)
 			}
-			settle(timeout)
+			pass(timeout)
 			if r := b.record(); r.Past.Open || r.Past.Parked {
 				t.Errorf("ability %d: woken while the call may be under way: %+v", ability, r.Past)
 			}
-			settle(callGrace + 15*time.Second)
+			pass(callGrace + 15*time.Second)
 			switch r := b.record(); {
 			case ability == Spends && !parkedAmbiguous(r):
 				t.Errorf("not parked as ambiguous: %+v", r.Past)
@@ -40,17 +40,16 @@ func TestAnotherMachineIsWoken(t *testing.T) {
 	}
 }
 
-// Within the grace of the backend any machine shows the seed again; after it
-// nobody does.
+// Within the backend's grace any machine sends the seed again; after it, none does.
 func TestGraceHoldsAcrossMachines(t *testing.T) {
 	for _, grace := range []time.Duration{3 * time.Minute, 40 * time.Second} {
-		playGraced(t, Spends, grace, func(t *testing.T, w *world, a, b *node) {
+		playGraced(t, Spends, grace, func(t *testing.T, w *testCluster, a, b *node) {
 			must(t, a.renew(nil))
-			settle(time.Second)
+			pass(time.Second)
 			if err := a.renew(func() error { a.stop(); <-a.ended; return errDied }); !errors.Is(err, errDied) {
 				t.Fatal(err)
 			}
-			settle(timeout + callGrace + 15*time.Second)
+			pass(timeout + callGrace + 15*time.Second)
 			if grace < timeout+callGrace+15*time.Second {
 				refused(t, b.renew(nil), "--take-over")
 				return
@@ -58,33 +57,33 @@ func TestGraceHoldsAcrossMachines(t *testing.T) {
 			if r := b.record(); !r.Past.Open || r.Past.Parked {
 				t.Errorf("within the grace: %+v", r.Past)
 			}
-			w.shown = map[string]int{} // The backend takes it again.
-			// Its answer is lost too. The grace counts from the first call.
+			w.shown = map[string]int{} // the backend accepts it again
+			// Its answer is lost too; the grace counts from the first call.
 			if err := b.renew(func() error { return errors.New("the answer is lost") }); err == nil {
-				t.Error("an answer that was lost is none")
+				t.Error("a lost answer is not an answer")
 			}
-			settle(time.Second)
+			pass(time.Second)
 			w.shown = map[string]int{}
 			must(t, b.renew(nil))
-			settle(time.Second)
+			pass(time.Second)
 			c := w.start("c")
-			settle(5 * time.Second)
+			pass(5 * time.Second)
 			if r := c.record(); r.Token().Generation != 2 {
 				t.Errorf("c holds %d", r.Token().Generation)
 			}
 		})
 	}
-	playGraced(t, Spends, 2*time.Minute, func(t *testing.T, w *world, a, b *node) {
+	playGraced(t, Spends, 2*time.Minute, func(t *testing.T, w *testCluster, a, b *node) {
 		must(t, a.renew(nil))
-		settle(time.Second)
-		for range 2 { // Two calls within the grace, a minute apart.
+		pass(time.Second)
+		for range 2 { // two calls within the grace, a minute apart
 			if err := a.renew(func() error { return errors.New("the answer is lost") }); err == nil {
-				t.Error("an answer that was lost is none")
+				t.Error("a lost answer is not an answer")
 			}
-			settle(time.Minute)
+			pass(time.Minute)
 			w.shown = map[string]int{}
 		}
-		settle(5 * time.Second)
+		pass(5 * time.Second)
 		refused(t, b.renew(nil), "--take-over")
 		if !parkedAmbiguous(b.record()) || !parkedAmbiguous(a.record()) {
 			t.Error("after the grace of the first call it is not parked")
@@ -92,9 +91,9 @@ func TestGraceHoldsAcrossMachines(t *testing.T) {
 	})
 }
 
-// Machines say that they differ when either of them changes.
+// Machines report that their configurations differ when either changes.
 func TestMachinesSayThatTheyDiffer(t *testing.T) {
-	play(t, Plain, func(t *testing.T, w *world, a, b *node) {
+	play(t, Plain, func(t *testing.T, w *testCluster, a, b *node) {
 		var changed atomic.Bool
 		c := w.start("c", func(o *Options) {
 			o.Hash = func() string {
@@ -104,14 +103,14 @@ func TestMachinesSayThatTheyDiffer(t *testing.T) {
 				return "same"
 			}
 		})
-		settle(5 * time.Second)
+		pass(5 * time.Second)
 		for _, n := range []*node{a, b, c} {
 			if d := n.cluster.Differing(); len(d) > 0 || len(n.said) > 1 {
 				t.Errorf("%s says %v, %v", n.name, d, n.said)
 			}
 		}
 		changed.Store(true)
-		settle(10 * time.Second)
+		pass(10 * time.Second)
 		for _, n := range []*node{a, b, c} {
 			n.mu.Lock()
 			said := n.said[len(n.said)-1]

@@ -9,15 +9,15 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// The rates of a backend hold for all machines together. Every machine sees the
-// intents of all in one order, that of the engine's revisions, and gives each the
-// next turn: all come to the same turns without writing a word about them.
+// The rates of a backend apply to all machines together. Every machine sees all intents
+// in one order, that of the engine's revisions, and gives each the next turn. So all
+// machines compute the same turns without exchanging them.
 
 // paces keeps the turns of all backends.
 type paces struct {
 	mu  sync.Mutex
 	of  map[string]*pace
-	own map[string]chan time.Time // for the turns of attempts of this machine
+	own map[string]chan time.Time // the turns of this machine's attempts
 }
 
 type pace struct {
@@ -25,14 +25,14 @@ type pace struct {
 	pacer *schedule.Pacer
 	// pending counts attempts of this machine that have no turn yet.
 	pending int
-	// kept are turns of this machine that were too far away for the intents that
-	// were given them: they are for the next attempts.
+	// kept are turns of this machine that were too late for their intents; the next
+	// attempts use them.
 	kept []time.Time
 }
 
 func newPaces() *paces { return &paces{of: map[string]*pace{}, own: map[string]chan time.Time{}} }
 
-// turnAhead is how far away a turn may be for which an intent is committed.
+// turnAhead is how far ahead a turn may be when an intent is committed.
 const turnAhead = time.Second
 
 // turnSeen bounds how long an intent of this machine may take to come back.
@@ -47,8 +47,8 @@ func (p *paces) paceLocked(spec Spec) *pace {
 	return one
 }
 
-// expect prepares for the turn of an attempt of this machine, unless that would
-// be far away: then it returns when to ask again.
+// expect prepares for the turn of an attempt of this machine. If the turn would be too
+// far ahead, it returns when to ask again.
 func (p *paces) expect(spec Spec, attempt string, now time.Time) (again time.Time, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +68,7 @@ func (p *paces) expect(spec Spec, attempt string, now time.Time) (again time.Tim
 	return turn, true
 }
 
-// forget ends what expect began, for an attempt that has no intent.
+// forget undoes expect for an attempt that has no intent.
 func (p *paces) forget(spec Spec, attempt string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,8 +80,8 @@ func (p *paces) forget(spec Spec, attempt string) {
 	}
 }
 
-// count gives an attempt the next turn. One of this machine has the first of
-// those that it has.
+// count gives an attempt the next turn. An attempt of this machine gets the first of the
+// kept turns.
 func (p *paces) count(spec Spec, attempt string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +90,7 @@ func (p *paces) count(spec Spec, attempt string, now time.Time) {
 	if own := p.own[attempt]; own != nil {
 		one.pending = max(0, one.pending-1)
 		one.keep(turn)
-		own <- one.kept[0] // has room for it
+		own <- one.kept[0] // buffered, so it does not block
 		one.kept = one.kept[1:]
 	}
 }
@@ -107,9 +107,8 @@ func (p *paces) giveBack(spec Spec, turn time.Time) {
 	p.paceLocked(spec).keep(turn)
 }
 
-// wait returns the turn of an attempt of this machine once its intent has come
-// back, in the order in which all machines see it; false when that takes too
-// long.
+// wait returns the turn of an attempt of this machine once its intent has come back, in
+// the order in which all machines see it; false if that takes too long.
 func (p *paces) wait(ctx context.Context, spec Spec, attempt string) (time.Time, bool) {
 	p.mu.Lock()
 	own := p.own[attempt]
@@ -126,7 +125,7 @@ func (p *paces) wait(ctx context.Context, spec Spec, attempt string) (time.Time,
 	return time.Time{}, false
 }
 
-// countIntent gives the intent that was seen in a record its turn, once.
+// countIntent gives the intent in a record its turn, once.
 func (c *Cluster) countIntent(s *share, i Intent) {
 	spec, known := c.opt.Spec(s.name)
 	if i.None() || !known || len(spec.Rates) == 0 {
@@ -141,7 +140,7 @@ func (c *Cluster) countIntent(s *share, i Intent) {
 	}
 }
 
-// expectTurn refuses an attempt whose turn is far away.
+// expectTurn refuses an attempt whose turn is too far ahead.
 func (c *Cluster) expectTurn(spec Spec, attempt string) error {
 	if len(spec.Rates) == 0 {
 		return nil
@@ -161,9 +160,9 @@ func (t *ticket) Turn(ctx context.Context) time.Duration {
 	}
 	turn, seen := t.cluster.paces.wait(ctx, spec, t.attempt)
 	switch {
-	case !seen: // The watch lags. The intent is counted when it comes.
+	case !seen: // the watch lags; the intent is counted when it arrives
 		return 0
-	case turn.Sub(t.begun) > callGrace: // Released at once: nobody waits for it.
+	case turn.Sub(t.begun) > callGrace: // released at once: nothing waits for it
 		t.cluster.paces.giveBack(spec, turn)
 		t.late.Store(true)
 		return 0

@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// caller is a machine that obtains everything as fast as it is let.
+// caller is a machine that obtains everything as fast as it may.
 type caller struct {
 	cluster *Cluster
 	mu      sync.Mutex
@@ -37,7 +37,7 @@ func (c *caller) learn(_ context.Context, name string, r schedule.Record) (bool,
 	return true, nil
 }
 
-// obtain makes attempts until somebody has obtained it.
+// obtain makes attempts until one machine has obtained it.
 func (c *caller) obtain(ctx context.Context, name string) {
 	for ctx.Err() == nil {
 		before := c.record(name)
@@ -47,7 +47,7 @@ func (c *caller) obtain(ctx context.Context, name string) {
 		ticket, err := c.cluster.Begin(ctx, schedule.Key{Kind: schedule.Obtaining, Name: name}, schedule.Begin(before, time.Now()))
 		if ticket == nil {
 			pause := 100 * time.Millisecond
-			if r, ok := err.(*engine.Refusal); ok { //nolint:errorlint // it is returned as it is
+			if r, ok := err.(*engine.Refusal); ok { //nolint:errorlint // it is returned unwrapped
 				pause = max(pause, time.Until(r.Until))
 			}
 			time.Sleep(pause)
@@ -62,7 +62,7 @@ func (c *caller) obtain(ctx context.Context, name string) {
 		c.all.Lock()
 		*c.calls = append(*c.calls, now)
 		c.all.Unlock()
-		time.Sleep(200 * time.Millisecond) // The backend takes its time.
+		time.Sleep(200 * time.Millisecond) // the backend is slow
 		r := schedule.Begin(before, now)
 		r.Past.Open = false
 		r.Part = schedule.Token{Identity: "it", Credential: credential.Credential{
@@ -83,8 +83,8 @@ func (c *caller) Begin(context.Context, schedule.Key, schedule.Record) (engine.T
 }
 func (c *caller) Write(context.Context, engine.Batch) error { return nil }
 
-// The rate of a backend holds for three machines together, from the first call
-// on, and is used.
+// The rate of a backend applies to three machines together, from the first call on, and
+// is fully used.
 func TestMachinesShareARate(t *testing.T) {
 	for _, rate := range []schedule.Rate{{Calls: 4, Per: time.Second}, {Calls: 1, Per: time.Second}, {Calls: 10, Per: time.Minute}} {
 		synctest.Test(t, func(t *testing.T) { shareRate(t, rate) })

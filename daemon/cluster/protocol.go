@@ -5,36 +5,37 @@ import (
 	"slices"
 )
 
-// The protocol, as pure functions: what may be written to the one key of a
-// credential, given what this machine holds and what is there. The model of the
-// tests drives the same functions.
+// The protocol, as pure functions: what may be written to the single key of a
+// credential, given what this machine holds and what is there. The model in the tests
+// drives the same functions.
 //
-// Safety lies in the compare-and-swap alone. Clocks, leases and what is known of
+// Safety depends only on the compare-and-swap. Clocks, leases and what is known of
+// other machines only decide who tries, and when.
 // other machines only decide who tries, and when.
 
-// Ability says what a renewal does at the backend, and so who may make one whose
-// predecessor has no known end.
+// Ability is what a renewal does at the backend. It decides who may make one if the
+// outcome of the last call is unknown.
 type Ability uint8
 
 const (
-	// Plain calls revoke and spend nothing: anyone makes another one.
+	// Plain calls revoke and spend nothing: any machine may repeat one.
 	Plain Ability = iota
-	// Revokes ends the value before. The present one can be read back.
+	// Revokes ends the old value. The current one can be read back.
 	Revokes
-	// SpendsElse shows a seed that works once, and there is another way in.
+	// SpendsElse sends a single-use seed, and there is another way in.
 	SpendsElse
-	// Spends shows a seed that works once, and there is no other way in: nobody
-	// repeats such a call.
+	// Spends sends a single-use seed, and there is no other way in: such a call is
+	// never repeated.
 	Spends
 )
 
-// Version orders what is held of a credential.
+// Version orders what machines hold of a credential.
 type Version struct {
-	// Issued is when the value was obtained; the value issued last is the newest.
+	// Issued is when the value was obtained; the latest value is the newest.
 	Issued int64 `json:"issued"`
-	// Generation is the number by which machines and sinks know the value.
+	// Generation is the number of the value on machines and in sinks.
 	Generation uint64 `json:"generation"`
-	// Touched is the beginning of the last attempt, whatever came of it.
+	// Touched is the start of the last attempt, whatever its outcome.
 	Touched int64 `json:"touched"`
 }
 
@@ -48,22 +49,22 @@ func (v Version) newer(o Version) bool {
 	return v.Touched > o.Touched
 }
 
-// Value is what a machine holds, or all share.
+// Value is what a machine holds, or what all share.
 type Value struct {
 	Version
 	Body string `json:"body"` // the record, encoded
 }
 
-// Intent is a call that may be made, or have been made.
+// Intent is a call that may be made, or may have been made.
 type Intent struct {
 	Attempt string  `json:"attempt"` // random
 	Node    string  `json:"node"`
 	At      int64   `json:"at"`
 	Ability Ability `json:"ability"`
-	// Lost says that the call was made and its answer did not arrive.
+	// Lost means the call was made and its answer did not arrive.
 	Lost bool `json:"lost,omitempty"`
-	// Shown is when the seed was shown first, where a call before this one had no
-	// known end; 0 where it is this call.
+	// Shown is when the seed was first sent, if the outcome of an earlier call is
+	// unknown; 0 means with this call.
 	Shown int64 `json:"shown,omitempty"`
 }
 
@@ -76,21 +77,19 @@ func (i Intent) None() bool { return i.Attempt == "" }
 type Shared struct {
 	Value
 	Intent Intent `json:"intent,omitzero"`
-	// Refused are the digests of secrets that the backend has refused since the
-	// value was obtained, with blanks between: a machine that has another one may
-	// still try it. They are keyed with the cluster's key.
+	// Refused are the digests of secrets that the backend has refused since the value
+	// was obtained, separated by blanks: a machine with another secret may still try
+	// it. They are keyed with the cluster's key.
 	Refused string `json:"refused,omitempty"`
-	// Serial counts the writes: a copy that was brought back is behind what was
-	// seen.
+	// Serial counts the writes: a restored copy has a lower one than what was seen.
 	Serial uint64 `json:"serial"`
-	// restored says that it must be written over an older one.
+	// restored means that it must be written over an older one.
 	restored bool
 }
 
-// Meet compares what a machine holds with what all share. It returns what both
-// should hold, whether that must be written, and whether the machine must take
-// it over.
-func Meet(held Value, shared Shared) (next Shared, write, adopt bool) {
+// Merge compares what a machine holds with what all share. It returns what both should
+// hold, whether that must be written, and whether the machine must adopt it.
+func Merge(held Value, shared Shared) (next Shared, write, adopt bool) {
 	next = shared
 	switch {
 	case held.Version == shared.Version:
@@ -108,48 +107,46 @@ func Meet(held Value, shared Shared) (next Shared, write, adopt bool) {
 	return next, next.Version != shared.Version, true
 }
 
-// Facts are what a machine knows besides when it wants to call.
+// Facts are what else a machine knows when it wants to call.
 type Facts struct {
 	Node    string
-	Attempt string // of the call that it wants to make
+	Attempt string // the call that it wants to make
 	At      int64
 	Ability Ability
-	// Open says that the machine treats the last call as one whose answer was
-	// lost: it reads back, or takes the other way in, instead of repeating it.
+	// Open means the machine treats the last call as one whose answer was lost: it
+	// reads back, or uses the other way in, instead of repeating it.
 	Open bool
-	// Silent says that the intent that is there is older than any call can take.
+	// Silent means the existing intent is older than any call can take.
 	Silent bool
-	// Uncalled are attempts of this process of which it knows that their call
-	// was not made.
+	// Uncalled are attempts of this process whose call was certainly not made.
 	Uncalled []string
-	// Graced says that the backend still takes a seed that was shown before.
+	// Graced means the backend still accepts a seed that was sent before.
 	Graced bool
-	// TakeOver says that a person wants the seed to be shown again.
+	// TakeOver means a person wants the seed to be sent again.
 	TakeOver bool
 }
 
-// Verdict is what becomes of a call that a machine wants to make.
-type Verdict uint8
+// Decision is the protocol's answer to a call that a machine wants to make.
+type Decision uint8
 
 const (
-	// Granted means: write the next record, and call once that is known to be
-	// there.
-	Granted Verdict = iota
-	// Newer means: take over first what all share.
+	// Granted: write the next record, and call once the write is confirmed.
+	Granted Decision = iota
+	// Newer: adopt what all share first.
 	Newer
-	// Busy means: another machine is calling, or was not long ago.
+	// Busy: another machine is calling, or was recently.
 	Busy
-	// Unended means: the last call has no known end; the machine must treat it
-	// as one whose answer was lost.
+	// Unended: the outcome of the last call is unknown; the machine must treat it as
+	// one whose answer was lost.
 	Unended
-	// Ambiguous means: the last call has no known end, and nobody but a person
-	// may let the seed be shown again.
+	// Ambiguous: the outcome of the last call is unknown, and only a person may allow
+	// the seed to be sent again.
 	Ambiguous
 )
 
-// Claim says whether a machine may call, and what it must have written before.
-func Claim(held Value, shared Shared, f Facts) (next Shared, v Verdict) {
-	merged, _, adopt := Meet(held, shared)
+// Claim decides whether a machine may call, and returns what it must write first.
+func Claim(held Value, shared Shared, f Facts) (next Shared, v Decision) {
+	merged, _, adopt := Merge(held, shared)
 	if adopt {
 		return shared, Newer
 	}
@@ -158,7 +155,7 @@ func Claim(held Value, shared Shared, f Facts) (next Shared, v Verdict) {
 	if i := shared.Intent; !i.None() && !slices.Contains(f.Uncalled, i.Attempt) {
 		intent.Shown = i.firstShown()
 		ability := max(i.Ability, f.Ability)
-		mine := i.Node == f.Node // of an earlier life, or its answer was lost
+		mine := i.Node == f.Node // from before a restart, or its answer was lost
 		switch {
 		case !mine && !i.Lost && !f.Silent:
 			return shared, Busy
@@ -169,21 +166,21 @@ func Claim(held Value, shared Shared, f Facts) (next Shared, v Verdict) {
 		}
 	}
 	if f.Open && f.Ability == Spends && !again {
-		return shared, Ambiguous // Known here, whatever a backup says.
+		return shared, Ambiguous // known here, whatever a backup says
 	}
 	merged.Intent = intent
 	merged.Serial++
 	return merged, Granted
 }
 
-// Finish says what is to be written once a call has ended and its record is
-// durable on the machine; lost says that no answer arrived. It works whatever
-// became of the intent meanwhile, and changes nothing when it is applied again.
+// Finish returns what to write once a call has ended and its record is durable on the
+// machine; lost means that no answer arrived. It works whatever happened to the intent
+// meanwhile, and is idempotent.
 func Finish(held Value, shared Shared, attempt string, lost bool) (next Shared, write bool) {
 	ours := shared.Intent.Attempt == attempt && attempt != ""
-	next, write, _ = Meet(held, shared)
+	next, write, _ = Merge(held, shared)
 	if ours && held.Issued == shared.Issued && held.Generation == shared.Generation && held.Body != shared.Body {
-		next.Value, write = held, true // Also a record that was only taken back.
+		next.Value, write = held, true // also a record that was only rolled back
 	}
 	switch {
 	case !ours:
@@ -199,10 +196,10 @@ func Finish(held Value, shared Shared, attempt string, lost bool) (next Shared, 
 	return next, write
 }
 
-// Restored returns what is to be written over a record that is older than one
-// that was seen before: that one, with what the machine holds.
+// Restored returns what to write over a record that is older than one seen before:
+// the one seen before, merged with what the machine holds.
 func Restored(held Value, seen, now Shared) Shared {
-	next, _, _ := Meet(held, seen)
+	next, _, _ := Merge(held, seen)
 	next.Serial = max(seen.Serial, now.Serial) + 1
 	return next
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// Whatever happens in whatever order, no seed is shown twice, the begins and
-// commits are those of one register, and all end with one value. 10,000 are
-// played where long searches are wanted; VIGENTE_CLUSTER_SEEDS plays as many.
+// Whatever happens in whatever order, no seed is sent twice, the begins and commits are
+// those of one register, and all machines end with one value. Long tests run 10,000
+// schedules; VIGENTE_CLUSTER_SEEDS sets another number.
 func TestRandomSchedules(t *testing.T) {
 	schedules := 240
 	if needs.Long() {
@@ -44,18 +44,18 @@ func TestRandomSchedules(t *testing.T) {
 
 // chaos is one random schedule.
 type chaos struct {
-	*world
+	*testCluster
 	rng    *rand.Rand
 	names  []string
 	down   map[string]bool
 	backup map[string]Entry
 	rev    int64
-	wounds bool // backups are brought back
+	wounds bool // backups are restored
 }
 
 func random(t *testing.T, ability Ability, seed uint64) {
 	c := &chaos{
-		world: newWorld(t, ability), rng: rand.New(rand.NewPCG(seed, uint64(ability))),
+		testCluster: newTestCluster(t, ability), rng: rand.New(rand.NewPCG(seed, uint64(ability))),
 		names: []string{"a", "b", "c"}, down: map[string]bool{},
 	}
 	c.wounds = c.rng.IntN(4) == 0
@@ -68,10 +68,10 @@ func random(t *testing.T, ability Ability, seed uint64) {
 	for _, name := range c.names {
 		c.start(name)
 	}
-	settle(5 * time.Second)
+	pass(5 * time.Second)
 	for range 25 {
 		c.step()
-		settle(time.Duration(c.rng.IntN(20_000)) * time.Millisecond)
+		pass(time.Duration(c.rng.IntN(20_000)) * time.Millisecond)
 	}
 	c.kv.mu.Lock()
 	c.kv.fate = nil
@@ -82,13 +82,13 @@ func random(t *testing.T, ability Ability, seed uint64) {
 			c.start(name)
 		}
 	}
-	settle(15*time.Second + lateBy)
+	pass(15*time.Second + lateBy)
 	highest := uint64(0)
 	for _, n := range c.nodes {
 		highest = max(highest, n.record().Token().Generation)
 	}
 	c.same(highest)
-	if !c.wounds { // A backup brings back what a register never does.
+	if !c.wounds { // a restored backup violates the register model
 		c.linear()
 	}
 }
@@ -123,10 +123,9 @@ func (c *chaos) step() {
 	}
 }
 
-// bringBack brings the backup back while all machines are there and have seen
-// what it lacks. What happens otherwise is not covered: an intent is lost with the
-// backup where its machine is down or cut off, and all others that had seen it
-// were restarted since.
+// bringBack restores the backup while all machines are up and have seen what it lacks.
+// The other cases are not covered: an intent is lost with the backup if its machine is
+// down or cut off, and all others that had seen it were restarted since.
 func (c *chaos) bringBack() {
 	c.kv.mu.Lock()
 	away := slices.Contains(slices.Collect(maps.Values(c.kv.away)), true)
@@ -134,9 +133,9 @@ func (c *chaos) bringBack() {
 	if away || slices.Contains(slices.Collect(maps.Values(c.down)), true) {
 		return
 	}
-	settle(10 * time.Second)
+	pass(10 * time.Second)
 	c.kv.restore(maps.Clone(c.backup), c.rev)
-	settle(10 * time.Second)
+	pass(10 * time.Second)
 }
 
 // attempt renews, and something may happen during the call.
@@ -152,12 +151,12 @@ func (c *chaos) attempt(n *node) {
 		if c.rng.IntN(3) == 0 {
 			c.kv.setAway(n.name, true)
 		}
-		if c.rng.IntN(3) == 0 { // The others look on meanwhile.
+		if c.rng.IntN(3) == 0 { // the others run meanwhile
 			other := c.nodes[c.names[c.rng.IntN(len(c.names))]]
 			if other != n && !c.down[other.name] {
 				_ = other.renew(nil)
 			}
-			settle(time.Duration(c.rng.Int64N(int64(timeout))))
+			pass(time.Duration(c.rng.Int64N(int64(timeout))))
 		}
 		if errors.Is(end, errDied) {
 			n.kill()
@@ -167,7 +166,7 @@ func (c *chaos) attempt(n *node) {
 	})
 }
 
-// doubt has the next writes end in ways that nobody is told of.
+// doubt makes the outcome of the next writes unknown.
 func (c *chaos) doubt() {
 	left := 1 + c.rng.IntN(3)
 	f := fate(1 + c.rng.IntN(3))

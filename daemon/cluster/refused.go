@@ -7,28 +7,28 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// A secret that a backend refused is parked on every machine that has the same
-// bytes. The machines tell by digests under the cluster's key: one with another
-// secret tries its own one once.
+// A secret that a backend refused is parked on every machine with the same bytes. The
+// machines compare digests under the cluster's key; one with another secret tries its
+// own once.
 
-// foreignInputs stands for secrets of another machine, where this one has others.
+// foreignInputs replaces the secrets of another machine, if this one has others.
 const foreignInputs = "those of another machine"
 
 // refusedLimit is how many digests a record carries at most, the latest ones.
 const refusedLimit = 8
 
-// rejected reports whether a credential is parked since the backend refused what
-// this machine shows.
+// rejected reports whether a credential is parked because the backend refused this
+// machine's secret.
 func rejected(r schedule.Record, spec Spec) bool {
 	return r.Past.Parked && !parkedAmbiguous(r) && spec.Digest != "" && r.Token().Inputs == spec.Inputs
 }
 
-// refusals returns the digests that are to stand in the shared record.
+// refusals returns the digests to write into the shared record.
 func (s *share) refusals(spec Spec, next Shared) string {
 	list := strings.Fields(next.Refused)
 	switch {
 	case versionOf(s.held) != next.Version:
-		return next.Refused // What is held is not what is shared yet.
+		return next.Refused // the shared value is not the one held
 	case rejected(s.held, spec):
 		if slices.Contains(list, spec.Digest) {
 			return next.Refused
@@ -36,13 +36,13 @@ func (s *share) refusals(spec Spec, next Shared) string {
 		list = append(list, spec.Digest)
 		return strings.Join(list[max(0, len(list)-refusedLimit):], " ")
 	case s.held.Past.Last == nil && !s.held.Past.Open:
-		return "" // A success.
+		return "" // a success
 	}
 	return next.Refused
 }
 
-// inputsOf returns the token of a record that is taken over, as if it had been
-// obtained with what this machine has; not so where another secret was refused.
+// inputsOf returns the token of an adopted record as if it had been obtained with this
+// machine's inputs, unless another secret was refused.
 func inputsOf(r schedule.Record, spec Spec, refused string) schedule.Token {
 	token := r.Token()
 	list := strings.Fields(refused)

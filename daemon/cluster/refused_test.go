@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// A secret that was refused is parked where its bytes are the same, and tried
-// once where they are others, also by machines that join later.
+// A refused secret is parked on machines with the same bytes, and tried once on machines
+// with another one, including machines that join later.
 func TestARefusedSecretIsKnownByItsBytes(t *testing.T) {
-	play(t, Plain, func(t *testing.T, w *world, a, b *node) {
+	play(t, Plain, func(t *testing.T, w *testCluster, a, b *node) {
 		c := w.startWith("c", "2")
-		settle(5 * time.Second)
+		pass(5 * time.Second)
 		must(t, a.renew(nil))
-		settle(time.Second)
+		pass(time.Second)
 		refuse := func(n *node) {
 			t.Helper()
 			if err := n.renew(func() error { return errRefused }); !errors.Is(err, errRefused) {
 				t.Errorf("%s: %v", n.name, err)
 			}
-			settle(time.Second)
+			pass(time.Second)
 		}
 		shows := func(n *node, parked bool, inputs string) {
 			t.Helper()
@@ -31,18 +31,18 @@ func TestARefusedSecretIsKnownByItsBytes(t *testing.T) {
 		refuse(a)
 		shows(a, true, "in 1")
 		shows(b, true, "in 1")
-		shows(c, true, foreignInputs) // Its board tries its own secret.
+		shows(c, true, foreignInputs) // its board tries its own secret
 		refuse(c)
 		for _, n := range []*node{a, b} {
-			shows(n, true, "in 1") // Nobody begins again with what was refused before.
+			shows(n, true, "in 1") // no machine starts again with a secret that was refused before
 		}
 		shows(c, true, "in 2")
 		d, e := w.startWith("d", "2"), w.startWith("e", "3")
-		settle(5 * time.Second)
+		pass(5 * time.Second)
 		shows(d, true, "in 2")
 		shows(e, true, foreignInputs)
 		must(t, e.renew(nil))
-		settle(time.Second)
+		pass(time.Second)
 		w.same(2)
 		for _, n := range []*node{a, b, c, d, e} {
 			shows(n, false, n.inputs())

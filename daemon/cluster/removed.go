@@ -6,9 +6,9 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// drop takes the records of removed credentials out of the engine, once their
-// hour is over, unless another machine may still have them: one that runs another
-// configuration, or that offers its own record when it comes back.
+// drop removes the records of removed credentials from the engine after an hour, unless
+// another machine may still have them: one that runs another configuration, or that
+// offers its own record when it comes back.
 func (c *Cluster) drop(ctx context.Context, keys []schedule.Key) {
 	if len(keys) == 0 || !c.Up() || c.silencedByKey() || len(c.Differing()) > 0 {
 		return
@@ -39,8 +39,8 @@ func (c *Cluster) drop(ctx context.Context, keys []schedule.Key) {
 	}
 }
 
-// Added brings credentials together that the configuration has again or anew:
-// what the others renewed meanwhile is in force here without a call.
+// Added syncs credentials that were added to the configuration, or added again: what
+// the others renewed meanwhile takes effect here without a call.
 func (c *Cluster) Added(names []string) {
 	for _, name := range names {
 		c.mu.Lock()

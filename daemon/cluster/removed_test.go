@@ -8,16 +8,16 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// A credential that all machines removed leaves the engine with its hour; what
-// another machine may still have stays.
+// A credential that all machines removed is deleted from the engine after an hour; one
+// that another machine may still have is kept.
 func TestARemovedCredentialLeavesTheEngine(t *testing.T) {
 	for _, differs := range []bool{false, true} {
-		play(t, Spends, func(t *testing.T, w *world, a, b *node) {
+		play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
 			must(t, a.renew(nil))
-			settle(time.Second)
+			pass(time.Second)
 			if differs {
 				w.start("c", func(o *Options) { o.Hash = func() string { return "other" } })
-				settle(5 * time.Second)
+				pass(5 * time.Second)
 			}
 			dropped := engine.Batch{Dropped: []schedule.Key{key}}
 			must(t, a.cluster.Write(t.Context(), dropped))
@@ -26,7 +26,7 @@ func TestARemovedCredentialLeavesTheEngine(t *testing.T) {
 			}
 			w.removed.Store(true)
 			must(t, a.cluster.Write(t.Context(), dropped))
-			settle(time.Second)
+			pass(time.Second)
 			if _, there := w.kv.copy()["c/u6"]; there != differs {
 				t.Errorf("with machines that differ %v: it is there %v", differs, there)
 			}
@@ -34,12 +34,12 @@ func TestARemovedCredentialLeavesTheEngine(t *testing.T) {
 	}
 }
 
-// A credential that is configured again has what the others renewed meanwhile.
+// A credential that is configured again gets what the others renewed meanwhile.
 func TestACredentialThatComesBackIsTakenOver(t *testing.T) {
-	play(t, Spends, func(t *testing.T, w *world, a, b *node) {
+	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
 		must(t, a.renew(nil))
-		settle(time.Second)
-		w.removed.Store(true) // On b, which is all that looks at it now.
+		pass(time.Second)
+		w.removed.Store(true) // on b, the only machine that reads it now
 		b.mu.Lock()
 		kept := b.board
 		b.mu.Unlock()
@@ -51,11 +51,11 @@ func TestACredentialThatComesBackIsTakenOver(t *testing.T) {
 		s.mu.Lock()
 		s.held = next
 		s.mu.Unlock()
-		settle(2 * time.Minute)
+		pass(2 * time.Minute)
 		w.removed.Store(false)
-		a.cluster.Added([]string{key.Name, "of nobody"}) // a shares what it has.
+		a.cluster.Added([]string{key.Name, "of nobody"}) // a shares what it has
 		b.cluster.Added([]string{key.Name})
-		settle(time.Second)
+		pass(time.Second)
 		if g := b.record().Token().Generation; g != 2 {
 			t.Errorf("b holds generation %d, want 2", g)
 		}

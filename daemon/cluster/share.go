@@ -11,36 +11,36 @@ import (
 	"github.com/vigented/vigente/daemon/store"
 )
 
-// share is one credential: what this machine holds of it and what all share.
+// share is one credential: what this machine holds of it, and what all share.
 type share struct {
-	name string
-	turn sync.Mutex // one Begin at a time
-	meet sync.Mutex // one sync at a time
+	name    string
+	turn    sync.Mutex // one Begin at a time
+	syncing sync.Mutex // one sync at a time
 
 	mu   sync.Mutex
 	held schedule.Record
 	seen Shared
-	rev  int64 // of the key when it was seen
+	rev  int64 // of the key when it was read
 	at   int64 // of the engine then
-	// taken is the body of the shared record that was taken over or written last:
-	// what this machine corrects in its own one since then is not news.
-	taken string
-	// read says that the key was read since this process reached the engine.
+	// agreed is the body of the shared record that was last adopted or written:
+	// corrections of this machine's own record since then are not shared.
+	agreed string
+	// read means the key was read since this process reached the engine.
 	read bool
 	// intentSeen is when the intent was first seen.
 	intentSeen time.Time
 	uncalled   []string
 	ended      []ended
-	running    bool // an attempt of this machine is under way
+	running    bool // an attempt of this machine is in progress
 	newer      bool // a later version wrote the key
 	unended    bool // treat the last call as lost
 	ambiguous  bool
 	takeOver   bool
 	queued     bool   // for the next sync
-	counted    string // the attempt that was given a turn last
+	counted    string // the last attempt that was given a turn
 }
 
-// ended is an attempt whose end is not shared yet.
+// ended is an attempt whose end has not been shared yet.
 type ended struct {
 	attempt string
 	lost    bool
@@ -80,8 +80,8 @@ func (s *share) identity(spec Spec) (differs bool) {
 	return err == nil && held.Identity != "" && held.Identity != spec.Identity
 }
 
-// valueOf is a record as it is shared. What was asked with belongs to each
-// machine.
+// valueOf returns a record as it is shared, without its inputs, which are specific to
+// a machine.
 func valueOf(r schedule.Record) (Value, error) {
 	v := Value{Version: versionOf(r)}
 	held := r.Token()
@@ -104,7 +104,7 @@ func versionOf(r schedule.Record) (v Version) {
 	return v
 }
 
-// recordOf is the reverse of valueOf.
+// recordOf is the inverse of valueOf.
 func recordOf(v Value) (schedule.Record, error) {
 	if v.Body == "" {
 		return schedule.Record{}, nil
@@ -116,16 +116,16 @@ func recordOf(v Value) (schedule.Record, error) {
 	return r, err
 }
 
-// value is what is held, as the protocol compares it.
+// value returns what is held, as the protocol compares it.
 func (s *share) value() (Value, error) {
 	v, err := valueOf(s.held)
-	if v.Version == s.seen.Version && s.seen.Body == s.taken {
-		v.Body = s.taken
+	if v.Version == s.seen.Version && s.seen.Body == s.agreed {
+		v.Body = s.agreed
 	}
 	return v, err
 }
 
-// refresh reads the key unless the watch keeps it up to date.
+// refresh reads the key, unless the watch keeps it up to date.
 func (c *Cluster) refresh(ctx context.Context, s *share) error {
 	s.mu.Lock()
 	read := s.read
@@ -141,7 +141,7 @@ func (c *Cluster) fetch(ctx context.Context, s *share) error {
 	before := s.seenAt()
 	e, err := c.opt.KV.Get(ctx, s.key())
 	if err == nil {
-		c.takeAnswer(s, e, before)
+		c.noteAnswer(s, e, before)
 	}
 	return err
 }
@@ -152,22 +152,22 @@ func (s *share) seenAt() int64 {
 	return s.at
 }
 
-// takeAnswer is take for the answer to a request that was made after something
-// had been seen: an answer from before that comes from an engine that was put
-// back, and what is older by its number is news.
-func (c *Cluster) takeAnswer(s *share, e Entry, before int64) {
+// noteAnswer is note for the answer to a request made after revision before was seen.
+// An answer with a lower revision comes from a restored engine, and counts although
+// its revision is older.
+func (c *Cluster) noteAnswer(s *share, e Entry, before int64) {
 	s.mu.Lock()
 	if e.At < before {
 		s.at = e.At
 	}
 	s.mu.Unlock()
-	c.take(s, e)
+	c.note(s, e)
 }
 
-// take notes what is under the key of a credential, and returns the intent there.
-// What is older than what was seen before, or does not open, is written over by
-// the next sync.
-func (c *Cluster) take(s *share, e Entry) Intent {
+// note records the content of a credential's key, and returns the intent in it. If
+// the content is older than what was seen before, or cannot be decrypted, the next
+// sync overwrites it.
+func (c *Cluster) note(s *share, e Entry) Intent {
 	var now Shared
 	var err error
 	if len(e.Value) > 0 {
@@ -176,7 +176,7 @@ func (c *Cluster) take(s *share, e Entry) Intent {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.At < s.at {
-		return now.Intent // Older news than what was read meanwhile.
+		return now.Intent // older than what was read meanwhile
 	}
 	s.at = e.At
 	s.rev, s.read = e.Rev, true
@@ -205,15 +205,15 @@ func (c *Cluster) take(s *share, e Entry) Intent {
 	return now.Intent
 }
 
-// proposal is a record to be written over the one it was derived from. The
-// revision belongs to it: by the time it is written the watch may have seen a
-// newer one, which it must not replace.
+// proposal is a record to write over the one it was derived from. It includes that
+// revision, because the watch may see a newer record meanwhile, which must not be
+// replaced.
 type proposal struct {
 	Shared
 	over int64
 }
 
-// put writes the key, if it is still what the proposal was derived from.
+// put writes the key, if it still has the revision the proposal was derived from.
 func (c *Cluster) put(ctx context.Context, s *share, next proposal) (bool, error) {
 	sealed, err := c.keys.seal(s.key(), next.Generation, next.Shared)
 	if err != nil {
@@ -227,16 +227,16 @@ func (c *Cluster) put(ctx context.Context, s *share, next proposal) (bool, error
 		s.mu.Unlock()
 		return false, err
 	}
-	c.takeAnswer(s, now, before)
+	c.noteAnswer(s, now, before)
 	return done, nil
 }
 
-// sync brings what is held and what is shared together: ends of attempts are
-// shared, what is newer here is offered, what is newer there is taken over. It
-// reports whether nothing is left to do.
+// sync reconciles what is held with what is shared: it shares the ends of attempts,
+// offers what is newer here, and adopts what is newer there. It reports whether
+// nothing is left to do.
 func (c *Cluster) sync(ctx context.Context, s *share) bool {
-	s.meet.Lock()
-	defer s.meet.Unlock()
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
 	spec, known := c.opt.Spec(s.name)
 	if !known || c.hasLeft() {
 		return true
@@ -256,7 +256,7 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 			}
 			if done {
 				s.mu.Lock()
-				s.ended, s.taken = s.ended[ends:], next.Body
+				s.ended, s.agreed = s.ended[ends:], next.Body
 				s.mu.Unlock()
 			}
 			continue
@@ -269,7 +269,7 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 	return false
 }
 
-// due says what is to be written or taken over.
+// due returns what to write or adopt.
 func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
 	if s.newer || s.identity(spec) {
 		return s.seen, false, false, 0
@@ -291,11 +291,11 @@ func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
 	if s.running {
 		return next, write, false, ends
 	}
-	if held.Version == next.Version && (next.Body == s.taken || write) {
+	if held.Version == next.Version && (next.Body == s.agreed || write) {
 		held.Body = next.Body
 	}
 	var more bool
-	next, more, adopt = Meet(held, next)
+	next, more, adopt = Merge(held, next)
 	if more {
 		next.Serial = s.seen.Serial + 1
 	}
@@ -310,11 +310,11 @@ func parkedAmbiguous(r schedule.Record) bool {
 	return r.Past.Parked && r.Past.Last != nil && r.Past.Last.Reason == credential.ReasonAmbiguous
 }
 
-// adopt hands what is shared to the board of this machine.
+// adopt passes the shared record to the board of this machine.
 func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
 	held, err := s.value()
-	merged, _, _ := Meet(held, s.seen)
+	merged, _, _ := Merge(held, s.seen)
 	r := s.held
 	if merged.Version != held.Version || merged.Body != held.Body {
 		r, err = recordOf(merged.Value)
@@ -343,7 +343,7 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running && versionOf(s.held) == held.Version {
-		s.held, s.taken, s.unended, s.ambiguous = r, merged.Body, false, false
+		s.held, s.agreed, s.unended, s.ambiguous = r, merged.Body, false, false
 	}
 	return true
 }

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Status is what the machines know of each other. It is a document that people
-// and programs are shown.
+// Status is what this machine knows of the cluster, for people and programs.
 type Status struct {
 	Format   int             `json:"format"`
 	Engine   EngineStatus    `json:"engine"`
@@ -16,7 +15,7 @@ type Status struct {
 	Intents  []IntentStatus  `json:"intents"`
 }
 
-// EngineStatus says whether linearizable reads are answered.
+// EngineStatus says whether the engine answers linearizable reads.
 type EngineStatus struct {
 	Up         bool       `json:"up"`
 	AloneSince *time.Time `json:"alone_since"`
@@ -30,14 +29,14 @@ type MachineStatus struct {
 	ConfigHash string    `json:"config_hash"`
 }
 
-// IntentStatus is one call under way, or without a known end.
+// IntentStatus is one call in progress, or one whose outcome is unknown.
 type IntentStatus struct {
 	Credential string    `json:"credential"`
 	Node       string    `json:"node"`
 	At         time.Time `json:"at"`
 }
 
-// Status returns what is known now. It waits for nobody.
+// Status returns what is known now, without waiting.
 func (c *Cluster) Status() Status {
 	s := Status{Format: 1, Machines: []MachineStatus{}, Intents: []IntentStatus{}}
 	now := c.clock().UTC().Truncate(time.Second)
@@ -74,7 +73,7 @@ func (c *Cluster) Status() Status {
 	return s
 }
 
-// Differing returns the live machines whose configuration is another one.
+// Differing returns the live machines with another configuration.
 func (c *Cluster) Differing() []string {
 	hash := c.opt.Hash()
 	c.mu.Lock()
@@ -89,8 +88,8 @@ func (c *Cluster) Differing() []string {
 	return names
 }
 
-// Flush shares what is not shared yet, as far as ctx allows, and says that this
-// machine is going.
+// Flush shares what has not been shared yet, as far as ctx allows, and announces that
+// this machine is going.
 func (c *Cluster) Flush(ctx context.Context) {
 	c.mu.Lock()
 	up, rev := c.up, c.presence
@@ -115,5 +114,5 @@ func (c *Cluster) Flush(ctx context.Context) {
 	}
 }
 
-// Close lets go of the engine.
+// Close closes the connection to the engine.
 func (c *Cluster) Close() error { return c.opt.KV.Close() }

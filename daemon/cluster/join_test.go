@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Who tries everything once waits until it has joined, or knows that the engine
-// is away.
+// A process that tries everything only once waits until it has joined, or knows that the
+// engine is away.
 func TestAPatientMachineJoinsFirst(t *testing.T) {
 	for _, away := range []bool{false, true} {
-		play(t, Plain, func(t *testing.T, w *world, a, _ *node) {
+		play(t, Plain, func(t *testing.T, w *testCluster, a, _ *node) {
 			w.kv.setAway("c", away)
 			refused(t, w.start("hasty").renew(nil), "is joining the cluster")
 			c := w.startWith("c", "1", (*Cluster).Patient)

@@ -16,9 +16,9 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// world is a few machines that share one credential. The machines have no
-// engine: the tests play its part, which is to begin and to commit.
-type world struct {
+// testCluster is a few machines that share one credential. The machines have no engine:
+// the tests begin and commit in its place.
+type testCluster struct {
 	t       *testing.T
 	kv      *memory
 	ability Ability
@@ -30,14 +30,14 @@ type world struct {
 	issued int
 
 	history history
-	removed atomic.Bool // the configuration has the credential no more
+	removed atomic.Bool // the credential was removed from the configuration
 }
 
 type node struct {
-	w       *world
+	w       *testCluster
 	name    string
 	cluster *Cluster
-	secret  string // what it shows to the backend
+	secret  string // what it sends to the backend
 	prepare []func(*Cluster)
 	stop    context.CancelFunc
 	ended   chan struct{}
@@ -51,14 +51,14 @@ type node struct {
 
 const timeout = 30 * time.Second
 
-func newWorld(t *testing.T, ability Ability) *world {
-	return &world{t: t, kv: newMemory(), ability: ability, nodes: map[string]*node{}, shown: map[string]int{}}
+func newTestCluster(t *testing.T, ability Ability) *testCluster {
+	return &testCluster{t: t, kv: newMemory(), ability: ability, nodes: map[string]*node{}, shown: map[string]int{}}
 }
 
 var key = schedule.Key{Kind: schedule.Obtaining, Name: "u6"}
 
-// start starts a machine, with what its disk holds.
-func (w *world) start(name string, change ...func(*Options)) *node {
+// start starts a machine with the content of its disk.
+func (w *testCluster) start(name string, change ...func(*Options)) *node {
 	n := w.nodes[name]
 	if n == nil {
 		n = &node{w: w, name: name, secret: "1"}
@@ -99,15 +99,15 @@ func (w *world) start(name string, change ...func(*Options)) *node {
 	return n
 }
 
-// startWith is start for a machine that has another secret.
-func (w *world) startWith(name, secret string, prepare ...func(*Cluster)) *node {
+// startWith is start for a machine with another secret.
+func (w *testCluster) startWith(name, secret string, prepare ...func(*Cluster)) *node {
 	w.nodes[name] = &node{w: w, name: name, secret: secret, prepare: prepare}
 	return w.start(name)
 }
 
 func (n *node) inputs() string { return "in " + n.secret }
 
-// kill ends a machine; what is durable stays.
+// kill ends a machine; what is durable remains.
 func (n *node) kill() {
 	n.stop()
 	<-n.ended
@@ -149,10 +149,10 @@ func (l local) Commit(_ context.Context, r schedule.Record) error {
 	return nil
 }
 
-// errRefused stands for a backend that refuses the secret.
+// errRefused means that the backend refuses the secret.
 var errRefused = errors.New("the backend refused the secret")
 
-// errDied stands for the end of the process.
+// errDied means that the process ended.
 var errDied = errors.New("the machine died")
 
 // renew makes one attempt, as the engine does.
@@ -196,7 +196,7 @@ func (n *node) renew(during func() error) error {
 		err = errors.Join(err, ticket.Commit(context.Background(), r))
 		done(r)
 		return err
-	case err != nil: // The answer is lost.
+	case err != nil: // the answer is lost
 		r := intent
 		r.Past.Last = &schedule.Note{Reason: credential.ReasonNetwork}
 		err = errors.Join(err, ticket.Commit(context.Background(), r))
@@ -226,8 +226,8 @@ func attemptOf(t engine.Ticket) string {
 	return ""
 }
 
-// call is the backend: it issues a seed, for one that was never shown before.
-func (w *world) call(seed string, open bool) string {
+// call is the backend: it issues a seed in exchange for one that was never sent before.
+func (w *testCluster) call(seed string, open bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if seed != "" && w.ability >= SpendsElse && (!open || w.ability == Spends) {
@@ -239,14 +239,14 @@ func (w *world) call(seed string, open bool) string {
 	return fmt.Sprint("s", w.issued)
 }
 
-// settle lets so much time pass.
-func settle(d time.Duration) {
+// pass lets time pass.
+func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
 // same checks that all machines hold one value and one generation.
-func (w *world) same(generation uint64) {
+func (w *testCluster) same(generation uint64) {
 	w.t.Helper()
 	first := ""
 	for _, name := range sortedNames(w.nodes) {
@@ -264,7 +264,7 @@ func (w *world) same(generation uint64) {
 	}
 }
 
-func (w *world) end() {
+func (w *testCluster) end() {
 	for _, n := range maps.Clone(w.nodes) {
 		n.stop()
 		<-n.ended
