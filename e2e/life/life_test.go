@@ -112,6 +112,7 @@ func TestKilledInTheMiddleOfARenewalLosesNothing(t *testing.T) {
 	if n := tills.Renewals(e2etest.Shop); n != 2 {
 		t.Errorf("got %d renewals, want the lost one and one more", n)
 	}
+	w.Eventually("the vault's sinks are written too", w.Settled)
 	leftOvers(t, w)
 }
 
