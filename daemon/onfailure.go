@@ -23,7 +23,7 @@ func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
 	n, err := notify.New(notify.Options{Source: d.engine, Processes: d.opt.Processes, Path: path, Report: d.told})
 	if err != nil {
 		d.log.Error("state of on_failure not read", zap.String("file", path), zap.Error(err),
-			zap.String("detail", "it is begun anew, so what still fails is told once more"))
+			zap.String("detail", "it is begun again, so what still fails is told once more"))
 	}
 	return n
 }

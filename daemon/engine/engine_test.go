@@ -695,7 +695,7 @@ func TestFailedDeliveryIsRetriedAloneWithTheStoredToken(t *testing.T) {
 		bad.set(func(p *place) { p.fail = nil })
 		pass(30 * time.Second)
 		if bad.holds() != "a=value-1\n" || b.count() != 1 {
-			t.Errorf("after the cure the sink holds %q with %d calls", bad.holds(), b.count())
+			t.Errorf("after the recovery, the sink holds %q with %d calls", bad.holds(), b.count())
 		}
 	})
 }
@@ -855,7 +855,7 @@ func TestCrashDuringACallIsToldToTheNextOneAfterTheFloor(t *testing.T) {
 		defer r.stop()
 		pass(29 * time.Second)
 		if b.count() != 0 {
-			t.Fatal("called again within the floor of a call that a crash cut")
+			t.Fatal("called again within the minimum interval of a call that a crash cut")
 		}
 		pass(2 * time.Second)
 		if b.count() != 1 || !b.request(0).Lost {
@@ -958,7 +958,7 @@ func TestRenewWaitsForTheFloorAndForDelivery(t *testing.T) {
 			t.Fatal(err)
 		}
 		if took := time.Since(begun); took < 30*time.Second || took > 31*time.Second {
-			t.Errorf("took %s, want the floor", took)
+			t.Errorf("took %s, want the minimum interval", took)
 		}
 		if len(ends) != 1 || !ends[0].Good() || ends[0].Generation != 2 || s.holds() != "a=value-2\n" {
 			t.Errorf("ends %+v, sink %q", ends, s.holds())

@@ -82,7 +82,7 @@ func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 			t.Fatalf("%d calls, want two", len(arrived))
 		}
 		if apart := arrived[1].Sub(arrived[0]); apart < testPolicy.MinInterval {
-			t.Errorf("two calls are %s apart, the floor is %s", apart, testPolicy.MinInterval)
+			t.Errorf("two calls are %s apart, the minimum interval is %s", apart, testPolicy.MinInterval)
 		}
 	})
 }

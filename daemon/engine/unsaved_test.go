@@ -71,7 +71,7 @@ func TestARemovalThatFailedIsNotRepeatedForWhatIsBack(t *testing.T) {
 
 // TestAHookIsNotLostWhereItsRecordAloneSurvived: a kill between two removals
 // left the hook's record of an earlier life of the sink, whose changes count
-// anew; the counts must not meet.
+// again; the counts must not meet.
 func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for ran := range uint64(3) {

@@ -27,7 +27,7 @@ type world struct {
 
 	e        *Engine
 	running  *plan.Plan    // what the daemon runs
-	wakeAt   time.Duration // of the conductor
+	wakeAt   time.Duration // of the engine's loop
 	bootAt   time.Duration // while it is off; negative while it runs
 	fuse     int           // steps until it is killed; 0 for never
 	off      time.Duration // for how long, then
@@ -234,7 +234,7 @@ func (w *world) run() {
 	w.bury()
 }
 
-// conduct is one turn of the conductor.
+// conduct is one turn of the engine's loop.
 func (w *world) conduct() {
 	now := w.e.now()
 	todo, wake := w.e.step(now)
@@ -363,7 +363,7 @@ func (w *world) happen(e event) {
 		said := w.nature.plan.reload(rand.New(rand.NewPCG(e.n, 1)), w.nature.providers)
 		w.say("the configuration changes: %s", said)
 		w.install()
-	case mended:
+	case repaired:
 		for i := range w.nature.plan.credentials {
 			c := &w.nature.plan.credentials[i]
 			if c.provider == int(e.n%100) && w.laws.of(c.name).parked != "" {

@@ -32,7 +32,7 @@ type providerNature struct {
 	concurrency int
 	revokes     bool // an answer kills the values before it
 	spends      bool // an answer brings a seed that works once
-	oneWay      bool // and nothing but a person's login begins anew
+	oneWay      bool // and only a person's login begins again
 	latency     time.Duration
 	life        time.Duration // of what it hands out
 	says        saying
@@ -86,8 +86,8 @@ const (
 	killedAt           // at one of the next steps
 	suspended
 	clockSet
-	asked  // for a renewal, by hand
-	mended // the secrets that a backend refuses are changed
+	asked    // for a renewal, by hand
+	repaired // the secrets that a backend refuses are changed
 )
 
 // window is a stretch of time in which something fails.
@@ -297,7 +297,7 @@ func (n *nature) makeTroubles(rng *rand.Rand) {
 			n.troubles = append(n.troubles, window{from: w.to, to: w.to + 2*time.Minute, where: atDisk, how: slow, span: 4 * time.Second})
 		}
 		if w.how == rejecting && rng.IntN(3) > 0 {
-			n.events = append(n.events, event{at: w.to, what: mended, n: uint64(w.of)})
+			n.events = append(n.events, event{at: w.to, what: repaired, n: uint64(w.of)})
 		}
 	}
 	slices.SortStableFunc(n.troubles, func(a, b window) int { return cmp.Compare(a.from, b.from) })

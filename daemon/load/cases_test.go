@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-var update = flag.Bool("update", false, "write the messages of testdata/bad anew")
+var update = flag.Bool("update", false, "write the messages of testdata/bad again")
 
 // wanted begins each expected message of a case.
 const wanted = "# want: "

@@ -219,7 +219,7 @@ func TestPlanHoldsEverythingInFileOrder(t *testing.T) {
 	}
 }
 
-// What changes decides what is tried again or delivered anew, and nothing else
+// What changes decides what is tried again or delivered again, and nothing else
 // may.
 func TestDigestsFollowTheirTables(t *testing.T) {
 	_, before := assembled(t, planText)

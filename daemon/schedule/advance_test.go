@@ -260,7 +260,7 @@ func TestSeveralAttemptsFitBeforeExpiry(t *testing.T) {
 				fit++
 			}
 		}
-		// As many as the floor allows, at most eight are planned for.
+		// As many as the minimum interval allows, at most eight are planned for.
 		if want := min(8, int(left/policy0.MinInterval)); fit < want {
 			t.Errorf("%s before expiry: %d attempts fit, want %d: %v", left, fit, want, waits[:fit])
 		}

@@ -45,7 +45,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"a share that leaves less than the minimum interval", obtaining("a", margin(Margin{Share: 0.9})), 2 * time.Minute, time.Minute, whyHalfLife},
 		{"a duration longer than the life", obtaining("a", margin(Margin{Fixed: 30 * time.Minute})), 10 * time.Minute, 5 * time.Minute, whyHalfLife},
 		{"a life under a minute", obtaining("a"), 50 * time.Second, 37500 * time.Millisecond, whyRenewBefore},
-		{"a life under the floor", obtaining("a"), 20 * time.Second, 30 * time.Second, whyMinInterval},
+		{"a life under the minimum interval", obtaining("a"), 20 * time.Second, 30 * time.Second, whyMinInterval},
 		{"a life of one nanosecond", obtaining("a"), time.Nanosecond, 30 * time.Second, whyMinInterval},
 		{"no expiry", obtaining("a"), 0, day - time.Minute, whyMaxAge},
 		{"no expiry and a short max_age", obtaining("a", maxAge(10*time.Minute)), 0, 10*time.Minute - 12*time.Second, whyMaxAge},
@@ -57,7 +57,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"beyond what a duration can hold", obtaining("a"), 1<<63 - 1, day, whyEndless},
 		{"a schedule ahead of the margin", obtaining("a", every(t, "0 12 * * *")), 4 * time.Hour, time.Hour + 52*time.Minute + 47*time.Second, whySchedule},
 		{"a schedule behind the margin", obtaining("a", every(t, "0 14 * * *")), 4 * time.Hour, 3 * time.Hour, whyRenewBefore},
-		{"a schedule inside the floor", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyMinInterval},
+		{"a schedule inside the minimum interval", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyMinInterval},
 	} {
 		r := held(c.task, c.life)
 		got, why := due(c.task, &r, after(time.Second), 0)
@@ -92,7 +92,7 @@ func TestDueByTheRecord(t *testing.T) {
 		{"nothing yet, and called already", Record{Past: Past{AttemptAt: instant0}}, time.Second, 30 * time.Second, whyMinInterval},
 		{"overdue while it was down", hour(func(*Record) {}), 50 * time.Hour, 45 * time.Minute, whyRenewBefore},
 		{"other inputs", hour(asOther), 5 * time.Minute, 5 * time.Minute, whyInputs},
-		{"other inputs inside the floor", hour(asOther), 5 * time.Second, 30 * time.Second, whyMinInterval},
+		{"other inputs inside the minimum interval", hour(asOther), 5 * time.Second, 30 * time.Second, whyMinInterval},
 		{"other inputs of a parked one", hour(func(r *Record) { asOther(r); r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"other inputs during a backoff", hour(func(r *Record) { asOther(r); r.Past.RetryAt, r.Past.Failures = after(time.Hour), 9 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"parked", hour(func(r *Record) { r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, -1, whyParked},
@@ -175,13 +175,13 @@ func TestSameTokenIsAskedForInFixedSteps(t *testing.T) {
 		want []time.Duration
 	}{
 		{"a fifth of the margin", obtaining("a"), 80 * m, []time.Duration{60 * m, 64 * m, 68 * m, 72 * m, 76 * m, 80*m + time.Second}},
-		{"never under the floor", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4*m + time.Second}},
-		{"the floor goes beyond expiry", obtaining("a", floorOf(2*m)), 4 * m, []time.Duration{3 * m, 5 * m}},
+		{"never under the minimum interval", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4*m + time.Second}},
+		{"the minimum interval goes beyond expiry", obtaining("a", floorOf(2*m)), 4 * m, []time.Duration{3 * m, 5 * m}},
 		{"no margin", obtaining("a", margin(Margin{})), 4 * m, []time.Duration{4 * m}},
 	} {
 		task := c.task
 		got := useless(task, held(task, c.life), token("first", after(c.life)), after(c.life+time.Second))
-		if c.name == "the floor goes beyond expiry" {
+		if c.name == "the minimum interval goes beyond expiry" {
 			got = useless(task, held(task, c.life), token("first", after(c.life)), after(5*m))
 		}
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
@@ -196,7 +196,7 @@ func TestATokenThatOutlivesOurClockBySecondsIsAskedForAtTheFloor(t *testing.T) {
 	// At our expiry the server says that one second is left.
 	r = Advance(task, r, answered(after(day), token("first", after(day+time.Second))), 0)
 	if got, why := due(task, &r, after(day), 0); !got.Equal(after(day+30*time.Second)) || why != whySame && why != whyMinInterval {
-		t.Errorf("due %s after expiry, %v; want the floor", got.Sub(after(day)), why)
+		t.Errorf("due %s after expiry, %v; want the minimum interval", got.Sub(after(day)), why)
 	}
 }
 

@@ -97,7 +97,7 @@ func (w *world) addCredential(n string) {
 	if w.dice.n(3) == 0 {
 		task.Needs = w.someOf(before, 2)
 	}
-	w.say("%s is added, or told anew", n)
+	w.say("%s is added, or told again", n)
 	w.tasks[task.Key], w.known[n] = task, task
 	if w.model.credentials[n] == nil {
 		w.model.credentials[n] = &credentialModel{}

@@ -43,7 +43,7 @@ func (w *world) checkObtaining(s Start) {
 	n, p := s.Task.Name, s.Task.Policy
 	c, backend := w.model.credentials[n], w.model.providers[s.Task.Group]
 	if gap := w.elapsed - c.call.elapsed; c.call.ever && gap < p.MinInterval {
-		w.broken("%s starts %s after the call before, the floor is %s", n, gap, p.MinInterval)
+		w.broken("%s starts %s after the call before, the minimum interval is %s", n, gap, p.MinInterval)
 	}
 	if w.now.Before(backend.notBefore) {
 		w.broken("%s starts during the cool-down until %s", n, backend.notBefore)

@@ -32,7 +32,7 @@ func TestACooldownIsNoLongerAfterARestart(t *testing.T) {
 }
 
 // TestAnotherMaxAgeIsStored: sinks hold by its revision what it changed, and a
-// restart must not count that revision anew for something else.
+// restart must not count that revision again for something else.
 func TestAnotherMaxAgeIsStored(t *testing.T) {
 	b, groups := New(1), []Group{provider("p", 8)}
 	aged := func(d time.Duration) *Task {

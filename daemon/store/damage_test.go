@@ -28,8 +28,8 @@ func wantRefusal(t *testing.T, name, dir string, data []byte, err error) {
 		return
 	}
 	text := err.Error()
-	cure := strings.Contains(text, "move") || strings.Contains(text, "newer") || strings.Contains(text, "give that key")
-	if !strings.Contains(text, filepath.Join(dir, "state.")) || !cure {
+	fix := strings.Contains(text, "move") || strings.Contains(text, "newer") || strings.Contains(text, "give that key")
+	if !strings.Contains(text, filepath.Join(dir, "state.")) || !fix {
 		t.Errorf("%s: the error does not name the file and what to do: %v", name, err)
 	}
 	if strings.Contains(text, canary) || strings.Contains(text, "\n") {

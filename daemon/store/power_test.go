@@ -15,7 +15,7 @@ import (
 )
 
 // The real calls of a life of the state are cut at every point: it is made,
-// written to, grows, fails to be synced and is written anew, loses records,
+// written to, grows, fails to be synced and is written again, loses records,
 // gets a key. In every state that a power cut could leave it opens, and holds
 // each record as it was when Save last returned, or as it was being saved.
 func TestPowerCutAtEveryPoint(t *testing.T) {
@@ -42,11 +42,11 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 			t.Fatalf("a failed %s is not reported", op)
 		}
 		disk.Heal()
-		life.save(s, "loja", n+1) // after a failed sync written anew
+		life.save(s, "loja", n+1) // after a failed sync written again
 	}
 	life.save(s, "task-3", 2)
 	shut(t, s)
-	if _, err := Seal(dir, key); err != nil { // written anew once more
+	if _, err := Seal(dir, key); err != nil { // written again once more
 		t.Fatal(err)
 	}
 	disk.Mark("sealed")

@@ -27,7 +27,7 @@ import (
 // working directory.
 const role = "VIGENTE_STORE_TEST_ROLE"
 
-// TestMain lets the test binary play the other process.
+// TestMain lets the test binary act as the other process.
 func TestMain(m *testing.M) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -211,7 +211,7 @@ func TestKilledWhileCreating(t *testing.T) {
 		}
 		shut(t, s)
 	}
-	// A crash while a state was written anew leaves the old one, and goes.
+	// A crash while a state was written again leaves the old one, and goes.
 	if err := os.WriteFile(filepath.Join(dir, freshName), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -235,18 +235,18 @@ func TestKilledWhileCreating(t *testing.T) {
 	}
 }
 
-// A file that is moved away while it is in use is written anew; one that
+// A file that is moved away while it is in use is written again; one that
 // another program changes is left to a person.
 func TestFileChangedUnderUs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(path string) error
 		healed bool
 	}{
-		"removed":     {os.Remove, true},
-		"moved away":  {func(path string) error { return os.Rename(path, path+".away") }, true},
-		"cut short":   {func(path string) error { return os.Truncate(path, int64(2*os.Getpagesize())) }, false},
-		"emptied":     {func(path string) error { return os.Truncate(path, 0) }, false},
-		"filled anew": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 1<<20), 0o600) }, false},
+		"removed":      {os.Remove, true},
+		"moved away":   {func(path string) error { return os.Rename(path, path+".away") }, true},
+		"cut short":    {func(path string) error { return os.Truncate(path, int64(2*os.Getpagesize())) }, false},
+		"emptied":      {func(path string) error { return os.Truncate(path, 0) }, false},
+		"filled again": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 1<<20), 0o600) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -382,7 +382,7 @@ func TestFullDisk(t *testing.T) {
 	if got := names(t, dir); len(got) != 3 {
 		t.Errorf("the directory holds %v", got)
 	}
-	// A file in doubt is not begun anew where it does not fit.
+	// A file in doubt is not begun again where it does not fit.
 	s.disk.Lock()
 	s.doubt = true
 	s.disk.Unlock()

@@ -95,11 +95,11 @@ func (d *document) syntaxFault(err error) Fault {
 			line = d.lineAt(at)
 		}
 	}
-	cure := " (expected valid TOML; text, modes, durations and shares stand in quotes)"
+	fix := " (expected valid TOML; text, modes, durations and shares stand in quotes)"
 	if strings.Contains(err.Error(), "UTF-8") {
-		cure = " (expected UTF-8: save the file as UTF-8)"
+		fix = " (expected UTF-8: save the file as UTF-8)"
 	}
-	return Fault{File: d.file, Line: line, Key: d.guessKey(line), Message: oneLine(err.Error()) + cure}
+	return Fault{File: d.file, Line: line, Key: d.guessKey(line), Message: oneLine(err.Error()) + fix}
 }
 
 // guessKey returns the key that an invalid line seems to set.

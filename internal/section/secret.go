@@ -234,7 +234,7 @@ func (s *Section) fetch(r reference, e *entry) (v credential.Secret, from, probl
 	switch e.key {
 	case "env":
 		if !variableName.MatchString(name) {
-			return none, "", "is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)"
+			return none, "", "is not a valid name of an environment variable (expected letters, digits and _; the secret itself does not belong here)"
 		}
 		text := s.reader.opt.Getenv(name)
 		if text == "" {
@@ -243,7 +243,7 @@ func (s *Section) fetch(r reference, e *entry) (v credential.Secret, from, probl
 		return credential.NewSecret(text), "$" + name, ""
 	case "credential":
 		if !plainName.MatchString(name) || name == "." || name == ".." {
-			return none, "", "is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)"
+			return none, "", "is not a valid name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)"
 		}
 		path := s.reader.credentialPath(name)
 		if path == "" && s.reader.opt.CredentialsMissingOK {

@@ -107,9 +107,9 @@ func TestSecretFaultsNameTheCure(t *testing.T) {
 		{`{ file = "big" }`, `2: p.k.file: file "DIR/big" is larger than 1 MiB (expected a file of at most 1 MiB)`},
 		{`{ file = "a\u0000b" }`, `2: p.k.file: holds a zero byte (expected a path)`},
 		{`{ env = "NOPE" }`, `2: p.k.env: environment variable "NOPE" is not set or empty (expected the secret: set it where vigente is started)`},
-		{`{ credential = "../x" }`, `2: p.k.credential: is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)`},
-		{`{ credential = ".." }`, `2: p.k.credential: is no name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)`},
-		{`{ env = "s3cret!" }`, `2: p.k.env: is no name of an environment variable (expected letters, digits and _; the secret itself does not belong here)`},
+		{`{ credential = "../x" }`, `2: p.k.credential: is not a valid name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)`},
+		{`{ credential = ".." }`, `2: p.k.credential: is not a valid name of a credential (expected the name given to LoadCredential=; the secret itself does not belong here)`},
+		{`{ env = "s3cret!" }`, `2: p.k.env: is not a valid name of an environment variable (expected letters, digits and _; the secret itself does not belong here)`},
 		{`{ credential = "x" }`, `2: p.k.credential: $CREDENTIALS_DIRECTORY is not set, so there is no credential "x" (expected a start by systemd with LoadCredential=x:…)`},
 	} {
 		t.Run(strings.ReplaceAll(c.text, canary, "plain"), func(t *testing.T) {
