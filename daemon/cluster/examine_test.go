@@ -14,7 +14,7 @@ func TestExamineComparesClocks(t *testing.T) {
 	for ahead, warned := range map[time.Duration]bool{0: false, 3 * time.Second: false, 8 * time.Second: true, -time.Minute: true} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/version" {
-				t.Errorf("it asks for %s", r.URL.Path)
+				t.Errorf("path: got %s, want %s", r.URL.Path, "/version")
 			}
 			w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
 		}))

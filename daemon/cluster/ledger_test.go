@@ -279,7 +279,7 @@ func TestARestoredBackup(t *testing.T) {
 			w.same(3)
 			said := strings.Join(append(a.said, b.said...), "\n")
 			if !strings.Contains(said, "older than what is held") {
-				t.Errorf("it is not said:\n%s", said)
+				t.Errorf("no warning about the older record:\n%s", said)
 			}
 			must(t, b.renew(nil))
 		})
@@ -301,7 +301,7 @@ func TestAnotherKey(t *testing.T) {
 			}
 		}
 		if !strings.Contains(strings.Join(c.said, "\n"), "cluster key differs") {
-			t.Errorf("it is not said: %v", c.said)
+			t.Errorf("no warning about the key: %v", c.said)
 		}
 		c.kill()
 		delete(w.nodes, "c")

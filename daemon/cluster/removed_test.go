@@ -28,7 +28,7 @@ func TestARemovedCredentialLeavesTheEngine(t *testing.T) {
 			must(t, a.cluster.Write(t.Context(), dropped))
 			pass(time.Second)
 			if _, there := w.kv.copy()["c/u6"]; there != differs {
-				t.Errorf("with machines that differ %v: it is there %v", differs, there)
+				t.Errorf("machines differ %v: record present: got %v, want %v", differs, there, differs)
 			}
 		})
 	}

@@ -101,7 +101,7 @@ func TestRefreshRequest(t *testing.T) {
 	}
 	for name, want := range map[string]string{fieldToken: "t2", fieldAuthorization: "Bearer t2", fieldUserID: testID, fieldLogin: "l"} {
 		if c.Values[name].Reveal() != want {
-			t.Errorf("%s is %q", name, c.Values[name].Reveal())
+			t.Errorf("%s: got %q, want %q", name, c.Values[name].Reveal(), want)
 		}
 	}
 	if len(c.Values) != 4 || !c.IssuedAt.Equal(testAt) || c.ExpiresAt.Sub(testAt) != 5*24*time.Hour {
@@ -145,7 +145,7 @@ func TestWhenARefreshTokenIsShown(t *testing.T) {
 			t.Errorf("%s: %s", c.what, s.path)
 		}
 		if got := o.source.Spends(c.req.Previous); got != c.spends {
-			t.Errorf("%s: Spends is %v", c.what, got)
+			t.Errorf("%s: Spends: got %v, want %v", c.what, got, c.spends)
 		}
 	}
 }

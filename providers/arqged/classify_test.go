@@ -77,7 +77,7 @@ func TestTheGatewaysComplaintIsNoWrongPassword(t *testing.T) {
 		a := answerOf(c.status, c.body)
 		a.Truncated = c.truncated
 		if got := keyRefused(a); got != c.want {
-			t.Errorf("%d %s: %v", c.status, c.body, got)
+			t.Errorf("%d %s: got %v, want %v", c.status, c.body, got, c.want)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestConfiguration(t *testing.T) {
 func TestTheDefaultHost(t *testing.T) {
 	o := sound(t, good(), "username = \"u\"\npassword = { file = \"{dir}/password\" }", "")
 	if got := o.source.base.String(); got != "https://api-rest.arquivar.com" {
-		t.Errorf("the default is %s", got)
+		t.Errorf("default URL: got %s, want %s", got, "https://api-rest.arquivar.com")
 	}
 }
 

@@ -57,7 +57,7 @@ func TestRefreshKeepsTheContract(t *testing.T) {
 	s.Backend = func() http.Handler {
 		e := emulator.New(settings(), nil)
 		if status := login(t, e); status != http.StatusCreated {
-			t.Fatalf("log in at the emulator: %d", status)
+			t.Fatalf("log in at the emulator: got %d, want %d", status, http.StatusCreated)
 		}
 		return e
 	}

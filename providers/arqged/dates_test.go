@@ -161,7 +161,7 @@ func FuzzDate(f *testing.F) {
 		}
 		for i, r := range list {
 			if _, err := r.at.MarshalText(); err != nil {
-				t.Errorf("%q is read as %v, which nobody can write", raw, r.at)
+				t.Errorf("%q parsed as %v, which RFC 3339 cannot express", raw, r.at)
 			}
 			for _, o := range list[:i] {
 				if o.at.Equal(r.at) {

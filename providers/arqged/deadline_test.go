@@ -64,7 +64,7 @@ func TestDeadline(t *testing.T) {
 		{-time.Minute, time.Minute, 2 * time.Minute, -time.Minute},
 	} {
 		if got := deadline(at, in(c.claim), in(c.stated), in(c.asked)).Sub(at); got != c.want {
-			t.Errorf("%+v: %v", c, got)
+			t.Errorf("%+v: got %v, want %v", c, got, c.want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestTheKeyThatWorkedIsRemembered(t *testing.T) {
 		}
 		number := map[string]string{testKey1: "1", testKey2: "2"}[want]
 		if c.Seed[seedKey].Reveal() != number {
-			t.Errorf("number %q becomes %q", seed, c.Seed[seedKey].Reveal())
+			t.Errorf("key number %q: got %q, want %q", seed, c.Seed[seedKey].Reveal(), number)
 		}
 		// It is used once: what is learned later is newer.
 		before.Seed[seedKey] = credential.NewSecret("2")

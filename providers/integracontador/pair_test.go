@@ -75,7 +75,7 @@ func TestLifeCountsDown(t *testing.T) {
 	}
 	w.fault("no-expires-in")
 	if err := w.login(); err != nil || !w.session.ExpiresAt.IsZero() {
-		t.Errorf("%v, a life that nobody stated: %v", err, w.session.ExpiresAt)
+		t.Errorf("got error %v and expiry %v, want neither", err, w.session.ExpiresAt)
 	}
 }
 

@@ -30,7 +30,7 @@ func person(t testing.TB, address string) credential.Secret {
 	defer resp.Body.Close()
 	location := resp.Header.Get("Location")
 	if location == "" {
-		t.Fatalf("the page answers %s and sends nobody back", resp.Status)
+		t.Fatalf("the page answers %s, want a redirect", resp.Status)
 	}
 	return credential.NewSecret(location)
 }

@@ -75,7 +75,7 @@ func TestDeviceFlowAgainstOidcProvider(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
-		t.Fatalf("the person's part is answered %d", resp.StatusCode)
+		t.Fatalf("polling while the person decides: got %d, want %d", resp.StatusCode, http.StatusNoContent)
 	}
 	first, pending, _, err := a.Poll(t.Context(), at, in)
 	if err != nil || pending {

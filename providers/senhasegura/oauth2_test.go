@@ -89,7 +89,7 @@ func TestTokenRequestOnTheWire(t *testing.T) {
 				t.Errorf("%s %s, want POST to the default path without a query", got.Method, got.URL.RequestURI())
 			}
 			if ct := got.Header.Get("Content-Type"); ct != "application/x-www-form-urlencoded" {
-				t.Errorf("Content-Type %q", ct)
+				t.Errorf("Content-Type: got %q, want %q", ct, "application/x-www-form-urlencoded")
 			}
 			if got.Header.Get("Referer") != "" {
 				t.Error("a referer that was not configured")
@@ -170,7 +170,7 @@ func TestOAuth2AgainstTheEmulator(t *testing.T) {
 		w := httptest.NewRecorder()
 		v.ServeHTTP(w, use)
 		if w.Code != 200 {
-			t.Errorf("%q: the token is answered %d", more, w.Code)
+			t.Errorf("%q: token: got %d, want %d", more, w.Code, 200)
 		}
 		counts := v.Counts()
 		if counts.TokenRequests != 1 || counts.BothAuthMethods != 0 || counts.SecretsInQuery != 0 || counts.Forbidden() != 0 {

@@ -24,8 +24,8 @@ func quote(t testing.TB, text string) string {
 
 var pattern = regexp.MustCompile(`\A[0-9A-Fa-f]{40}\z`)
 
-// TestDocumentedCode: the one error text that the vendor documents is kept as
-// a code, any other one is not repeated.
+// TestDocumentedCode: the only documented error text becomes a code; no other text is
+// repeated.
 func TestDocumentedCode(t *testing.T) {
 	for complaint, code := range map[string]string{
 		" Mensagem JSON invalida ":        invalidMessage,
@@ -42,7 +42,7 @@ func TestDocumentedCode(t *testing.T) {
 	}
 }
 
-// TestTruncatedAnswers: only an answer that is no success can be cut here.
+// TestTruncatedAnswers: only the answer of a failure can be truncated here.
 func TestTruncatedAnswers(t *testing.T) {
 	good := []byte(`{"TOKEN":"dcee357e34ba335b7d0264a32796f2ca7f5794dc"}`)
 	for status, want := range map[int]credential.Reason{500: credential.ReasonServer, 404: credential.ReasonInvalidRequest, 200: credential.ReasonBadResponse} {
@@ -53,7 +53,7 @@ func TestTruncatedAnswers(t *testing.T) {
 	}
 }
 
-// TestMessagesTellWhatItIs: each kind of useless answer has words of its own.
+// TestMessagesTellWhatItIs: each kind of useless answer has its own message.
 func TestMessagesTellWhatItIs(t *testing.T) {
 	for body, words := range map[string]string{
 		"<html>CANARY</html>":            "HTML page",
@@ -77,9 +77,9 @@ func TestMessagesTellWhatItIs(t *testing.T) {
 	}
 }
 
-// FuzzAnswer holds the rules that no answer may break: a token comes alone and
-// well-formed, a fault comes with a reason and a message of ours, and whatever
-// follows a token-like text of status 2xx keeps the doubt.
+// FuzzAnswer checks what holds for every answer: a token comes without a fault and is
+// well-formed, a fault has a reason and our own message, and a 2xx answer with anything
+// like a token keeps the doubt.
 func FuzzAnswer(f *testing.F) {
 	for _, dir := range []string{"answers", "reading"} {
 		files, err := filepath.Glob(filepath.Join("testdata", dir, "*.http"))

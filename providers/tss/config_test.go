@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/providers/exchange"
 )
 
-// opened is what a configuration gives.
+// opened is the result of a configuration.
 type opened struct {
 	binding  providers.Binding
 	faults   []string
@@ -19,7 +19,7 @@ type opened struct {
 	asked    []providers.TransportOptions
 }
 
-// configure opens a provider and, when it opens, binds a credential.
+// configure opens a provider and, if that succeeds, binds a credential.
 func configure(t testing.TB, provider, cred string) opened {
 	t.Helper()
 	var o opened
@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 // TestAllFaultsAtOnce: one pass reports everything.
 func TestAllFaultsAtOnce(t *testing.T) {
 	o := configure(t, "url = \"x\"\nread_url = \"y\"\nusername = \"u\"\ntoken_pattern = \"[\"\ntls = { pin_sha256 = \"z\" }", "")
-	if len(o.faults) != 7 { // the two keys that the empty credential lacks included
+	if len(o.faults) != 7 { // including the two keys that the empty credential lacks
 		t.Errorf("%d faults: %q", len(o.faults), o.faults)
 	}
 	o = configure(t, goodURL, "cnpj = \"1\"\ntipopessoa = 3\nie = \"\\t\"\nuf = \"S\"")
@@ -127,7 +127,7 @@ func TestIdentity(t *testing.T) {
 	const url = "https://tss.example/rest/RestNewToken"
 	base := identity(url, credentialText)
 	if base != "https://tss.example/rest/RestNewToken 53113791000122 111010945111 SP" {
-		t.Errorf("identity %q", base)
+		t.Errorf("identity: got %q, want %q", base, "https://tss.example/rest/RestNewToken 53113791000122 111010945111 SP")
 	}
 	for name, same := range map[string]string{
 		"without the mask":       identity(url, "cnpj = \"53113791000122\"\nie = \"111010945111\"\nuf = \"SP\""),
@@ -136,7 +136,7 @@ func TestIdentity(t *testing.T) {
 		"with tipopessoa stated": identity(url, "cnpj = \"53113791000122\"\ntipopessoa = 2\nie = \"111010945111\"\nuf = \"SP\""),
 	} {
 		if same != base {
-			t.Errorf("%s it is another client: %q", name, same)
+			t.Errorf("identity %s: got %q, want %q", name, same, base)
 		}
 	}
 	seen := map[string]string{base: "the base"}

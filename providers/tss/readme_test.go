@@ -16,8 +16,8 @@ import (
 	"github.com/vigented/vigente/providers/tss/emulator"
 )
 
-// TestReadmeBlocksLoad loads every block of configuration in the README, and
-// sees that together they show every key of the kind.
+// TestReadmeBlocksLoad loads every block of configuration in the README, and checks that
+// together they contain every key of the kind.
 func TestReadmeBlocksLoad(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -79,8 +79,7 @@ func TestReadmeBlocksLoad(t *testing.T) {
 	}
 }
 
-// TestReadmeNamesEveryReason compares the table of errors with what the
-// recorded answers show.
+// TestReadmeNamesEveryReason compares the table of errors with the recorded answers.
 func TestReadmeNamesEveryReason(t *testing.T) {
 	providertest.ReadmeNamesEveryReason(t, "testdata/*/*.http")
 	text, err := os.ReadFile("README.md")

@@ -22,7 +22,7 @@ ie         = "111010945111"
 uf         = "sp"
 `
 
-// suite is the kind with a login, so that there is a secret to betray.
+// suite is the kind with a login, so that there is a secret that could leak.
 func suite() providertest.Suite {
 	return providertest.Suite{
 		Kind: Kind(),
@@ -44,7 +44,7 @@ password = { file = "{dir}/password" }
 
 func TestContract(t *testing.T) { providertest.Run(t, suite()) }
 
-// TestContractReading holds the reading of a lost answer to the same rules.
+// TestContractReading checks the contract for the read after a lost answer.
 func TestContractReading(t *testing.T) {
 	s := suite()
 	s.Provider += `read_url = "https://tss.example:8080/rest/RestGetToken"`
@@ -87,7 +87,7 @@ func set(t testing.TB, e *emulator.Emulator, name string, times int) {
 	}
 }
 
-// TestRequest holds what goes over the wire against the vendor's page.
+// TestRequest compares the request on the wire with the vendor's page.
 func TestRequest(t *testing.T) {
 	for _, c := range []struct {
 		name, provider, credential string
@@ -161,9 +161,9 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestEveryFault plays every fault of the emulator: a token is returned where
-// and only where the one that counts can be told from the answer, and the
-// doubt is stated wherever the old token may be dead.
+// TestEveryFault tries every fault of the emulator: a token is returned if and only if the
+// answer contains the valid one, and the fault has Lost set if the old token may be
+// revoked.
 func TestEveryFault(t *testing.T) {
 	good := map[string]bool{
 		"compact": true, "bom": true, "padded": true, "key-title": true, "key-lower": true, "token-upper": true,
@@ -209,8 +209,7 @@ func TestThrottling(t *testing.T) {
 	})
 }
 
-// lost renews once with the answer cut off and returns what the engine knows
-// afterwards.
+// lost renews once with the answer cut off, and returns what the engine knows afterwards.
 func lost(t testing.TB, e *emulator.Emulator, p credential.Provider, how string) credential.Request {
 	t.Helper()
 	previous, err := p.Refresh(t.Context(), credential.Request{At: time.Now()})
@@ -242,8 +241,7 @@ func TestLostAnswerIsReadBack(t *testing.T) {
 	})
 }
 
-// TestLostFirstAnswerIsReadBack: nothing was known before, so that any token
-// is the lost one.
+// TestLostFirstAnswerIsReadBack: no token was known before, so any token is the lost one.
 func TestLostFirstAnswerIsReadBack(t *testing.T) {
 	play(t, true, func(t *testing.T, e *emulator.Emulator, p credential.Provider) {
 		set(t, e, "close-after", 1)
@@ -280,8 +278,8 @@ func TestLostWithoutReadURLRenews(t *testing.T) {
 	})
 }
 
-// TestReadServiceFails: the doubt stays while reading may still help, and ends
-// where it cannot.
+// TestReadServiceFails: the doubt stays while a read may still help, and ends when it
+// cannot.
 func TestReadServiceFails(t *testing.T) {
 	for _, c := range []struct {
 		fault  string
@@ -349,8 +347,8 @@ func TestReadServiceIsDownForGood(t *testing.T) {
 	})
 }
 
-// TestRefusedLoginParksReading: a password that was refused is not sent again,
-// not even to the other service.
+// TestRefusedLoginParksReading: a refused password is not sent again, not even to the
+// other service.
 func TestRefusedLoginParksReading(t *testing.T) {
 	t.Setenv("TSS_TEST_PASSWORD", "wrong")
 	synctest.Test(t, func(t *testing.T) {

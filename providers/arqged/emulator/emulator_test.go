@@ -194,11 +194,11 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%s: %d %s", c.what, second.status, second.body)
 		}
 		if got := renew(t, s, first).status; got != c.again {
-			t.Errorf("%s: again %d", c.what, got)
+			t.Errorf("%s: again: got %d, want %d", c.what, got, c.again)
 		}
 		clock.at = clock.at.Add(2 * time.Minute)
 		if got := renew(t, s, first).status; got != c.later {
-			t.Errorf("%s: later %d", c.what, got)
+			t.Errorf("%s: later: got %d, want %d", c.what, got, c.later)
 		}
 		if got := s.Counts().SpentShown; got != c.shown {
 			t.Errorf("%s: %d spent tokens shown", c.what, got)
@@ -221,11 +221,11 @@ func TestWhoseRefreshTokenItIs(t *testing.T) {
 	id, token := first.text("IdUsuario"), first.text("RefreshToken")
 	for _, got := range []int{refresh("x", user, token), refresh(id, "outro", token), refresh(id, "nobody", token), refresh(id, user, "x")} {
 		if got != 401 {
-			t.Errorf("a refresh with something wrong in it: %d", got)
+			t.Errorf("malformed refresh: got %d, want %d", got, 401)
 		}
 	}
 	if got := refresh(strings.ToUpper(id), strings.ToUpper(user), token); got != 201 {
-		t.Errorf("in upper case: %d", got)
+		t.Errorf("user name in upper case: got %d, want %d", got, 201)
 	}
 	if s.Counts().SpentShown != 0 {
 		t.Error("counted as spent")
@@ -335,7 +335,7 @@ func TestGateway(t *testing.T) {
 	clock.at = clock.at.Add(time.Hour)
 	for key, want := range map[string]int{key: 401, "key-2": 201, "key-3": 201} {
 		if a := logIn(t, s, nil, "SubscriptionKey", key); a.status != want {
-			t.Errorf("key %q after the change: %d", key, a.status)
+			t.Errorf("key %q after the change: got %d, want %d", key, a.status, want)
 		}
 	}
 	if got := s.Counts().KeysRefused; got != 3 {
@@ -369,7 +369,7 @@ func TestBudget(t *testing.T) {
 	}
 	s.Configure(func(s *Settings) { s.Unlimited = true })
 	if logIn(t, s, nil).status != 201 {
-		t.Error("a budget though there is none")
+		t.Error("got a budget, want none")
 	}
 }
 
@@ -420,7 +420,7 @@ func TestEveryFault(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				if a := logIn(t, s, nil); a.status != 201 {
-					t.Errorf("after it: %d", a.status)
+					t.Errorf("after the fault: got %d, want %d", a.status, 201)
 				}
 				// A request may select it too.
 				if f.Name != "refresh-refused" && f.Name != "hang" && f.Name != "hang-after" && f.Name != "slow" && f.Name != "drip" {
@@ -461,7 +461,7 @@ func TestALostAnswerHasTakenEffect(t *testing.T) {
 	first := logIn(t, s, nil)
 	_ = s.SetFault("lost-answer", 1)
 	if a := renew(t, s, first); a.status != -1 {
-		t.Errorf("an answer: %d", a.status)
+		t.Errorf("status: got %d, want %d", a.status, -1)
 	}
 	if a := renew(t, s, first); a.status != 401 || s.Counts().SpentShown != 1 {
 		t.Errorf("the refresh token is not spent: %d", a.status)
@@ -469,7 +469,7 @@ func TestALostAnswerHasTakenEffect(t *testing.T) {
 	_ = s.SetFault("drop", 1)
 	second := logIn(t, s, nil)
 	if second.status != -1 {
-		t.Errorf("an answer: %d", second.status)
+		t.Errorf("status: got %d, want %d", second.status, -1)
 	}
 	if s.Counts().LoginsAccepted != 1 {
 		t.Error("drop took effect")

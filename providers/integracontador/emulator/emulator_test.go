@@ -314,13 +314,13 @@ func TestEveryFaultAnswers(t *testing.T) {
 		t.Error("an unknown fault was set")
 	}
 	if status, _, _ := call(t, s, "/emulate/suspended/v1/Apoiar", "", nil); status != 503 {
-		t.Errorf("by path: %d", status)
+		t.Errorf("by path: got %d, want %d", status, 503)
 	}
 	if status, _, _ := call(t, s, "/v1/Apoiar?emulate=no-such", "", nil); status != 400 {
-		t.Errorf("unknown: %d", status)
+		t.Errorf("unknown: got %d, want %d", status, 400)
 	}
 	if status, _, _ := call(t, s, "/elsewhere", "", nil); status != 404 {
-		t.Errorf("no such path: %d", status)
+		t.Errorf("no such path: got %d, want %d", status, 404)
 	}
 }
 

@@ -199,7 +199,7 @@ func TestTokenAnswer(t *testing.T) {
 	}
 	for _, token := range []string{older, newer} {
 		if a := send(t, s, get("/iso/pam/device", "Bearer "+token)); a.status != 200 {
-			t.Errorf("a living token is answered %d", a.status)
+			t.Errorf("valid token: got %d, want %d", a.status, 200)
 		}
 	}
 	c.now = start.Add(time.Hour)
@@ -207,11 +207,11 @@ func TestTokenAnswer(t *testing.T) {
 		t.Errorf("a token that is over is answered %d %s", a.status, a.body)
 	}
 	if a := send(t, s, get("/api/pam/device", "Bearer "+newer)); a.status != 200 {
-		t.Errorf("the newer token is answered %d", a.status)
+		t.Errorf("newer token: got %d, want %d", a.status, 200)
 	}
 	s.Configure(func(s *Settings) { s.Applications[0].Disabled = true })
 	if a := send(t, s, get("/api/pam/device", "Bearer "+newer)); a.status != 401 {
-		t.Errorf("a token of a disabled application is answered %d", a.status)
+		t.Errorf("token of a disabled application: got %d, want %d", a.status, 401)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestResources(t *testing.T) {
 	release := httptest.NewRequest(http.MethodDelete, "https://vault.example/iso/pam/credential/custody/7", nil)
 	release.Header.Set("Authorization", bearer)
 	if a := send(t, s, release); a.status != 200 {
-		t.Errorf("release of a held credential: %d", a.status)
+		t.Errorf("release of a held credential: got %d, want %d", a.status, 200)
 	}
 	if a := send(t, s, release); a.status != 400 || a.json["exception"].(map[string]any)["code"] != 1018.0 {
 		t.Errorf("release of a free credential: %d %s", a.status, a.body)
@@ -319,7 +319,7 @@ func TestAuthorizationOfResources(t *testing.T) {
 	})
 	bearer := "Bearer " + send(t, s, post("/iso/oauth2/token", goodForm)).text("access_token")
 	if a := send(t, s, get("/iso/pam/device", bearer)); a.status != 200 {
-		t.Errorf("an allowed resource is answered %d", a.status)
+		t.Errorf("allowed resource: got %d, want %d", a.status, 200)
 	}
 	a := send(t, s, get("/iso/dapp/application", bearer))
 	if a.status != 500 || !strings.Contains(a.body, "You are not authorized to access this resource.") || s.Counts().SecretReads != 0 {

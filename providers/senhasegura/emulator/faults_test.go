@@ -102,7 +102,7 @@ func TestFaultHeaders(t *testing.T) {
 	}
 	for _, fault := range []string{"throttled-retry-after", "unavailable"} {
 		if got := header(fault).Get("Retry-After"); got != "30" {
-			t.Errorf("%s: Retry-After %q", fault, got)
+			t.Errorf("%s: Retry-After: got %q, want %q", fault, got, "30")
 		}
 	}
 	if got := header("clock-behind").Get("Date"); got != start.Add(-time.Hour).Format(http.TimeFormat) {

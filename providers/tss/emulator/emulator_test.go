@@ -35,8 +35,7 @@ var positive = regexp.MustCompile(`\A\{\n"TOKEN": "([0-9a-f]{40})"\n\}\z`)
 
 func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// ask makes one request without a network. aborted says that the connection
-// was cut.
+// ask makes one request without a network. aborted means the connection was cut.
 func ask(t testing.TB, e http.Handler, method, target string, headers ...string) (w *httptest.ResponseRecorder, aborted bool) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
@@ -86,7 +85,7 @@ func TestRenewalForgetsTheOldToken(t *testing.T) {
 			}
 		}
 		if w, _ := ask(t, e, "POST", "/check", "CNPJ", acme.CNPJ, "TOKEN", m[1]); w.Code != 200 {
-			t.Errorf("the living token is refused: %d", w.Code)
+			t.Errorf("valid token: got %d, want %d", w.Code, 200)
 		}
 		tokens = append(tokens, m[1])
 	}
@@ -179,8 +178,8 @@ func TestInstallations(t *testing.T) {
 	}
 }
 
-// TestFaults plays each fault once and looks at the wire and at the row: the
-// third column of a line says whether the old token must be dead.
+// TestFaults sets each fault once and checks the answer and the row. The third column of a
+// line says whether the old token must be revoked.
 func TestFaults(t *testing.T) {
 	token := `[0-9a-f]{40}`
 	cases := map[string]struct {
@@ -268,7 +267,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("body %.200q is not %s", body, want.body)
 				}
 				if renewed := e.Token(acme) != old; renewed != want.renewed {
-					t.Errorf("the old token is dead: %v", renewed)
+					t.Errorf("old token revoked: got %v, want %v", renewed, want.renewed)
 				}
 				if e.Calls(acme) != 1 {
 					t.Errorf("%d calls counted", e.Calls(acme))
@@ -356,18 +355,18 @@ func TestSetFault(t *testing.T) {
 	set(t, e, "fault-500", -1)
 	for range 5 {
 		if s := status(); s != 500 {
-			t.Errorf("for ever: %d", s)
+			t.Errorf("fault until cleared: got %d, want %d", s, 500)
 		}
 	}
 	set(t, e, "fault-500", 0)
 	if s := status(); s != 200 {
-		t.Errorf("cleared: %d", s)
+		t.Errorf("after clearing faults: got %d, want %d", s, 200)
 	}
 	set(t, e, "fault-500", 3)
 	set(t, e, "fault-404", 3)
 	set(t, e, "", 0)
 	if s := status(); s != 200 {
-		t.Errorf("all cleared: %d", s)
+		t.Errorf("after clearing all faults: got %d, want %d", s, 200)
 	}
 }
 
@@ -407,13 +406,13 @@ func TestCheckTakesAHeadInTheMessage(t *testing.T) {
 	}
 }
 
-// TestConcurrentUse is for the race detector: clients, faults and inspection
-// at the same time, over connections.
+// TestConcurrentUse is for the race detector: clients, faults and inspection at the same
+// time, over connections.
 func TestConcurrentUse(t *testing.T) {
 	e := emulator.New(emulator.Options{})
 	n := providertest.Serve(t, e)
-	// Without OneShot net/http would repeat what was cut, and the counts
-	// would show it.
+	// Without OneShot, net/http would retry after a cut connection, which would show
+	// in the counts.
 	client := &http.Client{Transport: n.Transport(providers.TransportOptions{OneShot: true})}
 	var all sync.WaitGroup
 	for i := range 8 {
