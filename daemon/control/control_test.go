@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -176,88 +175,8 @@ func TestWait(t *testing.T) {
 	})
 }
 
-// progress notes what it is told.
-type progress struct {
-	total   int
-	waiting []Waiting
-	ends    []engine.RenewResult
-}
-
-func (p *progress) Begin(total int)            { p.total = total }
-func (p *progress) Waiting(w Waiting)          { p.waiting = append(p.waiting, w) }
-func (p *progress) End(end engine.RenewResult) { p.ends = append(p.ends, end) }
-
-func TestRenew(t *testing.T) {
-	ends := []engine.RenewResult{{Name: "novo", Failure: "broken"}, {Name: "loja", Generation: 4}, {Name: "x", Failure: "full", Sink: "till"}}
-	tests := []struct {
-		ask  Selection
-		want []string
-	}{
-		{Selection{Names: []string{"novo", "loja", "novo"}}, []string{"loja", "novo"}},
-		{Selection{Names: []string{"*o*"}}, []string{"loja", "novo"}},
-		{Selection{All: true}, []string{"loja", "novo"}},
-		{Selection{State: engine.Pending}, []string{"novo"}},
-	}
-	for _, tt := range tests {
-		backend := &fakeBackend{view: fleet(), ends: ends}
-		var told progress
-		if err := start(t, backend).Renew(t.Context(), tt.ask, RenewOptions{Force: true}, &told); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(backend.renewed, tt.want) {
-			t.Errorf("asked for %v, renewed %v", tt.ask, backend.renewed)
-		}
-		if told.total != len(tt.want) || !backend.options.Force || !reflect.DeepEqual(told.ends, ends) {
-			t.Errorf("told %+v", told)
-		}
-	}
-}
-
-func TestRenewIsToldStepByStep(t *testing.T) {
-	first := make(chan struct{})
-	backend := &steps{fakeBackend: fakeBackend{view: fleet()}, first: first}
-	err := start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, stepwise{first})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// steps goes on with the second end only when the client has seen the first.
-type steps struct {
-	fakeBackend
-	first chan struct{}
-}
-
-func (s *steps) Renew(_ context.Context, names []string, _ RenewOptions, tell func(engine.RenewResult)) error {
-	tell(engine.RenewResult{Name: names[0]})
-	<-s.first
-	tell(engine.RenewResult{Name: names[1]})
-	return nil
-}
-
-type stepwise struct{ first chan struct{} }
-
 func (stepwise) Begin(int)       {}
 func (stepwise) Waiting(Waiting) {}
-func (s stepwise) End(end engine.RenewResult) {
-	if end.Name == "loja" {
-		close(s.first)
-	}
-}
-
-func TestRenewCutByTheEndOfTheDaemon(t *testing.T) {
-	backend := &stopping{fakeBackend{view: fleet()}}
-	problem, ok := errors.AsType[*Problem](start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, &progress{}))
-	if !ok || problem.Code != CodeSilent {
-		t.Errorf("%+v", problem)
-	}
-}
-
-type stopping struct{ fakeBackend }
-
-func (*stopping) Renew(context.Context, []string, RenewOptions, func(engine.RenewResult)) error {
-	return errors.New(canary)
-}
 
 func TestRequestsThatAreNone(t *testing.T) {
 	h := newHandler(&fakeBackend{view: fleet()}, zap.NewNop())
@@ -310,47 +229,6 @@ func TestPauseResumeAndForget(t *testing.T) {
 		if problem, ok := errors.AsType[*Problem](client.Forget(t.Context(), []string{name})); !ok || problem.Code != code {
 			t.Errorf("forget %s: %+v", name, problem)
 		}
-	}
-}
-
-// TestRenewSaysWhatItWaitsFor asks for renewals that do not begin at once.
-func TestRenewSaysWhatItWaitsFor(t *testing.T) {
-	v := fleet()
-	v.Credentials[0].NextAttemptAt, v.Credentials[0].NextReason = at.Add(20*time.Second), "the minimum interval"
-	v.Credentials[1].Running = true
-	backend := &held{fakeBackend{view: v}, make(chan struct{})}
-	told := &waits{release: backend.release}
-	if err := start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, told); err != nil {
-		t.Fatal(err)
-	}
-	slices.SortFunc(told.waiting, func(a, b Waiting) int { return strings.Compare(a.Name, b.Name) })
-	if w := told.waiting; len(w) != 2 || !w[0].Until.Equal(at.Add(20*time.Second)) || w[0].Why != "the minimum interval" || !w[1].Until.IsZero() {
-		t.Errorf("told %+v", w)
-	}
-}
-
-// held ends renewals when the client has been told what is waited for.
-type held struct {
-	fakeBackend
-	release chan struct{}
-}
-
-func (h *held) Renew(_ context.Context, names []string, _ RenewOptions, tell func(engine.RenewResult)) error {
-	<-h.release
-	for _, name := range names {
-		tell(engine.RenewResult{Name: name})
-	}
-	return nil
-}
-
-type waits struct {
-	progress
-	release chan struct{}
-}
-
-func (w *waits) Waiting(one Waiting) {
-	if w.progress.Waiting(one); len(w.waiting) == 2 {
-		close(w.release)
 	}
 }
 
