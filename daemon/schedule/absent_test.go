@@ -7,8 +7,9 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestAbsentInputsPark: while a secret is missing nothing is tried, not even when
-// asked for, what is held stays, and the same secret costs no call when it is back.
+// TestAbsentInputsPark: while a secret is missing there is no attempt, not even if
+// requested. The current values stay, and the same secret costs no call when it
+// returns.
 func TestAbsentInputsPark(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 	key := Key{Kind: Obtaining, Name: "c"}

@@ -128,8 +128,8 @@ func TestExpiryOfKnownValues(t *testing.T) {
 	}
 }
 
-// TestRemainingLifeOfOneTokenCountsDown plays a server that states how long
-// the one token it keeps still lives, rounded, and shrinks no step.
+// TestRemainingLifeOfOneTokenCountsDown simulates a server that states the remaining
+// lifetime of its only token, rounded. The steps must not shrink.
 func TestRemainingLifeOfOneTokenCountsDown(t *testing.T) {
 	task := obtaining("a")
 	r := held(task, time.Hour)
@@ -163,7 +163,7 @@ func TestValuesOlderThanMaxAgeGetALifeOfTheirOwn(t *testing.T) {
 	if !r.Token().IssuedAt.Equal(instant0) || !r.Token().ExpiresAt.Equal(after(day)) {
 		t.Errorf("issued at %s, expires at %s; want a life from now", r.Token().IssuedAt, r.Token().ExpiresAt)
 	}
-	// The issue is known and stays: the same answer again begins no new life.
+	// The time of issue is known: the same answer again does not extend the lifetime.
 	old.IssuedAt = after(-10 * time.Hour)
 	r = Advance(task, Record{}, answered(instant0, old), 0)
 	r = Advance(task, r, answered(after(13*time.Hour), old), 0)
@@ -200,7 +200,7 @@ func TestTheGenerationOfAnAnswerIsOurs(t *testing.T) {
 	}
 }
 
-// fail plays a streak of failures, each at its due instant, and returns the
+// fail simulates a streak of failures, each at its due instant, and returns the
 // waits after them.
 func fail(t *testing.T, task *Task, r Record, begin time.Time, n int, edit func(*Result)) (waits []time.Duration, last Record) {
 	t.Helper()
@@ -234,8 +234,8 @@ func TestPaceAfterFailures(t *testing.T) {
 		want []time.Duration
 	}{
 		{"a call", obtaining("a"), Record{}, nil, []time.Duration{30 * s, 60 * s, 120 * s, 240 * s, 300 * s, 300 * s, 300 * s}},
-		{"a call with a floor of a second", obtaining("a", floorOf(s)), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 128 * s, 256 * s, 300 * s}},
-		{"a call with a floor over the ceiling", obtaining("a", floorOf(time.Hour)), Record{}, nil, []time.Duration{3600 * s, 3600 * s, 3600 * s}},
+		{"a call with a minimum interval of a second", obtaining("a", minInterval(s)), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 32 * s, 64 * s, 128 * s, 256 * s, 300 * s}},
+		{"a call with a minimum interval above the ceiling", obtaining("a", minInterval(time.Hour)), Record{}, nil, []time.Duration{3600 * s, 3600 * s, 3600 * s}},
 		{"a preflight", obtaining("a"), Record{}, local, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
 		{"a sink", delivering("s", "a"), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
 		{"a hook", hooking("s"), Record{}, nil, []time.Duration{s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}},
@@ -260,7 +260,7 @@ func TestSeveralAttemptsFitBeforeExpiry(t *testing.T) {
 				fit++
 			}
 		}
-		// As many as the minimum interval allows, at most eight are planned for.
+		// As many as the minimum interval allows, and at most eight.
 		if want := min(8, int(left/policy0.MinInterval)); fit < want {
 			t.Errorf("%s before expiry: %d attempts fit, want %d: %v", left, fit, want, waits[:fit])
 		}
@@ -274,7 +274,7 @@ func TestWaitsOfAStreakNeverShrink(t *testing.T) {
 			r := held(task, time.Hour)
 			begin := after(45 * time.Minute)
 			waits, _ := fail(t, task, r, begin, 40, nil)
-			// But for the steps that meet the last useful instant.
+			// Except for the waits adjusted to the last useful instant.
 			steady, at, met := []time.Duration{}, begin, false
 			for _, wait := range waits {
 				at = at.Add(wait)
@@ -432,7 +432,7 @@ func TestHistoryKeepsTenAndIsNotShared(t *testing.T) {
 			}
 		}
 	}
-	// Two ends of one record do not see each other.
+	// Two results for one record do not affect each other.
 	x := Advance(task, before[5], refused(after(100*time.Hour), credential.ReasonServer), 0)
 	y := Advance(task, before[5], refused(after(200*time.Hour), credential.ReasonServer), 0)
 	if x.Past.History[5].At.Equal(y.Past.History[5].At) {
@@ -465,8 +465,7 @@ func TestAdvanceChangesNothingItWasGiven(t *testing.T) {
 	}
 }
 
-// clone copies deeply by way of reflection, pointers of secrets aside: they are
-// immutable.
+// clone makes a deep copy by reflection, except for secrets, which are immutable.
 func clone[T any](t testing.TB, v T) T {
 	t.Helper()
 	return deep(reflect.ValueOf(v)).Interface().(T)

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// install makes a board hold exactly these groups and tasks, by the change that
-// this takes; what is new takes its record from memory. Every other time what is
-// as it was is handed over as well: that must disturb nothing, and what is left
-// out must lack nothing.
+// install applies the change that makes a board hold exactly these groups and tasks;
+// new tasks get their records from memory. Every other call also passes unchanged
+// tasks, which must have no effect.
 func (b *Board) install(now time.Time, groups []Group, tasks []*Task, memory Memory) (removed []Key) {
 	c := Change{Groups: groups, Tasks: tasks}
 	for name := range b.groups {

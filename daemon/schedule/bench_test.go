@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// fleet is a board in the middle of its work: n credentials, one sink each,
-// all obtained and spread over an hour, with a rate that does not bind.
+// fleet returns a working board: n credentials, all obtained and spread over an
+// hour, one sink each, and a rate that is never reached.
 type fleet struct {
 	b    *Board
 	now  time.Time
@@ -38,9 +38,9 @@ func newFleet(b *testing.B, n int) *fleet {
 	return f
 }
 
-// step leaps to the next instant and takes everything due there to its end: in
-// this fleet one credential is obtained and its one sink delivered, which is
-// two starts and two ends. It returns how many credentials were obtained.
+// step jumps to the next instant and completes everything due then: in this fleet
+// one renewal and its delivery, that is two starts and two ends. It returns how many
+// credentials were obtained.
 func (f *fleet) step() (obtained int) {
 	f.now = f.wake
 	for {
@@ -64,8 +64,8 @@ func (f *fleet) step() (obtained int) {
 	}
 }
 
-// spent is the processor time of this process, which a busy machine does not
-// stretch as it does the clock.
+// spent returns the CPU time of this process, which other load on the machine affects
+// less than wall time.
 func spent(b *testing.B) time.Duration {
 	b.Helper()
 	var use syscall.Rusage
@@ -75,10 +75,9 @@ func spent(b *testing.B) time.Duration {
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// BenchmarkStep measures one renewal with its delivery, the transitions of both
-// records included. The cost may grow with log n at most: from 100 to 100,000
-// tasks that is a factor of 2.5, beside what the caches of the machine add.
-// Compare the cpu-ns/renewal of one run with each other, not those of two runs:
+// BenchmarkStep measures a renewal with its delivery, including the new records. The
+// cost may grow with log n at most: from 100 to 100,000 tasks by a factor of 2.5,
+// plus the effect of CPU caches. Compare the cpu-ns/renewal within one run only:
 //
 //	go test -run '^$' -bench Step -count 5 ./daemon/schedule
 func BenchmarkStep(b *testing.B) {
@@ -101,7 +100,7 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// BenchmarkInstall measures a reload that changes nothing, a task.
+// BenchmarkInstall measures a reload without changes, per task.
 func BenchmarkInstall(b *testing.B) {
 	for _, n := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -155,7 +155,7 @@ func TestRateHolds(t *testing.T) {
 			t.Errorf("%v: %d calls in one window", rate, n)
 		}
 	}
-	// One call was there from the beginning.
+	// One call was made at the start.
 	if !calls[0].Equal(instant0) || calls[1].Equal(instant0) {
 		t.Errorf("first calls at %v", calls[:2])
 	}
@@ -237,7 +237,7 @@ func TestCallsUnderWayTogetherAreRefusedOnce(t *testing.T) {
 	if got := g.Record.CooldownUntil.Sub(r.now); got != 15*time.Second || g.Record.Throttles != 1 {
 		t.Errorf("a cool-down of %s after %d refusals, want one of 15 s", got, g.Record.Throttles)
 	}
-	// A longer wait that is named counts, a shorter one does not.
+	// A longer requested wait applies, a shorter one does not.
 	r.pass(time.Minute)
 	r.due()
 	r.fails("n0", credential.ReasonThrottled, retryAfter(r.now.Add(time.Hour)))
@@ -402,7 +402,7 @@ func TestIdle(t *testing.T) {
 	idle(true, "planned for later")
 }
 
-// only is the name of the one task that runs.
+// only returns the name of the only running task.
 func (r *rig) only() string {
 	r.t.Helper()
 	if len(r.running) != 1 {

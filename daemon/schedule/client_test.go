@@ -11,9 +11,9 @@ func client(name string) func(*Task) { return func(t *Task) { t.Extra = &Extra{C
 
 func refusedClient(f *credential.Fault) { f.ClientRefused = true }
 
-// TestRefusedClientIsShownOnce: whoever shows the same id and secret at the same
-// address is parked with the one that was refused, of any provider, over a
-// restart and for what is new; another secret, and a person who asks, try once.
+// TestRefusedClientIsShownOnce: every credential with the refused id and secret at the
+// same address is parked, whatever its provider, also after a restart and when newly
+// added. Another secret and a manual request cause one attempt.
 func TestRefusedClientIsShownOnce(t *testing.T) {
 	groups := []Group{provider("p", 1), provider("q", 1)}
 	tasks := func(inputs string) []*Task {
@@ -63,7 +63,7 @@ func TestRefusedClientIsShownOnce(t *testing.T) {
 	}
 }
 
-// TestClientThatIsGoodAgainFreesAll: one success shows that the secret is taken.
+// TestClientThatIsGoodAgainFreesAll: one success shows that the secret is accepted.
 func TestClientThatIsGoodAgainFreesAll(t *testing.T) {
 	b := New(1)
 	one, other := obtaining("a", client("c")), obtaining("b", client("c"))
@@ -87,8 +87,9 @@ func TestClientThatIsGoodAgainFreesAll(t *testing.T) {
 	}
 }
 
-// TestAClientIsRefusedForAllMachines: what another machine learned of a client
-// parks every credential that shows it here, and frees them again.
+// TestAClientIsRefusedForAllMachines: a record from another machine that says that a
+// client was refused parks every credential with that client here, and a success
+// unparks them.
 func TestAClientIsRefusedForAllMachines(t *testing.T) {
 	b := New(1)
 	tasks := []*Task{obtaining("a", client("c")), obtaining("b", client("c")), obtaining("d", client("other"))}

@@ -8,7 +8,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// counted makes an answer one whose life was counted from our clock.
+// counted returns an answer whose expiry was computed from our clock.
 func counted(c credential.Credential) credential.Credential {
 	c.CountedExpiry = true
 	return c
@@ -32,7 +32,7 @@ func TestClockSetBackKeepsTheRealLengthOfFloors(t *testing.T) {
 	r.pass(time.Second)
 	r.expect("a")
 	// b's call began by the old clock and ends by the new one: thirty seconds
-	// after it began are over.
+	// after its start.
 	r.end("b", Result{Called: true, Token: counted(token("b", r.now.Add(time.Hour+time.Second)))})
 	if got := r.look("b").Record; !got.Past.AttemptAt.Equal(after(-time.Hour)) || !got.Token().ExpiresAt.Equal(r.now.Add(time.Second)) {
 		t.Errorf("b began at %s and expires at %s by the clock set back", got.Past.AttemptAt.Sub(instant0), got.Token().ExpiresAt.Sub(instant0))
@@ -90,8 +90,8 @@ func TestTheTimeOfTheBoardGoesBackByASetBackOnly(t *testing.T) {
 	}
 }
 
-// TestSetBackReordersWhatWaits: one life moves with the clock, another one,
-// which a server named, does not.
+// TestSetBackReordersWhatWaits: an expiry computed here moves with the clock, one
+// stated by the server does not.
 func TestSetBackReordersWhatWaits(t *testing.T) {
 	r := newRig(t, []Group{provider("p", 1)}, obtaining("counted"), obtaining("first"), obtaining("named"))
 	for r.due() != "" {
@@ -194,8 +194,8 @@ func TestClockSetBackDuringACall(t *testing.T) {
 	}
 }
 
-// TestClockReadAfterTheStep: a call that begins with something else may read
-// the clock when it is set back already.
+// TestClockReadAfterTheStep: an attempt that does something before its call may read
+// the clock after it was set back.
 func TestClockReadAfterTheStep(t *testing.T) {
 	r := newRig(t, p8, obtaining("a"))
 	r.expect("a")
@@ -250,7 +250,7 @@ func TestClockSetBackDoesNotHoldARate(t *testing.T) {
 }
 
 func TestClockSetBackDoesNotHoldARetry(t *testing.T) {
-	r := newRig(t, p8, obtaining("a"), obtaining("asked"), obtaining("long", floorOf(time.Hour)), delivering("s", "b"), obtaining("b"))
+	r := newRig(t, p8, obtaining("a"), obtaining("asked"), obtaining("long", minInterval(time.Hour)), delivering("s", "b"), obtaining("b"))
 	r.due()
 	r.obtain("b", 100*day)
 	r.expect("sink:s")

@@ -7,9 +7,9 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestCooldownOfAClockThatWasAheadKeepsItsLength: a clock that was two days
-// ahead when a backend asked for a pause, and was put right while the daemon was
-// down, keeps that backend closed for the pause, not for two days.
+// TestCooldownOfAClockThatWasAheadKeepsItsLength: the clock was two days ahead when a
+// backend asked for a pause, and was corrected while the daemon was down. The
+// cool-down lasts as long as the pause, not two days.
 func TestCooldownOfAClockThatWasAheadKeepsItsLength(t *testing.T) {
 	ahead := instant0.Add(2 * day)
 	b := New(1)

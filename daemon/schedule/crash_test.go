@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// crashes makes a daemon that dies in every call it makes, and returns how long
-// it waited from one to the next.
+// crashes simulates a daemon that dies during every call, and returns the waits
+// between the calls.
 func crashes(t testing.TB, n int, first Record) (waits []time.Duration) {
 	t.Helper()
 	task := obtaining("a")
@@ -72,7 +72,7 @@ func TestAnEndThatIsKnownForgetsTheCrashes(t *testing.T) {
 func TestARefusedSecretThatParkedStaysSoWhateverCrashes(t *testing.T) {
 	task := obtaining("a")
 	parked := Advance(task, Record{}, refused(instant0, credential.ReasonRejected), 0)
-	// Somebody asked for it by hand, and the daemon died in that call.
+	// It was requested manually, and the daemon died during that call.
 	r := newRig(t, p8, task)
 	r.records[task.Key] = Begin(parked, after(time.Minute))
 	r = r.restart(p8, task)

@@ -25,7 +25,7 @@ func TestParseCronRefuses(t *testing.T) {
 		{"61 3 * * *", saoPaulo, "no schedule"},
 		{"every day", saoPaulo, "no schedule"},
 		{"@reboot", saoPaulo, "no schedule"},
-		// The parser panics on a zone with nothing behind it.
+		// The parser panics on a zone with nothing after it.
 		{"TZ=UTC", saoPaulo, "timezone"},
 		{"CRON_TZ=America/Sao_Paulo", saoPaulo, "timezone"},
 		{"TZ=", saoPaulo, "timezone"},
@@ -37,7 +37,7 @@ func TestParseCronRefuses(t *testing.T) {
 		{"0 0 31 2 *", saoPaulo, "never comes"},
 		{"0 0 30 2 *", saoPaulo, "never comes"},
 		{"0 0 31 4,6,9,11 *", saoPaulo, "never comes"},
-		// Parts of a second are rounded up to one without a word.
+		// The parser silently rounds fractions up to a second.
 		{"@every 10ms", saoPaulo, "whole seconds"},
 		{"@every 1500ms", saoPaulo, "whole seconds"},
 		{"@every 0s", saoPaulo, "whole seconds"},
@@ -45,7 +45,7 @@ func TestParseCronRefuses(t *testing.T) {
 		{"@every", saoPaulo, "no schedule"},
 		{"@every soon", saoPaulo, "whole seconds"},
 		{"@every\t6h", saoPaulo, "no schedule"},
-		// Without a zone the host's would be taken.
+		// Without a zone the parser would use the host's.
 		{"0 3 * * *", "", "no time zone"},
 		{"0 3 * * *", "Local", "no time zone"},
 		{"0 3 * * *", "Brazil/Nowhere", "no time zone"},
@@ -108,7 +108,7 @@ func TestCronDoesNotDependOnTheZoneOfItsArgument(t *testing.T) {
 }
 
 func TestCronEndsWhereThereIsNoNextInstant(t *testing.T) {
-	// The parser looks five years ahead; 2100 is no leap year.
+	// The parser looks five years ahead, and 2100 is not a leap year.
 	if got := mustCron(t, "0 0 29 2 *", "UTC").Next(at(t, "2096-03-01T00:00:00Z")); !got.IsZero() {
 		t.Errorf("after the leap day of 2096: %s, want none within the parser's sight", got)
 	}
@@ -122,7 +122,7 @@ func TestCronIsWrittenAsItWasRead(t *testing.T) {
 	}
 }
 
-// TestSundayIsSevenAsWell holds the weekday to crontab(5).
+// TestSundayIsSevenAsWell checks the weekdays against crontab(5).
 func TestSundayIsSevenAsWell(t *testing.T) {
 	for seven, zero := range map[string]string{
 		"0 4 * * 7":       "0 4 * * 0",

@@ -13,10 +13,10 @@ const (
 	year = 365 * day
 )
 
-func margin(m Margin) func(*Task)         { return pace(func(p *Policy) { p.RenewBefore = m }) }
-func maxAge(d time.Duration) func(*Task)  { return pace(func(p *Policy) { p.MaxAge = d }) }
-func floorOf(d time.Duration) func(*Task) { return pace(func(p *Policy) { p.MinInterval = d }) }
-func jitter(m Margin) func(*Task)         { return pace(func(p *Policy) { p.Jitter = m }) }
+func margin(m Margin) func(*Task)             { return pace(func(p *Policy) { p.RenewBefore = m }) }
+func maxAge(d time.Duration) func(*Task)      { return pace(func(p *Policy) { p.MaxAge = d }) }
+func minInterval(d time.Duration) func(*Task) { return pace(func(p *Policy) { p.MinInterval = d }) }
+func jitter(m Margin) func(*Task)             { return pace(func(p *Policy) { p.Jitter = m }) }
 func ownMargin(m Margin) func(*Task) {
 	return pace(func(p *Policy) { p.RenewBefore, p.OwnRenewBefore = m, true })
 }
@@ -45,7 +45,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"a share that leaves less than the minimum interval", obtaining("a", margin(Margin{Share: 0.9})), 2 * time.Minute, time.Minute, whyHalfLife},
 		{"a duration longer than the life", obtaining("a", margin(Margin{Fixed: 30 * time.Minute})), 10 * time.Minute, 5 * time.Minute, whyHalfLife},
 		{"a life under a minute", obtaining("a"), 50 * time.Second, 37500 * time.Millisecond, whyRenewBefore},
-		{"a life under the minimum interval", obtaining("a"), 20 * time.Second, 30 * time.Second, whyMinInterval},
+		{"a lifetime below the minimum interval", obtaining("a"), 20 * time.Second, 30 * time.Second, whyMinInterval},
 		{"a life of one nanosecond", obtaining("a"), time.Nanosecond, 30 * time.Second, whyMinInterval},
 		{"no expiry", obtaining("a"), 0, day - time.Minute, whyMaxAge},
 		{"no expiry and a short max_age", obtaining("a", maxAge(10*time.Minute)), 0, 10*time.Minute - 12*time.Second, whyMaxAge},
@@ -57,7 +57,7 @@ func TestDueForATokenInHand(t *testing.T) {
 		{"beyond what a duration can hold", obtaining("a"), 1<<63 - 1, day, whyEndless},
 		{"a schedule ahead of the margin", obtaining("a", every(t, "0 12 * * *")), 4 * time.Hour, time.Hour + 52*time.Minute + 47*time.Second, whySchedule},
 		{"a schedule behind the margin", obtaining("a", every(t, "0 14 * * *")), 4 * time.Hour, 3 * time.Hour, whyRenewBefore},
-		{"a schedule inside the minimum interval", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyMinInterval},
+		{"a schedule within the minimum interval", obtaining("a", every(t, "@every 1s")), 4 * time.Hour, 30 * time.Second, whyMinInterval},
 	} {
 		r := held(c.task, c.life)
 		got, why := due(c.task, &r, after(time.Second), 0)
@@ -92,7 +92,7 @@ func TestDueByTheRecord(t *testing.T) {
 		{"nothing yet, and called already", Record{Past: Past{AttemptAt: instant0}}, time.Second, 30 * time.Second, whyMinInterval},
 		{"overdue while it was down", hour(func(*Record) {}), 50 * time.Hour, 45 * time.Minute, whyRenewBefore},
 		{"other inputs", hour(asOther), 5 * time.Minute, 5 * time.Minute, whyInputs},
-		{"other inputs inside the minimum interval", hour(asOther), 5 * time.Second, 30 * time.Second, whyMinInterval},
+		{"other inputs within the minimum interval", hour(asOther), 5 * time.Second, 30 * time.Second, whyMinInterval},
 		{"other inputs of a parked one", hour(func(r *Record) { asOther(r); r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"other inputs during a backoff", hour(func(r *Record) { asOther(r); r.Past.RetryAt, r.Past.Failures = after(time.Hour), 9 }), 5 * time.Minute, 5 * time.Minute, whyInputs},
 		{"parked", hour(func(r *Record) { r.Past.Parked, r.Past.Failures = true, 1 }), 5 * time.Minute, -1, whyParked},
@@ -123,7 +123,7 @@ func TestAHintGoesBeyondEverything(t *testing.T) {
 		if got, why := due(task, &r, after(time.Second), 0); !got.Equal(c.UsefulAfter) || why != whyHint {
 			t.Errorf("hint of %s: due after %s, %v", hint, got.Sub(instant0), why)
 		}
-		// It is a wish about calls that are planned, not about those that must be.
+		// It applies to planned calls, not to necessary ones.
 		task.Inputs = "in-2"
 		if got, why := due(task, &r, after(time.Minute), 0); !got.Equal(after(time.Minute)) || why != whyInputs {
 			t.Errorf("hint of %s, other inputs: due after %s, %v", hint, got.Sub(instant0), why)
@@ -145,15 +145,15 @@ func TestAScheduleMissedWhileDownIsMadeUpFor(t *testing.T) {
 	if got, why := due(task, &r, missed.Add(90*time.Minute), 0); !got.Equal(missed) || why != whySchedule {
 		t.Errorf("after a night that was missed: %s, %v; want %s", got, why, missed)
 	}
-	// It is made up for once, however many nights it were.
+	// A missed schedule is made up for once, however many nights were missed.
 	r = Advance(task, r, answered(missed.Add(3*day), token("second", missed.Add(40*day))), 0)
 	if got, _ := due(task, &r, missed.Add(3*day+time.Second), 0); !got.Equal(missed.Add(4 * day)) {
 		t.Errorf("after making up: %s, want the next night", got)
 	}
 }
 
-// useless answers every attempt at its due instant with the same values and
-// expiry, and returns the instants asked at.
+// useless answers every attempt at its due instant with the same values and expiry,
+// and returns the instants of the attempts.
 func useless(task *Task, r Record, c credential.Credential, until time.Time) (asked []time.Duration) {
 	for range 1000 {
 		next, _ := due(task, &r, r.Past.AttemptAt, 0)
@@ -175,13 +175,13 @@ func TestSameTokenIsAskedForInFixedSteps(t *testing.T) {
 		want []time.Duration
 	}{
 		{"a fifth of the margin", obtaining("a"), 80 * m, []time.Duration{60 * m, 64 * m, 68 * m, 72 * m, 76 * m, 80*m + time.Second}},
-		{"never under the minimum interval", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4*m + time.Second}},
-		{"the minimum interval goes beyond expiry", obtaining("a", floorOf(2*m)), 4 * m, []time.Duration{3 * m, 5 * m}},
+		{"never below the minimum interval", obtaining("a"), 4 * m, []time.Duration{3 * m, 210 * time.Second, 4*m + time.Second}},
+		{"the minimum interval ends after expiry", obtaining("a", minInterval(2*m)), 4 * m, []time.Duration{3 * m, 5 * m}},
 		{"no margin", obtaining("a", margin(Margin{})), 4 * m, []time.Duration{4 * m}},
 	} {
 		task := c.task
 		got := useless(task, held(task, c.life), token("first", after(c.life)), after(c.life+time.Second))
-		if c.name == "the minimum interval goes beyond expiry" {
+		if c.name == "the minimum interval ends after expiry" {
 			got = useless(task, held(task, c.life), token("first", after(c.life)), after(5*m))
 		}
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
@@ -210,7 +210,7 @@ func TestJitterAddsNoSteps(t *testing.T) {
 }
 
 func TestALowerFloorEndsAWaitBeyondExpiry(t *testing.T) {
-	task := obtaining("a", floorOf(2*time.Hour))
+	task := obtaining("a", minInterval(2*time.Hour))
 	r := held(task, 80*time.Minute)
 	task = obtaining("a")
 	if got, why := due(task, &r, after(70*time.Minute), 0); !got.Equal(after(80*time.Minute)) || why != whyRenewBefore {
@@ -273,7 +273,7 @@ func TestAChangeOfTimingCostsNoRenewal(t *testing.T) {
 		{"a smaller margin", obtaining("a", margin(Margin{Share: 0.125})), 30 * time.Minute, 70 * time.Minute, whyRenewBefore},
 		{"a schedule whose last instant was before it", obtaining("a", every(t, "15 * * * *")), 20 * time.Minute, 60 * time.Minute, whyPlanned},
 		{"a schedule with an instant to come", obtaining("a", every(t, "15,35 * * * *")), 20 * time.Minute, 27*time.Minute + 47*time.Second, whySchedule},
-		{"a longer floor", obtaining("a", floorOf(2*time.Hour)), 30 * time.Minute, 2 * time.Hour, whyMinInterval},
+		{"a longer minimum interval", obtaining("a", minInterval(2*time.Hour)), 30 * time.Minute, 2 * time.Hour, whyMinInterval},
 		{"when its time has come", obtaining("a", margin(Margin{Share: 0.75})), 60 * time.Minute, 20 * time.Minute, whyRenewBefore},
 	} {
 		r := held(before, 80*time.Minute)

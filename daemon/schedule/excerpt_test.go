@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// boardState is all that can be seen of a board.
+// boardState is the observable state of a board.
 func boardState(b *Board, now time.Time) map[Key]Status {
 	all := map[Key]Status{}
 	for key := range b.entries {
@@ -19,9 +19,9 @@ func boardState(b *Board, now time.Time) map[Key]Status {
 	return all
 }
 
-// TestAnExcerptForetellsAChange applies changes to excerpts of a board that is at
-// work: the board stays as it was, and once it takes the change, every task that
-// the change names is where the excerpt put it.
+// TestAnExcerptForetellsAChange applies changes to excerpts of a working board. The
+// board must stay unchanged, and after the same change every task that it names must
+// have the same status as in the excerpt.
 func TestAnExcerptForetellsAChange(t *testing.T) {
 	p := provider("p", 1, Rate{Calls: 60, Per: time.Minute})
 	tasks := []*Task{
@@ -76,7 +76,7 @@ func foretell(t *testing.T, b *Board, now time.Time, what string, change Change)
 	}
 }
 
-// playOn starts what is due and ends some of it.
+// playOn starts the due tasks and ends some of them.
 func playOn(b *Board, now time.Time, step int) {
 	starts, _ := b.Due(now)
 	for _, s := range slices.Clone(starts) {

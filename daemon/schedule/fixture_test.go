@@ -7,7 +7,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// instant0 is where the tests' time begins: a Monday, off every round number.
+// instant0 is when the tests' time begins: a Monday, at no round time.
 var instant0 = time.Date(2026, 3, 2, 10, 7, 13, 0, time.UTC)
 
 // policy0 is the contract's default without jitter.
@@ -19,7 +19,7 @@ var policy0 = Policy{
 // after returns the instant d after the tests' time began.
 func after(d time.Duration) time.Time { return instant0.Add(d) }
 
-// at reads an instant.
+// at parses an instant.
 func at(t testing.TB, text string) time.Time {
 	t.Helper()
 	i, err := time.Parse(time.RFC3339Nano, text)
@@ -29,7 +29,7 @@ func at(t testing.TB, text string) time.Time {
 	return i
 }
 
-// obtaining makes the task of one credential of provider "p".
+// obtaining returns the task of a credential of provider "p".
 func obtaining(name string, edits ...func(*Task)) *Task {
 	pace := policy0
 	t := &Task{Key: Key{Obtaining, name}, Group: "p", Policy: &pace, Identity: "id-" + name, Inputs: "in-1"}
@@ -49,8 +49,7 @@ func delivering(name string, needs ...string) *Task {
 }
 func hooking(name string) *Task { return &Task{Key: Key{Hooking, name}, Group: HookGroup} }
 
-// token is an answer that shows text and expires at the given instant, or
-// tells no expiry.
+// token returns an answer with the given text and expiry; zero for no stated expiry.
 func token(text string, expires time.Time) credential.Credential {
 	return credential.Credential{
 		Values:    map[string]credential.Secret{"token": credential.NewSecret(text)},
@@ -58,12 +57,12 @@ func token(text string, expires time.Time) credential.Credential {
 	}
 }
 
-// answered is an attempt that began at the instant and brought the answer at once.
+// answered returns the result of an attempt that was answered immediately.
 func answered(at time.Time, c credential.Credential) Result {
 	return Result{At: at, End: at, Called: true, Token: c}
 }
 
-// refused is a call that began at the instant and failed at once.
+// refused returns the result of a call that failed immediately.
 func refused(at time.Time, reason credential.Reason, edits ...func(*credential.Fault)) Result {
 	f := &credential.Fault{Reason: reason, Message: "refused for the test"}
 	for _, edit := range edits {
@@ -76,8 +75,8 @@ func retryAfter(at time.Time) func(*credential.Fault) {
 	return func(f *credential.Fault) { f.RetryAfter = at }
 }
 
-// held is the record of a credential that was obtained at instant0 and
-// expires after life; zero for a token without expiry.
+// held returns the record of a credential obtained at instant0 that expires after
+// life; zero for a token without expiry.
 func held(task *Task, life time.Duration) Record {
 	var expires time.Time
 	if life != 0 {

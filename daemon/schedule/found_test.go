@@ -20,7 +20,7 @@ var someSchedules = func() []*Cron {
 	return all
 }()
 
-// found makes the first configuration.
+// found creates the first configuration.
 func (w *world) found() {
 	for i := range 1 + w.dice.n(3) {
 		n := fmt.Sprint("p", i)
@@ -60,7 +60,7 @@ func (w *world) somePolicy() *Policy {
 	}
 }
 
-// names lists the objects of one kind.
+// names returns the names of the tasks of one kind.
 func (w *world) names(kind Kind) []string {
 	var names []string
 	for key := range w.tasks {
@@ -91,13 +91,13 @@ func (w *world) addCredential(n string) {
 	}
 	task := &Task{Key: Key{Obtaining, n}, Group: pick(w.dice, w.providers()...), Policy: w.somePolicy(), Identity: "id", Inputs: "in"}
 	if old := w.known[n]; old != nil {
-		// A name that is back means what it meant.
+		// A name that returns has its former meaning.
 		task.Identity, task.Inputs = old.Identity, old.Inputs
 	}
 	if w.dice.n(3) == 0 {
 		task.Needs = w.someOf(before, 2)
 	}
-	w.say("%s is added, or told again", n)
+	w.say("%s is added or passed again", n)
 	w.tasks[task.Key], w.known[n] = task, task
 	if w.model.credentials[n] == nil {
 		w.model.credentials[n] = &credentialModel{}
@@ -118,12 +118,12 @@ func (w *world) addSink(n string) {
 		w.tasks[hook] = &Task{Key: hook, Group: HookGroup}
 	}
 	if w.model.sinks[n] == nil {
-		// A hook that runs since before keeps its record.
+		// A hook that is still running keeps its record.
 		w.model.sinks[n] = &sinkModel{ran: w.store[Key{Hooking, n}].Ran()}
 	}
 }
 
-// change hands a changed copy of one task over.
+// change replaces one task with a changed copy.
 func (w *world) change(key Key, edit func(*Task)) {
 	copied := *w.tasks[key]
 	edit(&copied)
@@ -181,7 +181,7 @@ func (w *world) reconfigure() {
 	}
 }
 
-// remove takes a credential and all mention of it out of the configuration.
+// remove removes a credential and all references to it from the configuration.
 func (w *world) remove(n string) {
 	w.say("%s is removed", n)
 	delete(w.tasks, Key{Obtaining, n})
@@ -204,8 +204,7 @@ func (w *world) removeSink(n string) {
 	delete(w.tasks, Key{Hooking, n})
 }
 
-// install hands the configuration over and takes its consequences into the
-// books.
+// install applies the configuration and updates the model.
 func (w *world) install(memory Memory) {
 	groups := localGroups()
 	for _, n := range w.providers() {
@@ -217,7 +216,7 @@ func (w *world) install(memory Memory) {
 	}
 	for _, key := range w.b.install(w.now, groups, tasks, memory) {
 		if w.tasks[key] != nil || w.runs[key] != nil {
-			w.broken("%s was told as removed", name(key))
+			w.broken("%s was reported as removed", name(key))
 		}
 		w.forget(key)
 	}
@@ -240,9 +239,9 @@ func (w *world) install(memory Memory) {
 		}
 		s, _ := w.b.Look(w.now, key)
 		w.checkMoved(c, key)
-		// What is borrowed from an earlier identity is not its own.
+		// A borrowed value does not belong to the current identity.
 		if got := s.Record.Previous().Values["token"].Reveal(); got != c.text {
-			w.broken("after an install %s holds %q, want %q", key.Name, got, c.text)
+			w.broken("after an install %s: got %q, want %q", key.Name, got, c.text)
 		}
 		if r := w.runs[key]; r != nil && r.provider != "" {
 			r.provider = task.Group
@@ -250,8 +249,8 @@ func (w *world) install(memory Memory) {
 	}
 }
 
-// checkMoved follows an expiry that is max_age after the issue: it may move
-// with the configuration, but only into the future.
+// checkMoved follows an expiry computed from max_age: it may move with the
+// configuration, but only into the future.
 func (w *world) checkMoved(c *credentialModel, key Key) {
 	if !c.policy || c.text == "" {
 		return
@@ -261,14 +260,14 @@ func (w *world) checkMoved(c *credentialModel, key Key) {
 	// A move is not stored before the next attempt ends: a restart may undo it.
 	stored := w.store[s.Task.Key].Token().ExpiresAt
 	if !got.Equal(c.expires) && !got.Equal(stored) && (!got.Equal(s.Record.Token().IssuedAt.Add(s.Task.Policy.MaxAge)) || !got.After(w.now)) {
-		w.broken("%s: a policy life ends at %s, before at %s", s.Task.Name, got, c.expires)
+		w.broken("%s: expiry by max_age: got %s, want after %s", s.Task.Name, got, c.expires)
 	}
 	if !got.Equal(c.expires) {
 		c.expires, c.asks = got, 0
 	}
 }
 
-// describe shows the configuration for the report of a failure.
+// describe prints the configuration, for failure reports.
 func (w *world) describe() string {
 	var b strings.Builder
 	for _, n := range w.providers() {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// chances are dice with a seed and an end.
+// chances are seeded dice with a limited number of throws.
 type chances struct {
 	rng  *rand.Rand
 	left int
@@ -14,7 +14,7 @@ type chances struct {
 func (c *chances) n(sides int) int { c.left--; return c.rng.IntN(sides) }
 func (c *chances) spent() bool     { return c.left <= 0 }
 
-// script is dice that read what they show from bytes, and show zero after.
+// script is dice that read their throws from bytes, then return zero.
 type script struct{ data []byte }
 
 func (s *script) n(sides int) int {
@@ -34,8 +34,8 @@ func TestWorlds(t *testing.T) {
 	}
 }
 
-// FuzzBoard plays a world by the bytes it is given: any configuration, any
-// outcomes, clocks that jump, reloads and crashes.
+// FuzzBoard simulates a world chosen by the input: configurations, outcomes, clock
+// jumps, reloads and crashes.
 func FuzzBoard(f *testing.F) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 2))

@@ -56,7 +56,7 @@ func TestInstallTellsWhatIsGone(t *testing.T) {
 			t.Errorf("%s is still on the board", n)
 		}
 	}
-	// c runs: it goes with its end.
+	// c is running: it is removed at its end.
 	r.pass(time.Minute)
 	r.end("c", Result{Called: true, Token: token("late", after(time.Hour))})
 	if _, ok := r.Look(r.now, keyOf("c")); ok {
@@ -127,7 +127,7 @@ func TestProviderThatIsGoneWithACallUnderWay(t *testing.T) {
 	}
 	r.pass(time.Second)
 	r.fails("a", credential.ReasonThrottled, retryAfter(after(time.Hour)))
-	// What it was asked to wait for holds when it is back.
+	// The requested wait still applies when it returns.
 	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("x", in("q")))
 	r.expect("")
 	r.install([]Group{provider("q", 1)}, obtaining("x", in("q")))
@@ -146,12 +146,12 @@ func TestMoveToAnotherProvider(t *testing.T) {
 	r.expect("") // q is taken by a
 	r.obtain("a", time.Hour)
 	r.expect("x")
-	// A waiting one moves with its wish.
+	// A waiting task moves with its group.
 	r = newRig(t, []Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b"))
 	r.expect("a")
 	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a"), obtaining("b", in("q")))
 	r.expect("b")
-	// And one that was detached counts nowhere.
+	// A detached task counts against no group.
 	r.Detach(r.now, keyOf("a"))
 	r.install([]Group{provider("p", 1), provider("q", 1)}, obtaining("a", in("q")), obtaining("b"), obtaining("c", in("q")))
 	r.expect("c")
@@ -204,7 +204,7 @@ func TestOtherIdentityDuringACallKeepsOnlyItsInstant(t *testing.T) {
 	r.nextAt("a", 75*time.Second, whyMinInterval)
 	r.pass(20 * time.Second)
 	r.expect("a")
-	// A failure of the old identity is not the new one's either.
+	// A failure of the old identity does not apply to the new one.
 	r.install(p8, obtaining("a", identity("third")))
 	r.fails("a", credential.ReasonRejected)
 	if s := r.look("a"); s.Record.Past.Parked || s.Record.Past.Failures > 0 {
@@ -263,7 +263,7 @@ func TestChangeOfTimingMovesNothingToNow(t *testing.T) {
 	r.pass(40 * time.Minute)
 	for name, edit := range map[string]func(*Task){
 		"renew_before": margin(Margin{Share: 0.9}), "schedule": every(t, "@every 30m"), "jitter": jitter(Margin{Share: 0.9}),
-		"min_interval": floorOf(time.Second), "max_age": maxAge(time.Minute), "timeout": pace(func(p *Policy) { p.Timeout = time.Second }),
+		"min_interval": minInterval(time.Second), "max_age": maxAge(time.Minute), "timeout": pace(func(p *Policy) { p.Timeout = time.Second }),
 	} {
 		r.install(p8, obtaining("a", edit), obtaining("b", edit))
 		if got := r.due(); got != "" {
@@ -291,12 +291,12 @@ func TestShorterMaxAge(t *testing.T) {
 		t.Errorf("expires after %s", c.ExpiresAt.Sub(instant0))
 	}
 	r.expect("sink:s") // it may show the expiry
-	// The new margin has begun, the new end has not come: then it is renewed.
+	// Within the new margin, before the new expiry: it is renewed.
 	r = seeded()
 	r.pass(6*time.Hour - 30*time.Second)
 	r.install(p8, obtaining("a", maxAge(6*time.Hour)), delivering("s", "a"))
 	r.nextAt("a", 6*time.Hour, whyMaxAge)
-	// The new end is past: the old life goes on.
+	// The new expiry has passed: the old one still applies.
 	r = seeded()
 	r.pass(7 * time.Hour)
 	r.install(p8, obtaining("a", maxAge(6*time.Hour)), delivering("s", "a"))
@@ -385,7 +385,7 @@ func TestOtherRateGivesNoFreshBurst(t *testing.T) {
 	if got := r.due(); got != "n10" {
 		t.Errorf("a minute after ten calls under two a minute: %q", got)
 	}
-	// The same rate again keeps its count.
+	// An unchanged rate keeps its count.
 	r.install([]Group{provider("p", 100, Rate{2, time.Minute})}, tasks...)
 	r.expect("")
 }
@@ -449,8 +449,7 @@ func TestLowerRateDelaysForOneWindowAtMost(t *testing.T) {
 	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Hour})}, tasks...)
 	r.pass(time.Hour)
 	r.expect("n299")
-	// What lies further back than the window delays nothing: of a burst of two
-	// one was spent just now.
+	// Calls outside the window delay nothing: of a burst of two, one was just used.
 	r.obtain("n299", 24*time.Hour)
 	r = r.restart([]Group{provider("p", 1000, Rate{60, time.Hour})}, tasks...)
 	for i := range 10 {
@@ -508,7 +507,8 @@ func TestOtherIdentityIsNotParkedByTheOldOne(t *testing.T) {
 	r.pass(time.Minute)
 	r.install(p8, obtaining("a", identity("other")), obtaining("b"))
 	r.expect("a")
-	// A first call that a crash cut has no identity yet, and is still told.
+	// After a crash during the first call there is no identity yet, but the call is
+	// still known.
 	r.records[keyOf("a")] = Begin(Record{}, r.now)
 	r = r.restart(p8, obtaining("a"), obtaining("b"))
 	r.pass(time.Minute)

@@ -7,8 +7,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestASeedThatWorksOnceIsKeptBack looks at when a seed is shown again after an
-// answer that was lost.
+// TestASeedThatWorksOnceIsKeptBack checks when a seed is sent again after a lost
+// answer.
 func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	secret := map[string]credential.Secret{"x": credential.NewSecret("x")}
@@ -26,7 +26,7 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 		until time.Duration // zero for not kept back
 	}{
 		{"the last tenth of an hour", time.Hour, Task{Extra: &Extra{OneWay: true}}, 54 * time.Minute},
-		{"at least time-out and floor", 5 * time.Minute, Task{Extra: &Extra{OneWay: true}}, 4 * time.Minute},
+		{"at least timeout and minimum interval", 5 * time.Minute, Task{Extra: &Extra{OneWay: true}}, 4 * time.Minute},
 		{"never in the first half", time.Minute, Task{Extra: &Extra{OneWay: true}}, 30 * time.Second},
 		{"within the grace", time.Hour, Task{Extra: &Extra{OneWay: true, Grace: 2 * time.Minute}}, 0},
 		{"another way in", time.Hour, Task{}, 0},

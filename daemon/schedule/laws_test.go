@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// check holds one start to the promises of the board.
+// check checks a start against the promises of the board.
 func (w *world) check(s Start) {
 	key := s.Task.Key
 	if w.runs[key] != nil {
-		w.broken("%s starts while it runs", name(key))
+		w.broken("%s starts while it is running", name(key))
 	}
 	if !reflect.DeepEqual(w.tasks[key], s.Task) {
 		w.broken("%s starts with an old task", name(key))
@@ -43,7 +43,7 @@ func (w *world) checkObtaining(s Start) {
 	n, p := s.Task.Name, s.Task.Policy
 	c, backend := w.model.credentials[n], w.model.providers[s.Task.Group]
 	if gap := w.elapsed - c.call.elapsed; c.call.ever && gap < p.MinInterval {
-		w.broken("%s starts %s after the call before, the minimum interval is %s", n, gap, p.MinInterval)
+		w.broken("%s starts %s after its last call, the minimum interval is %s", n, gap, p.MinInterval)
 	}
 	if w.now.Before(backend.notBefore) {
 		w.broken("%s starts during the cool-down until %s", n, backend.notBefore)
@@ -55,7 +55,7 @@ func (w *world) checkObtaining(s Start) {
 		}
 	}
 	if limit := w.groups[s.Task.Group].Concurrency; running >= limit {
-		w.broken("%s starts beside %d others, the limit is %d", n, running, limit)
+		w.broken("%s starts while %d others run, the limit is %d", n, running, limit)
 	}
 	backend.calls = append(backend.calls, providerCall{w.elapsed, n})
 	backend.started, backend.lastStart = true, w.elapsed
@@ -82,12 +82,12 @@ func (w *world) checkObtaining(s Start) {
 	}
 	if planned := s.Why == whyRenewBefore || s.Why == whyMaxAge || s.Why == whySame; planned && w.now.Before(c.expires) && c.expires.Sub(w.now) < longestLife/2 {
 		if c.asks++; c.asks > 8 {
-			w.broken("%s is asked for the %dth time before one expiry", n, c.asks)
+			w.broken("%s is attempted for the %dth time before one expiry", n, c.asks)
 		}
 	}
 }
 
-// checkOrder holds the starts of one instant to the earliest expiry.
+// checkOrder checks that the starts of one instant are ordered by expiry.
 func (w *world) checkOrder(starts []Start) {
 	last := map[string]time.Time{}
 	for _, s := range starts {
@@ -110,7 +110,7 @@ func (w *world) checkOrder(starts []Start) {
 	}
 }
 
-// checkRest holds what did not start to the promises of the board.
+// checkRest checks the tasks that did not start against the promises of the board.
 func (w *world) checkRest() {
 	if err := structure(w.b, w.now); err != nil {
 		w.broken("%v", err)
@@ -137,8 +137,8 @@ func (w *world) checkRest() {
 	}
 }
 
-// blocked reports whether an input holds the credential up. One that is over
-// is not in force again because the clock went back a little.
+// blocked reports whether an input blocks the credential. An expired input is not in
+// force again after a small step back of the clock.
 func (w *world) blocked(task *Task, c *credentialModel) bool {
 	now := w.now
 	if w.model.setBacks > 0 {
@@ -162,7 +162,7 @@ func (w *world) isStale(task *Task, c *credentialModel) bool {
 func (w *world) checkIdleCredential(n string, s Status) {
 	c, task := w.model.credentials[n], s.Task
 	parked := c.parked && c.inputs == task.Inputs && !c.kicked
-	// An input may expire before the planned instant, which is seen then.
+	// An input may expire before the planned instant; the board notices it then.
 	if blocked := w.blocked(task, c); s.At.IsZero() && !parked && !blocked || parked && !s.At.IsZero() {
 		w.broken("%s: next at %s because %q, parked %v, blocked %v", n, s.At, s.Why.Text, parked, blocked)
 	}
@@ -176,15 +176,15 @@ func (w *world) checkIdleCredential(n string, s Status) {
 	if s.Why != whyCooldown && !s.At.After(w.now) {
 		w.broken("%s was due at %s and did not start", n, s.At)
 	}
-	// Crashes in the middle of calls, one after the other, count as failures.
+	// Consecutive crashes during calls count as failures.
 	if c.failures > 0 || s.Record.Past.Unknown > 1 || c.text == "" || w.blocked(task, c) {
 		return
 	}
-	// The backend answered: nothing but floor and hint may let it lapse.
+	// The backend answered: only the minimum interval and a hint may let it expire.
 	latest := later(c.expires, c.useful)
 	if s.Record.Token().Unchanged > 0 {
-		// A server that hands out the living token states whole seconds of what
-		// is left: asked at the stated end, it would hand out the dying one.
+		// A server that returns its current token states the remaining lifetime in
+		// whole seconds: at the stated expiry it would return the same token.
 		latest = later(c.expires.Add(time.Second), c.useful)
 	}
 	if c.call.ever {
@@ -198,7 +198,7 @@ func (w *world) checkIdleCredential(n string, s Status) {
 	}
 }
 
-// checkHeld looks for a reason why a due credential waits.
+// checkHeld checks that a due credential has a reason to wait.
 func (w *world) checkHeld(n string, task *Task) {
 	backend, group, running := w.model.providers[task.Group], w.groups[task.Group], 0
 	for _, r := range w.runs {
@@ -210,15 +210,15 @@ func (w *world) checkHeld(n string, task *Task) {
 		return
 	}
 	if w.elapsed-w.replayed <= max(firstCooldown, backend.longest) && w.model.setBacks > 0 {
-		return // a wait that was read from a record has its full length again
+		return // a wait from a record has its full length again
 	}
 	for _, rate := range group.Rates {
-		// A board that has just read its records knows instants of a clock that
-		// may have been set back since.
+		// After a restart the records may hold instants from before the clock was set
+		// back.
 		if w.elapsed-w.replayed <= rate.Per+time.Second && w.model.setBacks > 0 {
 			return
 		}
-		for _, p := range w.model.providers { // its credentials may have come from another one
+		for _, p := range w.model.providers { // its credentials may have moved from another one
 			if p.started && w.elapsed-p.lastStart <= rate.Per+time.Second {
 				return
 			}
@@ -227,14 +227,14 @@ func (w *world) checkHeld(n string, task *Task) {
 	gs, _ := w.b.LookGroup(task.Group)
 	for _, p := range w.model.providers {
 		if w.replayed > 0 && w.now.Before(p.mayHold) && !gs.Record.CooldownUntil.After(p.mayHold) {
-			return // it came from there, and took along in its record what was asked
+			return // it moved from there, and its record holds the requested wait
 		}
 	}
 	st, _ := w.b.Look(w.now, task.Key)
 	w.broken("%s is due and waits for nothing: %s at %s; cooled until %s, the model says %s", n, st.Why.Text, st.At.Sub(instant0), gs.Record.CooldownUntil.Sub(instant0), backend.mayHold.Sub(instant0))
 }
 
-// owed reports whether every value is there, and one of them is not in the sink.
+// owed reports whether all values exist, and the sink lacks one of them.
 func (w *world) owed(n string) (ready, owed bool) {
 	task, sink := w.tasks[Key{Delivering, n}], w.model.sinks[n]
 	owed = sink.target != task.Target

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// model is what a world knows without asking the board.
+// model is the expected state, independent of the board.
 type model struct {
 	credentials map[string]*credentialModel
 	sinks       map[string]*sinkModel
@@ -13,7 +13,7 @@ type model struct {
 	setBackBy   time.Duration
 }
 
-// callTime is when a call was handed out.
+// callTime is when a call was started.
 type callTime struct {
 	ever    bool
 	elapsed time.Duration
@@ -23,8 +23,8 @@ type callTime struct {
 type credentialModel struct {
 	identity, inputs string // of the last attempt
 	call             callTime
-	text             string // the value in hand, empty for none
-	borrowed         string // what sinks go on showing of an earlier identity until there is one
+	text             string // the current value, empty if none
+	borrowed         string // value of an earlier identity that sinks keep until there is a new one
 	expires, useful  time.Time
 	answered         time.Time // the expiry before the configuration moved it
 	policy, counted  bool
@@ -35,14 +35,14 @@ type credentialModel struct {
 	until            time.Time
 	parked           bool
 	retryAfter       time.Time
-	answers, staleAt int    // good answers so far; those of the input when its values were refused
+	answers, staleAt int    // successes so far; those of the input when its values were refused
 	stale            string // an input whose values were refused, at this generation
 	generation       uint64
 	kicked           bool
-	asks             int // planned calls for the present expiry
+	asks             int // planned calls for the current expiry
 }
 
-// shown is what a sink can see of it, as the last answer said.
+// shown returns what a sink shows after the last answer.
 func (c *credentialModel) shown() string {
 	if c == nil {
 		return ""
@@ -53,7 +53,7 @@ func (c *credentialModel) shown() string {
 	return c.text + c.answered.String()
 }
 
-// drop forgets all that belonged to another identity, but for what sinks show.
+// drop resets the model for a new identity, except for the value that sinks show.
 func (c *credentialModel) drop() {
 	*c = credentialModel{call: c.call, kicked: c.kicked, borrowed: c.shown()}
 }
@@ -65,12 +65,12 @@ type sinkModel struct {
 	failing, hookFailing bool
 }
 
-// providerModel keeps the calls to one backend that its board can know of.
+// providerModel holds the calls to a backend that the board can know of.
 type providerModel struct {
 	calls []providerCall
 	// No call may start before notBefore; one may be held until mayHold.
 	notBefore, mayHold time.Time
-	longest            time.Duration // wait that was asked for
+	longest            time.Duration // longest wait that the backend asked for
 	lastStart          time.Duration
 	started            bool
 }
@@ -84,8 +84,8 @@ func newModel() model {
 	return model{credentials: map[string]*credentialModel{}, sinks: map[string]*sinkModel{}, providers: map[string]*providerModel{}}
 }
 
-// setBack takes the clock back, and with it what was counted by it. The waits
-// of one streak can no longer be compared.
+// setBack sets the clock back and moves the instants computed from it. The waits of a
+// streak can no longer be compared.
 func (m *model) setBack(w *world, by time.Duration) {
 	m.setBacks++
 	m.setBackBy += by
@@ -114,8 +114,8 @@ func (m *model) setBack(w *world, by time.Duration) {
 	}
 }
 
-// checkSetBack holds an attempt during which the clock was set back to its
-// real length: what was counted before is by the clock as it is now.
+// checkSetBack checks an attempt during which the clock was set back: instants computed
+// before must have moved with the clock.
 func (w *world) checkSetBack(c *credentialModel, r *run, rec Record) {
 	by := w.model.setBackBy - r.setBack
 	if by == 0 || c.text == "" {
@@ -132,14 +132,14 @@ func (w *world) checkSetBack(c *credentialModel, r *run, rec Record) {
 	c.expires, c.answered, c.useful = got.ExpiresAt, got.ExpiresAt, got.UsefulAfter
 }
 
-// settle moves a call that lies in the future into the present.
-func (c *callTime) settle(now time.Time) {
+// pullBack moves a call from the future to now.
+func (c *callTime) pullBack(now time.Time) {
 	if c.wall.After(now) {
 		c.wall = now.Add(time.Second) // less may go unnoticed
 	}
 }
 
-// recover takes over what was stored by another reading of the clock.
+// recover accepts expiries that were stored before the clock was set back.
 func (m *model) recover(w *world) {
 	for n, c := range m.credentials {
 		got, _ := w.b.Token(n)
@@ -150,18 +150,18 @@ func (m *model) recover(w *world) {
 	}
 }
 
-// restart forgets what no store keeps.
+// restart resets the state that is not stored.
 func (m *model) restart(w *world) {
 	for n, c := range m.credentials {
 		c.kicked, c.stale = false, ""
-		// What was put right in memory is found as it was stored.
+		// A correction that was not stored is lost.
 		c.call.wall = w.store[Key{Obtaining, n}].Past.AttemptAt
-		c.call.settle(w.now)
+		c.call.pullBack(w.now)
 	}
 }
 
-// forgetCalls leaves of the calls to a provider the last one of each of its
-// credentials: that is what records tell.
+// forgetCalls keeps only the last call of each credential of a provider, as the records
+// do.
 func (m *model) forgetCalls(w *world, provider string) {
 	p := m.providers[provider]
 	var kept []providerCall
@@ -175,7 +175,7 @@ func (m *model) forgetCalls(w *world, provider string) {
 	p.calls = kept
 }
 
-// cool notes what an answer means for all callers of its backend.
+// cool applies an answer to the expected cool-down of its backend.
 func (m *model) cool(provider string, res Result) {
 	p := m.providers[provider]
 	if p == nil || !res.Called || res.Fault == nil {
@@ -185,7 +185,7 @@ func (m *model) cool(provider string, res Result) {
 	switch {
 	case asked.After(res.End):
 	case res.Fault.Reason == "throttled":
-		if !p.mayHold.After(res.End) { // else it may be the refusal that is known
+		if !p.mayHold.After(res.End) { // otherwise it may count as the same refusal
 			p.notBefore = res.End.Add(firstCooldown)
 		}
 		p.mayHold = later(p.mayHold, res.End.Add(maxCallDelay))
@@ -197,14 +197,13 @@ func (m *model) cool(provider string, res Result) {
 	p.longest = max(p.longest, asked.Sub(res.End))
 }
 
-// modelEnd takes the end of an obtaining into the books, and holds the record
-// to what the answer said.
+// modelEnd updates the model after a renewal, and checks the record against the answer.
 func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	task, was := r.start.Task, r.start.Record
 	if !res.Called {
 		c.call = r.before
 	}
-	c.call.settle(w.now)
+	c.call.pullBack(w.now)
 	if res.Fault == nil {
 		c.answers++
 	}
@@ -212,7 +211,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	if res.Fault != nil && res.Fault.StaleInput != "" {
 		n := res.Fault.StaleInput
 		_, mark := w.b.Token(n)
-		// Else the values that were refused are renewed already.
+		// Otherwise the refused values have been renewed already.
 		if input := w.model.credentials[n]; input != nil && mark.Generation == r.marks.Of(n).Generation {
 			c.stale, c.generation, c.staleAt = n, mark.Generation, input.answers
 		}
@@ -261,7 +260,7 @@ func (w *world) modelEnd(c *credentialModel, r *run, rec Record, res Result) {
 	w.checkMoved(c, task.Key)
 }
 
-// modelFailure holds the wait after a failure to its promises.
+// modelFailure checks the wait after a failure.
 func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Result) {
 	c.failures++
 	if c.failures == 1 {
@@ -292,7 +291,7 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 	last := rec.Token().ExpiresAt.Add(-p.Timeout)
 	room := p.MinInterval + max(0, min(res.End.Sub(res.At), p.Timeout))
 	if rec.Past.RetryAt.Equal(last) || rec.Past.RetryAt.Equal(last.Add(-room)) {
-		// The last attempt that can be in time is met, or met next.
+		// The wait was adjusted to the last useful instant.
 		if wait < p.MinInterval || wait > most {
 			w.broken("%s: a wait of %s, want %s to %s", task.Name, wait, p.MinInterval, most)
 		}

@@ -70,8 +70,8 @@ func TestChangeDuringADeliveryIsDeliveredNext(t *testing.T) {
 }
 
 func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
-	// The configuration moves an expiry while a call and a delivery are under
-	// way: the old value with the new expiry is not the new value.
+	// The configuration moves an expiry during a call and a delivery: the old value
+	// with the new expiry is not the new value.
 	with := func(d time.Duration) []*Task { return []*Task{obtaining("a", maxAge(d)), delivering("s", "a")} }
 	r := newRig(t, p8, with(time.Hour)...)
 	r.expect("a")
@@ -108,7 +108,7 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
 	r.expect("sink:s")
 
-	// A count of revisions that a crash has thrown back tells nothing alone.
+	// After a crash the revision may be too low, so it proves nothing alone.
 	r.deliver("sink:s", true)
 	sink := r.records[keyOf("sink:s")]
 	part := sink.Delivery()
@@ -277,7 +277,7 @@ func TestDependentWaitsForItsInput(t *testing.T) {
 	r.obtain("a", time.Hour)
 	r.expect("b")
 	r.obtain("b", 2*time.Hour)
-	// The input expires and is not renewed: b waits, however due it is.
+	// The input expires and is not renewed: b waits, even if it is due.
 	r.pass(45 * time.Minute)
 	r.expect("a")
 	r.pass(50 * time.Minute)
@@ -325,8 +325,8 @@ func TestRefusedInputIsRenewedOnceAndWaitedFor(t *testing.T) {
 	r.expect("")
 	r.pass(30 * time.Second)
 	r.expect("a")
-	// The same values again: they are tried once more, and if they are refused
-	// once more the next ones are waited for.
+	// The renewal returns the same values: b tries them once more and, if they are
+	// refused again, waits for the next ones.
 	r.end("a", Result{Called: true, Token: r.look("a").Record.Token().Credential})
 	r.expect("b c")
 	r.fails("b", credential.ReasonServer, stale)

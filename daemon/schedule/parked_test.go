@@ -6,9 +6,9 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestNoOtherFailureTakesARefusalBack: a refused secret stays refused when
-// somebody asks for a renewal that then fails for another reason, be it on this
-// machine or on the way: it would be sent again otherwise, again and again.
+// TestNoOtherFailureTakesARefusalBack: a refused secret stays refused if a manual
+// renewal then fails for another reason, local or in the network. Otherwise it would
+// be sent again and again.
 func TestNoOtherFailureTakesARefusalBack(t *testing.T) {
 	local := Result{At: after(day), End: after(day), Fault: &credential.Fault{Reason: credential.ReasonInternal}}
 	for name, res := range map[string]Result{

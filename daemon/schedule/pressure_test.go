@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// TestOrderUnderPressure: after an outage twenty thousand tokens are due at once,
-// end one after another within the hour, and the backend's rate just suffices.
-// Those that end first are renewed first, none lapses, and the rate is used to
-// more than 95 %.
+// TestOrderUnderPressure: after an outage twenty thousand tokens are due at once and
+// expire one after another within the hour, and the backend's rate just suffices. They
+// are renewed in order of expiry, none expires, and more than 95 % of the rate is
+// used.
 func TestOrderUnderPressure(t *testing.T) {
 	const n, answer, ahead = 20_000, 150 * time.Millisecond, time.Minute
 	rate := Rate{6, time.Second}

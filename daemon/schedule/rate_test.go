@@ -45,8 +45,8 @@ func TestRateIsWrittenAsItIsRead(t *testing.T) {
 	}
 }
 
-// call asks the bucket as the board does: at the first instant, not before
-// now, that it allows.
+// call takes a call from the bucket as the board does: at the first allowed instant,
+// not before now.
 func call(b *bucket, now time.Time) time.Time {
 	at := b.allowedAt(now)
 	b.take(at)
@@ -73,7 +73,7 @@ var someRates = []Rate{
 	{2400, time.Hour},
 }
 
-// busiest returns the most instants that lie in one half-open window.
+// busiest returns the largest number of instants in a half-open window.
 func busiest(at []time.Time, per time.Duration) int {
 	most, from := 0, 0
 	for i := range at {
@@ -92,7 +92,7 @@ func TestBucketKeepsEveryWindowUnderAnyArrivals(t *testing.T) {
 			b, now := newBucket(rate), instant0
 			var at []time.Time
 			for range 5 * rate.Calls {
-				// Idle spells of up to two windows, near misses, and crowds.
+				// Idle periods of up to two windows, near misses, and bursts.
 				switch rng.IntN(8) {
 				case 0:
 					now = now.Add(time.Duration(rng.Int64N(int64(2 * rate.Per))))
@@ -157,8 +157,8 @@ func TestIdleTimeGivesNoMoreThanOneBurst(t *testing.T) {
 	}
 }
 
-// TestLateTurnsAreMadeUpFor: a machine that is late for every turn by a little
-// uses the rate all the same, and keeps every window.
+// TestLateTurnsAreMadeUpFor: a machine that is slightly late for every call still uses
+// the rate, and exceeds it in no window.
 func TestLateTurnsAreMadeUpFor(t *testing.T) {
 	for _, rate := range []Rate{{4, time.Second}, {50, time.Second}, {240, time.Minute}} {
 		b, now := newBucket(rate), instant0

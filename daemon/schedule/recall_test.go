@@ -7,8 +7,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestACooldownIsNoLongerAfterARestart: what the backend named holds, and no
-// longer one, whether the kill came before or after it was stored.
+// TestACooldownIsNoLongerAfterARestart: the cool-down that the backend asked for
+// applies, and is not longer, whether the kill came before or after it was stored.
 func TestACooldownIsNoLongerAfterARestart(t *testing.T) {
 	groups := []Group{provider("p", 8)}
 	for _, reason := range []credential.Reason{credential.ReasonThrottled, credential.ReasonServer} {
@@ -31,8 +31,8 @@ func TestACooldownIsNoLongerAfterARestart(t *testing.T) {
 	}
 }
 
-// TestAnotherMaxAgeIsStored: sinks hold by its revision what it changed, and a
-// restart must not count that revision again for something else.
+// TestAnotherMaxAgeIsStored: sinks track the changed expiry by its revision, which must
+// not be reused for something else after a restart.
 func TestAnotherMaxAgeIsStored(t *testing.T) {
 	b, groups := New(1), []Group{provider("p", 8)}
 	aged := func(d time.Duration) *Task {
@@ -50,8 +50,8 @@ func TestAnotherMaxAgeIsStored(t *testing.T) {
 	}
 }
 
-// TestASetBackMakesRefusedValuesNoOthers: the expiry of an input moves with the
-// clock, its values are those that were refused.
+// TestASetBackMakesRefusedValuesNoOthers: the expiry of an input moves with the clock,
+// but its values are still the refused ones.
 func TestASetBackMakesRefusedValuesNoOthers(t *testing.T) {
 	r := newRig(t, []Group{provider("p", 8)}, obtaining("a"), obtaining("b", needs("a")))
 	r.expect("a")

@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// rig drives a board by hand, as an engine would.
+// rig drives a board step by step, as an engine would.
 type rig struct {
 	t testing.TB
 	*Board
@@ -21,12 +21,12 @@ type rig struct {
 	records map[Key]Record // what a store would hold
 }
 
-// localGroups are the groups of tasks on this machine.
+// localGroups returns the groups of local tasks.
 func localGroups() []Group {
 	return []Group{{Name: SinkGroup, Concurrency: 64}, {Name: HookGroup, Concurrency: 32}}
 }
 
-// provider makes the group of one backend.
+// provider returns the group of a backend.
 func provider(name string, concurrency int, rates ...Rate) Group {
 	return Group{Name: name, Concurrency: concurrency, Rates: rates}
 }
@@ -38,7 +38,7 @@ func newRig(t testing.TB, groups []Group, tasks ...*Task) *rig {
 	return r
 }
 
-// install hands over a configuration; what the rig's store holds is memory.
+// install applies a configuration, with the rig's store as memory.
 func (r *rig) install(groups []Group, tasks ...*Task) (removed []Key) {
 	r.t.Helper()
 	removed = r.Board.install(r.now, append(localGroups(), groups...), tasks, Memory{Records: r.records})
@@ -49,7 +49,7 @@ func (r *rig) install(groups []Group, tasks ...*Task) (removed []Key) {
 	return removed
 }
 
-// Forget and Expire drop from the rig's store what the board no longer keeps.
+// Forget and Expire also delete the records from the rig's store.
 func (r *rig) Forget(name string) bool {
 	delete(r.records, Key{Obtaining, name})
 	return r.Board.Forget(name)
@@ -63,7 +63,7 @@ func (r *rig) Expire(now time.Time) (over []Key, next time.Time) {
 	return over, next
 }
 
-// due starts what is due and returns the names in order.
+// due starts the due tasks and returns their names in order.
 func (r *rig) due() string {
 	r.t.Helper()
 	starts, wake := r.Due(r.now)
@@ -71,7 +71,7 @@ func (r *rig) due() string {
 	var names []string
 	for _, s := range starts {
 		if _, twice := r.running[s.Task.Key]; twice {
-			r.t.Fatalf("%v was started while it runs", s.Task.Key)
+			r.t.Fatalf("%v was started while running", s.Task.Key)
 		}
 		r.running[s.Task.Key], r.started[s.Task.Key] = s, r.now
 		names = append(names, name(s.Task.Key))
@@ -80,7 +80,7 @@ func (r *rig) due() string {
 	return strings.Join(names, " ")
 }
 
-// name is short for credentials and marks the others.
+// name returns the name of a task, with a prefix for sinks and hooks.
 func name(k Key) string {
 	return map[Kind]string{Obtaining: "", Delivering: "sink:", Hooking: "hook:"}[k.Kind] + k.Name
 }
@@ -96,7 +96,7 @@ func keyOf(name string) Key {
 	return Key{Obtaining, name}
 }
 
-// expect starts what is due and compares.
+// expect starts the due tasks and compares their names.
 func (r *rig) expect(want string) {
 	r.t.Helper()
 	if got := r.due(); got != want {
@@ -107,7 +107,7 @@ func (r *rig) expect(want string) {
 // pass moves the clock.
 func (r *rig) pass(d time.Duration) { r.now = r.now.Add(d) }
 
-// setBack sets the clock back, as an engine tells it.
+// setBack sets the clock back and tells the board.
 func (r *rig) setBack(d time.Duration) {
 	r.t.Helper()
 	r.now = r.now.Add(-d)
@@ -118,12 +118,12 @@ func (r *rig) setBack(d time.Duration) {
 	r.sound()
 }
 
-// end folds the end of a running task.
+// end ends a running task.
 func (r *rig) end(name string, res Result) Folded {
 	r.t.Helper()
 	s, ok := r.running[keyOf(name)]
 	if !ok {
-		r.t.Fatalf("%s does not run", name)
+		r.t.Fatalf("%s is not running", name)
 	}
 	delete(r.running, s.Task.Key)
 	res.At, res.End = r.started[s.Task.Key], r.now
@@ -143,7 +143,7 @@ func (r *rig) end(name string, res Result) Folded {
 	return out
 }
 
-// obtain ends a running credential with a new token of the given life.
+// obtain ends a running credential with a new token of the given lifetime.
 func (r *rig) obtain(name string, life time.Duration) {
 	r.t.Helper()
 	text := fmt.Sprintf("%s-%d", name, len(r.records[keyOf(name)].Past.History)+1)
@@ -157,7 +157,7 @@ func (r *rig) fails(name string, reason credential.Reason, edits ...func(*creden
 	return r.end(name, res)
 }
 
-// deliver ends a running sink with what the board has now.
+// deliver ends a running sink with the board's current values.
 func (r *rig) deliver(name string, changed bool) {
 	r.t.Helper()
 	var marks Marks
@@ -168,14 +168,14 @@ func (r *rig) deliver(name string, changed bool) {
 	r.end(name, Result{Called: true, Delivered: marks, Changed: changed})
 }
 
-// hooked ends a running hook with the sink's present change.
+// hooked ends a running hook with the sink's current change.
 func (r *rig) hooked(name string) {
 	r.t.Helper()
 	sink, _ := r.Look(r.now, Key{Delivering, keyOf(name).Name})
 	r.end(name, Result{Called: true, Ran: sink.Record.Delivery().Changes})
 }
 
-// look returns a status that must be there.
+// look returns the status of a task, which must exist.
 func (r *rig) look(name string) Status {
 	r.t.Helper()
 	s, ok := r.Look(r.now, keyOf(name))
@@ -189,11 +189,11 @@ func (r *rig) look(name string) Status {
 func (r *rig) nextAt(name string, want time.Duration, why Why) {
 	r.t.Helper()
 	if s := r.look(name); !s.At.Equal(after(want)) || s.Why != why {
-		r.t.Fatalf("%s: next after %s, %v; want after %s, %v", name, s.At.Sub(instant0), s.Why, want, why)
+		r.t.Fatalf("%s: next attempt: got after %s, %v; want after %s, %v", name, s.At.Sub(instant0), s.Why, want, why)
 	}
 }
 
-// restart begins another life of the board on what was stored.
+// restart creates a new board from the stored records.
 func (r *rig) restart(groups []Group, tasks ...*Task) *rig {
 	r.t.Helper()
 	providers := map[string]ProviderRecord{}
@@ -216,15 +216,15 @@ func (r *rig) sound() {
 	}
 }
 
-// structure checks what the board's methods rely on: places in heaps, counts
-// of what runs, and that whoever wants to run has a place.
+// structure checks the board's invariants: heap indexes, counts of running tasks, and
+// that every planned task is queued.
 func structure(b *Board, now time.Time) error {
 	places, running := map[*entry]int{}, map[*group]int{}
 	queued := func(q *queue, what string) error {
 		for i, e := range q.items {
 			places[e]++
 			if e.in != q || int(e.place) != i {
-				return fmt.Errorf("%s: %v thinks it is elsewhere", what, e.task.Key)
+				return fmt.Errorf("%s: %v has a wrong index or queue", what, e.task.Key)
 			}
 			if i > 0 && q.less(e, q.items[(i-1)/2]) {
 				return fmt.Errorf("%s: %v is before its parent", what, e.task.Key)
@@ -252,7 +252,7 @@ func structure(b *Board, now time.Time) error {
 	}
 	for i, g := range b.gates {
 		if g.place != i || b.groups[g.spec.Name] != g {
-			return fmt.Errorf("gates: %s thinks it is elsewhere", g.spec.Name)
+			return fmt.Errorf("gates: %s has a wrong index", g.spec.Name)
 		}
 		if i > 0 && b.gates.Less(i, (i-1)/2) {
 			return fmt.Errorf("gates: %s is before its parent", g.spec.Name)
@@ -267,7 +267,7 @@ func structure(b *Board, now time.Time) error {
 		}
 		if !e.running && e.in == nil {
 			if at, why := b.next(e, now); !at.IsZero() {
-				return fmt.Errorf("%v wants to run at %s (%s) and has no place", key, at, why.Text)
+				return fmt.Errorf("%v is planned at %s (%s) but not queued", key, at, why.Text)
 			}
 		}
 		if !e.gone && b.groups[e.task.Group] != e.group {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A command that sinks share waits for one that is just looked at, and is not
-// run a second time for that sink alone.
+// A shared command waits for a sink that is being checked, and does not run a second
+// time for that sink alone.
 func TestASharedCommandWaitsForALook(t *testing.T) {
 	tasks := []*Task{obtaining("a")}
 	for _, sink := range []string{"s", "t"} {

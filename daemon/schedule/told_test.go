@@ -7,8 +7,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestEndThatCannotBeReadIsShort: a life that is not understood is not taken for
-// max_age, unless that is shorter still.
+// TestEndThatCannotBeReadIsShort: an expiry that cannot be parsed does not become
+// max_age, unless that is even shorter.
 func TestEndThatCannotBeReadIsShort(t *testing.T) {
 	for _, c := range []struct{ maxAge, want time.Duration }{
 		{24 * time.Hour, credential.MaxUnreadAge},
@@ -29,7 +29,7 @@ func TestEndThatCannotBeReadIsShort(t *testing.T) {
 	}
 }
 
-// TestWaitOfOneCredentialIsItsOwn: only 429 and 5xx speak for the whole backend.
+// TestWaitOfOneCredentialIsItsOwn: only 429 and 5xx apply to the whole backend.
 func TestWaitOfOneCredentialIsItsOwn(t *testing.T) {
 	b := New(1)
 	one, other := obtaining("a"), obtaining("b", pace(func(p *Policy) { p.MinInterval = time.Minute }))
@@ -53,8 +53,8 @@ func TestWaitOfOneCredentialIsItsOwn(t *testing.T) {
 	}
 }
 
-// TestUselessCallsWait: until the instant that the fault names nothing is called,
-// unless somebody asks.
+// TestUselessCallsWait: until the instant in the fault there is no call, unless
+// requested.
 func TestUselessCallsWait(t *testing.T) {
 	b := New(1)
 	task := obtaining("a")

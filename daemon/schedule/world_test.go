@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// dice choose what happens in a world.
+// dice chooses what happens in a world.
 type dice interface {
 	n(sides int) int // 0 to below sides
 	spent() bool
@@ -20,21 +20,20 @@ type dice interface {
 // pick returns one of some things.
 func pick[T any](d dice, of ...T) T { return of[d.n(len(of))] }
 
-// world plays an engine, a store, backends and a clock against a board, and
-// keeps books of its own (model) to hold the board to its promises.
+// world simulates an engine, a store, backends and a clock around a board, and checks
+// the board's promises against its own model.
 type world struct {
 	t    testing.TB
 	dice dice
 	b    *Board
 	now  time.Time
-	// elapsed is time as it really passed: it stands still when the clock is
-	// set back.
+	// elapsed is the true elapsed time, which setting the clock does not change.
 	elapsed time.Duration
-	// replayed is when calls of an earlier life were last counted.
+	// replayed is when calls from records were last replayed.
 	replayed time.Duration
 	groups   map[string]Group
 	tasks    map[Key]*Task
-	known    map[string]*Task // the last task of each credential, removed ones too
+	known    map[string]*Task // the last task of each credential, including removed ones
 	runs     map[Key]*run
 	store    map[Key]Record
 	cooled   map[string]ProviderRecord
@@ -45,13 +44,13 @@ type world struct {
 	trace    []string
 }
 
-// run is one attempt under way.
+// run is a running attempt.
 type run struct {
 	start    Start
 	at       time.Time
 	elapsed  time.Duration
 	setBack  time.Duration
-	provider string // whose concurrency it counts against, empty for none
+	provider string // the group it counts against, empty if none
 	before   callTime
 	shown    map[string]string
 	marks    Marks
@@ -70,19 +69,19 @@ func newWorld(t testing.TB, d dice) *world {
 	return w
 }
 
-// say remembers what happened, for the report of a failure.
+// say records an event for failure reports.
 func (w *world) say(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf("%12s %s", w.now.Sub(instant0), fmt.Sprintf(format, args...)))
 }
 
-// broken ends the test with the story that led there.
+// broken fails the test and prints the recorded events.
 func (w *world) broken(format string, args ...any) {
 	w.t.Helper()
 	story := w.trace[max(0, len(w.trace)-60):]
 	w.t.Fatalf("%s\n%s\nbroken: %s", w.describe(), strings.Join(story, "\n"), fmt.Sprintf(format, args...))
 }
 
-// play steps until the dice are spent.
+// play runs steps until the dice are used up.
 func (w *world) play() {
 	for !w.dice.spent() {
 		w.step()
@@ -141,14 +140,14 @@ func (w *world) backward(d time.Duration) {
 	}
 }
 
-// storeMoved stores what the board put right by itself.
+// storeMoved stores the board's corrections.
 func (w *world) storeMoved() {
 	for _, m := range w.b.Corrections() {
 		w.store[m.Key] = m.Record
 	}
 }
 
-// due lets the board start what it wants to and checks it.
+// due starts the due tasks and checks them.
 func (w *world) due() {
 	starts, wake := w.b.Due(w.now)
 	w.wake = wake
@@ -177,7 +176,7 @@ func (w *world) due() {
 	w.checkRest()
 }
 
-// endOne ends one of the attempts under way.
+// endOne ends one of the running attempts.
 func (w *world) endOne() {
 	if len(w.runs) == 0 {
 		return
@@ -225,11 +224,11 @@ func (w *world) endObtaining(r *run) {
 	w.model.cool(task.Group, res)
 	current := w.tasks[task.Key]
 	if out.Removed {
-		w.broken("%s was told as removed, and is to be kept", task.Name)
+		w.broken("%s was reported as removed, but must be kept", task.Name)
 	}
 	if current == nil {
 		if !w.b.Forget(task.Name) {
-			w.broken("%s is gone, and nothing is kept of it", task.Name)
+			w.broken("%s was removed, but its record was not kept", task.Name)
 		}
 		w.forget(task.Key)
 		return
@@ -238,7 +237,7 @@ func (w *world) endObtaining(r *run) {
 	w.storeMoved()
 }
 
-// told is one line on an end.
+// told describes a result in one line.
 func told(res Result, rec Record) string {
 	if res.Fault != nil {
 		return fmt.Sprintf("%s, retry at %s", res.Fault.Reason, rec.Past.RetryAt.Sub(instant0))
@@ -262,7 +261,7 @@ func (w *world) freshAnswer() credential.Credential {
 	return c
 }
 
-// sameAnswer repeats the values in hand.
+// sameAnswer returns the current values again.
 func (w *world) sameAnswer(c credential.Credential) credential.Credential {
 	c.Generation, c.UsefulAfter = 0, time.Time{}
 	if c.PolicyExpiry {
@@ -329,7 +328,7 @@ func (w *world) endHooking(r *run) {
 	}
 }
 
-// finish folds the end of a task on this machine.
+// finish ends a local task.
 func (w *world) finish(r *run, rec Record, res Result) (removed bool) {
 	key := r.start.Task.Key
 	w.say("%s ends: %v", name(key), res.Fault)
@@ -367,7 +366,7 @@ func (w *world) detach() {
 	w.runs[key].provider = ""
 }
 
-// restart is a crash and another life from what was stored.
+// restart simulates a crash and a restart from the stored records.
 func (w *world) restart() {
 	w.say("crash")
 	for _, key := range slices.SortedFunc(maps.Keys(w.runs), Key.Compare) {
@@ -404,7 +403,7 @@ func (w *world) restart() {
 	}
 }
 
-// forget drops what is stored and known of a task.
+// forget drops a task from the store and the model.
 func (w *world) forget(key Key) {
 	delete(w.store, key)
 	switch key.Kind {
