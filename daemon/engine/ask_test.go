@@ -40,7 +40,7 @@ func TestAskingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// failingTwice is a backend whose third call is the first that succeeds.
+// failingTwice is a backend that fails twice and then succeeds.
 func failingTwice() *backend {
 	b := living(time.Hour)
 	good := b.answer

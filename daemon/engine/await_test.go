@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// TestManyWaitForTheSame: fifty who wait for everything look once after each
-// change, not once each, and all of them see it in the end.
+// TestManyWaitForTheSame: fifty callers with the same broad query evaluate it once
+// per change together, not once each, and all return in the end.
 func TestManyWaitForTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := launch(t, planOf(map[string]*backend{"a": failingTwice()}, nil), nil)
@@ -61,7 +61,7 @@ func TestBroad(t *testing.T) {
 	}
 }
 
-// TestTextTellsQueriesApart: whoever shares an answer must have asked the same.
+// TestTextTellsQueriesApart: only callers with equal queries may share a result.
 func TestTextTellsQueriesApart(t *testing.T) {
 	none, shops := "", "shops"
 	queries := []Query{

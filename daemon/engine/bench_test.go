@@ -12,11 +12,11 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// The sizes at which costs are compared: what grows with the number of all is
-// seen there.
+// The sizes at which costs are compared, to find costs that grow with the number of
+// credentials.
 var sizes = [...]int{100, 10_000, 100_000}
 
-// nowhere is a ledger that keeps nothing.
+// nowhere is a ledger that stores nothing.
 type nowhere struct{}
 
 func (nowhere) Begin(context.Context, schedule.Key, schedule.Record) (Ticket, error) {
@@ -25,7 +25,7 @@ func (nowhere) Begin(context.Context, schedule.Key, schedule.Record) (Ticket, er
 func (nowhere) Commit(context.Context, schedule.Record) error { return nil }
 func (nowhere) Write(context.Context, Batch) error            { return nil }
 
-// quick answers at once with a token of a few dozen bytes.
+// quick answers immediately with a token of a few dozen bytes.
 type quick struct{}
 
 func (quick) Refresh(_ context.Context, req credential.Request) (credential.Credential, error) {
@@ -33,13 +33,12 @@ func (quick) Refresh(_ context.Context, req credential.Request) (credential.Cred
 	return credential.Credential{ExpiresAt: req.At.Add(time.Hour), Values: map[string]credential.Secret{"token": credential.NewSecret(value)}}, nil
 }
 
-// taken is a sink that takes everything.
+// taken is a sink that accepts everything.
 type taken struct{}
 
 func (taken) Deliver(context.Context, credential.Set) (bool, error) { return true, nil }
 
-// crowded is an engine with so many credentials, one sink each, on a clock of
-// its own.
+// crowded is an engine with many credentials, one sink each, and a simulated clock.
 type crowded struct {
 	*Engine
 	now   time.Time
@@ -67,12 +66,12 @@ func newCrowded(b *testing.B, n int) *crowded {
 	return c
 }
 
-// deaf observes nothing.
+// deaf is an observer that does nothing.
 type deaf struct{}
 
 func (deaf) Observe(Outcome) {}
 
-// settle does everything that is due, and returns how many attempts ended.
+// settle runs everything that is due, and returns how many attempts ended.
 func (c *crowded) settle() (attempts int) {
 	for {
 		c.now = c.now.Add(100 * time.Microsecond)
@@ -91,8 +90,8 @@ func (c *crowded) settle() (attempts int) {
 	}
 }
 
-// BenchmarkMemory measures what a credential with its sink holds: plan, board,
-// records, and what readers are shown, after its first renewal and after ten.
+// BenchmarkMemory measures the memory of a credential with its sink: plan, board,
+// records and readers' rows, after the first renewal and after ten.
 func BenchmarkMemory(b *testing.B) {
 	for _, rounds := range []int{1, 10} {
 		b.Run(fmt.Sprint(rounds), func(b *testing.B) {
@@ -151,8 +150,7 @@ func BenchmarkApplyOne(b *testing.B) {
 	}
 }
 
-// BenchmarkGet measures what a reader of one name costs, who never meets the
-// loop.
+// BenchmarkGet measures a lookup of one name, which does not involve the loop.
 func BenchmarkGet(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

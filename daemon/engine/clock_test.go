@@ -12,10 +12,10 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// wall is the bubble's clock.
+// wall returns the bubble's clock.
 func wall() time.Time { return time.Now().Round(0) }
 
-// settable is a clock that can be set, beside one that cannot.
+// settable is a wall clock that can be set, and a steady clock.
 type settable struct {
 	mu     sync.Mutex
 	offset time.Duration
@@ -35,7 +35,7 @@ func (c *settable) step(by time.Duration) {
 	c.offset += by
 }
 
-// hourly answers with tokens whose life counts from the clock that asks.
+// hourly answers with tokens that expire an hour after the request, by its clock.
 func hourly() *backend {
 	b := living(time.Hour)
 	b.answer = func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {
@@ -46,7 +46,7 @@ func hourly() *backend {
 	return b
 }
 
-// TestNoTokenLapsesWhenTheClockIsSet counts the calls by the time as it is.
+// TestNoTokenLapsesWhenTheClockIsSet counts the calls by true time.
 func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 	for _, by := range []time.Duration{-time.Hour, -48 * time.Hour, -30 * time.Minute, -5 * time.Second, time.Hour, 48 * time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 				clock.step(by)
 				time.Sleep(time.Minute + time.Second)
 				synctest.Wait()
-				// What is stored is right as well: the next life begins with it.
+				// The stored record is right too: a restart begins with it.
 				stored := k.record(schedule.Obtaining, "a")
 				if left := stored.Token().ExpiresAt.Sub(e.wall()); by < 0 && left > 50*time.Minute {
 					t.Errorf("stored with %s to go", left)
@@ -90,8 +90,8 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 	}
 }
 
-// TestASetBackDelaysNothingOnThisMachine: looks at suspects, hanging tasks and
-// saves wait for what is left of their time, and no longer.
+// TestASetBackDelaysNothingOnThisMachine: checks of targets, hanging tasks and saves
+// wait for the rest of their time, and no longer.
 func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	steady := time.Duration(0)
@@ -137,8 +137,8 @@ func TestSmallStepsAddUp(t *testing.T) {
 	}
 }
 
-// TestAStepBackInsideASuspendIsSeen: after the suspend the wall clock shows what
-// it would show without both.
+// TestAStepBackInsideASuspendIsSeen: the step is as long as the suspend, so that the
+// wall clock alone shows neither.
 func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 	for _, slept := range []time.Duration{time.Hour, 30 * time.Minute, 2 * time.Hour} {
 		now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
@@ -158,7 +158,7 @@ func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 	}
 }
 
-// TestASuspendDoesNotMakeACallLookAsIfItHung: its own time-out stands still too.
+// TestASuspendDoesNotMakeACallLookAsIfItHung: its timeout does not advance either.
 func TestASuspendDoesNotMakeACallLookAsIfItHung(t *testing.T) {
 	now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
 	b := living(time.Hour)
@@ -186,7 +186,7 @@ func TestASuspendDoesNotMakeACallLookAsIfItHung(t *testing.T) {
 	}
 }
 
-// TestTheKernelTellsASuspend: on a machine that does not sleep meanwhile, nothing.
+// TestTheKernelTellsASuspend: without a suspend the kernel's clocks show none.
 func TestTheKernelTellsASuspend(t *testing.T) {
 	slept := sleeps()
 	first := slept()

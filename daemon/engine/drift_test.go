@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// watched is a guard over a place: what it holds is its own digest.
+// watched is a guard of a place. Its values are their own digests.
 type watched struct{ *place }
 
 func (w watched) Values(set credential.Set) (map[string]string, error) {
@@ -150,7 +150,7 @@ func TestFailedRepairIsTriedUntilItSucceeds(t *testing.T) {
 		p.set(func(p *place) { p.fail = nil })
 		pass(30 * time.Second)
 		if v := r.mustView(t).Sinks[0]; v.State != Delivered || p.holds() != "a=value-1\n" || v.Delivered["a"] != 1 {
-			t.Errorf("after the cure: %s, holds %q", v.State, p.holds())
+			t.Errorf("after the fix: state %s, holds %q", v.State, p.holds())
 		}
 	})
 }
@@ -179,8 +179,8 @@ func TestIssuedValuesAreRememberedOverARestartAndBounded(t *testing.T) {
 	})
 }
 
-// TestOnceLooksAtTheTargets: a target that lost its value since the last run is
-// put right, and one with somebody else's value is not called delivered.
+// TestOnceLooksAtTheTargets: a target that lost its value since the last run is written
+// again, and one changed by someone else is not shown as delivered.
 func TestOnceLooksAtTheTargets(t *testing.T) {
 	for held, want := range map[string]struct {
 		state State
@@ -205,7 +205,7 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 	}
 }
 
-// TestOlderValueIsToldFromAForeignOne: behind names which of the two it is.
+// TestOlderValueIsToldFromAForeignOne: behind says which of the two it is.
 func TestOlderValueIsToldFromAForeignOne(t *testing.T) {
 	spec := &plan.Sink{Name: "a", Needs: []string{"a"}}
 	held := &schedule.Record{Part: schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 1}}}}}

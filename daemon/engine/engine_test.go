@@ -16,7 +16,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// keeper remembers records in memory; while fail is set it saves nothing.
+// keeper is a ledger in memory; while fail is set, saves fail.
 type keeper struct {
 	mu      sync.Mutex
 	records map[schedule.Key]schedule.Record
@@ -113,7 +113,7 @@ func (w *witness) of(kind TaskKind, name string) (out []Outcome) {
 	return out
 }
 
-// backend is a provider that answers by a function and counts its calls.
+// backend is a provider that answers with a function and counts its calls.
 type backend struct {
 	mu      sync.Mutex
 	calls   []credential.Request
@@ -150,7 +150,7 @@ func (b *backend) request(i int) credential.Request {
 
 func (b *backend) count() int { return len(b.times()) }
 
-// token is the n-th answer with a life.
+// token returns the n-th answer with the given lifetime.
 func token(n int, req credential.Request, life time.Duration) credential.Credential {
 	return credential.Credential{
 		Values:    map[string]credential.Secret{"token": credential.NewSecret(fmt.Sprintf("value-%d", n))},
@@ -158,7 +158,7 @@ func token(n int, req credential.Request, life time.Duration) credential.Credent
 	}
 }
 
-// living answers every call with a new token of the given life.
+// living answers every call with a new token of the given lifetime.
 func living(life time.Duration) *backend {
 	return &backend{answer: func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {
 		return token(n, req, life), nil
@@ -251,8 +251,8 @@ var testPolicy = schedule.Policy{
 	MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
 }
 
-// planOf makes a plan with one provider "p"; sinks show the credential of
-// their name, or all of needs.
+// planOf returns a plan with one provider "p"; sinks use the credential of their name,
+// or all of needs.
 func planOf(backends map[string]*backend, sinks map[string]*place) *plan.Plan {
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "fake", Concurrency: 8}}}
 	for name, b := range backends {
@@ -293,7 +293,7 @@ func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 	return r
 }
 
-// replace hands another plan over, as the difference that it makes.
+// replace applies another plan, as a change.
 func (r *rig) replace(ctx context.Context, specs *plan.Plan) error {
 	change := plan.Between(r.specs, specs)
 	r.specs = specs
@@ -301,7 +301,7 @@ func (r *rig) replace(ctx context.Context, specs *plan.Plan) error {
 	return err
 }
 
-// mustView returns the state as the loop knows it now.
+// mustView returns the loop's current state.
 func (r *rig) mustView(t *testing.T) View {
 	t.Helper()
 	if err := r.ask(t.Context(), func() { r.publish(r.now()) }); err != nil {
@@ -310,7 +310,7 @@ func (r *rig) mustView(t *testing.T) View {
 	return r.Select(Query{History: true})
 }
 
-// pass lets virtual time pass; in a bubble no real time does.
+// pass lets virtual time pass.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
@@ -464,7 +464,7 @@ func TestHangingSinkHoldsNobodyBack(t *testing.T) {
 	})
 }
 
-// Sinks of one device wait for its threads; those of another for none of them.
+// Sinks of one device wait for each other, but not for those of another.
 func TestSinksOfADeviceShareABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		specs, hang := planOf(map[string]*backend{"a": living(time.Hour)}, nil), make(chan struct{})
@@ -673,7 +673,7 @@ func TestPreflightKeepsALiveTokenFromBeingKilled(t *testing.T) {
 		pass(31 * time.Second)
 		v = r.mustView(t)
 		if b.count() != 1 || v.Sinks[0].State != Delivered || v.Credentials[0].State != Valid {
-			t.Errorf("after the cure: %d calls, sink %s, credential %s", b.count(), v.Sinks[0].State, v.Credentials[0].State)
+			t.Errorf("after the fix: %d calls, sink %s, credential %s", b.count(), v.Sinks[0].State, v.Credentials[0].State)
 		}
 	})
 }
@@ -695,7 +695,7 @@ func TestFailedDeliveryIsRetriedAloneWithTheStoredToken(t *testing.T) {
 		bad.set(func(p *place) { p.fail = nil })
 		pass(30 * time.Second)
 		if bad.holds() != "a=value-1\n" || b.count() != 1 {
-			t.Errorf("after the recovery, the sink holds %q with %d calls", bad.holds(), b.count())
+			t.Errorf("after the fix: the sink holds %q after %d calls", bad.holds(), b.count())
 		}
 	})
 }
@@ -717,13 +717,13 @@ func TestStateThatCannotBeSavedStopsSpendingButNotDelivering(t *testing.T) {
 			t.Errorf("%d seeds spent that could not be remembered", spender.count())
 		}
 		if v.StateError == "" {
-			t.Error("the doubt about the state is not shown")
+			t.Error("StateError is empty, want the failed save")
 		}
 		k.setFail(nil)
 		pass(time.Minute)
 		v = r.mustView(t)
 		if v.StateError != "" || spender.count() != 1 {
-			t.Errorf("after the cure: %q, %d calls", v.StateError, spender.count())
+			t.Errorf("after the fix: StateError %q, %d calls", v.StateError, spender.count())
 		}
 		r.witness.mu.Lock()
 		if n := len(r.witness.states); n < 2 || r.witness.states[n-1] != "" || slices.Contains(r.witness.states[:n-1], "") || r.witness.states[0] != "no space" {
@@ -762,7 +762,7 @@ func TestHookIsOwedAcrossACrashBetweenWriteAndRecord(t *testing.T) {
 		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": s})
 		specs.Sinks[0].Hook = h
 		k := newKeeper()
-		// The machine dies when the sink has its bytes: nothing is saved any more.
+		// The machine dies right after the write: nothing more is saved.
 		s.onDeliver = func() { k.setFail(errors.New("dead")) }
 		r := launch(t, specs, k)
 		h.mu.Lock()
@@ -803,7 +803,7 @@ func TestHookIsOwedAfterAPanicBehindTheWrite(t *testing.T) {
 	})
 }
 
-// breaking is a place whose first delivery breaks down after the write.
+// breaking is a place whose first delivery panics after the write.
 type breaking struct {
 	*place
 	broken bool
@@ -855,7 +855,7 @@ func TestCrashDuringACallIsToldToTheNextOneAfterTheFloor(t *testing.T) {
 		defer r.stop()
 		pass(29 * time.Second)
 		if b.count() != 0 {
-			t.Fatal("called again within the minimum interval of a call that a crash cut")
+			t.Fatal("called again within the minimum interval of a call that a crash interrupted")
 		}
 		pass(2 * time.Second)
 		if b.count() != 1 || !b.request(0).Lost {
@@ -1002,9 +1002,9 @@ func TestDependentWaitsForItsInputAndRenewsAStaleOneOnce(t *testing.T) {
 	})
 }
 
-// TestServerThatHandsOutTheLivingTokenCostsASecond plays a server that answers
-// the same token with what is left of its life, in whole seconds, until it is
-// over: the gap between two tokens must be seconds, not a floor.
+// TestServerThatHandsOutTheLivingTokenCostsASecond simulates a server that returns the
+// same token with its remaining lifetime in whole seconds until it expires. The gap
+// between two tokens must be seconds, not a minimum interval.
 func TestServerThatHandsOutTheLivingTokenCostsASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const life = time.Hour
@@ -1055,7 +1055,7 @@ func TestHookThatIsAddedWaitsForTheNextChange(t *testing.T) {
 	})
 }
 
-// A crowd whose records cannot be saved does not put off the next try.
+// Many failing saves do not delay the next retry.
 func TestUnsavedCrowdWaitsNoLongerThanOne(t *testing.T) {
 	var u unsaved
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

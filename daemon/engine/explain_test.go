@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestEveryNextAttemptIsExplained holds what explain shows to its words: the
-// second, the reason, and the key of the configuration behind it.
+// TestEveryNextAttemptIsExplained checks what explain shows: the instant, the reason
+// and the configuration key.
 func TestEveryNextAttemptIsExplained(t *testing.T) {
 	fails := func(f credential.Fault) func(context.Context, int, credential.Request) (credential.Credential, error) {
 		return func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/vigented/vigente/credential"
 )
 
-// TestHurryCallsBeforeTheBackendsWaitHasPassed asks for one credential of a
-// backend that wants an hour of silence: it alone is called.
+// TestHurryCallsBeforeTheBackendsWaitHasPassed requests one credential of a backend that
+// asked to wait an hour: only this credential is renewed.
 func TestHurryCallsBeforeTheBackendsWaitHasPassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one, other := living(time.Hour), living(time.Hour)

@@ -12,19 +12,19 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestTheLastUsefulInstantIsExact lets a backend come back around the instant
-// that the gauge names, and answer as slowly as the time-out allows: at that
-// instant no token lapses, a moment later one does.
+// TestTheLastUsefulInstantIsExact has a backend recover around the instant in the
+// metric, and answer as slowly as the timeout allows: at that instant no token expires,
+// a moment later one does.
 func TestTheLastUsefulInstantIsExact(t *testing.T) {
 	for _, life := range []time.Duration{5 * time.Minute, 10 * time.Minute, time.Hour, 3 * 24 * time.Hour} {
-		for _, floor := range []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute} {
+		for _, interval := range []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute} {
 			for _, hangs := range []bool{false, true} {
 				for _, late := range []time.Duration{-time.Minute, 0, time.Millisecond, 10 * time.Second} {
-					if 20*floor > life {
+					if 20*interval > life {
 						continue // too few attempts fit to place one
 					}
-					t.Run(fmt.Sprintf("life %s, floor %s, hangs %v, back %s after it", life, floor, hangs, late), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { backAround(t, life, floor, late, hangs) })
+					t.Run(fmt.Sprintf("life %s, minimum interval %s, hangs %v, back %s after it", life, interval, hangs, late), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { backAround(t, life, interval, late, hangs) })
 					})
 				}
 			}
@@ -32,7 +32,7 @@ func TestTheLastUsefulInstantIsExact(t *testing.T) {
 	}
 }
 
-func backAround(t *testing.T, life, floor, late time.Duration, hangs bool) {
+func backAround(t *testing.T, life, interval, late time.Duration, hangs bool) {
 	const timeout = 30 * time.Second
 	var mu sync.Mutex
 	var up, ended time.Time // the backend answers from up on; it did first at ended
@@ -58,7 +58,7 @@ func backAround(t *testing.T, life, floor, late time.Duration, hangs bool) {
 	}
 	plan := planOf(map[string]*backend{"a": b}, nil)
 	p := &plan.Credentials[0].Policy
-	p.MinInterval, p.Timeout, p.Jitter = floor, timeout, schedule.Margin{Share: 0.05}
+	p.MinInterval, p.Timeout, p.Jitter = interval, timeout, schedule.Margin{Share: 0.05}
 	r := launch(t, plan, nil)
 	defer r.stop()
 	pass(time.Second)

@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// elsewhere is a record that another machine has made.
+// elsewhere returns a record made by another machine.
 func elsewhere(value string, generation uint64, at time.Time) schedule.Record {
 	return schedule.Record{
 		Past: schedule.Past{AttemptAt: at},
@@ -22,8 +22,8 @@ func elsewhere(value string, generation uint64, at time.Time) schedule.Record {
 	}
 }
 
-// TestALearnedRecordIsDelivered: values of another machine go to the sinks of
-// this one without a call, and the renewal is planned by them.
+// TestALearnedRecordIsDelivered: values from another machine are delivered here without
+// a call, and determine the next renewal.
 func TestALearnedRecordIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, p := living(time.Hour), &place{}
@@ -54,8 +54,8 @@ func TestALearnedRecordIsDelivered(t *testing.T) {
 	})
 }
 
-// guardedLedger is a ledger that refuses the first intents and brings a record
-// instead.
+// guardedLedger is a ledger that refuses the first intents and may pass a record to the
+// engine instead.
 type guardedLedger struct {
 	Ledger
 	e        *Engine
@@ -78,8 +78,8 @@ func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent sche
 	return nil, &Refusal{Until: l.until, Reason: "node b is renewing it", Final: l.final}
 }
 
-// TestARefusedIntentMakesNoCall: the attempt is as if it had never been, waits as
-// long as the refusal says, and says why.
+// TestARefusedIntentMakesNoCall: the attempt leaves no trace, waits as long as the
+// refusal says, and shows its reason.
 func TestARefusedIntentMakesNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
@@ -107,8 +107,8 @@ func TestARefusedIntentMakesNoCall(t *testing.T) {
 	})
 }
 
-// TestARefusalBringsTheRecordInstead: what the ledger holds in place of the
-// intent is taken in, and no call is made for it.
+// TestARefusalBringsTheRecordInstead: the engine uses the ledger's record instead of
+// making a call.
 func TestARefusalBringsTheRecordInstead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
@@ -130,8 +130,8 @@ func TestARefusalBringsTheRecordInstead(t *testing.T) {
 	})
 }
 
-// TestARenewalThatIsRefusedIsNotMadeLater: whoever asks is told at once, and what
-// was asked for is not made when the refusal has passed and nobody looks.
+// TestARenewalThatIsRefusedIsNotMadeLater: the caller is told immediately, and the
+// renewal does not happen after the refusal has ended.
 func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
@@ -163,8 +163,8 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 	})
 }
 
-// TestWhatIsLearnedDuringAnAttemptThatFails: another machine renewed meanwhile;
-// its value is newer than what the attempt built on, and is delivered.
+// TestWhatIsLearnedDuringAnAttemptThatFails: another machine renewed meanwhile. Its
+// newer value is delivered.
 func TestWhatIsLearnedDuringAnAttemptThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, p := living(time.Hour), &place{}

@@ -8,14 +8,14 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// records is a place that keeps records one by one, as the tests' disks do.
+// records stores records one by one, as the tests' disks do.
 type records interface {
 	Save(ctx context.Context, key schedule.Key, r schedule.Record) error
 	SaveProvider(ctx context.Context, name string, r schedule.ProviderRecord) error
 	Delete(ctx context.Context, key schedule.Key) error
 }
 
-// onDisk makes the ledger of one machine of such a place.
+// onDisk is the ledger of one machine that stores records.
 type onDisk struct{ records }
 
 // Begin implements Ledger.

@@ -20,7 +20,7 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// A server may state an end that no count of nanoseconds reaches.
+// A server may state an expiry beyond the range of nanoseconds.
 func TestAnEndBeyondTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &backend{answer: func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// outage makes a backend fail between two instants.
+// outage returns a backend that fails between two instants.
 func (b *backend) outage(from, to time.Time, fault credential.Fault) {
 	good := b.answer
 	b.answer = func(ctx context.Context, n int, req credential.Request) (credential.Credential, error) {
@@ -24,8 +24,8 @@ func (b *backend) outage(from, to time.Time, fault credential.Fault) {
 	}
 }
 
-// TestDaysOfOutageAreSpentAtTheSlowestPace has a backend answer 5xx for five
-// days, with a restart every day, and checks each instant at which it is called.
+// TestDaysOfOutageAreSpentAtTheSlowestPace has a backend answer 5xx for five days, with
+// a daily restart, and checks the instant of every call.
 func TestDaysOfOutageAreSpentAtTheSlowestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * time.Hour
@@ -57,9 +57,9 @@ func TestDaysOfOutageAreSpentAtTheSlowestPace(t *testing.T) {
 		for i := 1; i < len(times); i++ {
 			waits = append(waits, times[i].Sub(times[i-1]))
 		}
-		// A quarter of the hour is left when it begins; an eighth of that is the
-		// longest wait until the token is over. One step is shorter, so that an
-		// attempt falls on the last instant whose answer is in time.
+		// A quarter of an hour is left when the outage begins; an eighth of that is
+		// the longest wait until expiry. One wait is shorter, so that an attempt
+		// starts at the last useful instant.
 		const eighth = 15 * time.Minute / attempts
 		want := []time.Duration{45 * time.Minute, 30 * time.Second, time.Minute, eighth, eighth, eighth, eighth, eighth, eighth, 105 * time.Second, eighth}
 		if len(waits) < 20 || !slices.Equal(waits[:len(want)], want) {
@@ -74,11 +74,11 @@ func TestDaysOfOutageAreSpentAtTheSlowestPace(t *testing.T) {
 	})
 }
 
-// attempts is how many the plan after a first failure has room for.
+// attempts is how many attempts fit between the first failure and expiry.
 const attempts = 8
 
-// TestThrottledFleetCallsLittleTogether has three hundred credentials of one
-// backend refused for two days without a word on how long, over restarts.
+// TestThrottledFleetCallsLittleTogether has a backend throttle three hundred
+// credentials for two days without naming a wait, with restarts.
 func TestThrottledFleetCallsLittleTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const fleet, length, atOnce = 300, 48 * time.Hour, 8

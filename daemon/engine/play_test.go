@@ -15,8 +15,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestPlayGivesTheTraceOfRun runs one world twice, under real goroutines in a
-// bubble and without any, and compares every attempt.
+// TestPlayGivesTheTraceOfRun runs one scenario twice, with goroutines in a bubble and
+// by Play, and compares every attempt.
 func TestPlayGivesTheTraceOfRun(t *testing.T) {
 	const span = 30 * time.Hour
 	steps := []Step{{By: -time.Hour}, {By: 2 * time.Hour}, {By: -time.Hour}}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestPatterns fits patterns to whole names.
+// TestPatterns matches patterns against whole names.
 func TestPatterns(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string
@@ -34,7 +34,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// fleet is a view of two fleets' worth of credentials and sinks.
+// fleet returns a view with the credentials and sinks of two fleets.
 func fleet() View {
 	at := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	return View{
@@ -51,7 +51,7 @@ func fleet() View {
 	}
 }
 
-// TestQuerySelects by names, patterns and filters, and counts before it cuts.
+// TestQuerySelects by names, patterns and filters; Totals disregard the limit.
 func TestQuerySelects(t *testing.T) {
 	shops, written := "shops", ""
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestQuerySelects(t *testing.T) {
 	}
 }
 
-// TestSummarize counts by what belongs together.
+// TestSummarize counts by provider, type and fleet.
 func TestSummarize(t *testing.T) {
 	s := Summarize(fleet())
 	if len(s.Credentials) != 3 || len(s.Sinks) != 2 {
@@ -109,8 +109,8 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
-// TestAliveGoesByTheLoop: before, while it sleeps as planned, when it does not
-// come back, and after the end.
+// TestAliveGoesByTheLoop: before the start, while the loop sleeps as planned, when it
+// is overdue, and after the end.
 func TestAliveGoesByTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Options{Observer: &witness{}})

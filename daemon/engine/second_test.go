@@ -12,9 +12,9 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestASecondRequestTakesItsTurn counts the requests of attempts that take two:
-// together they keep to the rate, and one whose turn does not come before its
-// time-out is not made.
+// TestASecondRequestTakesItsTurn counts the requests of attempts with two requests each:
+// all together stay within the rate, and a request whose turn comes after the timeout
+// is not made.
 func TestASecondRequestTakesItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

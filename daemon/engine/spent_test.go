@@ -11,8 +11,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestSeedOfAnUnusableAnswerIsNotShownAgain: a backend that answers with
-// something that cannot be a token has used up the seed all the same.
+// TestSeedOfAnUnusableAnswerIsNotShownAgain: a backend that answers without a usable
+// token has used up the seed anyway.
 func TestSeedOfAnUnusableAnswerIsNotShownAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(0)
@@ -43,7 +43,7 @@ func TestSeedOfAnUnusableAnswerIsNotShownAgain(t *testing.T) {
 	})
 }
 
-// slowDisk is a keeper that takes its time for the first write.
+// slowDisk is a keeper whose first write is slow.
 type slowDisk struct {
 	*keeper
 	takes time.Duration
@@ -56,9 +56,8 @@ func (d *slowDisk) Save(ctx context.Context, key schedule.Key, r schedule.Record
 	return d.keeper.Save(ctx, key, r)
 }
 
-// TestFloorCountsFromTheCallHoweverLongTheDiskTook: what a slow disk adds
-// between an attempt's start and its call is not taken from the distance
-// between two calls.
+// TestFloorCountsFromTheCallHoweverLongTheDiskTook: a slow disk between the start of an
+// attempt and its call does not shorten the interval to the next call.
 func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var arrived []time.Time
@@ -82,7 +81,7 @@ func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 			t.Fatalf("%d calls, want two", len(arrived))
 		}
 		if apart := arrived[1].Sub(arrived[0]); apart < testPolicy.MinInterval {
-			t.Errorf("two calls are %s apart, the minimum interval is %s", apart, testPolicy.MinInterval)
+			t.Errorf("two calls are %s apart, want at least %s", apart, testPolicy.MinInterval)
 		}
 	})
 }

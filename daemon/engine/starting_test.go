@@ -20,9 +20,9 @@ func ready(r *rig) bool {
 	}
 }
 
-// TestReadyOnceTargetsWereLookedAt starts again over a target that somebody
-// emptied while nobody was there: until it was looked at it is not said to be
-// delivered, and the start is not ready.
+// TestReadyOnceTargetsWereLookedAt restarts after a target was emptied while the daemon
+// was down: until the target was checked, it is not shown as delivered and the engine
+// is not ready.
 func TestReadyOnceTargetsWereLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, p := guarded(t)
@@ -47,7 +47,7 @@ func TestReadyOnceTargetsWereLookedAt(t *testing.T) {
 	})
 }
 
-// TestWhoIsToldThatItIsReadyFindsItSo asks in the instant of READY.
+// TestWhoIsToldThatItIsReadyFindsItSo queries the state at the instant of READY.
 func TestWhoIsToldThatItIsReadyFindsItSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		specs := planOf(map[string]*backend{"a": living(time.Hour)}, map[string]*place{"a": {}})
@@ -61,7 +61,7 @@ func TestWhoIsToldThatItIsReadyFindsItSo(t *testing.T) {
 	})
 }
 
-// slowLook is a guard that looks when it is let.
+// slowLook is a guard whose check waits for a signal.
 type slowLook struct {
 	watched
 	let chan struct{}
@@ -72,8 +72,8 @@ func (s slowLook) Inspect(ctx context.Context, set credential.Set, issued func(n
 	return s.watched.Inspect(ctx, set, issued)
 }
 
-// TestReadyDoesNotWaitForEver: a look that hangs is waited for five seconds, a
-// delivery that fails for one try, and a backend that refuses for one call.
+// TestReadyDoesNotWaitForEver: readiness waits five seconds for a hanging check, one try
+// for a failing delivery, and one call for a refusing backend.
 func TestReadyDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, p := guarded(t)

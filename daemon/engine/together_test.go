@@ -14,7 +14,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// command is one hook of several sinks.
+// command is a hook shared by several sinks.
 type command struct {
 	mu    sync.Mutex
 	runs  []string // the sinks of each run
@@ -55,7 +55,7 @@ func (c *command) set(edit func(*command)) {
 	edit(c)
 }
 
-// together launches n sinks of one credential and one command.
+// together launches n sinks with one credential and one command.
 func together(t *testing.T, n int) (*rig, *backend, *command, map[string]*place) {
 	t.Helper()
 	b, c, places := living(time.Hour), &command{}, map[string]*place{}
@@ -97,8 +97,7 @@ func TestOneCommandRunsOnceAfterTheLastDelivery(t *testing.T) {
 	})
 }
 
-// TestOneCommandWaitsFiveSecondsForTheOthers and runs once more for the one that
-// was not there yet.
+// TestOneCommandWaitsFiveSecondsForTheOthers and runs again for the sink that was late.
 func TestOneCommandWaitsFiveSecondsForTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, c, places := together(t, 3)
@@ -138,8 +137,8 @@ func TestOneCommandIsRetriedForAll(t *testing.T) {
 	})
 }
 
-// TestOneCommandNeverRunsTwiceAtATime: what changes while it runs is told by
-// another run after it, over a restart too.
+// TestOneCommandNeverRunsTwiceAtATime: a change during a run causes another run after
+// it, also across a restart.
 func TestOneCommandNeverRunsTwiceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, c, places := together(t, 2)

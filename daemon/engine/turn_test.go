@@ -14,8 +14,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// stuck is a keeper whose disk takes no write until an instant, of one name only
-// when it is given.
+// stuck is a keeper whose writes block until an instant; with a name, only the writes
+// of that name.
 type stuck struct {
 	*keeper
 	until time.Time
@@ -29,7 +29,7 @@ func (s *stuck) Save(ctx context.Context, key schedule.Key, r schedule.Record) e
 	return s.keeper.Save(ctx, key, r)
 }
 
-// crowd is a plan of so many credentials of one backend.
+// crowd returns a plan with n credentials of one backend.
 func crowd(n int, b *backend) *plan.Plan {
 	backends := map[string]*backend{}
 	for i := range n {
@@ -38,8 +38,8 @@ func crowd(n int, b *backend) *plan.Plan {
 	return planOf(backends, nil)
 }
 
-// TestWhatASlowDiskHeldUpDoesNotArriveTogether counts at the backend: attempts
-// that were handed out one by one may go on together.
+// TestWhatASlowDiskHeldUpDoesNotArriveTogether counts calls at the backend: a slow disk
+// may release attempts together that were started one by one.
 func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
@@ -67,8 +67,7 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 	})
 }
 
-// TestAForwardStepOfTheClockGivesNoFreshBurst: the rate is kept by the time that
-// really passed.
+// TestAForwardStepOfTheClockGivesNoFreshBurst: the rate is enforced in elapsed time.
 func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
@@ -105,8 +104,8 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 	})
 }
 
-// TestACallThatWasHeldUpKeepsOutOfAPause: while the intent of one call was being
-// saved, the answer to another asked all callers to wait.
+// TestACallThatWasHeldUpKeepsOutOfAPause: while the intent of one call was being saved,
+// the answer to another one asked all callers to wait.
 func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, from := living(time.Hour), wall()
@@ -138,8 +137,8 @@ func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 	})
 }
 
-// TestACallThatWasHeldUpComesNotOnTopOfOthers: the disk hung for so long that
-// another one took its place.
+// TestACallThatWasHeldUpComesNotOnTopOfOthers: the disk hung for so long that another
+// attempt was started instead.
 func TestACallThatWasHeldUpComesNotOnTopOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running, most atomic.Int32

@@ -10,8 +10,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// TestARecordOwedDuringASaveIsSavedNext: a reload may change a record of the same
-// attempt again while the one before it is being written.
+// TestARecordOwedDuringASaveIsSavedNext: a reload may change a record again while the
+// previous version is being written.
 func TestARecordOwedDuringASaveIsSavedNext(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	k := newKeeper()
@@ -54,8 +54,8 @@ func TestARemovalDuringAnOlderOneIsNotTakenForDone(t *testing.T) {
 	}
 }
 
-// TestARemovalThatFailedIsNotRepeatedForWhatIsBack: what is wanted again by then
-// keeps its record.
+// TestARemovalThatFailedIsNotRepeatedForWhatIsBack: a task that was added again keeps
+// its record.
 func TestARemovalThatFailedIsNotRepeatedForWhatIsBack(t *testing.T) {
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
@@ -69,9 +69,9 @@ func TestARemovalThatFailedIsNotRepeatedForWhatIsBack(t *testing.T) {
 	}
 }
 
-// TestAHookIsNotLostWhereItsRecordAloneSurvived: a kill between two removals
-// left the hook's record of an earlier life of the sink, whose changes count
-// again; the counts must not meet.
+// TestAHookIsNotLostWhereItsRecordAloneSurvived: a kill between two removals left only
+// the hook's record. When the sink is added again, its count of changes must not reach
+// the hook's old count by chance.
 func TestAHookIsNotLostWhereItsRecordAloneSurvived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for ran := range uint64(3) {

@@ -250,17 +250,17 @@ func (l *laws) called(s *source, req credential.Request) {
 	if b := l.budget(s.p.name); b.cool.After(w.wall()) {
 		l.breaks("%s calls %s at %s, which asked to be left alone until %s", s.n.name, s.p.name, w.wall(), b.cool)
 	}
-	floor := s.n.policy.MinInterval
+	interval := s.n.policy.MinInterval
 	if now := w.nature.plan.credential(s.n.name); now != nil {
-		floor = min(floor, now.policy.MinInterval)
+		interval = min(interval, now.policy.MinInterval)
 	}
 	if g.ever {
-		allowed := g.arrivedAt + floor
+		allowed := g.arrivedAt + interval
 		if g.unheard {
 			allowed -= g.slack
 		}
 		if w.now < allowed {
-			l.breaks("%s is called %s after the call before, its floor is %s", s.n.name, w.now-g.arrivedAt, floor)
+			l.breaks("%s is called %s after the call before, its minimum interval is %s", s.n.name, w.now-g.arrivedAt, interval)
 		}
 	}
 	g.ever, g.arrivedAt, g.unheard, g.slack = true, w.now, true, w.now-t.begun
