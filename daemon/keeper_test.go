@@ -16,8 +16,8 @@ func (volatileSink) Deliver(context.Context, credential.Set) (bool, error) { ret
 
 func (v volatileSink) Volatile() bool { return bool(v) }
 
-// TestVolatileSinksHoldNothingAtAStart: their record is of a process that is
-// gone; that of others stays.
+// TestVolatileSinksHoldNothingAtAStart: their records belong to a process that has ended, and
+// are dropped; others are kept.
 func TestVolatileSinksHoldNothingAtAStart(t *testing.T) {
 	key := func(name string) schedule.Key { return schedule.Key{Kind: schedule.Delivering, Name: name} }
 	state := store.State{Records: map[schedule.Key]schedule.Record{key("gone"): {}, key("kept"): {}}}

@@ -25,13 +25,13 @@ import (
 	"github.com/vigented/vigente/sinks/file"
 )
 
-// callers is how many fetches are under way at once in both forms.
+// callers is the number of concurrent fetches in both forms.
 const callers = 32
 
-// BenchmarkFetchToSink compares, in one run, the whole way of a token (engine,
-// durable intent, TLS fetch, durable record, sink, durable sink record) with
-// the plain loop that a script would be: TLS fetch, temporary file, fsync,
-// rename, fsync of the folder. An operation is one token in its file.
+// BenchmarkFetchToSink compares, in one run, the whole path of a token (engine, durable intent,
+// TLS fetch, durable record, sink, durable sink record) with a plain loop as a script would
+// have it: TLS fetch, temporary file, fsync, rename, fsync of the folder. One operation is one
+// token in its file.
 func BenchmarkFetchToSink(b *testing.B) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3600,"access_token":"token-of-%s-%064d"}`, r.URL.Query().Get("n"), 7)
@@ -128,7 +128,7 @@ func (f fetcher) Refresh(ctx context.Context, req credential.Request) (credentia
 	}, nil
 }
 
-// counter ends a run when so many deliveries have succeeded.
+// counter ends a run after a number of successful deliveries.
 type counter struct {
 	left int
 	done context.CancelFunc

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// manyRows is the table of a fleet.
+// manyRows returns the table of a fleet.
 func manyRows(n int) string {
 	var b strings.Builder
 	b.WriteString("code,id,n,note\n")
@@ -17,7 +17,7 @@ func manyRows(n int) string {
 	return b.String()
 }
 
-// BenchmarkFleet loads a fleet from nothing, and again with one row changed.
+// BenchmarkFleet loads a fleet for the first time, and again with one changed row.
 func BenchmarkFleet(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 100_000} {
 		rows := manyRows(n)

@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// budgeted assembles one provider whose kind has a budget of its own.
+// budgeted loads one provider whose kind has its own rates.
 func budgeted(t testing.TB, kindRate, key string) ([]schedule.Rate, []section.Fault) {
 	t.Helper()
 	enter(t, "[providers.p]\ntype = \"fake\"\nurl = \"u\"\n"+key+"\n")

@@ -16,14 +16,14 @@ import (
 
 var update = flag.Bool("update", false, "write the messages of testdata/bad again")
 
-// wanted begins each expected message of a case.
+// wanted is the prefix of each expected message of a case.
 const wanted = "# want: "
 
-// testLine is a place in a test, which moves whenever the test does.
+// testLine matches a line of a test, which changes whenever the test does.
 var testLine = regexp.MustCompile(`(_test\.go):[0-9]+`)
 
-// enter makes an empty folder the present one and writes the files of a case
-// there: config.toml, and each further one behind a line "#-- name --".
+// enter changes to an empty folder and writes the files of a case there: config.toml, and
+// each further one that follows a line "#-- name --".
 func enter(t testing.TB, text string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -62,8 +62,7 @@ func mkdir(t testing.TB, name string) {
 	}
 }
 
-// faultsOf loads and assembles a case and returns its faults as lines, those of
-// the main file without its name.
+// faultsOf loads a case and returns its faults as lines, without the name of the main file.
 func faultsOf(t testing.TB, text string) []string {
 	t.Helper()
 	enter(t, text)
@@ -75,7 +74,7 @@ func faultsOf(t testing.TB, text string) []string {
 	faults := New(fakeOptions()).Open(cfg).All()
 	for _, f := range loaded {
 		if !slices.Contains(faults, f) {
-			t.Errorf("found by Load, lost by Open: %v", f)
+			t.Errorf("Load reports a fault that Open does not: %v", f)
 		}
 	}
 	var lines []string
@@ -86,8 +85,8 @@ func faultsOf(t testing.TB, text string) []string {
 	return lines
 }
 
-// TestBadConfigurations runs testdata/bad: each file is one case and begins
-// with the messages that it must cause, all of them and no other.
+// TestBadConfigurations runs testdata/bad. Each file is one case and begins with exactly the
+// messages that it must cause.
 func TestBadConfigurations(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.toml")
 	if err != nil || len(files) < 40 {
@@ -124,7 +123,7 @@ func TestBadConfigurations(t *testing.T) {
 	}
 }
 
-// split takes the expected messages from the head of a case.
+// split separates the expected messages from a case.
 func split(text string) (want []string, body string) {
 	for {
 		line, rest, _ := strings.Cut(text, "\n")
@@ -136,8 +135,8 @@ func split(text string) (want []string, body string) {
 	}
 }
 
-// rewritten is a case with the messages that it causes now. They stand in the
-// file themselves and move its lines, so it takes a second turn.
+// rewritten returns a case with the messages that it causes now. They are part of the file
+// and move its lines, so this takes two passes.
 func rewritten(t *testing.T, text string) []byte {
 	for range 3 {
 		_, body := split(text)
@@ -171,7 +170,7 @@ func TestGoodConfigurations(t *testing.T) {
 	}
 }
 
-// A fault has the form that scripts and editors jump to.
+// TestFaultsAreOneLineEach checks the format that scripts and editors expect.
 func TestFaultsAreOneLineEach(t *testing.T) {
 	f := section.Fault{File: "/etc/c.toml", Line: 3, Key: "daemon.listen", Message: "is wrong (expected right)"}
 	if got := fmt.Sprint(f); got != "/etc/c.toml:3: daemon.listen: is wrong (expected right)" {

@@ -27,7 +27,7 @@ path = "{code}/f {{x}"
 content = "${this.token} {note} $${no}"
 `
 
-// shops is a loader of the fleet in the present folder.
+// shops loads the fleet in the working directory.
 type shops struct {
 	t testing.TB
 	*Loader
@@ -48,7 +48,7 @@ func (s *shops) write(rows string) {
 	}
 }
 
-// take loads and takes over, and returns what changed.
+// take loads and adopts the configuration, and returns what changed.
 func (s *shops) take() (*Loaded, plan.Change) {
 	s.t.Helper()
 	loaded := s.Load()
@@ -123,8 +123,8 @@ func TestBadRowsHarmNoOther(t *testing.T) {
 	}
 }
 
-// TestChangedRowIsTheOnlyChange also walks through a row that turns bad and
-// keeps its last good form, and is good again.
+// TestChangedRowIsTheOnlyChange also covers a row that turns bad, keeps its last good form,
+// and is good again.
 func TestChangedRowIsTheOnlyChange(t *testing.T) {
 	s := newShops(t, fleetText, "code,id,n,note\na,1,1,x\nb,2,2,x\nc,3,3,x\n")
 	s.take()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSinkFolders finds the folder of each sink once, as it is named and behind
-// its link, for rows too.
+// TestSinkFolders finds the folder of each sink once, as configured and with links resolved,
+// for rows too.
 func TestSinkFolders(t *testing.T) {
 	s := newShops(t, fleetText+"[credentials.c]\nprovider = \"p\"\nid = \"9\"\n[sinks.s]\ntype = \"text\"\npath = \"link/f\"\ncontent = \"${c.token}\"\n",
 		"code,id,n,note\nA,1,1,x\n")

@@ -22,8 +22,8 @@ import (
 	"github.com/vigented/vigente/sinks"
 )
 
-// fakeProvider is a kind with a key of every sort that matters here; its key
-// misbehave makes it break its contract.
+// fakeProvider is a kind with a key of every relevant type. Its key misbehave makes it break
+// its contract.
 func fakeProvider() providers.Kind {
 	return providers.Kind{Name: "fake", Open: func(s *section.Section, env providers.Env) providers.Backend {
 		b := &fakeBackend{url: s.Required("url"), zone: env.Location}
@@ -77,8 +77,8 @@ func (fakeSource) Refresh(context.Context, credential.Request) (credential.Crede
 	return credential.Credential{}, errors.New("not called here")
 }
 
-// fakeSink is a kind that manages the whole of a file (content), or parts of it
-// (values, folded to lower case).
+// fakeSink is a kind that manages a whole file (content), or parts of it (values, folded to
+// lower case).
 func fakeSink() sinks.Kind {
 	return sinks.Kind{Name: "text", Open: func(s *section.Section, _ sinks.Env) sinks.Binding {
 		var b sinks.Binding
@@ -134,12 +134,12 @@ func fakeOptions() Options {
 	}
 }
 
-// testEnv is the environment of every case here.
+// testEnv is the environment of all cases.
 func testEnv(name string) string {
 	return map[string]string{"HOME": "/home/u", "PASSWORD": "hunter2-canary"}[name]
 }
 
-// assembled loads and assembles the case text, which must be good.
+// assembled loads a case, which must be good.
 func assembled(t testing.TB, text string) (*config.Config, *plan.Plan) {
 	t.Helper()
 	enter(t, text)
@@ -219,8 +219,8 @@ func TestPlanHoldsEverythingInFileOrder(t *testing.T) {
 	}
 }
 
-// What changes decides what is tried again or delivered again, and nothing else
-// may.
+// TestDigestsFollowTheirTables: a change must cause exactly the attempts and deliveries that
+// depend on it.
 func TestDigestsFollowTheirTables(t *testing.T) {
 	_, before := assembled(t, planText)
 	for _, c := range []struct {
@@ -294,7 +294,7 @@ func TestOutsideTheUnitCredentialsMayBeMissing(t *testing.T) {
 	}
 }
 
-// What the store makes is what no sink may write.
+// TestFilesOfTheStateAreKnown: no sink may write a file that the store creates.
 func TestFilesOfTheStateAreKnown(t *testing.T) {
 	dir := t.TempDir()
 	s, err := store.Open(dir, store.Options{})
@@ -349,9 +349,8 @@ content = "${c.token}"
 	}
 }
 
-// TestMissingParksOnlyWhatUsesIt: at a start, what is missing harms the
-// credentials made from it; what was read before goes on, and comes back without
-// a change.
+// TestMissingParksOnlyWhatUsesIt: what is missing at a start affects only the credentials
+// that need it. What was read before stays in use, and its return is not a change.
 func TestMissingParksOnlyWhatUsesIt(t *testing.T) {
 	enter(t, `
 [providers.p]
@@ -420,8 +419,8 @@ content = "${a.token} ${b.token}"
 	}
 }
 
-// TestGoneFilesAreTold: what an include no longer finds may be in the middle of
-// a save.
+// TestGoneFilesAreTold: a file that an include no longer finds may be in the middle of a
+// save.
 func TestGoneFilesAreTold(t *testing.T) {
 	enter(t, "include = [\"d/*.toml\"]\n#-- d/a.toml --\n[providers.p]\ntype = \"fake\"\nurl = \"u\"\n")
 	l := New(fakeOptions())

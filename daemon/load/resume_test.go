@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// changeText tells all that a change says, hosts' digests included.
+// changeText describes a whole change, including the host's digests.
 func changeText(c plan.Change) string {
 	var b strings.Builder
 	for _, s := range slices.Concat(c.Credentials.Added, c.Credentials.Changed, c.Credentials.Was) {
@@ -37,7 +37,7 @@ func report(d *Loaded) string {
 	return fmt.Sprint(d.Fleets, d.Faults, d.MissingFaults, rows)
 }
 
-// edit changes rows at random: bad ones, clashes and moves are among them.
+// edit changes rows at random, including bad rows, clashes and moved ones.
 func edit(r *rand.Rand, rows []string) []string {
 	rows = slices.Clone(rows)
 	for range 1 + r.IntN(3) {
@@ -65,8 +65,8 @@ func edit(r *rand.Rand, rows []string) []string {
 	return rows
 }
 
-// TestResumeEqualsAFullLoad edits a table again and again and compares what is
-// resumed with what a loader makes that reads everything.
+// TestResumeEqualsAFullLoad edits a table repeatedly, and compares a resumed load with a load
+// that reads everything.
 func TestResumeEqualsAFullLoad(t *testing.T) {
 	resumed, refused := 0, 0
 	for seed := range uint64(30) {
@@ -95,7 +95,7 @@ func TestResumeEqualsAFullLoad(t *testing.T) {
 				if got != want {
 					t.Fatalf("seed %d, step %d, resumed %v: got\n%s\nwant\n%s\ntable\n%s", seed, step, a.resumed, got, want, table())
 				}
-				if step%5 != 4 { // some are looked at only
+				if step%5 != 4 { // do not adopt some of them
 					s.Adopt(a)
 					full.Adopt(b)
 					full.noResume()
@@ -115,5 +115,5 @@ func TestResumeEqualsAFullLoad(t *testing.T) {
 	}
 }
 
-// noResume makes the next load read everything.
+// noResume forces the next load to read everything.
 func (l *Loader) noResume() { l.now.Warnings = append(l.now.Warnings, Missing{}) }

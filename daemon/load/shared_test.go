@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// TestMachinesTellSecretsApart: with the key of a cluster every machine computes
-// the same digest of the same secret, wherever it stands and whatever the key of
-// the host is.
+// TestMachinesTellSecretsApart: with the key of a cluster every machine computes the same
+// digest of the same secret, whatever the secret's location and the host's own key are.
 func TestMachinesTellSecretsApart(t *testing.T) {
 	const table = "[cluster]\nendpoints = [\"http://127.0.0.1:2379\"]\nprefix = \"/v\"\nkey = { file = \"key\" }\n"
 	const text = "[providers.p]\ntype = \"fake\"\nurl = \"u\"\npassword = { file = \"pw\" }\n[credentials.a]\nprovider = \"p\"\nnumber = 1\n"

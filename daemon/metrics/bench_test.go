@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/daemon/plan"
 )
 
-// BenchmarkScrape gathers every series of a fleet.
+// BenchmarkScrape gathers all series of a fleet.
 func BenchmarkScrape(b *testing.B) {
 	for _, size := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

@@ -20,12 +20,12 @@ import (
 
 var at = time.Date(2026, 11, 22, 12, 0, 0, 500e6, time.UTC)
 
-// fakeEngine answers with what it was given.
+// fakeEngine returns fixed views.
 type fakeEngine struct {
 	view     engine.View
 	config   view.Config
 	starting bool
-	limit    int // of series in detail; 0 for 2000
+	limit    int // the detail limit; 0 means 2000
 }
 
 func (f *fakeEngine) Begun() bool                       { return !f.starting }
@@ -78,7 +78,7 @@ func newMetrics(t testing.TB, eng *fakeEngine) (*Metrics, *prometheus.Registry) 
 	return m, registry
 }
 
-// series returns every series of ours as text, by name and labels.
+// series returns the values of all our series, by name and labels.
 func series(t testing.TB, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()
@@ -165,7 +165,7 @@ func TestGaugesShowTheView(t *testing.T) {
 		"vigente_state_saved{}": 1,
 	} {
 		if value, ok := got[key]; !ok || value != want {
-			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+			t.Errorf("%s: got %v (present: %v), want %v", key, value, ok, want)
 		}
 	}
 	for _, absent := range []string{ // what is not known has no series, since 0 would be the year 1970
@@ -177,7 +177,7 @@ func TestGaugesShowTheView(t *testing.T) {
 		"vigente_clock_offset_seconds{provider=tss}",
 	} {
 		if _, ok := got[absent]; ok {
-			t.Errorf("%s is there", absent)
+			t.Errorf("%s exists, want no series", absent)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestNothingIsShownBeforeTheEngineRuns(t *testing.T) {
 	_, registry := newMetrics(t, eng)
 	const key = "vigente_credential_generation{credential=loja,provider=tss}"
 	if _, ok := series(t, registry)[key]; ok {
-		t.Fatal("a gauge is there before any view")
+		t.Fatal("a gauge exists before the engine runs")
 	}
 	eng.starting = false
 	if got := series(t, registry)[key]; got != 3 {
@@ -208,7 +208,7 @@ func TestNothingIsShownBeforeTheEngineRuns(t *testing.T) {
 	}
 }
 
-// TestFleetsAreSummed has more credentials and sinks than are shown one by one.
+// TestFleetsAreSummed has more credentials and sinks than the detail limit.
 func TestFleetsAreSummed(t *testing.T) {
 	const many, failing = 500, 120
 	v, specs := engine.View{At: at}, &plan.Plan{Providers: []plan.Provider{{Name: "tss"}}}
@@ -260,7 +260,7 @@ func TestFleetsAreSummed(t *testing.T) {
 		"vigente_listener_limit_timestamp_seconds{kind=certificate}":                       sec,
 	} {
 		if value, ok := got[key]; !ok || value != want {
-			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+			t.Errorf("%s: got %v (present: %v), want %v", key, value, ok, want)
 		}
 	}
 	detailed := map[string]int{}
@@ -276,13 +276,13 @@ func TestFleetsAreSummed(t *testing.T) {
 	if n := detailed["vigente_sink_state"]; n != 3*len(engine.SinkStates) {
 		t.Errorf("%d series of sink states", n)
 	}
-	eng.limit = many + 1 // from here on each has its own
+	eng.limit = many + 1 // each has its own series now
 	if got := series(t, registry); got["vigente_renewals_total{credential=shops/c499,provider=tss,result=renewed}"] != 1 {
-		t.Error("what was counted in sum is not counted for the one")
+		t.Error("an outcome counted in the totals is not counted for its credential")
 	}
 }
 
-// TestEveryOutcomeMovesItsSeries lists each outcome with all that it changes.
+// TestEveryOutcomeMovesItsSeries checks for each outcome all series that it changes.
 func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 	fault := func(r credential.Reason) *credential.Fault { return &credential.Fault{Reason: r} }
 	obtain := func(r schedule.Outcome, f *credential.Fault) engine.Outcome {
@@ -351,13 +351,13 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 			for key, value := range series(t, registry) {
 				old, ok := before[key]
 				if !ok {
-					t.Errorf("%s was not born at zero", key)
+					t.Errorf("%s does not start at zero", key)
 				}
 				if value != old {
 					moved[key] = value - old
 				}
 			}
-			if len(moved) > 0 { // in sum as well
+			if len(moved) > 0 { // the totals change too
 				sum := map[engine.TaskKind]string{
 					engine.Obtain:  "vigente_fleet_renewals_total{fleet=,provider=tss,result=%s}",
 					engine.Deliver: "vigente_fleet_sink_writes_total{fleet=,result=%s,type=" + map[string]string{"till": "ini", "plain": "file"}[tt.outcome.Name] + "}",
@@ -391,7 +391,7 @@ func TestEveryReasonIsBornAndCounts(t *testing.T) {
 	for _, reason := range credential.Reasons {
 		key := "vigente_renewal_failures_total{provider=tss,reason=" + string(reason) + "}"
 		if value, ok := series(t, registry)[key]; !ok || value != 0 {
-			t.Errorf("%s is %v (there: %v) at birth", key, value, ok)
+			t.Errorf("%s: got %v (present: %v), want 0 at the start", key, value, ok)
 		}
 		m.Observe(engine.Outcome{
 			Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Failed, Fault: &credential.Fault{Reason: reason},
@@ -437,19 +437,19 @@ func TestSeriesGoWithTheirObject(t *testing.T) {
 	for key, value := range got {
 		for _, gone := range []string{"provider=tss", "sink=plain", "hook_runs_total"} {
 			if strings.Contains(key, gone) {
-				t.Errorf("%s is still there (%v)", key, value)
+				t.Errorf("%s still exists (%v)", key, value)
 			}
 		}
 	}
 	for key, want := range map[string]float64{
-		"vigente_renewals_total{credential=cofre,provider=vault,result=renewed}": 1, // what stays goes on counting
+		"vigente_renewals_total{credential=cofre,provider=vault,result=renewed}": 1, // an unchanged credential keeps its counter
 		"vigente_renewals_total{credential=loja,provider=vault,result=failed}":   0, // a moved credential starts again
 		"vigente_sink_writes_total{result=written,sink=till}":                    1,
 		"vigente_clock_offset_seconds{provider=vault}":                           1,
 		"vigente_renewal_duration_seconds{provider=vault}count":                  1,
 	} {
 		if value, ok := got[key]; !ok || value != want {
-			t.Errorf("%s is %v (there: %v), want %v", key, value, ok, want)
+			t.Errorf("%s: got %v (present: %v), want %v", key, value, ok, want)
 		}
 	}
 }

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestBetween walks from one plan to another and finds each spec where it
-// belongs; a spec without a hash is never taken for the same.
+// TestBetween compares two plans. A spec without a hash is never equal.
 func TestBetween(t *testing.T) {
 	was := &Plan{
 		Providers:   []Provider{{Name: "kept", Hash: Hash{1}}, {Name: "gone", Hash: Hash{2}}},
@@ -29,12 +28,12 @@ func TestBetween(t *testing.T) {
 		t.Errorf("got changed sinks %q, want the one without a hash", got)
 	}
 	if c.Empty() {
-		t.Error("a change with content says that it is empty")
+		t.Error("Empty is true for a change with content")
 	}
 }
 
-// TestBetweenNothing takes a start as the change from nothing, and the same
-// plan as no change.
+// TestBetweenNothing: a start is the change from an empty plan, and equal plans have no
+// change.
 func TestBetweenNothing(t *testing.T) {
 	is := &Plan{Sinks: []Sink{{Name: "a", Hash: Hash{1}}, {Name: "b", Hash: Hash{2}}}}
 	if c := Between(&Plan{}, is); len(c.Sinks.Added) != 2 {

@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// anyGuard sees nothing.
+// anyGuard is a guard that is never called.
 type anyGuard struct{ plan.Guard }
 
 func (anyGuard) Values(credential.Set) (map[string]string, error) { return nil, nil }
@@ -19,8 +19,8 @@ func (anyGuard) Inspect(context.Context, credential.Set, func(name, digest strin
 	return plan.InPlace, nil
 }
 
-// TestSinkFilesFollowTheChange: a file is watched for as long as any sink that
-// can see it keeps it, whichever of them come, move and go.
+// TestSinkFilesFollowTheChange: a file is watched as long as any sink with a guard writes it,
+// whichever sinks are added, moved or removed.
 func TestSinkFilesFollowTheChange(t *testing.T) {
 	sink := func(name, file string) *plan.Sink { return &plan.Sink{Name: name, File: file, Guard: anyGuard{}} }
 	f := New(devices.New(), nil)

@@ -10,7 +10,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// What others could reach is closed, and said once.
+// TestExposedStatesAreClosed checks that access by other users is removed, and reported
+// once.
 func TestExposedStatesAreClosed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	key := &[32]byte{1}
@@ -29,7 +30,7 @@ func TestExposedStatesAreClosed(t *testing.T) {
 			s, err := Open(dir, Options{Key: key, Warn: func(path, message string) {
 				said = append(said, path)
 				if !strings.Contains(message, "other users") {
-					t.Errorf("said %q", message)
+					t.Errorf("got the warning %q, want other users named", message)
 				}
 			}})
 			if err != nil {
@@ -37,23 +38,23 @@ func TestExposedStatesAreClosed(t *testing.T) {
 			}
 			shut(t, s)
 			if !slices.Equal(said, []string{path}) {
-				t.Errorf("mode %o of %s: said %v", wide, path, said)
+				t.Errorf("mode %o of %s: got warnings for %v, want one for it", wide, path, said)
 			}
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
-				t.Errorf("mode %o of %s is left as %v, %v", wide, path, info.Mode(), err)
+				t.Errorf("mode %o of %s: got mode %v, %v; want no access for others", wide, path, info.Mode(), err)
 			}
 		}
 	}
-	// Passing through to the control socket shows nothing.
+	// Search permission on the folder, for the control socket, exposes nothing.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	if found, err := Exposed(dir); err != nil || len(found) > 0 {
-		t.Errorf("exposed: %v, %v", found, err)
+		t.Errorf("got exposed %v, %v; want none", found, err)
 	}
 }
 
-// What belongs to another user is not used, nor changed.
+// TestStatesOfAnotherUserAreRefused checks that such a state is not changed either.
 func TestStatesOfAnotherUserAreRefused(t *testing.T) {
 	needs.Root(t)
 	for _, name := range []string{"", fileName, markName} {
@@ -69,13 +70,13 @@ func TestStatesOfAnotherUserAreRefused(t *testing.T) {
 		}
 		_, err := Open(dir, Options{Key: key})
 		if err == nil || !strings.Contains(err.Error(), path+": it belongs to another user (uid 4711") {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("%q: got %v, want a refusal that names the owner", name, err)
 		}
 		if _, err := Seal(dir, key); err == nil {
-			t.Errorf("%q: sealed", name)
+			t.Errorf("%q: Seal succeeded, want an error", name)
 		}
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
-			t.Errorf("%q: changed to %v, %v", name, info.Mode(), err)
+			t.Errorf("%q: got mode %v, %v; want it unchanged", name, info.Mode(), err)
 		}
 	}
 }

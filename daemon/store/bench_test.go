@@ -13,8 +13,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// smallRecord is about what a credential with a short token leaves: two attempts
-// and their times.
+// smallRecord resembles the record of a credential with a short token: two attempts and
+// their times.
 func smallRecord(n int) schedule.Record {
 	at := time.Date(2026, 11, 30, 5, 0, n%60, n, time.UTC)
 	attempt := schedule.Attempt{At: at, Took: 12 * time.Millisecond, Outcome: schedule.Renewed}
@@ -30,9 +30,8 @@ func smallRecord(n int) schedule.Record {
 	}
 }
 
-// BenchmarkSave saves the records of a state of a hundred thousand, each twice:
-// what counts is how much a crowd gains over one caller, and the processor's
-// time for a record.
+// BenchmarkSave saves each record of a state of a hundred thousand twice. It shows how much
+// concurrent callers gain over one, and the CPU time per record.
 func BenchmarkSave(b *testing.B) {
 	for _, crowd := range []int{1, 64, 256} {
 		for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {1}} {
@@ -71,8 +70,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkOpen reads states of records that were each saved twice, checks them
-// and opens them; and it tells what the open store holds in memory.
+// BenchmarkOpen reads, checks and opens states whose records were each saved twice, and
+// reports the memory of the open store.
 func BenchmarkOpen(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {1}} {
@@ -110,7 +109,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// heap is what is in use once everything else has been collected.
+// heap returns the bytes in use after a garbage collection.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// image is a database in memory, to be damaged with intent.
+// image is a database in memory that tests damage.
 type image struct {
 	data []byte
 	meta meta
-	used []bool // pages that the tree is in
+	used []bool // pages of the tree
 }
 
 func newImage(t *testing.T, data []byte) *image {
@@ -35,7 +35,7 @@ func newImage(t *testing.T, data []byte) *image {
 
 func (m *image) page(id uint64) []byte { return m.data[id*m.meta.pageSize:][:m.meta.pageSize] }
 
-// some returns a page of the tree that is of a kind.
+// some returns a page of the tree with these flags.
 func (m *image) some(t *testing.T, flags uint16) uint64 {
 	t.Helper()
 	for id := range m.meta.end {
@@ -69,7 +69,7 @@ func (m *image) walk(t *testing.T) error {
 	return walkFile(f, func(_, _, _ []byte) {})
 }
 
-// Every rule of the walk by itself; chance flips do not meet them all.
+// TestPagesThatMakeNoSense covers each rule of the walk, because random flips do not.
 func TestPagesThatMakeNoSense(t *testing.T) {
 	data, _ := legacySample(t, nil)
 	put64 := binary.LittleEndian.PutUint64
@@ -113,7 +113,7 @@ func TestPagesThatMakeNoSense(t *testing.T) {
 					return
 				}
 			}
-			t.Fatal("no two pages lie together")
+			t.Fatal("the sample has no two adjacent pages")
 		}, errDamaged},
 		"one page twice": {func(t *testing.T, m *image) {
 			p := m.page(m.some(t, flagBranch))
@@ -127,7 +127,7 @@ func TestPagesThatMakeNoSense(t *testing.T) {
 		m := newImage(t, data)
 		tt.damage(t, m)
 		if err := m.walk(t); !errors.Is(err, tt.want) || tt.want == nil && err != nil {
-			t.Errorf("%s: %v, want %v", name, err, tt.want)
+			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func TestKeysOutOfOrder(t *testing.T) {
 		visited := 0
 		w := &walker{visit: func(_, _, _ []byte) { visited++ }}
 		if err := w.elements(two(tt.a, tt.b), []byte("bucket"), nil, nil); err != tt.want || err != nil && visited > 0 {
-			t.Errorf("%s, %s: %v after %d values, want %v", tt.a, tt.b, err, visited, tt.want)
+			t.Errorf("%s, %s: got %v after %d values, want %v", tt.a, tt.b, err, visited, tt.want)
 		}
 	}
 }

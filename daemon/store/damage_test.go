@@ -17,8 +17,8 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// wantRefusal checks the error of a file that was not opened, and that the file
-// was left alone.
+// wantRefusal checks the error of a file that was not opened, and that the file is
+// unchanged.
 func wantRefusal(t *testing.T, name, dir string, data []byte, err error) {
 	t.Helper()
 	if !bytes.Equal(read(t, dir), data) {
@@ -37,7 +37,7 @@ func wantRefusal(t *testing.T, name, dir string, data []byte, err error) {
 	}
 }
 
-// layout is where the frames of a file stand.
+// layout returns the offsets of the frames of a file.
 func layout(t *testing.T, data []byte, key *[32]byte) (starts []int64, end chain) {
 	t.Helper()
 	h, err := decodeHeader(data)
@@ -60,8 +60,8 @@ func layout(t *testing.T, data []byte, key *[32]byte) (starts []int64, end chain
 	return starts, end
 }
 
-// sample is a state that was written to more than once, and the states that it
-// went through, oldest first.
+// sample returns a state that was written to more than once, and the states it went
+// through, oldest first.
 func sample(t *testing.T, key *[32]byte) (data []byte, states []State) {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,20 +85,20 @@ func sample(t *testing.T, key *[32]byte) (data []byte, states []State) {
 	return read(t, dir), states
 }
 
-// openExamined opens a state, and holds Examine to what Open says.
+// openExamined opens a state, and checks that Examine and Open agree.
 func openExamined(t *testing.T, dir string, key *[32]byte) (*Store, error) {
 	t.Helper()
 	foretold := Examine(dir, Options{Key: key})
 	s, err := Open(dir, Options{Key: key})
 	_, one := errors.AsType[*DamagedError](foretold)
 	_, other := errors.AsType[*DamagedError](err)
-	if (foretold == nil) != (err == nil) || one != other { // of several damaged records either names one
+	if (foretold == nil) != (err == nil) || one != other { // if several records are damaged, they may name different ones
 		t.Errorf("Examine: got %v, want what Open says: %v", foretold, err)
 	}
 	return s, err
 }
 
-// opened opens a file with that content; the mark, if any, is made new.
+// opened opens a file with that content and a new mark, if it is sealed.
 func opened(t *testing.T, data []byte, key *[32]byte) (dir string, got State, err error) {
 	t.Helper()
 	dir, err = os.MkdirTemp("/dev/shm", "vigente-test-")
@@ -116,8 +116,8 @@ func opened(t *testing.T, data []byte, key *[32]byte) (dir string, got State, er
 	return dir, got, err
 }
 
-// A file that was cut anywhere is one that a crash cut: it holds what was
-// complete by then.
+// TestATornTailIsCut cuts a file at every offset, as a crash could: it then holds what was
+// complete.
 func TestATornTailIsCut(t *testing.T) {
 	stride := 10 * 97
 	if needs.Long() {
@@ -146,23 +146,23 @@ func TestATornTailIsCut(t *testing.T) {
 				want := states[min(max(0, whole-2), len(states)-1)]
 				dir, got, err := opened(t, torn, key)
 				if err != nil || !reflect.DeepEqual(got, want) {
-					t.Fatalf("%s, cut to %d of %d with %q behind it: %d of %d records, %v", name, size, len(data), rest, len(got.Records), len(want.Records), err)
+					t.Fatalf("%s, cut to %d of %d and followed by %q: got %d records, want %d; error %v", name, size, len(data), rest, len(got.Records), len(want.Records), err)
 				}
 				if now := read(t, dir); len(now) < int(starts[whole]) || !bytes.Equal(now[:starts[whole]], data[:starts[whole]]) {
-					t.Fatalf("%s, cut to %d: what was whole was changed", name, size)
+					t.Fatalf("%s, cut to %d: the complete frames were changed", name, size)
 				}
 			}
 		}
 	}
 }
 
-// Whatever is changed inside of a file, it is refused, or holds the same.
+// TestFlippedBytes checks that a changed file is refused or holds the same records.
 func TestFlippedBytes(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
 		good, states := sample(t, key)
 		want := states[len(states)-1]
 		starts, _ := layout(t, good, key)
-		last := int(starts[len(starts)-1]) // The end frame: without it the same is there.
+		last := int(starts[len(starts)-1]) // The end frame: without it the records are the same.
 		rng := rand.New(rand.NewPCG(1, 2))
 		refused := 0
 		flip := func(many, at int) {
@@ -174,17 +174,17 @@ func TestFlippedBytes(t *testing.T) {
 			dir, got, err := opened(t, data, key)
 			if err == nil {
 				if !reflect.DeepEqual(got, want) {
-					t.Errorf("%s, byte %d flipped: loads something else", name, at)
+					t.Errorf("%s, byte %d flipped: loaded other records", name, at)
 				}
 				if at < last {
-					t.Errorf("%s, byte %d flipped: it opens", name, at)
+					t.Errorf("%s, byte %d flipped: opened, want a refusal", name, at)
 				}
 				return
 			}
 			refused++
 			wantRefusal(t, name, dir, data, err)
 			if _, damaged := errors.AsType[*DamagedError](err); damaged != (key == nil) {
-				t.Errorf("%s, byte %d flipped: set aside: %v: %v", name, at, damaged, err)
+				t.Errorf("%s, byte %d flipped: got a DamagedError: %v, want %v; error %v", name, at, damaged, key == nil, err)
 			}
 		}
 		for at := preludeLength; at < len(good); at += 1 + rng.IntN(40) {
@@ -220,14 +220,14 @@ func TestDamagedFiles(t *testing.T) {
 		} {
 			dir, _, err := opened(t, data, key)
 			if err == nil {
-				t.Errorf("%s, %s: opens", name, what)
+				t.Errorf("%s, %s: opened, want a refusal", name, what)
 			}
 			wantRefusal(t, name+", "+what, dir, data, err)
 		}
 	}
 }
 
-// A single record that is not readable is named, and not shown.
+// TestADamagedRecordIsNamed checks that the error names the record but not its content.
 func TestADamagedRecordIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
@@ -242,7 +242,7 @@ func TestADamagedRecordIsNamed(t *testing.T) {
 	}
 }
 
-// A payload that is whole and makes no sense.
+// TestEntriesThatMakeNoSense decodes payloads of intact frames that are not valid.
 func TestEntriesThatMakeNoSense(t *testing.T) {
 	for name, payload := range map[string]string{
 		"unknown kind":     "\x09\x01a\x01",
@@ -254,7 +254,7 @@ func TestEntriesThatMakeNoSense(t *testing.T) {
 		"length of 2^64-1": "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
 	} {
 		if err := eachEntry([]byte(payload), func(rawEntry) error { return nil }); !errors.Is(err, errDamaged) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want errDamaged", name, err)
 		}
 	}
 }
@@ -270,7 +270,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 		write(t, dir, data)
 		_, err := Open(dir, Options{Key: key})
 		if _, damaged := errors.AsType[*DamagedError](err); err == nil || damaged || !strings.Contains(err.Error(), "newer vigente (format 3, this one knows 2)") {
-			t.Errorf("a newer format opens with %v", err)
+			t.Errorf("got %v for a newer format, want a refusal that names it", err)
 		}
 		wantRefusal(t, "newer", dir, data, err)
 	}

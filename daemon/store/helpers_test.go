@@ -18,11 +18,10 @@ import (
 // canary begins every secret of fullRecord.
 const canary = "canary-secret-"
 
-// loja is the key of most tests' record.
+// loja is the key of the record in most tests.
 var loja = schedule.Key{Kind: schedule.Obtaining, Name: "loja"}
 
-// fullRecord is the record of a credential that has something in every field
-// there is.
+// fullRecord returns the record of a credential with every field set.
 func fullRecord() schedule.Record { return fullOf(schedule.Obtaining) }
 
 // fullOf is fullRecord for any kind of task.
@@ -45,7 +44,7 @@ func filled[P any](n *int) (part P) {
 	return part
 }
 
-// numbered is a full record that bears a number, by which it is known again.
+// numbered returns a full record that is identified by a number.
 func numbered(kind schedule.Kind, n uint64) schedule.Record {
 	r := fullOf(kind)
 	switch part := r.Part.(type) {
@@ -61,7 +60,7 @@ func numbered(kind schedule.Kind, n uint64) schedule.Record {
 	return r
 }
 
-// revision is the record of a credential that bears a number.
+// revision returns the record of a credential with that revision.
 func revision(n uint64) schedule.Record { return numbered(schedule.Obtaining, n) }
 
 // fillValue sets v and everything exported below it.

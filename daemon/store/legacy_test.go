@@ -20,7 +20,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// legacyClose is how a value of format 1 was stored.
+// legacyClose encodes a value as format 1 stored it.
 func legacyClose(t testing.TB, key *[32]byte, p legacyPlace, plain []byte) []byte {
 	t.Helper()
 	value := make([]byte, legacySums)
@@ -44,7 +44,7 @@ func legacyClose(t testing.TB, key *[32]byte, p legacyPlace, plain []byte) []byt
 	return value
 }
 
-// legacyValues is the content of a state of format 1, its digest included.
+// legacyValues returns the content of a state of format 1, including its digest.
 func legacyValues(t testing.TB, key *[32]byte, seed [32]byte, state State) map[legacyPlace][]byte {
 	t.Helper()
 	values := map[legacyPlace][]byte{
@@ -81,7 +81,7 @@ func legacyValues(t testing.TB, key *[32]byte, seed [32]byte, state State) map[l
 	return values
 }
 
-// legacyFile writes values as format 1 did, several transactions deep.
+// legacyFile writes values as format 1 did, in several transactions.
 func legacyFile(t testing.TB, values map[legacyPlace][]byte) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -116,7 +116,8 @@ func legacySample(t testing.TB, key *[32]byte) ([]byte, State) {
 	return legacyFile(t, legacyValues(t, key, [32]byte{3, 1}, want)), want
 }
 
-// A state of format 1 is taken over with its seed, and is then of this format.
+// TestALegacyStateIsTakenOver checks that a state of format 1 is converted and keeps its
+// seed.
 func TestALegacyStateIsTakenOver(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
 		dir := t.TempDir()
@@ -138,7 +139,8 @@ func TestALegacyStateIsTakenOver(t *testing.T) {
 	}
 }
 
-// With a key only a sealed one without a mark is taken over without asking.
+// TestALegacyStateThatIsNotTakenOver: with a key, only a sealed state without a mark is
+// converted automatically.
 func TestALegacyStateThatIsNotTakenOver(t *testing.T) {
 	key := &[32]byte{9}
 	for name, tt := range map[string]struct {
@@ -171,7 +173,7 @@ func TestALegacyStateThatIsNotTakenOver(t *testing.T) {
 	}
 }
 
-// A damaged one is never half taken over.
+// TestADamagedLegacyState checks that a damaged state is never converted in part.
 func TestADamagedLegacyState(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {9}} {
 		good, want := legacySample(t, key)
@@ -195,7 +197,7 @@ func TestADamagedLegacyState(t *testing.T) {
 	}
 }
 
-// legacyRefused opens a file: it is taken over whole, or left alone.
+// legacyRefused opens a file, which must be converted completely or left unchanged.
 func legacyRefused(t *testing.T, name string, data []byte, key *[32]byte, want State) bool {
 	t.Helper()
 	dir := t.TempDir()
@@ -212,7 +214,7 @@ func legacyRefused(t *testing.T, name string, data []byte, key *[32]byte, want S
 	return true
 }
 
-// Single values that were damaged, taken away, or set back.
+// TestLegacyValuesThatMakeNoSense damages, removes or sets back single values.
 func TestLegacyValuesThatMakeNoSense(t *testing.T) {
 	state := State{Records: map[schedule.Key]schedule.Record{loja: fullRecord(), {Name: "other"}: revision(1)}}
 	for name, tt := range map[string]struct {
@@ -282,8 +284,8 @@ func TestForeignDatabases(t *testing.T) {
 	}
 }
 
-// What an earlier program sees of a state of this format: a database with the
-// number of a format that it does not know.
+// TestEarlierProgramsRefuseTheState reads a state of the current format with the bbolt
+// library: it sees a database with the number of an unknown format.
 func TestEarlierProgramsRefuseTheState(t *testing.T) {
 	for _, key := range []*[32]byte{nil, {1}} {
 		dir := t.TempDir()
@@ -309,7 +311,7 @@ func TestEarlierProgramsRefuseTheState(t *testing.T) {
 	}
 }
 
-// Elements that the library cannot write, so that the walker is asked.
+// TestElementsThatMakeNoSense passes the walker elements that the library cannot write.
 func TestElementsThatMakeNoSense(t *testing.T) {
 	w := &walker{}
 	leaf := func(flags uint32, key, value string) []byte {

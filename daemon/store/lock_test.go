@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockOfTheDead holds the lock as a child does that a killed daemon has just
-// forked.
+// lockOfTheDead holds the lock like a child that a killed daemon had just forked.
 func lockOfTheDead(t *testing.T) (dir string, lock *os.File, pid int) {
 	t.Helper()
 	dead := exec.Command("true")
@@ -49,8 +48,7 @@ func TestLockOfADeadProcessIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestLockOfADyingProcessIsWaitedFor: it was killed, and is there until its disk
-// has answered.
+// TestLockOfADyingProcessIsWaitedFor: a killed process exists until its disk has answered.
 func TestLockOfADyingProcessIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	dir, lock, _ := lockOfTheDead(t)

@@ -14,10 +14,10 @@ import (
 	"github.com/vigented/vigente/internal/disktest"
 )
 
-// The real calls of a life of the state are cut at every point: it is made,
-// written to, grows, fails to be synced and is written again, loses records,
-// gets a key. In every state that a power cut could leave it opens, and holds
-// each record as it was when Save last returned, or as it was being saved.
+// TestPowerCutAtEveryPoint cuts the recorded system calls of a state at every point. The
+// state is created, written to, grows, is rewritten after a failed sync, loses records and
+// gets a key. Whatever state a power cut could leave must open, and hold each record as it
+// was when Save last returned, or as it was being saved.
 func TestPowerCutAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	disk := disktest.Mount(t)
@@ -31,7 +31,7 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 		life.save(s, "loja", n)
 		life.save(s, "filial", n)
 	}
-	for i := range 3 { // beyond one page
+	for i := range 3 { // more than one page
 		life.save(s, fmt.Sprintf("task-%d", i), 1)
 	}
 	life.remove(s, "filial")
@@ -42,11 +42,11 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 			t.Fatalf("a failed %s is not reported", op)
 		}
 		disk.Heal()
-		life.save(s, "loja", n+1) // after a failed sync written again
+		life.save(s, "loja", n+1) // rewritten after a failed sync
 	}
 	life.save(s, "task-3", 2)
 	shut(t, s)
-	if _, err := Seal(dir, key); err != nil { // written again once more
+	if _, err := Seal(dir, key); err != nil { // rewritten again
 		t.Fatal(err)
 	}
 	disk.Mark("sealed")
@@ -56,7 +56,7 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 
 	trace := disk.Trace()
 	sealed := len(trace)
-	marks := make([]int, len(trace)+1) // after so many changes, so many marks of saves
+	marks := make([]int, len(trace)+1) // number of marks of saves after each change
 	for i, c := range trace {
 		marks[i+1] = marks[i]
 		if strings.HasPrefix(c.Text, "saved") {
@@ -79,8 +79,8 @@ func TestPowerCutAtEveryPoint(t *testing.T) {
 	}
 }
 
-// powerLife knows what was promised after each save, and what the next one may
-// have made of it.
+// powerLife records what was promised after each save, and what the next save may have
+// changed.
 type powerLife struct {
 	t                *testing.T
 	disk             *disktest.Disk
@@ -103,7 +103,7 @@ func (l *powerLife) remove(s *Store, name string) {
 	l.note(name, 0)
 }
 
-// note says what is durable by now; no revision stands for no record.
+// note records what is durable. No revision means no record.
 func (l *powerLife) note(name string, n uint64) {
 	last := l.promised[len(l.promised)-1]
 	next := map[string]uint64{name: n}
@@ -117,7 +117,7 @@ func (l *powerLife) note(name string, n uint64) {
 	l.disk.Mark("saved " + name)
 }
 
-// look opens what a power cut left.
+// look opens what a power cut left, and checks it.
 func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32]byte, sealed bool) {
 	t := l.t
 	t.Helper()
@@ -135,7 +135,7 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 	s, err := Open(dir, Options{Key: use})
 	if err != nil && use == nil && strings.Contains(err.Error(), "state_key is not set") {
 		use = key
-		s, err = Open(dir, Options{Key: use}) // the rename had arrived already
+		s, err = Open(dir, Options{Key: use}) // the rename was already durable
 	}
 	if err != nil {
 		t.Errorf("cut after %d (%s): %v", c.After, c.Why, err)
@@ -153,7 +153,7 @@ func (l *powerLife) look(c disktest.Crash, low, high map[string]uint64, key *[32
 		switch {
 		case !held && (low == 0 || high == 0):
 		case held && r.Token().Revision == low, held && r.Token().Revision == high:
-		case held && name == "loja" && r.Token().Revision == low+1: // a save that was said to have failed
+		case held && name == "loja" && r.Token().Revision == low+1: // a save that was reported as failed
 		default:
 			t.Errorf("cut after %d (%s): %s holds revision %d (%v), promised was %d", c.After, c.Why, name, r.Token().Revision, held, low)
 		}

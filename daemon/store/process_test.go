@@ -59,7 +59,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// saveForEver saves from several goroutines and says what is durable.
+// saveForEver saves from several goroutines and prints what is durable.
 func saveForEver(dir string) {
 	s, err := Open(dir, Options{})
 	if err != nil {
@@ -116,7 +116,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	want := fmt.Sprintf("state directory %s is in use by another vigente (pid %d)", dir, os.Getpid())
 	for who, text := range map[string]string{"this process": fmt.Sprint(again), "another": string(said)} {
 		if !strings.Contains(text, want) || !strings.Contains(text, "state_dir") {
-			t.Errorf("%s is told %q, want %q", who, text, want)
+			t.Errorf("%s got %q, want %q", who, text, want)
 		}
 	}
 	if took := time.Since(begun); took < 2*lockPatience || took > 4*lockPatience {
@@ -127,7 +127,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	if said, err := io.ReadAll(out); err != nil || string(said) != "opened\n" {
 		t.Errorf("after the end of the first: %q, %v", said, err)
 	}
-	// A holder that could not write its number, or wrote something else.
+	// The lock file holds no process id, or something else.
 	for _, text := range []string{"", "rubbish"} {
 		if err := os.WriteFile(filepath.Join(dir, lockName), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -140,13 +140,14 @@ func TestASecondProcessIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "in use by another vigente (stop") {
-			t.Errorf("told %v", err)
+			t.Errorf("got %v, want a refusal that says what to do", err)
 		}
 		lock.Close()
 	}
 }
 
-// What a killed process had said to be durable is there, and nothing is half.
+// TestKilledWhileSaving checks that everything a killed process reported as durable is
+// there, and complete.
 func TestKilledWhileSaving(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 8 {
@@ -157,7 +158,7 @@ func TestKilledWhileSaving(t *testing.T) {
 			name, n, ok := strings.Cut(lines.Text(), " ")
 			revision, err := strconv.ParseUint(n, 10, 64)
 			if !ok || err != nil {
-				t.Fatalf("the other process says %q", lines.Text())
+				t.Fatalf("the other process printed %q", lines.Text())
 			}
 			durable[name] = revision
 		}
@@ -176,18 +177,18 @@ func TestKilledWhileSaving(t *testing.T) {
 		s := open(t, dir, nil)
 		got := load(t, s).Records
 		for name, revision := range durable {
-			// One more may have become durable without being said.
+			// One more save may have become durable without being reported.
 			if r := got[schedule.Key{Name: name}]; r.Token().Revision < revision || r.Token().Revision > revision+1 {
-				t.Errorf("round %d: %s holds revision %d, said was %d", round, name, r.Token().Revision, revision)
+				t.Errorf("round %d: %s holds revision %d, want the reported %d or one more", round, name, r.Token().Revision, revision)
 			} else if want := fullRecord(); !reflect.DeepEqual(r.Token().Credential, want.Token().Credential) {
-				t.Errorf("round %d: %s is not whole", round, name)
+				t.Errorf("round %d: %s is not complete", round, name)
 			}
 		}
 		shut(t, s)
 	}
 }
 
-// A crash while a state is made leaves none or a whole one.
+// TestKilledWhileCreating checks that a crash leaves no state or a complete one.
 func TestKilledWhileCreating(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 12 {
@@ -195,7 +196,7 @@ func TestKilledWhileCreating(t *testing.T) {
 		lines := bufio.NewScanner(out)
 		for n := 0; n <= round && lines.Scan(); n++ {
 			if lines.Text() != "open" {
-				t.Fatalf("the other process says %q", lines.Text())
+				t.Fatalf("the other process printed %q", lines.Text())
 			}
 		}
 		if err := cmd.Process.Kill(); err != nil {
@@ -211,7 +212,7 @@ func TestKilledWhileCreating(t *testing.T) {
 		}
 		shut(t, s)
 	}
-	// A crash while a state was written again leaves the old one, and goes.
+	// After a crash during a rewrite the old file is used and the new one removed.
 	if err := os.WriteFile(filepath.Join(dir, freshName), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestKilledWhileCreating(t *testing.T) {
 	if got := names(t, dir); len(got) != 3 {
 		t.Errorf("the directory holds %v", got)
 	}
-	// Whatever lies under the name of the new file is not taken for a state.
+	// Other things with the name of the new file are not used as a state.
 	for _, name := range []string{fileName, markName} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -235,8 +236,8 @@ func TestKilledWhileCreating(t *testing.T) {
 	}
 }
 
-// A file that is moved away while it is in use is written again; one that
-// another program changes is left to a person.
+// TestFileChangedUnderUs: a file that is moved away while in use is rewritten. One that
+// another program changes is left to the operator.
 func TestFileChangedUnderUs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(path string) error
@@ -260,23 +261,22 @@ func TestFileChangedUnderUs(t *testing.T) {
 			err := s.Save(t.Context(), loja, want[loja])
 			if !tt.healed {
 				if err == nil || !strings.Contains(err.Error(), "changed by another program while the daemon was running") {
-					t.Errorf("saved with %v", err)
+					t.Errorf("got %v from Save, want a refusal", err)
 				}
 				return
 			}
 			if err != nil {
-				t.Fatalf("it is not made good: %v", err)
+				t.Fatalf("Save did not replace the file: %v", err)
 			}
 			shut(t, s)
 			if got := load(t, open(t, dir, nil)).Records; !reflect.DeepEqual(got, want) {
-				t.Errorf("%d of %d records after a restart", len(got), len(want))
+				t.Errorf("got %d records after a restart, want %d", len(got), len(want))
 			}
 		})
 	}
 }
 
-// A file that somebody put in the place of ours while we were running is not
-// written over.
+// TestFileReplacedUnderUs checks that a file that replaced ours is not overwritten.
 func TestFileReplacedUnderUs(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
@@ -287,7 +287,7 @@ func TestFileReplacedUnderUs(t *testing.T) {
 	write(t, dir, []byte("theirs"))
 	for range 2 {
 		if err := s.Save(t.Context(), loja, schedule.Record{}); err == nil || !strings.Contains(err.Error(), "replaced while the daemon was running") {
-			t.Errorf("saved with %v", err)
+			t.Errorf("got %v from Save, want a refusal", err)
 		}
 	}
 	if got := string(read(t, dir)); got != "theirs" {
@@ -295,8 +295,8 @@ func TestFileReplacedUnderUs(t *testing.T) {
 	}
 }
 
-// privateMounts runs the test again in a process whose mounts nobody else sees,
-// and reports whether this is that process.
+// privateMounts runs the test again in a process with private mounts, and reports whether
+// this is that process.
 func privateMounts(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(role) == "mounts" {
@@ -322,7 +322,7 @@ func privateMounts(t *testing.T) bool {
 	return false
 }
 
-// smallDisk mounts a disk of its own for the length of the test.
+// smallDisk mounts a separate file system for the duration of the test.
 func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -337,8 +337,8 @@ func smallDisk(t *testing.T, size string) (dir string) {
 	return dir
 }
 
-// A disk that is really full: every caller is told, nothing is lost, and it
-// goes on when there is space again.
+// TestFullDisk fills a real disk: every caller gets an error, nothing is lost, and saving
+// works again once there is space.
 func TestFullDisk(t *testing.T) {
 	if !privateMounts(t) {
 		return
@@ -355,7 +355,7 @@ func TestFullDisk(t *testing.T) {
 	failed := 0
 	for i := 0; failed == 0; i++ {
 		if i > 1000 {
-			t.Fatal("the full disk is never met")
+			t.Fatal("the disk never got full")
 		}
 		var mu sync.Mutex
 		for n := range 4 {
@@ -382,7 +382,7 @@ func TestFullDisk(t *testing.T) {
 	if got := names(t, dir); len(got) != 3 {
 		t.Errorf("the directory holds %v", got)
 	}
-	// A file in doubt is not begun again where it does not fit.
+	// A file in doubt is not rewritten if it does not fit.
 	s.disk.Lock()
 	s.doubt = true
 	s.disk.Unlock()
@@ -392,7 +392,7 @@ func TestFullDisk(t *testing.T) {
 	if got := names(t, dir); len(got) != 3 {
 		t.Errorf("the directory holds %v", got)
 	}
-	// What was durable is still so, and what was refused is not.
+	// What was durable is still there, and what was refused is not.
 	if got := load(t, s).Records; len(got) < 100 {
 		t.Errorf("%d records on the full disk", len(got))
 	}
@@ -411,10 +411,10 @@ func TestFullDisk(t *testing.T) {
 	shut(t, s)
 	s = open(t, dir, nil)
 	if got := load(t, s).Records; !reflect.DeepEqual(got, want) {
-		t.Errorf("%d of %d records after a restart", len(got), len(want))
+		t.Errorf("got %d records after a restart, want %d", len(got), len(want))
 	}
 	shut(t, s)
-	// A state cannot even be begun on a full disk, and then there is none.
+	// Creating a state on a full disk fails and leaves none.
 	if err := errors.Join(os.Remove(filepath.Join(dir, fileName))); err != nil {
 		t.Fatal(err)
 	}
@@ -422,14 +422,14 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("fill: %v", err)
 	}
 	if _, err := Open(dir, Options{}); !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("begun on a full disk: %v", err)
+		t.Errorf("got %v from Open on a full disk, want an error", err)
 	}
 	if got := names(t, dir); len(got) != 2 {
 		t.Errorf("the directory holds %v", got)
 	}
 }
 
-// The file is not ours to read or to write.
+// TestFileThatCannotBeUsed denies access to the file.
 func TestFileThatCannotBeUsed(t *testing.T) {
 	if !privateMounts(t) {
 		return
@@ -449,6 +449,6 @@ func TestFileThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "writable for the daemon's user") || strings.Contains(err.Error(), "move the file away") {
-		t.Errorf("told %v", err)
+		t.Errorf("got %v, want a refusal that says what to do", err)
 	}
 }

@@ -37,7 +37,7 @@ func TestACrowdSharesCommits(t *testing.T) {
 	all.Wait()
 	t.Logf("%d saves in %d commits", crowd*each, s.commits-commits)
 	if n := s.commits - commits; n > crowd*each/4 || n < each {
-		t.Errorf("%d commits for %d saves", n, crowd*each)
+		t.Errorf("got %d commits for %d saves, want fewer", n, crowd*each)
 	}
 	want := load(t, s)
 	shut(t, s)
@@ -52,14 +52,14 @@ func TestACrowdSharesCommits(t *testing.T) {
 	}
 }
 
-// held is a store whose disk is slow: the next commit waits.
+// held makes the disk of a store slow: the next commit waits until release is called.
 func held(s *Store) (release func()) {
 	s.disk.Lock()
 	return s.disk.Unlock
 }
 
-// The end of a context ends the waiting, not the save; even when nobody of a
-// group stays to wait, it is written.
+// TestCallersThatGiveUp: when a context ends, the caller returns but the save continues,
+// even if all callers of a group have returned.
 func TestCallersThatGiveUp(t *testing.T) {
 	for _, staying := range []int{0, 1} {
 		s := open(t, t.TempDir(), nil)
@@ -93,7 +93,7 @@ func TestCallersThatGiveUp(t *testing.T) {
 	}
 }
 
-// queued counts the writes that wait for the next commit.
+// queued returns the number of writes that wait for the next commit.
 func queued(s *Store) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func waitFor(condition func() bool) {
 	}
 }
 
-// Of two saves of one record the later call wins, also within one commit.
+// TestTheLaterSaveWins saves one record twice, also within one commit.
 func TestTheLaterSaveWins(t *testing.T) {
 	s := open(t, t.TempDir(), nil)
 	release := held(s)
@@ -134,9 +134,9 @@ func TestTheLaterSaveWins(t *testing.T) {
 	}
 }
 
-// Close waits for the saves under way.
+// TestCloseWaits checks that Close waits for running saves.
 func TestCloseWaits(t *testing.T) {
-	for range 20 { // without the wait it is a matter of luck
+	for range 20 { // without the wait it would succeed by chance
 		dir := t.TempDir()
 		s := open(t, dir, nil)
 		release := held(s)
@@ -163,7 +163,7 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
-// A write that fails is reported, and harms nothing that was durable.
+// TestAFailedCommit checks that a failed write is reported and loses nothing durable.
 func TestAFailedCommit(t *testing.T) {
 	for name, broken := range map[string]int{"closed": -1, "read-only": os.O_RDONLY} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestAFailedCommit(t *testing.T) {
 			}
 			s.log.file = bad
 			if err := s.Save(t.Context(), loja, schedule.Record{Part: schedule.Token{Revision: 77}}); err == nil {
-				t.Fatal("a save that cannot be written succeeds")
+				t.Fatal("a save that cannot be written succeeded")
 			}
 			s.log.file = good
 			next := schedule.Key{Kind: schedule.Hooking, Name: "next"}
@@ -192,11 +192,11 @@ func TestAFailedCommit(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s.doubt {
-				t.Error("the doubt stays after a good commit")
+				t.Error("the file is still in doubt after a good commit")
 			}
 			shut(t, s)
 			if got := load(t, open(t, dir, nil)).Records; !reflect.DeepEqual(got, want) {
-				t.Errorf("%d of %d records after a restart", len(got), len(want))
+				t.Errorf("got %d records after a restart, want %d", len(got), len(want))
 			}
 			if got := names(t, dir); len(got) != 2 {
 				t.Errorf("the directory holds %v", got)
@@ -205,7 +205,7 @@ func TestAFailedCommit(t *testing.T) {
 	}
 }
 
-// A disk that does not answer keeps neither a caller nor the end.
+// TestADiskThatHangsKeepsNobody checks that neither a caller nor Close is blocked.
 func TestADiskThatHangsKeepsNobody(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, nil)
@@ -214,26 +214,26 @@ func TestADiskThatHangsKeepsNobody(t *testing.T) {
 	var caller sync.WaitGroup
 	caller.Go(func() {
 		if err := s.Save(over, loja, schedule.Record{Part: schedule.Token{Revision: 1}}); !errors.Is(err, context.Canceled) {
-			t.Errorf("the caller got %v", err)
+			t.Errorf("got %v from Save", err)
 		}
 	})
 	waitFor(func() bool { return queued(s) == 1 })
 	cancel()
 	caller.Wait()
 	if err := s.Close(over); err == nil || !strings.Contains(err.Error(), "the disk does not answer") {
-		t.Errorf("Close gave %v", err)
+		t.Errorf("got %v from Close, want that the disk does not answer", err)
 	}
 	if err := s.Save(t.Context(), loja, schedule.Record{}); !errors.Is(err, errClosed) {
-		t.Errorf("a save after the end gave %v", err)
+		t.Errorf("got %v from Save after Close", err)
 	}
 	release()
 	waitFor(func() bool { s.disk.Lock(); defer s.disk.Unlock(); return s.shutting })
 	if got := load(t, open(t, dir, nil)).Records[loja].Token().Revision; got != 1 {
-		t.Errorf("revision %d, want what was under way", got)
+		t.Errorf("got revision %d, want that of the running save", got)
 	}
 }
 
-// An attempt begins only while its end finds room, too.
+// TestAnEndFindsRoom: an attempt begins only if there is room to save its end too.
 func TestAnEndFindsRoom(t *testing.T) {
 	if !privateMounts(t) {
 		return
@@ -251,7 +251,7 @@ func TestAnEndFindsRoom(t *testing.T) {
 	}
 	late, err := s.Begin(t.Context(), schedule.Key{Name: "late"}, schedule.Record{Part: schedule.Token{Revision: 1}})
 	if !errors.Is(err, unix.ENOSPC) || late == nil {
-		t.Errorf("another one begins with %v, %v", late, err)
+		t.Errorf("Begin on a nearly full disk: got %v, %v; want an error", late, err)
 	}
 	if err := late.Commit(t.Context(), schedule.Record{}); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("it ends with %v", err)

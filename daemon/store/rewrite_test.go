@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// The file is rewritten beside the saves, again and again, and loses nothing.
+// TestTheFileIsRewritten rewrites the file repeatedly during saves, and loses nothing.
 func TestTheFileIsRewritten(t *testing.T) {
 	for name, key := range map[string]*[32]byte{"clear": nil, "sealed": {4}} {
 		dir := t.TempDir()
@@ -42,7 +42,7 @@ func TestTheFileIsRewritten(t *testing.T) {
 			})
 		}
 		all.Wait()
-		// Where saves outrun it, it is small again after a save or two more.
+		// If saves were faster than the rewrite, a save or two more make it small again.
 		size, limit := rewritten(t, s)
 		for range 5 {
 			if size <= limit {
@@ -53,7 +53,7 @@ func TestTheFileIsRewritten(t *testing.T) {
 			size, limit = rewritten(t, s)
 		}
 		if size > limit {
-			t.Errorf("%s: the file has %d bytes, expected %d at most", name, size, limit)
+			t.Errorf("%s: the file has %d bytes, want at most %d", name, size, limit)
 		}
 		counter := s.log.end.counter
 		if counter < uint64(s.commits) {
@@ -62,7 +62,7 @@ func TestTheFileIsRewritten(t *testing.T) {
 		shut(t, s)
 		s = open(t, dir, key)
 		if got := load(t, s).Records; !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %d of %d records after a restart", name, len(got), len(want))
+			t.Errorf("%s: got %d records after a restart, want %d", name, len(got), len(want))
 		}
 		if s.log.end.counter < counter {
 			t.Errorf("%s: the counter went back from %d to %d", name, counter, s.log.end.counter)
@@ -70,14 +70,13 @@ func TestTheFileIsRewritten(t *testing.T) {
 		shut(t, s)
 		for _, n := range names(t, dir) {
 			if n == freshName {
-				t.Errorf("%s: a new file was left over", name)
+				t.Errorf("%s: a temporary file is left", name)
 			}
 		}
 	}
 }
 
-// rewritten waits for the rewriting under way, and returns how large the file is
-// and may be.
+// rewritten waits for a running rewrite, and returns the size of the file and its limit.
 func rewritten(t *testing.T, s *Store) (size, limit int64) {
 	t.Helper()
 	s.disk.Lock()
@@ -95,7 +94,8 @@ func rewritten(t *testing.T, s *Store) (size, limit int64) {
 	return info.Size(), 3*s.log.live + 3*s.slack
 }
 
-// The counter never goes back, although a new file has fewer frames.
+// TestTheCounterSurvivesRewriting: the counter never goes back, although a new file has fewer
+// frames.
 func TestTheCounterSurvivesRewriting(t *testing.T) {
 	s := open(t, t.TempDir(), &[32]byte{1})
 	for range 500 {
@@ -125,7 +125,7 @@ func TestTheCounterSurvivesRewriting(t *testing.T) {
 	}
 }
 
-// A frame of one file does not open in the next one, even with the same key.
+// TestFramesBelongToOneFile: a frame does not open in another file, even with the same key.
 func TestFramesBelongToOneFile(t *testing.T) {
 	key := &[32]byte{1}
 	a, b := t.TempDir(), t.TempDir()
@@ -134,7 +134,7 @@ func TestFramesBelongToOneFile(t *testing.T) {
 	data := append(bytes.Clone(read(t, a)[:firstFrame]), read(t, b)[firstFrame:]...)
 	dir, _, err := opened(t, data, key)
 	if err == nil {
-		t.Error("frames of another file open")
+		t.Error("frames of another file opened, want an error")
 	}
 	wantRefusal(t, "mixed", dir, data, err)
 }

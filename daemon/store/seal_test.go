@@ -35,7 +35,7 @@ func TestASealedStateShowsNothing(t *testing.T) {
 	}
 }
 
-// A state in clear is sealed by a person's decision, and by nothing else.
+// TestAStateInClearIsSealed: only Seal seals a state that is not sealed.
 func TestAStateInClearIsSealed(t *testing.T) {
 	dir := t.TempDir()
 	right := &[32]byte{1}
@@ -47,7 +47,7 @@ func TestAStateInClearIsSealed(t *testing.T) {
 	clear := read(t, dir)
 	_, err := Open(dir, Options{Key: right})
 	if err == nil || !strings.Contains(err.Error(), "it is in clear") || !strings.Contains(err.Error(), "vigente seal") {
-		t.Errorf("a state in clear opens with %v", err)
+		t.Errorf("got %v for an unsealed state, want a refusal", err)
 	}
 	wantRefusal(t, "in clear", dir, clear, err)
 	if n, err := Seal(dir, right); err != nil || n != len(want) {
@@ -61,34 +61,34 @@ func TestAStateInClearIsSealed(t *testing.T) {
 	shut(t, s)
 	before := read(t, dir)
 	if bytes.Contains(before, []byte(canary)) {
-		t.Error("the file still shows secrets")
+		t.Error("the file still contains secrets")
 	}
 	for want, key := range map[string]*[32]byte{"daemon.state_key is not set": nil, "daemon.state_key is not the key": {2}} {
 		_, err := Open(dir, Options{Key: key})
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("told %v, want %q", err, want)
+			t.Errorf("got %v, want %q", err, want)
 		}
 		wantRefusal(t, want, dir, before, err)
 	}
-	// The state in clear in place of the sealed one.
+	// Replace the sealed state by the unsealed one.
 	write(t, dir, clear)
 	for _, key := range []*[32]byte{right, nil} {
 		_, err = Open(dir, Options{Key: key})
 		if err == nil {
-			t.Error("the state in clear is taken in place of the sealed one")
+			t.Error("the unsealed state was accepted instead of the sealed one")
 		}
 		wantRefusal(t, "in clear again", dir, clear, err)
 	}
 	write(t, dir, before)
 	want[loja] = fullRecord()
 	if got := load(t, open(t, dir, right)).Records; !reflect.DeepEqual(got, want) {
-		t.Error("the records are not what they were")
+		t.Error("the records have changed")
 	}
 }
 
-// A forger without the key, who has the present file and an older copy of it,
-// cannot set a record back: not with single frames, nor with any mixture of
-// them, however the checksums are made to fit.
+// TestAForgerSetsNothingBack: an attacker without the key, who has the current file and an
+// older copy, cannot set a record back, whatever frames he combines and however well the
+// checksums fit.
 func TestAForgerSetsNothingBack(t *testing.T) {
 	key, dir := &[32]byte{1}, t.TempDir()
 	s := open(t, dir, key)
@@ -116,8 +116,8 @@ func TestAForgerSetsNothingBack(t *testing.T) {
 	oldStarts = append(oldStarts, int64(len(old)))
 	h, _ := decodeHeader(now)
 	c := codec{header: h}
-	// The forger's own file: frames in any order, with counters, chain sums and
-	// checksums that fit.
+	// A file of the attacker: frames in any order, with counters, chain sums and checksums
+	// that fit.
 	forge := func(frames ...[]byte) []byte {
 		data := bytes.Clone(now[:firstFrame])
 		before := chain{at: firstFrame}
@@ -159,17 +159,17 @@ func TestAForgerSetsNothingBack(t *testing.T) {
 			t.Errorf("%s: the mark was changed, %v", name, err)
 		}
 	}
-	// By a person's decision the older file is taken, and it counts from then on.
+	// An operator can bring the older file back with Seal; it then continues from there.
 	write(t, dir, old)
 	if n, err := Seal(dir, key); err != nil || n != 31 {
 		t.Fatalf("sealed %d records, %v", n, err)
 	}
 	write(t, dir, read(t, dir))
 	if got := load(t, open(t, dir, key)).Records[loja].Token().Revision; got != 1 {
-		t.Errorf("revision %d, want what the person brought back", got)
+		t.Errorf("got revision %d, want that of the restored file", got)
 	}
 	if after, _ := os.ReadFile(filepath.Join(dir, markName)); bytes.Equal(after, mark) {
-		t.Error("the mark is the old one")
+		t.Error("the mark was not replaced")
 	}
 	shutAll := t.TempDir()
 	write(t, shutAll, now)
@@ -216,7 +216,7 @@ func TestMarks(t *testing.T) {
 	}
 	put(string(mark))
 	shut(t, open(t, dir, key))
-	// Gone with the older file, which is what the docs say of it.
+	// Removing the mark together with restoring an older file is not detected; the docs say so.
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestMarks(t *testing.T) {
 	if again, err := os.ReadFile(path); err != nil || string(again) == "" {
 		t.Errorf("the mark is made again: %q, %v", again, err)
 	}
-	// A mark whose state is gone.
+	// A mark without its state.
 	if err := os.Remove(filepath.Join(dir, fileName)); err != nil {
 		t.Fatal(err)
 	}
@@ -238,8 +238,8 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// The mark follows the state within a minute, and at the end; while nothing
-// is saved nothing is written.
+// TestTheMarkIsBroughtUp: the mark follows the state within a minute and at Close. It is not
+// written while nothing is saved.
 func TestTheMarkIsBroughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -278,7 +278,7 @@ func TestTheMarkIsBroughtUp(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
 		if look(); changes > 0 || !bytes.Equal(read(t, dir), before) {
-			t.Error("something was written while nothing happened")
+			t.Error("the mark was written while nothing was saved")
 		}
 		save(t, s, map[schedule.Key]schedule.Record{loja: {}})
 		save(t, s, map[schedule.Key]schedule.Record{loja: {}})
@@ -289,7 +289,7 @@ func TestTheMarkIsBroughtUp(t *testing.T) {
 	})
 }
 
-// Sealing again what is sealed changes nothing that is held.
+// TestSealTakesWhatIsThere checks that sealing again keeps all records.
 func TestSealTakesWhatIsThere(t *testing.T) {
 	key := &[32]byte{1}
 	for name, prepare := range map[string]func(dir string) int{
@@ -328,7 +328,7 @@ func TestSealTakesWhatIsThere(t *testing.T) {
 		}
 		shut(t, s)
 	}
-	// What is damaged, or of another key, is not sealed.
+	// A damaged state, or one sealed with another key, is not sealed.
 	dir := t.TempDir()
 	prepared := func() []byte {
 		s := open(t, dir, nil)
@@ -341,7 +341,7 @@ func TestSealTakesWhatIsThere(t *testing.T) {
 	}()
 	_, err := Seal(dir, key)
 	if err == nil {
-		t.Error("a damaged state is sealed")
+		t.Error("a damaged state was sealed")
 	}
 	wantRefusal(t, "damaged", dir, prepared, err)
 	other := t.TempDir()
@@ -352,6 +352,6 @@ func TestSealTakesWhatIsThere(t *testing.T) {
 	}
 	wantRefusal(t, "another key", other, data, err)
 	if _, err := Seal(filepath.Join(other, "nothing"), key); err == nil {
-		t.Error("a folder that is not there is sealed")
+		t.Error("a missing folder was sealed")
 	}
 }

@@ -45,7 +45,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 				t.Errorf("%d records, providers %+v", len(got.Records), got.Providers)
 			}
 			if s.Seed() != seed || seed == [32]byte{} {
-				t.Error("the seed is not what it was")
+				t.Error("the seed has changed")
 			}
 		}
 		if err := s.Delete(t.Context(), loja); err != nil {
@@ -104,7 +104,8 @@ func TestHowALifeIsKnownSurvives(t *testing.T) {
 	}
 }
 
-// Records as version 1 wrote them, with the members of all kinds in one object.
+// TestRecordsOfEarlierVersions decodes records of version 1, with the members of all kinds in
+// one object.
 func TestRecordsOfEarlierVersions(t *testing.T) {
 	at := time.Date(2026, 11, 2, 3, 4, 5, 6, time.UTC)
 	past := schedule.Past{AttemptAt: at, Failures: 2, History: []schedule.Attempt{{At: at, Took: 7, Outcome: schedule.Renewed}}}
@@ -141,7 +142,7 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// Members of a later version are ignored, absent ones are zero.
+// TestOtherVersionsOfARecord: members of a later version are ignored, absent ones are zero.
 func TestOtherVersionsOfARecord(t *testing.T) {
 	r, err := decodeRecord(schedule.Obtaining, []byte(`{"later":{"a":[1]},"revision":7,"token":{"later":1,"values":{"token":"x"}}}`))
 	if err != nil || r.Token().Revision != 7 || r.Token().Values["token"].Reveal() != "x" || r.Past.Failures != 0 || r.Token().Seed != nil {
@@ -228,7 +229,7 @@ func TestDirectoryThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open(filepath.Join(base, "new"), Options{}); err == nil {
-		t.Error("a left-over that cannot be removed is ignored")
+		t.Error("a temporary file that cannot be removed is ignored")
 	}
 	if err := os.MkdirAll(filepath.Join(base, "dir", fileName), 0o700); err != nil {
 		t.Fatal(err)
@@ -253,7 +254,7 @@ func FuzzDecodeRecord(f *testing.F) {
 			}
 			return
 		}
-		// The first time may drop what is empty, after that nothing changes.
+		// The first encoding may drop what is empty; after that nothing changes.
 		var stored [3][]byte
 		for i := range stored {
 			if stored[i], err = encodeRecord(r); err != nil {

@@ -52,13 +52,14 @@ func TestJudge(t *testing.T) {
 				lines = append(lines, r.String())
 			}
 			if text := strings.Join(lines, "\n"); text != tt.reason {
-				t.Errorf("the reason is %q, want %q", text, tt.reason)
+				t.Errorf("got reason %q, want %q", text, tt.reason)
 			}
 		})
 	}
 }
 
-// A state that cannot be saved is told, and makes nothing unready.
+// TestJudgeTellsOfTheState: a state that cannot be saved is reported, but does not affect
+// readiness.
 func TestJudgeTellsOfTheState(t *testing.T) {
 	got := Judge(engine.View{At: at, StateError: "no space left on device"})
 	if !got.Ready || !got.Good() || got.StateError != "no space left on device" {
@@ -82,11 +83,11 @@ func TestEveryFailureHasAFix(t *testing.T) {
 		}
 	}
 	if CredentialFix(engine.CredentialView{}) != "" || SinkFix(engine.SinkView{}) != "" {
-		t.Error("there is a fix without a failure")
+		t.Error("got a fix without a failure, want none")
 	}
 }
 
-// What waits for a person is not said to be retried.
+// TestParkedIsNotRetried: the fix must not promise a retry if action is needed.
 func TestParkedIsNotRetried(t *testing.T) {
 	for _, reason := range credential.Reasons {
 		c := engine.CredentialView{Name: "loja", State: engine.Parked, LastError: &schedule.Note{Reason: reason}}
@@ -96,7 +97,8 @@ func TestParkedIsNotRetried(t *testing.T) {
 	}
 }
 
-// The disk and the owner of the file have no part in another's value.
+// TestAnothersValueHasAFixOfItsOwn: a foreign value has nothing to do with the disk or the
+// owner of the file.
 func TestAnothersValueHasAFixOfItsOwn(t *testing.T) {
 	note := &schedule.Note{Reason: credential.ReasonInternal}
 	ours := SinkFix(engine.SinkView{Name: "till", State: engine.Failing, LastError: note})
@@ -143,7 +145,7 @@ func TestHeadlines(t *testing.T) {
 		{"sink pending", sink(engine.Pending, nil), Config{}, beginning},
 	} {
 		if got := HeadlineOf(tt.view, tt.c); got.Words != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got.Words, tt.want)
+			t.Errorf("%s: got %q, want %q", tt.name, got.Words, tt.want)
 		}
 	}
 }

@@ -79,6 +79,6 @@ func TestDistanceAndRelative(t *testing.T) {
 		}
 	}
 	if got := Relative(time.Time{}, at); got != "" {
-		t.Errorf("an unknown instant is shown as %q", got)
+		t.Errorf("got %q for an unknown time, want nothing", got)
 	}
 }

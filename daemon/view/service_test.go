@@ -31,7 +31,7 @@ func TestServiceLine(t *testing.T) {
 		{states(engine.Overdue, engine.Handover), Config{Listener: "x"}, "1 valid, 1 failing, 0 parked; the HTTP listener is not available, see vigente status"},
 	} {
 		if got := ServiceLine(engine.Summarize(c.view), c.config, "/etc/vigente/config.toml"); got != c.want {
-			t.Errorf("ServiceLine says %q, expected %q", got, c.want)
+			t.Errorf("ServiceLine returned %q, want %q", got, c.want)
 		}
 	}
 }

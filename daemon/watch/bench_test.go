@@ -11,7 +11,7 @@ import (
 	"github.com/vigented/vigente/internal/devices"
 )
 
-// BenchmarkFollow follows a file in each of many folders until all were told.
+// BenchmarkFollow follows one file in each of many folders until all are reported.
 func BenchmarkFollow(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -37,7 +37,7 @@ func BenchmarkFollow(b *testing.B) {
 					}
 				})
 				if cancel(); told < n {
-					b.Fatalf("%d of %d were told", told, n)
+					b.Fatalf("%d of %d files were reported", told, n)
 				}
 			}
 		})

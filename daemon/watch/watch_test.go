@@ -11,11 +11,10 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// patience is how long a change may take to be told of.
+// patience is how long a change may take to be reported.
 const patience = 10 * time.Second
 
-// start watches the files and returns the channel of what is told, once all of
-// them are followed.
+// start watches the files and returns the channel of reports, once all of them are followed.
 func start(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
 	told := make(chan struct{}, 100)
@@ -29,7 +28,7 @@ func start(t *testing.T, files ...string) <-chan struct{} {
 	return told
 }
 
-// launch runs something until the test ends.
+// launch runs a function until the test ends.
 func launch(t *testing.T, run func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -58,7 +57,7 @@ func expect(t *testing.T, told <-chan struct{}) {
 	select {
 	case <-told:
 	case <-time.After(patience):
-		t.Fatal("the change was not told of")
+		t.Fatal("the change was not reported")
 	}
 }
 
@@ -97,7 +96,7 @@ func TestTellsOfEveryKindOfChange(t *testing.T) {
 			}
 		},
 		"symbolic link swapped": func(t *testing.T, dir string) (string, func()) {
-			// As a mounted secret of Kubernetes: file -> ..data -> folder.
+			// Like a mounted secret of Kubernetes: file -> ..data -> folder.
 			for _, v := range []string{"v1", "v2"} {
 				if err := os.Mkdir(filepath.Join(dir, v), 0o700); err != nil {
 					t.Fatal(err)
@@ -118,8 +117,8 @@ func TestTellsOfEveryKindOfChange(t *testing.T) {
 				}
 			}
 		},
-		// Events reach only the folders of the file's name and of its target:
-		// what lies between is found by looking.
+		// There are events only for the folders of the file's name and of its target.
+		// Changes between them are found by polling.
 		"symbolic link swapped where no events are": func(t *testing.T, dir string) (string, func()) {
 			for _, sub := range []string{"name", "between", "v1", "v2"} {
 				if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
@@ -164,12 +163,12 @@ func TestSameBytesAreNoChange(t *testing.T) {
 	if err := os.Chtimes(same, time.Now(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	// The change that follows is the only one told of.
+	// The following change must be the only one reported.
 	write(t, other, "b")
 	expect(t, told)
 	replace(t, other, "c")
 	expect(t, told)
 	if len(told) != 0 {
-		t.Error("told of more than the two changes")
+		t.Error("got more reports than the two changes")
 	}
 }

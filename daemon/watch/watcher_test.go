@@ -13,8 +13,7 @@ import (
 	"github.com/vigented/vigente/internal/readfile"
 )
 
-// tells follows paths, returns what is told of them, and waits until each was
-// told once.
+// tells follows paths and returns the channel of reports, once each was reported.
 func tells(t *testing.T, w *Watcher, paths ...string) <-chan []string {
 	t.Helper()
 	told := make(chan []string, 1000)
@@ -34,7 +33,7 @@ func wait(t *testing.T, told <-chan []string) []string {
 	case paths := <-told:
 		return paths
 	case <-time.After(patience):
-		t.Fatal("nothing was told")
+		t.Fatal("got no report")
 		return nil
 	}
 }
@@ -43,8 +42,8 @@ func looking() *Watcher {
 	return New(Options{Disks: devices.New(), Work: devices.Look, Within: 100 * time.Millisecond, Few: 800})
 }
 
-// TestNoiseInAFolderIsNotTold writes what nobody follows beside a followed file
-// of which a change follows: it alone is told.
+// TestNoiseInAFolderIsNotTold writes a file that is not followed, then one beside it that is:
+// only the second is reported.
 func TestNoiseInAFolderIsNotTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -55,12 +54,12 @@ func TestNoiseInAFolderIsNotTold(t *testing.T) {
 	}
 	write(t, file, "a")
 	if got := wait(t, told); !slices.Equal(got, []string{file}) {
-		t.Errorf("told %v", got)
+		t.Errorf("got reports of %v", got)
 	}
 }
 
-// TestRepeatsAreToldNowAndThen writes a followed file again and again: it is
-// told at most every two seconds, and once more after the last write.
+// TestRepeatsAreToldNowAndThen writes a followed file continuously: it is reported at most
+// every two seconds, and once more after the last write.
 func TestRepeatsAreToldNowAndThen(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "f")
@@ -70,7 +69,7 @@ func TestRepeatsAreToldNowAndThen(t *testing.T) {
 		write(t, file, fmt.Sprint(n))
 	}
 	if n := len(told); n < 1 || n > 3 {
-		t.Errorf("told %d times within 5 s, want one every %s", n, repeatAfter)
+		t.Errorf("got %d reports within 5 s, want one every %s", n, repeatAfter)
 	}
 	for len(told) > 0 {
 		<-told
@@ -78,8 +77,8 @@ func TestRepeatsAreToldNowAndThen(t *testing.T) {
 	wait(t, told)
 }
 
-// TestFolderAboveIsSwapped exchanges a folder two levels above the file, as a
-// deployment does that renames a whole tree into place.
+// TestFolderAboveIsSwapped exchanges a folder two levels above the file, as a deployment does
+// when it renames a whole tree into place.
 func TestFolderAboveIsSwapped(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -105,7 +104,7 @@ func TestFolderAboveIsSwapped(t *testing.T) {
 	wait(t, told)
 }
 
-// TestForgottenIsNotTold forgets every file and gives every watch back.
+// TestForgottenIsNotTold forgets every file, which must remove every watch.
 func TestForgottenIsNotTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -119,16 +118,15 @@ func TestForgottenIsNotTold(t *testing.T) {
 	told := tells(t, w, kept, gone)
 	w.Forget(gone)
 	write(t, kept, "a")
-	wait(t, told) // by now it is forgotten
+	wait(t, told) // it is forgotten once this is reported
 	write(t, gone, "a")
 	write(t, kept, "b")
 	if got := wait(t, told); !slices.Equal(got, []string{kept}) {
-		t.Errorf("told %v", got)
+		t.Errorf("got reports of %v", got)
 	}
 }
 
-// TestLooksWhereEventsDoNotReach takes the events away: a change is found by
-// looking all the same.
+// TestLooksWhereEventsDoNotReach switches off events: polling must find a change.
 func TestLooksWhereEventsDoNotReach(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "f")
@@ -140,12 +138,12 @@ func TestLooksWhereEventsDoNotReach(t *testing.T) {
 	write(t, file, "a")
 	wait(t, told)
 	if len(limited) != 1 {
-		t.Error("nobody was told which limit to raise")
+		t.Error("Limited was not called")
 	}
 }
 
-// TestNoChangeDuringALoadIsMissed changes a file after it was read and before
-// the watcher knows of it, in its size or not.
+// TestNoChangeDuringALoadIsMissed changes a file after it was read and before the watcher
+// knows of it, with and without a change of its size.
 func TestNoChangeDuringALoadIsMissed(t *testing.T) {
 	t.Parallel()
 	for _, later := range []string{"b", "other"} {
@@ -163,8 +161,8 @@ func TestNoChangeDuringALoadIsMissed(t *testing.T) {
 	}
 }
 
-// TestNewMatchOfAPatternIsTold puts a file where a pattern of the configuration
-// finds it, in a folder that comes later still, and one that does not matter.
+// TestNewMatchOfAPatternIsTold creates a file that matches a pattern, in a folder that is
+// created later, and a matching one that is ignored.
 func TestNewMatchOfAPatternIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -181,11 +179,11 @@ func TestNewMatchOfAPatternIsTold(t *testing.T) {
 	name := filepath.Join(dir, "conf.d", "a.toml")
 	write(t, name, "x")
 	if got := wait(t, told); !slices.Equal(got, []string{name}) {
-		t.Errorf("told %v", got)
+		t.Errorf("got reports of %v", got)
 	}
 }
 
-// TestParse reads events as the kernel writes them, a torn one at the end too.
+// TestParse parses events of the kernel, including a truncated one at the end.
 func TestParse(t *testing.T) {
 	dir := t.TempDir()
 	q, err := newInotify()
@@ -219,8 +217,8 @@ func TestParse(t *testing.T) {
 	parse(buf[:20], func(event) {})
 }
 
-// TestSeenIsNotTold: a version of a file that was looked at is not told again,
-// another one is, and so is what happens later.
+// TestSeenIsNotTold: a version that was already read is not reported; another one and later
+// changes are.
 func TestSeenIsNotTold(t *testing.T) {
 	old, err := filepath.Abs("watch.go") // it must not have changed within the last second
 	if err != nil {
@@ -243,10 +241,10 @@ func TestSeenIsNotTold(t *testing.T) {
 			}
 		case got := <-told:
 			if !slices.Equal(got, []string{fresh}) {
-				t.Errorf("got %q, want %s alone", got, fresh)
+				t.Errorf("got %q, want only %s", got, fresh)
 			}
 		case <-time.After(patience):
-			t.Fatal("nothing was told")
+			t.Fatal("got no report")
 		}
 	}
 	write(t, fresh, "y")

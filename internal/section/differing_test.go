@@ -48,13 +48,13 @@ tls = { insecure = true }`, []string{"keys", "password", "tls.insecure", "values
 	} {
 		a, b := read(base), read(c.text)
 		if got := a.Sums(seed).Differing(b.Sums(seed)); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", c.text, got, c.want)
+			t.Errorf("%s: got %v, want %v", c.text, got, c.want)
 		}
 		if got := b.Sums(seed).Differing(a.Sums(seed)); !slices.Equal(got, c.want) {
-			t.Errorf("%s, the other way: %v, want %v", c.text, got, c.want)
+			t.Errorf("%s, the other way: got %v, want %v", c.text, got, c.want)
 		}
 		if key := []byte("k"); (a.Digest(key) == b.Digest(key)) != (c.want == nil) {
-			t.Errorf("%s: the digests tell otherwise", c.text)
+			t.Errorf("%s: the digests disagree with Differing", c.text)
 		}
 	}
 	var none Sums

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// digest is that of a kind which asks for one key of every sort.
+// digest returns the digest of a kind that asks for one key of every type.
 func digest(t testing.TB, text string, files map[string]string) string {
 	t.Helper()
 	all := map[string]string{"pw": "secret\n", "same": "secret", "other": "secret2", "ca": "CERT"}
 	for name, content := range files {
 		all[name] = content
 	}
-	s := world(t, text, ReaderOptions{}, all)
+	s := workspace(t, text, ReaderOptions{}, all)
 	own := s.Daemon()
 	own.Text("rate", "")
 	own.Duration("timeout", time.Second)
@@ -67,7 +67,7 @@ func TestDigestChanges(t *testing.T) {
 	}
 }
 
-// What changes nothing for the backend must not cost a renewal.
+// TestDigestStays: what does not matter to the backend must not cause a renewal.
 func TestDigestStays(t *testing.T) {
 	base := digest(t, digestBase, nil)
 	for what, text := range map[string]string{
@@ -91,7 +91,7 @@ func TestDigestTellsKeysFromValues(t *testing.T) {
 	a.Text("k", "")
 	b.Text("ke", "")
 	if a.Digest(nil) == b.Digest(nil) {
-		t.Error("two tables have one digest")
+		t.Error("two tables have the same digest")
 	}
 }
 
@@ -99,13 +99,13 @@ func TestDigestIsKeyed(t *testing.T) {
 	s := parse(t, `k = "v"`)
 	s.Text("k", "")
 	if s.Digest([]byte("a")) == s.Digest([]byte("b")) {
-		t.Error("the key does not count")
+		t.Error("the digest does not depend on the key")
 	}
 }
 
 func TestDigestHoldsTheContentOfAFileWhoseNameIsAskedForToo(t *testing.T) {
 	digest := func(content string, ask func(*Section)) string {
-		s := world(t, `ca = "c.pem"`, ReaderOptions{}, map[string]string{"c.pem": content})
+		s := workspace(t, `ca = "c.pem"`, ReaderOptions{}, map[string]string{"c.pem": content})
 		ask(s)
 		return s.Digest([]byte("k"))
 	}
@@ -115,10 +115,10 @@ func TestDigestHoldsTheContentOfAFileWhoseNameIsAskedForToo(t *testing.T) {
 		"content, name": func(s *Section) { s.File("ca"); s.Text("ca", "") },
 	} {
 		if digest("one", ask) == digest("two", ask) {
-			t.Errorf("%s: another content gives the same digest", name)
+			t.Errorf("%s: different content has the same digest", name)
 		}
 		if digest("one", ask) != digest("one", ask) {
-			t.Errorf("%s: the same content gives another digest", name)
+			t.Errorf("%s: equal content has different digests", name)
 		}
 	}
 }

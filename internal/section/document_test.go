@@ -26,13 +26,13 @@ func TestBrokenDocuments(t *testing.T) {
 	} {
 		root, faults := parseDocument("c.toml", []byte(c.text))
 		if root != nil {
-			t.Errorf("%s: a tree from broken text", c.name)
+			t.Errorf("%s: got a tree, want none after a syntax error", c.name)
 		}
 		t.Run(c.name, func(t *testing.T) { expect(t, faults, c.want...) })
 	}
 }
 
-// Whatever contradicts itself leaves the first meaning and one fault a place.
+// TestContradictionsLeaveATree: a contradiction keeps the first value and gives one fault.
 func TestContradictionsLeaveATree(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -89,7 +89,7 @@ func TestGoodDocumentsHaveNoFaults(t *testing.T) {
 	}
 }
 
-// The line of a key is where it stands, in whatever form it is written.
+// TestLinesOfKeys checks the line of a key, in whatever form it is written.
 func TestLinesOfKeys(t *testing.T) {
 	const text = `include = [
   "a",
@@ -115,11 +115,11 @@ k = 1
 	} {
 		_, e := root.find(path)
 		if e == nil {
-			t.Errorf("%s is not there", path)
+			t.Errorf("%s is missing", path)
 			continue
 		}
 		if e.line != want {
-			t.Errorf("%s stands at line %d, want %d", path, e.line, want)
+			t.Errorf("%s is at line %d, want %d", path, e.line, want)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// FuzzDocument: what the walk takes for good TOML, the library's decoder does
-// too, and the other way round. Every fault has a line of the text.
+// FuzzDocument: the tree and the library's decoder must accept the same texts, and every
+// fault must have a line of the text.
 func FuzzDocument(f *testing.F) {
 	files, err := filepath.Glob("../../daemon/load/testdata/*/*.toml")
 	if err != nil || len(files) < 40 {
@@ -40,7 +40,7 @@ func FuzzDocument(f *testing.F) {
 			}
 		}
 		if root == nil && len(faults) == 0 {
-			t.Error("nothing, and no reason")
+			t.Error("got no tree and no fault")
 		}
 		text, _, problem := decodeText(data)
 		if problem != "" {
@@ -48,7 +48,7 @@ func FuzzDocument(f *testing.F) {
 		}
 		var whole map[string]any
 		if err := toml.Unmarshal(text, &whole); (err != nil) != (len(faults) > 0) {
-			t.Errorf("the decoder says %v, the walk %v", err, faults)
+			t.Errorf("the decoder returned %v, parseDocument %v", err, faults)
 		}
 	})
 }

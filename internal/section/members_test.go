@@ -30,7 +30,7 @@ func TestMembersMixTextsNumbersAndSecrets(t *testing.T) {
 		t.Errorf("faults %v", faults)
 	}
 	if asked := s.Asked(); len(asked) != 1 {
-		t.Errorf("asked for %q, want the table alone", asked)
+		t.Errorf("asked for %q, want only the table", asked)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestMembersAreInTheDigest(t *testing.T) {
 		}
 	}
 	if digest(`resource = "r"`) != digest(`resource = ["r"]`) {
-		t.Error("a list of one is another value than its text")
+		t.Error("a list of one and its text have different digests")
 	}
 }
 
@@ -70,6 +70,6 @@ func TestTextOrTexts(t *testing.T) {
 		t.Errorf("none is %q", got)
 	}
 	if s.TextOrTexts("wrong"); !s.Failed() {
-		t.Error("a number was taken for a text")
+		t.Error("a number was accepted as a text")
 	}
 }

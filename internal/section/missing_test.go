@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// TestFaultOfWhatAKeyRefersTo: what a kind says of the content of a file is no
-// fault of the configuration, so that the rest of it can be used.
+// TestFaultOfWhatAKeyRefersTo: a fault in the content of a file is not a fault of the
+// configuration, so the rest of it can be used.
 func TestFaultOfWhatAKeyRefersTo(t *testing.T) {
-	s := world(t, "k = { file = \"secret\" }\nca = \"ca.pem\"\nplain = \"x\"\nsub = { file = \"cert.p12\" }\n", ReaderOptions{}, map[string]string{
+	s := workspace(t, "k = { file = \"secret\" }\nca = \"ca.pem\"\nplain = \"x\"\nsub = { file = \"cert.p12\" }\n", ReaderOptions{}, map[string]string{
 		"secret": "two\nlines", "ca.pem": "x", "cert.p12": "y",
 	})
 	s.Secret("k")
@@ -21,7 +21,7 @@ func TestFaultOfWhatAKeyRefersTo(t *testing.T) {
 	s.Faultf("sub.file", "does not open")
 	sub.Faultf("file", "does not open")
 	if s.Failed() {
-		t.Error("the section failed for what it refers to")
+		t.Error("the section failed because of what it refers to")
 	}
 	faults := s.Faults()
 	if len(faults) != 3 {
@@ -29,7 +29,7 @@ func TestFaultOfWhatAKeyRefersTo(t *testing.T) {
 	}
 	for _, f := range faults {
 		if !f.Missing() {
-			t.Errorf("%v is told as wrong, want missing", f)
+			t.Errorf("%v is reported as wrong, want missing", f)
 		}
 	}
 	s.Faultf("plain", "is wrong")
@@ -38,7 +38,7 @@ func TestFaultOfWhatAKeyRefersTo(t *testing.T) {
 	}
 }
 
-// TestSecretsOfWindows: the byte order mark goes, other slips are told and kept.
+// TestSecretsOfWindows: a byte order mark is dropped; other slips are reported and kept.
 func TestSecretsOfWindows(t *testing.T) {
 	for text, want := range map[string]struct{ secret, slip string }{
 		"\ufeffsecret\r\n":   {"secret", ""},
@@ -52,7 +52,7 @@ func TestSecretsOfWindows(t *testing.T) {
 		"\ufeff\ufeffsecret": {"\ufeffsecret", "invisible"},
 		"\xff\xfes\x00e\x00": {unreadText, ""},
 	} {
-		s := world(t, "k = { file = \"secret\" }", ReaderOptions{}, map[string]string{"secret": text})
+		s := workspace(t, "k = { file = \"secret\" }", ReaderOptions{}, map[string]string{"secret": text})
 		if got := s.Secret("k").Reveal(); got != want.secret {
 			t.Errorf("%q: got %q, want %q", text, got, want.secret)
 		}
@@ -63,13 +63,13 @@ func TestSecretsOfWindows(t *testing.T) {
 	}
 }
 
-// TestPathsOfOtherPlaces refuses what only a shell or another system would make
-// a path of.
+// TestPathsOfOtherPlaces: texts that only a shell or another system would understand as a
+// path are refused.
 func TestPathsOfOtherPlaces(t *testing.T) {
 	for _, path := range []string{"~", "~/x", "~root/x", "$HOME/x", "${HOME}/x", "/x/$HOME", "file:///etc/x", "FILE://x", `C:\x`, "C:/x", `\\server\x`, "x ", " x", "x\n"} {
 		quoted := strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(path)
 		for _, text := range []string{"k = { file = \"" + quoted + "\" }", "p = \"" + quoted + "\""} {
-			s := world(t, text, ReaderOptions{}, nil)
+			s := workspace(t, text, ReaderOptions{}, nil)
 			s.Secret("k")
 			s.FilePath("p")
 			if !s.Failed() {
@@ -78,15 +78,15 @@ func TestPathsOfOtherPlaces(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"a~", "c:x", "/srv/a b/x", "x$", "/a/$b"} {
-		s := world(t, "p = \""+path+"\"", ReaderOptions{}, nil)
+		s := workspace(t, "p = \""+path+"\"", ReaderOptions{}, nil)
 		if s.FilePath("p"); s.Failed() {
 			t.Errorf("%q is refused: %v", path, s.Faults())
 		}
 	}
 }
 
-// TestBoundsOfWhatIsParsed refuses files that would take all memory before they
-// are parsed.
+// TestBoundsOfWhatIsParsed: files that would use all memory are refused before they are
+// parsed.
 func TestBoundsOfWhatIsParsed(t *testing.T) {
 	const many = 1 << 20
 	for name, text := range map[string]string{

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPlacesSayWhereToChangeWhat(t *testing.T) {
-	s := world(t, `name = "`+canary+`"
+	s := workspace(t, `name = "`+canary+`"
 plain = "text"
 key = { env = "PW" }
 secret = { file = "secret" }

@@ -16,8 +16,8 @@ import (
 
 const canary = "hunter2-canary"
 
-// world is a folder with the files of a test, and a section that lies in it.
-func world(t testing.TB, text string, opt ReaderOptions, files map[string]string) *Section {
+// workspace writes the files of a test to a folder, and parses a section there.
+func workspace(t testing.TB, text string, opt ReaderOptions, files map[string]string) *Section {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -35,7 +35,7 @@ func world(t testing.TB, text string, opt ReaderOptions, files map[string]string
 	return root.Object("p")
 }
 
-// relative returns faults with the folder of the section cut out.
+// relative returns the faults without the path of the section's folder.
 func relative(s *Section) []Fault {
 	faults := s.Finish()
 	for i := range faults {
@@ -74,7 +74,7 @@ func TestSecretsComeFromTheirPlace(t *testing.T) {
 		`{ env = "PW" }`:         "from env\n",
 		`{ credential = "db" }`:  "from systemd",
 	} {
-		s := world(t, "k = "+text, ReaderOptions{Getenv: env, ReadFile: read}, nil)
+		s := workspace(t, "k = "+text, ReaderOptions{Getenv: env, ReadFile: read}, nil)
 		if got := s.Secret("k").Reveal(); got != want {
 			t.Errorf("%s gave %q, want %q", text, got, want)
 		}
@@ -83,7 +83,7 @@ func TestSecretsComeFromTheirPlace(t *testing.T) {
 }
 
 func TestRawSecretKeepsTheNewline(t *testing.T) {
-	s := world(t, `k = { file = "raw" }`, ReaderOptions{}, map[string]string{"raw": "bytes\r\n"})
+	s := workspace(t, `k = { file = "raw" }`, ReaderOptions{}, map[string]string{"raw": "bytes\r\n"})
 	if got := s.RawSecret("k").Reveal(); got != "bytes\r\n" {
 		t.Errorf("got %q", got)
 	}
@@ -113,14 +113,14 @@ func TestSecretFaultsNameTheCure(t *testing.T) {
 		{`{ credential = "x" }`, `2: p.k.credential: $CREDENTIALS_DIRECTORY is not set, so there is no credential "x" (expected a start by systemd with LoadCredential=x:…)`},
 	} {
 		t.Run(strings.ReplaceAll(c.text, canary, "plain"), func(t *testing.T) {
-			s := world(t, "k = "+c.text, ReaderOptions{}, map[string]string{
+			s := workspace(t, "k = "+c.text, ReaderOptions{}, map[string]string{
 				"empty": "", "newline": "\r\n", "big": strings.Repeat("x", maxFile+1),
 			})
 			got := s.RequiredSecret("k")
 			faults := relative(s)
 			if s.Failed() {
 				if !got.IsZero() {
-					t.Errorf("got a secret of %d bytes beside a fault, want none", len(got.Reveal()))
+					t.Errorf("got a secret of %d bytes after a fault, want none", len(got.Reveal()))
 				}
 			} else if !faults[0].Missing() || !s.Unread("k") || got.Reveal() != unreadText {
 				t.Errorf("got %q for a secret that is missing, want a stand-in", got.Reveal())
@@ -131,7 +131,7 @@ func TestSecretFaultsNameTheCure(t *testing.T) {
 			}
 		})
 	}
-	s := world(t, "", ReaderOptions{}, nil)
+	s := workspace(t, "", ReaderOptions{}, nil)
 	s.RequiredSecret("k")
 	expect(t, s.Finish(), `1: p.k: is missing `+form)
 }
@@ -151,10 +151,10 @@ func TestUnreadableFilesSayWhy(t *testing.T) {
 	}
 }
 
-// What was read is told by its bytes and its identity, a file that could not
-// be read by none.
+// TestReaderTellsTheVersionsThatItRead: a file that was read has a version, one that could
+// not be read has the zero version.
 func TestReaderTellsTheVersionsThatItRead(t *testing.T) {
-	s := world(t, "a = { file = \"f\" }\nb = { file = \"gone\" }\n", ReaderOptions{}, map[string]string{"f": "kept"})
+	s := workspace(t, "a = { file = \"f\" }\nb = { file = \"gone\" }\n", ReaderOptions{}, map[string]string{"f": "kept"})
 	s.Secret("a")
 	s.Secret("b")
 	var found, missing bool
@@ -173,7 +173,7 @@ func TestReaderTellsTheVersionsThatItRead(t *testing.T) {
 }
 
 func TestTextOrSecretTakesBothForms(t *testing.T) {
-	s := world(t, "a = \"plain\"\nb = { file = \"f\" }\nc = 3\nd = \"\"\n", ReaderOptions{}, map[string]string{"f": "kept\n"})
+	s := workspace(t, "a = \"plain\"\nb = { file = \"f\" }\nc = 3\nd = \"\"\n", ReaderOptions{}, map[string]string{"f": "kept\n"})
 	got := []string{s.TextOrSecret("a").Reveal(), s.TextOrSecret("b").Reveal(), s.TextOrSecret("c").Reveal(), s.TextOrSecret("d").Reveal(), s.TextOrSecret("e").Reveal()}
 	if want := []string{"plain", "kept", "", "", ""}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -182,7 +182,7 @@ func TestTextOrSecretTakesBothForms(t *testing.T) {
 }
 
 func TestSecretsReadsAnArray(t *testing.T) {
-	s := world(t, "k = [\n  { file = \"a\" },\n  \""+canary+"\",\n  { file = \"b\" },\n]\nl = {}\n", ReaderOptions{}, map[string]string{"a": "1", "b": "2"})
+	s := workspace(t, "k = [\n  { file = \"a\" },\n  \""+canary+"\",\n  { file = \"b\" },\n]\nl = {}\n", ReaderOptions{}, map[string]string{"a": "1", "b": "2"})
 	var got []string
 	for _, v := range s.Secrets("k") {
 		got = append(got, v.Reveal())
@@ -191,7 +191,7 @@ func TestSecretsReadsAnArray(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if s.Secrets("l") != nil || s.Secrets("m") != nil {
-		t.Error("secrets from nowhere")
+		t.Error("got secrets for an absent key, want nil")
 	}
 	expect(t, s.Finish(),
 		`4: p.k: is a plain string (expected a reference to the secret: write { file = "…" }, { env = "…" } or { credential = "…" })`,
@@ -199,18 +199,18 @@ func TestSecretsReadsAnArray(t *testing.T) {
 }
 
 func TestCredentialsOutsideTheUnit(t *testing.T) {
-	s := world(t, "k = { credential = \"x\" }\nf = { file = \"f\" }\n", ReaderOptions{CredentialsMissingOK: true}, map[string]string{"f": "v"})
+	s := workspace(t, "k = { credential = \"x\" }\nf = { file = \"f\" }\n", ReaderOptions{CredentialsMissingOK: true}, map[string]string{"f": "v"})
 	if s.RequiredSecret("k").IsZero() {
-		t.Error("a kind would take the secret for missing")
+		t.Error("the stand-in for an unread secret is empty")
 	}
 	if s.Secret("f"); !s.Unread("k") || s.Unread("f") {
-		t.Error("only k is out of reach")
+		t.Error("got the wrong keys from Unread, want only k")
 	}
 	expect(t, s.Finish())
 }
 
 func TestFileReadsAndRemembers(t *testing.T) {
-	s := world(t, "ca = \"ca.pem\"\nblank = \"blank\"\ngone = \"gone\"\nnone = \"\"\npw = { file = \"pw\" }\nagain = { file = \"pw\" }\n", ReaderOptions{},
+	s := workspace(t, "ca = \"ca.pem\"\nblank = \"blank\"\ngone = \"gone\"\nnone = \"\"\npw = { file = \"pw\" }\nagain = { file = \"pw\" }\n", ReaderOptions{},
 		map[string]string{"ca.pem": "CERT\n", "blank": " \n", "pw": "x"})
 	if got := string(s.File("ca")); got != "CERT\n" {
 		t.Errorf("read %q", got)
@@ -239,12 +239,12 @@ func TestAReaderReadsEachFileOnce(t *testing.T) {
 	r := NewReader(ReaderOptions{ReadFile: func(string) ([]byte, error) { reads++; return []byte{byte('0' + reads)}, nil }})
 	root, _ := ParseFile("/c.toml", []byte("[a]\nk = { file = \"f\" }\n[b]\nk = { file = \"f\" }\n"), r)
 	if a, b := root.Object("a").Secret("k"), root.Object("b").Secret("k"); !a.Equal(b) || a.Reveal() != "1" {
-		t.Error("two tables saw different bytes")
+		t.Error("two tables read different bytes")
 	}
 }
 
 func TestContentBelongsToTheCaller(t *testing.T) {
-	s := world(t, "a = \"f\"\nb = \"f\"\n", ReaderOptions{}, map[string]string{"f": "bytes"})
+	s := workspace(t, "a = \"f\"\nb = \"f\"\n", ReaderOptions{}, map[string]string{"f": "bytes"})
 	s.File("a")[0] = 'X'
 	if got := string(s.File("b")); got != "bytes" {
 		t.Errorf("read %q", got)
@@ -252,7 +252,7 @@ func TestContentBelongsToTheCaller(t *testing.T) {
 }
 
 func TestSectionsDoNotPrintSecrets(t *testing.T) {
-	s := world(t, `k = { file = "f" }`, ReaderOptions{}, map[string]string{"f": canary})
+	s := workspace(t, `k = { file = "f" }`, ReaderOptions{}, map[string]string{"f": canary})
 	v := s.Secret("k")
 	s.Digest([]byte("key"))
 	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// parse reads one table named providers.loja.
+// parse parses one table named providers.loja.
 func parse(t testing.TB, text string) *Section {
 	t.Helper()
 	s, err := Parse("providers.loja", text)
@@ -158,7 +158,7 @@ tls = { cafile = "x", pin = 1 }
 func TestHasMakesAKeyKnown(t *testing.T) {
 	s := parse(t, `old = 1`)
 	if !s.Has("old") || s.Has("new") {
-		t.Error("Has is wrong")
+		t.Error("Has reports the wrong keys")
 	}
 	expect(t, s.Finish())
 	if got := s.Asked(); len(got) > 0 {
@@ -218,7 +218,7 @@ func TestTheDaemonsKeysDoNotFailTheKind(t *testing.T) {
 		t.Error("failed by a key of the daemon")
 	}
 	if !s.Daemon().Failed() == s.Failed() {
-		t.Error("the view and the section disagree")
+		t.Error("the daemon's view and the section disagree")
 	}
 	s.Text("url", "")
 	if !s.Failed() {
@@ -263,12 +263,12 @@ func TestNamesAndPlaces(t *testing.T) {
 		t.Errorf("daemon %v", d)
 	}
 	if root.Object("log") != nil {
-		t.Error("a table from nowhere")
+		t.Error("got a table for an absent key, want nil")
 	}
 	expect(t, root.Finish(),
 		`1: top: unknown key (expected one of daemon, log, sinks)`,
 		`6: sinks.odd: is an integer (expected a table [sinks.odd])`)
-	// Objects are finished by themselves.
+	// Objects are finished separately.
 	expect(t, sinks[0].Finish(), `3: sinks.b.k: unknown key (expected no key here)`)
 }
 
