@@ -139,7 +139,7 @@ timezone = "UTC"
 	_, faults := Load("c.toml", options())
 	expect(t, faults,
 		`c.toml:2: renewal.min_interval: 1ms is too short (expected at least 100ms)`,
-		`c.toml:4: renewal.schedule: "nope" is no schedule: expected 5 to 6 fields, found 1: [nope] (expected e.g. "0 3 * * *" or "@every 6h")`,
-		`c.toml:5: renewal.timezone: "nowhere" is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`,
+		`c.toml:4: renewal.schedule: "nope" is not a valid schedule: expected 5 to 6 fields, found 1: [nope] (expected e.g. "0 3 * * *" or "@every 6h")`,
+		`c.toml:5: renewal.timezone: "nowhere" is not a valid time zone (expected an IANA name, e.g. "America/Sao_Paulo")`,
 	)
 }

@@ -65,7 +65,7 @@ func Vet(c credential.Credential, at time.Time) *credential.Fault {
 		}
 	}
 	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(at) {
-		return bad("the token in the answer is over already: compare the clocks of this machine and of the server")
+		return bad("the token in the answer has already expired: compare the clocks of this machine and of the server")
 	}
 	return nil
 }

@@ -124,17 +124,17 @@ func weekday(text string) (day int, ok bool) {
 // mean different instants on different machines.
 func LoadLocation(zone string) (*time.Location, error) {
 	if zone == "" || zone == "Local" {
-		return nil, fmt.Errorf(`%q is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
+		return nil, fmt.Errorf(`%q is not a valid time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
 	}
 	location, err := time.LoadLocation(zone)
 	if err != nil {
-		return nil, fmt.Errorf(`%q is no time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
+		return nil, fmt.Errorf(`%q is not a valid time zone (expected an IANA name, e.g. "America/Sao_Paulo")`, zone)
 	}
 	return location, nil
 }
 
 func cronError(expr string, cause error) error {
-	return fmt.Errorf(`%q is no schedule: %w (expected e.g. "0 3 * * *" or "@every 6h")`, expr, cause)
+	return fmt.Errorf(`%q is not a valid schedule: %w (expected e.g. "0 3 * * *" or "@every 6h")`, expr, cause)
 }
 
 // Next returns the first instant after t, or the zero time if it never comes.

@@ -92,7 +92,7 @@ func ParseMargin(text string) (Margin, error) {
 	if percent, ok := strings.CutSuffix(strings.TrimSpace(text), "%"); ok {
 		share, err := strconv.ParseFloat(strings.TrimSpace(percent), 64)
 		if err != nil || !(share >= 0 && share < 100) {
-			return Margin{}, fmt.Errorf("%q is no share (expected 0%% to below 100%%)", text)
+			return Margin{}, fmt.Errorf("%q is not a valid share (expected 0%% to below 100%%)", text)
 		}
 		return Margin{Share: share / 100}, nil
 	}

@@ -39,7 +39,7 @@ func ParseRates(text string) ([]Rate, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(calls))
 		per, known := rateUnits[strings.TrimSpace(unit)]
 		if !ok || err != nil || n < 1 || n > 1_000_000 || !known {
-			return nil, fmt.Errorf(`%q is no rate (expected e.g. "4/s", "240/min" or "2400/h"; several are separated by commas)`, strings.TrimSpace(one))
+			return nil, fmt.Errorf(`%q is not a valid rate (expected e.g. "4/s", "240/min" or "2400/h"; several are separated by commas)`, strings.TrimSpace(one))
 		}
 		rates = append(rates, Rate{n, per})
 	}

@@ -58,7 +58,7 @@ var portugueseCalls = []phrase{
 	{"the answer states an expiry of the token that cannot be parsed (%s)", "a resposta informa um vencimento do token que não se consegue ler (%s)"},
 	{"the token is used, and renewed within an hour", "o token é usado, e renovado em no máximo uma hora"},
 	{"the answer contains no token", "a resposta não traz token"},
-	{"the token in the answer is over already: compare the clocks of this machine and of the server", "o token da resposta já está vencido: compare os relógios desta máquina e do servidor"},
+	{"the token in the answer has already expired: compare the clocks of this machine and of the server", "o token da resposta já está vencido: compare os relógios desta máquina e do servidor"},
 
 	{"the server speaks plain http on this port (is it http:// or another port?)", "o servidor fala http puro nesta porta (é http://? é outra porta?)"},
 	{"the server does not speak TLS on this port (is the port right?)", "o servidor não fala TLS nesta porta (a porta está certa?)"},
