@@ -131,7 +131,7 @@ var portugueseBackends = []phrase{
 	{"the gateway does not accept the session any more (%s)", "o gateway não aceita mais a sessão (%s)"},
 	{"%s: the certificate in %s expired at %s (replace it with the renewed one)", "%s: o certificado de %s venceu em %s (coloque o renovado no lugar dele)"},
 	{"%s: the certificate in %s is valid from %s only (is the clock here right?)", "%s: o certificado de %s só vale a partir de %s (o relógio daqui está certo?)"},
-	{"the service repeats a procurador token that is over; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)", "o serviço repete um token do procurador já vencido; nova consulta após a meia-noite de Brasília (vigente renew consulta agora; se persistir, compare o relógio daqui com o de Brasília)"},
+	{"the service repeats a procurador token that has expired; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)", "o serviço repete um token do procurador já vencido; nova consulta após a meia-noite de Brasília (vigente renew consulta agora; se persistir, compare o relógio daqui com o de Brasília)"},
 
 	{"the server no longer accepts the refresh token (it was used, revoked, or has ended): run vigente login %s", "o servidor não aceita mais o refresh token (foi usado, revogado ou venceu): execute vigente login %s"},
 	{"it waits for a person to log in: run vigente login %s", "aguarda o login de uma pessoa: execute vigente login %s"},

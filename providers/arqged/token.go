@@ -33,7 +33,7 @@ func (s *source) read(o object, a *exchange.Answer, req credential.Request) (gra
 	}
 	lives := s.lives(o, a, req.At)
 	if !lives.token.After(req.At) {
-		return grant{}, unusable("holds a token that is over already: compare the clocks of this machine and of the server")
+		return grant{}, unusable("holds a token that has already expired: compare the clocks of this machine and of the server")
 	}
 	got := credential.Credential{
 		Values: map[string]credential.Secret{

@@ -218,7 +218,7 @@ func (r *reading) credential(form string) (credential.Credential, *credential.Fa
 		c.Values[name] = credential.NewSecret(value)
 	}
 	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(r.at) {
-		return credential.Credential{}, unusable("a token that is over already")
+		return credential.Credential{}, unusable("a token that has already expired")
 	}
 	return c, nil
 }

@@ -117,7 +117,7 @@ func (r answers) read(a *exchange.Answer, at time.Time) (credential.Credential, 
 	}
 	end := r.readEnd(a, at)
 	if !end.At.IsZero() && !end.At.After(at) {
-		return none, r.unusable("brings what is over already (see expires and expires_form; is the server's clock right?)")
+		return none, r.unusable("holds a credential that has already expired (see expires and expires_form; is the server's clock right?)")
 	}
 	c.ExpiresAt, c.CountedExpiry, c.UnreadEnd = end.At, end.Counted, end.Unread
 	return c, nil

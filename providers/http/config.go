@@ -137,7 +137,7 @@ func (c *call) readBody(s *section.Section) {
 		}
 	}
 	if given > 1 {
-		s.Faultf("body", "stands beside another body (expected one of form, json, body)")
+		s.Faultf("body", "cannot be combined with another body (expected one of form, json, body)")
 	}
 	if s.Has("form") {
 		c.kind = formBody

@@ -270,7 +270,7 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 		{`fields = { expires_at = "text" }`, "fields.expires_at: is not the name of a field"},
 		{"fields = { t = \"text\" }\npath = \"/x/${a.token}\"", "path: puts a secret into the URL"},
 		{"fields = { t = \"text\" }\npath = \"/x#y\"", "path: holds a blank or a #"},
-		{"fields = { t = \"text\" }\nform = {}\nbody = \"x\"", "body: stands beside another body"},
+		{"fields = { t = \"text\" }\nform = {}\nbody = \"x\"", "body: cannot be combined with another body"},
 		{"fields = { t = \"text\" }\nmethod = \"post\"", "method: is not a method"},
 		{"fields = { t = \"text\" }\nheaders = { Content-Length = \"1\" }", "headers.Content-Length: is set by vigente itself"},
 		{"fields = { t = \"text\" }\nbasic = { username = \"a\", password = \"plain\" }", "basic.password: is a plain string"},

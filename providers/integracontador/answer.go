@@ -95,7 +95,7 @@ func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credent
 	if stated && q.at.Sub(end) > skew && !f.SeedSpent {
 		// The service keeps its answer to a Termo until the end of the day.
 		f.IdleUntil = nextMidnight(q.at).UTC()
-		f.Message = "the service repeats a procurador token that is over; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)"
+		f.Message = "the service repeats a procurador token that has expired; it is asked again after midnight in Brasília (vigente renew asks now; if it stays, compare the clock here with Brasília's)"
 	}
 	return credential.Credential{}, f
 }
@@ -105,7 +105,7 @@ func readRepeated(a *exchange.Answer, q asked, token string) (credential.Credent
 // repeating it, a Termo with another date is tried, since the same bytes get the
 // same answer.
 func stale(q asked, token string) *credential.Fault {
-	f := exchange.BadResponse("the service still repeats a procurador token that is over (retried automatically; if it stays, compare the clock here with Brasília's)")
+	f := exchange.BadResponse("the service still repeats a procurador token that has expired (retried automatically; if it stays, compare the clock here with Brasília's)")
 	known, _ := q.known(token)
 	f.SeedSpent = q.signed.stored && q.signed.signedOn < q.at.In(brasilia).Format(dayForm) && q.at.Sub(known) > resignAfter
 	return f

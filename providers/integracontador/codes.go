@@ -70,7 +70,7 @@ func termoAdvice(number string) advice {
 	case "003", "008", "014", "034":
 		return advice{retry, "the service failed internally while checking the Termo (retried automatically)"}
 	case "009":
-		return advice{signAgain, "author.certificate is no e-CPF or e-CNPJ of ICP-Brasil (use one of type A1)"}
+		return advice{signAgain, "author.certificate is not an e-CPF or e-CNPJ of ICP-Brasil (use one of type A1)"}
 	case "010":
 		return advice{signAgain, "author.certificate has expired (replace it with the renewed one)"}
 	case "011":

@@ -214,7 +214,7 @@ func TestMidnightWithAClockAhead(t *testing.T) {
 	if err := w.login(); err != nil {
 		t.Fatal(err)
 	}
-	f := wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+	f := wantFault(t, w.post(), credential.ReasonBadResponse, "has expired")
 	if f.SeedSpent || f.StaleInput != "" || !f.RetryAfter.IsZero() {
 		t.Errorf("fault %+v", f)
 	}
@@ -235,11 +235,11 @@ func TestRepeated304(t *testing.T) {
 	}
 	w.at = w.token.ExpiresAt.Add(4 * time.Minute)
 	w.session = credential.Credential{}
-	if wantFault(t, w.post(), credential.ReasonBadResponse, "over").SeedSpent {
+	if wantFault(t, w.post(), credential.ReasonBadResponse, "has expired").SeedSpent {
 		t.Error("another Termo after four minutes")
 	}
 	w.at = w.token.ExpiresAt.Add(6 * time.Minute)
-	if !wantFault(t, w.post(), credential.ReasonBadResponse, "over").SeedSpent {
+	if !wantFault(t, w.post(), credential.ReasonBadResponse, "has expired").SeedSpent {
 		t.Error("no other Termo after six minutes")
 	}
 	w.mustPost()
@@ -273,7 +273,7 @@ func TestExpiresOf304(t *testing.T) {
 				err := w.post()
 				switch {
 				case c.want == "":
-					wantFault(t, err, credential.ReasonBadResponse, "over")
+					wantFault(t, err, credential.ReasonBadResponse, "has expired")
 				case err != nil || !w.token.Values[fieldToken].Equal(token) || !w.token.ExpiresAt.Equal(brt(c.want)):
 					t.Errorf("%s %s: %v, expires %v, want %s", c.name, etag, err, w.token.ExpiresAt.In(brasilia), c.want)
 				}
@@ -293,7 +293,7 @@ func TestTermoThatIsOverWaitsForMidnight(t *testing.T) {
 	w.mustPost()
 	w.at = w.token.UsefulAfter // just after 21:00:01
 	w.session = credential.Credential{}
-	if f := wantFault(t, w.post(), credential.ReasonBadResponse, "over"); !f.IdleUntil.IsZero() {
+	if f := wantFault(t, w.post(), credential.ReasonBadResponse, "has expired"); !f.IdleUntil.IsZero() {
 		t.Errorf("waits until %v a moment after the end, want another attempt soon", f.IdleUntil)
 	}
 	w.at = w.at.Add(3 * time.Minute)
@@ -317,7 +317,7 @@ func TestSlowServiceClockIsNotAZone(t *testing.T) {
 	w.mustPost() // the expiry now comes from a 304
 	w.skew, w.at = -60*time.Second, w.token.UsefulAfter
 	w.session = credential.Credential{}
-	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+	wantFault(t, w.post(), credential.ReasonBadResponse, "has expired")
 }
 
 func TestTwelveHoursAndOtherForms(t *testing.T) {
@@ -491,5 +491,5 @@ func TestKnownExpiryGoesFirst(t *testing.T) {
 	w.service.Configure(func(s *emulator.Settings) { s.Expires = emulator.WithoutHeader })
 	w.at, w.skew = w.token.UsefulAfter, -time.Minute
 	w.session = credential.Credential{}
-	wantFault(t, w.post(), credential.ReasonBadResponse, "over")
+	wantFault(t, w.post(), credential.ReasonBadResponse, "has expired")
 }

@@ -69,7 +69,7 @@ func readBase(s *section.Section) *url.URL {
 func readPath(s *section.Section, key, fallback string) string {
 	return section.Value(s, key, fallback, "a path such as \""+fallback+"\"", func(text string) (string, error) {
 		if !strings.HasPrefix(text, "/") || path.Clean(text) != text || text == "/" {
-			return "", errors.New("is no plain path (expected it to begin with /, without // or .., such as \"" + fallback + "\")")
+			return "", errors.New("is not a plain path (expected it to begin with /, without // or .., such as \"" + fallback + "\")")
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return !isPathRune(r) }) {
 			return "", errors.New("holds a character beyond letters, digits and . _ ~ - / (expected a path without query, such as \"" + fallback + "\")")

@@ -84,7 +84,7 @@ func (m message) result(a *exchange.Answer, pattern *regexp.Regexp) (credential.
 	case complains:
 		return credential.Secret{}, negative(complaint)
 	case !isText:
-		return credential.Secret{}, unusable("holds a TOKEN that is no text")
+		return credential.Secret{}, unusable("holds a TOKEN that is not a string")
 	case token == "" && !a.OK():
 		return credential.Secret{}, statusFault(a)
 	case token == "":

@@ -63,7 +63,7 @@ func TestMessagesTellWhatItIs(t *testing.T) {
 		`{"TOKEN":"dcee`:                 "is truncated",
 		`{}`:                             "neither TOKEN nor error",
 		`{"TOKEN":""}`:                   "empty TOKEN",
-		`{"TOKEN":null}`:                 "no text",
+		`{"TOKEN":null}`:                 "not a string",
 		`{"TOKEN":"x"}`:                  "token_pattern",
 		`{"TOKEN":"x","error":"CANARY"}`: "a token and an error",
 		`{"TOKEN":"x","token":"y"}`:      "twice",

@@ -86,7 +86,7 @@ func (b *backend) readPattern(s *section.Section) {
 		text = defaultPattern
 	}
 	if _, err := regexp.Compile(text); err != nil {
-		s.Faultf("token_pattern", "is no regular expression (expected Go's syntax, such as %q)", defaultPattern)
+		s.Faultf("token_pattern", "is not a valid regular expression (expected Go's syntax, such as %q)", defaultPattern)
 		return
 	}
 	b.pattern = regexp.MustCompile(`\A(?:` + text + `)\z`)
@@ -141,7 +141,7 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	c.readNumber(s)
 	c.UF = strings.ToUpper(strings.TrimSpace(s.Required("uf")))
 	if c.UF != "" && !slices.Contains(states[:], c.UF) {
-		s.Faultf("uf", "is no federative unit (expected two letters such as \"SP\")")
+		s.Faultf("uf", "is not a Brazilian state (expected two letters such as \"SP\")")
 	}
 	if strings.ContainsFunc(c.IE, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r) }) {
 		s.Faultf("ie", "holds characters that no registration has (expected letters, digits and its mask, \"ISENTO\" or \"\")")
