@@ -44,6 +44,6 @@ func TestTheKindsBudgetHoldsWhereNoneIsSet(t *testing.T) {
 		}
 	}
 	if _, faults := budgeted(t, "often", ""); len(faults) != 1 || !strings.Contains(faults[0].Message, "fault of vigente") {
-		t.Errorf("a kind with a budget that makes no sense: %v", faults)
+		t.Errorf("got faults %v for a kind with invalid rates", faults)
 	}
 }

@@ -131,7 +131,7 @@ func TestRegisteringTwiceIsAnError(t *testing.T) {
 	for _, want := range []bool{true, false} {
 		_, err := New(Options{Registerer: registry, Viewer: &fakeEngine{}})
 		if (err == nil) != want {
-			t.Fatalf("New gave %v", err)
+			t.Fatalf("New: got %v", err)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func TestStateNotSavedIsShown(t *testing.T) {
 	v.StateError = "no space left on device"
 	_, registry := newMetrics(t, &fakeEngine{view: v})
 	if got := series(t, registry)["vigente_state_saved{}"]; got != 0 {
-		t.Errorf("state_saved is %v", got)
+		t.Errorf("got state_saved %v", got)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestNothingIsShownBeforeTheEngineRuns(t *testing.T) {
 	}
 	eng.starting = false
 	if got := series(t, registry)[key]; got != 3 {
-		t.Fatalf("generation is %v", got)
+		t.Fatalf("got generation %v", got)
 	}
 	eng.view = engine.View{}
 	if _, ok := series(t, registry)[key]; ok {
@@ -271,10 +271,10 @@ func TestFleetsAreSummed(t *testing.T) {
 		}
 	}
 	if n := detailed["vigente_credential_generation"]; n != mostUrgent {
-		t.Errorf("%d credentials are shown one by one, want the %d most urgent", n, mostUrgent)
+		t.Errorf("got series for %d credentials, want the %d most urgent", n, mostUrgent)
 	}
 	if n := detailed["vigente_sink_state"]; n != 3*len(engine.SinkStates) {
-		t.Errorf("%d series of sink states", n)
+		t.Errorf("got %d series of sink states", n)
 	}
 	eng.limit = many + 1 // each has its own series now
 	if got := series(t, registry); got["vigente_renewals_total{credential=shops/c499,provider=tss,result=renewed}"] != 1 {
@@ -368,18 +368,18 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 				}
 				key := fmt.Sprintf(sum, results[indexOf(tt.outcome.Result)])
 				if sum != "" && moved[key] != 1 {
-					t.Errorf("%s moved by %v", key, moved[key])
+					t.Errorf("%s changed by %v, want no change", key, moved[key])
 				}
 				delete(moved, key)
 			}
 			for key, value := range moved {
 				if tt.moved[key] != value {
-					t.Errorf("%s moved by %v, want %v", key, value, tt.moved[key])
+					t.Errorf("%s changed by %v, want %v", key, value, tt.moved[key])
 				}
 			}
 			for key := range tt.moved {
 				if moved[key] == 0 {
-					t.Errorf("%s did not move", key)
+					t.Errorf("%s did not change", key)
 				}
 			}
 		})
@@ -408,7 +408,7 @@ func TestClockOffset(t *testing.T) {
 	m.ObserveClock("gone", time.Second)
 	got := series(t, registry)
 	if got["vigente_clock_offset_seconds{provider=tss}"] != -1.5 {
-		t.Error("the offset is not shown")
+		t.Error("the offset has no series")
 	}
 	if _, ok := got["vigente_clock_offset_seconds{provider=gone}"]; ok {
 		t.Error("an unknown provider has a series")
@@ -465,7 +465,7 @@ func TestReloadTrio(t *testing.T) {
 			"vigente_config_hash{}":                                  hash,
 		} {
 			if got[key] != want {
-				t.Errorf("%s is %v, want %v", key, got[key], want)
+				t.Errorf("%s: got %v, want %v", key, got[key], want)
 			}
 		}
 	}

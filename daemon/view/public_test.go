@@ -26,7 +26,7 @@ func TestPublicTextHidesTheConfiguration(t *testing.T) {
 		{"the proxy corp-proxy refused the connection", "the proxy … refused the connection"},
 	} {
 		if got := PublicText(tt.text); got != tt.want {
-			t.Errorf("%q is shown as %q, want %q", tt.text, got, tt.want)
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
 		}
 	}
 }

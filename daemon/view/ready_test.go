@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Judge(tt.view)
 			if got.Ready != tt.ready || got.Good() != tt.good {
-				t.Errorf("ready %v, good %v; want %v, %v", got.Ready, got.Good(), tt.ready, tt.good)
+				t.Errorf("got ready %v, good %v; want %v, %v", got.Ready, got.Good(), tt.ready, tt.good)
 			}
 			var lines []string
 			for _, r := range got.Reasons {

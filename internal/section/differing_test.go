@@ -59,6 +59,6 @@ tls = { insecure = true }`, []string{"keys", "password", "tls.insecure", "values
 	}
 	var none Sums
 	if got := none.Differing(read(base).Sums(seed)); !slices.Equal(got, []string{"keys", "password", "values.A", "values.B"}) {
-		t.Errorf("from nothing: %v", got)
+		t.Errorf("from an empty table: got %v", got)
 	}
 }

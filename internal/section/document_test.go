@@ -84,7 +84,7 @@ func TestGoodDocumentsHaveNoFaults(t *testing.T) {
 		"a.b = 1\na.c = 2\n", "a = { b = { c = [ { d = 1 } ] } }\n", "'' = 1\n\"\\u00e9\" = 2\n",
 	} {
 		if root, faults := parseDocument("c.toml", []byte(text)); root == nil || len(faults) > 0 {
-			t.Errorf("%q: %v", text, faults)
+			t.Errorf("%q: got faults %v", text, faults)
 		}
 	}
 }
@@ -127,6 +127,6 @@ k = 1
 func TestDeepNestingIsRefused(t *testing.T) {
 	_, faults := parseDocument("c.toml", []byte("a = "+strings.Repeat("[", 100_000)))
 	if len(faults) != 1 {
-		t.Errorf("faults %v", faults)
+		t.Errorf("got faults %v", faults)
 	}
 }

@@ -27,7 +27,7 @@ func TestMembersMixTextsNumbersAndSecrets(t *testing.T) {
 	}
 	faults := s.Finish()
 	if len(faults) != 1 || faults[0].Key != "providers.x.headers.wrong" {
-		t.Errorf("faults %v", faults)
+		t.Errorf("got faults %v", faults)
 	}
 	if asked := s.Asked(); len(asked) != 1 {
 		t.Errorf("asked for %q, want only the table", asked)

@@ -61,7 +61,7 @@ table = {}
 	want := fmt.Sprint("x", " y ", false, 1000, 36*time.Hour, "b", fs.FileMode(0o640), []string{"p", "q"},
 		[]Entry{{"Z", "1"}, {"A", "2"}, {"c.d", "3"}}, "/b", true)
 	if got := everything(s); got != want {
-		t.Errorf("read %s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 	expect(t, s.Finish())
 }
@@ -70,7 +70,7 @@ func TestGettersFallBack(t *testing.T) {
 	s := parse(t, `required = "r"`)
 	want := fmt.Sprint("fallback", "r", true, 7, time.Second, "a", fs.FileMode(0o600), []string(nil), []Entry(nil), "", false)
 	if got := everything(s); got != want {
-		t.Errorf("read %s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 	expect(t, s.Finish())
 }
@@ -239,7 +239,7 @@ func TestValueKeepsTheParsersWord(t *testing.T) {
 	s := parse(t, "a = \"x\"\nb = \"\"\nc = 1\n")
 	got := []string{Value(s, "a", "-", "letters", upper), Value(s, "b", "-", "letters", upper), Value(s, "c", "-", "letters", upper), Value(s, "d", "-", "letters", upper)}
 	if want := []string{"X", "-", "-", "-"}; !slices.Equal(got, want) {
-		t.Errorf("values %v, want %v", got, want)
+		t.Errorf("got values %v, want %v", got, want)
 	}
 	expect(t, s.Finish(),
 		`2: providers.loja.b: is blank (expected letters)`,
@@ -278,7 +278,7 @@ func TestTheSameTableTwiceIsOneTable(t *testing.T) {
 	s.Table("tls").Text("b", "")
 	expect(t, s.Finish())
 	if got, want := s.Asked(), []string{"tls", "tls.a", "tls.b"}; !slices.Equal(got, want) {
-		t.Errorf("asked %v, want %v", got, want)
+		t.Errorf("got asked keys %v, want %v", got, want)
 	}
 }
 
@@ -289,7 +289,7 @@ func TestSortFollowsFilesAndLines(t *testing.T) {
 	got := Sort([]Fault{f("b", 1, "k"), f("z", 1, "k"), f("a", 9, "k"), f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("y", 1, "k")}, []string{"a", "b"})
 	want := []Fault{f("a", 2, "y"), f("a", 2, "x"), f("a", 9, "k"), f("b", 1, "k"), f("y", 1, "k"), f("z", 1, "k")}
 	if !slices.Equal(got, want) {
-		t.Errorf("sorted %v, want %v", got, want)
+		t.Errorf("got order %v, want %v", got, want)
 	}
 }
 
