@@ -153,7 +153,7 @@ func (w *world) spawn(piece work) {
 	w.threads = append(w.threads, t)
 }
 
-// step is a place where the daemon may be killed. It reports that it was.
+// step is a point where the daemon may be killed. It reports whether it was.
 func (w *world) step() bool {
 	if w.cur.dead {
 		return true
@@ -167,7 +167,7 @@ func (w *world) step() bool {
 	return false
 }
 
-// pass lets time pass for the present thread. It reports that the daemon was
+// pass lets time pass for the current thread. It reports whether the daemon was
 // killed meanwhile.
 func (w *world) pass(d time.Duration) bool {
 	t := w.cur
@@ -179,7 +179,7 @@ func (w *world) pass(d time.Duration) bool {
 	return t.dead
 }
 
-// kill ends the daemon where it is.
+// kill kills the daemon.
 func (w *world) kill(off time.Duration) {
 	w.say("the daemon is killed")
 	w.fuse = 0
@@ -190,7 +190,7 @@ func (w *world) kill(off time.Duration) {
 	w.laws.killed()
 }
 
-// bury unwinds what was under way. None of it reaches the outside any more.
+// bury unwinds the running threads. They have no further effect.
 func (w *world) bury() {
 	for _, t := range w.threads {
 		w.cur = t
@@ -203,7 +203,7 @@ func (w *world) bury() {
 	w.cur, w.threads = nil, w.threads[:0]
 }
 
-// run lets the world go to its end, or to the first broken law.
+// run runs the world to its end or to the first broken law.
 func (w *world) run() {
 	w.boot()
 	for w.now < w.nature.end && w.laws.broken == "" {
@@ -276,7 +276,7 @@ func (w *world) leap() time.Duration {
 	return sleep
 }
 
-// goOn lets the next thread whose time has come go on, and folds what ended.
+// goOn resumes the next due thread, and folds its end.
 func (w *world) goOn() bool {
 	t, ok := w.soonest()
 	if !ok || t.at > w.now {
@@ -311,7 +311,7 @@ func (w *world) goOn() bool {
 	return true
 }
 
-// soonest returns the thread that goes on first.
+// soonest returns the thread to resume next.
 func (w *world) soonest() (first *thread, ok bool) {
 	for _, t := range w.threads {
 		if t.after != nil {
@@ -355,7 +355,7 @@ func (w *world) leapTo(to time.Duration) {
 	w.laws.inspect()
 }
 
-// happen lets one event happen.
+// happen applies one event.
 func (w *world) happen(e event) {
 	l := luck(e.n)
 	switch e.what {
@@ -396,7 +396,7 @@ func (w *world) happen(e event) {
 	}
 }
 
-// install hands a changed configuration over, to a daemon that runs.
+// install applies a changed configuration to the running daemon.
 func (w *world) install() {
 	if w.bootAt < 0 {
 		was := w.running

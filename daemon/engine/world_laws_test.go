@@ -10,7 +10,7 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// laws hold a world to what is promised, by books of their own.
+// laws checks a world against the promises, with its own model.
 type laws struct {
 	w          *world
 	broken     string // the first law that was broken, and how
@@ -28,7 +28,7 @@ type laws struct {
 	touched    map[string]bool
 }
 
-// ledger is what is known of one credential.
+// ledger is the expected state of one credential.
 type ledger struct {
 	name      string
 	thread    *thread
@@ -47,7 +47,7 @@ type ledger struct {
 	stale     map[string]int // values of inputs that were refused, with the answers to the input until then
 }
 
-// budget is what is known of one provider.
+// budget is the expected state of one provider.
 type budget struct {
 	calls    []time.Duration
 	older    bool      // the clock was set forward: to another life of the daemon they look older than they are
@@ -59,7 +59,7 @@ func newLaws(w *world) *laws {
 	return &laws{w: w, ledgers: map[string]*ledger{}, budgets: map[string]*budget{}, heard: map[string]bool{}, inspectAt: w.nature.noisy + 6*time.Minute}
 }
 
-// breaks notes the first law that is broken.
+// breaks records the first broken law.
 func (l *laws) breaks(format string, args ...any) {
 	if l.broken == "" {
 		l.broken = fmt.Sprintf("%s: ", l.w.now) + fmt.Sprintf(format, args...)
@@ -84,7 +84,7 @@ func (l *laws) budget(name string) *budget {
 	return b
 }
 
-// installed looks at what the configuration changed.
+// installed updates the model after a configuration change.
 func (l *laws) installed() {
 	plan := &l.w.nature.plan
 	if l.comparing {
@@ -118,7 +118,7 @@ func (l *laws) installed() {
 	}
 }
 
-// booted begins another life of the daemon.
+// booted updates the model after a start of the daemon.
 func (l *laws) booted() {
 	l.disturbed(l.w.now)
 	for name, b := range l.budgets {
@@ -168,7 +168,7 @@ func (l *laws) killed() {
 	}
 }
 
-// diskFine reports whether the disk worked all the time since.
+// diskFine reports whether the disk has worked since then.
 func (l *laws) diskFine(since time.Duration) bool {
 	for _, t := range l.w.nature.troubles {
 		if t.where == atDisk && t.from <= l.w.now && t.to+time.Minute > since {
@@ -178,7 +178,7 @@ func (l *laws) diskFine(since time.Duration) bool {
 	return true
 }
 
-// disturbed notes that something happened which concerns everybody.
+// disturbed records an event that affects all credentials.
 func (l *laws) disturbed(until time.Duration) { l.quietFrom = max(l.quietFrom, until) }
 
 func (l *laws) clockSet(by time.Duration) {
@@ -208,7 +208,7 @@ func (l *laws) asked(name string) {
 	}
 }
 
-// started looks at an attempt that the board handed out.
+// started checks the start of an attempt.
 func (l *laws) started(t *thread) {
 	w := l.w
 	if t.key.Kind != schedule.Obtaining {
@@ -241,7 +241,7 @@ func (l *laws) started(t *thread) {
 	}
 }
 
-// called looks at a call that arrives at a backend.
+// called checks a call at the backend.
 func (l *laws) called(s *source, req credential.Request) {
 	w, g := l.w, l.of(s.n.name)
 	t := w.cur
@@ -296,7 +296,7 @@ func (l *laws) welcome(name string, at time.Duration) {
 	}
 }
 
-// count holds the calls that arrive at a backend to its rates.
+// count checks the calls at a backend against its rates.
 func (l *laws) count(p *providerNature) {
 	b := l.budget(p.name)
 	b.calls = append(b.calls, l.w.now)
@@ -330,7 +330,7 @@ func (l *laws) refusedInput(name, values string, answers int) {
 	l.of(name).stale = map[string]int{values: answers}
 }
 
-// ends looks at the end of an attempt before the engine does.
+// ends checks the end of an attempt before the engine processes it.
 func (l *laws) ends(f finished) {
 	key := f.start.Task.Key
 	if key.Kind != schedule.Obtaining {
@@ -368,7 +368,7 @@ func (l *laws) ends(f finished) {
 	}
 }
 
-// folded looks at what the engine made of it.
+// folded checks the state after the engine has processed it.
 func (l *laws) folded(f finished) {
 	key := f.start.Task.Key
 	if key.Kind != schedule.Obtaining {
@@ -388,7 +388,7 @@ func (l *laws) folded(f finished) {
 	}
 }
 
-// holds notes what the daemon has in hand.
+// holds records the daemon's current values.
 func (l *laws) holds(g *ledger, c credential.Credential) {
 	g.values, g.until = c.Values["token"].Reveal(), 0
 	n := l.w.nature.plan.credential(g.name)
@@ -404,7 +404,7 @@ func (l *laws) holds(g *ledger, c credential.Credential) {
 	}
 }
 
-// saved looks at a record that becomes durable.
+// saved checks a record that becomes durable.
 func (l *laws) saved(key schedule.Key, r schedule.Record) {
 	if key.Kind != schedule.Obtaining {
 		return
@@ -435,14 +435,14 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 	}
 }
 
-// told notes that the engine has heard the end of a save.
+// told records that the engine knows the result of a save.
 func (l *laws) told(key schedule.Key, r schedule.Record) {
 	if key.Kind == schedule.Obtaining {
 		l.heard[r.Token().Values["token"].Reveal()] = true
 	}
 }
 
-// shown looks at what a sink is about to show.
+// shown checks the values of a delivery.
 func (l *laws) shown(d *door, t *target, set credential.Set, changed bool) {
 	if !slices.Equal(set.Names(), d.n.needs) {
 		l.breaks("%s is handed %v in place of %v", d.n.name, set.Names(), d.n.needs)
@@ -466,7 +466,7 @@ func (l *laws) shown(d *door, t *target, set credential.Set, changed bool) {
 	}
 }
 
-// passing looks at what comes to its end on the way to an instant.
+// passing checks the tokens that expire before an instant.
 func (l *laws) passing(to time.Duration) {
 	for _, g := range l.ledgers {
 		if g.until > 0 && g.until <= to {

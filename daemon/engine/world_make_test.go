@@ -10,10 +10,10 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// origin is when every world begins: its true time counts from here.
+// origin is the start of true time in every world.
 var origin = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
-// nature is what a world is by its seed, before anything happens in it.
+// nature is the initial setup of a world, determined by its seed.
 type nature struct {
 	seed      uint64
 	noisy     time.Duration // until then things go wrong
@@ -38,7 +38,7 @@ type providerNature struct {
 	says        saying
 }
 
-// saying is what a backend tells of a life.
+// saying is how a backend states a lifetime.
 type saying uint8
 
 const (
@@ -70,7 +70,7 @@ type sinkNature struct {
 	target int
 }
 
-// event is something that happens once.
+// event is a single event.
 type event struct {
 	at   time.Duration
 	what happening
@@ -90,7 +90,7 @@ const (
 	repaired // the secrets that a backend refuses are changed
 )
 
-// window is a stretch of time in which something fails.
+// window is a period in which something fails.
 type window struct {
 	from, to time.Duration
 	where    spot
@@ -108,7 +108,7 @@ const (
 	atDisk
 )
 
-// failing is a way in which something fails.
+// failing is a kind of failure.
 type failing uint8
 
 const (
@@ -156,7 +156,7 @@ func (l *luck) upTo(d time.Duration) time.Duration {
 	return time.Duration(l.next() % uint64(d))
 }
 
-// luckOf gives a place its stream.
+// luckOf returns the stream of one place.
 func luckOf(seed uint64, name string) luck {
 	h := seed ^ 14695981039346656037
 	for i := range len(name) {
@@ -169,7 +169,7 @@ func oneOf[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
 
 const worldDay = 24 * time.Hour
 
-// natureOf makes a world from a seed.
+// natureOf creates the nature of a world from a seed.
 func natureOf(seed uint64) nature {
 	rng := rand.New(rand.NewPCG(seed, 0x5eed))
 	n := nature{seed: seed, noisy: oneOf(rng, 90*time.Minute, 2*time.Hour, 3*time.Hour, 3*time.Hour, 6*time.Hour, 48*time.Hour)}
@@ -177,7 +177,7 @@ func natureOf(seed uint64) nature {
 	if rng.IntN(8) == 0 {
 		n.offset = oneOf(rng, -56*365*worldDay, 2*worldDay, 20*time.Minute, -20*time.Minute)
 	}
-	// Long worlds hold long lives, so that all cost about the same.
+	// Long worlds have long lifetimes, so that all worlds cost about the same.
 	pace := max(1, n.noisy/(5*time.Hour))
 	for i := range 1 + rng.IntN(6) {
 		p := makeProvider(rng, i, pace)
@@ -213,7 +213,7 @@ func makeProvider(rng *rand.Rand, i int, pace time.Duration) providerNature {
 	return p
 }
 
-// newName counts what is in the plan and what was, so that a name comes back.
+// newName may return a name that was removed before.
 func newName(rng *rand.Rand, prefix string, taken func(string) bool) string {
 	for {
 		if name := prefix + strconv.Itoa(rng.IntN(16)); !taken(name) {
@@ -293,7 +293,7 @@ func (n *nature) makeTroubles(rng *rand.Rand) {
 		}
 		n.troubles = append(n.troubles, w)
 		if w.where == atDisk && w.how != slow {
-			// What could not be saved is saved slowly after.
+			// After a failure the disk is slow.
 			n.troubles = append(n.troubles, window{from: w.to, to: w.to + 2*time.Minute, where: atDisk, how: slow, span: 4 * time.Second})
 		}
 		if w.how == rejecting && rng.IntN(3) > 0 {

@@ -17,7 +17,7 @@ import (
 // errDead is what a killed daemon would see, if it saw anything.
 var errDead = errors.New("killed")
 
-// account is one identity at one backend, with all that its server knows.
+// account is an identity at a backend, with its server's state.
 type account struct {
 	provider *providerNature
 	luck     luck
@@ -34,7 +34,7 @@ type account struct {
 	lied     bool            // what it said last of a life was wrong
 }
 
-// honours reports whether the server takes these values now.
+// honours reports whether the server accepts these values now.
 func (a *account) honours(values string, now time.Duration) bool {
 	if values == "" {
 		return false
@@ -46,7 +46,7 @@ func (a *account) honours(values string, now time.Duration) bool {
 	return ok && now < until
 }
 
-// issue hands out new values.
+// issue returns new values.
 func (a *account) issue(name string, life, now time.Duration) {
 	if a.provider.revokes {
 		clear(a.older)
@@ -71,7 +71,7 @@ func (a *account) rotate(shown bool) {
 	a.seed = "seed#" + strconv.Itoa(a.seeds)
 }
 
-// source is the daemon's side of a backend: what a kind of provider does.
+// source is the provider side of a backend.
 type source struct {
 	w *world
 	n *credentialNature
@@ -87,8 +87,8 @@ func (s *source) Spends(previous credential.Credential) bool { return len(previo
 // OneWay implements credential.OneWayer.
 func (s *source) OneWay() (only bool, grace time.Duration) { return s.p.oneWay, 0 }
 
-// shows reports whether a request shows its seed. Otherwise it logs in with the
-// password; where there is none, a person has logged in.
+// shows reports whether a request sends its seed. Otherwise it logs in with the
+// password or, without a password, a person has logged in.
 func (s *source) shows(req credential.Request) bool {
 	return len(req.Previous.Seed) > 0 && (s.p.oneWay || !req.Lost)
 }
@@ -164,7 +164,7 @@ func (s *source) Refresh(_ context.Context, req credential.Request) (credential.
 	return s.answer(a, trouble, req), nil
 }
 
-// refused decides whether the call reaches the server and what goes wrong.
+// refused decides whether the call reaches the server, and how it fails.
 func (s *source) refused(a *account, trouble *window, req credential.Request) (effect bool, f *credential.Fault) {
 	w := s.w
 	inputs := strconv.Itoa(s.n.inputs)
@@ -219,7 +219,7 @@ func (s *source) refused(a *account, trouble *window, req credential.Request) (e
 	return true, nil
 }
 
-// answer is what the server says after a call that took effect.
+// answer returns the answer to a call that took effect.
 func (s *source) answer(a *account, trouble *window, req credential.Request) credential.Credential {
 	c := credential.Credential{Values: map[string]credential.Secret{
 		"token": credential.NewSecret(a.values), "check": credential.NewSecret("check of " + a.values),
@@ -273,7 +273,7 @@ type door struct {
 	slot int
 }
 
-// content is what a target shows for a set.
+// content returns what a target holds for a set.
 func content(set credential.Set) string {
 	var b strings.Builder
 	for _, name := range set.Names() {
@@ -386,7 +386,7 @@ func (b *bell) Run(context.Context, []string) error {
 	return nil
 }
 
-// disk is what survives a crash.
+// disk is the state that survives a crash.
 type disk struct {
 	records   map[schedule.Key]schedule.Record
 	providers map[string]schedule.ProviderRecord
@@ -397,19 +397,19 @@ func (d *disk) memory() schedule.Memory {
 	return schedule.Memory{Records: maps.Clone(d.records), Providers: maps.Clone(d.providers)}
 }
 
-// delay is how long a slow disk takes for one write.
+// delay returns how long one write takes on a slow disk.
 func (d *disk) delay(now, most time.Duration) time.Duration {
 	l := luck(now)
 	return l.upTo(most)
 }
 
-// errDisk is what a disk says that does not work.
+// errDisk is the error of a failing disk.
 var errDisk = errors.New("no space left on device")
 
 // drive is the daemon's side of the disk.
 type drive struct{ w *world }
 
-// write does one write, or not.
+// write makes one write, or fails.
 func (d drive) write(apply func()) error {
 	w := d.w
 	if w.step() {
@@ -509,7 +509,7 @@ func (w *world) target(name string) *target {
 	return t
 }
 
-// trouble returns what is wrong at a place now, nil when nothing is.
+// trouble returns the current failure of a place, or nil.
 func (w *world) trouble(where spot, of int) *window {
 	for i := range w.nature.troubles {
 		t := &w.nature.troubles[i]

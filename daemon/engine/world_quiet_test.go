@@ -42,7 +42,7 @@ func (l *laws) quietSince(name string, at time.Duration) time.Duration {
 	return from
 }
 
-// recovery is how long everything may take to be good again.
+// recovery returns how long a full recovery may take.
 func (l *laws) recovery(name string) time.Duration {
 	w := l.w
 	c := w.nature.plan.credential(name)
@@ -75,7 +75,7 @@ func (l *laws) queue(p *providerNature) time.Duration {
 	return n * step
 }
 
-// keepable reports whether the configuration leaves room to renew in time.
+// keepable reports whether the configuration allows renewal in time.
 func (l *laws) keepable(name string) bool {
 	w := l.w
 	c := w.nature.plan.credential(name)
@@ -123,7 +123,7 @@ func (l *laws) keepable(name string) bool {
 	return true
 }
 
-// ahead is how long before the end of a life it is renewed.
+// ahead returns how long before expiry to renew.
 func ahead(p schedule.Policy, of *providerNature) time.Duration {
 	switch {
 	case of.says == saysNothing:
@@ -134,8 +134,8 @@ func ahead(p schedule.Policy, of *providerNature) time.Duration {
 	return p.RenewBefore.Of(of.life)
 }
 
-// inspect looks at everything, now and then in the quiet time: what can be
-// good is good, nothing is owed.
+// inspect checks everything from time to time while nothing fails: all credentials
+// must be in force and nothing owed.
 func (l *laws) inspect() {
 	w := l.w
 	if w.now < l.inspectAt {
@@ -160,7 +160,7 @@ func (l *laws) inspect() {
 	}
 }
 
-// inspectSink wants everything delivered, and every hook run.
+// inspectSink checks that everything was delivered and every hook has run.
 func (l *laws) inspectSink(s sinkNature) {
 	w := l.w
 	set := map[string]bool{}

@@ -7,8 +7,8 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// readers checks what readers are shown against the board itself, read task by
-// task, and the counters against what is shown.
+// readers checks the readers' rows against the board, task by task, and the counters
+// against the rows.
 func (l *laws) readers() {
 	e := l.w.e
 	now := e.wall() // a look changes nothing: it is not the loop's reading of the clock
@@ -44,7 +44,7 @@ func (l *laws) readers() {
 	}
 }
 
-// truthOfCredential is the view of a credential by what the board says of it.
+// truthOfCredential returns the view of a credential according to the board.
 func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 	spec := e.credentials[name].spec
 	s, _ := e.board.Look(now, obtaining(name))
@@ -67,7 +67,7 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 	return v
 }
 
-// truthOfSink is the view of a sink by what the board says of it.
+// truthOfSink returns the view of a sink according to the board.
 func truthOfSink(e *Engine, name string, now time.Time) SinkView {
 	one := e.sinks[name]
 	s, _ := e.board.Look(now, delivering(name))

@@ -63,7 +63,7 @@ func apart(seed uint64, spared func(window) bool) *world {
 	return w
 }
 
-// call is one call, for comparing worlds.
+// call is a call, for comparing worlds.
 type call struct {
 	name string
 	at   time.Duration
@@ -100,7 +100,7 @@ func (l *laws) touches() {
 	}
 }
 
-// untouched returns the calls of the others.
+// untouched returns the calls that the fault does not affect.
 func (l *laws) untouched() []call {
 	return slices.DeleteFunc(slices.Clone(l.calls), func(c call) bool { return l.touched[c.name] })
 }
