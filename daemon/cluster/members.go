@@ -132,10 +132,11 @@ func (c *Cluster) noteMember(presence bool, name string, e Entry) {
 	c.mu.Unlock()
 }
 
-// keepPresent announces this machine if something has changed.
+// keepPresent announces this machine if something has changed. It waits for the
+// first list, which tells whether the key is the right one.
 func (c *Cluster) keepPresent(ctx context.Context) {
 	c.mu.Lock()
-	up, known, rev := c.up && !c.keyDiffers && !c.gone, c.members[c.opt.Node], c.presence
+	up, known, rev := c.up && c.ready && !c.keyDiffers && !c.gone, c.members[c.opt.Node], c.presence
 	c.mu.Unlock()
 	if up && (rev == 0 || known.Hash != c.opt.Hash()) {
 		c.announce(ctx)
