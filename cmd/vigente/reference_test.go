@@ -261,14 +261,17 @@ func (w *writer) all(r reference) string {
 	} {
 		w.line("## [%s.NAME]\n", group.table)
 		w.line("%s\n", w.say(group.what))
+		if group.table == "credentials" {
+			w.line("%s\n", w.say(identity))
+		}
 		w.rows(group.table+".*.", r.tables[group.table]["*"])
 		for _, kind := range order(group.table) {
 			w.line("### %s: `%s`\n", w.say(group.each), kind)
 			if keys := r.tables[group.table][kind]; len(keys) > 0 {
 				w.rows(group.table+"."+kind+".", keys)
 			}
-			for _, fields := range slices.Sorted(slices.Values(r.fieldsOf(group.table, kind))) {
-				w.line("%s: `%s`.\n", w.say("Fields for sinks"), strings.ReplaceAll(fields, ", ", "`, `"))
+			if group.table == "credentials" {
+				w.ofCredential(kind, r.fields[kind])
 			}
 		}
 	}
@@ -278,11 +281,37 @@ func (w *writer) all(r reference) string {
 	return strings.TrimRight(w.text.String(), "\n") + "\n"
 }
 
-func (r reference) fieldsOf(table, kind string) []string {
-	if table != "credentials" {
-		return nil
+// identities are the keys that make a credential another one at its backend, by
+// kind, and where a kind has two of them, apart.
+var identities = map[string][]string{
+	"arqged":           {"url, username"},
+	"exec":             {"command"},
+	"http":             {"url"},
+	"integra-contador": {"auth_url, consumer_key", "contratante, author"},
+	"oauth2":           {"token_url, client_id, grant, scope, audience, resource, username, subject, params"},
+	"senhasegura":      {"url, client_id, scope", "url, consumer_key, token_key"},
+	"tss":              {"url, cnpj, ie, uf"},
+}
+
+// ofCredential writes the fields of a kind and what identifies a credential.
+func (w *writer) ofCredential(kind string, fields []string) {
+	quoted := func(lists []string) string {
+		var all []string
+		for _, list := range slices.Sorted(slices.Values(lists)) {
+			all = append(all, "`"+strings.ReplaceAll(list, ", ", "`, `")+"`")
+		}
+		return strings.Join(all, w.say("; or "))
 	}
-	return r.fields[kind]
+	if kind == "http" { // The configuration names them.
+		w.line("%s: %s.\n", w.say("Fields for sinks"), w.say("those that `fields` names"))
+	} else {
+		w.line("%s: %s.\n", w.say("Fields for sinks"), quoted(fields))
+	}
+	keys, ok := identities[kind]
+	if !ok {
+		w.t.Errorf("the reference does not say what identifies a credential of %s", kind)
+	}
+	w.line("%s: %s.\n", w.say("Identity at the backend"), quoted(keys))
 }
 
 // order is the kinds of a table as their catalogue lists them.
@@ -339,6 +368,9 @@ const introduction = "Text, durations, shares, modes and paths stand in quotes. 
 	"A sink's text may contain `${credential.field}`. Besides the fields below, every credential has `expires_at`, `issued_at` (RFC 3339, UTC) and `generation`; `$${` is a literal `${`. " +
 	"`vigente check` reports all errors at once."
 
+const identity = "A change of a key listed under \"Identity at the backend\" makes it another credential: a new value is obtained, and the old one is kept for seven days, so that undoing the change costs no call. " +
+	"For `http`, `exec` and an `oauth2` login, the name of the credential counts as well."
+
 var tongues = []tongue{
 	{file: "configuration.md", pick: func(m meaning) string { return m.en }},
 	{file: "configuration.pt-BR.md", pick: func(m meaning) string { return m.pt }, phrases: map[string]string{
@@ -353,30 +385,35 @@ var tongues = []tongue{
 		"One token to keep valid.":                             "Um token a manter válido.",
 		"One place that receives values.":                      "Um lugar que recebe valores.",
 		"Credentials and sinks made from the rows of a table.": "Credenciais e destinos feitos a partir das linhas de uma tabela.",
-		"Fields for sinks":                                     "Campos para os destinos",
-		"type":                                                 "tipo",
-		"provider type":                                        "tipo do provedor",
-		"key":                                                  "chave",
-		"form":                                                 "formato",
-		"default":                                              "padrão",
-		"meaning":                                              "significado",
-		"required":                                             "obrigatória",
-		"text":                                                 "texto",
-		"true or false":                                        "true ou false",
-		"integer":                                              "inteiro",
-		"duration":                                             "duração",
-		"choice":                                               "opção",
-		"mode":                                                 "modo",
-		"array of text":                                        "lista de textos",
-		"table of text":                                        "tabela de textos",
-		"table of text, numbers or secrets":                    "tabela de textos, números ou segredos",
-		"table of JSON values or secrets":                      "tabela de valores JSON ou segredos",
-		"array of tables":                                      "lista de tabelas",
-		"text or array of text":                                "texto ou lista de textos",
-		"table":                                                "tabela",
-		"path":                                                 "caminho",
-		"secret":                                               "segredo",
-		"array of secrets":                                     "lista de segredos",
-		"text or secret":                                       "texto ou segredo",
+		identity: "Mudar uma chave listada em \"Identidade no servidor\" cria outra credencial: um novo valor é obtido, e o antigo fica guardado por sete dias, de modo que desfazer a mudança não custa nenhuma chamada. " +
+			"Em `http`, `exec` e em um login de `oauth2`, o nome da credencial também conta.",
+		"Fields for sinks":                  "Campos para os destinos",
+		"Identity at the backend":           "Identidade no servidor",
+		"those that `fields` names":         "os que `fields` nomeia",
+		"; or ":                             "; ou ",
+		"type":                              "tipo",
+		"provider type":                     "tipo do provedor",
+		"key":                               "chave",
+		"form":                              "formato",
+		"default":                           "padrão",
+		"meaning":                           "significado",
+		"required":                          "obrigatória",
+		"text":                              "texto",
+		"true or false":                     "true ou false",
+		"integer":                           "inteiro",
+		"duration":                          "duração",
+		"choice":                            "opção",
+		"mode":                              "modo",
+		"array of text":                     "lista de textos",
+		"table of text":                     "tabela de textos",
+		"table of text, numbers or secrets": "tabela de textos, números ou segredos",
+		"table of JSON values or secrets":   "tabela de valores JSON ou segredos",
+		"array of tables":                   "lista de tabelas",
+		"text or array of text":             "texto ou lista de textos",
+		"table":                             "tabela",
+		"path":                              "caminho",
+		"secret":                            "segredo",
+		"array of secrets":                  "lista de segredos",
+		"text or secret":                    "texto ou segredo",
 	}},
 }
