@@ -1,6 +1,6 @@
 # One-line targets. .ci/run does more than check and test on a bare machine; fuzz,
-# bench, kills, worlds, cluster and systemd are long.
-.PHONY: check test fuzz bench bench-fleet kills worlds cluster build package systemd
+# bench, kills, worlds, cluster, systemd and bits (32-bit machines) are long.
+.PHONY: check test bits fuzz bench bench-fleet kills worlds cluster build package systemd
 
 check:   ; test -z "$$(gofmt -l .)" && go vet ./... && golangci-lint run && go test ./internal/house
 test:    ; go test -race ./...
@@ -11,6 +11,7 @@ bench-fleet: build; go run ./internal/bench ./vigente $(or $(SIZES),100 1000 100
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e/kill
 cluster: ; VIGENTE_CLUSTER=1 go test -count=1 -timeout 0 -v ./e2e/cluster && VIGENTE_CLUSTER_SEEDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -run TestRandomSchedules ./daemon/cluster
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/engine
+bits: ; CGO_ENABLED=0 GOARCH=386 go test ./credential ./daemon/... ./internal/... && CGO_ENABLED=0 GOARCH=arm go vet ./daemon/... ./internal/... ./credential
 build:   ; CGO_ENABLED=0 go build -trimpath -o vigente ./cmd/vigente
 package: ; systemd/package $(or $(VERSION),0.0.0)
 systemd: ; systemd/test/all.sh
