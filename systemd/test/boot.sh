@@ -265,7 +265,7 @@ check 'and is named' finds /etc/vigente/secrets/closed
 printf '[Service]\nReadWritePaths=/not/there\n' >"$dropins/from-the-doctor.conf"
 in_box systemctl daemon-reload
 doctor >"$box/doctor" 2>&1 || true
-check 'a sandbox that cannot be made is explained' finds 'a path of ReadWritePaths='
+check 'a sandbox that cannot be made is explained' finds 'a path in ReadWritePaths='
 rm "$dropins/from-the-doctor.conf" "$dropins/network.conf" "$etc/rehearsal.toml"
 in_box systemctl daemon-reload
 check 'the doctor left nothing' in_box bash -c '! ls -d /run/vigente-doctor* /run/systemd/system/vigente-doctor* 2>/dev/null'
