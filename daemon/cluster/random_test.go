@@ -17,12 +17,12 @@ import (
 )
 
 // Whatever happens in whatever order, no seed is sent twice, the begins and commits are
-// those of one register, and all machines end with one value. Long tests run 10,000
+// those of one register, and all machines end with one value. Long tests run 4,000
 // schedules; VIGENTE_CLUSTER_SEEDS sets another number.
 func TestRandomSchedules(t *testing.T) {
 	schedules := 240
 	if needs.Long() {
-		schedules = 10_000
+		schedules = 4_000
 	}
 	if n, err := strconv.Atoi(os.Getenv("VIGENTE_CLUSTER_SEEDS")); err == nil {
 		schedules = n
