@@ -161,6 +161,7 @@ func TestALostAnswerKeepsTheLiveToken(t *testing.T) {
 		reused int
 	}{{"lost-answer", 1}, {"drop", 0}} {
 		story(t, "", func(t *testing.T, server *emulator.Server, d *disk, l life) {
+			calls := server.Counts().TokenRequests // one, or two when the login was renewed before it was asked for
 			if err := server.SetFault(c.fault, 1); err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +176,7 @@ func TestALostAnswerKeepsTheLiveToken(t *testing.T) {
 				t.Errorf("%s: kept back %v, %v", c.fault, kept, err)
 			}
 			pass(server, d, 9*time.Minute)
-			if n := server.Counts(); n.Reused != c.reused || n.TokenRequests != 3 {
+			if n := server.Counts(); n.Reused != c.reused || n.TokenRequests != calls+2 {
 				t.Errorf("%s: about to end, the server saw %+v", c.fault, n)
 			}
 			if parked := d.record().Past.Parked; parked != (c.reused > 0) {
