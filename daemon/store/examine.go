@@ -7,24 +7,15 @@ import "errors"
 // returns nil for a state that does not exist yet.
 func Examine(dir string, opt Options) error {
 	s := &Store{dir: dir, key: opt.Key}
-	marked, err := s.marked()
-	if err != nil {
-		return s.unusable(err)
-	}
 	// Read the mark first: it is written after the state, so the state is never
 	// behind it.
 	var unmarked error
-	if marked && s.key != nil {
+	if s.key != nil {
 		s.markAt, unmarked = s.readMark()
 	}
-	f, err := s.openFile()
-	switch {
-	case err != nil:
+	f, marked, err := s.openBesideMark()
+	if err != nil || f == nil {
 		return err
-	case f == nil && marked:
-		return s.refuse(s.markPath(), noStateHere)
-	case f == nil:
-		return nil
 	}
 	found, err := s.judge(f, marked)
 	switch {

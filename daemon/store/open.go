@@ -25,16 +25,10 @@ func (s *Store) open() error {
 			return fmt.Errorf("open state: %w", err)
 		}
 	}
-	marked, err := s.marked()
-	if err != nil {
-		return s.unusable(err)
-	}
-	f, err := s.openFile()
+	f, marked, err := s.openBesideMark()
 	switch {
 	case err != nil:
 		return err
-	case f == nil && marked:
-		return s.refuse(s.markPath(), noStateHere)
 	case f == nil:
 		return s.create(nil)
 	}
@@ -50,6 +44,18 @@ func (s *Store) open() error {
 		return errors.Join(err, f.Close())
 	}
 	return nil
+}
+
+// openBesideMark opens the state file and reports whether there is a mark. The
+// file is nil if neither exists; a mark without a state is refused.
+func (s *Store) openBesideMark() (f *os.File, marked bool, err error) {
+	if marked, err = s.marked(); err != nil {
+		return nil, false, s.unusable(err)
+	}
+	if f, err = s.openFile(); err == nil && f == nil && marked {
+		err = s.refuse(s.markPath(), noStateHere)
+	}
+	return f, marked, err
 }
 
 // judge calls recognise, and refuses what a mark without a key forbids.
