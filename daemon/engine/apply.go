@@ -40,31 +40,23 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 // had been removed or had this identity before, is not renewed.
 func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[string]Cause, err error) {
 	err = e.ask(ctx, func() {
-		specs := both(change.Credentials)
-		was := e.statuses(specs)
-		replaced := make(map[string]*plan.Credential, len(change.Credentials.Was))
-		for _, c := range change.Credentials.Was {
-			replaced[c.Name] = c
+		before := map[string]schedule.Status{}
+		for _, c := range both(change.Credentials) {
+			before[c.Name] = look(e.board, e.now(), schedule.Obtaining, c.Name)
 		}
 		e.apply(change)
 		renewals = map[string]Cause{}
-		for i, is := range e.statuses(specs) {
-			c := CredentialPreview{Was: replaced[specs[i].Name], Is: specs[i]}
-			if cause := causeOf(c, was[i], is); cause != CauseNone && len(c.Is.Missing) == 0 {
-				renewals[c.Is.Name] = cause
+		pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
+			if is == nil || len(is.Missing) > 0 {
+				return
 			}
-		}
+			after := look(e.board, e.now(), schedule.Obtaining, is.Name)
+			if cause := causeOf(CredentialPreview{Was: was, Is: is}, before[is.Name], after); cause != CauseNone {
+				renewals[is.Name] = cause
+			}
+		})
 	})
 	return renewals, err
-}
-
-// statuses returns the status of each credential.
-func (e *Engine) statuses(specs []*plan.Credential) []schedule.Status {
-	now, out := e.now(), make([]schedule.Status, len(specs))
-	for i, c := range specs {
-		out[i] = look(e.board, now, schedule.Obtaining, c.Name)
-	}
-	return out
 }
 
 func (e *Engine) apply(change plan.Change) {
