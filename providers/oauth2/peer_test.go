@@ -1,7 +1,6 @@
 package oauth2
 
 import (
-	"bufio"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,31 +13,10 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// peer runs another project's server, which prints its address and exits when
-// stdin closes.
+// peer runs another project's server.
 func peer(t testing.TB, server *exec.Cmd, dir string) *stage {
 	t.Helper()
-	server.Stderr = t.Output()
-	stdin, err := server.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = server.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("read the address of %s: %v", server, err)
-	}
-	return &stage{url: strings.TrimSpace(line), dir: dir}
+	return &stage{url: needs.Peer(t, server), dir: dir}
 }
 
 // TestDeviceFlowAgainstOidcProvider logs in by device and renews with single-use

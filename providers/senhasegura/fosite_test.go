@@ -23,7 +23,7 @@ func fosite(t testing.TB) (address string) {
 		t.Logf("go build -C %s: %v\n%s", folder, err, out)
 		needs.Missing(t, "github.com/ory/fosite (go build -C providers/senhasegura/"+folder+")")
 	}
-	return startPeer(t, exec.Command(binary))
+	return needs.Peer(t, exec.Command(binary))
 }
 
 func TestOAuth2AgainstFosite(t *testing.T) {

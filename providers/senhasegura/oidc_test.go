@@ -22,7 +22,7 @@ func oidcProvider(t testing.TB) (address string) {
 	}
 	server := exec.Command(node, "server.js")
 	server.Dir = folder
-	return startPeer(t, server)
+	return needs.Peer(t, server)
 }
 
 func TestOAuth2AgainstOidcProvider(t *testing.T) {

@@ -1,11 +1,9 @@
 package senhasegura
 
 import (
-	"bufio"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -13,32 +11,6 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers"
 )
-
-// startPeer runs a server that prints its address and exits when stdin closes.
-func startPeer(t testing.TB, server *exec.Cmd) (address string) {
-	t.Helper()
-	server.Stderr = t.Output()
-	stdin, err := server.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_ = server.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("read the address of %s: %v", server, err)
-	}
-	return strings.TrimSpace(line)
-}
 
 // peerCase is one application at another project's server.
 type peerCase struct {
