@@ -21,14 +21,7 @@ func TestEtcdIsFull(t *testing.T) {
 		t.Skip("VIGENTE_CLUSTER=1 runs it (make cluster)")
 	}
 	b := newBox(t, emulator.Settings{Lifetime: time.Hour}, 24<<20)
-	for _, h := range b.hosts {
-		h.startDaemon()
-	}
-	watched := b.watchSinks()
-	defer watched.end()
-	b.hosts[0].login()
-	b.agree("the start", "plain")
-	b.agree("the login", "sales")
+	b.begin()
 
 	b.fill()
 	before := b.judge.Counts().TokenRequests

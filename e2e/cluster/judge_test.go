@@ -144,3 +144,16 @@ func sealed(t *testing.T, name string, data []byte, secrets []string) {
 		}
 	}
 }
+
+// begin starts the daemons and logs in, and returns once all machines hold both
+// tokens. The sinks are watched until the test ends.
+func (b *box) begin() {
+	b.t.Helper()
+	for _, h := range b.hosts {
+		h.startDaemon()
+	}
+	b.t.Cleanup(b.watchSinks().end)
+	b.hosts[0].login()
+	b.agree("the start", "plain")
+	b.agree("the login", "sales")
+}

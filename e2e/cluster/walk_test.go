@@ -37,14 +37,7 @@ var scenarios = []scenario{
 // the end all machines hold the same value.
 func TestThreeMachines(t *testing.T) {
 	b := newBox(t, emulator.Settings{Lifetime: time.Hour}, 0)
-	for _, h := range b.hosts {
-		h.startDaemon()
-	}
-	watched := b.watchSinks()
-	defer watched.end()
-	b.hosts[0].login()
-	b.agree("the start", "plain")
-	b.agree("the login", "sales")
+	b.begin()
 	wanted := os.Getenv("VIGENTE_CLUSTER") // 1 for all, or part of a name
 	for _, s := range scenarios {
 		if wanted == "" && s.long || wanted != "" && wanted != "1" && !strings.Contains(s.name, wanted) {
