@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/vigented/vigente/providers/emulation"
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 )
 
@@ -22,6 +26,44 @@ type judge struct {
 	mu      sync.Mutex
 	order   map[string]int // by access token
 	secrets []string
+	held    *held
+}
+
+// held is a request that is to be held: the next one of a machine with a grant
+// type. The calls of other machines go on.
+type held struct {
+	machine, grant string
+	latency        time.Duration
+	arrived        chan struct{}
+}
+
+// hold holds the next request that fits, and returns what is closed when it has
+// arrived.
+func (j *judge) hold(h held) <-chan struct{} {
+	h.arrived = make(chan struct{})
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.held = &h
+	return h.arrived
+}
+
+// wait waits if the request is the one to hold, and reports whether its client
+// still listens.
+func (j *judge) wait(r *http.Request) bool {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	form, _ := url.ParseQuery(string(body))
+	machine, _, _ := net.SplitHostPort(r.RemoteAddr)
+	j.mu.Lock()
+	h := j.held
+	if h == nil || h.machine != machine || h.grant != form.Get("grant_type") {
+		j.mu.Unlock()
+		return true
+	}
+	j.held = nil
+	j.mu.Unlock()
+	close(h.arrived)
+	return emulation.Wait(r, h.latency)
 }
 
 const (
@@ -36,6 +78,9 @@ func newJudge(settings emulator.Settings) *judge {
 
 // ServeHTTP passes a request on and records what was issued.
 func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !j.wait(r) {
+		return
+	}
 	answer := httptest.NewRecorder()
 	j.Server.ServeHTTP(answer, r)
 	body := answer.Body.Bytes()
