@@ -13,16 +13,10 @@ import (
 )
 
 // Alive reports whether the engine makes progress.
-func (d *Daemon) Alive() bool {
-	alive := d.engine.Alive()
-	if alive {
-		d.begun.Store(true)
-	}
-	return alive
-}
+func (d *Daemon) Alive() bool { return d.engine.Alive() }
 
 // Begun reports whether the engine has made any progress yet.
-func (d *Daemon) Begun() bool { return d.begun.Load() }
+func (d *Daemon) Begun() bool { return d.engine.Begun() }
 
 // Select returns what the query selects. It does not wait for the engine.
 func (d *Daemon) Select(q engine.Query) engine.View { return d.engine.Select(q) }

@@ -103,7 +103,6 @@ type Daemon struct {
 	listener  *web.Listener
 	epoch     atomic.Uint64 // what commands have reported
 	announced atomic.Bool   // READY was sent
-	begun     atomic.Bool   // the engine has made progress
 }
 
 // New reads the configuration and opens the state. It returns a *ConfigError if the

@@ -110,15 +110,18 @@ func TestSummarize(t *testing.T) {
 }
 
 // TestAliveGoesByTheLoop: before the start, while the loop sleeps as planned, when it
-// is overdue, and after the end.
+// is overdue, and after the end. It has begun from the first iteration on, whoever asks.
 func TestAliveGoesByTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := New(Options{Observer: &witness{}})
-		if e.Alive() {
-			t.Error("alive before it runs")
+		if e.Alive() || e.Begun() {
+			t.Error("alive or begun before it runs")
 		}
 		r := launch(t, planOf(nil, nil), nil)
 		pass(time.Hour)
+		if !r.Begun() {
+			t.Error("not begun although nobody asked whether it is alive")
+		}
 		if !r.Alive() {
 			t.Error("not alive while it sleeps as planned")
 		}
@@ -134,8 +137,8 @@ func TestAliveGoesByTheLoop(t *testing.T) {
 			t.Error("not alive once the loop goes on")
 		}
 		r.stop()
-		if r.Alive() {
-			t.Error("alive after the end")
+		if r.Alive() || !r.Begun() {
+			t.Error("after the end: want begun and not alive")
 		}
 	})
 }

@@ -54,6 +54,20 @@ func TestTokensReachEverySinkAndAreRenewed(t *testing.T) {
 	leftOvers(t, w)
 }
 
+// TestScrapesNeedNoOtherReader: Prometheus may be the only one that ever asks.
+func TestScrapesNeedNoOtherReader(t *testing.T) {
+	w := e2etest.Furnish(t, tss.New(tss.Options{}), e2etest.NewVault(time.Hour), "")
+	w.Launch()
+	w.Eventually("the values are delivered", func() bool {
+		_, err := os.Stat(w.Path("out/vault.token"))
+		return err == nil
+	})
+	w.Eventually("the scrape shows the state", func() bool {
+		_, body := w.Get("/metrics")
+		return strings.Contains(body, `vigente_credential_state{credential="loja",provider="tss",state="valid"} 1`)
+	})
+}
+
 // leftOvers fails the test if there are files of ours other than the sinks.
 func leftOvers(t *testing.T, w *e2etest.World) {
 	t.Helper()
