@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,17 +19,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/vigented/vigente/daemon/cluster"
+	"github.com/vigented/vigente/daemon/commands"
 	"github.com/vigented/vigente/daemon/config"
-	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/eventlog"
 	"github.com/vigented/vigente/daemon/load"
-	"github.com/vigented/vigente/daemon/login"
+	"github.com/vigented/vigente/daemon/membership"
 	"github.com/vigented/vigente/daemon/metrics"
 	"github.com/vigented/vigente/daemon/notify"
+	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/sinkfiles"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/daemon/transport"
 	"github.com/vigented/vigente/daemon/watch"
 	"github.com/vigented/vigente/daemon/web"
 	"github.com/vigented/vigente/internal/devices"
@@ -60,17 +62,37 @@ type Options struct {
 	// WatchdogEvery is the watchdog timeout of the service manager, or 0 if its
 	// watchdog is off.
 	WatchdogEvery time.Duration
-
-	exclusive func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error
 }
 
-// ConfigError lists every reason why a configuration cannot be used.
-type ConfigError = load.ConfigError
+// Lender returns the lender that gives providers their network access.
+func (opt *Options) Lender() transport.Lender {
+	return transport.Lender{Base: opt.Transport, Processes: opt.Processes}
+}
+
+// Loading returns the options for loading the configuration outside a daemon. There
+// systemd's credentials cannot be read, which credentialsMissingOK tolerates.
+func (opt *Options) Loading(credentialsMissingOK bool) load.Options {
+	l := opt.loadOptions(devices.New(), nil)
+	l.Config.CredentialsMissingOK = credentialsMissingOK
+	return l
+}
+
+// loadOptions returns the options for loading the configuration. observe is called
+// with the clock offsets of backends.
+func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider string, offset time.Duration)) load.Options {
+	lender := opt.Lender()
+	lender.Observe = observe
+	return load.Options{
+		Path: opt.ConfigPath, Config: config.Options{Disks: disks, Getenv: opt.Getenv, UID: opt.UID},
+		Providers: opt.Providers, Sinks: opt.Sinks,
+		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes}, Devices: disks, Now: time.Now,
+	}
+}
 
 // Daemon is one process. Its methods are safe for concurrent use. Either Run or Once
 // is called, and only once.
 type Daemon struct {
-	*login.Desk
+	*commands.Executor
 	opt       Options
 	log       *zap.Logger
 	store     *store.Store
@@ -83,10 +105,8 @@ type Daemon struct {
 	sinkFiles *sinkfiles.Files
 	clocks    *eventlog.Clocks
 	seed      [32]byte
-	cluster   *cluster.Cluster // nil if no cluster is configured
-	sharing   atomic.Pointer[sharedPlan]
-	commands  sync.Map // locks of commands that run one at a time, by name
-	offline   bool     // this is a command, not the daemon: no engine runs
+	member    *membership.Member
+	offline   bool // this is a command, not the daemon: no engine runs
 	disks     *devices.Pool
 
 	// reloading serialises reloads. live guards what readers see of the current
@@ -105,12 +125,15 @@ type Daemon struct {
 	announced atomic.Bool   // READY was sent
 }
 
-// New reads the configuration and opens the state. It returns a *ConfigError if the
+// New reads the configuration and opens the state. It returns a *load.ConfigError if the
 // configuration cannot be used. It calls no backend and writes to no sink.
 func New(opt Options) (*Daemon, error) {
 	d := &Daemon{opt: opt, log: opt.Logger, clocks: eventlog.NewClocks(opt.Logger), disks: devices.New()}
-	opt.exclusive = d.exclusive
-	d.loader = load.New(opt.loadOptions(d.disks, d.observeClock))
+	loading := opt.loadOptions(d.disks, d.observeClock)
+	loading.SinkEnv.Exclusive = func(ctx context.Context, name string, longest time.Duration, run func(context.Context) error) error {
+		return d.member.Exclusive(ctx, name, longest, run) // the member does not exist yet
+	}
+	d.loader = load.New(loading)
 	loaded := d.loader.Load()
 	if err := loaded.Err(); err != nil {
 		return nil, err
@@ -130,21 +153,14 @@ func New(opt Options) (*Daemon, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	d.report = eventlog.New(opt.Logger)
-	if d.cluster, err = d.openCluster(cfg, state); err != nil {
+	if d.member, err = d.newMember(cfg.Cluster, state); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	var ledger engine.Ledger = d.store
-	if d.cluster != nil {
-		ledger = d.cluster
-		if err := d.metrics.ShowCluster(d.clusterState); err != nil {
-			return nil, errors.Join(err, d.Close())
-		}
-	}
 	d.engine = engine.New(engine.Options{
-		Ledger: ledger, Observer: observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
+		Ledger: d.member.Ledger(), Observer: engine.Observers{d.metrics, d.report}, Seed: binary.LittleEndian.Uint64(d.seed[:8]),
 	})
-	d.Desk = &login.Desk{Engine: d.engine, ReplaceSeed: d.replaceSeed, Reported: func() { d.epoch.Add(1) }}
-	d.notifier = d.newNotifier(loaded.Config)
+	d.Executor = commands.New(d.engine, d.member.TakeOver, func() { d.epoch.Add(1) })
+	d.notifier = d.newNotifier(cfg)
 	change := d.loader.Change(loaded, d.seed[:]) // everything is new
 	d.adopt(loaded, change)
 	d.listener = web.NewListener(d.pages, d.log)
@@ -166,123 +182,42 @@ func (d *Daemon) observeClock(provider string, offset time.Duration) {
 	d.clocks.Note(provider, offset)
 }
 
-// observers passes an outcome to several observers.
-type observers []engine.Observer
-
-func (o observers) Observe(out engine.Outcome) {
-	for _, one := range o {
-		one.Observe(out)
+// newMember opens the ledger that this machine shares with others, if there are any.
+func (d *Daemon) newMember(cfg config.Cluster, state store.State) (*membership.Member, error) {
+	m, err := membership.New(cfg, membership.Options{
+		Version: d.opt.Version, Log: d.log, Store: d.store, Held: state.Records, Observe: d.metrics.ObserveCluster,
+		Learn: func(ctx context.Context, name string, r schedule.Record) error {
+			if d.offline {
+				return nil
+			}
+			return d.engine.Learn(ctx, name, r)
+		},
+		Cooldown: func(ctx context.Context, provider string, r schedule.ProviderRecord) {
+			_ = d.engine.LearnProvider(ctx, provider, r) // It fails only while the daemon stops.
+		},
+	})
+	if err == nil && m.Clustered() {
+		err = d.metrics.ShowCluster(m.Metrics)
 	}
+	return m, err
 }
 
-// ObserveForeign implements engine.ForeignObserver.
-func (o observers) ObserveForeign(at time.Time, sink, message string) {
-	for _, one := range o {
-		if f, ok := one.(engine.ForeignObserver); ok {
-			f.ObserveForeign(at, sink, message)
+// notifyFile records what on_failure has reported, beside the state.
+const notifyFile = "on_failure.json"
+
+// newNotifier opens the notifier. A start must not fail because of what it reported
+// before: if the file cannot be read, that is logged and a new one is started.
+func (d *Daemon) newNotifier(cfg *config.Config) *notify.Notifier {
+	path := filepath.Join(cfg.Daemon.StateDir, notifyFile)
+	n, err := notify.New(notify.Options{Source: d.engine, Processes: d.opt.Processes, Path: path, Report: func(end notify.Ended) {
+		for _, e := range end.Events {
+			d.metrics.CountOnFailure(e.Credential, end.Err == nil && !end.CutOff)
 		}
-	}
-}
-
-// ObserveState implements engine.StateObserver.
-func (o observers) ObserveState(at time.Time, cause string) {
-	for _, one := range o {
-		if s, ok := one.(engine.StateObserver); ok {
-			s.ObserveState(at, cause)
-		}
-	}
-}
-
-// Run works until ctx ends. Metrics, health and the control socket answer
-// before the first call to a backend.
-func (d *Daemon) Run(ctx context.Context) error {
-	defer d.Close() //nolint:contextcheck // closing has its own timeout
-	d.sweep(ctx)
-	d.listener.Serve(ctx, listening(d.cfg.Daemon))
-	defer d.listener.Close()
-	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
+		d.report.OnFailure(end)
+	}})
 	if err != nil {
-		return err
+		d.log.Error("state of on_failure not read", zap.String("file", path), zap.Error(err),
+			zap.String("detail", "it is begun again, so what still fails is told once more"))
 	}
-	var parts sync.WaitGroup
-	defer join(&parts)
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	parts.Go(func() {
-		if err := control.Serve(serving, socket, d, d.log); err != nil {
-			d.log.Error("control socket failed", zap.Error(err))
-		}
-	})
-	parts.Go(func() { d.listener.Keep(serving) })
-	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
-	parts.Go(func() { d.watch(ctx) })
-	parts.Go(func() {
-		// The watch ends with the engine.
-		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
-	})
-	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine) })
-	parts.Go(func() { d.notifier.Run(ctx) })
-	defer d.share(ctx)()
-	_, credentials, sinks := d.loaded.Count()
-	d.log.Info("daemon started", zap.String("version", d.opt.Version), zap.String("config", d.opt.ConfigPath),
-		zap.Int("credentials", credentials), zap.Int("sinks", sinks), zap.String("listen", d.cfg.Daemon.Listen))
-	d.engine.Run(ctx)
-	d.log.Info("daemon stopped")
-	return nil
+	return n
 }
-
-// sweep removes temporary files that a crash left beside the sinks.
-func (d *Daemon) sweep(ctx context.Context) {
-	sinkfiles.Sweep(ctx, d.disks, d.loaded.SinkFolders(), func(folder string, err error) {
-		d.log.Debug("temporary files not removed", zap.String("folder", folder), zap.Error(err))
-	})
-}
-
-// joinGrace limits how long stopping waits for parts of the daemon. One of them may
-// be reading a configuration on a disk that hangs.
-const joinGrace = 300 * time.Millisecond
-
-func join(parts *sync.WaitGroup) {
-	ended := make(chan struct{})
-	go func() { defer close(ended); parts.Wait() }()
-	select {
-	case <-ended:
-	case <-time.After(joinGrace):
-	}
-}
-
-// Once tries everything that is due once, delivers, and returns the resulting state.
-func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
-	defer d.Close() //nolint:contextcheck // closing has its own timeout
-	d.sweep(ctx)
-	if d.cluster != nil {
-		d.cluster.Patient()
-	}
-	defer d.share(ctx)()
-	view := d.engine.RunOnce(ctx)
-	return view, context.Cause(ctx)
-}
-
-// Close releases the state. It is also needed for a daemon that never ran.
-func (d *Daemon) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-	defer cancel()
-	return d.store.Close(ctx)
-}
-
-// closeGrace limits how long stopping waits for a disk, after the engine has waited
-// for running attempts.
-const closeGrace = 300 * time.Millisecond
-
-// listening returns the listener settings of a configuration.
-func listening(c config.Daemon) web.Listening {
-	return web.Listening{Address: c.Listen, WebConfig: c.WebConfig, Hosts: c.Hosts}
-}
-
-// pages returns the HTTP handler of the listener.
-func (d *Daemon) pages(l web.Listening) http.Handler {
-	return web.New(web.Options{Backend: d, Gatherer: d.gather, Version: d.opt.Version, Listening: l, Epoch: d.epoch.Load})
-}
-
-// Address returns the address where HTTP is served, or an empty string.
-func (d *Daemon) Address() string { return d.listener.Address() }

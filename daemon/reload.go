@@ -6,35 +6,22 @@ import (
 	"slices"
 	"time"
 
+	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/difference"
-	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/daemon/notify"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/view"
-	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/sinks"
 )
 
 // applyTime limits how long the engine may take to apply a change. It does not
 // depend on the client that asked for the reload.
 const applyTime = 30 * time.Second
-
-// loadOptions returns the options for loading the configuration. observe is called
-// with the clock offsets of backends.
-func (opt *Options) loadOptions(disks *devices.Pool, observe func(provider string, offset time.Duration)) load.Options {
-	lender := opt.Lender()
-	lender.Observe = observe
-	return load.Options{
-		Path: opt.ConfigPath, Config: config.Options{Disks: disks, Getenv: opt.Getenv, UID: opt.UID},
-		Providers: opt.Providers, Sinks: opt.Sinks,
-		Lend: lender.Lend, SinkEnv: sinks.Env{Processes: opt.Processes, Exclusive: opt.exclusive}, Devices: disks, Now: time.Now,
-	}
-}
 
 // adopt makes a configuration the current one for readers.
 func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
@@ -44,38 +31,19 @@ func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
 	d.loader.Adopt(loaded)
-	if d.cluster != nil {
-		d.shareOut(loaded.Plan())
+	if d.member.Clustered() {
+		d.member.Adopt(loaded.Plan())
 	}
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
 	d.metrics.Install(change)
 	d.report.Install(change)
-	rules := d.failureRules(cfg, change)
-	d.metrics.InstallOnFailure(rules.Default != nil, slices.Collect(maps.Keys(rules.Own)))
-	d.notifier.Adopt(rules, loaded.Has)
+	d.rules = d.rules.After(change, (*notify.Rule)(cfg.Daemon.OnFailure))
+	d.metrics.InstallOnFailure(d.rules.Default != nil, slices.Collect(maps.Keys(d.rules.Own)))
+	d.notifier.Adopt(d.rules, loaded.Has)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
-	for _, w := range loaded.Dangers {
-		d.log.Warn("dangerous setting", zap.String("provider", w.Provider), zap.String("setting", w.Message))
-	}
-	for _, m := range loaded.Missing {
-		d.log.Warn("credential parked, what it is made from is missing", zap.String("credential", m.Credential), zap.String("detail", m.Message))
-	}
-	for _, m := range loaded.Warnings {
-		d.log.Warn("missing by now, the credential goes on with what was read before", zap.String("credential", m.Credential), zap.String("detail", m.Message))
-	}
-	for _, f := range loaded.Fleets {
-		if f.Problem != "" {
-			d.log.Warn("fleet is empty, its table cannot be used", zap.String("fleet", f.Name), zap.String("detail", f.Problem))
-		}
-		if n := len(f.Bad); n > 0 {
-			d.log.Warn("rows cannot be used", zap.String("fleet", f.Name), zap.Int("rows", n), zap.Strings("detail", f.Bad[:min(n, mostNamed)]))
-		}
-	}
-	for _, f := range loaded.Slips {
-		d.log.Warn("suspicious secret", zap.String("key", f.Key), zap.String("detail", f.Message))
-	}
+	d.report.Loaded(loaded)
 }
 
 // Reload reads the configuration again and applies the difference. If it cannot be
@@ -86,7 +54,7 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	if d.announced.Load() { // the first load is not a reload
-		d.notify(reloadingState())
+		d.notify("RELOADING=1\n" + sdnotify.SdNotifyMonotonicUsec())
 		defer d.notify("READY=1")
 	}
 	d.loader.Accept(load.Accept{Removals: opt.AcceptRemovals, Identities: opt.AcceptIdentities})
@@ -116,8 +84,8 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	if !now.Equal(was) {
 		d.listener.Serve(context.WithoutCancel(ctx), now) // even if the client has disconnected
 	}
-	d.logChange(loaded, change, slices.Sorted(maps.Keys(renewals)))
-	d.logIdentities(moved, renewals)
+	d.report.Changed(loaded, change, slices.Sorted(maps.Keys(renewals)))
+	d.report.Identities(moved, renewals)
 	done := control.Reloaded{Missing: []control.Missing{}}
 	for _, m := range loaded.Missing {
 		done.Missing = append(done.Missing, control.Missing{Credential: m.Credential, Path: m.Path})
@@ -187,40 +155,6 @@ func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
 	return err
 }
 
-// logChange logs what a reload changed.
-func (d *Daemon) logChange(loaded *load.Loaded, change plan.Change, renewed []string) {
-	_, credentials, sinks := loaded.Count()
-	fields := []zap.Field{
-		zap.String("hash", loaded.Config.Hash), zap.Int("credentials", credentials), zap.Int("sinks", sinks),
-	}
-	for _, list := range []struct {
-		key   string
-		names []string
-	}{
-		{"added", change.Added()}, {"removed", change.Removed()}, {"changed", change.Changed()}, {"will_renew", renewed},
-	} {
-		if n := len(list.names); n > 0 {
-			fields = append(fields, zap.Strings(list.key, list.names[:min(n, mostNamed)]), zap.Int(list.key+"_count", n))
-		}
-	}
-	d.log.Info("configuration loaded", fields...)
-}
-
-// logIdentities logs the credentials whose identity at the backend has changed, and
-// those that got an earlier identity back.
-func (d *Daemon) logIdentities(moved []load.NewIdentity, renewals map[string]engine.Cause) {
-	for _, m := range moved[:min(len(moved), mostNamed)] {
-		says := "identity changed, the old values stay delivered until the new identity has values"
-		if _, renewed := renewals[m.Name]; !renewed {
-			says = "identity changed back, the values kept for it are in force again"
-		}
-		d.log.Warn(says, zap.String("credential", m.Name), zap.Strings("keys", m.Keys))
-	}
-}
-
-// mostNamed limits the number of names in one log line.
-const mostNamed = 50
-
 // unchangeable refuses what only a restart can change.
 func (d *Daemon) unchangeable(cfg *config.Config) error {
 	var faults []section.Fault
@@ -228,7 +162,7 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 		faults = append(faults, cfg.Fault("daemon", f.Key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.Was, f.Is, f.What))
 	}
 	if len(faults) > 0 {
-		return &ConfigError{Faults: cfg.Sorted(faults)}
+		return &load.ConfigError{Faults: cfg.Sorted(faults)}
 	}
 	return nil
 }
@@ -238,7 +172,7 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()
-	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem(), Cluster: d.clusterTrouble()}
+	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem(), Cluster: d.member.Problem()}
 	for _, m := range d.loaded.Warnings {
 		c.Warnings = append(c.Warnings, view.Warning{Credential: m.Credential, Path: m.Path, Message: m.Message})
 	}

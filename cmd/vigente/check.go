@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/doctor"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -31,9 +32,9 @@ machine, are warnings on stderr.`,
 		RunE: a.begin(func(command *cobra.Command, _ []string) error {
 			c, err := a.check(a.offline())
 			if err == nil && len(c.Missing) > 0 {
-				err = &daemon.ConfigError{Faults: c.Missing}
+				err = &load.ConfigError{Faults: c.Missing}
 			}
-			if broken, ok := errors.AsType[*daemon.ConfigError](err); ok && asJSON {
+			if broken, ok := errors.AsType[*load.ConfigError](err); ok && asJSON {
 				return a.writeVerdict(verdict{Faults: faultsOf(broken.Faults)}, &exitError{code: exitConfig})
 			}
 			if err != nil {
@@ -94,6 +95,9 @@ func faultsOf(list []section.Fault) []fault {
 	}
 	return out
 }
+
+// checkConfig judges the configuration without opening the state.
+func checkConfig(opt daemon.Options) (*load.Checked, error) { return load.Check(opt.Loading(true)) }
 
 // offline returns the options of a command that loads the configuration itself.
 func (a *app) offline() daemon.Options {

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -23,7 +23,7 @@ func TestExitCodes(t *testing.T) {
 	silent := &fakeBackend{err: errSilent}
 	failing := &fakeBackend{view: healthy()}
 	failing.view.Credentials[0].State = engine.Failing
-	broken := &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
+	broken := &load.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
 	tests := []struct {
 		args    string
 		backend *fakeBackend // nil: no daemon runs

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/internal/section"
 )
 
@@ -23,7 +23,7 @@ func TestCheckForPrograms(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &v); err != nil || got.code != 0 || got.err != "" || !v.OK || v.Credentials != 3 || !slices.Equal(v.Warnings, w.warnings) || len(v.Files) != 2 {
 		t.Errorf("%v %+v", err, got)
 	}
-	w.openErr = &daemon.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad", Path: "/secret"}}}
+	w.openErr = &load.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad", Path: "/secret"}}}
 	got = w.do(t.Context(), "check", "--json")
 	v = verdict{}
 	if err := json.Unmarshal([]byte(got.out), &v); err != nil || got.code != 3 || v.OK || v.Format != 1 || !slices.Equal(v.Faults, []fault{{"wrong", "a.toml", 3, "b.c", "wrong"}, {"missing", "a.toml", 9, "d", "bad"}}) {

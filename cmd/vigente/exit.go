@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/control"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -62,7 +62,7 @@ func failureOf(code int, said string, err error) failure {
 	if problem, ok := errors.AsType[*control.Problem](err); ok && problem.Code == control.CodeUnknown {
 		f.Unknown = problem.Names
 	}
-	if broken, ok := errors.AsType[*daemon.ConfigError](err); ok {
+	if broken, ok := errors.AsType[*load.ConfigError](err); ok {
 		f.Faults = faultsOf(broken.Faults)
 	}
 	return f
@@ -76,7 +76,7 @@ func (a *app) tell(command *cobra.Command, err error) int {
 		}
 		return exit.code
 	}
-	if broken, ok := errors.AsType[*daemon.ConfigError](err); ok {
+	if broken, ok := errors.AsType[*load.ConfigError](err); ok {
 		a.err.line(broken.Error()) // one fault per line, with file and line
 		return exitConfig
 	}

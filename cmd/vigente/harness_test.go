@@ -20,6 +20,7 @@ import (
 	"github.com/vigented/vigente/daemon/cluster"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/process"
@@ -73,9 +74,9 @@ func newWorld(t testing.TB) *world {
 		w.opened = opt
 		return w.service, w.openErr
 	}
-	w.check = func(opt daemon.Options) (*daemon.Checked, error) {
+	w.check = func(opt daemon.Options) (*load.Checked, error) {
 		w.opened = opt
-		return &daemon.Checked{Sources: []string{"a", "b"}, Providers: 1, Credentials: 3, Warnings: w.warnings}, w.openErr
+		return &load.Checked{Sources: []string{"a", "b"}, Providers: 1, Credentials: 3, Warnings: w.warnings}, w.openErr
 	}
 	w.harden = func() (*process.Runner, error) { w.hardened++; return nil, nil }
 	return w

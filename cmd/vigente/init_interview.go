@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vigented/vigente/daemon"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 )
@@ -202,11 +202,11 @@ func absolute(text string) string {
 	return ""
 }
 
-// options say what loads the configuration that is being written.
-func (i *interview) options() daemon.Options {
+// loading says what loads the configuration that is being written.
+func (i *interview) loading() load.Options {
 	opt := i.offline()
 	opt.ConfigPath = i.path
-	return opt
+	return opt.Loading(false)
 }
 
 // judge checks the configuration as far as it is known, as vigente check does,
@@ -218,7 +218,7 @@ func (i *interview) judge(known answers, keys ...string) string {
 }
 
 func (i *interview) judgeText(known answers, text string, keys ...string) string {
-	faults := daemon.CheckText(i.options(), text, func(path string) ([]byte, error) {
+	faults := load.CheckText(i.loading(), text, func(path string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	})
 	awaited := known.secretFiles()

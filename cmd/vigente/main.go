@@ -6,7 +6,6 @@ import (
 	"context"
 	"os"
 
-	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/internal/process"
 )
 
@@ -16,6 +15,6 @@ func main() {
 		early: early,
 		Args:  os.Args[1:], Getenv: os.Getenv, UID: os.Geteuid(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		open: openDaemon, check: daemon.Check, harden: process.Harden,
+		open: openDaemon, check: checkConfig, harden: process.Harden,
 	}))
 }

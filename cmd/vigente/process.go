@@ -14,6 +14,7 @@ import (
 	"github.com/vigented/vigente/daemon"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/internal/process"
 )
 
@@ -31,7 +32,7 @@ type Process struct {
 
 	early  chan os.Signal // signals that arrive before the command starts
 	open   func(daemon.Options) (service, error)
-	check  func(daemon.Options) (*daemon.Checked, error)
+	check  func(daemon.Options) (*load.Checked, error)
 	harden func() (*process.Runner, error)
 }
 

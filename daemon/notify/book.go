@@ -8,28 +8,6 @@ import (
 	"time"
 )
 
-// Rule is one on_failure: the command, and how long a cause must last before it
-// runs.
-type Rule struct {
-	Command        []string
-	After, Timeout time.Duration
-}
-
-// Rules are the on_failure settings of all credentials.
-type Rules struct {
-	Default *Rule           // for credentials without their own; may be nil
-	Own     map[string]Rule // by credential
-}
-
-func (r Rules) of(credential string) (Rule, bool) {
-	if own, ok := r.Own[credential]; ok || r.Default == nil {
-		return own, ok
-	}
-	return *r.Default, true
-}
-
-func (r Rules) empty() bool { return r.Default == nil && len(r.Own) == 0 }
-
 // Cause is one reason to notify about a credential: its own state, or that of
 // one of its sinks.
 type Cause struct {

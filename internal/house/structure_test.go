@@ -134,12 +134,12 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/eventlog",
-		[]string{"daemon/engine", "daemon/plan", "daemon/schedule", "credential"},
+		[]string{"daemon/engine", "daemon/load", "daemon/notify", "daemon/plan", "daemon/schedule", "credential"},
 		"the log receives outcomes and decides nothing",
 	},
 	{
 		"daemon/notify",
-		[]string{"daemon/engine", "credential", "internal/process", "internal/atomicfile"},
+		[]string{"daemon/engine", "daemon/plan", "credential", "internal/process", "internal/atomicfile"},
 		"it reads the engine's view and decides nothing",
 	},
 	{
@@ -191,9 +191,14 @@ var arrows = []arrow{
 		"what a reload would do is told of two configurations and the engine's preview",
 	},
 	{
-		"daemon/login",
+		"daemon/commands",
 		[]string{"daemon/control", "daemon/engine", "credential"},
-		"a login is a kind's affair that the engine adopts; no kind is known",
+		"commands are executed on the engine through the roles of a credential; no kind is known",
+	},
+	{
+		"daemon/membership",
+		[]string{"daemon/cluster", "daemon/config", "daemon/metrics", "daemon/plan", "daemon/engine", "daemon/store", "daemon/schedule", "credential"},
+		"it tells the cluster about the plan, so that neither knows the other",
 	},
 	{
 		"daemon/sinkfiles",
@@ -353,7 +358,7 @@ var foreign = []room{
 	{"github.com/prometheus/client_golang", []string{"daemon", "daemon/metrics", "daemon/web", "cmd/vigente"}, "providers and sinks return outcomes and count nothing"},
 	{"github.com/prometheus/exporter-toolkit", []string{"daemon/web", "daemon/config"}, "one listener; its file is checked together with the configuration"},
 	{"go.yaml.in/yaml/v2", []string{"daemon/web", "daemon/config"}, "the listener's file is YAML; the error texts of its own library quote the file"},
-	{"go.uber.org/zap", []string{"daemon", "daemon/cluster", "daemon/control", "daemon/eventlog", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors and log nothing; the etcd client gets a silent logger"},
+	{"go.uber.org/zap", []string{"daemon", "daemon/cluster", "daemon/control", "daemon/eventlog", "daemon/membership", "daemon/web", "cmd/vigente", "cmd/vigente/demo"}, "providers and sinks return errors and log nothing; the etcd client gets a silent logger"},
 	{"github.com/coreos/go-systemd/v22", []string{"daemon", "cmd/vigente"}, "only one place talks to the service manager"},
 	{"github.com/spf13/pflag", []string{"cmd/vigente"}, "distinguishes a mistyped flag from other mistakes"},
 	{"github.com/cpuguy83/go-md2man/v2", []string{"cmd/vigente"}, "man pages are written in Markdown"},
@@ -362,7 +367,7 @@ var foreign = []room{
 	{"golang.org/x/crypto", nil, "the listener's library checks passwords; a test creates one"},
 	{"golang.org/x/time", []string{"daemon/web"}, "a plain rate limit for answers; calls are limited by the scheduler"},
 	{"golang.org/x/term", []string{"cmd/vigente"}, "only commands use a terminal"},
-	{"golang.org/x/sys", []string{"daemon", "daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls are wrapped"},
+	{"golang.org/x/sys", []string{"daemon/doctor", "internal/atomicfile", "internal/devices", "daemon/engine", "daemon/store", "daemon/watch", "internal/process", "cmd/vigente"}, "system calls are wrapped"},
 	{"github.com/russellhaering/goxmldsig", nil, "signatures are made by our own code; tests verify them with a library"},
 	{"github.com/beevik/etree", nil, "XML is built by our own code; tests parse it with a library"},
 	{"github.com/golang-jwt/jwt/v5", []string{"providers/oauth2"}, "assertions are signed in one place; tokens are not verified here"},

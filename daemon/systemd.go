@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/vigented/vigente/daemon/view"
 )
 
@@ -20,16 +18,6 @@ func (d *Daemon) notify(state string) {
 	if d.opt.Notify != nil {
 		d.opt.Notify(state)
 	}
-}
-
-// reloadingState returns the message that begins a reload. systemd requires the
-// monotonic time in it.
-func reloadingState() string {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return "RELOADING=1"
-	}
-	return fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", ts.Nano()/1000)
 }
 
 // keepServiceManagerInformed sends READY once valid credentials are in their sinks

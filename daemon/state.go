@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"errors"
+
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/config"
+	"github.com/vigented/vigente/daemon/load"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
@@ -30,4 +33,25 @@ func openState(cfg *config.Config, log *zap.Logger) (*store.Store, store.State, 
 		log.Error("state set aside", zap.String("reason", reason.Error()), zap.String("file", to),
 			zap.String("detail", "a new state was begun, so every credential is renewed once; the file is kept as it was"))
 	})
+}
+
+// Sealed is what Seal did.
+type Sealed struct {
+	StateDir string
+	Records  int
+}
+
+// Seal seals the existing state with daemon.state_key when an operator asks for it.
+// The daemon must not be running.
+func Seal(opt Options) (Sealed, error) {
+	cfg, faults := config.Load(opt.ConfigPath, config.Options{Getenv: opt.Getenv, UID: opt.UID})
+	if len(faults) > 0 {
+		return Sealed{}, &load.ConfigError{Faults: faults}
+	}
+	key := cfg.Daemon.Key()
+	if key == nil {
+		return Sealed{}, errors.New("seal the state: daemon.state_key is not set")
+	}
+	n, err := store.Seal(cfg.Daemon.StateDir, key)
+	return Sealed{cfg.Daemon.StateDir, n}, err
 }

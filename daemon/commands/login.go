@@ -1,6 +1,4 @@
-// Package login lets an operator log in for a credential. It asks the kind for the
-// address to visit, redeems the answer, and has the engine adopt the result.
-package login
+package commands
 
 import (
 	"context"
@@ -10,22 +8,11 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/control"
-	"github.com/vigented/vigente/daemon/engine"
 )
 
-// Desk performs logins. Its methods are safe for concurrent use.
-type Desk struct {
-	Engine *engine.Engine
-	// ReplaceSeed allows a login to be saved whatever happened to the previous seed,
-	// which a login does not use, until the returned function is called.
-	ReplaceSeed func(name string) (end func())
-	// Reported is called when a command has changed something.
-	Reported func()
-}
-
 // authorizer returns the source of a credential that supports a login.
-func (d *Desk) authorizer(ctx context.Context, name string) (credential.Authorizer, time.Duration, error) {
-	_, spec, err := d.Engine.Credential(ctx, name)
+func (x *Executor) authorizer(ctx context.Context, name string) (credential.Authorizer, time.Duration, error) {
+	_, spec, err := x.engine.Credential(ctx, name)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -37,8 +24,8 @@ func (d *Desk) authorizer(ctx context.Context, name string) (credential.Authoriz
 }
 
 // Invite begins a login.
-func (d *Desk) Invite(ctx context.Context, name, offer string) (credential.Invitation, error) {
-	a, timeout, err := d.authorizer(ctx, name)
+func (x *Executor) Invite(ctx context.Context, name, offer string) (credential.Invitation, error) {
+	a, timeout, err := x.authorizer(ctx, name)
 	if err != nil {
 		return credential.Invitation{}, err
 	}
@@ -57,8 +44,8 @@ func misused(err error) error {
 }
 
 // Redeem finishes a login, and adopts the credential that was obtained.
-func (d *Desk) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
-	a, timeout, err := d.authorizer(ctx, name)
+func (x *Executor) Redeem(ctx context.Context, name string, in credential.Invitation, address credential.Secret) error {
+	a, timeout, err := x.authorizer(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -73,10 +60,11 @@ func (d *Desk) Redeem(ctx context.Context, name string, in credential.Invitation
 	if err != nil {
 		return err
 	}
-	defer d.Reported()
-	defer d.ReplaceSeed(name)()
+	defer x.reported()
+	// A login does not use the seed, so it does not matter what happened to that.
+	defer x.takeOver([]string{name})()
 	// If the client disconnects, what was obtained must not be lost.
-	return d.Engine.Adopt(context.WithoutCancel(ctx), name, got)
+	return x.engine.Adopt(context.WithoutCancel(ctx), name, got)
 }
 
 // poll asks at the server's pace until the login is finished.
@@ -101,8 +89,8 @@ func poll(ctx context.Context, a credential.Authorizer, in credential.Invitation
 }
 
 // Import adopts a refresh token.
-func (d *Desk) Import(ctx context.Context, name string, refresh credential.Secret) error {
-	a, _, err := d.authorizer(ctx, name)
+func (x *Executor) Import(ctx context.Context, name string, refresh credential.Secret) error {
+	a, _, err := x.authorizer(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -110,7 +98,8 @@ func (d *Desk) Import(ctx context.Context, name string, refresh credential.Secre
 	if err != nil {
 		return misused(err)
 	}
-	defer d.Reported()
-	defer d.ReplaceSeed(name)()
-	return d.Engine.Plant(ctx, name, seed)
+	defer x.reported()
+	// A login does not use the seed, so it does not matter what happened to that.
+	defer x.takeOver([]string{name})()
+	return x.engine.Plant(ctx, name, seed)
 }
