@@ -41,7 +41,7 @@ func (w *Watcher) forget(path string) {
 		return
 	}
 	delete(w.targets, path)
-	delete(w.paced, t)
+	w.paced.drop(t)
 	f := t.folder
 	w.unlink(t)
 	if f.way.dir != nil {

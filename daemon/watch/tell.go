@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"container/heap"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -9,9 +10,52 @@ import (
 // pace holds the times at which a target is reported.
 type pace struct {
 	first, due, told time.Time
+	place            int // in the queue of paced targets
 	// mark is the version of the file when it was followed, or zero once anything
 	// has happened to it.
 	mark uint64
+}
+
+// next returns when the target must be looked at again: to report it, or to forget
+// when it was told.
+func (p *pace) next() time.Time {
+	if p.due.IsZero() {
+		return p.told.Add(hangingEvery)
+	}
+	return p.due
+}
+
+// paced is a heap of targets with a pace, the next one first, so that a tick costs
+// nothing for those that only wait.
+type paced []*target
+
+func (q paced) Len() int           { return len(q) }
+func (q paced) Less(i, j int) bool { return q[i].pace.next().Before(q[j].pace.next()) }
+func (q paced) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].pace.place, q[j].pace.place = i, j
+}
+
+func (q *paced) Push(x any) {
+	t := x.(*target)
+	t.pace.place = len(*q)
+	*q = append(*q, t)
+}
+
+func (q *paced) Pop() any {
+	last := len(*q) - 1
+	t := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return t
+}
+
+// drop removes the pace of a target.
+func (q *paced) drop(t *target) {
+	if t.pace != nil {
+		heap.Remove(q, t.pace.place)
+		t.pace = nil
+	}
 }
 
 // event processes one event of the kernel.
@@ -59,10 +103,10 @@ func (w *Watcher) touched(now time.Time, e event, i *interest) {
 // touch schedules a target to be reported.
 func (w *Watcher) touch(now time.Time, t *target) {
 	p := t.pace
-	if p == nil {
+	known := p != nil
+	if !known {
 		p = &pace{}
 		t.pace = p
-		w.paced[t] = struct{}{}
 	}
 	p.mark = 0
 	if p.due.IsZero() {
@@ -75,33 +119,41 @@ func (w *Watcher) touch(now time.Time, t *target) {
 	if next := p.told.Add(repeatAfter); !p.told.IsZero() && next.After(p.due) {
 		p.due = next
 	}
+	if known {
+		heap.Fix(&w.paced, p.place)
+	} else {
+		heap.Push(&w.paced, t)
+	}
 }
 
 // due returns the paths to report now.
 func (w *Watcher) due(now time.Time) (paths []string) {
 	repeats := 0
-	for t := range w.paced {
+	var later []*target // repeats beyond the limit
+	for len(w.paced) > 0 && !w.paced[0].pace.next().After(now) {
+		w.looks++
+		t := w.paced[0]
 		p := t.pace
 		switch {
 		case p.due.IsZero():
-			if now.Sub(p.told) > hangingEvery {
-				t.pace = nil
-				delete(w.paced, t)
-			}
-			continue
-		case p.due.After(now):
+			w.paced.drop(t)
 			continue
 		case p.mark != 0 && w.opt.Seen != nil && w.opt.Seen(t.path, p.mark):
-			t.told, t.pace = true, nil
-			delete(w.paced, t)
+			t.told = true
+			w.paced.drop(t)
 			continue
 		case !p.told.IsZero():
 			if repeats++; repeats > repeatsATick {
+				later = append(later, heap.Pop(&w.paced).(*target))
 				continue
 			}
 		}
 		p.due, p.told, t.told = time.Time{}, now, true
+		heap.Fix(&w.paced, p.place)
 		paths = append(paths, t.path)
+	}
+	for _, t := range later {
+		heap.Push(&w.paced, t)
 	}
 	return paths
 }

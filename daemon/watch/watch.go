@@ -74,7 +74,8 @@ type Watcher struct {
 	tree      *tree
 	folders   map[string]*folder
 	targets   map[string]*target
-	paced     map[*target]struct{}
+	paced     paced
+	looks     int // how many targets due has looked at, for tests
 	polled    []*target
 	cursor    int
 	ticked    time.Time
@@ -103,7 +104,7 @@ type change struct {
 func New(opt Options) *Watcher {
 	return &Watcher{
 		opt: opt, wake: make(chan struct{}, 1), folders: map[string]*folder{}, targets: map[string]*target{},
-		paced: map[*target]struct{}{}, stale: map[string]bool{}, lanes: map[string]*lane{}, surveys: make(chan survey),
+		stale: map[string]bool{}, lanes: map[string]*lane{}, surveys: make(chan survey),
 	}
 }
 
@@ -179,14 +180,17 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 			w.tree.trim(w.survey.forget)
 		}
 		w.start(ctx, now)
-		timer.Reset(w.sleep())
+		timer.Reset(w.sleep(now))
 	}
 }
 
 // sleep returns how long the watcher can wait for an event.
-func (w *Watcher) sleep() time.Duration {
-	if len(w.paced) > 0 || len(w.lost) > 0 || w.lostAgain {
+func (w *Watcher) sleep(now time.Time) time.Duration {
+	switch {
+	case len(w.lost) > 0 || w.lostAgain:
 		return tickEvery
+	case len(w.paced) > 0:
+		return min(max(w.paced[0].pace.next().Sub(now), tickEvery), idleEvery)
 	}
 	return idleEvery
 }
