@@ -25,6 +25,7 @@ type Change struct {
 func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 	now = b.see(now)
 	b.applies++
+	b.clients = nil
 	budgets := map[*group]bool{} // groups to regate
 	for _, spec := range c.Groups {
 		budgets[b.budget(now, spec)] = true

@@ -56,10 +56,21 @@ func (b *Board) freeClient(client string, now time.Time) {
 	}
 }
 
-// showing returns the credentials with the given client.
+// showing returns the credentials with the given client. The first call after an
+// Apply sorts all of them by client, so that a fleet whose backend refuses one
+// client after another costs no pass over the board each time. As long as no client
+// is refused or freed, nothing is held.
 func (b *Board) showing(client string) (list []*entry) {
-	for _, e := range b.entries {
-		if e.task.More().Client == client && !e.gone {
+	if b.clients == nil {
+		b.clients = map[string][]*entry{}
+		for _, e := range b.entries {
+			if c := e.task.More().Client; c != "" {
+				b.clients[c] = append(b.clients[c], e)
+			}
+		}
+	}
+	for _, e := range b.clients[client] {
+		if !e.gone {
 			list = append(list, e)
 		}
 	}

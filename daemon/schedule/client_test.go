@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -116,5 +117,46 @@ func TestAClientIsRefusedForAllMachines(t *testing.T) {
 	theirs = Advance(tasks[0], Begin(theirs, after(time.Minute)), good, 1)
 	if !b.Learn(after(2*time.Minute), tasks[0].Key, theirs) || parked("a") || parked("b") {
 		t.Errorf("parked are still a %v and b %v", parked("a"), parked("b"))
+	}
+}
+
+// TestClientsAreSortedOncePerChange: refusals of one client after another do not look
+// at the whole board each time, and a client that a configuration has changed counts as
+// it is now.
+func TestClientsAreSortedOncePerChange(t *testing.T) {
+	b := New(1)
+	groups := []Group{provider("p", 4)}
+	tasks := []*Task{obtaining("a", client("c")), obtaining("b", client("c")), obtaining("d", client("other")), obtaining("e", client("third"))}
+	b.install(instant0, groups, tasks, Memory{})
+	fold := func(now time.Time, name string) {
+		t.Helper()
+		b.Kick(now, Key{Obtaining, name})
+		starts, _ := b.Due(now)
+		for _, s := range starts {
+			if s.Task.Name != name {
+				b.Return(now, s, Hold{})
+				continue
+			}
+			res := refused(now, credential.ReasonRejected, refusedClient)
+			b.Fold(now, s, Advance(s.Task, Begin(s.Record, now), res, 1), res)
+		}
+	}
+	parked := func(name string) bool {
+		look, _ := b.Look(after(time.Hour), Key{Obtaining, name})
+		return look.Record.Past.Parked
+	}
+	if b.clients != nil {
+		t.Error("clients are sorted before one is refused")
+	}
+	fold(instant0, "e")
+	before := reflect.ValueOf(b.clients).Pointer()
+	fold(after(time.Hour), "d")
+	if is := reflect.ValueOf(b.clients).Pointer(); before == 0 || is != before {
+		t.Error("the second refusal sorted the clients again")
+	}
+	b.Apply(after(2*time.Hour), Change{Groups: groups, Tasks: []*Task{obtaining("b", client("fourth"))}})
+	fold(after(3*time.Hour), "a")
+	if !parked("a") || parked("b") {
+		t.Errorf("parked are a %v and b %v, want a alone: b has another client now", parked("a"), parked("b"))
 	}
 }

@@ -26,13 +26,14 @@ import (
 // Board holds every task with its record and its next instant.
 type Board struct {
 	seed      uint64
-	seen      time.Time        // the latest instant it was asked at
-	setBack   time.Duration    // total by which the clock was set back
-	corrected map[Key]bool     // tasks whose records the board corrected
-	refused   map[string]*Note // refused clients, by Task.Client
-	applies   uint32           // number of Apply calls
-	learned   Memory           // records not claimed by any task
-	expiry    time.Time        // when the first record of a removed credential may be deleted
+	seen      time.Time           // the latest instant it was asked at
+	setBack   time.Duration       // total by which the clock was set back
+	corrected map[Key]bool        // tasks whose records the board corrected
+	refused   map[string]*Note    // refused clients, by Task.Client
+	clients   map[string][]*entry // credentials by Task.Client; nil until needed, see showing
+	applies   uint32              // number of Apply calls
+	learned   Memory              // records not claimed by any task
+	expiry    time.Time           // when the first record of a removed credential may be deleted
 	entries   map[Key]*entry
 	groups    map[string]*group
 	timed     queue // planned tasks, by instant
