@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"time"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -19,6 +18,7 @@ type starting struct {
 	// collected once more, until none is found.
 	credentials map[string]*held
 	sinks       map[string]*sink
+	checks      int // how many were checked one by one, for tests
 }
 
 // Interval between readiness checks; they take at most a twentieth of the loop's
@@ -67,11 +67,23 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	return now.Add(s.next - begun)
 }
 
-// dropReady removes what has become ready.
+// dropReady removes what has become ready, up to the first that has not: one is
+// enough to wait for. So a fleet that takes hours, at the rate that its backend
+// allows, costs no pass over all of it every time.
 func (e *Engine) dropReady(now time.Time) {
 	s := &e.starting
-	maps.DeleteFunc(s.credentials, func(name string, _ *held) bool { return e.credentials[name] == nil || e.credentialReady(now, name) })
-	maps.DeleteFunc(s.sinks, func(name string, one *sink) bool { return e.sinks[name] != one || e.sinkReady(now, one) })
+	for name := range s.credentials {
+		if s.checks++; e.credentials[name] != nil && !e.credentialReady(now, name) {
+			return
+		}
+		delete(s.credentials, name)
+	}
+	for name, one := range s.sinks {
+		if s.checks++; e.sinks[name] == one && !e.sinkReady(now, one) {
+			return
+		}
+		delete(s.sinks, name)
+	}
 }
 
 // collectUnready collects what is not ready.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,43 @@ func TestReadyDoesNotWaitForEver(t *testing.T) {
 		pass(time.Second)
 		if !ready(r) {
 			t.Error("not ready after one try of everything")
+		}
+	})
+}
+
+// TestReadinessIsNotCheckedOneByOne: while a fleet waits for its first answers, each
+// check of readiness stops at the first credential that has none.
+func TestReadinessIsNotCheckedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 300
+		let := make(chan struct{})
+		slow := &backend{answer: func(_ context.Context, n int, req credential.Request) (credential.Credential, error) {
+			<-let
+			return token(n, req, time.Hour), nil
+		}}
+		backends, places := map[string]*backend{}, map[string]*place{}
+		for i := range n {
+			name := fmt.Sprintf("c%03d", i)
+			backends[name], places[name] = slow, &place{}
+		}
+		r := launch(t, planOf(backends, places), nil)
+		defer r.stop()
+		checks := func() (n int) {
+			if err := r.ask(t.Context(), func() { n = r.starting.checks }); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		pass(time.Second)
+		before := checks()
+		pass(5 * time.Second)
+		if got := checks() - before; got < 10 || got > 3*n {
+			t.Errorf("got %d checks in 5 s, want one for each of about 50 passes", got)
+		}
+		close(let)
+		pass(time.Second)
+		if !ready(r) {
+			t.Error("not ready though everything is delivered")
 		}
 	})
 }
