@@ -39,7 +39,7 @@ func bare(args []string) error {
 	for w := range bareWorkers {
 		all.Go(func() {
 			for i := w; i < n && faults[w] == nil; i += bareWorkers {
-				faults[w] = fetch(client, args[0], targetOf(args[2], i))
+				faults[w] = fetch(client, args[0], targetOf(args[2], bareOut, i))
 			}
 		})
 	}

@@ -107,4 +107,10 @@ func print(rows []figures) {
 // shop names a row.
 func shop(i int) string { return fmt.Sprintf("s%06d", i) }
 
-func targetOf(dir string, i int) string { return filepath.Join(dir, "out", shop(i), "token") }
+// The folders of the two programs; the configuration names ourOut.
+const (
+	bareOut = "bare"
+	ourOut  = "out"
+)
+
+func targetOf(dir, out string, i int) string { return filepath.Join(dir, out, shop(i), "token") }
