@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ func (b *Board) install(now time.Time, groups []Group, tasks []*Task, memory Mem
 		})
 	}
 	if b.applies == 0 {
-		b.LearnAll(memory)
+		b.LearnAll(Memory{maps.Clone(memory.Records), maps.Clone(memory.Providers)})
 	}
 	for key, r := range memory.Records {
 		if b.entries[key] == nil && wanted[key] && b.applies > 0 {

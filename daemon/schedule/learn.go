@@ -1,6 +1,9 @@
 package schedule
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Memory holds the records that an earlier run stored.
 type Memory struct {
@@ -9,16 +12,9 @@ type Memory struct {
 }
 
 // LearnAll adds the records that an earlier run of the daemon stored. Apply assigns
-// each record to its task when it adds the task; for the others see Unclaimed.
-func (b *Board) LearnAll(m Memory) {
-	b.learned = Memory{make(map[Key]Record, len(m.Records)), make(map[string]ProviderRecord, len(m.Providers))}
-	for key, r := range m.Records {
-		b.learned.Records[key] = r
-	}
-	for name, r := range m.Providers {
-		b.learned.Providers[name] = r
-	}
-}
+// each record to its task when it adds the task; for the others see Unclaimed. The
+// board takes the maps over, since a copy would double the memory of a start.
+func (b *Board) LearnAll(m Memory) { b.learned = m }
 
 // Unclaimed drops the learned records of sinks and hooks that no task has claimed,
 // and returns their keys. Records of credentials are kept as if the credential had
@@ -37,6 +33,8 @@ func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys 
 			b.expireAt(r.Token().LeftAt.Add(removedKept))
 		}
 	}
+	// A map keeps the room of what was deleted from it.
+	b.learned.Records = maps.Collect(maps.All(b.learned.Records))
 	return keys
 }
 
