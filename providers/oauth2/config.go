@@ -199,17 +199,20 @@ func sameHost(a, b string) bool {
 	return errA == nil && errB == nil && strings.EqualFold(x.Host, y.Host)
 }
 
+// fields are the fields of every credential, which only read them.
+var fields = []string{tokens.AccessToken, tokens.TokenType, tokens.FieldAuthorization, tokens.IDToken, tokens.Scope}
+
 // Bind reads one credential.
 func (b *provider) Bind(s *section.Section) providers.Binding {
 	k := keys{own: s, preset: b.preset.table("credential")}
-	src := &source{provider: b, name: s.Name(), limits: slices.Clone(b.ends)}
+	src, limits := &source{provider: b, name: s.Name()}, b.ends
 	src.grant = k.readGrant()
 	src.names = k.names(b.names)
 	src.params = mergeTemplates(b.params, templates(s, "params", k.members("params")))
 	src.extra = mergeTemplates(b.headers, k.readHeaders())
 	id := src.readGrantKeys(k)
 	if end := readEnd(s, "consent_expires_at", b.env.Location); !end.IsZero() {
-		src.limits = append(src.limits, credential.Limit{Kind: "consent", EndsAt: end, Person: true})
+		limits = append(slices.Clip(limits), credential.Limit{Kind: "consent", EndsAt: end, Person: true})
 	}
 	if b.good {
 		// If the server has closed an idle connection, a call that never arrived
@@ -219,8 +222,8 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 	return providers.Binding{
 		Source:   src,
 		Identity: src.identity(id),
-		Fields:   []string{tokens.AccessToken, tokens.TokenType, tokens.FieldAuthorization, tokens.IDToken, tokens.Scope},
-		Limits:   src.limits,
+		Fields:   fields,
+		Limits:   limits,
 		Client:   src.clientDigest(),
 		Needs:    neededBy(src.fixed, src.params, src.extra),
 	}

@@ -85,8 +85,8 @@ func (s *source) readSubject(t *section.Section, subject string) {
 	case grantExchange:
 		name = "subject_token"
 	}
-	filled := template{Param: tokens.Param{Name: name, Value: credential.NewSecret(subject)}, at: "subject"}
-	filled.fill(t, subject)
+	filled := template{Param: tokens.Param{Name: name, Value: credential.NewSecret(subject)}}
+	filled.fill(t, "subject", subject)
 	s.fixed = append(s.fixed, filled)
 	if s.grant == grantExchange {
 		s.fixed = append(s.fixed, template{Param: tokens.Text("subject_token_type", accessTokenType)})

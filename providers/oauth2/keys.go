@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,10 +65,7 @@ func mergeMembers(far, near []section.Member) []section.Member {
 
 // names reads the server's names for parameters, starting with the preset's.
 func (k keys) names(outer map[string]string) map[string]string {
-	names := map[string]string{}
-	for name, theirs := range outer {
-		names[name] = theirs
-	}
+	var names map[string]string
 	for _, s := range []*section.Section{k.preset, k.own} {
 		for _, e := range s.TextMap("names") {
 			switch {
@@ -76,8 +74,15 @@ func (k keys) names(outer map[string]string) map[string]string {
 			case e.Text == "" || !exchange.PlainText(e.Text):
 				s.Faultf("names."+e.Key, "is not a name (expected what the server calls it)")
 			}
+			if names == nil {
+				names = map[string]string{}
+				maps.Copy(names, outer)
+			}
 			names[e.Key] = e.Text
 		}
+	}
+	if names == nil {
+		return outer // shared by all credentials that translate nothing themselves
 	}
 	return names
 }
@@ -97,38 +102,43 @@ func textOrSecret(s *section.Section, key string) credential.Secret {
 // template is one parameter or header and the text it is filled from.
 type template struct {
 	tokens.Param
-	filled  credential.Template
-	refs    []credential.Ref
-	at      string // the key, for messages
 	written string // as written in the configuration; never contains a secret
+	*filling
+}
+
+// filling is the text of a template that refers to credentials.
+type filling struct {
+	text credential.Template
+	refs []credential.Ref
+	at   string // the key, for messages
 }
 
 // templates parses ${credential.field} in the texts of a table.
 func templates(s *section.Section, key string, members []section.Member) []template {
 	list := make([]template, 0, len(members))
 	for _, m := range members {
-		t := template{Param: tokens.Param{Name: m.Key, Value: m.Text, Literal: m.Literal}, at: key + "." + m.Key}
+		t := template{Param: tokens.Param{Name: m.Key, Value: m.Text, Literal: m.Literal}}
 		if !m.Secret {
 			t.written = m.Text.Reveal()
 		}
 		if !m.Secret && !m.Literal {
-			t.fill(s, m.Text.Reveal())
+			t.fill(s, key+"."+m.Key, m.Text.Reveal())
 		}
 		list = append(list, t)
 	}
 	return list
 }
 
-func (t *template) fill(s *section.Section, text string) {
-	filled, faults := credential.ParseTemplate(s.References(t.at, text))
+func (t *template) fill(s *section.Section, at, text string) {
+	parsed, faults := credential.ParseTemplate(s.References(at, text))
 	for _, err := range faults {
-		s.Faultf(t.at, "%v", err)
+		s.Faultf(at, "%v", err)
 	}
-	t.filled, t.refs = filled, filled.Refs()
-	if len(t.refs) > 0 {
+	if refs := parsed.Refs(); len(refs) > 0 {
+		t.filling = &filling{parsed, refs, at}
 		return
 	}
-	if v, err := filled.Expand(nil); err == nil {
+	if v, err := parsed.Expand(nil); err == nil {
 		t.Value = v
 	}
 }
@@ -138,8 +148,8 @@ func expand(list []template, req credential.Request) ([]tokens.Param, *credentia
 	params := make([]tokens.Param, 0, len(list))
 	for _, t := range list {
 		p := t.Param
-		if len(t.refs) > 0 {
-			v, err := t.filled.Expand(req.Inputs)
+		if t.filling != nil {
+			v, err := t.text.Expand(req.Inputs)
 			if err != nil {
 				return nil, &credential.Fault{Reason: credential.ReasonInternal, Message: t.at + ": " + err.Error(), Err: err}
 			}
@@ -155,6 +165,9 @@ func neededBy(lists ...[]template) []string {
 	var names []string
 	for _, list := range lists {
 		for _, t := range list {
+			if t.filling == nil {
+				continue
+			}
 			for _, r := range t.refs {
 				names = append(names, r.Credential)
 			}

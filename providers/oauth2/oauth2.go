@@ -39,7 +39,6 @@ type source struct {
 	audience string
 	signs    bool // the grant is an assertion of our own
 	names    map[string]string
-	limits   []credential.Limit
 }
 
 // Revokes reports whether a renewal revokes the old values.
