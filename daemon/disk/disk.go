@@ -130,27 +130,32 @@ func (s *Sink) WouldChange(ctx context.Context, set credential.Set) (bool, error
 	return change, s.fault("read", err)
 }
 
-// Inspector returns an inspector for the file of a sink, or nil if the sink
+// Inspector returns an inspector for the file of the sink, or nil if the sink
 // cannot be inspected.
-func Inspector(pool *devices.Pool, path string, sink credential.Sink) sinks.Inspector {
-	kind, ok := sink.(sinks.Inspector)
-	if !ok {
+func (s *Sink) Inspector() sinks.Inspector {
+	if _, ok := s.sink.(sinks.Inspector); !ok {
 		return nil
 	}
-	return &inspector{kind, New(pool, path, sink)}
+	return (*inspector)(s)
 }
 
-type inspector struct {
-	sinks.Inspector
-	sink *Sink
+// inspector is a Sink that can be inspected. It is not a type of its own in memory,
+// since every file of a fleet has one.
+type inspector Sink
+
+func (i *inspector) kind() sinks.Inspector { return i.sink.(sinks.Inspector) } //nolint:forcetypeassert // checked by Inspector
+
+// Values implements sinks.Inspector.
+func (i *inspector) Values(set credential.Set) (map[string]credential.Secret, error) {
+	return i.kind().Values(set)
 }
 
 // Inspect implements sinks.Inspector.
 func (i *inspector) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, error) {
-	f, err := devices.Run(ctx, i.sink.pool, devices.Look, i.sink.path, func(ctx context.Context) (sinks.Finding, error) {
-		return i.Inspector.Inspect(ctx, set)
+	f, err := devices.Run(ctx, i.pool, devices.Look, i.path, func(ctx context.Context) (sinks.Finding, error) {
+		return i.kind().Inspect(ctx, set)
 	})
-	return f, i.sink.fault("read", err)
+	return f, (*Sink)(i).fault("read", err)
 }
 
 // fault classifies what prevented the work.

@@ -74,7 +74,7 @@ func TestEndLeavesAWriteThatHangs(t *testing.T) {
 
 func TestRolesOfTheKind(t *testing.T) {
 	pool := devices.New()
-	if Inspector(pool, "/none/file", &slow{}) != nil {
+	if New(pool, "/none/file", &slow{}).Inspector() != nil {
 		t.Error("Inspector of a sink without one is not nil")
 	}
 	s := New(pool, "/none/file", &slow{})

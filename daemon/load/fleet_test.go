@@ -83,11 +83,11 @@ func TestRowsMakeCredentialsAndSinks(t *testing.T) {
 		t.Fatalf("got %q, faults of fleets %+v", got, loaded.Fleets)
 	}
 	a, b := change.Credentials.Added[0], change.Credentials.Added[1]
-	if a.Identity != `fake u 1 "x"` || b.Identity != "fake u  2" || a.Fleet != "shops" || a.Provider != "p" {
+	if a.Identity != `fake u 1 "x"` || b.Identity != "fake u  2" || a.Provider != "p" {
 		t.Errorf("got %+v and %+v", a, b)
 	}
 	till := change.Sinks.Added[0]
-	if till.Name != "shops/a1/till" || !strings.HasSuffix(till.Path, "/A1/f {x}") || !slices.Equal(till.Needs, []string{"shops/a1"}) || till.Fleet != "shops" {
+	if till.Name != "shops/a1/till" || !strings.HasSuffix(till.Path, "/A1/f {x}") || !slices.Equal(till.Needs, []string{"shops/a1"}) {
 		t.Errorf("got the sink %+v", till)
 	}
 	if f := loaded.Fleets[0]; f.Good != 2 || len(f.Bad) > 0 {

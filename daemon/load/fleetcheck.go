@@ -163,18 +163,43 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 		return
 	}
 	c.make(a.at)
-	c.spec.Fleet = f.Name
 	r.credential = c.spec
 	for _, o := range r.bound.sinks {
 		o.section.Recycle()
 		o.section = nil
 		o.make(a.opt.Devices, a.key)
-		o.spec.Fleet = f.Name
+		if o.real == o.spec.File {
+			o.real = o.spec.File
+		}
 		r.reals, r.sinks = append(r.reals, o.real), append(r.sinks, o.spec)
 	}
 	if !c.refers {
 		r.bound = nil
 	}
+	if n := len(f.rows); n > 0 {
+		r.shareWith(f.rows[n-1])
+	}
+}
+
+// shareWith uses the lists of another row where they are equal, because most rows of
+// a fleet differ in a few texts only.
+func (r *row) shareWith(o *row) {
+	is, was := r.credential, o.credential
+	is.Fields, is.Limits, is.Places = sharedList(is.Fields, was.Fields), sharedList(is.Limits, was.Limits), sharedList(is.Places, was.Places)
+	if is.Client == was.Client {
+		is.Client = was.Client
+	}
+	for i := range min(len(r.claims), len(o.claims)) {
+		r.claims[i] = sharedList(r.claims[i], o.claims[i])
+	}
+}
+
+// sharedList returns was if both lists are equal, so that is can be freed.
+func sharedList[E comparable](is, was []E) []E {
+	if slices.Equal(is, was) {
+		return was
+	}
+	return is
 }
 
 // keepLittle keeps only what checks of other rows ask for.

@@ -10,7 +10,6 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/disk"
 	"github.com/vigented/vigente/daemon/plan"
-	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -22,14 +21,15 @@ type guard struct {
 	seen    atomic.Uint64 // the version of the file at the last inspection
 }
 
-// newGuard returns nil for a sink that cannot tell what its target holds.
-func newGuard(b sinks.Binding, disks *devices.Pool, key *hostKey) plan.Guard {
+// newGuard returns nil for a sink that cannot tell what its target holds. The sink
+// of a file is also given as limited.
+func newGuard(b sinks.Binding, limited *disk.Sink, key *hostKey) plan.Guard {
 	kind, ok := b.Sink.(sinks.Inspector)
+	if limited != nil {
+		kind = limited.Inspector()
+	}
 	if !ok {
 		return nil
-	}
-	if b.File != "" {
-		kind = disk.Inspector(disks, b.File, b.Sink)
 	}
 	return &guard{kind: kind, enforce: b.Enforce, key: key}
 }

@@ -216,11 +216,14 @@ func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	b := o.binding
 	o.spec = &plan.Sink{
 		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: o.digest,
-		Sink: b.Sink, Hook: b.Hook, Together: b.Together, Guard: newGuard(b, disks, key),
+		Sink: b.Sink, Hook: b.Hook, Together: b.Together,
 	}
+	var limited *disk.Sink
 	if b.File != "" {
-		o.spec.Device, o.spec.Sink = o.device, disk.New(disks, b.File, b.Sink)
+		limited = disk.New(disks, b.File, b.Sink)
+		o.spec.Device, o.spec.Sink = o.device, limited
 	}
+	o.spec.Guard = newGuard(b, limited, key)
 	o.spec.Hash = newHash().texts(o.Type, o.digest, b.Target, b.File).texts(o.spec.Needs...).any(b.Enforce).sum()
 }
 

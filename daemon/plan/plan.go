@@ -37,7 +37,6 @@ type Credential struct {
 	Name     string
 	Provider string // name of its Provider
 	Type     string // kind of that provider
-	Fleet    string // empty if the credential has its own table
 	Policy   schedule.Policy
 	// Identity identifies the credential at the backend. Values obtained under another
 	// identity do not belong to it.
@@ -95,11 +94,10 @@ type OnFailure struct {
 
 // Sink is one place to which values are delivered.
 type Sink struct {
-	Name  string
-	Type  string
-	Fleet string // empty if the sink has its own table
-	Path  string // where it delivers to, for people, such as the path of a file
-	File  string // the file it writes; empty if the sink is not a file
+	Name string
+	Type string
+	Path string // where it delivers to, for people, such as the path of a file
+	File string // the file it writes; empty if the sink is not a file
 	// Device is the device of Path. Sinks of one device share a limit; those of
 	// different devices do not wait for each other.
 	Device string
