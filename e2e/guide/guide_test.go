@@ -28,7 +28,8 @@ import (
 type passage struct {
 	line           int
 	language, text string
-	// what is the marker on the line before: save, run, shows, box or first-run.
+	// what is the marker on the line before: save, run, shows, box, first-run or
+	// machines.
 	// with is its argument.
 	what, with string
 	named      bool // the text above names the file to save
@@ -75,13 +76,10 @@ func passages(t testing.TB, file string) []passage {
 }
 
 // TestGuideMarksEveryCommand checks that every command block in both languages
-// is executed, by this package or by systemd/test/first-run.sh.
+// is executed, by this package or by a script of systemd/test.
 func TestGuideMarksEveryCommand(t *testing.T) {
 	t.Parallel()
-	script, err := os.ReadFile("../../systemd/test/first-run.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
+	scripts := map[string]string{"box": "first-run.sh", "first-run": "first-run.sh", "machines": "machines.sh"}
 	var markers [2][]string
 	for i, file := range []string{"../../docs/guide.md", "../../docs/guide.pt-BR.md"} {
 		for _, p := range passages(t, file) {
@@ -99,9 +97,13 @@ func TestGuideMarksEveryCommand(t *testing.T) {
 					t.Errorf("%s:%d: the text above does not name the file (want `%s`:)", file, p.line, p.with)
 				}
 			case "shows":
-			case "box", "first-run":
-				if !strings.Contains(string(script), "<!-- "+p.what) {
-					t.Errorf("%s:%d: first-run.sh does not execute %s", file, p.line, p.what)
+			case "box", "first-run", "machines":
+				script, err := os.ReadFile("../../systemd/test/" + scripts[p.what])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(string(script), "^<!-- "+p.what) {
+					t.Errorf("%s:%d: %s does not execute %s", file, p.line, scripts[p.what], p.what)
 				}
 			default:
 				t.Errorf("%s:%d: nothing executes a block marked %s", file, p.line, p.what)

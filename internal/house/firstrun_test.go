@@ -9,17 +9,21 @@ import (
 	"github.com/vigented/vigente/internal/house/papers"
 )
 
-// TestFirstRunMarkers checks the markers of the blocks that
-// systemd/test/first-run.sh runs: each is directly before a sh block, numbered
-// from 1.
-func TestFirstRunMarkers(t *testing.T) {
-	marker := regexp.MustCompile(`^<!-- first-run: ([0-9]+)( until(-not)?: [^ ].*)? -->$`)
+// TestTypedBlocks checks the markers of the blocks that systemd/test/first-run.sh
+// and machines.sh type: each is directly before a sh block, numbered from 1.
+func TestTypedBlocks(t *testing.T) {
+	typedBlocks(t, "<!-- first-run", regexp.MustCompile(`^<!-- first-run: ([0-9]+)( until(-not)?: [^ ].*)? -->$`))
+	typedBlocks(t, "<!-- machines", regexp.MustCompile(`^<!-- machines: ([0-9]+) on (a|b|c|all)( until: [^ ].*)? -->$`))
+}
+
+func typedBlocks(t *testing.T, begin string, marker *regexp.Regexp) {
+	t.Helper()
 	found := 0
 	for _, p := range papers.All(t, ".") {
 		lines := strings.Split(text(t, p.File), "\n")
 		count := 0
 		for i, line := range lines {
-			if !strings.HasPrefix(line, "<!-- first-run") {
+			if !strings.HasPrefix(line, begin) {
 				continue
 			}
 			found++
@@ -27,7 +31,7 @@ func TestFirstRunMarkers(t *testing.T) {
 			m := marker.FindStringSubmatch(line)
 			switch {
 			case m == nil:
-				t.Errorf("%s:%d: got %q (want <!-- first-run: N --> or with until: TEXT)", p.File, i+1, line)
+				t.Errorf("%s:%d: got %q, want %s", p.File, i+1, line, marker)
 			case m[1] != strconv.Itoa(count):
 				t.Errorf("%s:%d: got number %s, want %d", p.File, i+1, m[1], count)
 			}
@@ -37,6 +41,6 @@ func TestFirstRunMarkers(t *testing.T) {
 		}
 	}
 	if found == 0 {
-		t.Error("found no marker in any document")
+		t.Errorf("found no marker %s in any document", begin)
 	}
 }
