@@ -68,6 +68,9 @@ type Engine struct {
 	// within sets the deadline of a step of an attempt, pause waits.
 	within func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	pause  func(context.Context, time.Duration)
+	// open ends when the engine stops: a call that has not started then is not made.
+	open context.Context //nolint:containedctx // attempts that wait end with it
+	shut context.CancelFunc
 
 	// Owned by the loop.
 	board        *schedule.Board
@@ -113,6 +116,7 @@ func New(opt Options) *Engine {
 		done:        make(chan end),
 		ended:       make(chan struct{}),
 	}
+	e.open, e.shut = context.WithCancel(context.Background())
 	e.reads.wall, e.reads.all = e.wall, e.read
 	e.beat.since = e.made
 	e.waiting.gate = turnstile.New()
@@ -143,6 +147,7 @@ func (e *Engine) RunOnce(ctx context.Context) View {
 func (e *Engine) run(ctx context.Context, once bool) {
 	defer close(e.ended)
 	defer e.beat.stop()
+	defer e.shut()
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	timer := time.NewTimer(0)
@@ -179,6 +184,7 @@ func (e *Engine) run(ctx context.Context, once bool) {
 		select {
 		case <-stop:
 			stop, stopAt, e.stopping = nil, time.Now(), true
+			e.shut()
 			e.board.Close(schedule.Obtaining)
 			e.board.Close(schedule.Hooking)
 		case ask := <-e.asks:

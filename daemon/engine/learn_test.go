@@ -163,6 +163,34 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 	})
 }
 
+// TestARenewalByHandMakesItsOwnCall: what another machine has renewed meanwhile is used,
+// but the request is not answered by it.
+func TestARenewalByHandMakesItsOwnCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		l := &guardedLedger{Ledger: onDisk{newKeeper()}}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		specs := planOf(map[string]*backend{"a": b}, nil)
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(10 * time.Minute)
+		l.refusals, l.until, l.record = 1, wall().Add(2*time.Second), elsewhere("theirs", 7, wall())
+		var end RenewResult
+		if err := e.Renew(t.Context(), []string{"a"}, func(r RenewResult) { end = r }); err != nil || !end.Good() {
+			t.Errorf("got %+v and %v, want a renewal", end, err)
+		}
+		if b.count() != 2 || end.Generation != 8 {
+			t.Errorf("got %d calls and generation %d, want a call of its own after the learned generation 7", b.count(), end.Generation)
+		}
+		stop()
+		<-ended
+	})
+}
+
 // TestWhatIsLearnedDuringAnAttemptThatFails: another machine renewed meanwhile. Its
 // newer value is delivered.
 func TestWhatIsLearnedDuringAnAttemptThatFails(t *testing.T) {

@@ -100,8 +100,8 @@ func (e *Engine) detach(now time.Time, awake time.Duration) {
 }
 
 // awaitTurn waits for the attempt's turn, or until ctx ends, and reports whether
-// the call may be made. It may not if the attempt was abandoned, or during a
-// cool-down.
+// the call may be made. It may not if the attempt was abandoned, during a cool-down,
+// or once the engine stops: others may be waiting for what is not called yet.
 func (j *job) awaitTurn(ctx context.Context) bool {
 	if !j.stage.at.CompareAndSwap(before, turning) {
 		return false
@@ -109,6 +109,9 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	if j.turns.closed(j.read().elapsed()) {
 		return false
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(j.open, cancel)()
 	wait := j.turns.take(j.read().elapsed())
 	if p, ok := j.ticket.(Pacing); ok {
 		wait = max(wait, p.Turn(ctx))
@@ -116,7 +119,7 @@ func (j *job) awaitTurn(ctx context.Context) bool {
 	if wait > 0 {
 		j.pause(ctx, wait)
 	}
-	if j.turns.closed(j.read().elapsed()) {
+	if ctx.Err() != nil || j.open.Err() != nil || j.turns.closed(j.read().elapsed()) {
 		return false
 	}
 	if l, ok := j.ticket.(Lapsing); ok && l.Lapsed() {

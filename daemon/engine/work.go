@@ -41,6 +41,7 @@ type job struct {
 	stage *stage
 	read  func() reading
 	pause func(context.Context, time.Duration)
+	open  context.Context //nolint:containedctx // see Engine.open
 }
 
 // finished is the end of an attempt.
@@ -73,7 +74,7 @@ type finished struct {
 func (e *Engine) prepare(s *schedule.Start) *job {
 	j := &job{
 		start: *s, ledger: e.opt.Ledger, seed: e.opt.Seed, clock: e.reads.wall, read: e.reads.all,
-		within: e.within, pause: e.pause, after: e.unsaved.underWay(s.Task.Key),
+		within: e.within, pause: e.pause, open: e.open, after: e.unsaved.underWay(s.Task.Key),
 	}
 	if len(s.Task.Needs) > 0 {
 		j.tokens, j.marks = make(credential.Set, len(s.Task.Needs)), make(schedule.Marks, len(s.Task.Needs))
@@ -193,6 +194,11 @@ func (j *job) obtain(ctx context.Context) (f finished) {
 	}
 	spender, _ := spec.Source.(credential.Spender)
 	spends := spender != nil && spender.Spends(r.Previous())
+	if j.open.Err() != nil {
+		f := j.unmade(ctx)
+		f.refused = refused
+		return f
+	}
 	begun := schedule.Begin(*r, at)
 	failpoint.Hit("obtain begun")
 	granted, err := j.begin(ctx, &begun)
