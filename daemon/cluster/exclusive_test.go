@@ -33,3 +33,28 @@ func TestOneCommandAtATime(t *testing.T) {
 		}
 	})
 }
+
+// The lock of a machine that died during its command outlasts the command's timeout, and
+// ends by itself.
+func TestALockOutlastsItsCommand(t *testing.T) {
+	play(t, Plain, func(t *testing.T, w *testCluster, a, b *node) {
+		const longest = time.Minute
+		ran := 0
+		command := func(context.Context) error { ran++; return nil }
+		_ = a.cluster.Exclusive(t.Context(), "reload", longest, func(context.Context) error {
+			w.kv.setAway("a", true)
+			a.stop()
+			<-a.ended
+			return errDied
+		})
+		pass(longest)
+		if err := b.cluster.Exclusive(t.Context(), "reload", longest, command); err == nil || !strings.Contains(err.Error(), "waits for a") {
+			t.Errorf("within the timeout of the command of a machine that died: %v", err)
+		}
+		pass(exclusiveSlack + 2*time.Second)
+		must(t, b.cluster.Exclusive(t.Context(), "reload", longest, command))
+		if ran != 1 {
+			t.Errorf("ran %d times, want once", ran)
+		}
+	})
+}

@@ -55,8 +55,12 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 		return "", c.refusal(time.Second, "it is not configured")
 	}
 	ability := spec.Ability(s.heldRecord())
-	if alone, err := c.mayCall(s.name, ability); alone || err != nil {
+	alone, err := c.mayCall(s.name, ability)
+	if err != nil {
 		return "", err
+	}
+	if alone {
+		return "", c.claimAlone(s, spec, intent, ability)
 	}
 	for range claimTries {
 		if err := c.refresh(ctx, s); err != nil {
@@ -87,6 +91,18 @@ func (c *Cluster) claim(ctx context.Context, s *share, intent schedule.Record) (
 	return "", c.refusal(time.Second, "other machines are writing its record")
 }
 
+// claimAlone decides about a call that is made without the others. A call of another
+// machine whose outcome was unknown when the engine was last reached still counts: its
+// seed may be spent.
+func (c *Cluster) claimAlone(s *share, spec Spec, intent schedule.Record, ability Ability) error {
+	if ability == Plain {
+		return nil
+	}
+	_, decision, why := c.decide(s, spec, intent, "")
+	s.granted(decision == Granted)
+	return why
+}
+
 func newAttempt() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -101,7 +117,8 @@ func (c *Cluster) away(err error) error {
 	return c.final(5*time.Second, "%s", err)
 }
 
-// decide asks the protocol whether the call may be made.
+// decide asks the protocol whether the call may be made. Without an attempt, the call is
+// made without the others.
 func (c *Cluster) decide(s *share, spec Spec, intent schedule.Record, attempt string) (proposal, Decision, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,9 +141,13 @@ func (c *Cluster) decide(s *share, spec Spec, intent schedule.Record, attempt st
 	if err != nil {
 		return proposal{}, Busy, err
 	}
-	claimed, decision := Claim(held, s.seen, f)
+	seen := s.seen
+	if attempt == "" && held.Issued > seen.Issued {
+		seen.Intent = Intent{} // it was about an older value
+	}
+	claimed, decision := Claim(held, seen, f)
 	next := proposal{claimed, s.rev}
-	who := s.seen.Intent.Node
+	who := seen.Intent.Node
 	switch decision {
 	case Granted:
 		s.running = true // from here on nothing is adopted

@@ -11,7 +11,6 @@ import (
 //
 // Safety depends only on the compare-and-swap. Clocks, leases and what is known of
 // other machines only decide who tries, and when.
-// other machines only decide who tries, and when.
 
 // Ability is what a renewal does at the backend. It decides who may make one if the
 // outcome of the last call is unknown.

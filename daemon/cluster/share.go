@@ -238,11 +238,15 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	spec, known := c.opt.Spec(s.name)
-	if !known || c.hasLeft() {
+	if !known {
 		return true
+	}
+	if c.hasLeft() {
+		return c.adoptSeen(ctx, s, spec)
 	}
 	for range claimTries {
 		if c.refresh(ctx, s) != nil {
+			c.adoptSeen(ctx, s, spec)
 			return false
 		}
 		s.mu.Lock()
@@ -267,6 +271,16 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 		return !running && c.adopt(ctx, s, spec)
 	}
 	return false
+}
+
+// adoptSeen adopts what was last seen, while nothing can be read or written. It reports
+// whether nothing is left to do.
+func (c *Cluster) adoptSeen(ctx context.Context, s *share, spec Spec) bool {
+	s.mu.Lock()
+	_, _, adopt, _ := s.due(spec)
+	running := s.running
+	s.mu.Unlock()
+	return !adopt || !running && c.adopt(ctx, s, spec)
 }
 
 // due returns what to write or adopt.

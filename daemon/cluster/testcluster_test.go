@@ -28,6 +28,7 @@ type testCluster struct {
 	mu     sync.Mutex
 	shown  map[string]int // seeds at the backend
 	issued int
+	lost   int // calls that know that an answer was lost
 
 	history history
 	removed atomic.Bool // the credential was removed from the configuration
@@ -234,6 +235,9 @@ func (w *testCluster) call(seed string, open bool) string {
 		if w.shown[seed]++; w.shown[seed] > 1 {
 			w.t.Errorf("the seed %s is shown twice", seed)
 		}
+	}
+	if open {
+		w.lost++
 	}
 	w.issued++
 	return fmt.Sprint("s", w.issued)
