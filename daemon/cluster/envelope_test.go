@@ -55,8 +55,8 @@ func TestARecordOpensOnlyWhereItWasSealed(t *testing.T) {
 	}
 }
 
-// A record of another credential, put in place of this one, is refused, said and written
-// anew by the machines that hold the real one.
+// A record of another credential, put in place of this one, is refused, said and
+// overwritten by the machines that hold the real one.
 func TestARecordOfAnotherNameIsRefused(t *testing.T) {
 	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
 		must(t, a.renew(nil))

@@ -27,6 +27,8 @@ type object struct {
 	written [32]byte // digest of the text of the table
 	digest  string   // of what the kind read from it, including secrets and files
 	sums    section.Sums
+	// settings is a digest of what all machines of a cluster have alike; zero without one.
+	settings plan.Hash
 }
 
 // good reports whether the kind read the table and found nothing wrong.
@@ -190,6 +192,10 @@ func (a *assembly) hold(o *boundCredential) {
 func (a *assembly) read(o *object) {
 	if !a.opt.CheckOnly {
 		o.digest = o.section.Digest([]byte("vigente"))
+	}
+	if len(a.Config.Cluster.Endpoints) > 0 {
+		sum := o.section.Settings()
+		o.settings = plan.Hash(sum[:len(plan.Hash{})])
 	}
 	if !strings.Contains(o.section.Name(), "/") { // no one asks which keys of a row differ
 		o.sums = o.section.Sums(a.seed)

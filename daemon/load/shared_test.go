@@ -3,6 +3,8 @@ package load
 import (
 	"strings"
 	"testing"
+
+	"github.com/vigented/vigente/daemon/plan"
 )
 
 // TestMachinesTellSecretsApart: with the key of a cluster every machine computes the same
@@ -36,5 +38,41 @@ func TestMachinesTellSecretsApart(t *testing.T) {
 	}
 	if none, _ := digests("host a", "", "1", "secret"); none != "" {
 		t.Errorf("got %q without a cluster, want nothing", none)
+	}
+}
+
+// TestSettingsAreOfTheClusterOnly: the digest of a table's keys is made for machines that
+// share, is the same on all of them, and covers every key of providers, credentials and
+// rows.
+func TestSettingsAreOfTheClusterOnly(t *testing.T) {
+	const text = "[providers.p]\ntype = \"fake\"\nurl = \"u\"\n[credentials.a]\nprovider = \"p\"\nnumber = 1\n" +
+		"[fleets.f]\nrows = \"rows.csv\"\nname = \"{id}\"\n[fleets.f.credential]\nprovider = \"p\"\nid = \"{id}\"\nnumber = \"{number}\"\n"
+	const table = "[cluster]\nendpoints = [\"http://127.0.0.1:2379\"]\nprefix = \"/v\"\nkey = { file = \"key\" }\n"
+	settings := func(text, rows string) [3]plan.Hash {
+		_, specs := assembled(t, text+"#-- key --\n"+strings.Repeat("1", 64)+"\n#-- rows.csv --\n"+rows)
+		if len(specs.Credentials) != 2 {
+			t.Fatalf("got %d credentials, want 2", len(specs.Credentials))
+		}
+		return [3]plan.Hash{specs.Providers[0].Settings, specs.Credentials[0].Settings, specs.Credentials[1].Settings}
+	}
+	const rows = "id,number\nx,2\n"
+	if got := settings(text, rows); got != [3]plan.Hash{} {
+		t.Errorf("without a cluster there are settings: %x", got)
+	}
+	base := settings(text+table, rows)
+	if again := settings(text+table, rows); again != base || base[0] == (plan.Hash{}) {
+		t.Errorf("got %x and %x, want the same", base, again)
+	}
+	for i, other := range [][2]string{
+		{strings.Replace(text, `url = "u"`, `url = "v"`, 1), rows},
+		{strings.Replace(text, `number = 1`, `number = 3`, 1), rows},
+		{text, strings.Replace(rows, "x,2", "x,4", 1)},
+	} {
+		got := settings(other[0]+table, other[1])
+		for j := range got {
+			if (got[j] != base[j]) != (i == j) {
+				t.Errorf("change %d: digest %d changed: %v", i, j, got[j] != base[j])
+			}
+		}
 	}
 }

@@ -149,7 +149,7 @@ func (d *Loaded) Plan() *plan.Plan {
 
 func (p *provider) make() {
 	if p.spec == nil {
-		p.spec = &plan.Provider{Name: p.Name, Type: p.Type, Rates: p.rates, Concurrency: p.Concurrency}
+		p.spec = &plan.Provider{Name: p.Name, Type: p.Type, Rates: p.rates, Concurrency: p.Concurrency, Settings: p.settings}
 		p.spec.Hash = newHash().number(p.serial).texts(p.Type).any(p.rates).number(uint64(p.Concurrency)).sum() //nolint:gosec // compared, never counted with
 	}
 }
@@ -167,7 +167,7 @@ func (c *boundCredential) make(at time.Time) {
 		Identity: strings.TrimSpace(c.provider.Type + " " + c.binding.Identity),
 		Inputs:   c.provider.digest + "." + c.digest,
 		Places:   joined(c.provider.places, c.places),
-		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source,
+		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source, Settings: c.settings,
 	}
 	if own := c.OnFailure; own != nil {
 		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}

@@ -59,14 +59,14 @@ func hashOf(specs *plan.Plan) string {
 	sum := sha256.New()
 	byName := func(a, b plan.Provider) int { return cmp.Compare(a.Name, b.Name) }
 	for _, p := range slices.SortedFunc(slices.Values(specs.Providers), byName) {
-		fmt.Fprintf(sum, "%q %q %v %d\n", p.Name, p.Type, p.Rates, p.Concurrency)
+		fmt.Fprintf(sum, "%q %q %v %d %x\n", p.Name, p.Type, p.Rates, p.Concurrency, p.Settings)
 	}
 	lines := make([]string, len(specs.Credentials))
 	for i := range specs.Credentials {
 		c := &specs.Credentials[i]
 		p := c.Policy
 		p.Schedule = nil
-		lines[i] = fmt.Sprintf("%q %q %q %q %v %v %+v\n", c.Name, c.Provider, c.Type, c.Identity, c.Needs, c.Fields, p)
+		lines[i] = fmt.Sprintf("%q %q %q %q %v %v %x %+v %q\n", c.Name, c.Provider, c.Type, c.Identity, c.Needs, c.Fields, c.Settings, p, c.Policy.Schedule.Key())
 	}
 	slices.Sort(lines)
 	for _, line := range lines {

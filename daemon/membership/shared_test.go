@@ -22,9 +22,23 @@ func examplePlan() *plan.Plan {
 	}
 }
 
+func cron(t *testing.T, expr, zone string) *schedule.Cron {
+	t.Helper()
+	c, err := schedule.ParseCron(expr, zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // TestHashIsOfWhatMachinesShare: the order and what is made of secrets do not count, every
 // setting that all machines must have does.
 func TestHashIsOfWhatMachinesShare(t *testing.T) {
+	examplePlan := func() *plan.Plan {
+		p := examplePlan()
+		p.Credentials[1].Policy.Schedule = cron(t, "0 3 * * *", "UTC")
+		return p
+	}
 	want := hashOf(examplePlan())
 	for _, tc := range []struct {
 		name   string
@@ -36,6 +50,11 @@ func TestHashIsOfWhatMachinesShare(t *testing.T) {
 		{"a sink", func(p *plan.Plan) { p.Sinks = append(p.Sinks, plan.Sink{Name: "s"}) }, true},
 		{"concurrency", func(p *plan.Plan) { p.Providers[0].Concurrency = 3 }, false},
 		{"rate", func(p *plan.Plan) { p.Providers[1].Rates = []schedule.Rate{{Calls: 1, Per: time.Second}} }, false},
+		{"another key of a provider", func(p *plan.Plan) { p.Providers[0].Settings[0]++ }, false},
+		{"another key of a credential", func(p *plan.Plan) { p.Credentials[0].Settings[0]++ }, false},
+		{"schedule", func(p *plan.Plan) { p.Credentials[0].Policy.Schedule = cron(t, "0 4 * * *", "UTC") }, false},
+		{"time of the schedule", func(p *plan.Plan) { p.Credentials[1].Policy.Schedule = cron(t, "0 4 * * *", "UTC") }, false},
+		{"zone of the schedule", func(p *plan.Plan) { p.Credentials[1].Policy.Schedule = cron(t, "0 3 * * *", "America/Sao_Paulo") }, false},
 		{"policy", func(p *plan.Plan) { p.Credentials[0].Policy.MaxAge = time.Minute }, false},
 		{"identity", func(p *plan.Plan) { p.Credentials[0].Identity = "j" }, false},
 		{"needs", func(p *plan.Plan) { p.Credentials[1].Needs = nil }, false},

@@ -29,7 +29,10 @@ type Provider struct {
 	Type        string
 	Rates       []schedule.Rate
 	Concurrency int
-	Hash        Hash
+	// Settings is a digest of its keys, without secrets and files, as every machine of a
+	// cluster computes it. It is zero without a cluster.
+	Settings Hash
+	Hash     Hash
 }
 
 // Credential is one credential kept valid.
@@ -47,6 +50,8 @@ type Credential struct {
 	// Shared is Inputs as every machine of a cluster computes it. It is empty without
 	// a cluster.
 	Shared string
+	// Settings is Provider.Settings for the credential's own keys.
+	Settings Hash
 	// Places are the locations of the secrets and files used to obtain it.
 	Places []Place
 	// Needs names the credentials from which it is derived.

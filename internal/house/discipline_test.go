@@ -60,6 +60,7 @@ var clockReaders = map[string]string{
 
 // starters may start goroutines. Each goroutine has an owner that waits for it.
 var starters = map[string]string{
+	"daemon/engine/turn.go":           "ends a wait for a turn when the engine stops",
 	"daemon/engine/workers.go":        "the workers; the loop waits for them",
 	"daemon/control/renew.go":         "says what a renewal waits for; sends nothing after the answer has ended",
 	"daemon/web/listener.go":          "the server of an address; closing the listener waits for it",

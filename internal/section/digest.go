@@ -17,19 +17,31 @@ import (
 // depend on where a secret is stored, on how a value is spelled, or on the daemon's own
 // keys. Call it after the kind has asked for everything.
 func (s *Section) Digest(key []byte) string {
+	mac := s.reader.macOf(key)
+	_, _ = mac.Write(s.content(func(string) bool { return true }))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Settings returns a digest of the values that are the same on every machine: without
+// secrets, names that may be secrets, and files. Call it after the kind has asked for
+// everything.
+func (s *Section) Settings() [sha256.Size]byte {
+	return sha256.Sum256(s.content(func(path string) bool { return !s.local[path] }))
+}
+
+func (s *Section) content(of func(path string) bool) (content []byte) {
 	paths := make([]string, 0, len(s.values))
 	for path := range s.values {
-		paths = append(paths, path)
+		if of(path) {
+			paths = append(paths, path)
+		}
 	}
 	slices.Sort(paths)
-	var content []byte
 	for _, path := range paths {
 		content = appendText(content, path)
 		content = appendText(content, s.values[path].Reveal())
 	}
-	mac := s.reader.macOf(key)
-	_, _ = mac.Write(content)
-	return hex.EncodeToString(mac.Sum(nil))
+	return content
 }
 
 // Sums are short digests of what the kind asked for, by key. They tell which keys of two

@@ -8,6 +8,12 @@ import (
 // digest returns the digest of a kind that asks for one key of every type.
 func digest(t testing.TB, text string, files map[string]string) string {
 	t.Helper()
+	return asked(t, text, files).Digest([]byte("key"))
+}
+
+// asked returns a section of which that kind has asked for everything.
+func asked(t testing.TB, text string, files map[string]string) *Section {
+	t.Helper()
 	all := map[string]string{"pw": "secret\n", "same": "secret", "other": "secret2", "ca": "CERT"}
 	for name, content := range files {
 		all[name] = content
@@ -36,7 +42,7 @@ func digest(t testing.TB, text string, files map[string]string) string {
 		sub.Text("pin", "")
 	}
 	expect(t, s.Finish())
-	return s.Digest([]byte("key"))
+	return s
 }
 
 const digestBase = "type = \"x\"\npassword = { file = \"pw\" }\n"
@@ -119,6 +125,33 @@ func TestDigestHoldsTheContentOfAFileWhoseNameIsAskedForToo(t *testing.T) {
 		}
 		if digest("one", ask) != digest("one", ask) {
 			t.Errorf("%s: equal content has different digests", name)
+		}
+	}
+}
+
+// TestSettingsLeaveOutWhatBelongsToAMachine: they cover every other key.
+func TestSettingsLeaveOutWhatBelongsToAMachine(t *testing.T) {
+	base := asked(t, digestBase, nil).Settings()
+	for _, more := range []string{
+		`text = "x"`, `bool = true`, `int = 4`, `duration = "2h"`, `choice = "b"`, `mode = "0640"`, `texts = ["a", "b"]`, `map = { a = "b" }`,
+		`value = "w"`, `tls = { text = "x" }`,
+	} {
+		if asked(t, digestBase+more, nil).Settings() == base {
+			t.Errorf("%s changes nothing", more)
+		}
+	}
+	for what, s := range map[string]*Section{
+		"another secret":        asked(t, "type = \"x\"\npassword = { file = \"other\" }\n", nil),
+		"other bytes":           asked(t, digestBase, map[string]string{"pw": "changed"}),
+		"more secrets":          asked(t, digestBase+`keys = [{ file = "pw" }, { file = "other" }]`, nil),
+		"a name in a file":      asked(t, digestBase+`user = { file = "pw" }`, nil),
+		"a file":                asked(t, digestBase+`ca = "ca"`, nil),
+		"a path":                asked(t, digestBase+`path = "/x"`, nil),
+		"the pace":              asked(t, digestBase+`rate = "4/s"`, nil),
+		"a default spelled out": asked(t, digestBase+`text = "default"`, nil),
+	} {
+		if s.Settings() != base {
+			t.Errorf("%s changes the settings", what)
 		}
 	}
 }

@@ -264,7 +264,7 @@ var plainName = regexp.MustCompile(`^[^/\x00]+$`)
 func (s *Section) FilePath(key string) string {
 	path := s.filePath(key)
 	if path != "" {
-		s.note(key, path)
+		s.noteLocal(key, path)
 	}
 	return path
 }

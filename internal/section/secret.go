@@ -81,7 +81,7 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 	switch e.node.kind {
 	case kindString:
 		if e.node.text != "" {
-			s.note(key, e.node.text)
+			s.noteLocal(key, e.node.text)
 			s.recordPlace(key, fmt.Sprintf("%s:%d", s.file, e.line))
 		}
 		return credential.NewSecret(e.node.text)
@@ -123,7 +123,7 @@ func (s *Section) resolve(r reference) credential.Secret {
 	case from == "":
 		v = credential.NewSecret(unreadText)
 	default:
-		s.note(r.part, v.Reveal())
+		s.noteLocal(r.part, v.Reveal())
 		s.recordPlace(r.key, s.whereabouts(e))
 		s.lookAt(r, e, v, from)
 		return v
@@ -323,7 +323,7 @@ func (s *Section) File(key string) []byte {
 	set(&s.referred, e, path)
 	// Use a part of the key, so that the content is kept if the kind also asks for the
 	// path.
-	s.note(key+"\x000", string(data))
+	s.noteLocal(key+"\x000", string(data))
 	if !bytes.Contains(data, []byte("-----BEGIN ")) || bytes.Contains(data, []byte("PRIVATE KEY")) {
 		s.lookAtMode(e.line, s.child(key), path)
 	}

@@ -47,6 +47,7 @@ type object struct {
 	asked  []string                     // keys below the object, in the order of asking
 	keys   map[string]Key               // descriptions of the keys in asked
 	values map[string]credential.Secret // for the digest
+	local  map[string]bool              // which of them belong to this machine
 	unread map[tableKey]bool
 	read   []string // files
 	places []Place
@@ -429,10 +430,19 @@ func set[K comparable, V any](m *map[K]V, key K, value V) {
 // a part of it.
 func (s *Section) note(key, value string) {
 	if !s.quiet {
-		name := key
-		if len(s.below) > 0 {
-			name = strings.Join(s.below, "\x00") + "\x00" + key
-		}
-		set(&s.values, name, credential.NewSecret(value))
+		set(&s.values, s.noted(key), credential.NewSecret(value))
 	}
+}
+
+// noteLocal is note for a value that belongs to this machine: a secret, or a file.
+func (s *Section) noteLocal(key, value string) {
+	s.note(key, value)
+	set(&s.local, s.noted(key), true)
+}
+
+func (s *Section) noted(key string) string {
+	if len(s.below) > 0 {
+		return strings.Join(s.below, "\x00") + "\x00" + key
+	}
+	return key
 }
