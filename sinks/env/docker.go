@@ -31,6 +31,9 @@ func readDocker(content []byte) ([]assignment, error) {
 			to--
 		}
 		if a, ok := dockerLine(content, at, to); ok {
+			if a.key == "" || strings.ContainsAny(a.key, " \t") {
+				return nil, refusalf("line %d: docker refuses a file with a name that is empty or contains a blank (fix the line, or start it with #)", lineOf(content, at))
+			}
 			a.literal = a.literal && !long
 			list = append(list, a)
 		}

@@ -210,6 +210,13 @@ func TestEditRefuses(t *testing.T) {
 		{name: "dollar bracket", styles: []env.Style{env.Shell}, in: "A=$[ 1 ]\n", says: "disagree about $["},
 		{name: "process substitution", styles: []env.Style{env.Shell}, in: "a < <(b)\n", says: "process substitutions"},
 		{name: "too deep", styles: []env.Style{env.Shell}, in: strings.Repeat("$(", 100_000), says: "too deep"},
+		{name: "comment of an INI", styles: []env.Style{env.Shell}, in: "A=1\n; old\n", says: "line 2: no command stands before the ;"},
+		{name: "comment of an INI", styles: []env.Style{env.Docker}, in: "A=1\n; old\n", says: "line 2: docker refuses"},
+		{name: "no name before =", styles: []env.Style{env.Docker}, in: "\n =a\n", says: "line 2: docker refuses"},
+		{name: "end of a case outside of one", styles: []env.Style{env.Shell}, in: "A=1 ;; B=2\n", says: "the ;; ends no case"},
+		{name: "nothing before a pipe", styles: []env.Style{env.Shell}, in: "a &\n| b\n", says: "line 2: no command stands before the |"},
+		{name: "nothing after and", styles: []env.Style{env.Shell}, in: "a && ; b\n", says: "no command stands before the ;"},
+		{name: "redirection to nothing", styles: []env.Style{env.Shell}, in: "a >\nA=1\n", says: "line 1: a redirection names no file"},
 		{name: "unfinished list", styles: []env.Style{env.Shell}, in: "a &&\n# b\n", says: "goes on behind the end"},
 		{name: "inside if", styles: []env.Style{env.Shell}, in: "if a; then TOKEN=b; fi\n", says: "line 1: it cannot be told whether"},
 		{name: "inside a subshell", styles: []env.Style{env.Shell}, in: "\n(TOKEN=b)\n", says: "line 2: it cannot be told whether"},
@@ -253,6 +260,19 @@ func TestEditRefuses(t *testing.T) {
 					t.Errorf("says %q", err)
 				}
 			})
+		}
+	}
+}
+
+// TestEditKnowsWhatMayStandBeforeASeparator: all that is a command for a shell.
+func TestEditKnowsWhatMayStandBeforeASeparator(t *testing.T) {
+	for _, in := range []string{
+		"if a; then b; fi; c", "{ a; }; b", "(a); b", "(a) & b", "f() { a; }; f", ">f; a", "a 2>&1; b", "a >&-; b", "! a; b",
+		"while a; do b; done & c", "case $1 in a|b) ;; c) d;; esac; e", "a | b |& c", "A=1; B=2 &", "A=$(b; c); d", "a &&\n\nb; c", "a;\n\n\nb",
+	} {
+		got, err := env.Edit([]byte(in+"\n"), env.Shell, []env.Pair{pair("TOKEN", "x")})
+		if want := in + "\nTOKEN=x\n"; err != nil || string(got) != want {
+			t.Errorf("%q: got %q, %v", in, got, err)
 		}
 	}
 }

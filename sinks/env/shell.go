@@ -56,6 +56,9 @@ type shell struct {
 	inner, depth int
 
 	cmd command
+	// begun says that the present command has a word, a redirection, or a compound
+	// command before it that has just been closed.
+	begun bool
 
 	problem   string
 	problemAt int
@@ -86,13 +89,13 @@ func (s *shell) unended(at int, problem string) {
 
 // substitution skips $(…), whose commands are read like any others.
 func (s *shell) substitution() {
-	outer, depth := s.cmd, len(s.open)
+	outer, begun, depth := s.cmd, s.begun, len(s.open)
 	opened := s.at
 	s.open, s.cmd = append(s.open, '$'), command{}
 	s.inner++
 	s.commands()
 	s.inner--
-	s.cmd = outer
+	s.cmd, s.begun = outer, begun
 	if len(s.open) > depth {
 		s.unended(opened, "a $( is opened and never closed")
 	}
@@ -136,6 +139,11 @@ func (s *shell) comment() {
 // separator ends the present command. What stands before or behind && and ||
 // may not run, or run in a shell of its own: the list may end with &.
 func (s *shell) separator(c byte) {
+	if !s.begun && len(s.open) == 0 && strings.IndexByte(";&|", c) >= 0 {
+		s.fail(s.at, "no command stands before the "+string(c))
+		return
+	}
+	s.begun = c == ')'
 	s.end(c == '&' || c == '|')
 	next := byte(0)
 	if s.at++; s.at < len(s.src) {
@@ -148,6 +156,9 @@ func (s *shell) separator(c byte) {
 		s.closeParenthesis()
 	case ';':
 		if next == ';' || next == '&' {
+			if len(s.open) == 0 {
+				s.fail(s.at-1, "the "+string(c)+string(next)+" ends no case")
+			}
 			s.at++
 		}
 	case '&', '|':
@@ -172,6 +183,7 @@ func (s *shell) closeParenthesis() {
 // redirection skips the operator and its target.
 func (s *shell) redirection() {
 	from := s.at
+	s.begun = true
 	for s.at < len(s.src) && strings.IndexByte("<>&|", s.src[s.at]) >= 0 {
 		s.at++
 	}
@@ -189,7 +201,9 @@ func (s *shell) redirection() {
 		s.at++ // >&-
 		return
 	}
-	s.word()
+	if w := s.word(); w.from == w.to && !bytes.HasPrefix(s.src[s.at:], []byte(">(")) && !bytes.HasPrefix(s.src[s.at:], []byte("<(")) {
+		s.fail(from, "a redirection names no file")
+	}
 }
 
 // opening and closing words of compound commands, by the mark in shell.open.
@@ -225,6 +239,7 @@ func closing(text string) (mark byte, ok bool) {
 // take adds a word to the present command, unless it is a reserved word.
 func (s *shell) take(w word) {
 	raw := string(s.src[w.from:w.to])
+	s.begun = true
 	switch {
 	case s.failed():
 		return
