@@ -47,6 +47,7 @@ type node struct {
 	board   schedule.Record // what the board believes
 	disk    schedule.Record // what is durable
 	running bool
+	learned *schedule.Record // while running
 	said    []string
 }
 
@@ -120,13 +121,15 @@ func (n *node) kill() {
 func (n *node) learn(_ context.Context, _ string, r schedule.Record) (bool, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.disk = r
 	if n.running {
-		return false, nil
+		n.learned = &r
+		return true, nil
 	}
 	if r.Token().IssuedAt.Before(n.board.Token().IssuedAt) {
 		n.w.t.Errorf("%s is handed an older value: of %s, it has one of %s", n.name, r.Token().IssuedAt, n.board.Token().IssuedAt)
 	}
-	n.board, n.disk = r, r
+	n.board = r
 	return true, nil
 }
 
@@ -160,13 +163,9 @@ var errDied = errors.New("the machine died")
 func (n *node) renew(during func() error) error {
 	n.mu.Lock()
 	before := n.board
-	n.running = true
+	n.running, n.learned = true, nil
 	n.mu.Unlock()
-	done := func(r schedule.Record) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.board, n.running = r, false
-	}
+	done := n.end
 	intent := schedule.Begin(before, time.Now())
 	asked := n.w.now()
 	ticket, err := n.cluster.Begin(context.Background(), key, intent)
@@ -218,6 +217,16 @@ func (n *node) renew(during func() error) error {
 	err = ticket.Commit(context.Background(), r)
 	done(r)
 	return err
+}
+
+// end ends an attempt with a record, unless what was learned meanwhile is as new.
+func (n *node) end(r schedule.Record) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.learned != nil && !versionOf(r).newer(versionOf(*n.learned)) {
+		r = *n.learned
+	}
+	n.board, n.running, n.learned = r, false, nil
 }
 
 func attemptOf(t engine.Ticket) string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/vigented/vigente/daemon/schedule"
@@ -10,7 +11,7 @@ import (
 // ledger has already stored. Dependent tasks are replanned, sinks with other values
 // become due, and the record's minimum interval and retries apply. If an attempt is
 // running, Learn keeps the record until its end, and uses it then if no call was
-// made (see Ledger.Begin) or the attempt brought nothing newer.
+// made (see Ledger.Begin) or the attempt ended with nothing newer.
 func (e *Engine) Learn(ctx context.Context, name string, record schedule.Record) error {
 	return e.ask(ctx, func() {
 		key := obtaining(name)
@@ -37,14 +38,23 @@ func (e *Engine) learn(key schedule.Key, record schedule.Record) {
 	}
 }
 
-// learnAfter uses a record learned during an attempt if no call was made or the
-// record is newer, for example because the attempt failed and another machine
-// renewed.
+// learnAfter uses a record learned during an attempt if no call was made or the attempt
+// ended with nothing newer, for example because it failed and another machine renewed.
 func (e *Engine) learnAfter(f *finished) {
 	key := f.start.Task.Key
 	record, found := e.learned[key]
 	delete(e.learned, key)
-	if found && (f.unmade || record.Token().IssuedAt.After(f.record.Token().IssuedAt)) {
+	if found && (f.unmade || !newer(f.record, record)) {
 		e.learn(key, record)
 	}
+}
+
+// newer compares records as the machines of a cluster do. A ledger may give
+// the value of an attempt a higher number while it shares it.
+func newer(r, than schedule.Record) bool {
+	return cmp.Or(
+		r.Token().IssuedAt.Compare(than.Token().IssuedAt),
+		cmp.Compare(r.Token().Generation, than.Token().Generation),
+		r.Past.AttemptAt.Compare(than.Past.AttemptAt),
+	) > 0
 }

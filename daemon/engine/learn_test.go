@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,5 +224,58 @@ func TestWhatIsLearnedDuringAnAttemptThatFails(t *testing.T) {
 		if b.count() != 2 {
 			t.Errorf("got %d calls, want none before the learned life asks for it", b.count())
 		}
+	})
+}
+
+// renumberingLedger passes the value of each attempt to the engine with a higher
+// generation before the attempt ends.
+type renumberingLedger struct {
+	Ledger
+	e *Engine
+}
+
+type renumberingTicket struct {
+	Ticket
+	l   *renumberingLedger
+	key schedule.Key
+}
+
+func (l *renumberingLedger) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (Ticket, error) {
+	t, err := l.Ledger.Begin(ctx, key, intent)
+	if key.Kind == schedule.Obtaining && err == nil {
+		t = &renumberingTicket{t, l, key}
+	}
+	return t, err
+}
+
+func (t *renumberingTicket) Commit(ctx context.Context, r schedule.Record) error {
+	err := t.Ticket.Commit(ctx, r)
+	held := r.Token()
+	held.Generation += 10
+	r.Part = held
+	return errors.Join(err, t.l.e.Learn(ctx, t.key.Name, r))
+}
+
+// TestAGenerationLearnedWhileAnAttemptEnds: other machines number the new value higher
+// before the attempt has ended here. The machines must not keep two numbers for it.
+func TestAGenerationLearnedWhileAnAttemptEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p := living(time.Hour), &place{}
+		specs := planOf(map[string]*backend{"a": b}, map[string]*place{"a": p})
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		l := &renumberingLedger{Ledger: onDisk{newKeeper()}}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(time.Second)
+		v, found := e.Get("a")
+		if !found || v.Credentials[0].Generation != 11 || v.Sinks[0].Delivered["a"] != 11 || b.count() != 1 {
+			t.Errorf("got generation %d, delivered %v after %d calls, want 11 after one", v.Credentials[0].Generation, v.Sinks[0].Delivered, b.count())
+		}
+		stop()
+		<-ended
 	})
 }
