@@ -32,7 +32,7 @@ func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	d.live.Unlock()
 	d.loader.Adopt(loaded)
 	if d.member.Clustered() {
-		d.member.Adopt(loaded.Plan())
+		d.member.Adopt(cfg.Cluster, loaded.Plan())
 	}
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())

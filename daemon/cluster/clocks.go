@@ -15,7 +15,7 @@ const clockTrouble = 5 * time.Second
 // clocks compares the clock of each member of the engine with ours, by the Date header
 // of its plain HTTP answer.
 func (e *etcd) clocks(ctx context.Context) (warnings []string) {
-	transport := &http.Transport{TLSClientConfig: e.opt.TLS.Clone(), DisableKeepAlives: true}
+	transport := &http.Transport{TLSClientConfig: e.opt.tls().Clone(), DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	for _, endpoint := range e.opt.Endpoints {
 		off, known := clockOffset(ctx, transport, endpoint)

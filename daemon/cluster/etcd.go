@@ -12,18 +12,28 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
 // EtcdOptions say where the engine is and how to connect to it.
 type EtcdOptions struct {
-	Endpoints          []string
-	Prefix             string
-	TLS                *tls.Config // nil for plain http
+	Endpoints []string
+	Prefix    string
+	// TLS returns the settings of a new connection, nil for plain http. They may change
+	// while connections are open.
+	TLS                func() *tls.Config
 	Username, Password string
 	// Observe is called for every request unless it is nil.
 	Observe func(op, result string, took time.Duration)
+}
+
+func (o *EtcdOptions) tls() *tls.Config {
+	if o.TLS == nil {
+		return nil
+	}
+	return o.TLS()
 }
 
 // Bounds of one request. They, and the keep-alives, detect a connection that no longer
@@ -46,11 +56,16 @@ type etcd struct {
 
 // Etcd returns a KV on etcd. It does not connect yet.
 func Etcd(opt EtcdOptions) (KV, error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: opt.Endpoints, TLS: opt.TLS, Username: opt.Username, Password: opt.Password,
+	cfg := clientv3.Config{
+		Endpoints: opt.Endpoints, Username: opt.Username, Password: opt.Password,
 		DialTimeout: dialTimeout, DialKeepAliveTime: aliveEvery, DialKeepAliveTimeout: aliveTimeout,
+		DialOptions:         []grpc.DialOption{grpc.WithConnectParams(reconnect)},
 		PermitWithoutStream: true, RejectOldCluster: false, Logger: zap.NewNop(),
-	})
+	}
+	if cfg.TLS = opt.tls(); cfg.TLS != nil {
+		cfg.DialOptions = append(cfg.DialOptions, grpc.WithTransportCredentials(renewable{opt.tls}))
+	}
+	client, err := clientv3.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the cluster's engine: %w", plainError(err))
 	}

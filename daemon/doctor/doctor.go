@@ -6,6 +6,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -204,7 +205,7 @@ func (e *examination) cluster() {
 	}
 	e.check("cluster", "the engine grants "+c.Prefix+"/ to this machine", func(ctx context.Context) error {
 		warnings, err := cluster.Examine(ctx, cluster.EtcdOptions{
-			Endpoints: c.Endpoints, Prefix: c.Prefix, TLS: c.TLS, Username: c.Username, Password: c.Password.Reveal(),
+			Endpoints: c.Endpoints, Prefix: c.Prefix, TLS: func() *tls.Config { return c.TLS }, Username: c.Username, Password: c.Password.Reveal(),
 		}, c.Node)
 		if err == nil && len(warnings) > 0 {
 			return &remark{"warning: " + strings.Join(warnings, "; ")}

@@ -8,6 +8,7 @@ package membership
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,7 +48,8 @@ type Member struct {
 	opt      Options
 	cluster  *cluster.Cluster // nil if no cluster is configured
 	shared   atomic.Pointer[shared]
-	commands sync.Map // locks of commands that run one at a time, by name
+	tls      atomic.Pointer[tls.Config] // of new connections to the engine
+	commands sync.Map                   // locks of commands that run one at a time, by name
 }
 
 // New returns a member that is not connected yet; see Run.
@@ -56,8 +58,9 @@ func New(c config.Cluster, opt Options) (*Member, error) {
 	if len(c.Endpoints) == 0 {
 		return m, nil
 	}
+	m.tls.Store(c.TLS)
 	kv, err := cluster.Etcd(cluster.EtcdOptions{
-		Endpoints: c.Endpoints, Prefix: c.Prefix, TLS: c.TLS, Username: c.Username, Password: c.Password.Reveal(), Observe: opt.Observe,
+		Endpoints: c.Endpoints, Prefix: c.Prefix, TLS: m.tls.Load, Username: c.Username, Password: c.Password.Reveal(), Observe: opt.Observe,
 	})
 	if err != nil {
 		return nil, err
@@ -106,10 +109,14 @@ func (m *Member) Ledger() engine.Ledger {
 // Clustered reports whether a cluster is configured.
 func (m *Member) Clustered() bool { return m.cluster != nil }
 
-// Adopt makes a plan the one that this machine shares.
-func (m *Member) Adopt(specs *plan.Plan) {
+// Adopt makes a plan the one that this machine shares. New connections to the engine
+// use the CA and the certificate of c; connections that are open stay so.
+func (m *Member) Adopt(c config.Cluster, specs *plan.Plan) {
 	if m.cluster == nil {
 		return
+	}
+	if m.tls.Load() != nil && c.TLS != nil {
+		m.tls.Store(c.TLS)
 	}
 	is := newShared(specs)
 	if was := m.shared.Swap(is); was != nil {

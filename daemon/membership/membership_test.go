@@ -16,7 +16,7 @@ func TestMachineOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Patient()
-	m.Adopt(examplePlan())
+	m.Adopt(config.Cluster{}, examplePlan())
 	m.Run(t.Context())()
 	m.TakeOver([]string{"a"})()
 	if _, clustered := m.Status(); clustered || m.Clustered() || m.Problem() != "" {
