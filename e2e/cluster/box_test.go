@@ -276,19 +276,26 @@ func (b *box) eventually(what string, holds func() bool) time.Duration {
 	return time.Since(begun)
 }
 
-// agree waits until all hosts hold and deliver the same value of a credential,
-// and logs how long that took.
+// agree waits until all hosts hold and deliver the same value of a credential.
 func (b *box) agree(after, name string) {
 	b.t.Helper()
-	var seen string
-	deadline, begun := time.Now().Add(15*time.Second), time.Now()
+	b.within(after, "one generation of "+name+" everywhere", func() string { return b.held(name) })
+}
+
+// within waits up to 15 s until nothing is missing any more, and logs how long
+// that took.
+func (b *box) within(after, what string, missing func() string) {
+	b.t.Helper()
+	begun := time.Now()
 	for {
-		if seen = b.held(name); seen == "" {
-			b.t.Logf("after %s: one generation of %s everywhere within %s", after, name, time.Since(begun).Round(100*time.Millisecond))
+		seen := missing()
+		took := time.Since(begun).Round(100 * time.Millisecond)
+		if seen == "" {
+			b.t.Logf("after %s: %s within %s", after, what, took)
 			return
 		}
-		if time.Now().After(deadline) {
-			b.t.Errorf("after %s: after 15s the machines still hold different values of %s: %s", after, name, seen)
+		if took > 15*time.Second {
+			b.t.Errorf("after %s: not %s after %s: %s", after, what, took, seen)
 			return
 		}
 		<-time.After(100 * time.Millisecond)
@@ -305,7 +312,7 @@ func (b *box) held(name string) string {
 			first, token = generation, out
 		}
 		if generation == 0 || generation != first || out != token || b.judge.place(out) == 0 {
-			return fmt.Sprintf("%s holds %d and delivered token %d, a %d and token %d", h.name, generation, b.judge.place(out), first, b.judge.place(token))
+			return fmt.Sprintf("%s: %s holds %d and delivered token %d, a %d and token %d", name, h.name, generation, b.judge.place(out), first, b.judge.place(token))
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -8,28 +9,32 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// network is a switch with a network namespace for each machine, and an address
-// for the test itself. One direction between two of them is cut by a neighbour
-// entry with a MAC address that does not exist: packets are lost without an
-// error.
+// network gives each host a network namespace, and an address to the test
+// itself. All packets pass through the test, which delivers, delays or loses
+// them.
 type network struct {
-	t    *testing.T
-	mark string
-	name string // of the switch
+	t     *testing.T
+	mark  string
+	ports [hosts + 1]*os.File // the last one is that of the test
+	*relay
 }
 
 const hosts = 3
+
+// mtu is that of all interfaces.
+const mtu = 9000
 
 func newNetwork(t *testing.T) *network {
 	needs.Root(t)
 	for _, tool := range []string{"ip", "nsenter", "etcd"} {
 		needs.Tool(t, tool)
 	}
-	mark := fmt.Sprintf("%x", os.Getpid()&0xffff)
-	n := &network{t, mark, "vgs" + mark}
+	n := &network{t: t, mark: fmt.Sprintf("%x", os.Getpid()&0xffff)}
 	if out, err := exec.Command("ip", "netns", "add", n.space(0)).CombinedOutput(); err != nil {
 		t.Skipf("LEFT OUT: this machine does not allow network namespaces: %s", out)
 	}
@@ -37,23 +42,48 @@ func newNetwork(t *testing.T) *network {
 		for i := range hosts {
 			_ = exec.Command("ip", "netns", "del", n.space(i)).Run()
 		}
-		_ = exec.Command("ip", "link", "del", n.name).Run()
 	})
-	n.ip("link add %s type bridge", n.name)
-	n.ip("addr add %s/24 dev %s", n.address(hosts), n.name)
-	n.ip("link set %s up", n.name)
-	for i := range hosts {
+	for i := range n.ports {
+		device := fmt.Sprintf("vg%d%s", i, n.mark)
+		port, err := openPort(device)
+		if err != nil {
+			t.Skipf("LEFT OUT: this machine does not allow virtual network interfaces: %v", err)
+		}
+		n.ports[i] = port
+		t.Cleanup(func() { _ = port.Close() })
+		if i == hosts {
+			n.ip("addr add %s/24 dev %s", n.address(i), device)
+			n.ip("link set %s mtu %d up", device, mtu)
+			continue
+		}
 		if i > 0 {
 			n.ip("netns add %s", n.space(i))
 		}
-		outside := fmt.Sprintf("vg%d%s", i, mark)
-		n.ip("link add %s type veth peer name eth0 netns %s", outside, n.space(i))
-		n.ip("link set %s master %s up", outside, n.name)
+		n.ip("link set %s netns %s name eth0", device, n.space(i))
 		n.ip("-n %s link set lo up", n.space(i))
 		n.ip("-n %s addr add %s/24 dev eth0", n.space(i), n.address(i))
-		n.ip("-n %s link set eth0 up", n.space(i))
+		n.ip("-n %s link set eth0 mtu %d up", n.space(i), mtu)
 	}
+	n.relay = newRelay(n.ports)
 	return n
+}
+
+// openPort creates a virtual network interface. What the kernel sends through
+// it is read from the file, and what is written to the file arrives there.
+func openPort(device string) (*os.File, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	request, err := unix.NewIfreq(device)
+	if err == nil {
+		request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
+	}
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), device), nil
 }
 
 func (n *network) ip(format string, args ...any) {
@@ -74,17 +104,6 @@ func (n *network) address(i int) string { return fmt.Sprintf("10.213.%d.%d", os.
 // itself.
 func (n *network) inside(i int, program string, args ...string) *exec.Cmd {
 	return exec.Command("nsenter", append([]string{"--net=/run/netns/" + n.space(i), program}, args...)...)
-}
-
-// cut blocks packets from one host to another. The other direction stays open.
-func (n *network) cut(from, to int) {
-	n.t.Helper()
-	n.ip("-n %s neigh replace %s lladdr 02:00:00:00:00:99 dev eth0 nud permanent", n.space(from), n.address(to))
-}
-
-func (n *network) heal(from, to int) {
-	n.t.Helper()
-	n.ip("-n %s neigh del %s dev eth0", n.space(from), n.address(to))
 }
 
 // both does something in both directions between a host and each of the others.
