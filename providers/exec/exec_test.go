@@ -2,9 +2,6 @@ package exec
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +10,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 func bound(t testing.TB, keys string) (providers.Binding, []section.Fault) {
@@ -164,37 +162,10 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestReadmeBlocksLoad loads every block of configuration in the README.
-func TestReadmeBlocksLoad(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of configuration", len(blocks))
-	}
-	for _, block := range blocks {
-		reader := section.NewReader(section.ReaderOptions{ReadFile: func(string) ([]byte, error) { return []byte("x"), nil }})
-		file, faults := section.ParseFile(filepath.Join(t.TempDir(), "config.toml"), []byte(block[1]), reader)
-		if len(faults) > 0 {
-			t.Fatal(faults)
-		}
-		var backend providers.Backend
-		for _, s := range append(file.Objects("providers"), file.Objects("credentials")...) {
-			for _, own := range []string{"type", "provider", "timeout"} {
-				s.Daemon().Has(own)
-			}
-			if strings.HasPrefix(s.Path(), "providers.") {
-				backend = open(s, providers.Env{})
-			} else {
-				backend.Bind(s)
-			}
-			for _, f := range s.Finish() {
-				t.Error(f)
-			}
-		}
-	}
+// TestReadmeBlocksShowEveryKey loads both blocks of configuration in the README, and
+// requires every key of the kind in one of them.
+func TestReadmeBlocksShowEveryKey(t *testing.T) {
+	providertest.ReadmeBlocks(t, providertest.Readme{Kind: Kind(), Blocks: 2, Daemon: []string{"timeout"}})
 }
 
 func FuzzOutput(f *testing.F) {

@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -291,42 +288,10 @@ func TestFaultsOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestReadmeBlocksLoad loads every block of configuration in the README.
-func TestReadmeBlocksLoad(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("secret", []byte("x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of configuration", len(blocks))
-	}
-	for _, block := range blocks {
-		// A certificate is not needed here.
-		config := strings.ReplaceAll(block[1], "tls = { ca_file = \"ca.pem\" }\n", "")
-		file, faults := section.ParseFile(filepath.Join(t.TempDir(), "..", "config.toml"), []byte(config), section.NewReader(section.ReaderOptions{ReadFile: func(string) ([]byte, error) { return []byte("x"), nil }}))
-		if len(faults) > 0 {
-			t.Fatal(faults)
-		}
-		var backend providers.Backend
-		env := providertest.Serve(t, http.NotFoundHandler()).Env()
-		for _, s := range append(file.Objects("providers"), file.Objects("credentials")...) {
-			s.Daemon().Text("type", "")
-			s.Daemon().Text("provider", "")
-			if strings.HasPrefix(s.Path(), "providers.") {
-				backend = open(s, env)
-			} else {
-				backend.Bind(s)
-			}
-			for _, f := range s.Finish() {
-				t.Error(f)
-			}
-		}
-	}
+// TestReadmeBlocksShowEveryKey loads both blocks of configuration in the README, and
+// requires every key of the kind in one of them.
+func TestReadmeBlocksShowEveryKey(t *testing.T) {
+	providertest.ReadmeBlocks(t, providertest.Readme{Kind: Kind(), Env: providertest.Serve(t, http.NotFoundHandler()).Env(), Blocks: 2})
 }
 
 func FuzzSources(f *testing.F) {
