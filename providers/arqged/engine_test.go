@@ -1,91 +1,35 @@
 package arqged
 
 import (
-	"context"
-	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/engine/enginetest"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/needs"
 	"github.com/vigented/vigente/providers/arqged/emulator"
 )
 
-// disk keeps records in memory.
-type disk struct {
-	mu      sync.Mutex
-	records map[schedule.Key]schedule.Record
-	cooled  map[string]schedule.ProviderRecord
-}
+// disk is a ledger with the one record of these tests.
+type disk struct{ *enginetest.Ledger }
 
-func newDisk() *disk {
-	return &disk{records: map[schedule.Key]schedule.Record{}, cooled: map[string]schedule.ProviderRecord{}}
-}
-
-func (d *disk) do(f func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	f()
-}
-
-func (d *disk) Begin(_ context.Context, key schedule.Key, r schedule.Record) (engine.Ticket, error) {
-	d.do(func() { d.records[key] = r })
-	return diskTicket{d, key}, nil
-}
-
-func (d *disk) Write(_ context.Context, b engine.Batch) error {
-	d.do(func() {
-		maps.Copy(d.records, b.Records)
-		maps.Copy(d.cooled, b.Providers)
-		for _, key := range b.Dropped {
-			delete(d.records, key)
-		}
-	})
-	return nil
-}
-
-// diskTicket is one attempt.
-type diskTicket struct {
-	d   *disk
-	key schedule.Key
-}
-
-func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
-	t.d.do(func() { t.d.records[t.key] = r })
-	return nil
-}
+func newDisk() *disk { return &disk{enginetest.NewLedger()} }
 
 // copied returns the records that a killed daemon leaves.
-func (d *disk) copied() *disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return &disk{records: maps.Clone(d.records), cooled: maps.Clone(d.cooled)}
-}
+func (d *disk) copied() *disk { return &disk{d.Copy()} }
 
-func (d *disk) record() schedule.Record {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.records[schedule.Key{Kind: schedule.Obtaining, Name: "ged"}]
-}
+func (d *disk) record() schedule.Record { return d.Record("ged") }
 
 func (d *disk) token() string { return d.record().Token().Values[fieldToken].Reveal() }
-
-// deaf ignores all observations.
-type deaf struct{}
-
-func (deaf) Observe(engine.Outcome) {}
 
 // run starts a daemon's engine over a disk, with everything opened again.
 func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred string) (stop func()) {
 	t.Helper()
 	o := sound(t, e, provider, cred)
-	eng := engine.New(engine.Options{Ledger: d, Observer: deaf{}, Seed: 7})
 	rates, err := schedule.ParseRates(Kind().Rate)
 	if err != nil {
 		t.Fatal(err)
@@ -95,17 +39,11 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 		Credentials: []plan.Credential{{
 			Name: "ged", Provider: "ged", Type: "arqged", Identity: o.binding.Identity, Inputs: inputs,
 			Fields: o.binding.Fields, Source: o.binding.Source,
-			Policy: schedule.Policy{
-				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
-				MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
-			},
+			Policy: enginetest.Policy(),
 		}},
 	}
-	eng.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{Records: d.copied().records, Providers: d.copied().cooled})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); eng.Run(ctx) }()
-	return func() { cancel(); <-ended }
+	_, stop = enginetest.Run(t, d.Ledger, enginetest.Deaf{}, specs)
+	return stop
 }
 
 // live lets time pass and requires a valid token on the disk at every step.

@@ -1,7 +1,6 @@
 package arqged
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 // testAt is the time at which the recorded answers were made.
@@ -39,20 +39,7 @@ func login(t testing.TB, e http.Handler) int {
 // recorded reads one recorded answer.
 func recorded(t testing.TB, name string) *exchange.Answer {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name+".http"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
+	return providertest.Recorded(t, "testdata/"+name+".http", testAt)
 }
 
 // answerOf returns an answer of status 200 with headers given in pairs.

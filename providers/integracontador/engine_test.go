@@ -1,7 +1,6 @@
 package integracontador
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/engine/enginetest"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/needs"
@@ -22,15 +22,6 @@ import (
 	"github.com/vigented/vigente/providers/integracontador/emulator"
 	"github.com/vigented/vigente/providers/internal/brasil"
 )
-
-// forgetful stores nothing: these runs are not restarted.
-type forgetful struct{}
-
-func (f forgetful) Begin(context.Context, schedule.Key, schedule.Record) (engine.Ticket, error) {
-	return f, nil
-}
-func (forgetful) Commit(context.Context, schedule.Record) error { return nil }
-func (forgetful) Write(context.Context, engine.Batch) error     { return nil }
 
 // outcomes records the outcomes.
 type outcomes struct {
@@ -64,11 +55,6 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-var policy = schedule.Policy{
-	RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
-	MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
-}
-
 // office is a plan of one pair and many authors, who share a small key: the test
 // is about the calls after midnight, not about signing.
 func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan {
@@ -92,7 +78,7 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan 
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
 	add := func(name string, needs []string, source credential.Provider) {
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: name, Inputs: "i", Needs: needs, Source: source,
+			Name: name, Provider: "integra", Type: "integra-contador", Policy: enginetest.Policy(), Identity: name, Inputs: "i", Needs: needs, Source: source,
 		})
 	}
 	add("sessao", nil, &pair{b})
@@ -134,11 +120,7 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 		set.AnyDocument, set.NoEcho, set.WithoutCertificate = true, true, true
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
-		eng.Install(plan.Between(&plan.Plan{}, office(t, service, authors, fmt.Sprintf("%d/s", rate))), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { eng.Run(ctx); close(done) }()
+		_, stop := enginetest.Run(t, enginetest.NewLedger(), seen, office(t, service, authors, fmt.Sprintf("%d/s", rate)))
 		midnight := nextMidnight(time.Now())
 		time.Sleep(time.Until(midnight.Add(-time.Minute)))
 		if c := service.Counts(); c.Tokens != authors || c.Repeated != 0 {
@@ -146,7 +128,6 @@ func TestFiveThousandAuthorsAfterMidnight(t *testing.T) {
 		}
 		time.Sleep(3 * time.Minute)
 		stop()
-		<-done
 
 		var starts []time.Time
 		for _, o := range seen.since(midnight) {
@@ -187,13 +168,9 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 		set.AnyDocument, set.WithoutCertificate, set.Latency = true, true, 200*time.Millisecond
 		service := emulator.New(set, nil)
 		seen := &outcomes{}
-		eng := engine.New(engine.Options{Ledger: forgetful{}, Observer: seen, Seed: 7})
 		specs := office(t, service, authors, "")
 		specs.Providers[0].Concurrency = 1 // no call is in progress while the session is renewed
-		eng.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { eng.Run(ctx); close(done) }()
+		eng, stop := enginetest.Run(t, enginetest.NewLedger(), seen, specs)
 		time.Sleep(5 * time.Minute)
 		service.EndSessions()
 		var names []string
@@ -201,7 +178,7 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 			names = append(names, c.Name)
 		}
 		before := service.Counts()
-		if err := eng.Renew(ctx, names, func(engine.RenewResult) {}); err != nil {
+		if err := eng.Renew(t.Context(), names, func(engine.RenewResult) {}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Minute)
@@ -210,6 +187,5 @@ func TestSessionIsRenewedOnceForAll(t *testing.T) {
 			t.Errorf("before %+v, after %+v", before, after)
 		}
 		stop()
-		<-done
 	})
 }

@@ -1,11 +1,7 @@
 package integracontador
 
 import (
-	"bufio"
-	"bytes"
-	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +9,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 // recorded returns every recorded answer of a folder.
@@ -24,17 +21,7 @@ func recorded(t testing.TB, folder string) map[string]*exchange.Answer {
 	}
 	all := map[string]*exchange.Answer{}
 	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		all[name] = &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: noon}
+		all[name] = providertest.Recorded(t, name, noon)
 	}
 	return all
 }

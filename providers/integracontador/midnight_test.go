@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/engine/enginetest"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
@@ -74,7 +75,7 @@ func night(b *testing.B) {
 
 	select {
 	case <-seen.filled:
-	case <-time.After(time.Until(end.Add(-policy.MinInterval))):
+	case <-time.After(time.Until(end.Add(-enginetest.Policy().MinInterval))):
 		b.Fatalf("this machine did not obtain the first tokens in time: %+v", service.Counts())
 	}
 	select {
@@ -192,7 +193,7 @@ func realOffice(b *testing.B, base, ca string) *plan.Plan {
 			b.Fatal(f)
 		}
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "integra", Type: "integra-contador", Policy: policy, Identity: bound.Identity, Inputs: "1",
+			Name: name, Provider: "integra", Type: "integra-contador", Policy: enginetest.Policy(), Identity: bound.Identity, Inputs: "1",
 			Needs: bound.Needs, Fields: bound.Fields, Source: bound.Source,
 		})
 	}

@@ -1,72 +1,32 @@
 package oauth2
 
 import (
-	"context"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/engine/enginetest"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/providers/oauth2/emulator"
 	"github.com/vigented/vigente/providers/providertest"
 )
 
-// disk keeps records in memory.
-type disk struct {
-	mu      sync.Mutex
-	records map[schedule.Key]schedule.Record
-}
+// disk is a ledger with the one record of these tests.
+type disk struct{ *enginetest.Ledger }
 
-func (d *disk) do(f func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	f()
-}
-
-func (d *disk) Begin(_ context.Context, key schedule.Key, r schedule.Record) (engine.Ticket, error) {
-	d.do(func() { d.records[key] = r })
-	return diskTicket{d, key}, nil
-}
-
-func (d *disk) Write(_ context.Context, b engine.Batch) error {
-	d.do(func() { maps.Copy(d.records, b.Records) })
-	return nil
-}
-
-type diskTicket struct {
-	d   *disk
-	key schedule.Key
-}
-
-func (t diskTicket) Commit(_ context.Context, r schedule.Record) error {
-	t.d.do(func() { t.d.records[t.key] = r })
-	return nil
-}
+func newDisk() *disk { return &disk{enginetest.NewLedger()} }
 
 // copied returns the records that a killed daemon leaves.
-func (d *disk) copied() *disk {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return &disk{records: maps.Clone(d.records)}
-}
+func (d *disk) copied() *disk { return &disk{d.Copy()} }
 
-func (d *disk) record() (r schedule.Record) {
-	d.do(func() { r = d.records[schedule.Key{Kind: schedule.Obtaining, Name: "c"}] })
-	return r
-}
-
-type deaf struct{}
-
-func (deaf) Observe(engine.Outcome) {}
+func (d *disk) record() schedule.Record { return d.Record("c") }
 
 // life is one run of a daemon over a disk.
 type life struct {
@@ -83,22 +43,15 @@ func begin(t testing.TB, server *emulator.Server, d *disk, provider, cred string
 	b := suite.Open(t, providertest.Serve(t, server).Env())
 	src := b.Source.(*source)
 	src.name = "c"
-	e := engine.New(engine.Options{Ledger: d, Observer: deaf{}, Seed: 7})
 	specs := &plan.Plan{
 		Providers: []plan.Provider{{Name: "p", Type: "oauth2", Concurrency: 8}},
 		Credentials: []plan.Credential{{
 			Name: "c", Provider: "p", Type: "oauth2", Identity: b.Identity, Inputs: "i", Fields: b.Fields, Source: b.Source,
-			Policy: schedule.Policy{
-				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
-				MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
-			},
+			Policy: enginetest.Policy(),
 		}},
 	}
-	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{Records: d.copied().records})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); e.Run(ctx) }()
-	return life{e, src, func() { cancel(); <-ended }}
+	e, stop := enginetest.Run(t, d.Ledger, enginetest.Deaf{}, specs)
+	return life{e, src, stop}
 }
 
 // pass lets time pass and reports whether the token on the disk was in force at
@@ -118,7 +71,7 @@ func story(t *testing.T, provider string, tell func(t *testing.T, server *emulat
 	t.Setenv("OAUTH2_SECRET", testSecret)
 	synctest.Test(t, func(t *testing.T) {
 		server := emulator.New(emulator.Settings{Clients: []emulator.Client{{ID: testID, Secret: testSecret}}}, time.Now)
-		d := &disk{records: map[schedule.Key]schedule.Record{}}
+		d := newDisk()
 		l := begin(t, server, d, provider, refreshGrant)
 		defer func() { l.stop() }()
 		synctest.Wait()
@@ -258,7 +211,7 @@ func TestKillsSpendNoSeedTwice(t *testing.T) {
 		server := emulator.New(emulator.Settings{
 			Clients: []emulator.Client{{ID: testID, Secret: testSecret}}, Latency: 3 * time.Second,
 		}, time.Now)
-		d := &disk{records: map[schedule.Key]schedule.Record{}}
+		d := newDisk()
 		l := begin(t, server, d, "", refreshGrant)
 		within, logins := 0, 0
 		for range kills(t) {

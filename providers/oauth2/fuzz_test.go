@@ -1,8 +1,6 @@
 package oauth2
 
 import (
-	"bufio"
-	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +14,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tlsconf"
 	"github.com/vigented/vigente/providers/tokens"
 )
@@ -27,17 +26,8 @@ func FuzzTokenAnswer(f *testing.F) {
 		f.Fatal("no recorded answers")
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
-		if err != nil {
-			f.Fatal(file, err)
-		}
-		var body bytes.Buffer
-		_, _ = body.ReadFrom(resp.Body)
-		f.Add(resp.StatusCode, resp.Header.Get("Content-Type"), body.Bytes())
+		a := providertest.Recorded(f, file, time.Time{})
+		f.Add(a.Status, a.Header.Get("Content-Type"), a.Body)
 	}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	e := &tokens.Endpoint{Auth: tokens.Basic, Names: map[string]string{"access_token": "accessToken"}}

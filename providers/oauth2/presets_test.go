@@ -1,12 +1,8 @@
 package oauth2
 
 import (
-	"bufio"
-	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +12,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers/oauth2/emulator"
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 // TestEveryPresetIsWhole requires of each preset what users must know, and the
@@ -176,20 +173,12 @@ func TestEveryPresetReadsItsRecordedAnswers(t *testing.T) {
 			t.Errorf("there is no recorded answer of %s", p.Name)
 		}
 		for _, file := range files {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			recorded := providertest.Recorded(t, file, time.Time{})
 			_, what, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".http"), "--")
 			answer := func(w http.ResponseWriter, _ *http.Request) {
-				resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
-				if err != nil {
-					t.Error(file, err)
-					return
-				}
-				w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
-				w.WriteHeader(resp.StatusCode)
-				_, _ = io.Copy(w, resp.Body)
+				w.Header().Set("Content-Type", recorded.Header.Get("Content-Type"))
+				w.WriteHeader(recorded.Status)
+				_, _ = w.Write(recorded.Body)
 			}
 			s := &stage{dir: t.TempDir()}
 			server := httptest.NewServer(http.HandlerFunc(answer))

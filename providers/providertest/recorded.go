@@ -1,14 +1,20 @@
 package providertest
 
 import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/providers/exchange"
 )
 
 // recorded checks every file in the suite's folder of recorded answers. A file
@@ -51,4 +57,23 @@ func (s Suite) recorded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Recorded reads one recorded answer, as if it had arrived at the given instant.
+func Recorded(t testing.TB, file string, at time.Time) *exchange.Answer {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: at}
 }

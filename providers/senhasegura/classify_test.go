@@ -1,37 +1,20 @@
 package senhasegura
 
 import (
-	"bufio"
 	"bytes"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/providers/exchange"
+	"github.com/vigented/vigente/providers/providertest"
 )
 
 // recorded reads one recorded answer.
 func recorded(t testing.TB, name string) *exchange.Answer {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name+".http"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &exchange.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, ReceivedAt: testAt}
+	return providertest.Recorded(t, "testdata/"+name+".http", testAt)
 }
 
 func TestFaultsNameTheCure(t *testing.T) {
