@@ -79,6 +79,17 @@ func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent sche
 	return nil, &Refusal{Until: l.until, Reason: "node b is renewing it", Final: l.final}
 }
 
+// run starts an engine over the ledger, until stop is called.
+func (l *guardedLedger) run(t *testing.T, specs *plan.Plan) (e *Engine, stop func()) {
+	e = New(Options{Ledger: l, Observer: &witness{}})
+	l.e = e
+	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); e.Run(ctx) }()
+	return e, func() { cancel(); <-ended }
+}
+
 // TestARefusedIntentMakesNoCall: the attempt leaves no trace, waits as long as the
 // refusal says, and shows its reason.
 func TestARefusedIntentMakesNoCall(t *testing.T) {
@@ -86,12 +97,8 @@ func TestARefusedIntentMakesNoCall(t *testing.T) {
 		b := living(time.Hour)
 		k := newKeeper()
 		l := &guardedLedger{Ledger: onDisk{k}, refusals: 1, until: wall().Add(20 * time.Second)}
-		e := New(Options{Ledger: l, Observer: &witness{}})
-		l.e = e
-		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		e, stop := l.run(t, planOf(map[string]*backend{"a": b}, nil))
+		defer stop()
 		pass(10 * time.Second)
 		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].NextReason != "node b is renewing it" {
 			t.Errorf("got %d calls and reason %q, want none and the refusal's", b.count(), v.Credentials[0].NextReason)
@@ -103,8 +110,6 @@ func TestARefusedIntentMakesNoCall(t *testing.T) {
 		if b.count() != 1 {
 			t.Errorf("got %d calls after the refusal's instant, want 1", b.count())
 		}
-		stop()
-		<-ended
 	})
 }
 
@@ -116,18 +121,12 @@ func TestARefusalBringsTheRecordInstead(t *testing.T) {
 		specs := planOf(map[string]*backend{"a": b}, nil)
 		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
 		l := &guardedLedger{Ledger: onDisk{newKeeper()}, refusals: 1, record: elsewhere("theirs", 3, wall())}
-		e := New(Options{Ledger: l, Observer: &witness{}})
-		l.e = e
-		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		e, stop := l.run(t, specs)
+		defer stop()
 		pass(time.Minute)
 		if v, _ := e.Get("a"); b.count() != 0 || v.Credentials[0].Generation != 3 {
 			t.Errorf("got %d calls and generation %d, want none and 3", b.count(), v.Credentials[0].Generation)
 		}
-		stop()
-		<-ended
 	})
 }
 
@@ -137,12 +136,8 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := living(time.Hour)
 		l := &guardedLedger{Ledger: onDisk{newKeeper()}, final: true}
-		e := New(Options{Ledger: l, Observer: &witness{}})
-		l.e = e
-		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		e, stop := l.run(t, planOf(map[string]*backend{"a": b}, nil))
+		defer stop()
 		pass(10 * time.Minute)
 		for _, ask := range []func(context.Context, []string, func(RenewResult)) error{e.Renew, e.Hurry} {
 			l.refusals, l.until = 1, wall().Add(2*time.Second)
@@ -159,8 +154,6 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 		if b.count() != 2 {
 			t.Errorf("got %d calls, want the planned one to be made", b.count())
 		}
-		stop()
-		<-ended
 	})
 }
 

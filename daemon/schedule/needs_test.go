@@ -73,40 +73,27 @@ func TestOtherValuesAreOwedWhateverTheRevision(t *testing.T) {
 	// The configuration moves an expiry during a call and a delivery: the old value
 	// with the new expiry is not the new value.
 	with := func(d time.Duration) []*Task { return []*Task{obtaining("a", maxAge(d)), delivering("s", "a")} }
-	r := newRig(t, p8, with(time.Hour)...)
-	r.expect("a")
-	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
-	r.expect("sink:s")
-	r.deliver("sink:s", true)
-	r.pass(30 * time.Minute)
-	r.Kick(r.now, keyOf("a"))
-	r.expect("a")
-	r.install(p8, with(2*time.Hour)...)
-	r.Kick(r.now, keyOf("sink:s"))
-	r.expect("sink:s")
-	_, held := r.Token("a")
-	r.end("a", Result{Called: true, Token: token("new", time.Time{})})
-	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
-	r.expect("sink:s")
-
-	r.deliver("sink:s", true)
-
-	// The same with the old value, for which the server now states an expiry.
-	r = newRig(t, p8, with(time.Hour)...)
-	r.expect("a")
-	r.end("a", Result{Called: true, Token: token("old", time.Time{})})
-	r.expect("sink:s")
-	r.deliver("sink:s", true)
-	r.pass(30 * time.Minute)
-	r.Kick(r.now, keyOf("a"))
-	r.expect("a")
-	r.install(p8, with(2*time.Hour)...)
-	r.Kick(r.now, keyOf("sink:s"))
-	r.expect("sink:s")
-	_, held = r.Token("a")
-	r.end("a", Result{Called: true, Token: token("old", after(5*time.Hour))})
-	r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
-	r.expect("sink:s")
+	// change renews during a delivery, and returns once the new value is owed.
+	change := func(is credential.Credential) *rig {
+		r := newRig(t, p8, with(time.Hour)...)
+		r.expect("a")
+		r.end("a", Result{Called: true, Token: token("old", time.Time{})})
+		r.expect("sink:s")
+		r.deliver("sink:s", true)
+		r.pass(30 * time.Minute)
+		r.Kick(r.now, keyOf("a"))
+		r.expect("a")
+		r.install(p8, with(2*time.Hour)...)
+		r.Kick(r.now, keyOf("sink:s"))
+		r.expect("sink:s")
+		_, held := r.Token("a")
+		r.end("a", Result{Called: true, Token: is})
+		r.end("sink:s", Result{Called: true, Delivered: Marks{{"a", held}}, Changed: true})
+		r.expect("sink:s")
+		return r
+	}
+	change(token("new", time.Time{})).deliver("sink:s", true)
+	r := change(token("old", after(5*time.Hour))) // the same value, with an expiry that the server now states
 
 	// After a crash the revision may be too low, so it proves nothing alone.
 	r.deliver("sink:s", true)

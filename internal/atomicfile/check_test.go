@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/disktest"
 )
 
 // TestCheckChangesNothing checks that Check leaves no trace in the file or
@@ -101,7 +103,7 @@ func TestCheckWithFaults(t *testing.T) {
 		if sc.deny != nil {
 			continue
 		}
-		dir := memory(t)
+		dir := disktest.Memory(t)
 		for n, more := 1, true; more; n++ {
 			path := sc.set(t, dir)
 			calls, failed := 0, ""

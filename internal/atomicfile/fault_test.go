@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/disktest"
 )
 
 // scenario is one path through Replace, prepared in an empty folder.
@@ -70,7 +72,7 @@ const fresh = "new content, fresh"
 func TestEveryCallMayFail(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			dir := memory(t)
+			dir := disktest.Memory(t)
 			for _, cause := range []error{unix.EIO, unix.ENOSPC, unix.EPERM, unix.EACCES, unix.EROFS, unix.EINVAL, unix.EBUSY} {
 				for n := 1; sc.failNth(t, dir, n, cause); n++ {
 				}
@@ -122,7 +124,7 @@ func (sc scenario) failNth(t *testing.T, dir string, n int, cause error) bool {
 func TestEveryCallMayFailForGood(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			ops, dir := map[string]bool{}, memory(t)
+			ops, dir := map[string]bool{}, disktest.Memory(t)
 			s := quick()
 			s.before = func(op string) error { ops[op] = true; return sc.deny[op] }
 			if _, err := s.replace(t.Context(), sc.set(t, dir), sc.opt, to(fresh)); err != nil {
@@ -179,7 +181,7 @@ func TestDurableOrder(t *testing.T) {
 				}
 				return sc.deny[op]
 			}
-			if _, err := s.replace(t.Context(), sc.set(t, memory(t)), sc.opt, to(fresh)); err != nil {
+			if _, err := s.replace(t.Context(), sc.set(t, disktest.Memory(t)), sc.opt, to(fresh)); err != nil {
 				t.Error(err)
 			}
 			if got := strings.Join(order, " "); got != want {

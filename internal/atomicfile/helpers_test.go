@@ -214,22 +214,6 @@ func folderOf(t testing.TB, uid, gid int, mode os.FileMode) string {
 	return dir
 }
 
-// memory returns a temporary folder in which syncing is free, for tests that
-// make hundreds of files.
-func memory(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "vigente-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 func own(t testing.TB, path string, uid, gid int) {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/disktest"
 )
 
-// meddle keeps performing an action of another user until stop is closed. The
-// action gets the path of our current temporary file.
-func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, act func(temporary string)) {
+// look keeps showing another user what is in a folder until stop is closed.
+func look(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, at func(name string)) {
 	t.Helper()
 	wg.Go(func() {
 		as(t, nobody, nobody, func() {
@@ -26,12 +27,21 @@ func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, 
 				}
 				names, _ := os.ReadDir(dir)
 				for _, n := range names {
-					if isTemporary(n.Name()) {
-						act(filepath.Join(dir, n.Name()))
-					}
+					at(n.Name())
 				}
 			}
 		})
+	})
+}
+
+// meddle keeps performing an action of another user until stop is closed. The
+// action gets the path of our current temporary file.
+func meddle(t *testing.T, wg *sync.WaitGroup, stop <-chan struct{}, dir string, act func(temporary string)) {
+	t.Helper()
+	look(t, wg, stop, dir, func(name string) {
+		if isTemporary(name) {
+			act(filepath.Join(dir, name))
+		}
 	})
 }
 
@@ -63,7 +73,7 @@ func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			outside := filepath.Join(t.TempDir(), "outside")
 			put(t, outside, "outside", 0o600)
-			base := memory(t)
+			base := disktest.Memory(t)
 			chmod(t, base, 0o755)
 			dir := filepath.Join(base, "dir")
 			if err := os.Mkdir(dir, 0o755); err != nil {
@@ -121,33 +131,21 @@ func TestAnotherUserMeddlesWithTemporaries(t *testing.T) {
 // writes: not the file, its temporary file, or its backup.
 func TestNobodyReadsWhatIsNotForAll(t *testing.T) {
 	needRoot(t)
-	dir := memory(t)
+	dir := disktest.Memory(t)
 	chmod(t, dir, 0o755)
 	path := filepath.Join(dir, "f")
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	var mu sync.Mutex
 	looks, seen := 0, map[string]bool{}
-	wg.Go(func() {
-		as(t, nobody, nobody, func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				names, _ := os.ReadDir(dir)
-				for _, n := range names {
-					fd, err := unix.Open(filepath.Join(dir, n.Name()), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-					mu.Lock()
-					if looks++; err == nil {
-						seen[n.Name()] = true
-						_ = unix.Close(fd)
-					}
-					mu.Unlock()
-				}
-			}
-		})
+	look(t, &wg, stop, dir, func(name string) {
+		fd, err := unix.Open(filepath.Join(dir, name), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		mu.Lock()
+		defer mu.Unlock()
+		if looks++; err == nil {
+			seen[name] = true
+			_ = unix.Close(fd)
+		}
 	})
 	// The umask must not matter.
 	defer unix.Umask(unix.Umask(0))

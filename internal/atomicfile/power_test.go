@@ -120,7 +120,7 @@ func wantSwept(t *testing.T, c disktest.Crash) {
 	if !left {
 		return
 	}
-	dir := memory(t)
+	dir := disktest.Memory(t)
 	c.Lay(t, dir)
 	if err := quick().sweep(t.Context(), filepath.Join(dir, "f")); err != nil {
 		t.Error(err)

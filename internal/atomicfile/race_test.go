@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/disktest"
 )
 
 // setLine returns an edit that sets the line "key=value" and keeps all others.
@@ -54,7 +56,7 @@ func TestChangesOfOthersSurvive(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+sc.name, func(t *testing.T) {
-				dir := memory(t)
+				dir := disktest.Memory(t)
 				for n := 1; otherAtCall(t, sc.set(t, dir), sc, other, n); n++ {
 				}
 			})
@@ -368,7 +370,7 @@ func TestEmptiedFileThatStaysSo(t *testing.T) {
 // TestConcurrentWritersLoseNothing: two of our writers and another program edit
 // one file as fast as they can. Our writers must not conflict with each other.
 func TestConcurrentWritersLoseNothing(t *testing.T) {
-	path := filepath.Join(memory(t), "f")
+	path := filepath.Join(disktest.Memory(t), "f")
 	put(t, path, "one=0\ntwo=0\n", 0o600)
 	const rounds = 500
 	var ours, foreign sync.WaitGroup

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vigented/vigente/internal/disktest"
 )
 
 // needLeases skips the test if the file system grants no leases.
@@ -222,7 +224,7 @@ func TestFileLeasedByAnother(t *testing.T) {
 // TestTwoWritersWithoutConflict: two of our own writers never lose anything and
 // never give up.
 func TestTwoWritersWithoutConflict(t *testing.T) {
-	path := filepath.Join(memory(t), "f")
+	path := filepath.Join(disktest.Memory(t), "f")
 	put(t, path, "one=0\ntwo=0\n", 0o600)
 	const rounds = 500
 	var wg sync.WaitGroup

@@ -2,7 +2,9 @@ package needs
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -32,4 +34,18 @@ func Peer(t testing.TB, server *exec.Cmd) (address string) {
 		t.Fatalf("read the address of %s: %v", server, err)
 	}
 	return strings.TrimSpace(line)
+}
+
+// Program builds the program of another module in a folder of tests. Go downloads what
+// the module requires; if that is missing, the test treats it like a missing tool.
+func Program(t testing.TB, folder string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), filepath.Base(folder))
+	build := exec.CommandContext(t.Context(), Tool(t, "go"), "build", "-C", folder, "-mod=readonly", "-o", binary, ".") //nolint:gosec // a folder of our tests
+	build.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Logf("%s: %v\n%s", build, err, out)
+		Missing(t, "the modules of "+folder+" (go build -C "+folder+")")
+	}
+	return binary
 }

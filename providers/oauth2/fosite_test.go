@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -15,20 +14,10 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// fosite builds and starts a server with Ory's library, an independent
-// implementation. Go downloads this separate module, so if it is missing, the
-// test treats it like a missing tool.
+// fosite starts a server with Ory's library, an independent implementation.
 func fosite(t testing.TB, keys string) *stage {
 	t.Helper()
-	const folder = "../senhasegura/testdata/fosite"
-	binary := filepath.Join(t.TempDir(), "fosite")
-	build := exec.CommandContext(t.Context(), needs.Tool(t, "go"), "build", "-C", folder, "-mod=readonly", "-o", binary, ".")
-	build.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Logf("go build -C %s: %v\n%s", folder, err, out)
-		needs.Missing(t, "github.com/ory/fosite (go build -C providers/senhasegura/testdata/fosite)")
-	}
-	return peer(t, exec.Command(binary, keys), filepath.Dir(keys))
+	return peer(t, exec.Command(needs.Program(t, "../senhasegura/testdata/fosite"), keys), filepath.Dir(keys))
 }
 
 // TestAgainstFosite logs in by code, renews with single-use refresh tokens, and
@@ -73,16 +62,6 @@ func TestAgainstFosite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second := obtain(t, b, credential.Request{Previous: first})
-		third := obtain(t, b, credential.Request{Previous: second})
-		if seedOf(second).Equal(seedOf(first)) || seedOf(third).Equal(seedOf(second)) {
-			t.Error("the server kept a refresh token")
-		}
-		if f := refused(t, b, credential.Request{Previous: first}); f.Reason != credential.ReasonRejected || !f.SeedSpent {
-			t.Errorf("a spent refresh token: %s, spent %v", f.Reason, f.SeedSpent)
-		}
-		if f := refused(t, b, credential.Request{Previous: third}); f.Code != "invalid_grant" {
-			t.Errorf("the family lives on after a spent refresh token was shown: %s", f.Code)
-		}
+		rotates(t, b, first)
 	})
 }

@@ -11,12 +11,30 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/needs"
+	"github.com/vigented/vigente/providers"
 )
 
 // peer runs another project's server.
 func peer(t testing.TB, server *exec.Cmd, dir string) *stage {
 	t.Helper()
 	return &stage{url: needs.Peer(t, server), dir: dir}
+}
+
+// rotates renews twice with the refresh token that a login brought. Each must work
+// once, and one that is sent again must end its whole family.
+func rotates(t *testing.T, b providers.Binding, first credential.Credential) {
+	t.Helper()
+	second := obtain(t, b, credential.Request{Previous: first})
+	third := obtain(t, b, credential.Request{Previous: second})
+	if seedOf(second).Equal(seedOf(first)) || seedOf(third).Equal(seedOf(second)) {
+		t.Error("the server kept a refresh token")
+	}
+	if f := refused(t, b, credential.Request{Previous: first}); f.Reason != credential.ReasonRejected || !f.SeedSpent {
+		t.Errorf("a spent refresh token: %s, spent %v", f.Reason, f.SeedSpent)
+	}
+	if f := refused(t, b, credential.Request{Previous: third}); f.Code != "invalid_grant" {
+		t.Errorf("the family lives on after a spent refresh token was shown: %s", f.Code)
+	}
 }
 
 // TestDeviceFlowAgainstOidcProvider logs in by device and renews with single-use
@@ -62,17 +80,7 @@ func TestDeviceFlowAgainstOidcProvider(t *testing.T) {
 	if life := first.ExpiresAt.Sub(at); life != 78*time.Second || first.Values["id_token"].IsZero() {
 		t.Errorf("a life of %v with %d values", life, len(first.Values))
 	}
-	second := obtain(t, b, credential.Request{Previous: first})
-	third := obtain(t, b, credential.Request{Previous: second})
-	if seedOf(second).Equal(seedOf(first)) || seedOf(third).Equal(seedOf(second)) {
-		t.Error("the server kept a refresh token")
-	}
-	if f := refused(t, b, credential.Request{Previous: first}); f.Reason != credential.ReasonRejected || !f.SeedSpent {
-		t.Errorf("a spent refresh token: %s, spent %v", f.Reason, f.SeedSpent)
-	}
-	if f := refused(t, b, credential.Request{Previous: third}); f.Code != "invalid_grant" {
-		t.Errorf("the family lives on after a spent refresh token was shown: %s", f.Code)
-	}
+	rotates(t, b, first)
 	if _, pending, _, err := a.Poll(t.Context(), at, in); pending || credential.AsFault(err).Reason != credential.ReasonRejected {
 		t.Errorf("a device code that was used is answered with pending %t, %v", pending, err)
 	}

@@ -1,9 +1,7 @@
 package senhasegura
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,19 +9,10 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// fosite builds and starts an OAuth 2.0 server with Ory's library. Go downloads
-// this separate module; if it is missing, the test treats it like a missing tool.
+// fosite starts an OAuth 2.0 server with Ory's library, an independent implementation.
 func fosite(t testing.TB) (address string) {
 	t.Helper()
-	const folder = "testdata/fosite"
-	binary := filepath.Join(t.TempDir(), "fosite")
-	build := exec.CommandContext(t.Context(), needs.Tool(t, "go"), "build", "-C", folder, "-mod=readonly", "-o", binary, ".")
-	build.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Logf("go build -C %s: %v\n%s", folder, err, out)
-		needs.Missing(t, "github.com/ory/fosite (go build -C providers/senhasegura/"+folder+")")
-	}
-	return needs.Peer(t, exec.Command(binary))
+	return needs.Peer(t, exec.Command(needs.Program(t, "testdata/fosite")))
 }
 
 func TestOAuth2AgainstFosite(t *testing.T) {

@@ -10,28 +10,20 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/env"
+	"github.com/vigented/vigente/sinks/sinktest"
 )
 
 func opened(t *testing.T, path, keys string) sinks.Binding {
 	t.Helper()
-	s, err := section.Parse("sinks.app", "path = '"+path+"'\n"+keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := env.Kind().Open(s, sinks.Env{})
-	for _, f := range s.Finish() {
-		t.Fatal(f)
-	}
-	return b
+	return sinktest.Open(t, env.Kind(), "path = '"+path+"'\n"+keys)
 }
 
 const plainKeys = "values = { TOKEN = \"${c.token}\" }\n"
 
 func tokens(value string) credential.Set {
-	return credential.Set{"c": {Generation: 1, Values: map[string]credential.Secret{"token": credential.NewSecret(value)}}}
+	return sinktest.Token("c", value)
 }
 
 func write(t *testing.T, path, text string) {
@@ -52,12 +44,7 @@ func TestStyleIsUsed(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "app.env")
 		if want == "" {
-			s, err := section.Parse("sinks.app", "path = '"+path+"'\n"+plainKeys+keys)
-			if err != nil {
-				t.Fatal(err)
-			}
-			env.Kind().Open(s, sinks.Env{})
-			if len(s.Finish()) == 0 {
+			if len(sinktest.Faults(t, env.Kind(), "path = '"+path+"'\n"+plainKeys+keys)) == 0 {
 				t.Errorf("%s is taken, though the file is always created", keys)
 			}
 			continue
@@ -126,24 +113,19 @@ func TestClaims(t *testing.T) {
 
 func TestConfigurationFaults(t *testing.T) {
 	for _, c := range []struct{ keys, at, says string }{
-		{"", "sinks.app.values", "is missing"},
-		{"values = { }", "sinks.app.values", "is empty"},
-		{"values = { A = \"\" }", "sinks.app.values.A", "is empty"},
-		{"values = { A = 1 }", "sinks.app.values.A", "a string"},
-		{"values = { \"A-B\" = \"${c.token}\" }", "sinks.app.values.A-B", "not a valid variable name"},
-		{"values = { \"1A\" = \"${c.token}\" }", "sinks.app.values.1A", "not a valid variable name"},
-		{"values = { A = \"${c.token\" }", "sinks.app.values.A", "not closed"},
-		{"values = { A = \"\\u0007${c.token}\" }", "sinks.app.values.A", "control character"},
-		{"values = { A = \"${c.token}\\n\" }\nstyle = \"docker\"", "sinks.app.values.A", "line break"},
-		{"values = { A = \"${c.token}\" }\nstyle = \"csh\"", "sinks.app.style", "one of systemd, shell, docker"},
-		{"values = { A = \"${c.token}\" }\nsection = \"x\"", "sinks.app.section", "unknown key"},
+		{"", "sinks.it.values", "is missing"},
+		{"values = { }", "sinks.it.values", "is empty"},
+		{"values = { A = \"\" }", "sinks.it.values.A", "is empty"},
+		{"values = { A = 1 }", "sinks.it.values.A", "a string"},
+		{"values = { \"A-B\" = \"${c.token}\" }", "sinks.it.values.A-B", "not a valid variable name"},
+		{"values = { \"1A\" = \"${c.token}\" }", "sinks.it.values.1A", "not a valid variable name"},
+		{"values = { A = \"${c.token\" }", "sinks.it.values.A", "not closed"},
+		{"values = { A = \"\\u0007${c.token}\" }", "sinks.it.values.A", "control character"},
+		{"values = { A = \"${c.token}\\n\" }\nstyle = \"docker\"", "sinks.it.values.A", "line break"},
+		{"values = { A = \"${c.token}\" }\nstyle = \"csh\"", "sinks.it.style", "one of systemd, shell, docker"},
+		{"values = { A = \"${c.token}\" }\nsection = \"x\"", "sinks.it.section", "unknown key"},
 	} {
-		s, err := section.Parse("sinks.app", "path = \"/x\"\n"+c.keys)
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, c.keys)
-		}
-		env.Kind().Open(s, sinks.Env{})
-		faults := s.Finish()
+		faults := sinktest.Faults(t, env.Kind(), "path = \"/x\"\n"+c.keys)
 		if len(faults) != 1 || faults[0].Key != c.at || !strings.Contains(faults[0].Message, c.says) {
 			t.Errorf("%s\ngives %v", c.keys, faults)
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
 	"github.com/vigented/vigente/sinks/file"
 	"github.com/vigented/vigente/sinks/sinktest"
@@ -44,11 +43,7 @@ func TestContent(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Repeat("longer than it will be", 99)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := section.Parse("sinks.t", "path = '"+path+"'\ncontent = "+text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := file.Kind().Open(s, sinks.Env{})
+		b := sinktest.Open(t, file.Kind(), "path = '"+path+"'\ncontent = "+text)
 		if changed, err := b.Sink.Deliver(t.Context(), set); err != nil || !changed {
 			t.Errorf("Deliver %s: changed %v, %v", text, changed, err)
 		}
@@ -70,12 +65,7 @@ func TestConfigurationFaults(t *testing.T) {
 		"content = \"${a.\"": "content: the ${ before",
 		"content = \"${a.b}\"\nvalues = { A = \"x\" }": "values: unknown key",
 	} {
-		s, err := section.Parse("sinks.t", "path = \"/x\"\n"+keys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file.Kind().Open(s, sinks.Env{})
-		if faults := s.Finish(); len(faults) != 1 || !strings.Contains(faults[0].Error(), "sinks.t."+says) {
+		if faults := sinktest.Faults(t, file.Kind(), "path = \"/x\"\n"+keys); len(faults) != 1 || !strings.Contains(faults[0].Error(), "sinks.it."+says) {
 			t.Errorf("%s\ngot faults %v", keys, faults)
 		}
 	}
@@ -83,11 +73,7 @@ func TestConfigurationFaults(t *testing.T) {
 
 // TestClaim: the sink claims the whole file.
 func TestClaim(t *testing.T) {
-	s, err := section.Parse("sinks.t", "path = \"/x\"\ncontent = \"${a.b}${c.d}\"")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := file.Kind().Open(s, sinks.Env{})
+	b := sinktest.Open(t, file.Kind(), "path = \"/x\"\ncontent = \"${a.b}${c.d}\"")
 	if len(b.Claims) != 1 || b.Claims[0] != (sinks.Claim{Key: "path"}) || len(b.Refs) != 2 || b.Refs[1].Key != "content" {
 		t.Errorf("got binding %+v", b)
 	}

@@ -37,21 +37,13 @@ func TestContract(t *testing.T) {
 // opened opens a sink with these TOML keys for the file at path.
 func opened(t *testing.T, path, keys string) sinks.Binding {
 	t.Helper()
-	s, err := section.Parse("sinks.till", "path = '"+path+"'\n"+keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := ini.Kind().Open(s, sinks.Env{})
-	for _, f := range s.Finish() {
-		t.Fatal(f)
-	}
-	return b
+	return sinktest.Open(t, ini.Kind(), "path = '"+path+"'\n"+keys)
 }
 
 const plainKeys = "section = \"TSSOFFLINE\"\nvalues = { TOKEN = \"${loja.token}\" }\n"
 
 func tokens(value string) credential.Set {
-	return credential.Set{"loja": {Generation: 1, Values: map[string]credential.Secret{"token": credential.NewSecret(value)}}}
+	return sinktest.Token("loja", value)
 }
 
 func write(t *testing.T, path, text string) {
@@ -178,32 +170,27 @@ func TestClaims(t *testing.T) {
 
 func TestConfigurationFaults(t *testing.T) {
 	for _, c := range []struct{ keys, at, says string }{
-		{"values = { A = \"${l.token}\" }", "sinks.till.section", "is missing"},
-		{"section = \"A]B\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "bracket"},
-		{"section = \" A\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "blank"},
-		{"section = \";A\"\nvalues = { A = \"${l.token}\" }", "sinks.till.section", "comment"},
-		{"section = \"A\"", "sinks.till.values", "is missing"},
-		{"section = \"A\"\nvalues = { }", "sinks.till.values", "is empty"},
-		{"section = \"A\"\nvalues = \"x\"", "sinks.till.values", "a table of strings"},
-		{"section = \"A\"\nvalues = { A = \"\" }", "sinks.till.values.A", "is empty"},
-		{"section = \"A\"\nvalues = { A = \"${x}\" }", "sinks.till.values.A", "is not a valid reference"},
-		{"section = \"A\"\nvalues = { A = \"${l.token}\\n\" }", "sinks.till.values.A", "line break"},
-		{"section = \"A\"\nvalues = { A = \" ${l.token}\" }", "sinks.till.values.A", "blank"},
-		{"section = \"A\"\nvalues = { \"A=B\" = \"${l.token}\" }", "sinks.till.values.\"A=B\"", "equals sign"},
-		{"section = \"A\"\nvalues = { \"#A\" = \"${l.token}\" }", "sinks.till.values.\"#A\"", "comment"},
-		{"section = \"A\"\nvalues = { \"//A\" = \"${l.token}\" }", "sinks.till.values.\"//A\"", "comment"},
-		{"section = \"A\"\nvalues = { \"\" = \"${l.token}\" }", "sinks.till.values.\"\"", "is empty"},
-		{"section = \"A\"\nvalues = { \"A\\tB\" = \"${l.token}\" }", "sinks.till.values.\"A\\tB\"", "control character"},
-		{"section = \"A\"\nvalues = { K = \"${l.token}\", k = \"${l.token}\" }", "sinks.till.values.k", "same key as values.K"},
-		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\nbackup = 1", "sinks.till.backup", "true or false"},
-		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\ncontent = \"x\"", "sinks.till.content", "unknown key"},
+		{"values = { A = \"${l.token}\" }", "sinks.it.section", "is missing"},
+		{"section = \"A]B\"\nvalues = { A = \"${l.token}\" }", "sinks.it.section", "bracket"},
+		{"section = \" A\"\nvalues = { A = \"${l.token}\" }", "sinks.it.section", "blank"},
+		{"section = \";A\"\nvalues = { A = \"${l.token}\" }", "sinks.it.section", "comment"},
+		{"section = \"A\"", "sinks.it.values", "is missing"},
+		{"section = \"A\"\nvalues = { }", "sinks.it.values", "is empty"},
+		{"section = \"A\"\nvalues = \"x\"", "sinks.it.values", "a table of strings"},
+		{"section = \"A\"\nvalues = { A = \"\" }", "sinks.it.values.A", "is empty"},
+		{"section = \"A\"\nvalues = { A = \"${x}\" }", "sinks.it.values.A", "is not a valid reference"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\\n\" }", "sinks.it.values.A", "line break"},
+		{"section = \"A\"\nvalues = { A = \" ${l.token}\" }", "sinks.it.values.A", "blank"},
+		{"section = \"A\"\nvalues = { \"A=B\" = \"${l.token}\" }", "sinks.it.values.\"A=B\"", "equals sign"},
+		{"section = \"A\"\nvalues = { \"#A\" = \"${l.token}\" }", "sinks.it.values.\"#A\"", "comment"},
+		{"section = \"A\"\nvalues = { \"//A\" = \"${l.token}\" }", "sinks.it.values.\"//A\"", "comment"},
+		{"section = \"A\"\nvalues = { \"\" = \"${l.token}\" }", "sinks.it.values.\"\"", "is empty"},
+		{"section = \"A\"\nvalues = { \"A\\tB\" = \"${l.token}\" }", "sinks.it.values.\"A\\tB\"", "control character"},
+		{"section = \"A\"\nvalues = { K = \"${l.token}\", k = \"${l.token}\" }", "sinks.it.values.k", "same key as values.K"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\nbackup = 1", "sinks.it.backup", "true or false"},
+		{"section = \"A\"\nvalues = { A = \"${l.token}\" }\ncontent = \"x\"", "sinks.it.content", "unknown key"},
 	} {
-		s, err := section.Parse("sinks.till", "path = \"/x\"\n"+c.keys)
-		if err != nil {
-			t.Fatalf("parse: %v in\n%s", err, c.keys)
-		}
-		ini.Kind().Open(s, sinks.Env{})
-		faults := s.Finish()
+		faults := sinktest.Faults(t, ini.Kind(), "path = \"/x\"\n"+c.keys)
 		if !slices.ContainsFunc(faults, func(f section.Fault) bool { return f.Key == c.at && strings.Contains(f.Message, c.says) }) {
 			t.Errorf("%s\ngot faults %v", c.keys, faults)
 		}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
-	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/sinks"
 )
 
@@ -66,15 +65,7 @@ type subject struct {
 
 func (p *subject) open(extra string) sinks.Binding {
 	p.Helper()
-	s, err := section.Parse("sinks.it", extra+"\n"+p.config)
-	if err != nil {
-		p.Fatalf("%v in\n%s", err, p.config)
-	}
-	b := p.Kind.Open(s, sinks.Env{})
-	for _, f := range s.Finish() {
-		p.Fatal(f)
-	}
-	return b
+	return Open(p, p.Kind, extra+"\n"+p.config)
 }
 
 // deliver delivers and expects success, predicted correctly by a Forecaster.

@@ -2,8 +2,19 @@ package brasil
 
 import "testing"
 
+// reads checks what a number is made of each text; empty means that it is refused.
+func reads(t *testing.T, number func(string) (string, error), texts map[string]string) {
+	t.Helper()
+	for text, want := range texts {
+		got, err := number(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestCNPJ(t *testing.T) {
-	for text, want := range map[string]string{
+	reads(t, CNPJ, map[string]string{
 		"53113791000122":         "53113791000122",
 		"53.113.791/0001-22":     "53113791000122",
 		" 11.222.333/0001-81 ":   "11222333000181",
@@ -32,16 +43,11 @@ func TestCNPJ(t *testing.T) {
 		"529.982.247-25":         "",
 		"53_113_791/0001-22":     "",
 		"53.113.791/0001-22\x00": "",
-	} {
-		got, err := CNPJ(text)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("CNPJ(%q) = %q, %v, want %q", text, got, err, want)
-		}
-	}
+	})
 }
 
 func TestCPF(t *testing.T) {
-	for text, want := range map[string]string{
+	reads(t, CPF, map[string]string{
 		"529.982.247-25": "52998224725",
 		"52998224725":    "52998224725",
 		"111.444.777-35": "11144477735",
@@ -58,12 +64,7 @@ func TestCPF(t *testing.T) {
 		"529982247250":   "",
 		"52998224A25":    "",
 		"":               "",
-	} {
-		got, err := CPF(text)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("CPF(%q) = %q, %v, want %q", text, got, err, want)
-		}
-	}
+	})
 }
 
 // TestEveryTypingErrorIsFound changes each digit to every other: the two check
