@@ -54,6 +54,8 @@ type Member struct {
 
 // New returns a member that is not connected yet; see Run.
 func New(c config.Cluster, opt Options) (*Member, error) {
+	held := opt.Held
+	opt.Held = nil // the board lets go of them once its tasks have them
 	m := &Member{opt: opt}
 	if len(c.Endpoints) == 0 {
 		return m, nil
@@ -67,7 +69,7 @@ func New(c config.Cluster, opt Options) (*Member, error) {
 	}
 	m.cluster, err = cluster.New(cluster.Options{
 		KV: kv, Local: opt.Store, Node: c.Node, Version: opt.Version, Name: c.Prefix, Key: c.Key, OldKeys: c.OldKeys,
-		Alone: cluster.Alone(c.Alone), Held: opt.Held,
+		Alone: cluster.Alone(c.Alone), Held: held,
 		Spec:  func(name string) (cluster.Spec, bool) { return m.shared.Load().spec(name) },
 		Names: func() []string { return m.shared.Load().names },
 		Hash:  func() string { return m.shared.Load().hash },

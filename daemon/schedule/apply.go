@@ -124,6 +124,9 @@ func (b *Board) claim(t *Task) *Record {
 		r.Part = part
 	case Delivery:
 		share(&part.Target, t.Target)
+		for i := range min(len(part.Delivered), len(t.Needs)) { // both are sorted
+			share(&part.Delivered[i].Name, t.Needs[i])
+		}
 		r.Part = part
 	}
 	return &r

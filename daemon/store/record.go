@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
@@ -80,11 +81,19 @@ func decodeRecord(kind schedule.Kind, plain []byte) (schedule.Record, error) {
 
 func (w *wireRecord) record(kind schedule.Kind) schedule.Record {
 	r := schedule.Record{Past: w.Past}
+	for i := range r.Past.History {
+		a := &r.Past.History[i]
+		a.Outcome, a.Reason = shared(a.Outcome), shared(a.Reason)
+	}
 	switch kind {
 	case schedule.Obtaining:
 		r.Part = w.token()
 	case schedule.Delivering:
-		r.Part = orZero(w.Delivery)
+		d := orZero(w.Delivery)
+		for i := range d.Issued {
+			d.Issued[i].Name = shared(d.Issued[i].Name)
+		}
+		r.Part = d
 	case schedule.Hooking:
 		r.Part = orZero(w.HookRun)
 	}
@@ -145,13 +154,17 @@ func hide(texts map[string]string, bytes map[string][]byte) map[string]credentia
 	}
 	out := make(map[string]credential.Secret, len(texts)+len(bytes))
 	for name, text := range texts {
-		out[name] = credential.NewSecret(text)
+		out[shared(name)] = credential.NewSecret(text)
 	}
 	for name, b := range bytes {
-		out[name] = credential.NewSecret(string(b))
+		out[shared(name)] = credential.NewSecret(string(b))
 	}
 	return out
 }
+
+// shared returns one copy of a text that most records have: the decoder makes one
+// for each.
+func shared[T ~string](text T) T { return T(unique.Make(string(text)).Value()) }
 
 // Encode returns the record of a credential with its secrets in plain text. The
 // caller must seal it.

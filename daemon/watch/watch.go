@@ -266,6 +266,9 @@ func (w *Watcher) start(ctx context.Context, now time.Time) {
 				}
 			}()
 		}
+		if len(l.jobs) == 0 {
+			l.jobs = nil // a start queues a job for every folder
+		}
 	}
 }
 
