@@ -21,7 +21,7 @@ import (
 // before the first call to a backend.
 func (d *Daemon) Run(ctx context.Context) error {
 	defer d.Close() //nolint:contextcheck // closing has its own timeout
-	d.sweep(ctx)
+	d.sweep(ctx, d.engine.Ready())
 	d.listener.Serve(ctx, listening(d.cfg.Daemon))
 	defer d.listener.Close()
 	socket, err := control.Listen(d.cfg.Daemon.ControlSocket)
@@ -56,8 +56,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // sweep removes temporary files that a crash left beside the sinks.
-func (d *Daemon) sweep(ctx context.Context) {
-	sinkfiles.Sweep(ctx, d.disks, d.loaded.SinkFolders(), func(folder string, err error) {
+func (d *Daemon) sweep(ctx context.Context, ready <-chan struct{}) {
+	sinkfiles.Sweep(ctx, d.disks, d.loaded.SinkFolders(), ready, func(folder string, err error) {
 		d.log.Debug("temporary files not removed", zap.String("folder", folder), zap.Error(err))
 	})
 }
@@ -78,7 +78,7 @@ func join(parts *sync.WaitGroup) {
 // Once tries everything that is due once, delivers, and returns the resulting state.
 func (d *Daemon) Once(ctx context.Context) (engine.View, error) {
 	defer d.Close() //nolint:contextcheck // closing has its own timeout
-	d.sweep(ctx)
+	d.sweep(ctx, nil)
 	d.member.Patient()
 	defer d.member.Run(ctx)()
 	view := d.engine.RunOnce(ctx)
