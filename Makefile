@@ -7,7 +7,7 @@ test:    ; go test -race ./...
 fuzz:    ; .ci/fuzz $(or $(TIME),5m)
 reference: ; go test ./cmd/vigente -run 'TestReference|TestPresetPages' -update
 bench:   ; go test -run '^$$' -bench . -benchmem ./...
-bench-fleet: build; go run ./internal/bench ./vigente $(or $(SIZES),100 1000 10000 100000)
+bench-fleet: build; go run ./internal/bench $(if $(PAGE),-o $(PAGE)) ./vigente $(or $(SIZES),100 1000 10000 100000)
 kills:   ; VIGENTE_KILLS=$(or $(N),1000) go test -count=1 -timeout 0 -v -run 'TestKilled|TestCrashLoop' ./e2e/kill
 cluster: ; VIGENTE_CLUSTER=1 go test -count=1 -timeout 0 -v ./e2e/cluster && VIGENTE_CLUSTER_SEEDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -run TestRandomSchedules ./daemon/cluster
 worlds:  ; VIGENTE_WORLDS=$(or $(SEEDS),1000000) go test -count=1 -timeout 0 -v -run 'TestWorlds$$' ./daemon/engine

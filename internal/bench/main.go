@@ -1,14 +1,16 @@
 // Command bench measures the built binary with growing numbers of credentials,
-// each with one file, against its own token server, and prints the tables for
+// each with one file, against its own token server, and prints the table of
 // docs/performance.md. For comparison it also runs a plain program that only
-// fetches tokens over TLS and replaces files durably.
+// fetches tokens over TLS and replaces files durably. With -o it also writes the
+// table, and what it was measured with, to that file.
 //
-//	bench BINARY SIZE…
+//	bench [-o PAGE] BINARY SIZE…
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,23 +20,9 @@ func main() {
 	if len(os.Args) > 2 && os.Args[1] == "bare" {
 		exit(bare(os.Args[2:]))
 	}
-	if len(os.Args) < 3 {
-		exit(fmt.Errorf("usage: bench BINARY SIZE…"))
-	}
-	var rows []figures
-	for _, arg := range os.Args[2:] {
-		n, err := strconv.Atoi(arg)
-		if err != nil || n < 1 {
-			exit(fmt.Errorf("%q is not a number of credentials", arg))
-		}
-		f, err := measure(os.Args[1], n)
-		if err != nil {
-			exit(fmt.Errorf("measure %d credentials: %w", n, err))
-		}
-		fmt.Fprintf(os.Stderr, "%+v\n", f)
-		rows = append(rows, f)
-	}
-	print(rows)
+	page := flag.String("o", "", "write the table to this page")
+	flag.Parse()
+	exit(run(*page, flag.Args()))
 }
 
 func exit(err error) {
@@ -45,9 +33,41 @@ func exit(err error) {
 	os.Exit(0)
 }
 
+func run(page string, args []string) (err error) {
+	if len(args) < 2 {
+		return errors.New("usage: bench [-o PAGE] BINARY SIZE…")
+	}
+	dir, err := os.MkdirTemp("", "vigente-bench-")
+	if err != nil {
+		return err
+	}
+	// Removed at the end only: see measure.
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	load := loads()
+	var rows []figures
+	for _, arg := range args[1:] {
+		n, err := strconv.Atoi(arg)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a number of credentials", arg)
+		}
+		f, err := measure(args[0], dir, n)
+		if err != nil {
+			return fmt.Errorf("measure %d credentials: %w", n, err)
+		}
+		fmt.Fprintf(os.Stderr, "%+v\n", f)
+		rows = append(rows, f)
+	}
+	text := conditions(load, loads()) + "\n" + table(rows)
+	fmt.Print(text)
+	if page == "" {
+		return nil
+	}
+	return rewrite(page, text)
+}
+
 // figures holds the measurements at one size.
 type figures struct {
-	n                            int
+	size                         int
 	bareWall, bareCPU            float64 // seconds
 	coldWall, coldCPU            float64
 	peak                         float64 // MiB of anonymous memory
@@ -57,51 +77,9 @@ type figures struct {
 	restartCalls                 int64
 	reload, scrape, status, page float64
 	check                        float64
-}
-
-// print prints the figures as a table, with the growth exponent of each.
-func print(rows []figures) {
-	columns := []struct {
-		name, form string
-		of         func(figures) float64
-	}{
-		{"bare program, wall s", "%.2f", func(f figures) float64 { return f.bareWall }},
-		{"bare program, CPU s", "%.2f", func(f figures) float64 { return f.bareCPU }},
-		{"from cold to all delivered, wall s", "%.2f", func(f figures) float64 { return f.coldWall }},
-		{"from cold to all delivered, CPU s", "%.2f", func(f figures) float64 { return f.coldCPU }},
-		{"connections opened", "%.0f", func(f figures) float64 { return float64(f.connections) }},
-		{"peak anonymous memory, MiB", "%.0f", func(f figures) float64 { return f.peak }},
-		{"idle, % of a core", "%.2f", func(f figures) float64 { return f.idle }},
-		{"restart to READY, wall s", "%.2f", func(f figures) float64 { return f.restart }},
-		{"restart to READY, CPU s", "%.2f", func(f figures) float64 { return f.restartCPU }},
-		{"calls of the restart", "%.0f", func(f figures) float64 { return float64(f.restartCalls) }},
-		{"reload of one changed row, s", "%.2f", func(f figures) float64 { return f.reload }},
-		{"scrape, s", "%.3f", func(f figures) float64 { return f.scrape }},
-		{"`status` of one name, s", "%.3f", func(f figures) float64 { return f.status }},
-		{"page, s", "%.3f", func(f figures) float64 { return f.page }},
-		{"`check`, s", "%.2f", func(f figures) float64 { return f.check }},
-	}
-	fmt.Print("| |")
-	for _, r := range rows {
-		fmt.Printf(" %d |", r.n)
-	}
-	fmt.Print(" exponent |\n|---|")
-	for range rows {
-		fmt.Print("---|")
-	}
-	fmt.Println("---|")
-	for _, c := range columns {
-		fmt.Printf("| %s |", c.name)
-		for _, r := range rows {
-			fmt.Printf(" "+c.form+" |", c.of(r))
-		}
-		first, last := rows[0], rows[len(rows)-1]
-		if a, b := c.of(first), c.of(last); a > 0 && b > 0 && last.n > first.n {
-			fmt.Printf(" %.2f |\n", math.Log(b/a)/math.Log(float64(last.n)/float64(first.n)))
-		} else {
-			fmt.Println(" |")
-		}
-	}
+	renewed                      int64
+	lag                          float64 // milliseconds
+	outage
 }
 
 // shop names a row.

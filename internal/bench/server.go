@@ -17,15 +17,20 @@ import (
 	"time"
 )
 
+// longLife is the lifetime of tokens that are not renewed while they are measured.
+const longLife = 24 * time.Hour
+
 // server answers every request with a short token.
 type server struct {
 	address            string
 	calls, connections atomic.Int64
-	http               *http.Server
+	// life returns the lifetime of the token of a call, and false if the call fails.
+	life func(r *http.Request) (time.Duration, bool)
+	http *http.Server
 }
 
-// serve starts the server and writes its CA certificate to a file.
-func serve(authority string) (*server, error) {
+// serve starts a server and writes its CA certificate to a file.
+func serve(authority string, life func(*http.Request) (time.Duration, bool)) (*server, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -46,7 +51,7 @@ func serve(authority string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{address: listener.Addr().String()}
+	s := &server{address: listener.Addr().String(), life: life}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12},
@@ -61,8 +66,13 @@ func serve(authority string) (*server, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (s *server) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.calls.Add(1)
+	life, good := s.life(r)
+	if !good {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = fmt.Fprintf(w, `{"access_token":"token-%028d","token_type":"Bearer","expires_in":86400}`, n)
+	_, _ = fmt.Fprintf(w, `{"access_token":"token-%028d","token_type":"Bearer","expires_in":%d}`, n, int(life/time.Second))
 }

@@ -47,7 +47,11 @@ var clockReaders = map[string]string{
 	"providers/exchange/client.go":    "records when the headers of an answer arrived, to compare that with its Date",
 	"providers/tlsconf/ends.go":       "refuses expired certificates and warns of those about to expire",
 
-	"internal/bench/measure.go":   "measures how long the built binary takes",
+	"internal/bench/daemon.go":    "measures how long the built binary takes",
+	"internal/bench/lag.go":       "measures the built binary while tokens are renewed",
+	"internal/bench/measure.go":   "measures the idle binary",
+	"internal/bench/outage.go":    "measures an outage of its server",
+	"internal/bench/page.go":      "dates the page",
 	"internal/bench/server.go":    "its certificate is valid from now",
 	"daemon/serve.go":             "stopping does not wait for a hanging disk",
 	"daemon/sinkfiles/sweep.go":   "starting does not wait for it",

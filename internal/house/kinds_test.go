@@ -22,7 +22,7 @@ var kindPlaces = map[string]string{
 	"cmd/vigente/demo/stations.go":    "the backends of the demonstration",
 	"cmd/vigente/demo/fleet.go":       "the fleet of the demonstration",
 	"e2e/e2etest/life.go":             "the end-to-end tests use two emulators",
-	"internal/bench/measure.go":       "the configuration of the benchmark",
+	"internal/bench/daemon.go":        "the configuration of the benchmark",
 	"providers/senhasegura/config.go": "one of its authentication methods has the name of a kind",
 }
 
