@@ -25,7 +25,7 @@ import (
 // Server is one emulated authorization server.
 type Server struct {
 	now    func() time.Time
-	signer func() *tokenSigner
+	signer func() *emulation.Signer
 
 	mu       sync.Mutex
 	settings Settings
@@ -73,7 +73,7 @@ func New(settings Settings, now func() time.Time) *Server {
 		now = time.Now
 	}
 	return &Server{
-		now: now, signer: sync.OnceValue(newTokenSigner), settings: settings,
+		now: now, signer: sync.OnceValue(emulation.NewSigner), settings: settings,
 		access: map[string]*grant{}, refresh: map[string]*link{}, codes: map[string]*code{}, devices: map[string]*device{},
 		jtis: map[string]bool{},
 	}

@@ -144,7 +144,7 @@ func (x *exchange) idToken(g *grant, life time.Duration) string {
 	if x.fault == "wrong-nonce" {
 		claims["nonce"] = "another"
 	}
-	return x.signer().sign(claims)
+	return x.signer().Sign(nil, claims)
 }
 
 // pageData is the content of a page.

@@ -260,7 +260,7 @@ func (x *exchange) stateLife(out map[string]any, life time.Duration) {
 
 func (x *exchange) newToken(g *grant, life time.Duration) string {
 	if x.fault == "token-jwt" {
-		return x.signer().sign(map[string]any{"sub": g.client, "exp": x.at.Add(life).Unix(), "jti": rand.Text()})
+		return x.signer().Sign(nil, map[string]any{"sub": g.client, "exp": x.at.Add(life).Unix(), "jti": rand.Text()})
 	}
 	return rand.Text() + rand.Text()
 }

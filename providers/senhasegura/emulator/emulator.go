@@ -22,7 +22,7 @@ import (
 // Server is one emulated vault.
 type Server struct {
 	now    func() time.Time
-	signer func() *tokenSigner
+	signer func() *emulation.Signer
 
 	mu       sync.Mutex
 	settings Settings
@@ -64,7 +64,7 @@ func New(settings Settings, now func() time.Time) *Server {
 	}
 	return &Server{
 		now:      now,
-		signer:   sync.OnceValue(newTokenSigner),
+		signer:   sync.OnceValue(emulation.NewSigner),
 		settings: settings.clone(),
 		tokens:   map[string]issued{},
 		nonces:   map[string]bool{},

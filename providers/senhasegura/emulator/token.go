@@ -187,7 +187,7 @@ func (x *exchange) newToken(app Application, now time.Time, life time.Duration) 
 	case x.fault == "token-opaque" || x.set.Opaque:
 		return rand.Text() + rand.Text()
 	}
-	return x.signer().sign(app.ClientID, now, life)
+	return accessToken(x.signer(), app.ClientID, now, life)
 }
 
 // serverTime is the time on the vault's clock.
