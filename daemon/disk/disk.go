@@ -5,6 +5,7 @@ package disk
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sync"
 
 	"github.com/vigented/vigente/credential"
@@ -158,11 +159,19 @@ func (i *inspector) Inspect(ctx context.Context, set credential.Set) (sinks.Find
 	return f, (*Sink)(i).fault("read", err)
 }
 
-// fault classifies what prevented the work.
+// fault classifies what prevented the work. The faults of the sink itself stay.
 func (s *Sink) fault(verb string, err error) error {
-	hangs, ok := errors.AsType[*devices.HangingError](err)
-	if !ok {
+	if hangs, ok := errors.AsType[*devices.HangingError](err); ok {
+		return &credential.Fault{Reason: credential.ReasonTimeout, Err: err, Message: verb + " " + s.path + ": " + hangs.Error()}
+	}
+	if _, own := errors.AsType[*credential.Fault](err); own {
 		return err
 	}
-	return &credential.Fault{Reason: credential.ReasonTimeout, Err: err, Message: verb + " " + s.path + ": " + hangs.Error()}
+	if errors.Is(err, devices.ErrLinks) {
+		return sinks.Faultf(err, "%s %s: too many symbolic links (is there a loop?)", verb, s.path)
+	}
+	if link, ok := errors.AsType[*fs.PathError](err); ok {
+		return sinks.Faultf(err, "%s %s: %v (correct the path)", verb, s.path, link.Err)
+	}
+	return err
 }

@@ -3,6 +3,9 @@ package disk
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,5 +86,25 @@ func TestRolesOfTheKind(t *testing.T) {
 	}
 	if change, err := s.WouldChange(t.Context(), nil); !change || err != nil {
 		t.Errorf("WouldChange = %v, %v; want true, nil", change, err)
+	}
+}
+
+// TestPathsThatLeadNowhere: the links of a path are followed before the sink writes, and
+// what is wrong with them is said as plainly as the sink would.
+func TestPathsThatLeadNowhere(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"loop":                   ": too many symbolic links (is there a loop?)",
+		"loop/x":                 ": too many symbolic links (is there a loop?)",
+		strings.Repeat("x", 256): ": file name too long (correct the path)",
+	} {
+		path := filepath.Join(dir, name)
+		_, err := New(devices.New(), path, &slow{}).Deliver(t.Context(), nil)
+		if fault := credential.AsFault(err); fault.Message != "write "+path+want || fault.Reason != credential.ReasonInternal {
+			t.Errorf("got %s, %q", fault.Reason, fault.Message)
+		}
 	}
 }

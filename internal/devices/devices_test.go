@@ -197,7 +197,7 @@ func TestResolve(t *testing.T) {
 			t.Errorf("missing entry %v in %v", e, at.Entries)
 		}
 	}
-	if _, err := Resolve(t.Context(), New(), Look, dir+"/loop/x"); !errors.Is(err, errLinks) {
+	if _, err := Resolve(t.Context(), New(), Look, dir+"/loop/x"); !errors.Is(err, ErrLinks) {
 		t.Errorf("loop: got %v", err)
 	}
 }

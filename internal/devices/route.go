@@ -18,7 +18,8 @@ import (
 // maxLinks is the kernel's limit for links in one path.
 const maxLinks = 40
 
-var errLinks = errors.New("too many levels of symbolic links")
+// ErrLinks is the error for a path whose links form a loop.
+var ErrLinks = errors.New("too many levels of symbolic links")
 
 // Place is the location of a path after following every link.
 type Place struct {
@@ -109,7 +110,7 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 			continue
 		}
 		if r.links++; r.links > maxLinks {
-			return true, errLinks
+			return true, ErrLinks
 		}
 		if filepath.IsAbs(target) {
 			r.done = "/"
