@@ -60,8 +60,8 @@ type page struct {
 	Starting, At            string
 	Headline                view.Headline
 	Counts                  []pageCount
-	ConfigError, StateError string
-	Listener, Cluster       string
+	ConfigError, StateError told
+	Listener, Cluster       told
 	Limits                  []limitNote
 	Fleets                  []fleetNote
 	Hash, LoadedAt          string
@@ -200,9 +200,9 @@ func (p *pages) fill(s *page, q question, l tongue) {
 // frame fills in everything around the tables.
 func (s *page) frame(v engine.View, c view.Config, l tongue) {
 	s.At = view.Local(v.At)
-	s.Hash, s.LoadedAt, s.ConfigError, s.StateError = c.Hash[:min(12, len(c.Hash))], view.Local(c.LoadedAt), c.LastError, v.StateError
-	s.Cluster = c.Cluster
-	s.Listener, s.Limits = c.Listener, l.listenerLimits(c.Limits, v.At)
+	s.Hash, s.LoadedAt = c.Hash[:min(12, len(c.Hash))], view.Local(c.LoadedAt)
+	s.ConfigError, s.StateError = l.told(c.LastError), l.told(v.StateError)
+	s.Cluster, s.Listener, s.Limits = l.told(c.Cluster), l.told(c.Listener), l.listenerLimits(c.Limits, v.At)
 	for _, f := range c.Fleets {
 		if f.Bad > 0 {
 			s.Fleets = append(s.Fleets, fleetNote{l.sayf("Fleet %s: %d rows cannot be used.", f.Name, f.Bad), f.BadRows[:min(len(f.BadRows), rowsAtOnce)]})

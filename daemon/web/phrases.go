@@ -117,3 +117,23 @@ func (l tongue) failure(message string) (text, tag string) {
 	}
 	return message, english.tag
 }
+
+// told is a text of the daemon's with the tag of its language.
+type told struct{ Text, Tongue string }
+
+// told translates a text of one failure a line. If any line has no translation, the
+// whole stays in English.
+func (l tongue) told(text string) told {
+	if text == "" {
+		return told{}
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		said, tag := l.failure(line)
+		if tag != l.tag {
+			return told{text, english.tag}
+		}
+		lines[i] = said
+	}
+	return told{strings.Join(lines, "\n"), l.tag}
+}

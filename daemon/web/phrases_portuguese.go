@@ -3,7 +3,9 @@ package web
 import "slices"
 
 // portuguesePhrases translates failures. More specific forms come first.
-var portuguesePhrases = slices.Concat(portugueseCalls, portugueseBackends, portugueseMachine, portugueseIntegra, portugueseSuffixes)
+var portuguesePhrases = slices.Concat(
+	portugueseCalls, portugueseBackends, portugueseGrants, portugueseMachine, portugueseFiles, portugueseIntegra, portugueseConfig, portugueseSuffixes,
+)
 
 // portugueseCalls are the phrases about connections and answers.
 var portugueseCalls = []phrase{

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/providers/exchange"
 )
 
@@ -30,7 +31,7 @@ func source(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	joined := regexp.MustCompile(`" \+\s*"`).ReplaceAllString(all.String(), "")
+	joined := regexp.MustCompile(`" ?\+\s*"`).ReplaceAllString(all.String(), "")
 	return strings.ReplaceAll(joined, `\"`, `"`)
 }
 
@@ -67,6 +68,18 @@ func TestFailuresInPortuguese(t *testing.T) {
 		got, tag := portuguese.failure(message)
 		if got != want || tag != "pt-BR" {
 			t.Errorf("%q is told as %q in %s, want %q", message, got, tag, want)
+		}
+	}
+	for text, tag := range map[string]string{
+		"": "",
+		"/etc/vigente/config.toml:3: daemon.foo: unknown key (expected one of listen, state_dir)\nc.toml:9: sinks.till.path: is missing (expected a string)": "pt-BR",
+		"c.toml:3: daemon.foo: unknown key (expected one of listen)\nc.toml:9: sinks.till.path: something new":                                               "en",
+		"engine away: alone since 2026-11-30T12:00:00Z": "pt-BR",
+		"listen on 127.0.0.1:9847 (daemon.listen): address already in use (another program has this port: stop it, or set another daemon.listen)": "pt-BR",
+		view.PublicConfig(view.Config{LastError: "x"}).LastError:                                                                                  "pt-BR",
+	} {
+		if got := portuguese.told(text); got.Tongue != tag || (got.Text == text) != (tag != "pt-BR") {
+			t.Errorf("%q is told as %q in %s, want it in %s", text, got.Text, got.Tongue, tag)
 		}
 	}
 	for _, message := range []string{"", "something new", "connect to a.example: something new", "no answer in time; something new"} {

@@ -1,0 +1,88 @@
+package web
+
+// portugueseGrants are the phrases about what an authorization server refuses.
+var portugueseGrants = []phrase{
+	{"the server denies access: check what the client and the person behind the grant may do there", "o servidor nega o acesso: confira o que o cliente e a pessoa que autorizou podem fazer lá"},
+	{"the server does not allow this client to use this grant: check grant, or the client's registration there", "o servidor não permite este grant a este cliente: confira grant, ou o cadastro do cliente lá"},
+	{"the server does not know this grant at this address: check grant and token_url", "o servidor não conhece este grant neste endereço: confira grant e token_url"},
+	{"the server does not grant this scope: check scope", "o servidor não concede este escopo: confira scope"},
+	{"the server does not know this resource: check resource and audience", "o servidor não conhece este recurso: confira resource e audience"},
+	{"the server misses something in the request, or does not expect it: check client_auth, send and params", "falta algo na requisição, ou há algo que o servidor não espera: confira client_auth, send e params"},
+	{"the server says that it is out of order (retried automatically)", "o servidor diz que está com defeito (haverá novas tentativas automáticas)"},
+	{"the server asks for fewer calls (lower rate)", "o servidor pede menos chamadas (reduza rate)"},
+	{"the server refuses the grant: check key, key_id, signing_alg and assertion, and the clock of this machine", "o servidor recusa a autorização: confira key, key_id, signing_alg e assertion, e o relógio desta máquina"},
+	{"the server refuses the grant: check subject: its token may have ended, or be of another server", "o servidor recusa a autorização: confira subject: o token dele pode ter vencido, ou ser de outro servidor"},
+	{"the server refuses the grant: check client_id, scope and params", "o servidor recusa a autorização: confira client_id, scope e params"},
+	{"the login waits for its turn under rate", "o login aguarda a vez no limite rate"},
+	{"the lost renewal never happened; the next one waits for its turn under rate", "a renovação perdida não chegou a ocorrer; a próxima aguarda a vez no limite rate"},
+	{"%w: the clock here is ahead of the service's, where the day of signing has not begun (retried automatically; set the clock)", "%w: o relógio daqui está adiantado em relação ao do serviço, onde o dia da assinatura ainda não começou (haverá novas tentativas automáticas; acerte o relógio)"},
+	{"the login does not take a form (is auth_url that of /authenticate, and no proxy changes the Content-Type?)", "o login não aceita um formulário (auth_url é a de /authenticate? nenhum proxy altera o Content-Type?)"},
+	{"%w has no value", "%w não tem valor"},
+	{"%w: the value holds a control character or one beyond ASCII, which no header can carry (send it in the body)", "%w: o valor contém um caractere de controle ou fora do ASCII, que nenhum cabeçalho pode levar (envie-o no corpo)"},
+}
+
+// portugueseFiles are the phrases about files that cannot be read or written.
+var portugueseFiles = []phrase{
+	{"file %s does not exist (expected a readable file: create it or correct the path)", "o arquivo %s não existe (o esperado é um arquivo legível: crie-o ou corrija o caminho)"},
+	{"file %s may not be read by uid %w (expected a readable file: change its owner, group or mode, or hand it over with %s)", "o arquivo %s não pode ser lido pelo uid %w (o esperado é um arquivo legível: mude o dono, o grupo ou o modo, ou entregue-o com %s)"},
+	{"file %s is empty (expected the secret in it)", "o arquivo %s está vazio (o esperado é o segredo dentro dele)"},
+	{"file %s is larger than 1 MiB (expected a file of at most 1 MiB)", "o arquivo %s tem mais de 1 MiB (o esperado é um arquivo de até 1 MiB)"},
+	{"file %s: %t (expected a readable file)", "arquivo %s: %t (o esperado é um arquivo legível)"},
+	{"%s is a folder (expected a file)", "%s é uma pasta (o esperado é um arquivo)"},
+	{"%s is a device, a pipe or a socket (expected a regular file)", "%s é um dispositivo, um pipe ou um socket (o esperado é um arquivo comum)"},
+	{"expired at %w (replace it with the renewed one)", "venceu em %w (coloque o renovado no lugar)"},
+	{"it is a folder (expected the path of a file)", "é uma pasta (o esperado é o caminho de um arquivo)"},
+	{"it is a named pipe, not a regular file (expected the path of a file)", "é um pipe nomeado, não um arquivo comum (o esperado é o caminho de um arquivo)"},
+	{"it is a device, not a regular file (expected the path of a file)", "é um dispositivo, não um arquivo comum (o esperado é o caminho de um arquivo)"},
+	{"it is a socket, not a regular file (expected the path of a file)", "é um socket, não um arquivo comum (o esperado é o caminho de um arquivo)"},
+	{"it is not a folder, but the path continues below it", "não é uma pasta, mas o caminho continua abaixo dele"},
+	{"it is not a regular file", "não é um arquivo comum"},
+	{"it is larger than %w bytes, the limit (is this the right file?)", "tem mais que %w bytes, o limite (é o arquivo certo?)"},
+	{"too many symbolic links (is there a loop?)", "links simbólicos demais (há um ciclo?)"},
+	{"file name too long (correct the path)", "nome de arquivo longo demais (corrija o caminho)"},
+	{"the new content is empty, and an empty file is never written", "o conteúdo novo está vazio, e um arquivo vazio nunca é gravado"},
+	{
+		"follow the symbolic link %s: the folder %s can be changed by another local user, who could redirect the link (configure the real path, or make that folder writable only by root and %t)",
+		"link simbólico %s: a pasta %s pode ser alterada por outro usuário local, que poderia desviar o link (configure o caminho real, ou deixe a pasta gravável só por root e por %t)",
+	},
+	{
+		"it has several hard links, and another local user can change the folder, so it may be a file from elsewhere (remove the other links, or the write permission of other users)",
+		"tem vários hard links, e outro usuário local pode alterar a pasta: pode ser um arquivo de outro lugar (remova os outros links, ou a permissão de gravação dos outros usuários)",
+	},
+	{"%s: the file system at %s does not answer (is it a network file system whose server is unreachable?)", "%s: o sistema de arquivos em %s não responde (é um sistema de arquivos de rede cujo servidor está fora de alcance?)"},
+	{"line %w: the file contains a zero byte, so it is not text (is it a file of variables?)", "linha %w: o arquivo contém um byte zero, portanto não é texto (é um arquivo de variáveis?)"},
+	{"line %w: docker refuses a file with a name that is empty or contains a blank (fix the line, or start it with #)", "linha %w: o docker recusa um arquivo com um nome vazio ou com espaço (corrija a linha, ou comece-a com #)"},
+	{"the file contains a zero byte, so it is not text (is it an INI file?)", "o arquivo contém um byte zero, portanto não é texto (é um arquivo INI?)"},
+	{"the file is UTF-16 (save it as ANSI: an AppServer does not read UTF-16)", "o arquivo está em UTF-16 (salve-o como ANSI: um AppServer não lê UTF-16)"},
+	{"the file is UTF-16 (save it as UTF-8)", "o arquivo está em UTF-16 (salve-o como UTF-8)"},
+	{"line %w: the header [%s is not closed (add the missing bracket)", "linha %w: o cabeçalho [%s não foi fechado (acrescente o colchete que falta)"},
+}
+
+// portugueseConfig are the phrases about the configuration, the machines of a cluster
+// and the listener.
+var portugueseConfig = []phrase{
+	{"The log and vigente status tell why.", "O log e vigente status dizem por quê."},
+	{"engine away: alone since %w", "etcd fora de alcance: sozinha desde %w"},
+	{"machines differ: %s has other providers, credentials or renewal settings than this machine", "as máquinas diferem: %s tem outros provedores, credenciais ou ajustes de renovação que esta máquina"},
+	{"listen on %s (daemon.listen): %t", "escuta em %s (daemon.listen): %t"},
+	{"address already in use (another program has this port: stop it, or %t)", "endereço já em uso (outro programa está com esta porta: pare-o, ou %t)"},
+	{"set another daemon.listen", "defina outro daemon.listen"},
+	{"permission denied (%t)", "permissão negada (%t)"},
+	{"unknown key (expected one of %s)", "chave desconhecida (o esperado é uma de %s)"},
+	{"unknown key (did you mean %w?)", "chave desconhecida (quis dizer %w?)"},
+	{"is missing (expected a string)", "está ausente (o esperado é um texto)"},
+	{"is missing (expected %s)", "está ausente (o esperado é %s)"},
+	{"is empty (expected a string)", "está vazio (o esperado é um texto)"},
+	{"is empty (expected text with a %w in it)", "está vazio (o esperado é um texto com %w)"},
+	{"is out of range (expected an integer)", "está fora do intervalo (o esperado é um número inteiro)"},
+	{"is already defined at %w (expected each name once)", "já está definido em %w (o esperado é cada nome uma vez)"},
+	{"there is no provider %s (expected %s)", "não há provedor %s (o esperado é %s)"},
+	{"%w: there is no credential %s (expected %s)", "%w: não há credencial %s (o esperado é %s)"},
+	{"%w: credential %s has no field %s (expected %s)", "%w: a credencial %s não tem o campo %s (o esperado é %s)"},
+	{"is made from itself: %s (expected no cycle)", "é feita de si mesma: %s (o esperado é nenhum ciclo)"},
+	{"is the same thing at the backend as %s at %w (expected one credential for it, which any number of sinks may show)", "é a mesma coisa no servidor que %s em %w (o esperado é uma só credencial, que qualquer número de destinos pode mostrar)"},
+	{"is not a CPF (expected 11 digits, such as 529.982.247-25)", "não é um CPF (o esperado são 11 dígitos, como 529.982.247-25)"},
+	{"does not exist (expected a configuration file; name it with --config)", "não existe (o esperado é um arquivo de configuração; informe-o com --config)"},
+	{"is empty (expected a configuration; an empty file is treated as one that is being saved)", "está vazio (o esperado é uma configuração; um arquivo vazio é tratado como um que está sendo salvo)"},
+	{"%s (expected valid TOML; text, modes, durations and shares stand in quotes)", "%s (o esperado é TOML válido; textos, modos, durações e frações ficam entre aspas)"},
+}
