@@ -14,8 +14,8 @@ import (
 
 // Digest returns a keyed digest of what the kind asked for: the values that differ from
 // their fallbacks, in canonical form, and the bytes of secrets and files. It does not
-// depend on where a secret is stored, on how a value is spelled, or on the daemon's own
-// keys. Call it after the kind has asked for everything.
+// depend on where a secret or a file is stored, on how a value is spelled, or on the
+// daemon's own keys. Call it after the kind has asked for everything.
 func (s *Section) Digest(key []byte) string {
 	mac := s.reader.macOf(key)
 	_, _ = mac.Write(s.content(func(string) bool { return true }))
@@ -32,7 +32,7 @@ func (s *Section) Settings() [sha256.Size]byte {
 func (s *Section) content(of func(path string) bool) (content []byte) {
 	paths := make([]string, 0, len(s.values))
 	for path := range s.values {
-		if of(path) {
+		if of(path) && !s.files[path] {
 			paths = append(paths, path)
 		}
 	}

@@ -1,6 +1,7 @@
 package section
 
 import (
+	"crypto/sha256"
 	"testing"
 	"time"
 )
@@ -126,6 +127,25 @@ func TestDigestHoldsTheContentOfAFileWhoseNameIsAskedForToo(t *testing.T) {
 		if digest("one", ask) != digest("one", ask) {
 			t.Errorf("%s: equal content has different digests", name)
 		}
+	}
+}
+
+// TestDigestsLeaveOutWhereAFileIs: machines may keep the same bytes in different
+// places.
+func TestDigestsLeaveOutWhereAFileIs(t *testing.T) {
+	of := func(name, content string) (string, [sha256.Size]byte) {
+		s := workspace(t, `tls = { ca = "`+name+`" }`, ReaderOptions{}, map[string]string{name: content})
+		table := s.Table("tls")
+		table.Text("ca", "")
+		table.File("ca")
+		return s.Digest(nil), s.Settings()
+	}
+	digest, settings := of("c.pem", "one")
+	if moved, same := of("elsewhere.pem", "one"); moved != digest || same != settings {
+		t.Error("the place of a file changed a digest")
+	}
+	if other, same := of("c.pem", "two"); other == digest || same != settings {
+		t.Error("the content of a file must change the digest, and not the settings")
 	}
 }
 

@@ -310,6 +310,7 @@ func (s *Section) File(key string) []byte {
 	if path == "" {
 		return nil
 	}
+	set(&s.files, s.noted(key), true)
 	e := s.table.get(key)
 	data, problem := s.slurp(path)
 	if problem == "" && len(bytes.TrimSpace(data)) == 0 {

@@ -48,6 +48,7 @@ type object struct {
 	keys   map[string]Key               // descriptions of the keys in asked
 	values map[string]credential.Secret // for the digest
 	local  map[string]bool              // which of them belong to this machine
+	files  map[string]bool              // which of them name a file that is read
 	unread map[tableKey]bool
 	read   []string // files
 	places []Place
