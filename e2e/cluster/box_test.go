@@ -30,6 +30,7 @@ type box struct {
 	ca     *authority
 	judge  *judge
 	hosts  [hosts]*host
+	base   string           // the URL of the backend
 	client *clientv3.Client // the test's own, connected to all members
 }
 
@@ -90,13 +91,14 @@ func newBox(t *testing.T, settings emulator.Settings, quota int) *box {
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{b.ca.issue(dir+"/backend.pem", time.Now().Add(time.Hour), b.net.address(hosts))}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
+	b.base = server.URL
 	for i := range b.hosts {
 		h := &host{World: &e2etest.World{T: t, Dir: fmt.Sprintf("%s/%c", dir, 'a'+i), Listen: "127.0.0.1:9100"}, box: b, place: i, name: string(rune('a' + i))}
 		b.hosts[i] = h
 		h.Write("secret", clientSecret)
 		h.Write("key", strings.Repeat("1", 64))
 		b.ca.issue(h.Path("node.pem"), time.Now().Add(time.Hour), b.net.address(i), "127.0.0.1")
-		h.configure("20m", server.URL)
+		h.configure("20m")
 		h.startMember(quota)
 	}
 	t.Cleanup(b.end)
@@ -155,13 +157,18 @@ func tail(text string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-func (h *host) configure(renew, base string) {
+func (h *host) configure(renew string) {
 	var endpoints []string
 	for i := range hosts {
 		endpoints = append(endpoints, fmt.Sprintf("%q", "https://"+h.box.net.address(i)+":2379"))
 	}
-	text := strings.NewReplacer("ENDPOINTS", strings.Join(endpoints, ", "), "NODE", h.name, "BASE", base, "RENEW", renew).Replace(configuration)
-	h.Configure(text)
+	text := strings.NewReplacer("ENDPOINTS", strings.Join(endpoints, ", "), "NODE", h.name, "RENEW", renew).Replace(configuration)
+	h.Configure(h.filled(text))
+}
+
+// filled returns a part of the configuration for this host.
+func (h *host) filled(text string) string {
+	return strings.NewReplacer("BASE", h.box.base, "{dir}", h.Dir).Replace(text)
 }
 
 // startMember starts the etcd member with the data in its folder.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,21 @@ type judge struct {
 	order   map[string]int // by access token
 	secrets []string
 	held    *held
+	calls   []call
+}
+
+// call is one request for a token.
+type call struct {
+	machine string // its address
+	at      time.Time
+}
+
+// since returns the calls that arrived after some moment, in their order.
+func (j *judge) since(moment time.Time) []call {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	first, _ := slices.BinarySearchFunc(j.calls, moment, func(c call, m time.Time) int { return c.at.Compare(m) })
+	return slices.Clone(j.calls[first:])
 }
 
 // held is a request that is to be held: the next one of a machine with a grant
@@ -55,6 +71,7 @@ func (j *judge) wait(r *http.Request) bool {
 	form, _ := url.ParseQuery(string(body))
 	machine, _, _ := net.SplitHostPort(r.RemoteAddr)
 	j.mu.Lock()
+	j.calls = append(j.calls, call{machine, time.Now()})
 	h := j.held
 	if h == nil || h.machine != machine || h.grant != form.Get("grant_type") {
 		j.mu.Unlock()

@@ -33,6 +33,10 @@ var scenarios = []scenario{
 	{"a certificate that has ended", true, certificateEnded},
 	{"another key on one machine", true, anotherKey},
 	{"two configurations", true, twoConfigurations},
+	{"commands that run one at a time", true, oneAtATime},
+	{"a secret that is refused", true, secretRefused},
+	{"a cool-down", true, coolDown},
+	{"a rate", true, rateShared},
 	{"the way back to one machine", false, leave},
 }
 
