@@ -154,10 +154,13 @@ func (e *Engine) updateCredentialRow(c *held, g schedule.Glimpse, now time.Time)
 	s.credentials.put(c.slot, row)
 }
 
+// noRecord is the record of every sink without one; it is never written to.
+var noRecord schedule.Record
+
 // updateSinkRow replaces the row of a sink with an edited copy.
 func (e *Engine) updateSinkRow(one *sink, edit func(*sinkRow), now time.Time) {
 	s := e.model
-	was, row := s.sinks.row(one.slot), &sinkRow{record: &schedule.Record{}}
+	was, row := s.sinks.row(one.slot), &sinkRow{record: &noRecord}
 	if was != nil {
 		*row = *was
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/plan"
@@ -20,7 +21,10 @@ import (
 // one process only, so the encoding may change between versions.
 type content struct{ bytes []byte }
 
-func newHash() *content { return &content{make([]byte, 0, 256)} }
+func newHash() *content { return contents.Get().(*content) }
+
+// contents holds buffers to be used again: every row needs several.
+var contents = sync.Pool{New: func() any { return &content{make([]byte, 0, 1024)} }}
 
 func (h *content) number(n uint64) *content {
 	h.bytes = binary.BigEndian.AppendUint64(h.bytes, n)
@@ -69,8 +73,11 @@ func (h *content) onFailure(o *plan.OnFailure) *content {
 	return h.texts(o.Command...).number(uint64(o.After)).number(uint64(o.Timeout)) //nolint:gosec // as above
 }
 
+// sum returns the hash. The content must not be used after it.
 func (h *content) sum() plan.Hash {
 	sum := sha256.Sum256(h.bytes)
+	h.bytes = h.bytes[:0]
+	contents.Put(h)
 	return plan.Hash(sum[:len(plan.Hash{})])
 }
 

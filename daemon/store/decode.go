@@ -30,8 +30,9 @@ func newDecoder(entries int) *decoder {
 	}
 	for range min(runtime.GOMAXPROCS(0), 1+entries/decodeBatch) {
 		d.all.Go(func() {
+			var b decoded
 			for batch := range d.work {
-				d.decode(batch)
+				d.decode(batch, &b)
 			}
 		})
 	}
@@ -57,15 +58,21 @@ func (d *decoder) finish() (State, error) {
 	return d.state, d.err
 }
 
-func (d *decoder) decode(batch []rawEntry) {
-	records, providers := make([]schedule.Record, len(batch)), make([]schedule.ProviderRecord, len(batch))
+// decoded is what a worker has decoded of a batch. It uses the same memory for all.
+type decoded struct {
+	wire      wireRecord
+	records   [decodeBatch]schedule.Record
+	providers [decodeBatch]schedule.ProviderRecord
+}
+
+func (d *decoder) decode(batch []rawEntry, b *decoded) {
 	var failed error
 	for i, e := range batch {
 		var err error
 		if e.kind == providerKind {
-			providers[i], err = decodeProvider(e.value)
+			b.providers[i], err = decodeProvider(e.value)
 		} else {
-			records[i], err = decodeRecord(schedule.Kind(e.kind), e.value)
+			b.records[i], err = b.wire.decode(schedule.Kind(e.kind), e.value)
 		}
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%s %q: %w", buckets[e.kind], e.name, err)
@@ -78,9 +85,9 @@ func (d *decoder) decode(batch []rawEntry) {
 	}
 	for i, e := range batch {
 		if e.kind == providerKind {
-			d.state.Providers[string(e.name)] = providers[i]
+			d.state.Providers[string(e.name)] = b.providers[i]
 		} else {
-			d.state.Records[schedule.Key{Kind: schedule.Kind(e.kind), Name: string(e.name)}] = records[i]
+			d.state.Records[schedule.Key{Kind: schedule.Kind(e.kind), Name: string(e.name)}] = b.records[i]
 		}
 	}
 }

@@ -72,8 +72,13 @@ func wireTokenOf(t *credential.Credential) wireToken {
 // decodeRecord decodes the stored record of one kind of task. Unknown members are
 // ignored, absent ones are zero.
 func decodeRecord(kind schedule.Kind, plain []byte) (schedule.Record, error) {
-	var w wireRecord
-	if json.Unmarshal(plain, &w) != nil {
+	return new(wireRecord).decode(kind, plain)
+}
+
+// decode is decodeRecord with the memory of w.
+func (w *wireRecord) decode(kind schedule.Kind, plain []byte) (schedule.Record, error) {
+	*w = wireRecord{}
+	if json.Unmarshal(plain, w) != nil {
 		return schedule.Record{}, errNotReadable
 	}
 	return w.record(kind), nil
