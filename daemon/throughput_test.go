@@ -158,7 +158,7 @@ func wholeWay(b *testing.B, client *http.Client, url string) {
 	for n := range b.N {
 		name := fmt.Sprintf("c%d", n)
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "p", Type: "fetch", Policy: policy, Identity: name, Inputs: "1", Fields: []string{"token"},
+			Name: name, Provider: "p", Common: &plan.Common{Type: "fetch", Policy: policy, Fields: []string{"token"}}, Identity: name, Inputs: "1",
 			Source: fetcher{client, fmt.Sprintf("%s/?n=%d", url, n)},
 		})
 		s, err := section.Parse("sinks."+name, fmt.Sprintf("path = %q\ncontent = \"${%s.token}\"\n", filepath.Join(dir, name), name))

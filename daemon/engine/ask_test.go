@@ -100,7 +100,7 @@ func TestRenewTellsWhyNothingCanCome(t *testing.T) {
 }
 
 func TestRuleOfTheNextAttemptIsNamedByItsKey(t *testing.T) {
-	spec := &plan.Credential{Provider: "p", Policy: schedule.Policy{Keys: map[string]string{"max_age": "credentials.a.max_age"}}}
+	spec := &plan.Credential{Provider: "p", Common: &plan.Common{Policy: schedule.Policy{Keys: map[string]string{"max_age": "credentials.a.max_age"}}}}
 	for rule, want := range map[string]string{
 		"": "", "rate": "providers.p.rate", "concurrency": "providers.p.concurrency",
 		"max_age": "credentials.a.max_age", "renew_before": "renewal.renew_before",

@@ -51,8 +51,7 @@ func newCrowded(b *testing.B, n int) *crowded {
 	for i := range n {
 		name := fmt.Sprintf("fleet/%06d", i)
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "p", Type: "t", Identity: "https://backend.example\x00" + name, Inputs: fmt.Sprintf("%032x", i), Source: quick{},
-			Policy: schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: 30 * time.Second, Timeout: 30 * time.Second, Jitter: schedule.Margin{Share: 0.05}},
+			Name: name, Provider: "p", Common: &plan.Common{Type: "t", Policy: schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: 30 * time.Second, Timeout: 30 * time.Second, Jitter: schedule.Margin{Share: 0.05}}}, Identity: "https://backend.example\x00" + name, Inputs: fmt.Sprintf("%032x", i), Source: quick{},
 		})
 		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name + "/till", Type: "file", Path: "/srv/" + name, Needs: []string{name}, Target: fmt.Sprintf("%032x", i), Sink: taken{}})
 	}
@@ -142,8 +141,9 @@ func BenchmarkApplyOne(b *testing.B) {
 			c.settle()
 			one := c.specs.Credentials[n/2]
 			for i := 0; b.Loop(); i++ {
-				one.Policy.MaxAge = time.Hour + time.Duration(i)
-				is := one
+				is, common := one, *one.Common
+				common.Policy.MaxAge = time.Hour + time.Duration(i)
+				is.Common = &common
 				c.apply(plan.Change{Credentials: plan.Difference[plan.Credential]{Changed: []*plan.Credential{&is}}})
 			}
 		})

@@ -257,7 +257,7 @@ func planOf(backends map[string]*backend, sinks map[string]*place) *plan.Plan {
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "fake", Concurrency: 8}}}
 	for name, b := range backends {
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "p", Type: "fake", Policy: testPolicy, Identity: name, Inputs: "1", Fields: []string{"token"}, Source: b,
+			Name: name, Provider: "p", Common: &plan.Common{Type: "fake", Policy: testPolicy, Fields: []string{"token"}}, Identity: name, Inputs: "1", Source: b,
 		})
 	}
 	for name, s := range sinks {

@@ -99,8 +99,8 @@ func (w *world) plan() *plan.Plan {
 		n := w.nature.plan.credentials[i]
 		p := w.providerOf(&n)
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: n.name, Provider: p.name, Type: "world", Policy: n.policy, Identity: n.identity, Inputs: strconv.Itoa(n.inputs),
-			Needs: n.needs, Fields: []string{"token"}, Source: &source{w, &n, p},
+			Name: n.name, Provider: p.name, Common: &plan.Common{Type: "world", Policy: n.policy, Fields: []string{"token"}}, Identity: n.identity, Inputs: strconv.Itoa(n.inputs),
+			Needs: n.needs, Source: &source{w, &n, p},
 		})
 	}
 	for _, n := range w.nature.plan.sinks {

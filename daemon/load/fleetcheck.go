@@ -181,25 +181,17 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 	}
 }
 
-// shareWith uses the lists of another row where they are equal, because most rows of
-// a fleet differ in a few texts only.
+// shareWith uses what another row has in common with it, because most rows of a fleet
+// differ in a few texts only.
 func (r *row) shareWith(o *row) {
-	is, was := r.credential, o.credential
-	is.Fields, is.Limits, is.Places = sharedList(is.Fields, was.Fields), sharedList(is.Limits, was.Limits), sharedList(is.Places, was.Places)
-	if is.Client == was.Client {
-		is.Client = was.Client
+	if is, was := r.credential, o.credential; is.Common.Equal(was.Common) {
+		is.Common = was.Common
 	}
 	for i := range min(len(r.claims), len(o.claims)) {
-		r.claims[i] = sharedList(r.claims[i], o.claims[i])
+		if slices.Equal(r.claims[i], o.claims[i]) {
+			r.claims[i] = o.claims[i]
+		}
 	}
-}
-
-// sharedList returns was if both lists are equal, so that is can be freed.
-func sharedList[E comparable](is, was []E) []E {
-	if slices.Equal(is, was) {
-		return was
-	}
-	return is
 }
 
 // keepLittle keeps only what checks of other rows ask for.
@@ -208,7 +200,7 @@ func (a *assembly) keepLittle(r *row) {
 	for _, o := range r.bound.sinks {
 		o.section.Recycle()
 	}
-	spec := &plan.Credential{Provider: c.Credential.Provider, Fields: c.binding.Fields, Needs: c.binding.Needs}
+	spec := &plan.Credential{Provider: c.Credential.Provider, Common: &plan.Common{Fields: c.binding.Fields}, Needs: c.binding.Needs}
 	for _, f := range c.absent() {
 		spec.Missing = append(spec.Missing, plan.Missing{Key: f.Key, Path: f.Path, Message: f.Message})
 	}

@@ -163,11 +163,14 @@ func (c *boundCredential) make(at time.Time) {
 		return
 	}
 	s := &plan.Credential{
-		Name: c.Name, Provider: c.Credential.Provider, Type: c.provider.Type, Policy: c.Policy,
+		Name: c.Name, Provider: c.Credential.Provider,
+		Common: &plan.Common{
+			Type: c.provider.Type, Policy: c.Policy, Places: joined(c.provider.places, c.places),
+			Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client,
+		},
 		Identity: strings.TrimSpace(c.provider.Type + " " + c.binding.Identity),
 		Inputs:   c.provider.digest + "." + c.digest,
-		Places:   joined(c.provider.places, c.places),
-		Needs:    c.binding.Needs, Fields: c.binding.Fields, Limits: c.binding.Limits, Client: c.binding.Client, Source: c.binding.Source, Settings: c.settings,
+		Needs:    c.binding.Needs, Source: c.binding.Source, Settings: c.settings,
 	}
 	if own := c.OnFailure; own != nil {
 		s.OnFailure = &plan.OnFailure{Command: own.Command, After: own.After, Timeout: own.Timeout}

@@ -16,8 +16,8 @@ func examplePlan() *plan.Plan {
 	return &plan.Plan{
 		Providers: []plan.Provider{{Name: "p", Type: "http", Concurrency: 2}, {Name: "q", Type: "exec"}},
 		Credentials: []plan.Credential{
-			{Name: "a", Provider: "p", Type: "http", Identity: "i", Fields: []string{"token"}, Policy: schedule.Policy{MaxAge: time.Hour}},
-			{Name: "b", Provider: "q", Type: "exec", Needs: []string{"a"}},
+			{Name: "a", Provider: "p", Common: &plan.Common{Type: "http", Fields: []string{"token"}, Policy: schedule.Policy{MaxAge: time.Hour}}, Identity: "i"},
+			{Name: "b", Provider: "q", Common: &plan.Common{Type: "exec"}, Needs: []string{"a"}},
 		},
 	}
 }

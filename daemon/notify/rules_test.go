@@ -11,11 +11,11 @@ import (
 // TestRulesAfterAChange: rules follow the plan, and those from before are left as they were.
 func TestRulesAfterAChange(t *testing.T) {
 	with := func(name string, after time.Duration) *plan.Credential {
-		return &plan.Credential{Name: name, OnFailure: &plan.OnFailure{After: after}}
+		return &plan.Credential{Name: name, Common: &plan.Common{OnFailure: &plan.OnFailure{After: after}}}
 	}
 	var first, second plan.Change
-	first.Credentials.Added = []*plan.Credential{with("kept", 1), with("changed", 2), with("without", 3), with("removed", 4), {Name: "default"}}
-	second.Credentials.Changed = []*plan.Credential{with("changed", 20), {Name: "without"}}
+	first.Credentials.Added = []*plan.Credential{with("kept", 1), with("changed", 2), with("without", 3), with("removed", 4), {Common: &plan.Common{}, Name: "default"}}
+	second.Credentials.Changed = []*plan.Credential{with("changed", 20), {Common: &plan.Common{}, Name: "without"}}
 	second.Credentials.Removed = []string{"removed"}
 	all := &Rule{After: 9}
 

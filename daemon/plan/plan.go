@@ -4,6 +4,7 @@ package plan
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,8 @@ type Provider struct {
 type Credential struct {
 	Name     string
 	Provider string // name of its Provider
-	Type     string // kind of that provider
-	Policy   schedule.Policy
+	// Common may be shared with other credentials, so it must not be changed.
+	*Common
 	// Identity identifies the credential at the backend. Values obtained under another
 	// identity do not belong to it.
 	Identity string
@@ -52,26 +53,38 @@ type Credential struct {
 	Shared string
 	// Settings is Provider.Settings for the credential's own keys.
 	Settings Hash
-	// Places are the locations of the secrets and files used to obtain it.
-	Places []Place
 	// Needs names the credentials from which it is derived.
-	Needs []string
-	// Fields are the kind's own fields. The first is shown by default.
-	Fields []string
-	// Client is providers.Binding.Client.
-	Client string
-	// Limits are the expiries of what it depends on in the configuration.
-	Limits []credential.Limit
+	Needs  []string
 	Source credential.Provider
-	// OnFailure is the command for a failure that lasts. If it is nil, the daemon's
-	// own command is used.
-	OnFailure *OnFailure
 	// Missing lists what it needs but cannot be used. The credential is then parked,
 	// whatever its record says. Identity and Inputs are empty because they are not
 	// known, and count as unchanged. It is tried again after the Change in which
 	// nothing is missing.
 	Missing []Missing
 	Hash    Hash
+}
+
+// Common is the part of a credential that is mostly the same in all rows of a fleet.
+type Common struct {
+	Type   string // kind of its provider
+	Policy schedule.Policy
+	// Places are the locations of the secrets and files used to obtain it.
+	Places []Place
+	// Fields are the kind's own fields. The first is shown by default.
+	Fields []string
+	// Client is providers.Binding.Client.
+	Client string
+	// Limits are the expiries of what it depends on in the configuration.
+	Limits []credential.Limit
+	// OnFailure is the command for a failure that lasts. If it is nil, the daemon's
+	// own command is used.
+	OnFailure *OnFailure
+}
+
+// Equal reports whether both are the same.
+func (c *Common) Equal(o *Common) bool {
+	return c.Type == o.Type && c.Client == o.Client && c.Policy.Equal(o.Policy) && c.OnFailure.equal(o.OnFailure) &&
+		slices.Equal(c.Places, o.Places) && slices.Equal(c.Fields, o.Fields) && slices.Equal(c.Limits, o.Limits)
 }
 
 // Missing is a secret, a CA or a certificate that cannot be used.
@@ -95,6 +108,13 @@ func (c *Credential) Absent() string {
 type OnFailure struct {
 	Command        []string
 	After, Timeout time.Duration
+}
+
+func (f *OnFailure) equal(o *OnFailure) bool {
+	if f == nil || o == nil {
+		return f == o
+	}
+	return f.After == o.After && f.Timeout == o.Timeout && slices.Equal(f.Command, o.Command)
 }
 
 // Sink is one place to which values are delivered.

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,11 @@ func (p Policy) Key(rule string) string {
 		return path
 	}
 	return "renewal." + rule
+}
+
+// Equal reports whether both policies are the same and come from the same keys.
+func (p Policy) Equal(o Policy) bool {
+	return len(p.Differing(o)) == 0 && maps.Equal(p.Keys, o.Keys)
 }
 
 // Differing returns the timing keys in which the two policies differ.

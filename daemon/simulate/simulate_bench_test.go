@@ -14,11 +14,10 @@ func thousand() *plan.Plan {
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "test", Concurrency: 8}}}
 	for i := range 1000 {
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: fmt.Sprintf("c%03d", i), Provider: "p", Type: "test",
-			Policy: schedule.Policy{
+			Name: fmt.Sprintf("c%03d", i), Provider: "p", Common: &plan.Common{Type: "test", Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: 24 * time.Hour, Jitter: schedule.Margin{Share: 0.05},
 				MinInterval: 30 * time.Second, Timeout: 30 * time.Second,
-			},
+			}},
 		})
 	}
 	return specs

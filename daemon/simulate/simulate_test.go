@@ -74,11 +74,10 @@ func drawn(seed uint64) (*plan.Plan, Scenario) {
 	least := 20 * time.Minute * (1 + 9*(s.For/step))
 	for i := range 1 + r.IntN(9) {
 		c := plan.Credential{
-			Name: fmt.Sprintf("c%d", i), Provider: specs.Providers[r.IntN(len(specs.Providers))].Name, Type: "test",
-			Policy: schedule.Policy{
+			Name: fmt.Sprintf("c%d", i), Provider: specs.Providers[r.IntN(len(specs.Providers))].Name, Common: &plan.Common{Type: "test", Policy: schedule.Policy{
 				RenewBefore: schedule.Margin{Share: r.Float64() / 2}, MaxAge: time.Hour + upTo(day), Jitter: schedule.Margin{Share: r.Float64() / 5},
 				MinInterval: oneOf(5*time.Second, 30*time.Second, 5*time.Minute), Timeout: 30 * time.Second,
-			},
+			}},
 		}
 		if r.IntN(4) == 0 {
 			c.Policy.Schedule, _ = schedule.ParseCron("17 3,15 * * *", "UTC")
@@ -168,7 +167,7 @@ func TestPartsGiveWhatTheWholeGives(t *testing.T) {
 func TestWhatIsTiedStaysTogether(t *testing.T) {
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "free"}, {Name: "slow", Rates: []schedule.Rate{{Calls: 1, Per: time.Second}}}, {Name: "idle"}}}
 	for name, needs := range map[string][]string{"a": nil, "b": nil, "c": {"a"}, "x": nil, "y": nil, "z": {"b"}} {
-		c := plan.Credential{Name: name, Provider: "free", Needs: needs}
+		c := plan.Credential{Common: &plan.Common{}, Name: name, Provider: "free", Needs: needs}
 		if name == "x" || name == "y" {
 			c.Provider = "slow"
 		}

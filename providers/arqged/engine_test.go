@@ -37,9 +37,8 @@ func run(t testing.TB, e *emulator.Server, d *disk, inputs, provider, cred strin
 	specs := &plan.Plan{
 		Providers: []plan.Provider{{Name: "ged", Type: "arqged", Concurrency: 8, Rates: rates}},
 		Credentials: []plan.Credential{{
-			Name: "ged", Provider: "ged", Type: "arqged", Identity: o.binding.Identity, Inputs: inputs,
-			Fields: o.binding.Fields, Source: o.binding.Source,
-			Policy: enginetest.Policy(),
+			Name: "ged", Provider: "ged", Common: &plan.Common{Type: "arqged", Fields: o.binding.Fields, Policy: enginetest.Policy()}, Identity: o.binding.Identity, Inputs: inputs,
+			Source: o.binding.Source,
 		}},
 	}
 	_, stop = enginetest.Run(t, d.Ledger, enginetest.Deaf{}, specs)

@@ -78,7 +78,7 @@ func office(t testing.TB, h http.Handler, authors int, rates string) *plan.Plan 
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "integra", Type: "integra-contador", Concurrency: 8, Rates: limits}}}
 	add := func(name string, needs []string, source credential.Provider) {
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "integra", Type: "integra-contador", Policy: enginetest.Policy(), Identity: name, Inputs: "i", Needs: needs, Source: source,
+			Name: name, Provider: "integra", Common: &plan.Common{Type: "integra-contador", Policy: enginetest.Policy()}, Identity: name, Inputs: "i", Needs: needs, Source: source,
 		})
 	}
 	add("sessao", nil, &pair{b})

@@ -193,8 +193,8 @@ func realOffice(b *testing.B, base, ca string) *plan.Plan {
 			b.Fatal(f)
 		}
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "integra", Type: "integra-contador", Policy: enginetest.Policy(), Identity: bound.Identity, Inputs: "1",
-			Needs: bound.Needs, Fields: bound.Fields, Source: bound.Source,
+			Name: name, Provider: "integra", Common: &plan.Common{Type: "integra-contador", Policy: enginetest.Policy(), Fields: bound.Fields}, Identity: bound.Identity, Inputs: "1",
+			Needs: bound.Needs, Source: bound.Source,
 		})
 	}
 	add("sessao", "")

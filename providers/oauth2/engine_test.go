@@ -46,8 +46,7 @@ func begin(t testing.TB, server *emulator.Server, d *disk, provider, cred string
 	specs := &plan.Plan{
 		Providers: []plan.Provider{{Name: "p", Type: "oauth2", Concurrency: 8}},
 		Credentials: []plan.Credential{{
-			Name: "c", Provider: "p", Type: "oauth2", Identity: b.Identity, Inputs: "i", Fields: b.Fields, Source: b.Source,
-			Policy: enginetest.Policy(),
+			Name: "c", Provider: "p", Common: &plan.Common{Type: "oauth2", Fields: b.Fields, Policy: enginetest.Policy()}, Identity: b.Identity, Inputs: "i", Source: b.Source,
 		}},
 	}
 	e, stop := enginetest.Run(t, d.Ledger, enginetest.Deaf{}, specs)
