@@ -14,20 +14,54 @@ import (
 	"github.com/vigented/vigente/internal/section"
 )
 
-// TestExitCodes lists the ways in which each command can end.
-func TestExitCodes(t *testing.T) {
-	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
-	silent := &fakeBackend{err: errSilent}
-	failing := &fakeBackend{view: healthy()}
-	failing.view.Credentials[0].State = engine.Failing
-	broken := &load.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
-	tests := []struct {
-		args    string
-		backend *fakeBackend // nil: no daemon runs
-		openErr error
-		code    int
-		err     string // in stderr
-	}{
+// exitCase is one way in which a command can end.
+type exitCase struct {
+	args    string
+	backend *fakeBackend // nil: no daemon runs
+	openErr error
+	code    int
+	err     string // in stderr
+}
+
+func (tt exitCase) check(t *testing.T) {
+	w := newWorld(t)
+	w.openErr = tt.openErr
+	if tt.backend != nil {
+		w.serve(t, tt.backend)
+	}
+	got := w.do(t.Context(), strings.Fields(tt.args)...)
+	if got.code != tt.code {
+		t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", got.code, tt.code, got.out, got.err)
+	}
+	if !strings.Contains(got.err, tt.err) {
+		t.Errorf("stderr is %q, want %q in it", got.err, tt.err)
+	}
+	if got.code == 0 && got.err != "" {
+		t.Errorf("stderr of a success is %q", got.err)
+	}
+	if got.code == 2 && strings.Count(got.err, "\n") != 1 {
+		t.Errorf("a usage error takes more than a line: %q", got.err)
+	}
+	if got.code != 0 && got.out != "" && !strings.Contains(tt.args, "--json") {
+		t.Errorf("stdout of a failure is %q", got.out)
+	}
+}
+
+func checkExits(t *testing.T, cases []exitCase) {
+	t.Helper()
+	for _, tt := range cases {
+		t.Run(strings.TrimSpace(tt.args), tt.check)
+	}
+}
+
+// brokenConfig is what a configuration with two faults returns.
+func brokenConfig() error {
+	return &load.ConfigError{Faults: []section.Fault{{File: "a.toml", Line: 3, Key: "b.c", Message: "wrong"}, {File: "a.toml", Line: 9, Key: "d", Message: "bad"}}}
+}
+
+func TestExitCodesWithoutADaemon(t *testing.T) {
+	broken := brokenConfig()
+	checkExits(t, []exitCase{
 		{"", nil, nil, 2, "vigente: a command is missing; see vigente --help"},
 		{"nonsense", nil, nil, 2, `vigente: unknown command "nonsense" for "vigente"; see vigente --help`},
 		{"status --nonsense", nil, nil, 2, "vigente: unknown flag: --nonsense; see vigente status --help"},
@@ -47,6 +81,23 @@ func TestExitCodes(t *testing.T) {
 		{"run", nil, errors.New("open state: it is locked"), 1, "vigente: open state: it is locked"},
 		{"run x", nil, nil, 2, `vigente: unexpected argument "x" (expected no argument); see vigente run --help`},
 
+		{"man x y", nil, nil, 2, `unexpected argument "y" (expected FOLDER only)`},
+		{"demo x", nil, nil, 2, ""},
+		{"completion bash", nil, nil, 0, ""},
+		{"help", nil, nil, 0, ""},
+		{"help completion bash", nil, nil, 0, ""},
+		{"help nonsense", nil, nil, 2, `unknown command "nonsense" for "vigente"`},
+		{"completion", nil, nil, 2, "vigente: SHELL is missing"},
+		{"completion tcsh", nil, nil, 2, `SHELL "tcsh" is not known (expected one of bash, fish, powershell, zsh)`},
+	})
+}
+
+func TestExitCodesOfLooking(t *testing.T) {
+	good, bad := &fakeBackend{view: healthy()}, &fakeBackend{view: troubled()}
+	silent := &fakeBackend{err: errSilent}
+	failing := &fakeBackend{view: healthy()}
+	failing.view.Credentials[0].State = engine.Failing
+	checkExits(t, []exitCase{
 		{"status", good, nil, 0, ""},
 		{"status", bad, nil, 0, ""},
 		{"status", nil, nil, 4, "vigente: no daemon is running"},
@@ -90,7 +141,13 @@ func TestExitCodes(t *testing.T) {
 		{"wait novo --timeout 10ms", bad, nil, 5, "credential novo: pending: nothing obtained yet\nvigente: not valid and delivered within 10ms\n"},
 		{"wait loja --timeout 0s", good, nil, 2, "expected more than 0"},
 		{"wait loja --timeout soon", good, nil, 2, "not a duration"},
+	})
+}
 
+func TestExitCodesOfChanging(t *testing.T) {
+	good, broken := &fakeBackend{view: healthy()}, brokenConfig()
+	silent := &fakeBackend{err: errSilent}
+	checkExits(t, []exitCase{
 		{"renew loja", good, nil, 0, ""},
 		{"renew --all", good, nil, 0, ""},
 		{"renew", good, nil, 2, "NAME is missing (expected names, or --all)"},
@@ -142,7 +199,12 @@ func TestExitCodes(t *testing.T) {
 		{"forget nada", good, nil, 2, "no record is kept of: nada"},
 		{"forget", good, nil, 2, "NAME is missing"},
 		{"forget velha", nil, nil, 4, ""},
+	})
+}
 
+func TestExitCodesOfValues(t *testing.T) {
+	good := &fakeBackend{view: healthy()}
+	checkExits(t, []exitCase{
 		{"show loja", good, nil, 0, ""},
 		{"show", good, nil, 2, ""},
 		{"show nada", good, nil, 2, "nada"},
@@ -167,41 +229,7 @@ func TestExitCodes(t *testing.T) {
 		{"emulate exec http --print http://127.0.0.1:1/text", nil, nil, 2, "--print works with exec only"},
 		{"emulate exec --print http://127.0.0.1:1/text", nil, nil, 69, "emulated: the emulator does not answer"},
 		{"emulate tss --fault nonsense=0", nil, nil, 2, "not a number of calls"},
-
-		{"man x y", nil, nil, 2, `unexpected argument "y" (expected FOLDER only)`},
-		{"demo x", nil, nil, 2, ""},
-		{"completion bash", nil, nil, 0, ""},
-		{"help", nil, nil, 0, ""},
-		{"help completion bash", nil, nil, 0, ""},
-		{"help nonsense", nil, nil, 2, `unknown command "nonsense" for "vigente"`},
-		{"completion", nil, nil, 2, "vigente: SHELL is missing"},
-		{"completion tcsh", nil, nil, 2, `SHELL "tcsh" is not known (expected one of bash, fish, powershell, zsh)`},
-	}
-	for _, tt := range tests {
-		t.Run(strings.TrimSpace(tt.args), func(t *testing.T) {
-			w := newWorld(t)
-			w.openErr = tt.openErr
-			if tt.backend != nil {
-				w.serve(t, tt.backend)
-			}
-			got := w.do(t.Context(), strings.Fields(tt.args)...)
-			if got.code != tt.code {
-				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", got.code, tt.code, got.out, got.err)
-			}
-			if !strings.Contains(got.err, tt.err) {
-				t.Errorf("stderr is %q, want %q in it", got.err, tt.err)
-			}
-			if got.code == 0 && got.err != "" {
-				t.Errorf("stderr of a success is %q", got.err)
-			}
-			if got.code == 2 && strings.Count(got.err, "\n") != 1 {
-				t.Errorf("a usage error takes more than a line: %q", got.err)
-			}
-			if got.code != 0 && got.out != "" && !strings.Contains(tt.args, "--json") {
-				t.Errorf("stdout of a failure is %q", got.out)
-			}
-		})
-	}
+	})
 }
 
 // TestJSONWhenItFails wants one document with its format from every way to fail.

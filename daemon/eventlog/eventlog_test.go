@@ -40,15 +40,49 @@ func failed(kind engine.TaskKind, name string, reason credential.Reason, failure
 	}
 }
 
-func TestLines(t *testing.T) {
+// lineCase is an outcome and its line.
+type lineCase struct {
+	name    string
+	outcome engine.Outcome
+	level   zapcore.Level
+	message string
+	fields  map[string]any
+}
+
+func (tt lineCase) check(t *testing.T) {
+	reporter, logs := observed(zap.DebugLevel)
+	reporter.Observe(tt.outcome)
+	entries := logs.All()
+	if len(entries) != 1 {
+		t.Fatalf("got %d lines, want 1", len(entries))
+	}
+	got := entries[0]
+	if got.Message != tt.message || got.Level != tt.level {
+		t.Errorf("got %s %q, want %s %q", got.Level, got.Message, tt.level, tt.message)
+	}
+	fields := got.ContextMap()
+	delete(fields, "cause_types")
+	for key, want := range tt.fields {
+		if value := fields[key]; value != want {
+			t.Errorf("%s: got %v (%T), want %v", key, value, value, want)
+		}
+	}
+	for key, value := range fields {
+		if _, ok := tt.fields[key]; !ok {
+			t.Errorf("got unexpected %s=%v", key, value)
+		}
+		if !slices.Contains(Keys[:], key) {
+			t.Errorf("%s is not a documented key", key)
+		}
+	}
+	if text := fmt.Sprint(got.Message, got.ContextMap()); strings.Contains(text, canary) {
+		t.Errorf("the text of a cause was written: %s", text)
+	}
+}
+
+func TestLinesOfCredentials(t *testing.T) {
 	fault := &credential.Fault{Reason: credential.ReasonServer, Message: "the server says that it is broken", Code: "E-7", Err: errors.New(canary)}
-	tests := []struct {
-		name    string
-		outcome engine.Outcome
-		level   zapcore.Level
-		message string
-		fields  map[string]any
-	}{
+	for _, tt := range []lineCase{
 		{
 			"renewed",
 			engine.Outcome{
@@ -127,6 +161,13 @@ func TestLines(t *testing.T) {
 				"save_error": "no space left on device", "took": time.Duration(0),
 			},
 		},
+	} {
+		t.Run(tt.name, tt.check)
+	}
+}
+
+func TestLinesOfSinksAndHooks(t *testing.T) {
+	for _, tt := range []lineCase{
 		{
 			"written",
 			engine.Outcome{Kind: engine.Deliver, Name: "till", Result: schedule.Renewed, Took: time.Millisecond},
@@ -169,38 +210,8 @@ func TestLines(t *testing.T) {
 			zap.InfoLevel, "hook recovered",
 			map[string]any{"sink": "till", "attempt": int64(3), "failures": int64(2), "took": time.Duration(0)},
 		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			reporter, logs := observed(zap.DebugLevel)
-			reporter.Observe(tt.outcome)
-			entries := logs.All()
-			if len(entries) != 1 {
-				t.Fatalf("got %d lines, want 1", len(entries))
-			}
-			got := entries[0]
-			if got.Message != tt.message || got.Level != tt.level {
-				t.Errorf("got %s %q, want %s %q", got.Level, got.Message, tt.level, tt.message)
-			}
-			fields := got.ContextMap()
-			delete(fields, "cause_types")
-			for key, want := range tt.fields {
-				if value := fields[key]; value != want {
-					t.Errorf("%s: got %v (%T), want %v", key, value, value, want)
-				}
-			}
-			for key, value := range fields {
-				if _, ok := tt.fields[key]; !ok {
-					t.Errorf("got unexpected %s=%v", key, value)
-				}
-				if !slices.Contains(Keys[:], key) {
-					t.Errorf("%s is not a documented key", key)
-				}
-			}
-			if text := fmt.Sprint(got.Message, got.ContextMap()); strings.Contains(text, canary) {
-				t.Errorf("the text of a cause was written: %s", text)
-			}
-		})
+	} {
+		t.Run(tt.name, tt.check)
 	}
 }
 

@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,100 +15,6 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/view"
 )
-
-var at = time.Date(2026, 11, 22, 12, 0, 0, 500e6, time.UTC)
-
-// fakeEngine returns fixed views.
-type fakeEngine struct {
-	view     engine.View
-	config   view.Config
-	starting bool
-	limit    int // the detail limit; 0 means 2000
-}
-
-func (f *fakeEngine) Begun() bool                       { return !f.starting }
-func (f *fakeEngine) Select(q engine.Query) engine.View { return q.Of(f.view) }
-func (f *fakeEngine) Summary() engine.Summary           { return engine.Summarize(f.view) }
-func (f *fakeEngine) Config() view.Config               { return f.config }
-func (f *fakeEngine) DetailLimit() int                  { return cmp.Or(f.limit, 2000) }
-
-type hook struct{}
-
-func (hook) Run(context.Context, []string) error { return nil }
-
-func planned() *plan.Plan {
-	return &plan.Plan{
-		Providers:   []plan.Provider{{Name: "tss"}, {Name: "vault"}},
-		Credentials: []plan.Credential{{Name: "loja", Provider: "tss"}, {Name: "cofre", Provider: "vault"}},
-		Sinks:       []plan.Sink{{Name: "till", Type: "ini", Hook: hook{}}, {Name: "plain", Type: "file"}},
-	}
-}
-
-func mixed() engine.View {
-	return engine.View{
-		At: at,
-		Credentials: []engine.CredentialView{
-			{
-				Name: "cofre", Provider: "vault", State: engine.Parked,
-				Limits: []credential.Limit{{Kind: "certificate", EndsAt: at.Add(2 * time.Hour)}, {Kind: "certificate", EndsAt: at.Add(time.Hour)}},
-			},
-			{
-				Name: "loja", Provider: "tss", State: engine.Valid, Generation: 3, IssuedAt: at, ExpiresAt: at.Add(10 * time.Second),
-				NextAttemptAt: at.Add(5 * time.Second), LastUsefulAttemptAt: at.Add(8 * time.Second),
-			},
-		},
-		Sinks: []engine.SinkView{
-			{Name: "plain", Type: "file", State: engine.Pending, Needs: []string{"cofre", "loja"}},
-			{Name: "till", Type: "ini", State: engine.Behind, Needs: []string{"loja"}, Delivered: map[string]uint64{"loja": 2}, LastDeliveredAt: at},
-		},
-		Providers: []engine.ProviderView{{Name: "tss", CooldownUntil: at}, {Name: "vault"}},
-	}
-}
-
-func newMetrics(t testing.TB, eng *fakeEngine) (*Metrics, *prometheus.Registry) {
-	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	m, err := New(Options{Registerer: registry, Viewer: eng, Version: "1.2.3", Revision: "abc"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Install(plan.Between(&plan.Plan{}, planned()))
-	return m, registry
-}
-
-// series returns the values of all our series, by name and labels.
-func series(t testing.TB, registry *prometheus.Registry) map[string]float64 {
-	t.Helper()
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]float64{}
-	for _, family := range families {
-		if !strings.HasPrefix(family.GetName(), "vigente_") {
-			continue
-		}
-		for _, m := range family.GetMetric() {
-			var labels []string
-			for _, l := range m.GetLabel() {
-				if l.GetName() != "goversion" {
-					labels = append(labels, l.GetName()+"="+l.GetValue())
-				}
-			}
-			key := family.GetName() + "{" + strings.Join(labels, ",") + "}"
-			switch {
-			case m.Counter != nil:
-				found[key] = m.GetCounter().GetValue()
-			case m.Gauge != nil:
-				found[key] = m.GetGauge().GetValue()
-			case m.Histogram != nil:
-				found[key+"count"] = float64(m.GetHistogram().GetSampleCount())
-				found[key+"sum"] = m.GetHistogram().GetSampleSum()
-			}
-		}
-	}
-	return found
-}
 
 func TestNamesAndHelpArePrometheusStyle(t *testing.T) {
 	m, registry := newMetrics(t, &fakeEngine{view: mixed()})
@@ -282,17 +186,61 @@ func TestFleetsAreSummed(t *testing.T) {
 	}
 }
 
+// movedCase is an outcome and the series that it moves.
+type movedCase struct {
+	name    string
+	outcome engine.Outcome
+	moved   map[string]float64
+}
+
+func (tt movedCase) check(t *testing.T) {
+	m, registry := newMetrics(t, &fakeEngine{view: mixed()})
+	before := series(t, registry)
+	m.Observe(tt.outcome)
+	moved := map[string]float64{}
+	for key, value := range series(t, registry) {
+		old, ok := before[key]
+		if !ok {
+			t.Errorf("%s does not start at zero", key)
+		}
+		if value != old {
+			moved[key] = value - old
+		}
+	}
+	if len(moved) > 0 { // the totals change too
+		sum := map[engine.TaskKind]string{
+			engine.Obtain:  "vigente_fleet_renewals_total{fleet=,provider=tss,result=%s}",
+			engine.Deliver: "vigente_fleet_sink_writes_total{fleet=,result=%s,type=" + map[string]string{"till": "ini", "plain": "file"}[tt.outcome.Name] + "}",
+		}[tt.outcome.Kind]
+		results := renewalResults
+		if tt.outcome.Kind == engine.Deliver {
+			results = writeResults
+		}
+		key := fmt.Sprintf(sum, results[indexOf(tt.outcome.Result)])
+		if sum != "" && moved[key] != 1 {
+			t.Errorf("%s changed by %v, want no change", key, moved[key])
+		}
+		delete(moved, key)
+	}
+	for key, value := range moved {
+		if tt.moved[key] != value {
+			t.Errorf("%s changed by %v, want %v", key, value, tt.moved[key])
+		}
+	}
+	for key := range tt.moved {
+		if moved[key] == 0 {
+			t.Errorf("%s did not change", key)
+		}
+	}
+}
+
 // TestEveryOutcomeMovesItsSeries checks for each outcome all series that it changes.
 func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 	fault := func(r credential.Reason) *credential.Fault { return &credential.Fault{Reason: r} }
 	obtain := func(r schedule.Outcome, f *credential.Fault) engine.Outcome {
 		return engine.Outcome{Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: r, Fault: f}
 	}
-	tests := []struct {
-		name    string
-		outcome engine.Outcome
-		moved   map[string]float64
-	}{
+	for _, tt := range []movedCase{
 		{"renewed", engine.Outcome{
 			Kind: engine.Obtain, Name: "loja", Provider: "tss", Result: schedule.Renewed, Called: true,
 			DueAt: at, StartedAt: at.Add(250 * time.Millisecond), Took: 2 * time.Second,
@@ -341,48 +289,8 @@ func TestEveryOutcomeMovesItsSeries(t *testing.T) {
 		{"a credential that changed its provider", engine.Outcome{Kind: engine.Obtain, Name: "loja", Provider: "old", Result: schedule.Failed}, nil},
 		{"an unknown sink", engine.Outcome{Kind: engine.Deliver, Name: "gone", Result: schedule.Renewed}, nil},
 		{"a hook that is not configured", engine.Outcome{Kind: engine.RunHook, Name: "plain", Result: schedule.Renewed}, nil},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			m, registry := newMetrics(t, &fakeEngine{view: mixed()})
-			before := series(t, registry)
-			m.Observe(tt.outcome)
-			moved := map[string]float64{}
-			for key, value := range series(t, registry) {
-				old, ok := before[key]
-				if !ok {
-					t.Errorf("%s does not start at zero", key)
-				}
-				if value != old {
-					moved[key] = value - old
-				}
-			}
-			if len(moved) > 0 { // the totals change too
-				sum := map[engine.TaskKind]string{
-					engine.Obtain:  "vigente_fleet_renewals_total{fleet=,provider=tss,result=%s}",
-					engine.Deliver: "vigente_fleet_sink_writes_total{fleet=,result=%s,type=" + map[string]string{"till": "ini", "plain": "file"}[tt.outcome.Name] + "}",
-				}[tt.outcome.Kind]
-				results := renewalResults
-				if tt.outcome.Kind == engine.Deliver {
-					results = writeResults
-				}
-				key := fmt.Sprintf(sum, results[indexOf(tt.outcome.Result)])
-				if sum != "" && moved[key] != 1 {
-					t.Errorf("%s changed by %v, want no change", key, moved[key])
-				}
-				delete(moved, key)
-			}
-			for key, value := range moved {
-				if tt.moved[key] != value {
-					t.Errorf("%s changed by %v, want %v", key, value, tt.moved[key])
-				}
-			}
-			for key := range tt.moved {
-				if moved[key] == 0 {
-					t.Errorf("%s did not change", key)
-				}
-			}
-		})
+	} {
+		t.Run(tt.name, tt.check)
 	}
 }
 

@@ -12,6 +12,37 @@ import (
 	"github.com/vigented/vigente/e2e/e2etest"
 )
 
+// namesTheFile checks that every failure, and its line in the log, names what to change.
+func namesTheFile(t *testing.T, w *e2etest.World, list []*e2etest.Subject) {
+	t.Helper()
+	log := w.Daemon.Log.String()
+	for _, s := range list {
+		if message := w.Failure(s.Name); !strings.Contains(message, w.Path(s.File)) || !repeatsNothing(message) {
+			t.Errorf("%s: got failure %q, want it to name the file to change", s.Name, message)
+		}
+		if n := strings.Count(log, `"msg":"credential parked","credential":"`+s.Name+`"`); n != 1 || !strings.Contains(log, w.Path(s.File)) {
+			t.Errorf("%s: logged as parked %d times, want once, with the file to change", s.Name, n)
+		}
+	}
+}
+
+// rewriteTheSame touches every file, writes it in place and replaces it, with the bytes
+// that it has.
+func rewriteTheSame(t *testing.T, w *e2etest.World, list []*e2etest.Subject) {
+	t.Helper()
+	for _, s := range list {
+		now := time.Now()
+		if err := os.Chtimes(w.Path(s.File), now, now); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(s.File, s.Wrong)
+		w.Write(s.File+".new", s.Wrong)
+		if err := os.Rename(w.Path(s.File+".new"), w.Path(s.File)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestRefusedSecretIsSentOnceUntilItsBytesChange follows one refused secret of
 // every kind through a crash loop, reloads and rewrites, repeated manual
 // renewals, another wrong secret, and the right one.
@@ -42,15 +73,7 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 	wrong := func(s *e2etest.Subject) string { return s.Wrong }
 	other := func(s *e2etest.Subject) string { return s.Other }
 	sent("at first", wrong, 1)
-	log := w.Daemon.Log.String()
-	for _, s := range list {
-		if message := w.Failure(s.Name); !strings.Contains(message, w.Path(s.File)) || !repeatsNothing(message) {
-			t.Errorf("%s: got failure %q, want it to name the file to change", s.Name, message)
-		}
-		if n := strings.Count(log, `"msg":"credential parked","credential":"`+s.Name+`"`); n != 1 || !strings.Contains(log, w.Path(s.File)) {
-			t.Errorf("%s: logged as parked %d times, want once, with the file to change", s.Name, n)
-		}
-	}
+	namesTheFile(t, w, list)
 	if message := w.Failure("arqged"); !strings.Contains(message, "environment variable OTHERS") {
 		t.Errorf("got failure %q, want it to name the variable", message)
 	}
@@ -63,17 +86,7 @@ func TestRefusedSecretIsSentOnceUntilItsBytesChange(t *testing.T) {
 	}
 	sent("after a crash loop", wrong, 1)
 
-	for _, s := range list { // touched, rewritten in place, and replaced
-		now := time.Now()
-		if err := os.Chtimes(w.Path(s.File), now, now); err != nil {
-			t.Fatal(err)
-		}
-		w.Write(s.File, s.Wrong)
-		w.Write(s.File+".new", s.Wrong)
-		if err := os.Rename(w.Path(s.File+".new"), w.Path(s.File)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rewriteTheSame(t, w, list)
 	if code, _, errs := w.Run("reload"); code != 0 {
 		t.Fatalf("reload: got exit code %d, want 0: %s", code, errs)
 	}

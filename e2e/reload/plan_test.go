@@ -65,6 +65,15 @@ func (d difference) foretold() e2etest.Planned {
 	return p.Sorted()
 }
 
+// planStep is one change of the configuration, and what it must do: -1 for a refusal.
+type planStep struct {
+	what    string
+	edit    func(string) string
+	renewed int // credentials
+	written int // files
+	says    string
+}
+
 // TestPlanForetellsWhatAReloadDoes runs plan before every change and compares
 // its prediction with what the reload did: which credentials were renewed,
 // which files changed, which hooks ran, and when the next attempts are due.
@@ -92,7 +101,14 @@ content = "${spare.access_token}"
 	w.Write("config.toml", strings.NewReplacer("{vault}", w.VaultURL(t), `min_interval = "1s"`, `min_interval = "100ms"`).Replace(w.Read("config.toml")))
 	w.Start()
 	w.Eventually("everything is delivered", w.Settled)
+	for _, step := range planSteps(t, w) {
+		step.check(t, w)
+	}
+}
 
+// planSteps returns the changes, each of which builds on the ones before it.
+func planSteps(t *testing.T, w *e2etest.World) []planStep {
+	t.Helper()
 	change := func(old, text string) func(string) string {
 		return func(all string) string {
 			old, text := strings.ReplaceAll(old, "{dir}", w.Dir), strings.ReplaceAll(text, "{dir}", w.Dir)
@@ -108,13 +124,7 @@ content = "${spare.access_token}"
 	minute := time.Now().Add(30 * time.Minute).In(saoPaulo(t)).Minute()
 	w.Write("secret-again", e2etest.VaultSecret+"\n")
 	spare := "\n[providers.spare]\ntype = \"senhasegura\"\nurl = \"" + w.VaultURL(t) + "\"\nclient_id = \"" + otherID + "\"\n"
-	for _, step := range []struct {
-		what    string
-		edit    func(string) string
-		renewed int // credentials
-		written int // files
-		says    string
-	}{
+	return []planStep{
 		{"a comment", add("# nothing\n"), 0, 0, ""},
 		{"the level of the log", change(`level = "debug"`, `level = "info"`), 0, 0, "log.level"},
 		{"the life of a policy", change(`max_age = "1h"`, `max_age = "2h"`), 0, 0, "max_age"},
@@ -164,76 +174,79 @@ content = "${spare.access_token}"
 			"client_id = \""+otherID+"\"\nscope_of_it = \"\"\nclient_secret = { file = \"{dir}/other\" }"), -1, -1, "scope_of_it"},
 		{"the state's folder", change("{dir}/state\"", "{dir}/state2\""), -1, -1, "state_dir"},
 		{"trust in anybody", change("[providers.moved]\n", "[providers.moved]\ntls = { insecure_skip_verify = true }\n"), 1, 1, "tls.insecure_skip_verify"},
-	} {
-		begun := time.Now()
-		before, logged := w.Traces(), len(w.Daemon.Log.String())
-		current := w.Read("config.toml")
-		next := step.edit(current)
-		w.Write("new.toml", next)
-		code, out, errs := w.Run("plan", w.Path("new.toml"), "--json")
-		if strings.Contains(out+errs, "canary") {
-			t.Fatalf("%s: the plan shows a secret:\n%s", step.what, out+errs)
-		}
-		if !strings.Contains(out+errs, step.says) {
-			t.Errorf("%s: the plan does not mention %q:\n%s%s", step.what, step.says, out, errs)
-		}
-		if _, text, _ := w.Run("plan", w.Path("new.toml")); (text == "Nothing changes.\n") != (step.says == "" && step.what != "how it is guarded") {
-			t.Errorf("%s: got as text:\n%s", step.what, text)
-		}
-		if now := w.Traces().Since(before); len(now.Renewed)+len(now.Rewritten)+len(now.Hooks) > 0 {
-			t.Fatalf("%s: the plan itself changed %+v", step.what, now)
-		}
-		var d difference
-		if code == 0 {
-			if err := json.Unmarshal([]byte(out), &d); err != nil {
-				t.Fatalf("%s: %v\n%s", step.what, err, out)
-			}
-		}
-		if err := os.Rename(w.Path("new.toml"), w.Path("config.toml")); err != nil {
-			t.Fatal(err)
-		}
-		reloaded, _, complaint := w.Run("reload")
-		if step.renewed < 0 { // refused: the plan has said so
-			refused := len(d.Restart) > 0 && d.Restart[0].Refused
-			if reloaded != 3 || code == 0 != refused || code != 0 && code != 3 {
-				t.Errorf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
-			}
-			w.Write("config.toml", current)
-			if code, _, errs := w.Run("reload"); code != 0 {
-				t.Fatalf("%s: reload after restoring: %s", step.what, errs)
-			}
-			continue
-		}
-		if code != 0 || reloaded != 0 {
-			t.Fatalf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
-		}
-		want := d.foretold()
-		if len(want.Renewed) != step.renewed || len(want.Rewritten) != step.written {
-			t.Errorf("%s: predicted %+v, want %d renewed and %d written", step.what, want, step.renewed, step.written)
-		}
-		w.Eventually(step.what+" has settled", w.Settled)
-		got := w.Traces().Since(before)
-		if !slices.Equal(got.Renewed, want.Renewed) || !slices.Equal(got.Rewritten, want.Rewritten) || !slices.Equal(got.Hooks, want.Hooks) {
-			t.Errorf("%s: predicted %+v, but got %+v", step.what, want, got)
-		}
-		if said := willRenew(t, w.Daemon.Log.String()[logged:]); !slices.Equal(said, want.Renewed) {
-			t.Errorf("%s: the log predicts renewals of %v, want %v", step.what, said, want.Renewed)
-		}
-		if step.says == "identity" && !strings.Contains(w.Daemon.Log.String(), "identity changed") {
-			t.Errorf("%s: the log does not report the changed identity", step.what)
-		}
-		for _, c := range w.Status().Credentials {
-			if at := want.Next[c.Name]; at != "" && seconds(t, at) != seconds(t, c.NextAttemptAt) {
-				t.Errorf("%s: next attempt of %s: predicted %s, got %s", step.what, c.Name, at, c.NextAttemptAt)
-			}
-		}
-		for _, s := range d.Sinks {
-			if state := w.Status().States()[s.Name]; s.Problem != "" && state != "failing" {
-				t.Errorf("%s: %s was predicted to fail (%s), but is %s", step.what, s.Name, s.Problem, state)
-			}
-		}
-		t.Logf("%s: %s", step.what, time.Since(begun).Round(time.Millisecond))
 	}
+}
+
+func (step planStep) check(t *testing.T, w *e2etest.World) {
+	t.Helper()
+	begun := time.Now()
+	before, logged := w.Traces(), len(w.Daemon.Log.String())
+	current := w.Read("config.toml")
+	next := step.edit(current)
+	w.Write("new.toml", next)
+	code, out, errs := w.Run("plan", w.Path("new.toml"), "--json")
+	if strings.Contains(out+errs, "canary") {
+		t.Fatalf("%s: the plan shows a secret:\n%s", step.what, out+errs)
+	}
+	if !strings.Contains(out+errs, step.says) {
+		t.Errorf("%s: the plan does not mention %q:\n%s%s", step.what, step.says, out, errs)
+	}
+	if _, text, _ := w.Run("plan", w.Path("new.toml")); (text == "Nothing changes.\n") != (step.says == "" && step.what != "how it is guarded") {
+		t.Errorf("%s: got as text:\n%s", step.what, text)
+	}
+	if now := w.Traces().Since(before); len(now.Renewed)+len(now.Rewritten)+len(now.Hooks) > 0 {
+		t.Fatalf("%s: the plan itself changed %+v", step.what, now)
+	}
+	var d difference
+	if code == 0 {
+		if err := json.Unmarshal([]byte(out), &d); err != nil {
+			t.Fatalf("%s: %v\n%s", step.what, err, out)
+		}
+	}
+	if err := os.Rename(w.Path("new.toml"), w.Path("config.toml")); err != nil {
+		t.Fatal(err)
+	}
+	reloaded, _, complaint := w.Run("reload")
+	if step.renewed < 0 { // refused: the plan has said so
+		refused := len(d.Restart) > 0 && d.Restart[0].Refused
+		if reloaded != 3 || code == 0 != refused || code != 0 && code != 3 {
+			t.Errorf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
+		}
+		w.Write("config.toml", current)
+		if code, _, errs := w.Run("reload"); code != 0 {
+			t.Fatalf("%s: reload after restoring: %s", step.what, errs)
+		}
+		return
+	}
+	if code != 0 || reloaded != 0 {
+		t.Fatalf("%s: exit codes: plan %d (%s), reload %d (%s)", step.what, code, errs, reloaded, complaint)
+	}
+	want := d.foretold()
+	if len(want.Renewed) != step.renewed || len(want.Rewritten) != step.written {
+		t.Errorf("%s: predicted %+v, want %d renewed and %d written", step.what, want, step.renewed, step.written)
+	}
+	w.Eventually(step.what+" has settled", w.Settled)
+	got := w.Traces().Since(before)
+	if !slices.Equal(got.Renewed, want.Renewed) || !slices.Equal(got.Rewritten, want.Rewritten) || !slices.Equal(got.Hooks, want.Hooks) {
+		t.Errorf("%s: predicted %+v, but got %+v", step.what, want, got)
+	}
+	if said := willRenew(t, w.Daemon.Log.String()[logged:]); !slices.Equal(said, want.Renewed) {
+		t.Errorf("%s: the log predicts renewals of %v, want %v", step.what, said, want.Renewed)
+	}
+	if step.says == "identity" && !strings.Contains(w.Daemon.Log.String(), "identity changed") {
+		t.Errorf("%s: the log does not report the changed identity", step.what)
+	}
+	for _, c := range w.Status().Credentials {
+		if at := want.Next[c.Name]; at != "" && seconds(t, at) != seconds(t, c.NextAttemptAt) {
+			t.Errorf("%s: next attempt of %s: predicted %s, got %s", step.what, c.Name, at, c.NextAttemptAt)
+		}
+	}
+	for _, s := range d.Sinks {
+		if state := w.Status().States()[s.Name]; s.Problem != "" && state != "failing" {
+			t.Errorf("%s: %s was predicted to fail (%s), but is %s", step.what, s.Name, s.Problem, state)
+		}
+	}
+	t.Logf("%s: %s", step.what, time.Since(begun).Round(time.Millisecond))
 }
 
 func saoPaulo(t *testing.T) *time.Location {

@@ -178,16 +178,17 @@ func TestInstallations(t *testing.T) {
 	}
 }
 
-// TestFaults sets each fault once and checks the answer and the row. The third column of a
-// line says whether the old token must be revoked.
-func TestFaults(t *testing.T) {
+// faultCase is how the server answers while a fault is set.
+type faultCase struct {
+	status  int
+	body    string // a pattern of the whole body
+	renewed bool
+	cut     bool
+}
+
+func faultCases() map[string]faultCase {
 	token := `[0-9a-f]{40}`
-	cases := map[string]struct {
-		status  int
-		body    string // a pattern of the whole body
-		renewed bool
-		cut     bool
-	}{
+	return map[string]faultCase{
 		"negative":                {200, regexp.QuoteMeta(negative), false, false},
 		"negative-400":            {400, regexp.QuoteMeta(negative), false, false},
 		"negative-500":            {500, regexp.QuoteMeta(negative), false, false},
@@ -237,6 +238,12 @@ func TestFaults(t *testing.T) {
 		"clock-ahead":             {200, `\{\n"TOKEN": "` + token + `"\n\}`, true, false},
 		"clock-behind":            {200, `\{\n"TOKEN": "` + token + `"\n\}`, true, false},
 	}
+}
+
+// TestFaults sets each fault once and checks the answer and the row. The third column of a
+// line says whether the old token must be revoked.
+func TestFaults(t *testing.T) {
+	cases := faultCases()
 	for _, f := range emulator.New(emulator.Options{}).Faults() {
 		want, ok := cases[f.Name]
 		if !ok || f.Help == "" {
