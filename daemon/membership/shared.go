@@ -49,7 +49,7 @@ func (s *shared) spec(name string) (cluster.Spec, bool) {
 	return cluster.Spec{
 		Timeout: c.Policy.Timeout, Grace: graceOf(c.Source), Identity: c.Identity, Inputs: c.Inputs, Digest: c.Shared,
 		Provider: c.Provider, Rates: s.rates[c.Provider],
-		Ability: func(held schedule.Record) cluster.Ability { return abilityOf(c.Source, held.Token().Credential) },
+		Ability: func(held schedule.Record) cluster.Ability { return AbilityOf(c.Source, held.Token().Credential) },
 	}, true
 }
 
@@ -83,8 +83,8 @@ func graceOf(source credential.Provider) (grace time.Duration) {
 	return grace
 }
 
-// abilityOf returns what the next renewal may do at the backend.
-func abilityOf(source credential.Provider, held credential.Credential) cluster.Ability {
+// AbilityOf returns what the next renewal may do at the backend.
+func AbilityOf(source credential.Provider, held credential.Credential) cluster.Ability {
 	if s, ok := source.(credential.Spender); ok && s.Spends(held) {
 		if o, ok := source.(credential.OneWayer); ok {
 			if only, _ := o.OneWay(); only {

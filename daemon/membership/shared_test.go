@@ -114,7 +114,7 @@ func TestAbilityOfNextRenewal(t *testing.T) {
 		{"holds nothing to spend", spender{once: true}, credential.Credential{}, cluster.Plain},
 		{"revokes the previous value", revoker{}, credential.Credential{}, cluster.Revokes},
 	} {
-		if got := abilityOf(tc.source, tc.held); got != tc.want {
+		if got := AbilityOf(tc.source, tc.held); got != tc.want {
 			t.Errorf("%s: got %v, want %v", tc.name, got, tc.want)
 		}
 	}
