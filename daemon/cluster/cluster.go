@@ -415,7 +415,7 @@ const (
 
 func (c *Cluster) setUp(up bool) {
 	c.mu.Lock()
-	was := c.up
+	was, known := c.up, c.probed
 	c.up, c.probed = up, true
 	if was && !up {
 		c.aloneSince = c.clock()
@@ -423,7 +423,7 @@ func (c *Cluster) setUp(up bool) {
 	since := c.aloneSince
 	c.mu.Unlock()
 	switch {
-	case was && !up:
+	case !up && (was || !known): // also at the start
 		c.warn("engine away", "", "alone since "+since.Format(time.RFC3339)+"; what is held is served and delivered, cluster.alone = "+string(c.opt.Alone))
 	case !was && up:
 		c.warn("engine reached", "", "")

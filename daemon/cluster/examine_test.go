@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 // The doctor compares clocks, and warns of little space and old versions.
@@ -58,5 +61,51 @@ func TestExamineLeavesNothing(t *testing.T) {
 	}
 	if all, _, err := kv.List(t.Context(), ""); err != nil || len(all) > 0 {
 		t.Errorf("%d keys are left, %v", len(all), err)
+	}
+}
+
+// The permissions proved are those on exactly the prefix: with fewer the doctor says what
+// is missing, with these it warns of nothing wider.
+func TestExamineProvesTheRightsOnThePrefix(t *testing.T) {
+	t.Parallel()
+	endpoint, _, _ := startEtcd(t)
+	reachEtcd(t, endpoint)
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+	must(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	ctx := t.Context()
+	for _, c := range []struct {
+		user, prefix string
+		rights       clientv3.PermissionType
+	}{{"all", "/vigente/test/", clientv3.PermissionType(clientv3.PermReadWrite)}, {"reader", "/vigente/test/", clientv3.PermissionType(clientv3.PermRead)}, {"root", "", 0}} {
+		if c.prefix != "" {
+			_, err = client.RoleAdd(ctx, c.user)
+			must(t, err)
+			_, err = client.RoleGrantPermission(ctx, c.user, c.prefix, clientv3.GetPrefixRangeEnd(c.prefix), c.rights)
+			must(t, err)
+		}
+		_, err = client.UserAdd(ctx, c.user, "secret")
+		must(t, err)
+		_, err = client.UserGrantRole(ctx, c.user, c.user)
+		must(t, err)
+	}
+	_, err = client.AuthEnable(ctx)
+	must(t, err)
+	examine := func(user, password, prefix string) (string, error) {
+		warnings, err := Examine(ctx, EtcdOptions{Endpoints: []string{endpoint}, Prefix: prefix, Username: user, Password: password}, "a")
+		return strings.Join(warnings, "\n"), err
+	}
+	if warnings, err := examine("all", "secret", "/vigente/test"); err != nil || strings.Contains(warnings, "more than") {
+		t.Errorf("with rights on the prefix: %q, %v", warnings, err)
+	}
+	for name, c := range map[string]struct{ user, password, prefix, want string }{
+		"another prefix":   {"all", "secret", "/vigente/other", "read below /vigente/other"},
+		"a longer name":    {"all", "secret", "/vigente/test2", "read below /vigente/test2"},
+		"reading only":     {"reader", "secret", "/vigente/test", "write below /vigente/test"},
+		"another password": {"all", "wrong", "/vigente/test", "engine answers"},
+	} {
+		if warnings, err := examine(c.user, c.password, c.prefix); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v and %q, want %q", name, err, warnings, c.want)
+		}
 	}
 }
