@@ -274,11 +274,14 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 }
 
 // adoptSeen adopts what was last seen, while nothing can be read or written. It reports
-// whether nothing is left to do.
+// whether nothing is left to do. It is called often for many credentials, so it looks
+// first whether there is anything new.
 func (c *Cluster) adoptSeen(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
-	_, _, adopt, _ := s.due(spec)
-	running := s.running
+	adopt, running := s.unended || s.ambiguous || s.seen.newer(versionOf(s.held)), s.running
+	if adopt {
+		_, _, adopt, _ = s.due(spec)
+	}
 	s.mu.Unlock()
 	return !adopt || !running && c.adopt(ctx, s, spec)
 }
