@@ -177,7 +177,7 @@ func (d *Daemon) Config() view.Config {
 		c.Warnings = append(c.Warnings, view.Warning{Credential: m.Credential, Path: m.Path, Message: m.Message})
 	}
 	for _, f := range d.loaded.Fleets {
-		told := view.Fleet{Name: f.Name, Good: f.Good, Bad: len(f.Bad), BadRows: f.Bad}
+		told := view.Fleet{Name: f.Name, Good: f.Good, Bad: len(f.Bad), BadRows: f.Bad, Problem: f.Problem}
 		if f.Problem != "" {
 			told.BadRows = append([]string{f.Problem}, told.BadRows...)
 		}

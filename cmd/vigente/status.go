@@ -145,6 +145,9 @@ func writeConfig(w *printer, s control.Snapshot, p look) {
 		paragraph("Missing, while "+warning.Credential+" continues with the value that it read before:", warning.Path+": "+warning.Message)
 	}
 	for _, f := range c.Fleets {
+		if f.Problem != "" {
+			paragraph("Fleet "+f.Name+" is empty, because its table cannot be used:", f.Problem)
+		}
 		if f.Bad == 0 {
 			continue
 		}

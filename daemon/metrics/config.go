@@ -35,6 +35,10 @@ func (c *configured) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, f := range config.Fleets {
 		e.value(c.rows, float64(f.Good), f.Name, "good")
-		e.value(c.rows, float64(f.Bad), f.Name, "bad")
+		bad := f.Bad
+		if f.Problem != "" {
+			bad++ // so that the alert tells of a table that cannot be used
+		}
+		e.value(c.rows, float64(bad), f.Name, "bad")
 	}
 }

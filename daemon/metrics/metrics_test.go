@@ -133,7 +133,7 @@ func TestFleetsAreSummed(t *testing.T) {
 	v.Credentials = append(v.Credentials, engine.CredentialView{Name: "loja", Provider: "tss", State: engine.Valid})
 	specs.Credentials = append(specs.Credentials, plan.Credential{Name: "loja", Provider: "tss"})
 	eng := &fakeEngine{view: v, limit: 400, config: view.Config{
-		Fleets: []view.Fleet{{Name: "shops", Good: many, Bad: 2}},
+		Fleets: []view.Fleet{{Name: "shops", Good: many, Bad: 2}, {Name: "gone", Problem: "the table is not there"}},
 		Limits: []view.Limit{{Kind: "certificate", EndsAt: view.Instant{Time: at}}},
 	}}
 	m, registry := newMetrics(t, eng)
@@ -161,6 +161,7 @@ func TestFleetsAreSummed(t *testing.T) {
 		"vigente_renewals_total{credential=shops/c000,provider=tss,result=failed}":         0,
 		"vigente_fleet_rows{fleet=shops,state=good}":                                       many,
 		"vigente_fleet_rows{fleet=shops,state=bad}":                                        2,
+		"vigente_fleet_rows{fleet=gone,state=bad}":                                         1,
 		"vigente_listener_limit_timestamp_seconds{kind=certificate}":                       sec,
 	} {
 		if value, ok := got[key]; !ok || value != want {

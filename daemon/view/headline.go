@@ -54,7 +54,7 @@ func HeadlineOf(v engine.View, c Config) Headline {
 		t.failures++
 	}
 	for _, f := range c.Fleets {
-		if f.Bad > 0 {
+		if f.Bad > 0 || f.Problem != "" {
 			t.actions++
 		}
 	}

@@ -33,7 +33,7 @@ func PublicConfig(c Config) Config {
 	c.Listener = PublicText(c.Listener)
 	c.Fleets, c.Warnings = slices.Clone(c.Fleets), slices.Clone(c.Warnings)
 	for i := range c.Fleets {
-		c.Fleets[i].BadRows = nil
+		c.Fleets[i].BadRows, c.Fleets[i].Problem = nil, PublicText(c.Fleets[i].Problem)
 	}
 	for i := range c.Warnings {
 		c.Warnings[i].Path, c.Warnings[i].Message = "", PublicText(c.Warnings[i].Message)

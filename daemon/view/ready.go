@@ -26,6 +26,9 @@ type Readiness struct {
 	// Cluster says that the cluster's etcd cannot be reached, or that machines differ.
 	// It does not affect Ready either.
 	Cluster string `json:"cluster,omitempty"`
+	// Fleets names the fleets that are empty because their table cannot be used. They
+	// do not affect Ready, because nothing is known of their rows.
+	Fleets []string `json:"empty_fleets,omitempty"`
 }
 
 // Good reports whether nothing is wrong: every credential is valid, or in a planned gap

@@ -37,4 +37,6 @@ type Fleet struct {
 	Good    int      `json:"good"`
 	Bad     int      `json:"bad"`
 	BadRows []string `json:"bad_rows"`
+	// Problem says why the table cannot be used, so that the fleet is empty.
+	Problem string `json:"problem,omitempty"`
 }

@@ -204,6 +204,9 @@ func (s *page) frame(v engine.View, c view.Config, l tongue) {
 	s.ConfigError, s.StateError = l.told(c.LastError), l.told(v.StateError)
 	s.Cluster, s.Listener, s.Limits = l.told(c.Cluster), l.told(c.Listener), l.listenerLimits(c.Limits, v.At)
 	for _, f := range c.Fleets {
+		if f.Problem != "" {
+			s.Fleets = append(s.Fleets, fleetNote{l.sayf("Fleet %s is empty: its table cannot be used.", f.Name), []string{f.Problem}})
+		}
 		if f.Bad > 0 {
 			s.Fleets = append(s.Fleets, fleetNote{l.sayf("Fleet %s: %d rows cannot be used.", f.Name, f.Bad), f.BadRows[:min(len(f.BadRows), rowsAtOnce)]})
 		}

@@ -14,6 +14,7 @@ var portugueseWords = map[string]string{ //nolint:gosec // words about credentia
 	"The new configuration was refused. Still running the configuration loaded at": "A configuração nova foi recusada. Continua em uso a configuração carregada em",
 	"The machines that share credentials:":                                         "As máquinas que compartilham credenciais:",
 	"The listener is not available.":                                               "O endereço HTTP não está disponível.",
+	"Fleet %s is empty: its table cannot be used.":                                 "A frota %s está vazia: a tabela dela não pode ser usada.",
 	"Fleet %s: %d rows cannot be used.":                                            "Frota %s: %d linhas não podem ser usadas.",
 	"The listener:":                                                                "O endereço HTTP:",
 	"The state cannot be saved.":                                                   "O estado não pode ser gravado.",

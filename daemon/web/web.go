@@ -134,7 +134,13 @@ func (p *pages) readyOne(w http.ResponseWriter, r *http.Request) {
 // answer judges the selection, as far as the reader may see it.
 func (p *pages) answer(w http.ResponseWriter, v engine.View) {
 	verdict := view.Judge(v)
-	verdict.Cluster = p.backend.Config().Cluster
+	config := p.backend.Config()
+	verdict.Cluster = config.Cluster
+	for _, f := range config.Fleets {
+		if f.Problem != "" {
+			verdict.Fleets = append(verdict.Fleets, f.Name)
+		}
+	}
 	if p.public() {
 		verdict = verdict.Public()
 	}

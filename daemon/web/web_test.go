@@ -240,7 +240,9 @@ func TestNoPathWithoutLogin(t *testing.T) {
 	v.Sinks[0].LastError.Message = `replace /srv/secret-folder/file: the section "secret-folder" is not there`
 	c := config
 	c.LastError, c.Listener = "/etc/secret-folder/c.toml:3: nonsense", "listen on intern.example.com:80 (daemon.listen): permission denied"
-	c.Fleets = []view.Fleet{{Name: "shops", Bad: 1, BadRows: []string{"/etc/secret-folder/shops.csv:3: cnpj: wrong"}}}
+	c.Fleets = []view.Fleet{{
+		Name: "shops", Bad: 1, BadRows: []string{"/etc/secret-folder/shops.csv:3: cnpj: wrong"}, Problem: "/etc/secret-folder/shops.csv:1: does not exist",
+	}}
 	c.Warnings = []view.Warning{{Credential: "loja", Path: "/etc/secret-folder/pw", Message: "open /etc/secret-folder/pw: no such file"}}
 	h := handler(&fakeBackend{view: v, config: c})
 	for _, path := range []string{"/", "/?q=cofre", "/?page=2", "/readyz", "/readyz/cofre", "/readyz/loja", "/livez"} {
@@ -328,6 +330,15 @@ func TestHeadlineCountsTheConfigurationToo(t *testing.T) {
 	refused.LastError = "config.toml:3: daemon.listen: no address"
 	unsaved := healthy()
 	unsaved.StateError = "no space left on device"
+	tableless := config
+	tableless.Fleets = []view.Fleet{{Name: "shops", BadRows: []string{"/etc/shops.csv:1: does not exist"}, Problem: "/etc/shops.csv:1: does not exist"}}
+	page := get(handler(&fakeBackend{config: tableless}), "GET", "/").Body.String()
+	if !strings.Contains(page, "Fleet shops is empty: its table cannot be used.") || strings.Contains(page, "/etc/") {
+		t.Error("the page does not say that the table of a fleet cannot be used, or shows its path")
+	}
+	if got := get(handler(&fakeBackend{config: tableless}), "GET", "/readyz").Body.String(); !strings.Contains(got, `"empty_fleets":["shops"]`) {
+		t.Errorf("readyz: got %s", got)
+	}
 	for name, tt := range map[string]struct {
 		backend *fakeBackend
 		want    string
@@ -336,6 +347,7 @@ func TestHeadlineCountsTheConfigurationToo(t *testing.T) {
 		"refused": {&fakeBackend{view: healthy(), config: refused}, "Action needed."},
 		"unsaved": {&fakeBackend{view: unsaved, config: config}, "Action needed."},
 		"empty":   {&fakeBackend{config: config}, "Nothing is configured yet."},
+		"table":   {&fakeBackend{config: tableless}, "Action needed."},
 	} {
 		if text := get(handler(tt.backend), "GET", "/").Body.String(); !strings.Contains(text, ">"+tt.want+"<") {
 			t.Errorf("%s: the page does not say %q", name, tt.want)
