@@ -63,7 +63,7 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 		v.LastError = &schedule.Note{Reason: credential.ReasonInternal, Message: absent, At: r.spec.Missing[0].At}
 	}
 	if history {
-		v.History = rec.Past.History
+		v.History = rec.Past.History.Attempts()
 	}
 	if schedule.HasValue(held.Credential) {
 		v.Generation, v.IssuedAt, v.ExpiresAt = held.Generation, held.IssuedAt, held.StatedEnd()

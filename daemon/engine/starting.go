@@ -123,8 +123,7 @@ func (e *Engine) credentialReady(now time.Time, name string) bool {
 	if e.inForce(now, name) {
 		return true
 	}
-	history := status.Record.Past.History
-	if n := len(history); n > 0 && !history[n-1].At.Before(e.starting.at) {
+	if last := status.Record.Past.History.Last(); !last.At.IsZero() && !last.At.Before(e.starting.at) {
 		return true
 	}
 	return !status.Running && (status.At.IsZero() || status.At.After(now))

@@ -42,7 +42,7 @@ func (l *laws) saved(key schedule.Key, r schedule.Record) {
 		if r.Token().Revision == old.Token().Revision && schedule.HasValue(r.Token().Credential) && schedule.HasValue(old.Token().Credential) && (!r.Token().SameValues(old.Token().Credential) || !r.Token().ExpiresAt.Equal(old.Token().ExpiresAt)) {
 			l.breaks("%s shows something else as the same revision %d", key.Name, r.Token().Revision)
 		}
-		if is, was := r.Past.History, old.Past.History; same && len(is) > 0 && len(was) > 0 && l.setBackAt == 0 && is[len(is)-1].At.Before(was[len(was)-1].At) {
+		if is, was := r.Past.History.Attempts(), old.Past.History.Attempts(); same && len(is) > 0 && len(was) > 0 && l.setBackAt == 0 && is[len(is)-1].At.Before(was[len(was)-1].At) {
 			l.breaks("%s: an older record takes the place of a newer one on the disk", key.Name)
 		}
 		if same && r.Token().Revision < old.Token().Revision {

@@ -116,7 +116,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		}
 	}
 	if t.Kind == Obtaining {
-		r.Past.History = remember(r.Past.History, res, outcome)
+		r.Past.History = r.Past.History.with(res.historyAttempt(outcome))
 	} else {
 		r.Past.History = nil // never shown
 	}
@@ -138,8 +138,8 @@ func (res *Result) outcome(kind Kind) Outcome {
 
 // Outcome returns the outcome of the attempt that produced the record.
 func (res *Result) Outcome(kind Kind, r *Record) Outcome {
-	if n := len(r.Past.History); kind == Obtaining && n > 0 {
-		return r.Past.History[n-1].Outcome
+	if kind == Obtaining && len(r.Past.History) > 0 {
+		return r.Past.History.Last().Outcome
 	}
 	return res.outcome(kind)
 }
@@ -317,14 +317,11 @@ func extends(held *Token, expiry time.Time) bool {
 // HasValue reports whether the credential has values.
 func HasValue(c credential.Credential) bool { return len(c.Values) > 0 }
 
-// remember returns a copy of the history with one more attempt, limited to
-// historyLength.
-func remember(h []Attempt, res Result, outcome Outcome) []Attempt {
+// historyAttempt returns the attempt as the history shows it.
+func (res *Result) historyAttempt(outcome Outcome) Attempt {
 	a := Attempt{At: res.At, Took: res.End.Sub(res.At), Outcome: outcome}
 	if res.Fault != nil {
 		a.Reason, a.Message = res.Fault.Reason, res.Fault.Error()
 	}
-	keep := h[max(0, len(h)-historyLength+1):]
-	out := make([]Attempt, 0, len(keep)+1)
-	return append(append(out, keep...), a)
+	return a
 }

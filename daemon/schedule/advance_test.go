@@ -120,7 +120,7 @@ func TestExpiryOfKnownValues(t *testing.T) {
 		if got := r.Token().IssuedAt.Equal(after(c.at)); got != c.newIssued {
 			t.Errorf("%s: issued after %s", c.name, r.Token().IssuedAt.Sub(instant0))
 		}
-		if h := r.Past.History; h[len(h)-1].Outcome != Unchanged {
+		if h := r.Past.History.Attempts(); h[len(h)-1].Outcome != Unchanged {
 			t.Errorf("%s: told as %s", c.name, h[len(h)-1].Outcome)
 		}
 	}
@@ -184,7 +184,7 @@ func TestGenerationAndRevisionOnlyGrow(t *testing.T) {
 		if r.Token().Revision < was.Token().Revision || fresh && r.Token().Revision != was.Token().Revision+1 {
 			t.Errorf("answer %d: revision %d after %d", i, r.Token().Revision, was.Token().Revision)
 		}
-		if o := r.Past.History[len(r.Past.History)-1].Outcome; (o == Renewed) != fresh {
+		if o := r.Past.History.Attempts()[len(r.Past.History)-1].Outcome; (o == Renewed) != fresh {
 			t.Errorf("answer %d: told as %s", i, o)
 		}
 	}
@@ -328,7 +328,7 @@ func TestOnlyARejectionParks(t *testing.T) {
 		if want := reason == credential.ReasonRejected; r.Past.Parked != want {
 			t.Errorf("%s: parked %v", reason, r.Past.Parked)
 		}
-		if r.Past.Last.Reason != reason || r.Past.History[0].Reason != reason || r.Past.History[0].Outcome != Failed {
+		if r.Past.Last.Reason != reason || r.Past.History.Attempts()[0].Reason != reason || r.Past.History.Attempts()[0].Outcome != Failed {
 			t.Errorf("%s: told as %+v", reason, r.Past)
 		}
 		if s := Advance(delivering("s", "a"), Record{}, refused(instant0, reason), 0); s.Past.Parked {

@@ -283,7 +283,8 @@ func (e *entry) calls() (known []time.Time, complete bool) {
 	if e.running {
 		last = e.startedAt()
 	}
-	for _, a := range p.History {
+	for i := range p.History {
+		a := p.History[i].attempt()
 		// A local failure, for example in the preflight, made no call. An attempt
 		// later than the last one dates from before the clock was set back.
 		if a.Reason != credential.ReasonInternal && !a.At.After(last) {

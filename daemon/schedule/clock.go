@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"container/heap"
-	"slices"
 	"time"
 )
 
@@ -103,10 +102,7 @@ func (e *entry) goBack(by time.Duration) {
 // step and the last failure by another. It replaces both with copies.
 func (p *Past) moveNotes(attempts int, by, last time.Duration) {
 	if attempts > 0 {
-		p.History = slices.Clone(p.History)
-		for i := range attempts {
-			back(&p.History[i].At, by)
-		}
+		p.History = p.History.movedBack(attempts, by)
 	}
 	if p.Last != nil {
 		note := *p.Last

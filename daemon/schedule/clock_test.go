@@ -127,8 +127,8 @@ func TestAnEndThatWasReadBeforeTheStep(t *testing.T) {
 	if wait := got.At.Sub(r.now); wait != 30*time.Second {
 		t.Errorf("tried again after %s", wait)
 	}
-	if p := got.Record.Past; !p.FailingSince.Equal(r.now) || !p.Last.At.Equal(r.now) || !p.History[0].At.Equal(r.now) {
-		t.Errorf("failing since %s, last %s, in the history at %s", p.FailingSince.Sub(r.now), p.Last.At.Sub(r.now), p.History[0].At.Sub(r.now))
+	if p := got.Record.Past; !p.FailingSince.Equal(r.now) || !p.Last.At.Equal(r.now) || !p.History.Attempts()[0].At.Equal(r.now) {
+		t.Errorf("failing since %s, last %s, in the history at %s", p.FailingSince.Sub(r.now), p.Last.At.Sub(r.now), p.History.Attempts()[0].At.Sub(r.now))
 	}
 }
 

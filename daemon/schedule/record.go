@@ -133,7 +133,7 @@ type Past struct {
 	// Last is the last failure, nil after a success.
 	Last *Note `json:"last,omitempty"`
 	// History holds the last ten attempts, oldest first.
-	History []Attempt `json:"history,omitempty"`
+	History History `json:"history,omitempty"`
 }
 
 // Note is a failure as it is shown to people.

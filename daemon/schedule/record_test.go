@@ -51,11 +51,11 @@ func TestHistoryKeepsTenAndIsNotShared(t *testing.T) {
 		before = append(before, r)
 		r = Advance(task, r, refused(after(time.Duration(i)*time.Hour), credential.ReasonServer), 0)
 	}
-	if len(r.Past.History) != 10 || !r.Past.History[0].At.Equal(after(15*time.Hour)) || !r.Past.History[9].At.Equal(after(24*time.Hour)) {
-		t.Fatalf("%d lines from %s", len(r.Past.History), r.Past.History[0].At)
+	if len(r.Past.History) != 10 || !r.Past.History.Attempts()[0].At.Equal(after(15*time.Hour)) || !r.Past.History.Attempts()[9].At.Equal(after(24*time.Hour)) {
+		t.Fatalf("%d lines from %s", len(r.Past.History), r.Past.History.Attempts()[0].At)
 	}
 	for i, b := range before {
-		for j, a := range b.Past.History {
+		for j, a := range b.Past.History.Attempts() {
 			if want := after(time.Duration(max(0, i-10)+j) * time.Hour); !a.At.Equal(want) {
 				t.Fatalf("the history of record %d was changed: line %d is of %s", i, j, a.At)
 			}
@@ -64,7 +64,7 @@ func TestHistoryKeepsTenAndIsNotShared(t *testing.T) {
 	// Two results for one record do not affect each other.
 	x := Advance(task, before[5], refused(after(100*time.Hour), credential.ReasonServer), 0)
 	y := Advance(task, before[5], refused(after(200*time.Hour), credential.ReasonServer), 0)
-	if x.Past.History[5].At.Equal(y.Past.History[5].At) {
+	if x.Past.History.Attempts()[5].At.Equal(y.Past.History.Attempts()[5].At) {
 		t.Error("two ends of one record share a history")
 	}
 }
@@ -102,6 +102,10 @@ func clone[T any](t testing.TB, v T) T {
 
 func deep(v reflect.Value) reflect.Value {
 	out := reflect.New(v.Type()).Elem()
+	if h, ok := v.Interface().(History); ok {
+		out.Set(reflect.ValueOf(HistoryOf(h.Attempts()...)))
+		return out
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		out.Set(v)

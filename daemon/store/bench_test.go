@@ -19,7 +19,7 @@ func smallRecord(n int) schedule.Record {
 	at := time.Date(2026, 11, 30, 5, 0, n%60, n, time.UTC)
 	attempt := schedule.Attempt{At: at, Took: 12 * time.Millisecond, Outcome: schedule.Renewed}
 	return schedule.Record{
-		Past: schedule.Past{AttemptAt: at, PlannedAt: at, History: []schedule.Attempt{attempt, attempt}},
+		Past: schedule.Past{AttemptAt: at, PlannedAt: at, History: schedule.HistoryOf(attempt, attempt)},
 		Part: schedule.Token{
 			Credential: credential.Credential{
 				Generation: uint64(n), IssuedAt: at, ExpiresAt: at,

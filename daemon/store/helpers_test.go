@@ -73,6 +73,11 @@ func fillValue(v reflect.Value, n *int) {
 	case credential.Secret:
 		v.Set(reflect.ValueOf(credential.NewSecret(fmt.Sprintf("%s%d", canary, *n))))
 		return
+	case schedule.History:
+		var attempts []schedule.Attempt
+		fillValue(reflect.ValueOf(&attempts).Elem(), n)
+		v.Set(reflect.ValueOf(schedule.HistoryOf(attempts...)))
+		return
 	}
 	if former, ok := v.Addr().Interface().(*[]schedule.Record); ok {
 		*former = make([]schedule.Record, 2)

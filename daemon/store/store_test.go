@@ -108,7 +108,7 @@ func TestHowALifeIsKnownSurvives(t *testing.T) {
 // one object.
 func TestRecordsOfEarlierVersions(t *testing.T) {
 	at := time.Date(2026, 11, 2, 3, 4, 5, 6, time.UTC)
-	past := schedule.Past{AttemptAt: at, Failures: 2, History: []schedule.Attempt{{At: at, Took: 7, Outcome: schedule.Renewed}}}
+	past := schedule.Past{AttemptAt: at, Failures: 2, History: schedule.HistoryOf(schedule.Attempt{At: at, Took: 7, Outcome: schedule.Renewed})}
 	const common = `{"past":{"attempt_at":"2026-11-02T03:04:05.000000006Z","failures":2,"history":[{"at":"2026-11-02T03:04:05.000000006Z","took":7,"outcome":"renewed"}]},`
 	was := schedule.Record{Part: schedule.Token{Identity: "former", Revision: 1, LeftAt: at}}
 	for _, tt := range []struct {
