@@ -43,11 +43,13 @@ type fakeService struct {
 	run     func(ctx context.Context) error
 	view    engine.View
 	onceErr error
+	config  view.Config
 	reloads chan struct{}
 }
 
 func (f *fakeService) Run(ctx context.Context) error             { return f.run(ctx) }
 func (f *fakeService) Once(context.Context) (engine.View, error) { return f.view, f.onceErr }
+func (f *fakeService) Config() view.Config                       { return f.config }
 func (f *fakeService) Reload(context.Context, control.ReloadOptions) (control.Reloaded, error) {
 	f.reloads <- struct{}{}
 	return control.Reloaded{}, nil

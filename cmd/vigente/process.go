@@ -15,6 +15,7 @@ import (
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/daemon/view"
 	"github.com/vigented/vigente/internal/process"
 )
 
@@ -41,6 +42,7 @@ type service interface {
 	Run(ctx context.Context) error
 	Once(ctx context.Context) (engine.View, error)
 	Reload(ctx context.Context, opt control.ReloadOptions) (control.Reloaded, error)
+	Config() view.Config
 }
 
 // openDaemon hides the daemon's type from the commands.

@@ -140,6 +140,11 @@ func (a *app) once(ctx context.Context, d service) error {
 		return err
 	}
 	lines := append(reasonLines(view.Judge(v)), laterLines(v, begun)...)
+	for _, f := range d.Config().Fleets {
+		if f.Problem != "" {
+			lines = append(lines, "fleet "+f.Name+": empty, because its table cannot be used: "+f.Problem)
+		}
+	}
 	if v.StateError != "" { // The new tokens are lost with this process.
 		lines = append(lines, "state: cannot be saved: "+v.StateError)
 	}

@@ -197,6 +197,10 @@ func TestOnce(t *testing.T) {
 	if got := w.do(t.Context(), "run", "--once"); got.code != 1 || got.err != "state: cannot be saved: input/output error\n" {
 		t.Errorf("what was obtained is lost, and it says %+v", got)
 	}
+	w.service.view.StateError, w.service.config.Fleets = "", []view.Fleet{{Name: "shops", Problem: "shops.csv:1: does not exist"}}
+	if got := w.do(t.Context(), "run", "--once"); got.code != 1 || got.err != "fleet shops: empty, because its table cannot be used: shops.csv:1: does not exist\n" {
+		t.Errorf("a fleet without its table: %+v", got)
+	}
 	w.service.onceErr = context.Canceled
 	if got := w.do(t.Context(), "run", "--once"); got.code != 1 {
 		t.Errorf("cut short: %+v", got)
