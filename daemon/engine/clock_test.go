@@ -61,9 +61,7 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 				e := New(Options{Ledger: onDisk{k}, Observer: &witness{}, Seed: 7})
 				clock.give(e)
 				e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
-				ctx, stop := context.WithCancel(t.Context())
-				ended := make(chan struct{})
-				go func() { e.Run(ctx); close(ended) }()
+				_, stop := startEngine(t, e)
 				time.Sleep(10 * time.Minute)
 				clock.step(by)
 				time.Sleep(time.Minute + time.Second)
@@ -75,7 +73,6 @@ func TestNoTokenLapsesWhenTheClockIsSet(t *testing.T) {
 				}
 				time.Sleep(4 * time.Hour)
 				stop()
-				<-ended
 				for i := 1; i < len(calls); i++ {
 					if gap := calls[i].Sub(calls[i-1]); gap > time.Hour || gap < 30*time.Second {
 						t.Errorf("call %d came %s after the one before", i, gap)

@@ -127,9 +127,7 @@ func TestSuspendIsSeenWithinAMinuteAndCostsOneCall(t *testing.T) {
 		began := wall()
 		e.steady = func() time.Duration { return wall().Sub(began) }
 		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), schedule.Memory{})
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, cancel := startEngine(t, e)
 		pass(10 * time.Minute)
 		mu.Lock()
 		offset = 8 * time.Hour
@@ -139,7 +137,6 @@ func TestSuspendIsSeenWithinAMinuteAndCostsOneCall(t *testing.T) {
 			t.Errorf("%d calls a minute after an eight-hour suspend, want 2", n)
 		}
 		cancel()
-		<-ended
 	})
 }
 

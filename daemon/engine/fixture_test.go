@@ -276,6 +276,15 @@ type rig struct {
 	ended   chan struct{}
 }
 
+// startEngine runs an engine until stop is called, which waits for its end.
+func startEngine(t *testing.T, e *Engine) (ctx context.Context, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); e.Run(ctx) }()
+	return ctx, func() { cancel(); <-ended }
+}
+
 // launch runs an engine until the test's bubble ends it by stop.
 func launch(t *testing.T, specs *plan.Plan, k *keeper) *rig {
 	t.Helper()

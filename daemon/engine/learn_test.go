@@ -84,10 +84,8 @@ func (l *guardedLedger) run(t *testing.T, specs *plan.Plan) (e *Engine, stop fun
 	e = New(Options{Ledger: l, Observer: &witness{}})
 	l.e = e
 	e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); e.Run(ctx) }()
-	return e, func() { cancel(); <-ended }
+	_, stop = startEngine(t, e)
+	return e, stop
 }
 
 // TestARefusedIntentMakesNoCall: the attempt leaves no trace, waits as long as the
@@ -168,9 +166,7 @@ func TestARenewalByHandMakesItsOwnCall(t *testing.T) {
 		specs := planOf(map[string]*backend{"a": b}, nil)
 		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
 		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		pass(10 * time.Minute)
 		l.refusals, l.until, l.record = 1, wall().Add(2*time.Second), elsewhere("theirs", 7, wall())
 		var end RenewResult
@@ -181,7 +177,6 @@ func TestARenewalByHandMakesItsOwnCall(t *testing.T) {
 			t.Errorf("got %d calls and generation %d, want a call of its own after the learned generation 7", b.count(), end.Generation)
 		}
 		stop()
-		<-ended
 	})
 }
 
@@ -260,15 +255,12 @@ func TestAGenerationLearnedWhileAnAttemptEnds(t *testing.T) {
 		e := New(Options{Ledger: l, Observer: &witness{}})
 		l.e = e
 		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		pass(time.Second)
 		v, found := e.Get("a")
 		if !found || v.Credentials[0].Generation != 11 || v.Sinks[0].Delivered["a"] != 11 || b.count() != 1 {
 			t.Errorf("got generation %d, delivered %v after %d calls, want 11 after one", v.Credentials[0].Generation, v.Sinks[0].Delivered, b.count())
 		}
 		stop()
-		<-ended
 	})
 }

@@ -68,15 +68,12 @@ func TestFloorCountsFromTheCallHoweverLongTheDiskTook(t *testing.T) {
 		d := &slowDisk{newKeeper(), 12 * time.Second}
 		e := New(Options{Ledger: onDisk{d}, Observer: &witness{}, Seed: 7})
 		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"a": b}, nil)), d.memory())
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		ctx, cancel := startEngine(t, e)
 		pass(15 * time.Second) // the first call is 12 s late, the next is not
 		if err := e.Renew(ctx, []string{"a"}, func(RenewResult) {}); err != nil {
 			t.Error(err)
 		}
 		cancel()
-		<-ended
 		if len(arrived) < 2 {
 			t.Fatalf("%d calls, want two", len(arrived))
 		}

@@ -45,15 +45,12 @@ func TestWhatIsNotCalledYetIsReleasedAtOnce(t *testing.T) {
 				e = New(Options{Ledger: onDisk{&stuck{k, time.Now().Add(10 * time.Second), ""}}, Observer: &witness{}})
 			}
 			e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan struct{})
-			go func() { defer close(ended); e.Run(ctx) }()
+			_, stop := startEngine(t, e)
 			if pass(time.Second); own {
 				pass(10 * time.Second)
 			}
 			calls, at := b.count(), time.Now()
 			stop()
-			<-ended
 			if took := time.Since(at); took > 0 {
 				t.Errorf("own rate %v: stopped after %s, want at once", own, took)
 			}

@@ -48,9 +48,7 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 		specs.Providers[0].Concurrency = 40
 		e := New(Options{Ledger: onDisk{&stuck{newKeeper(), time.Now().Add(5 * time.Second), ""}}, Observer: &witness{}})
 		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		pass(time.Minute)
 		calls := b.times()
 		slices.SortFunc(calls, time.Time.Compare)
@@ -63,7 +61,6 @@ func TestWhatASlowDiskHeldUpDoesNotArriveTogether(t *testing.T) {
 			}
 		}
 		stop()
-		<-ended
 	})
 }
 
@@ -83,9 +80,7 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 			return answer(ctx, n, req)
 		}
 		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		for range 30 {
 			pass(5 * time.Second)
 			clock.step(time.Minute)
@@ -100,7 +95,6 @@ func TestAForwardStepOfTheClockGivesNoFreshBurst(t *testing.T) {
 			t.Errorf("%d calls, want 60 at least", len(calls))
 		}
 		stop()
-		<-ended
 	})
 }
 
@@ -118,9 +112,7 @@ func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 		k, w := &stuck{newKeeper(), from.Add(5 * time.Second), "held"}, &witness{}
 		e := New(Options{Ledger: onDisk{k}, Observer: w})
 		e.Install(plan.Between(&plan.Plan{}, planOf(map[string]*backend{"held": b, "tired": tired}, nil)), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		pass(9 * time.Minute)
 		if n := b.count(); n != 0 {
 			t.Errorf("%d calls within the pause", n)
@@ -133,7 +125,6 @@ func TestACallThatWasHeldUpKeepsOutOfAPause(t *testing.T) {
 			t.Errorf("calls at %v, want one at the end of the pause", at)
 		}
 		stop()
-		<-ended
 	})
 }
 
@@ -155,14 +146,11 @@ func TestACallThatWasHeldUpComesNotOnTopOfOthers(t *testing.T) {
 		k := &stuck{newKeeper(), wall().Add(time.Minute), "a"}
 		e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
 		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { defer close(ended); e.Run(ctx) }()
+		_, stop := startEngine(t, e)
 		pass(3 * time.Minute)
 		if most.Load() != 1 || b.count() != 3 {
 			t.Errorf("%d calls, %d of them at once, want 3 one after the other", b.count(), most.Load())
 		}
 		stop()
-		<-ended
 	})
 }
