@@ -12,6 +12,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // Begin implements engine.Ledger: a call is granted once its intent is committed
@@ -29,6 +30,7 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit("intent shared")
 	s.setRunning(true)
 	local, err := c.opt.Local.Begin(ctx, key, intent)
 	return &ticket{cluster: c, share: s, local: local, attempt: attempt, begun: begun}, err
@@ -238,6 +240,7 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 	if t.local != nil {
 		err = t.local.Commit(ctx, r)
 	}
+	failpoint.Hit("end kept")
 	if spec, known := t.cluster.opt.Spec(t.share.name); known {
 		t.cluster.paces.forget(spec, t.attempt)
 	}
@@ -252,6 +255,7 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 		shared, cancel := context.WithTimeout(ctx, commitWait)
 		defer cancel()
 		t.cluster.sync(shared, s)
+		failpoint.Hit("end shared")
 	}
 	t.cluster.syncSoon(s)
 	return err

@@ -228,6 +228,29 @@ func TestAnAnswerIsSharedLater(t *testing.T) {
 }
 
 // A write whose answer is lost is read back.
+// A machine that crashed after its answer was durable knows the end of its call. Nobody
+// has to decide anything, and nothing is renewed again.
+func TestAnAnswerIsSharedAfterACrash(t *testing.T) {
+	for _, ability := range []Ability{Plain, Spends} {
+		play(t, ability, func(t *testing.T, w *testCluster, a, b *node) {
+			must(t, a.renew(nil))
+			pass(time.Second)
+			must(t, a.renew(func() error { w.kv.setAway("a", true); return nil }))
+			a.kill()
+			w.kv.setAway("a", false)
+			a = w.start("a")
+			pass(5 * time.Second)
+			w.same(2)
+			if in := a.cluster.Status().Intents; len(in) > 0 {
+				t.Errorf("the intents %v are left", in)
+			}
+			must(t, b.renew(nil))
+			pass(time.Minute)
+			w.same(3)
+		})
+	}
+}
+
 func TestLostAnswersOfTheEngine(t *testing.T) {
 	for _, f := range []fate{lostRequest, lostAnswer} {
 		play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {

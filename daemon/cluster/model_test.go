@@ -248,7 +248,7 @@ func (s modelState) wants(b bounds, r rules, i int, next func(string, modelState
 	name := string(rune('a' + i))
 	for _, silent := range []bool{false, true} {
 		f := Facts{
-			Node: name, Attempt: fmt.Sprint(s.attempts + 1), Ability: b.ability, Open: n.open, Silent: silent, Uncalled: n.uncall[:],
+			Node: name, Attempt: fmt.Sprint(s.attempts + 1), At: int64(s.issued), Ability: b.ability, Open: n.open, Silent: silent, Uncalled: n.uncall[:],
 		}
 		write, v := r.claim(n.held, n.seen, f)
 		switch v {
@@ -306,8 +306,12 @@ func (s *modelState) read(r rules, i int) {
 		return
 	}
 	merged, write, adopt := Merge(n.held, now)
-	if write {
+	if name := string(rune('a' + i)); Answered(n.held, now, name, n.open) {
+		merged, write = Finish(n.held, now, now.Intent.Attempt, false)
+	} else if write {
 		merged.Serial++
+	}
+	if write {
 		*s = s.write(merged)
 		n = &s.node[i]
 		n.seen, n.seenRev = merged, s.rev

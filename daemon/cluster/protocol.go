@@ -195,6 +195,15 @@ func Finish(held Value, shared Shared, attempt string, lost bool) (next Shared, 
 	return next, write
 }
 
+// Answered reports whether the call of an intent is known to have ended, although its end
+// was never shared: the machine that made it crashed once the answer was durable, and
+// holds a newer value, obtained after the intent. Open means that the last call of that
+// machine has no known end.
+func Answered(held Value, shared Shared, node string, open bool) bool {
+	i := shared.Intent
+	return !i.None() && i.Node == node && !open && held.Issued > shared.Issued && held.Issued >= i.At
+}
+
 // Restored returns what to write over a record that is older than one seen before:
 // the one seen before, merged with what the machine holds.
 func Restored(held Value, seen, now Shared) Shared {

@@ -9,6 +9,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/daemon/store"
+	"github.com/vigented/vigente/internal/failpoint"
 )
 
 // share is one credential: what this machine holds of it, and what all share.
@@ -250,7 +251,7 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 			return false
 		}
 		s.mu.Lock()
-		due, write, adopt, ends := s.due(spec)
+		due, write, adopt, ends := s.due(spec, c.opt.Node)
 		next, running := proposal{due, s.rev}, s.running
 		s.mu.Unlock()
 		if write && !c.silencedByKey() {
@@ -280,14 +281,14 @@ func (c *Cluster) adoptSeen(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
 	adopt, running := s.unended || s.ambiguous || s.seen.newer(versionOf(s.held)), s.running
 	if adopt {
-		_, _, adopt, _ = s.due(spec)
+		_, _, adopt, _ = s.due(spec, c.opt.Node)
 	}
 	s.mu.Unlock()
 	return !adopt || !running && c.adopt(ctx, s, spec)
 }
 
 // due returns what to write or adopt.
-func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
+func (s *share) due(spec Spec, node string) (next Shared, write, adopt bool, ends int) {
 	if s.newer || s.identity(spec) {
 		return s.seen, false, false, 0
 	}
@@ -301,6 +302,9 @@ func (s *share) due(spec Spec) (next Shared, write, adopt bool, ends int) {
 		next, one = Finish(held, next, e.attempt, e.lost)
 		write = write || one
 		ends++
+	}
+	if !s.running && Answered(held, next, node, s.held.Past.Open) {
+		next, write = Finish(held, next, next.Intent.Attempt, false)
 	}
 	if s.seen.restored {
 		next.restored, write = false, true
@@ -353,7 +357,9 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 		c.warn("shared record refused", s.name, "its content is not readable")
 		return true
 	}
+	failpoint.Hit("adoption begun")
 	learned, err := c.opt.Learn(ctx, s.name, r)
+	failpoint.Hit("adoption ended")
 	if err != nil || !learned {
 		return false
 	}
