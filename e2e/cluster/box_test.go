@@ -214,7 +214,11 @@ func (h *host) killMember() {
 // startDaemon starts the daemon on its host and waits until it answers.
 func (h *host) startDaemon() {
 	h.T.Helper()
-	name, err := e2etest.Binary()
+	program := h.Program
+	if program == nil {
+		program = e2etest.Binary
+	}
+	name, err := program()
 	if err != nil {
 		h.T.Fatal(err)
 	}
@@ -227,7 +231,17 @@ func (h *host) startDaemon() {
 	}
 	go func() { p.Status = cmd.Wait(); close(p.Ended) }()
 	h.Daemon = p
-	h.Eventually(h.name+" answers", func() bool { code, _, _ := h.Run("status"); return code == 0 })
+	h.Eventually(h.name+" answers", func() bool { code, _, _ := h.Run("status"); return code == 0 || h.gone() })
+}
+
+// gone reports whether the daemon has exited.
+func (h *host) gone() bool {
+	select {
+	case <-h.Daemon.Ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // login imports a seed on a host, as a person would.

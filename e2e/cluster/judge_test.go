@@ -29,6 +29,7 @@ type judge struct {
 	secrets []string
 	held    *held
 	calls   []call
+	padding string // makes access tokens longer
 }
 
 // call is one request for a token.
@@ -107,6 +108,11 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if json.Unmarshal(body, &token) == nil && token.Access != "" {
 		j.mu.Lock()
+		if long := token.Access + j.padding; long != token.Access {
+			body = bytes.Replace(body, []byte(token.Access), []byte(long), 1)
+			token.Access = long
+			answer.Header().Del("Content-Length")
+		}
 		j.order[token.Access] = len(j.order) + 1
 		for _, secret := range []string{token.Access, token.Refresh} {
 			if secret != "" {
@@ -120,6 +126,13 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(body)
+}
+
+// pad makes access tokens longer by that many characters.
+func (j *judge) pad(n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.padding = strings.Repeat("x", n)
 }
 
 // place returns the position of a token in the order of issue, or 0.
