@@ -89,8 +89,8 @@ func (e *Engine) setBack(now time.Time, by time.Duration) {
 		f.at = f.at.Add(-by)
 	}
 	for _, s := range e.sinks {
-		s.repaired = earlier(s.repaired, by)
-		s.lookAt = earlier(s.lookAt, by)
+		s.repaired = s.repaired.earlier(by)
+		s.lookAt = s.lookAt.earlier(by)
 	}
 	e.unsaved.retryAt = e.unsaved.retryAt.Add(-by)
 	e.keepCorrections()
@@ -99,14 +99,6 @@ func (e *Engine) setBack(now time.Time, by time.Duration) {
 			e.unsaved.keepProvider(name, g.Record)
 		}
 	}
-}
-
-// earlier moves an instant; zero stays.
-func earlier(t time.Time, by time.Duration) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.Add(-by)
 }
 
 // keepCorrections stores the records that the board changed outside an attempt.

@@ -96,7 +96,7 @@ func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 	e.clock, e.steady = func() time.Time { return now }, func() time.Duration { return steady }
 	e.now()
 	e.running[schedule.Key{Name: "a"}] = &attempt{at: now}
-	s := &sink{place: -1, repaired: now}
+	s := &sink{place: -1, repaired: momentOf(now)}
 	e.sinks["s"] = s
 	e.suspects.plan(s, now.Add(3*time.Second))
 	e.unsaved.retryAt = now.Add(10 * time.Second)
@@ -108,8 +108,8 @@ func TestASetBackDelaysNothingOnThisMachine(t *testing.T) {
 		}
 	}
 	late("the start of a task", e.running[schedule.Key{Name: "a"}].at, -time.Second)
-	late("the look at a sink", s.lookAt, 2*time.Second)
-	late("the last repair", s.repaired, -time.Second)
+	late("the look at a sink", s.lookAt.time(), 2*time.Second)
+	late("the last repair", s.repaired.time(), -time.Second)
 	late("the next save", e.unsaved.retryAt, 9*time.Second)
 }
 
@@ -149,7 +149,7 @@ func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 		e.suspects.plan(s, now.Add(3*time.Hour))
 		now, awake, asleep = now.Add(slept-time.Hour+time.Second), time.Second, slept
 		got := e.now()
-		if left, want := s.lookAt.Sub(got), 3*time.Hour-slept-time.Second; left != want {
+		if left, want := s.lookAt.time().Sub(got), 3*time.Hour-slept-time.Second; left != want {
 			t.Errorf("slept %s: due in %s, want %s", slept, left, want)
 		}
 	}

@@ -36,8 +36,8 @@ type sink struct {
 	lost     bool           // it held no value of ours, or could not be checked
 	looking  bool           // the next delivery checks the target first
 	again    bool           // check it when the running delivery has ended
-	repaired time.Time      // the last repair
-	lookAt   time.Time      // next check, while in Engine.suspects
+	repaired moment         // the last repair
+	lookAt   moment         // next check, while in Engine.suspects
 	place    int            // index in Engine.suspects, -1 if absent
 	slot     uint32         // its row; never changes
 }
@@ -46,7 +46,7 @@ type sink struct {
 type suspects []*sink
 
 func (s suspects) Len() int           { return len(s) }
-func (s suspects) Less(i, j int) bool { return s[i].lookAt.Before(s[j].lookAt) }
+func (s suspects) Less(i, j int) bool { return s[i].lookAt < s[j].lookAt }
 func (s suspects) Swap(i, j int) {
 	s[i], s[j] = s[j], s[i]
 	s[i].place, s[j].place = i, j
@@ -69,7 +69,7 @@ func (s *suspects) Pop() any {
 
 // plan adds the sink, or changes its instant.
 func (s *suspects) plan(one *sink, at time.Time) {
-	if one.lookAt = at; one.place >= 0 {
+	if one.lookAt = momentOf(at); one.place >= 0 {
 		heap.Fix(s, one.place)
 		return
 	}
@@ -107,10 +107,10 @@ func (e *Engine) suspect(name string) {
 		return
 	}
 	at := e.now()
-	if free := s.repaired.Add(repairEvery); !s.repaired.IsZero() && at.Before(free) {
+	if free := s.repaired.time().Add(repairEvery); s.repaired != 0 && at.Before(free) {
 		at = free
 	}
-	if s.place < 0 || at.Before(s.lookAt) {
+	if s.place < 0 || momentOf(at) < s.lookAt {
 		e.suspects.plan(s, at)
 	}
 }
@@ -120,8 +120,8 @@ func (e *Engine) suspect(name string) {
 func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 	for len(e.suspects) > 0 {
 		s := e.suspects[0]
-		if s.lookAt.After(now) {
-			return s.lookAt
+		if s.lookAt > momentOf(now) {
+			return s.lookAt.time()
 		}
 		heap.Pop(&e.suspects)
 		key := delivering(s.spec.Name)
@@ -214,7 +214,7 @@ func (e *Engine) noteDrift(name string, f *finished, now time.Time) {
 		e.model.dirty = true
 	}
 	if f.repair {
-		s.repaired = now
+		s.repaired = momentOf(now)
 	}
 	if s.spec.Guard != nil && f.result.Changed {
 		// Check again a little later, to find a change that the watcher missed.

@@ -27,3 +27,11 @@ func (m moment) time() time.Time {
 	}
 	return time.Unix(0, int64(m)).UTC()
 }
+
+// earlier returns the moment moved back, or zero for none.
+func (m moment) earlier(by time.Duration) moment {
+	if m == 0 {
+		return 0
+	}
+	return m - moment(by)
+}

@@ -29,12 +29,12 @@ type sinkRow struct {
 	spec             *plan.Sink
 	record           *schedule.Record
 	at               time.Time
-	owed             bool
 	begun            moment // start of the running delivery; zero if none
-	unseen           bool   // not checked since the start
+	owed             bool
+	unseen           bool // not checked since the start
+	lost             bool
 	refused, foreign *schedule.Note
 	hook             *schedule.Glimpse // nil if there is none
-	lost             bool
 	sum              *sinkSum
 	state            State
 	until            moment
@@ -56,7 +56,7 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
-		Failures: rec.Past.Failures, FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, held.Limits),
+		Failures: int(rec.Past.Failures), FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, held.Limits),
 	}
 	v.PausedUntil = rec.PausedAt(now)
 	if absent := r.spec.Absent(); absent != "" {

@@ -160,10 +160,10 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 		Kind: task.Kind, Name: task.Name, Result: f.result.Outcome(task.Kind, is),
 		Called: f.result.Called, DueAt: f.start.DueAt, StartedAt: f.result.At, Took: f.result.End.Sub(f.result.At),
 		Fault: f.result.Fault, Panicked: f.panicked, Stack: f.stack, SaveError: f.saveError,
-		Failures: is.Past.Failures, Parked: is.Past.Parked, Joined: f.with,
+		Failures: int(is.Past.Failures), Parked: is.Past.Parked, Joined: f.with,
 	}
 	if o.Failures == 0 {
-		o.Recovered = was.Past.Failures
+		o.Recovered = int(was.Past.Failures)
 	}
 	if task.Kind == schedule.Obtaining {
 		o.Provider = task.Group

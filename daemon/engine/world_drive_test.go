@@ -266,7 +266,7 @@ func (w *world) leap() time.Duration {
 		until(u.retryAt)
 	}
 	for _, s := range e.suspects {
-		until(s.lookAt)
+		until(s.lookAt.time())
 	}
 	for _, f := range e.running {
 		if left := -f.overdue(e.steady()); left >= 0 {

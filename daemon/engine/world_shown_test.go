@@ -52,7 +52,7 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 	v := CredentialView{
 		Name: name, Provider: spec.Provider, Type: spec.Type,
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
-		Failures: r.Past.Failures, FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History.Attempts(), Limits: r.Token().Limits,
+		Failures: int(r.Past.Failures), FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History.Attempts(), Limits: r.Token().Limits,
 	}
 	row := &credentialRow{spec: spec, record: &r, running: s.Running}
 	v.State, _ = row.judge(now)

@@ -194,7 +194,7 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 		ceiling = max(first, min(ceiling, held.ExpiresAt.Sub(p.FailingSince)/attemptsPlanned))
 	}
 	wait := first
-	for i := 1; i < p.Failures && wait < ceiling; i++ {
+	for i := 1; i < int(p.Failures) && wait < ceiling; i++ {
 		wait *= 2
 	}
 	wait = min(wait, ceiling)
@@ -250,7 +250,7 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 		ceiling = max(first, min(ceiling, left/attemptsPlanned))
 	}
 	wait := first
-	for i := 1; i < r.Past.Failures+r.Past.Unknown && wait < ceiling; i++ {
+	for i := 1; i < int(r.Past.Failures+r.Past.Unknown) && wait < ceiling; i++ {
 		wait *= 2
 	}
 	return min(wait, ceiling)

@@ -209,7 +209,7 @@ func fail(t *testing.T, task *Task, r Record, begin time.Time, n int, edit func(
 			edit(&res)
 		}
 		r = Advance(task, r, res, 0)
-		if r.Past.Failures != i+1 || !r.Past.FailingSince.Equal(begin) || r.Past.Last == nil {
+		if int(r.Past.Failures) != i+1 || !r.Past.FailingSince.Equal(begin) || r.Past.Last == nil {
 			t.Fatalf("failure %d: %+v", i+1, r.Past)
 		}
 		if task.Kind == Obtaining && r.Past.PlannedAt.Before(r.Past.RetryAt) {

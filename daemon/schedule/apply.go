@@ -326,7 +326,7 @@ func moreUrgent(a, b *entry) bool {
 	if c := urgency(a).Compare(urgency(b)); c != 0 {
 		return c < 0
 	}
-	if c := a.dueAt.Compare(b.dueAt); c != 0 {
+	if c := a.dueAt().Compare(b.dueAt()); c != 0 {
 		return c < 0
 	}
 	return a.task.Name < b.task.Name
@@ -336,5 +336,5 @@ func urgency(e *entry) time.Time {
 	if held := e.rec.Token(); HasValue(held.Credential) && !held.ExpiresAt.IsZero() {
 		return held.ExpiresAt
 	}
-	return e.dueAt
+	return e.dueAt()
 }

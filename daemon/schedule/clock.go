@@ -85,7 +85,10 @@ func (b *Board) Corrections() (out []Correction) {
 // goBack moves the entry's instants of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
 	p := &e.edit().Past
-	for _, t := range []*time.Time{&e.dueAt, &p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
+	due := e.dueAt()
+	back(&due, by)
+	e.setDueAt(due)
+	for _, t := range []*time.Time{&p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
 		back(t, by)
 	}
 	e.began -= by.Nanoseconds()

@@ -39,7 +39,7 @@ func (b *Board) glimpse(e *entry) Glimpse {
 	if b.entries[key] != e || e.gone {
 		return Glimpse{Key: key, Gone: true}
 	}
-	g := Glimpse{Key: key, Record: e.rec, At: e.at, Why: e.reason(), Running: e.running, Waiting: e.in == &e.group.waiting}
+	g := Glimpse{Key: key, Record: e.rec, At: e.at(), Why: e.reason(), Running: e.running, Waiting: e.in == &e.group.waiting}
 	switch key.Kind {
 	case Delivering:
 		_, g.Owed = b.owes(e)

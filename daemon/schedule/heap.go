@@ -15,7 +15,12 @@ type queue struct {
 
 // sooner orders planned tasks. Equal instants need no order here, because tasks
 // are then ordered by group, and groups by name.
-func sooner(a, b *entry) bool { return a.at.Before(b.at) }
+func sooner(a, b *entry) bool {
+	if a.plannedSecond != b.plannedSecond {
+		return a.plannedSecond < b.plannedSecond
+	}
+	return a.plannedNano < b.plannedNano
+}
 
 func (q *queue) Len() int           { return len(q.items) }
 func (q *queue) Less(i, j int) bool { return q.less(q.items[i], q.items[j]) }

@@ -67,7 +67,8 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	e.leave()
 	b.touchOne(e)
 	e.running, e.asked, e.rush, e.detached = true, false, false, false
-	e.hold, e.dueAt = nil, now
+	e.hold = nil
+	e.setDueAt(now)
 	e.started(now, b.applies)
 	e.group.running++
 	b.regate(e.group, now)

@@ -56,7 +56,7 @@ func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 // waits for its group.
 func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
 	waiting = e.in == &e.group.waiting
-	at, why = e.group.status().Turn(now, e.at, e.reason(), waiting)
+	at, why = e.group.status().Turn(now, e.at(), e.reason(), waiting)
 	return at, why, waiting
 }
 
@@ -132,7 +132,7 @@ func (b *Board) Token(name string) (credential.Credential, Mark) {
 // Idle reports whether a single run is complete: no task is running, and none can
 // start before a cool-down ends.
 func (b *Board) Idle(now time.Time) bool {
-	if e := b.timed.first(); e != nil && !e.at.After(now) {
+	if e := b.timed.first(); e != nil && !e.at().After(now) {
 		return false
 	}
 	for _, g := range b.groups {

@@ -96,7 +96,8 @@ type Mark struct {
 	Revision   uint64 `json:"revision"`
 }
 
-// Past is what a task's record says about its attempts.
+// Past is what a task's record says about its attempts. Every task has one, so small
+// fields stand together, which avoids padding.
 type Past struct {
 	// AttemptAt is the start of the last attempt that called the backend, sink or
 	// hook; the minimum interval counts from here.
@@ -104,30 +105,30 @@ type Past struct {
 	// Open means that the outcome of the attempt at AttemptAt is unknown: the
 	// daemon was killed, or the answer was lost.
 	Open bool `json:"open,omitempty"`
-	// Unknown counts the consecutive attempts during which the daemon died.
-	Unknown int `json:"unknown,omitempty"`
-	// Failures counts the failed attempts since the last success.
-	Failures int `json:"failures,omitempty"`
-	// FailingSince is when the first of them ended.
-	FailingSince time.Time `json:"failing_since,omitzero"`
-	// RetryAt is the earliest next attempt after a failure.
-	RetryAt time.Time `json:"retry_at,omitzero"`
 	// Asked means that the backend asked for the wait until RetryAt.
 	Asked bool `json:"asked,omitempty"`
-	// PauseUntil is the end of the wait that the backend asked for in the last
-	// failure, zero if it named no time.
-	PauseUntil time.Time `json:"pause_until,omitzero"`
 	// PauseAlone means that PauseUntil and RetryAt apply only to this task, not to
 	// the other callers of its backend.
 	PauseAlone bool `json:"pause_alone,omitempty"`
-	// PlannedAt is the next attempt as planned when the last one ended, so that a
-	// change of the timing settings does not trigger a renewal.
-	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// Parked means that only changed inputs or a manual request start it again.
 	Parked bool `json:"parked,omitempty"`
 	// ClientRefused means that it is parked because the backend refused its client,
 	// which other credentials may share.
 	ClientRefused bool `json:"client_refused,omitempty"`
+	// Unknown counts the consecutive attempts during which the daemon died.
+	Unknown int32 `json:"unknown,omitempty"`
+	// Failures counts the failed attempts since the last success.
+	Failures int32 `json:"failures,omitempty"`
+	// FailingSince is when the first of them ended.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	// RetryAt is the earliest next attempt after a failure.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// PauseUntil is the end of the wait that the backend asked for in the last
+	// failure, zero if it named no time.
+	PauseUntil time.Time `json:"pause_until,omitzero"`
+	// PlannedAt is the next attempt as planned when the last one ended, so that a
+	// change of the timing settings does not trigger a renewal.
+	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// PausedUntil is the end of a manual pause; Endless if it has no end.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// Last is the last failure, nil after a success.

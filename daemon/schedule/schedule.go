@@ -54,7 +54,11 @@ type entry struct {
 	rec   *Record // never written to: see edit
 	group *group
 	in    *queue
-	place int32
+	// planned is the instant at which it starts by itself, zero for never. dueAt is when
+	// it became due, while it waits or runs.
+	plannedSecond, dueSecond int64
+	plannedNano, dueNano     int32
+	place                    int32
 	// startedIn is the Apply call that preceded its last start, bornIn the one
 	// that added it.
 	startedIn, bornIn uint32
@@ -65,16 +69,12 @@ type entry struct {
 	gone bool
 	// detached means that it runs without counting against its group.
 	detached bool
-	touched  bool      // it is in Board.touched
-	asked    bool      // requested manually
-	rush     bool      // requested despite a wait that the backend asked for
-	at       time.Time // planned instant; zero if it does not start by itself
+	touched  bool // it is in Board.touched
+	asked    bool // requested manually
+	rush     bool // requested despite a wait that the backend asked for
 	why      unique.Handle[Why]
-	// dueAt is when it became due, while it waits or runs; began is when it last
-	// started, in nanoseconds.
-	dueAt time.Time
-	began int64
-	hold  *Hold // nil for none
+	began    int64 // when it last started, in nanoseconds
+	hold     *Hold // nil for none
 	// stale holds the inputs whose values were refused: the task waits until they
 	// are renewed.
 	stale map[string]refusal
@@ -98,6 +98,27 @@ type group struct {
 // started records the start of an attempt.
 func (e *entry) started(now time.Time, applies uint32) {
 	e.began, e.startedIn = now.UnixNano(), applies
+}
+
+// at returns the planned instant.
+func (e *entry) at() time.Time { return unpack(e.plannedSecond, e.plannedNano) }
+
+func (e *entry) setAt(t time.Time) { e.plannedSecond, e.plannedNano = pack(t) }
+
+func (e *entry) dueAt() time.Time { return unpack(e.dueSecond, e.dueNano) }
+
+func (e *entry) setDueAt(t time.Time) { e.dueSecond, e.dueNano = pack(t) }
+
+// firstSecond is the zero time.Time, which packs to zeros.
+const firstSecond = -62135596800
+
+// pack returns an instant in half the room.
+func pack(t time.Time) (second int64, nano int32) {
+	return t.Unix() - firstSecond, int32(t.Nanosecond()) //nolint:gosec // below a billion
+}
+
+func unpack(second int64, nano int32) time.Time {
+	return time.Unix(second+firstSecond, int64(nano)).UTC()
 }
 
 // startedAt returns when the entry last started.
@@ -152,8 +173,8 @@ type Start struct {
 func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 	now = b.see(now)
 	starts = b.starts[:0]
-	for e := b.timed.first(); e != nil && !e.at.After(now); e = b.timed.first() {
-		e.dueAt = e.at
+	for e := b.timed.first(); e != nil && !e.at().After(now); e = b.timed.first() {
+		e.dueSecond, e.dueNano = e.plannedSecond, e.plannedNano
 		b.touchOne(e)
 		e.group.waiting.put(e)
 		b.regate(e.group, now)
@@ -177,13 +198,13 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, *e.rec, e.dueAt, why, b.generations(e.task), b.setBack, asked, rush})
+			starts = append(starts, Start{e.task, *e.rec, e.dueAt(), why, b.generations(e.task), b.setBack, asked, rush})
 			starts = b.started(e, now, starts)
 		}
 		b.regate(g, now)
 	}
 	if e := b.timed.first(); e != nil {
-		wake = e.at
+		wake = e.at()
 	}
 	if len(b.gates) > 0 && (wake.IsZero() || b.gates[0].gate.Before(wake)) {
 		wake = b.gates[0].gate
@@ -336,7 +357,8 @@ func retryOr(e *entry, now time.Time, why Why) (time.Time, Why) {
 
 // plan sets the entry's next instant and queues it.
 func (b *Board) plan(e *entry, at time.Time, why Why) {
-	e.at, e.why = at, unique.Make(why)
+	e.setAt(at)
+	e.why = unique.Make(why)
 	if at.IsZero() {
 		e.leave()
 		return
@@ -354,7 +376,8 @@ func (b *Board) replan(e *entry, now time.Time) {
 	waited := e.in == &e.group.waiting
 	at, why := b.next(e, now)
 	if waited && !at.IsZero() && !at.After(now) {
-		e.at, e.why = at, unique.Make(why)
+		e.setAt(at)
+		e.why = unique.Make(why)
 		e.group.waiting.put(e)
 		return
 	}

@@ -148,7 +148,7 @@ func (b *Board) started(e *entry, now time.Time, starts []Start) []Start {
 			continue
 		}
 		o.leave()
-		o.dueAt = now
+		o.setDueAt(now)
 		b.touchOne(o)
 		o.running, o.asked, o.detached = true, false, true
 		o.hold = nil

@@ -110,7 +110,7 @@ func fillValue(v reflect.Value, n *int) {
 		v.SetString(fmt.Sprintf("text-%d", *n))
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(int64(*n))
 	case reflect.Uint64:
 		v.SetUint(uint64(*n))
