@@ -33,7 +33,7 @@ func (j *job) backup(t *target) error {
 	}
 	x.name = ""
 	failpoint.Hit("file backup kept")
-	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
+	if err := j.syncFolder(t.fd); err != nil {
 		return fault("sync the folder", j.at.folder, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -65,4 +66,35 @@ func plain(path string, content []byte) error {
 	}
 	defer dir.Close()
 	return dir.Sync()
+}
+
+// BenchmarkReplaceTogether writes files with eight writers, as many as work on a
+// device at once: files of one folder, whose syncs are shared, and each file in a
+// folder of its own.
+func BenchmarkReplaceTogether(b *testing.B) {
+	for name, folder := range map[string]func(dir string, writer int) string{
+		"OneFolder":  func(dir string, _ int) string { return dir },
+		"OwnFolders": func(dir string, writer int) string { return filepath.Join(dir, fmt.Sprint(writer)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			const writers = 8
+			dir := b.TempDir()
+			var all sync.WaitGroup
+			for w := range writers {
+				if err := os.MkdirAll(folder(dir, w), 0o700); err != nil {
+					b.Fatal(err)
+				}
+				path := filepath.Join(folder(dir, w), fmt.Sprint("f", w))
+				all.Go(func() {
+					for i := w; i < b.N; i += writers {
+						if _, err := Replace(b.Context(), path, Options{Create: true}, to(fmt.Sprintf("%020d", i))); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
 }

@@ -144,7 +144,7 @@ func (j *job) tryTemporary(t *target, content []byte) error {
 	if err := x.drop(); err != nil {
 		return fault("remove a temporary file in", j.at.folder, err)
 	}
-	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
+	if err := j.syncFolder(t.fd); err != nil {
 		return fault("sync the folder", j.at.folder, err)
 	}
 	return nil

@@ -81,7 +81,7 @@ func (j *job) adopt(t *target) (Result, error) {
 	if err := j.sys.sync(t.fd); err != nil {
 		return Result{}, settled(fault("sync", j.at.path(), err))
 	}
-	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
+	if err := j.syncFolder(t.fd); err != nil {
 		return Result{}, settled(fault("sync the folder", j.at.folder, err))
 	}
 	return Result{Changed: changed}, nil

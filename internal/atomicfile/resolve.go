@@ -23,6 +23,9 @@ type location struct {
 	folder string // for messages
 	name   string
 	st     unix.Stat_t // of the folder
+	// opened numbers the folders that were opened for reading, in their order; zero
+	// if this one could not be.
+	opened uint64
 }
 
 func (p location) path() string { return filepath.Join(p.folder, p.name) }
@@ -177,10 +180,11 @@ func (w *walk) finish(name string) (location, error) {
 	p := location{dir: w.dir, folder: w.folder, name: name, st: w.st}
 	// fsync and flock need a folder opened for reading. Where that is not
 	// permitted, the O_PATH descriptor serves for everything else.
+	opened := openings.Add(1)
 	fd, err := w.sys.open(w.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	switch {
 	case err == nil:
-		p.dir = fd
+		p.dir, p.opened = fd, opened
 	case isAny(err, unix.EACCES):
 		w.dir = -1
 	default:

@@ -51,7 +51,7 @@ func (j *job) swap(ctx context.Context, t *target, content []byte) (Result, erro
 		return Result{}, late(fault("remove a temporary file in", j.at.folder, err))
 	}
 	failpoint.Hit("file old removed")
-	if err := j.sys.syncFolder(j.at.dir, t.fd); err != nil {
+	if err := j.syncFolder(t.fd); err != nil {
 		return Result{}, late(fault("sync the folder", j.at.folder, err))
 	}
 	return Result{Changed: true}, nil
