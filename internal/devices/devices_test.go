@@ -267,3 +267,29 @@ func TestResolveAllSkipsHangingDevices(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestResolveWithoutLinks: the entries of a path on which the folders are passed over
+// together are those of all its components.
+func TestResolveWithoutLinks(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "a/b/c"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "a/b/c/file")
+	var want []Entry
+	for at := path; at != "/"; at = filepath.Dir(at) {
+		want = append([]Entry{{filepath.Dir(at), filepath.Base(at)}}, want...)
+	}
+	at, err := Resolve(t.Context(), New(), Look, path)
+	if err != nil || at.Path != path || !slices.Equal(at.Entries, want) {
+		t.Errorf("got %s by %v, %v; want %v", at.Path, at.Entries, err, want)
+	}
+	table := New().Mounts()
+	r := start(table, path, false)
+	if r.skip(table, table.Of(path)); len(r.rest) != 1 {
+		t.Errorf("%q is left to follow, want only the file", r.rest)
+	}
+}

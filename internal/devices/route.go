@@ -74,6 +74,7 @@ func split(path string) []string {
 // ends there. A missing entry counts as not a link: opening the path will
 // report the error.
 func (r *route) follow(t *Table, on Mount) (here bool, err error) {
+	r.skip(t, on)
 	for len(r.rest) > 0 {
 		name := r.rest[0]
 		switch name {
@@ -121,6 +122,35 @@ func (r *route) follow(t *Table, on Mount) (here bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// skip passes over the folders on the way if the kernel finds no link among them:
+// one look for all of them, instead of one for each.
+func (r *route) skip(t *Table, on Mount) {
+	folders := len(r.rest) - 1
+	if folders < 2 {
+		return
+	}
+	at := r.done
+	for _, name := range r.rest[:folders] {
+		at = filepath.Join(at, name)
+		if m, ok := t.At(at); name == "." || name == ".." || ok && m.Device != on.Device {
+			return
+		}
+	}
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err := unix.Openat2(unix.AT_FDCWD, at, &how)
+	if err != nil {
+		return // a link, something missing, or an old kernel
+	}
+	_ = unix.Close(fd)
+	for _, name := range r.rest[:folders] {
+		if r.keep {
+			r.entries = append(r.entries, Entry{r.done, name})
+		}
+		r.done = filepath.Join(r.done, name)
+	}
+	r.rest = r.rest[folders:]
 }
 
 // readlink is os.Readlink for paths that are rarely links: it allocates nothing
