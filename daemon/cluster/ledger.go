@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
 	"github.com/vigented/vigente/daemon/schedule"
 	"github.com/vigented/vigente/internal/failpoint"
@@ -32,8 +34,16 @@ func (c *Cluster) Begin(ctx context.Context, key schedule.Key, intent schedule.R
 	}
 	failpoint.Hit("intent shared")
 	s.setRunning(true)
+	basis, seen := s.basis()
 	local, err := c.opt.Local.Begin(ctx, key, intent)
-	return &ticket{cluster: c, share: s, local: local, attempt: attempt, begun: begun}, err
+	return &ticket{cluster: c, share: s, local: local, attempt: attempt, basis: basis, after: seen.After, replaced: seen.Intent.Shown != 0, begun: begun}, err
+}
+
+// basis returns the record that an attempt is based on, and what was seen then.
+func (s *share) basis() (schedule.Record, Shared) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held, s.seen
 }
 
 // refusal postpones an attempt.
@@ -221,8 +231,12 @@ type ticket struct {
 	share   *share
 	local   engine.Ticket
 	attempt string
-	begun   time.Time
-	late    atomic.Bool // its turn comes after the intent is too old
+	basis   schedule.Record // what the attempt is based on
+	after   int64           // see Shared.After
+	// replaced means that the intent replaced one whose outcome is unknown.
+	replaced bool
+	begun    time.Time
+	late     atomic.Bool // its turn comes after the intent is too old
 }
 
 // Lapsed reports whether it is too late to start the call: others may treat the
@@ -236,6 +250,10 @@ func (t *ticket) Lapsed() bool {
 
 // Commit implements engine.Ticket: first durable on this machine, then shared.
 func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
+	unmade, later := t.unmade(r), false
+	if !unmade {
+		r, later = t.newest(r)
+	}
 	var err error
 	if t.local != nil {
 		err = t.local.Commit(ctx, r)
@@ -246,9 +264,10 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 	}
 	s := t.share
 	s.mu.Lock()
-	s.held, s.running = r, false
+	s.held, s.running, s.later = r, false, s.later || later
 	if t.attempt != "" {
-		s.ended = append(s.ended, ended{t.attempt, r.Past.Open})
+		// Without a call, an earlier one still has no known outcome.
+		s.ended = append(s.ended, ended{t.attempt, r.Past.Open || unmade && t.replaced})
 	}
 	s.mu.Unlock()
 	if t.cluster.Up() {
@@ -259,6 +278,33 @@ func (t *ticket) Commit(ctx context.Context, r schedule.Record) error {
 	}
 	t.cluster.syncSoon(s)
 	return err
+}
+
+// unmade reports whether a record is that of an attempt that made no call. A login brings
+// another seed.
+func (t *ticket) unmade(r schedule.Record) bool {
+	return versionOf(r) == versionOf(t.basis) && maps.EqualFunc(r.Token().Seed, t.basis.Token().Seed, credential.Secret.Equal)
+}
+
+// newest returns a record that is newer than the one it was made from, although the clock
+// of this machine may be behind the one that told when that was made: otherwise the old
+// record, with a seed that was sent or without a refusal, would replace the new one. It
+// reports whether it has changed an instant.
+func (t *ticket) newest(r schedule.Record) (_ schedule.Record, later bool) {
+	v, basis := versionOf(r), versionOf(t.basis)
+	issued := basis.Issued
+	if v.Generation > basis.Generation {
+		issued = max(issued, t.after) + 1
+	}
+	if v.Issued < issued {
+		token := r.Token()
+		token.IssuedAt = time.Unix(0, max(issued, basis.Issued+1)).UTC()
+		r.Part, later = token, true
+	}
+	if touched := max(basis.Touched, t.after); v.Touched <= touched && v.Issued <= basis.Issued {
+		r.Past.AttemptAt, later = time.Unix(0, touched+1).UTC(), true
+	}
+	return r, later
 }
 
 // commitWait bounds how long an answer waits to be shared before this machine uses it.

@@ -80,6 +80,9 @@ type Shared struct {
 	// was obtained, separated by blanks: a machine with another secret may still try
 	// it. They are keyed with the cluster's key.
 	Refused string `json:"refused,omitempty"`
+	// After is how late the calls that were taken over may have issued a value, by the
+	// clocks of their machines: what is obtained after them counts as issued later.
+	After int64 `json:"after,omitempty"`
 	// Serial counts the writes: a restored copy has a lower one than what was seen.
 	Serial uint64 `json:"serial"`
 	// restored means that it must be written over an older one.
@@ -155,6 +158,9 @@ func Claim(held Value, shared Shared, f Facts) (next Shared, v Decision) {
 		intent.Shown = i.firstShown()
 		ability := max(i.Ability, f.Ability)
 		mine := i.Node == f.Node // from before a restart, or its answer was lost
+		if !mine && !i.Lost {    // its answer may still be shared
+			merged.After = max(shared.After, i.At+int64(callGrace), shared.Issued) + 1
+		}
 		switch {
 		case !mine && !i.Lost && !f.Silent:
 			return shared, Busy

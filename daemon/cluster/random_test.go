@@ -69,7 +69,12 @@ func random(t *testing.T, ability Ability, seed uint64) {
 			t.Logf("broken by schedule %d of ability %d (VIGENTE_CLUSTER_FIRST), with backups %v", seed, ability, c.wounds)
 		}
 	}()
+	clocks := c.rng.IntN(2) == 0 // they differ by up to four hours
 	for _, name := range c.names {
+		c.nodes[name] = &node{w: c.testCluster, name: name, secret: "1"}
+		if clocks {
+			c.nodes[name].skew = time.Duration(c.rng.Int64N(int64(4*time.Hour))) - 2*time.Hour
+		}
 		c.start(name)
 	}
 	pass(5 * time.Second)

@@ -121,3 +121,69 @@ func (w *testCluster) shared(t *testing.T) (s Shared) {
 	must(t, k.open("c/u6", w.kv.copy()["c/u6"].Value, &s))
 	return s
 }
+
+// A person takes over a call whose end is unknown, but the machine stops before it calls:
+// the end is still unknown, and no other machine sends the seed.
+func TestAReleasedTakeoverLeavesTheEndUnknown(t *testing.T) {
+	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
+		must(t, a.renew(nil))
+		pass(time.Second)
+		if err := a.renew(func() error { a.stop(); <-a.ended; return errDied }); !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+		pass(timeout + callGrace + 15*time.Second)
+		b.cluster.TakeOver([]string{key.Name})
+		before := b.record()
+		granted, err := b.cluster.Begin(t.Context(), key, schedule.Begin(before, b.now()))
+		must(t, err)
+		must(t, granted.Commit(t.Context(), before))
+		pass(time.Second)
+		c := w.start("c")
+		pass(5 * time.Second)
+		for _, n := range []*node{b, c} {
+			refused(t, n.renew(nil), "--take-over")
+		}
+		w.shown = map[string]int{} // the backend never saw the first call
+		c.cluster.TakeOver([]string{key.Name})
+		must(t, c.renew(nil))
+		pass(time.Second)
+		must(t, b.renew(nil)) // and then it is known
+	})
+}
+
+// A seed that a person brings on one machine is not replaced by the record of the machine
+// that died in its call, when that comes back.
+func TestASeedOfAPersonStays(t *testing.T) {
+	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
+		must(t, a.renew(nil))
+		pass(time.Minute)
+		if err := a.renew(func() error { a.stop(); <-a.ended; return errDied }); !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+		pass(timeout + callGrace + 15*time.Second)
+		withdraw := b.cluster.TakeOver([]string{key.Name})
+		before := b.record()
+		granted, err := b.cluster.Begin(t.Context(), key, before)
+		must(t, err)
+		r := before
+		held := r.Token()
+		held.Seed = map[string]credential.Secret{"s": credential.NewSecret("brought")}
+		r.Part, r.Past.Parked, r.Past.Last = held, false, nil
+		must(t, granted.Commit(t.Context(), r))
+		withdraw()
+		b.mu.Lock()
+		b.board = r
+		b.mu.Unlock()
+		pass(5 * time.Second)
+		a = w.start("a")
+		pass(5 * time.Second)
+		for _, n := range []*node{a, b} {
+			if got := n.record(); got.Token().Seed["s"].Reveal() != "brought" || got.Past.Parked || got.Past.Open {
+				t.Errorf("%s holds the seed %q, parked %v, open %v", n.name, got.Token().Seed["s"].Reveal(), got.Past.Parked, got.Past.Open)
+			}
+		}
+		must(t, a.renew(nil))
+		pass(time.Second)
+		w.same(2)
+	})
+}

@@ -37,6 +37,7 @@ type share struct {
 	unended    bool // treat the last call as lost
 	ambiguous  bool
 	takeOver   bool
+	later      bool   // the board does not know the instant of its own value yet
 	queued     bool   // for the next sync
 	counted    string // the last attempt that was given a turn
 }
@@ -279,7 +280,7 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 // first whether there is anything new.
 func (c *Cluster) adoptSeen(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
-	adopt, running := s.unended || s.ambiguous || s.seen.newer(versionOf(s.held)), s.running
+	adopt, running := s.later || s.unended || s.ambiguous || s.seen.newer(versionOf(s.held)), s.running
 	if adopt {
 		_, _, adopt, _ = s.due(spec, c.opt.Node)
 	}
@@ -323,7 +324,7 @@ func (s *share) due(spec Spec, node string) (next Shared, write, adopt bool, end
 	if refused := s.refusals(spec, next); refused != next.Refused {
 		next.Refused, more, next.Serial = refused, true, s.seen.Serial+1
 	}
-	adopt = adopt || s.unended && !s.held.Past.Open || s.ambiguous && !parkedAmbiguous(s.held)
+	adopt = adopt || s.later || s.unended && !s.held.Past.Open || s.ambiguous && !parkedAmbiguous(s.held)
 	return next, write || more, adopt, ends
 }
 
@@ -366,7 +367,7 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running && versionOf(s.held) == held.Version {
-		s.held, s.agreed, s.unended, s.ambiguous = r, merged.Body, false, false
+		s.held, s.agreed, s.unended, s.ambiguous, s.later = r, merged.Body, false, false, false
 	}
 	return true
 }

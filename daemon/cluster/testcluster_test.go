@@ -38,7 +38,8 @@ type node struct {
 	w       *testCluster
 	name    string
 	cluster *Cluster
-	secret  string // what it sends to the backend
+	secret  string        // what it sends to the backend
+	skew    time.Duration // of its clock
 	prepare []func(*Cluster)
 	stop    context.CancelFunc
 	ended   chan struct{}
@@ -89,6 +90,7 @@ func (w *testCluster) start(name string, change ...func(*Options)) *node {
 	if n.cluster, err = New(opt); err != nil {
 		w.t.Fatal(err)
 	}
+	n.cluster.clock = n.now
 	for _, prepare := range n.prepare {
 		prepare(n.cluster)
 	}
@@ -106,6 +108,9 @@ func (w *testCluster) startWith(name, secret string, prepare ...func(*Cluster)) 
 	w.nodes[name] = &node{w: w, name: name, secret: secret, prepare: prepare}
 	return w.start(name)
 }
+
+// now is the time by the machine's own clock.
+func (n *node) now() time.Time { return time.Now().Add(n.skew) }
 
 func (n *node) inputs() string { return "in " + n.secret }
 
@@ -166,7 +171,7 @@ func (n *node) renew(during func() error) error {
 	n.running, n.learned = true, nil
 	n.mu.Unlock()
 	done := n.end
-	intent := schedule.Begin(before, time.Now())
+	intent := schedule.Begin(before, n.now())
 	asked := n.w.now()
 	ticket, err := n.cluster.Begin(context.Background(), key, intent)
 	if err != nil {
@@ -183,6 +188,7 @@ func (n *node) renew(during func() error) error {
 	}
 	attempt := attemptOf(ticket)
 	n.w.tried(asked, attempt, before.Token().Seed["s"].Reveal(), before.Past.Open)
+	called := n.now()
 	answer := n.w.call(before.Token().Seed["s"].Reveal(), before.Past.Open)
 	switch err := during(); {
 	case errors.Is(err, errDied):
@@ -208,7 +214,7 @@ func (n *node) renew(during func() error) error {
 	held := r.Token()
 	held.Identity, held.Inputs = "it", n.inputs()
 	held.Credential = credential.Credential{
-		Generation: before.Token().Generation + 1, IssuedAt: time.Now(),
+		Generation: before.Token().Generation + 1, IssuedAt: called,
 		Values: map[string]credential.Secret{"v": credential.NewSecret("value of " + answer)},
 		Seed:   map[string]credential.Secret{"s": credential.NewSecret(answer)},
 	}

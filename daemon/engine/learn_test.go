@@ -264,3 +264,30 @@ func TestAGenerationLearnedWhileAnAttemptEnds(t *testing.T) {
 		stop()
 	})
 }
+
+// TestAClockThatIsAheadElsewhereHoldsNobodyUp: the minimum interval and the wait after a
+// failure have their length from now, whatever the clock of the other machine says.
+func TestAClockThatIsAheadElsewhereHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		specs := planOf(map[string]*backend{"a": b}, nil)
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		r := launch(t, specs, nil)
+		defer r.stop()
+		pass(10 * time.Minute)
+		ahead := wall().Add(2 * time.Hour)
+		record := elsewhere("theirs", 7, ahead)
+		record.Past.Failures, record.Past.RetryAt = 3, ahead.Add(4*time.Minute)
+		record.Past.Last = &schedule.Note{At: ahead, Reason: credential.ReasonServer}
+		if err := r.Learn(t.Context(), "a", record); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if err := r.Renew(t.Context(), []string{"a"}, func(RenewResult) {}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took < testPolicy.MinInterval || took > testPolicy.MinInterval+time.Second || b.count() != 2 {
+			t.Errorf("got %d calls, the last one after %s, want one after the minimum interval of %s", b.count(), took, testPolicy.MinInterval)
+		}
+	})
+}
