@@ -194,6 +194,10 @@ func (l *loader) included(name string) {
 	l.report(s.Finish()...)
 }
 
+// rowItself stands for the credential of the same row in references, so nothing can be
+// called this.
+const rowItself = "this"
+
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // addTables sorts the tables of one file and keeps those whose name is new.
@@ -207,6 +211,9 @@ func (l *loader) addTables(file *section.Section) {
 		for _, s := range file.Objects(key) {
 			if !nameForm.MatchString(s.Name()) {
 				s.Daemon().Faultf("", "is not a valid name (expected lower-case letters, digits, _ and -, at most 64, the first a letter or a digit)")
+			}
+			if s.Name() == rowItself {
+				s.Daemon().Faultf("", "is not a name (${this.field} is the row's own credential)")
 			}
 			if l.isNew(s) {
 				l.groups[key] = append(l.groups[key], s)

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // identity identifies a credential at its backend.
@@ -105,7 +109,13 @@ func (a *assembly) checkNeeds() {
 }
 
 func (a *assembly) checkNeed(o *boundCredential) {
+	for _, r := range o.binding.Refs {
+		a.checkRef(o.section, r.Ref, r.Key)
+	}
 	for _, need := range o.binding.Needs {
+		if slices.ContainsFunc(o.binding.Refs, func(r providers.RefAt) bool { return r.Credential == need }) {
+			continue
+		}
 		switch other := a.lookup(need); {
 		case other == nil && a.Config.Broken:
 		case other == nil:
@@ -157,19 +167,24 @@ func (a *assembly) credentialNames() string {
 
 func (a *assembly) checkRefs(o *openSink) {
 	for _, r := range o.binding.Refs {
-		c := a.lookup(r.Credential)
-		switch {
-		case c == nil && a.Config.Broken:
-		case c == nil:
-			o.section.Faultf(r.Key, "%s: there is no credential %q (expected %s)", r.Ref, r.Credential, a.credentialNames())
-		case !c.listed || len(c.fields) == 0:
-			// Its fields are not known; its own faults say why.
-		case !slices.Contains(fieldsOf(c.fields), r.Field):
-			o.section.Faultf(r.Key, "%s: credential %q has no field %q (expected %s)", r.Ref, r.Credential, r.Field,
-				listed(fieldsOf(c.fields), func(f string) string { return f }))
-		}
+		a.checkRef(o.section, r.Ref, r.Key)
 	}
 	if len(o.binding.Refs) == 0 && o.good() {
 		o.section.Faultf("", "shows no credential (expected a reference ${credential.field} in it)")
+	}
+}
+
+// checkRef reports a reference to a credential or a field that does not exist.
+func (a *assembly) checkRef(s *section.Section, r credential.Ref, key string) {
+	c := a.lookup(r.Credential)
+	switch {
+	case c == nil && a.Config.Broken:
+	case c == nil:
+		s.Faultf(key, "%s: there is no credential %q (expected %s)", r, r.Credential, a.credentialNames())
+	case !c.listed || len(c.fields) == 0:
+		// Its fields are not known; its own faults say why.
+	case !slices.Contains(fieldsOf(c.fields), r.Field):
+		s.Faultf(key, "%s: credential %q has no field %q (expected %s)", r, r.Credential, r.Field,
+			listed(fieldsOf(c.fields), func(f string) string { return f }))
 	}
 }

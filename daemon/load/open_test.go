@@ -59,6 +59,13 @@ func (b *fakeBackend) Bind(s *section.Section) providers.Binding {
 		needs = append(needs, need)
 	}
 	needs = append(needs, s.Texts("needs")...)
+	var refs []providers.RefAt
+	if s.Has("body") {
+		text, _ := credential.ParseTemplate(s.References("body", s.Text("body", "")))
+		for _, ref := range text.Refs() {
+			needs, refs = append(needs, ref.Credential), append(refs, providers.RefAt{Ref: ref, Key: "body"})
+		}
+	}
 	switch s.Text("misbehave", "") {
 	case "panic":
 		_ = []string{}[len(id)]
@@ -68,7 +75,7 @@ func (b *fakeBackend) Bind(s *section.Section) providers.Binding {
 	if id != "" {
 		id = b.url[:1] + " " + id // trips over a backend that is half made
 	}
-	return providers.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs, NeedsFields: s.Texts("needs_fields")}
+	return providers.Binding{Source: fakeSource{b}, Identity: id, Fields: []string{"token", "extra"}, Needs: needs, Refs: refs, NeedsFields: s.Texts("needs_fields")}
 }
 
 type fakeSource struct{ *fakeBackend }

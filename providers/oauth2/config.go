@@ -226,6 +226,7 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 		Limits:   limits,
 		Client:   src.clientDigest(),
 		Needs:    neededBy(src.fixed, src.params, src.extra),
+		Refs:     refsOf(src.fixed, src.params, src.extra),
 	}
 }
 

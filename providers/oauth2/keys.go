@@ -11,6 +11,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/tokens"
 )
@@ -160,18 +161,26 @@ func expand(list []template, req credential.Request) ([]tokens.Param, *credentia
 	return params, nil
 }
 
-// neededBy names the credentials that the lists refer to, each once.
-func neededBy(lists ...[]template) []string {
-	var names []string
+// refsOf returns all references of the lists, each with its key.
+func refsOf(lists ...[]template) (refs []providers.RefAt) {
 	for _, list := range lists {
 		for _, t := range list {
 			if t.filling == nil {
 				continue
 			}
 			for _, r := range t.refs {
-				names = append(names, r.Credential)
+				refs = append(refs, providers.RefAt{Ref: r, Key: t.at})
 			}
 		}
+	}
+	return refs
+}
+
+// neededBy names the credentials that the lists refer to, each once.
+func neededBy(lists ...[]template) []string {
+	var names []string
+	for _, r := range refsOf(lists...) {
+		names = append(names, r.Credential)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // Text is such a text. The zero value is empty.
@@ -105,6 +106,16 @@ func (t Text) Expand(inputs map[string]credential.Credential, encode func(string
 		b.WriteString(encode(v.Reveal()))
 	}
 	return b.String(), nil
+}
+
+// RefsAt returns all references of texts, each with its key.
+func RefsAt(texts ...Text) (refs []providers.RefAt) {
+	for _, t := range texts {
+		for _, r := range t.Refs() {
+			refs = append(refs, providers.RefAt{Ref: r, Key: t.key})
+		}
+	}
+	return refs
 }
 
 // Needs returns the names of the credentials that texts refer to, without
