@@ -17,8 +17,9 @@ import (
 // There are two assumptions. When a backup is restored, the machines that are up had seen
 // the state before it: if a machine crashed during its call, and its intent is neither in
 // the backup nor was seen by another machine, the call would remain unknown. And what
-// revokes is called only while the intent stands (see ticket.Lapsed): a machine that stops
-// between its last look at the clock and its packet costs a value, but no seed.
+// revokes, or was taken over by a person, is called only while the intent stands (see
+// ticket.Lapsed): a machine that stops between its last look at the clock and its packet
+// costs a value, or what the person decided to risk.
 
 const machines = 3
 
@@ -33,6 +34,7 @@ type modelState struct {
 	attempts uint8
 	crashes  uint8
 	restores uint8
+	persons  uint8  // decisions to take over
 	broken   string // the law that does not hold
 }
 
@@ -47,6 +49,9 @@ type modelNode struct {
 	attempt string
 	uncall  [3]string
 	answer  Value
+	allowed bool   // a person lets it send a seed again, once
+	unknown bool   // the intent replaced one with an unknown end
+	unmade  bool   // it was too late to call
 	late    Shared // a request that may still arrive, until the next write
 	isLate  bool
 }
@@ -68,6 +73,8 @@ type rules struct {
 	bare bool
 	// trusts means that a write whose answer was lost counts as done.
 	trusts bool
+	// forgets means that an intent that is withdrawn leaves nothing of the one before.
+	forgets bool
 	// believes means that a record that is older than one seen before is taken.
 	believes bool
 }
@@ -75,6 +82,7 @@ type rules struct {
 type bounds struct {
 	machines                           int
 	calls, attempts, crashes, restores uint8
+	persons                            uint8
 	ability                            Ability
 }
 
@@ -205,9 +213,9 @@ func (s modelState) steps(b bounds, r rules, next func(string, modelState)) {
 		case granted:
 			with("is too late to call", func(t *modelState, n *modelNode) {
 				// Rolled back: the record is the one from before.
-				n.phase, n.answer = saved, n.held
+				n.phase, n.answer, n.unmade, n.allowed = saved, n.held, true, false
 			})
-			if b.ability == Revokes && s.cell.Intent.Attempt != n.attempt {
+			if (b.ability == Revokes || s.persons > 0) && s.cell.Intent.Attempt != n.attempt {
 				continue
 			}
 			with("calls", func(t *modelState, n *modelNode) { t.call(b, r, i, true) })
@@ -246,9 +254,13 @@ func (s modelState) wants(b bounds, r rules, i int, next func(string, modelState
 		return
 	}
 	name := string(rune('a' + i))
-	for _, silent := range []bool{false, true} {
+	for _, given := range []struct{ silent, person bool }{{false, false}, {true, false}, {true, true}} {
+		if given.person && s.persons >= b.persons {
+			continue
+		}
 		f := Facts{
-			Node: name, Attempt: fmt.Sprint(s.attempts + 1), At: int64(s.issued), Ability: b.ability, Open: n.open, Silent: silent, Uncalled: n.uncall[:],
+			Node: name, Attempt: fmt.Sprint(s.attempts + 1), At: int64(s.issued), Ability: b.ability, Open: n.open, Silent: given.silent,
+			Uncalled: n.uncall[:], TakeOver: given.person,
 		}
 		write, v := r.claim(n.held, n.seen, f)
 		switch v {
@@ -263,7 +275,11 @@ func (s modelState) wants(b bounds, r rules, i int, next func(string, modelState
 			}
 			t := s
 			t.attempts++
-			t.node[i].attempt = f.Attempt
+			t.node[i].attempt, t.node[i].unknown = f.Attempt, write.Intent.Shown != 0
+			if given.person {
+				t.persons++
+				t.node[i].allowed = true
+			}
 			if b.ability == Revokes && !n.open && n.held.Issued != int64(s.issued) && n.seenRev == s.rev {
 				t.broken = "what revokes is renewed without reading back a lost answer"
 			}
@@ -330,7 +346,7 @@ func (s *modelState) call(b bounds, r rules, i int, arrives bool) {
 	if b.ability == Spends || b.ability == SpendsElse && !lost {
 		var seed uint8
 		_, _ = fmt.Sscan(n.held.Body, &seed)
-		if s.shown&(1<<seed) != 0 {
+		if s.shown&(1<<seed) != 0 && !n.allowed {
 			s.broken = "a seed is shown twice"
 			return
 		}
@@ -339,7 +355,7 @@ func (s *modelState) call(b bounds, r rules, i int, arrives bool) {
 	if !reads {
 		s.issued++
 	}
-	n.open = true // durable since before the call
+	n.open, n.allowed = true, false // durable since before the call
 	if arrives {
 		n.phase, n.answer = answered, value(s.issued)
 		n.answer.Generation = n.held.Generation + 1
@@ -353,14 +369,14 @@ func (s *modelState) call(b bounds, r rules, i int, arrives bool) {
 func (s modelState) commits(r rules, i int, next func(string, modelState)) {
 	n := s.node[i]
 	name := string(rune('a' + i))
-	lost := n.open
+	lost := n.open || n.unmade && n.unknown && !r.forgets
 	out, write := Finish(n.held, s.cell, n.attempt, lost)
 	done := s
 	if write {
 		done = done.write(out)
 	}
 	u := &done.node[i]
-	u.phase, u.answer, u.attempt = idle, Value{}, ""
+	u.phase, u.answer, u.attempt, u.unmade, u.unknown = idle, Value{}, "", false, false
 	done.read(r, i)
 	next(name+" shares the end", done)
 	if write {

@@ -28,6 +28,8 @@ func TestNoSeedIsShownTwice(t *testing.T) {
 			"two machines, more attempts":         {machines: 2, ability: SpendsElse, calls: 2, attempts: 3, crashes: 1},
 			"two machines, another way, a backup": {machines: 2, ability: SpendsElse, calls: 2, attempts: 2, crashes: 1, restores: 1},
 			"three machines, spends, a backup":    {machines: 3, ability: Spends, calls: 2, attempts: 2, crashes: 1, restores: 1},
+			"two machines, spends, a person":      {machines: 2, ability: Spends, calls: 2, attempts: 3, crashes: 1, persons: 1},
+			"three machines, spends, a person":    {machines: 3, ability: Spends, calls: 2, attempts: 2, crashes: 1, persons: 1},
 			"three machines, another way in":      {machines: 3, ability: SpendsElse, calls: 2, attempts: 2, crashes: 1},
 			"two machines, revokes, a backup":     {machines: 2, ability: Revokes, calls: 2, attempts: 2, crashes: 1, restores: 1},
 			"three machines, revokes":             {machines: 3, ability: Revokes, calls: 2, attempts: 2, crashes: 1},
@@ -54,6 +56,7 @@ func TestTheModelRefutesOtherProtocols(t *testing.T) {
 	two := bounds{machines: 2, ability: Spends, calls: 2, attempts: 2, crashes: 1}
 	revokes, backup := two, two
 	revokes.ability, backup.restores = Revokes, 1
+	person := bounds{machines: 2, ability: Spends, calls: 2, attempts: 3, crashes: 1, persons: 1}
 	repeated := func(held Value, shared Shared, f Facts) (Shared, Decision) {
 		f.Open = true
 		f.Ability = SpendsElse
@@ -78,6 +81,7 @@ func TestTheModelRefutesOtherProtocols(t *testing.T) {
 		{"the call is repeated on takeover", rules{claim: repeated, repeats: true}, two, "a seed is shown twice"},
 		{"the result is compared and swapped", rules{claim: Claim, bare: true}, two, "a seed is shown twice"},
 		{"a write whose answer is lost counts as done", rules{claim: Claim, trusts: true}, two, "a seed is shown twice"},
+		{"a take-over that is withdrawn leaves nothing", rules{claim: Claim, forgets: true}, person, "a seed is shown twice"},
 		{"a restored backup is believed", rules{claim: Claim, believes: true}, backup, "a seed is shown twice"},
 	} {
 		states, _, _, way := search(c.bounds, c.rules)
