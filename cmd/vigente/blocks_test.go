@@ -1,12 +1,9 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
+	"crypto/x509/pkix"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +14,7 @@ import (
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/load"
+	"github.com/vigented/vigente/internal/certtest"
 	"github.com/vigented/vigente/internal/devices"
 	"github.com/vigented/vigente/internal/house/papers"
 	"github.com/vigented/vigente/providers"
@@ -76,24 +74,11 @@ func loadBlock(t *testing.T, text string) {
 	}
 }
 
-// certificate returns one in PEM with its key, for every file of those endings.
+// certificate returns one in PEM with its key, for every file of those endings. Some
+// kinds sign with RSA only.
 func certificate(t testing.TB) []byte {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
+	return certtest.PEM(t, certtest.IssueRSA(t, &x509.Certificate{Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true}, nil))
 }
 
 // missingCredentials makes those that a block's sinks show and it does not

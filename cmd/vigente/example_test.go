@@ -1,20 +1,13 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,10 +35,7 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 	if err := os.WriteFile(rows, []byte("code,cnpj,uf\n1,12.345.678/0001-95,SP\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := exampleCertificate()
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := certificate(t)
 	cfg, _ := config.Load(path, config.Options{
 		Getenv: func(name string) string {
 			return map[string]string{"HOME": "/home/u", "CREDENTIALS_DIRECTORY": "/run/credentials"}[name]
@@ -54,7 +44,7 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 		ReadFile: func(path string) ([]byte, error) {
 			switch filepath.Ext(path) {
 			case ".p12", ".pem":
-				return certificate, nil
+				return pair, nil
 			}
 			return []byte(strings.Repeat("k", 32)), nil
 		},
@@ -83,29 +73,6 @@ func openExample(t testing.TB, text string) (*config.Config, *plan.Plan, []secti
 	}
 	_ = loader.Change(loaded, []byte("key"))
 	return &kept, loaded.Plan(), nil
-}
-
-// exampleCertificate is a certificate and its key in one PEM file.
-var exampleCertificate = sync.OnceValues(selfSigned)
-
-func selfSigned() ([]byte, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048) // some kinds sign with RSA only
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Concat(
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-	), nil
 }
 
 func readExample(t testing.TB) string {

@@ -1,9 +1,6 @@
 package cluster
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -11,23 +8,16 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/vigented/vigente/internal/certtest"
 )
 
 // selfSigned returns a certificate for 127.0.0.1 with that serial number.
 func selfSigned(t *testing.T, serial int64) tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "the test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	must(t, err)
-	leaf, err := x509.ParseCertificate(der)
-	must(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	return *certtest.Issue(t, &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "the test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}, nil)
 }
 
 // A renewed certificate, or another authority, applies to the next connection.

@@ -1,14 +1,10 @@
 package backend
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"regexp"
 	"strings"
@@ -16,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/e2e/e2etest"
+	"github.com/vigented/vigente/internal/certtest"
 )
 
 // basicPassword returns the password in a Basic Authorization header.
@@ -116,22 +113,7 @@ func refusedTables(t testing.TB, list []*e2etest.Subject) string {
 // ownCertificate returns a certificate with its key in PEM.
 func ownCertificate(t testing.TB) string {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "own"}, SerialNumber: big.NewInt(time.Now().UnixNano()),
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(100 * 24 * time.Hour),
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})) +
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	return string(certtest.PEM(t, certtest.IssueRSA(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "own"}, NotAfter: time.Now().Add(100 * 24 * time.Hour),
+	}, nil)))
 }

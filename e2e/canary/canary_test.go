@@ -2,13 +2,10 @@ package canary
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -16,14 +13,15 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/vigented/vigente/e2e/e2etest"
+	"github.com/vigented/vigente/internal/certtest"
 	arqged "github.com/vigented/vigente/providers/arqged/emulator"
 	integracontador "github.com/vigented/vigente/providers/integracontador/emulator"
 	senhasegura "github.com/vigented/vigente/providers/senhasegura/emulator"
 	tss "github.com/vigented/vigente/providers/tss/emulator"
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // installation has every kind of provider and sink. Every secret in it is a
@@ -239,43 +237,28 @@ func identify(t *testing.T, h *secretSet, files map[string]string) {
 // not for its address.
 func guarded(t *testing.T, h *secretSet, files map[string]string) string {
 	t.Helper()
-	issue := func(cn string, names ...string) (*ecdsa.PrivateKey, *x509.Certificate) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		form := &x509.Certificate{
-			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: cn, Organization: []string{cn}}, DNSNames: names,
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		}
-		der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cert, err := x509.ParseCertificate(der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key, cert
+	issue := func(cn string, names ...string) *tls.Certificate {
+		return certtest.Issue(t, &x509.Certificate{
+			Subject: pkix.Name{CommonName: cn, Organization: []string{cn}}, DNSNames: names, IsCA: true, BasicConstraintsValid: true,
+		}, nil)
 	}
 	name := h.word("a name in the server's certificate")
-	key, cert := issue(name, name+".example")
-	ours, shown := issue("client")
+	theirs, ours := issue(name, name+".example"), issue("client")
 	password := h.canary("the password of a certificate")
-	p12, err := pkcs12.Modern.Encode(ours, shown, nil, password)
+	p12, err := pkcs12.Modern.Encode(ours.PrivateKey, ours.Leaf, nil, password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := ours.Bytes()
+	raw, err := ours.PrivateKey.(*ecdsa.PrivateKey).Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.add("a private key", string(raw))
 	files["secrets/client.p12"], files["secrets/client-password"] = string(p12), password
-	files["guarded.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
+	files["guarded.pem"] = string(certtest.CertificatePEM(theirs))
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = quiet()
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}, ClientAuth: tls.RequireAnyClientCert}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{*theirs}, ClientAuth: tls.RequireAnyClientCert}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.URL

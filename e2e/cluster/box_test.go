@@ -111,7 +111,7 @@ func (b *box) connect(dir string) {
 	b.t.Helper()
 	own := b.ca.issue(dir+"/own.pem", time.Now().Add(time.Hour))
 	pool := x509.NewCertPool()
-	pool.AddCert(b.ca.cert)
+	pool.AddCert(b.ca.Leaf)
 	var endpoints []string
 	for i := range hosts {
 		endpoints = append(endpoints, fmt.Sprintf("https://%s:2379", b.net.address(i)))

@@ -1,11 +1,8 @@
 package commands
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,8 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigented/vigente/e2e/e2etest"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/vigented/vigente/e2e/e2etest"
+	"github.com/vigented/vigente/internal/certtest"
 )
 
 // first is a system of vigente init, its flags, and the questions in order.
@@ -57,23 +56,8 @@ var firstSinks = map[string][]string{
 // identity returns a certificate with its key, with the password "x".
 func identity(t *testing.T) []byte {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ACME LTDA:11222333000181"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := pkcs12.Modern.Encode(key, cert, nil, "x")
+	c := certtest.IssueRSA(t, &x509.Certificate{Subject: pkix.Name{CommonName: "ACME LTDA:11222333000181"}, NotAfter: time.Now().Add(365 * 24 * time.Hour)}, nil)
+	store, err := pkcs12.Modern.Encode(c.PrivateKey, c.Leaf, nil, "x")
 	if err != nil {
 		t.Fatal(err)
 	}

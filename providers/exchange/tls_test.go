@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/tls"
@@ -31,6 +28,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/certtest"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
@@ -43,36 +41,25 @@ type pair struct {
 	key  crypto.Signer
 }
 
-func (p pair) tls() tls.Certificate {
-	return tls.Certificate{Certificate: [][]byte{p.cert.Raw}, PrivateKey: p.key}
+func pairOf(c *tls.Certificate) pair { return pair{c.Leaf, c.PrivateKey.(crypto.Signer)} }
+
+func (p pair) tls() tls.Certificate { return *p.both() }
+
+func (p pair) both() *tls.Certificate {
+	return &tls.Certificate{Certificate: [][]byte{p.cert.Raw}, PrivateKey: p.key, Leaf: p.cert}
 }
 
-func (p pair) pem() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw})
-}
+func (p pair) pem() []byte { return certtest.CertificatePEM(p.both()) }
 
-func (p pair) keyPEM(t testing.TB) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(p.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-}
+func (p pair) keyPEM(t testing.TB) []byte { return certtest.KeyPEM(t, p.both()) }
 
 func (p pair) pin() [32]byte { return sha256.Sum256(p.cert.RawSubjectPublicKeyInfo) }
 
 // issue creates a certificate; it is self-signed if by is nil.
 func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
 		Subject:               pkix.Name{CommonName: "CANARY"},
-		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(100 * 24 * time.Hour),
 		DNSNames:              []string{"tss.example"},
 		IsCA:                  by == nil,
@@ -81,41 +68,16 @@ func issue(t testing.TB, by *pair, change func(*x509.Certificate)) pair {
 	if change != nil {
 		change(template)
 	}
-	parent, signer := template, crypto.Signer(key)
-	if by != nil {
-		parent, signer = by.cert, by.key
+	if by == nil {
+		return pairOf(certtest.Issue(t, template, nil))
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair{cert, key}
+	return pairOf(certtest.Issue(t, template, by.both()))
 }
 
 // issueRSA creates a certificate with an RSA key.
 func issueRSA(t testing.TB, by *pair) pair {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "CANARY"}, DNSNames: []string{"tss.example"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair{cert, key}
+	return pairOf(certtest.IssueRSA(t, &x509.Certificate{Subject: pkix.Name{CommonName: "CANARY"}, DNSNames: []string{"tss.example"}}, by.both()))
 }
 
 // write writes a file into a temporary folder and returns its path.

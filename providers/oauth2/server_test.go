@@ -2,16 +2,11 @@ package oauth2
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/certtest"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/oauth2/emulator"
@@ -136,29 +132,10 @@ func refused(t testing.TB, b providers.Binding, req credential.Request) *credent
 // pair makes a key of a type with a certificate for it, as PEM.
 func pair(t testing.TB, kind string) (crypto.PublicKey, *x509.Certificate, []byte) {
 	t.Helper()
-	var key crypto.Signer
-	var err error
+	issue := certtest.Issue
 	if kind == "rsa" {
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	} else {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		issue = certtest.IssueRSA
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "client"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
-	return key.Public(), cert, text
+	c := issue(t, &x509.Certificate{Subject: pkix.Name{CommonName: "client"}}, nil)
+	return c.Leaf.PublicKey, c.Leaf, certtest.PEM(t, c)
 }
