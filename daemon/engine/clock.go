@@ -39,7 +39,8 @@ func (e *Engine) read() reading {
 		r = e.readAwake()
 		r.slept = e.slept()
 		if r.slept-before < leastStep {
-			e.asked.Store(&r)
+			asked := r // a copy, so that r needs no memory where nothing is stored
+			e.asked.Store(&asked)
 			return r
 		}
 		before = r.slept

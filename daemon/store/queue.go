@@ -47,6 +47,9 @@ func (s *Store) submit(ctx context.Context, class int, payload []byte) error {
 	}
 	if s.queue == nil {
 		s.queue = &group{done: make(chan struct{})}
+		for i := range s.spare {
+			s.queue.parts[i].payload, s.spare[i] = s.spare[i], nil
+		}
 	}
 	g := s.queue
 	g.parts[class].payload = append(g.parts[class].payload, payload...)
@@ -88,9 +91,21 @@ func (s *Store) next() bool {
 	}
 	s.commitGroup(g)
 	close(g.done)
+	s.keepBuffers(g)
 	s.bringMarkUp()
 	s.rewriteLater()
 	return true
+}
+
+// keepBuffers keeps the buffers of a group that was committed for the next one.
+func (s *Store) keepBuffers(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range g.parts {
+		if buf := g.parts[i].payload; cap(buf) <= keptBuffer {
+			s.spare[i] = buf[:0]
+		}
+	}
 }
 
 // commitGroup commits those writes of a group for which there is room.

@@ -12,6 +12,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -60,6 +61,7 @@ type Store struct {
 	closed bool
 	idle   chan struct{} // closed when the committing goroutine ends; nil if none runs
 	queue  *group        // the next group to commit; nil if nothing waits
+	spare  [2][]byte     // the buffers of the last group, for the next one
 
 	stop atomic.Bool // stops a rewrite
 
@@ -223,7 +225,9 @@ func (s *Store) put(ctx context.Context, class int, e entry, valid bool, plain [
 	if !valid {
 		return errNameless
 	}
-	if err := s.submit(ctx, class, appendEntry(nil, e, plain)); err != nil {
+	// Besides the texts there are a kind and two lengths.
+	buf := make([]byte, 0, len(e.name)+len(plain)+1+2*binary.MaxVarintLen32)
+	if err := s.submit(ctx, class, appendEntry(buf, e, plain)); err != nil {
 		return fmt.Errorf("save record %s: %w", e.name, err)
 	}
 	return nil
