@@ -8,6 +8,14 @@ import (
 // Ref names one field of one credential.
 type Ref struct{ Credential, Field string }
 
+// RefAt is a reference and the configuration key that contains it ("body",
+// "values.TOKEN").
+type RefAt struct {
+	Ref
+
+	Key string
+}
+
 // String returns the reference as written in a template.
 func (r Ref) String() string { return "${" + r.Credential + "." + r.Field + "}" }
 

@@ -57,16 +57,10 @@ type Binding struct {
 	// Needs names the credentials it is made from.
 	Needs []string
 	// Refs are the references to fields of them, to check that these exist.
-	Refs []RefAt
+	Refs []credential.RefAt
 	// NeedsFields, unless empty, says that each of them must be of the same
 	// provider and have these fields.
 	NeedsFields []string
-}
-
-// RefAt is a reference and the key that contains it ("body", "headers.X").
-type RefAt struct {
-	credential.Ref
-	Key string
 }
 
 // Env is what the daemon lends to a kind.

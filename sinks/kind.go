@@ -55,7 +55,7 @@ type Binding struct {
 	File string
 	// Refs are the fields the sink uses, each with its configuration key, so
 	// that an unknown field is reported at the right line.
-	Refs []RefAt
+	Refs []credential.RefAt
 	// Claims are the parts of Target that the sink manages. Two sinks must not
 	// claim the same part; a claim to the whole target conflicts with every
 	// other.
@@ -63,13 +63,6 @@ type Binding struct {
 	// Enforce means that a value we did not issue is replaced; otherwise it is
 	// reported and kept.
 	Enforce bool
-}
-
-// RefAt is a reference and the key that contains it ("content",
-// "values.TOKEN").
-type RefAt struct {
-	credential.Ref
-	Key string
 }
 
 // Claim is one managed part of a target. The zero value claims the whole

@@ -52,11 +52,11 @@ func parse(s *section.Section, name, at, text string) Text {
 }
 
 // Refs returns the references in the texts.
-func Refs(texts []Text) []RefAt {
-	var refs []RefAt
+func Refs(texts []Text) []credential.RefAt {
+	var refs []credential.RefAt
 	for _, t := range texts {
 		for _, r := range t.template.Refs() {
-			refs = append(refs, RefAt{Ref: r, Key: t.At})
+			refs = append(refs, credential.RefAt{Ref: r, Key: t.At})
 		}
 	}
 	return refs

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/sinks"
 )
 
 // Limits of the guard against a table that has lost its rows.
@@ -65,7 +65,7 @@ func (a *assembly) refersAhead(r *row) bool {
 			slices.ContainsFunc(r.sinks, func(s *plan.Sink) bool { return slices.ContainsFunc(s.Needs, ahead) })
 	}
 	return slices.ContainsFunc(r.bound.credential.binding.Needs, ahead) || slices.ContainsFunc(r.bound.sinks, func(o *openSink) bool {
-		return slices.ContainsFunc(o.binding.Refs, func(ref sinks.RefAt) bool { return ahead(ref.Credential) })
+		return slices.ContainsFunc(o.binding.Refs, func(ref credential.RefAt) bool { return ahead(ref.Credential) })
 	})
 }
 

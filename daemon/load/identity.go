@@ -7,7 +7,6 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/providers"
 )
 
 // identity identifies a credential at its backend.
@@ -113,7 +112,7 @@ func (a *assembly) checkNeed(o *boundCredential) {
 		a.checkRef(o.section, r.Ref, r.Key)
 	}
 	for _, need := range o.binding.Needs {
-		if slices.ContainsFunc(o.binding.Refs, func(r providers.RefAt) bool { return r.Credential == need }) {
+		if slices.ContainsFunc(o.binding.Refs, func(r credential.RefAt) bool { return r.Credential == need }) {
 			continue
 		}
 		switch other := a.lookup(need); {

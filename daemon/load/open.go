@@ -253,7 +253,7 @@ func placesOf(s *section.Section) []plan.Place {
 
 // shown returns the names of the referenced credentials, sorted, without
 // duplicates.
-func shown(refs []sinks.RefAt) []string {
+func shown(refs []credential.RefAt) []string {
 	var needs []string
 	for _, r := range refs {
 		needs = append(needs, r.Credential)

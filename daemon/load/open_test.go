@@ -59,11 +59,11 @@ func (b *fakeBackend) Bind(s *section.Section) providers.Binding {
 		needs = append(needs, need)
 	}
 	needs = append(needs, s.Texts("needs")...)
-	var refs []providers.RefAt
+	var refs []credential.RefAt
 	if s.Has("body") {
 		text, _ := credential.ParseTemplate(s.References("body", s.Text("body", "")))
 		for _, ref := range text.Refs() {
-			needs, refs = append(needs, ref.Credential), append(refs, providers.RefAt{Ref: ref, Key: "body"})
+			needs, refs = append(needs, ref.Credential), append(refs, credential.RefAt{Ref: ref, Key: "body"})
 		}
 	}
 	switch s.Text("misbehave", "") {
@@ -98,7 +98,7 @@ func fakeSink() sinks.Kind {
 				s.Faultf(key, "%v", err)
 			}
 			for _, ref := range tmpl.Refs() {
-				b.Refs = append(b.Refs, sinks.RefAt{Ref: ref, Key: key})
+				b.Refs = append(b.Refs, credential.RefAt{Ref: ref, Key: key})
 			}
 		}
 		if content := s.Text("content", ""); content != "" {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/tokens"
 )
@@ -162,14 +161,14 @@ func expand(list []template, req credential.Request) ([]tokens.Param, *credentia
 }
 
 // refsOf returns all references of the lists, each with its key.
-func refsOf(lists ...[]template) (refs []providers.RefAt) {
+func refsOf(lists ...[]template) (refs []credential.RefAt) {
 	for _, list := range lists {
 		for _, t := range list {
 			if t.filling == nil {
 				continue
 			}
 			for _, r := range t.refs {
-				refs = append(refs, providers.RefAt{Ref: r, Key: t.at})
+				refs = append(refs, credential.RefAt{Ref: r, Key: t.at})
 			}
 		}
 	}

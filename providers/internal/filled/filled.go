@@ -8,7 +8,6 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
-	"github.com/vigented/vigente/providers"
 )
 
 // Text is such a text. The zero value is empty.
@@ -109,10 +108,10 @@ func (t Text) Expand(inputs map[string]credential.Credential, encode func(string
 }
 
 // RefsAt returns all references of texts, each with its key.
-func RefsAt(texts ...Text) (refs []providers.RefAt) {
+func RefsAt(texts ...Text) (refs []credential.RefAt) {
 	for _, t := range texts {
 		for _, r := range t.Refs() {
-			refs = append(refs, providers.RefAt{Ref: r, Key: t.key})
+			refs = append(refs, credential.RefAt{Ref: r, Key: t.key})
 		}
 	}
 	return refs
