@@ -104,7 +104,7 @@ func random(t *testing.T, ability Ability, seed uint64) {
 
 func (c *chaos) step() {
 	n := c.nodes[c.names[c.rng.IntN(len(c.names))]]
-	switch what := c.rng.IntN(13); {
+	switch what := c.rng.IntN(14); {
 	case c.down[n.name]:
 		c.start(n.name)
 		c.down[n.name] = false
@@ -121,6 +121,8 @@ func (c *chaos) step() {
 		c.doubt()
 	case what == 11:
 		c.kv.compact()
+	case what == 12:
+		c.takeOver(n)
 	case !c.wounds:
 	case c.backup == nil || c.rng.IntN(2) == 0:
 		c.backup = c.kv.copy()
@@ -145,6 +147,17 @@ func (c *chaos) bringBack() {
 	pass(10 * time.Second)
 	c.kv.restore(maps.Clone(c.backup), c.rev)
 	pass(10 * time.Second)
+}
+
+// takeOver is a person who decides about a call with an unknown end.
+func (c *chaos) takeOver(n *node) {
+	if !parkedAmbiguous(n.record()) {
+		return
+	}
+	n.allowed = true
+	defer func() { n.allowed = false }()
+	defer n.cluster.TakeOver([]string{key.Name})()
+	c.attempt(n)
 }
 
 // attempt renews, and something may happen during the call.
