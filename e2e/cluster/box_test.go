@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,13 +45,16 @@ type host struct {
 	environ []string
 }
 
+// clusterKey encrypts what the machines share.
+var clusterKey = [32]byte([]byte("0123456789abcdef0123456789abcdef"))
+
 const configuration = `
 [renewal]
 min_interval = "600ms"
 timeout = "5s"
 [cluster]
 endpoints = [ENDPOINTS]
-prefix = "/vigente/test"
+prefix = "PREFIX"
 tls = { ca_file = "{dir}/../ca.pem", certificate = { file = "{dir}/node.pem" } }
 key = { file = "{dir}/key" }
 node = "NODE"
@@ -96,7 +100,7 @@ func newBox(t *testing.T, settings emulator.Settings, quota int) *box {
 		h := &host{World: &e2etest.World{T: t, Dir: fmt.Sprintf("%s/%c", dir, 'a'+i), Listen: "127.0.0.1:9100"}, box: b, place: i, name: string(rune('a' + i))}
 		b.hosts[i] = h
 		h.Write("secret", clientSecret)
-		h.Write("key", strings.Repeat("1", 64))
+		h.Write("key", hex.EncodeToString(clusterKey[:]))
 		b.ca.issue(h.Path("node.pem"), time.Now().Add(time.Hour), b.net.address(i), "127.0.0.1")
 		h.configure("20m")
 		h.startMember(quota)
@@ -162,7 +166,7 @@ func (h *host) configure(renew string) {
 	for i := range hosts {
 		endpoints = append(endpoints, fmt.Sprintf("%q", "https://"+h.box.net.address(i)+":2379"))
 	}
-	text := strings.NewReplacer("ENDPOINTS", strings.Join(endpoints, ", "), "NODE", h.name, "RENEW", renew).Replace(configuration)
+	text := strings.NewReplacer("ENDPOINTS", strings.Join(endpoints, ", "), "PREFIX", prefix, "NODE", h.name, "RENEW", renew).Replace(configuration)
 	h.Configure(h.filled(text))
 }
 
@@ -250,7 +254,7 @@ func (h *host) login() {
 	ctx, cancel := context.WithTimeout(h.T.Context(), 2*e2etest.Patience)
 	defer cancel()
 	cmd := h.Command(ctx, "login", "sales", "--refresh-token", "-")
-	cmd.Stdin = strings.NewReader(h.box.judge.seed() + "\n")
+	cmd.Stdin = strings.NewReader(h.box.judge.plant() + "\n")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {

@@ -29,13 +29,32 @@ type judge struct {
 	secrets []string
 	held    *held
 	calls   []call
+	seeds   map[string]seed
 	padding string // makes access tokens longer
+}
+
+// seed is one refresh token.
+type seed struct {
+	number  int
+	planted bool
 }
 
 // call is one request for a token.
 type call struct {
 	machine string // its address
 	at      time.Time
+
+	// Of a refresh token, numbered in the order of issue.
+	seed, next int
+	planted    bool // a person brought the seed
+	answered   time.Time
+}
+
+// refreshes returns the calls that sent a refresh token.
+func (j *judge) refreshes() []call {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(j.calls), func(c call) bool { return c.seed == 0 })
 }
 
 // since returns the calls that arrived after some moment, in their order.
@@ -64,24 +83,26 @@ func (j *judge) hold(h held) <-chan struct{} {
 	return h.arrived
 }
 
-// wait waits if the request is the one to hold, and reports whether its client
-// still listens.
-func (j *judge) wait(r *http.Request) bool {
+// wait records a request, and waits if it is the one to hold. It returns the
+// place of the call, and whether its client still listens.
+func (j *judge) wait(r *http.Request) (place int, listens bool) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	form, _ := url.ParseQuery(string(body))
 	machine, _, _ := net.SplitHostPort(r.RemoteAddr)
 	j.mu.Lock()
-	j.calls = append(j.calls, call{machine, time.Now()})
+	place = len(j.calls)
+	shown := j.seeds[form.Get("refresh_token")]
+	j.calls = append(j.calls, call{machine: machine, at: time.Now(), seed: shown.number, planted: shown.planted})
 	h := j.held
 	if h == nil || h.machine != machine || h.grant != form.Get("grant_type") {
 		j.mu.Unlock()
-		return true
+		return place, true
 	}
 	j.held = nil
 	j.mu.Unlock()
 	close(h.arrived)
-	return emulation.Wait(r, h.latency)
+	return place, emulation.Wait(r, h.latency)
 }
 
 const (
@@ -91,12 +112,13 @@ const (
 
 func newJudge(settings emulator.Settings) *judge {
 	settings.Clients = []emulator.Client{{ID: clientID, Secret: clientSecret}}
-	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, secrets: []string{clientSecret}}
+	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, seeds: map[string]seed{}, secrets: []string{clientSecret}}
 }
 
 // ServeHTTP passes a request on and records what was issued.
 func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !j.wait(r) {
+	place, listens := j.wait(r)
+	if !listens {
 		return
 	}
 	answer := httptest.NewRecorder()
@@ -118,6 +140,11 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if secret != "" {
 				j.secrets = append(j.secrets, secret)
 			}
+		}
+		c := &j.calls[place]
+		c.answered = time.Now()
+		if token.Refresh != "" {
+			c.next = j.number(token.Refresh, false)
 		}
 		j.mu.Unlock()
 	}
@@ -150,13 +177,21 @@ func (j *judge) seen() []string {
 }
 
 // seed returns a refresh token as a person would obtain it.
-func (j *judge) seed() string {
+func (j *judge) plant() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	seed := fmt.Sprintf("a-person-brought-this-%d", len(j.secrets))
-	j.secrets = append(j.secrets, seed)
-	j.Plant(seed, clientID, "")
-	return seed
+	planted := fmt.Sprintf("a-person-brought-this-%d", len(j.secrets))
+	j.secrets = append(j.secrets, planted)
+	j.number(planted, true)
+	j.Plant(planted, clientID, "")
+	return planted
+}
+
+// number gives a refresh token the next number. The caller holds j.mu.
+func (j *judge) number(token string, planted bool) int {
+	n := len(j.seeds) + 1
+	j.seeds[token] = seed{n, planted}
+	return n
 }
 
 // unspent checks that no seed was used twice.

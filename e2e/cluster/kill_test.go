@@ -146,6 +146,10 @@ func (b *box) killedAt(at hit) (end string) {
 		b.t.Errorf("%s: more than one call was made", at)
 	}
 	a.startDaemon()
+	b.until("its holder knows the end, or parks it too", func() bool {
+		_, state := a.generation("sales")
+		return state == "parked" || intentOf(a, a.name) == ""
+	})
 	b.settled(at.String())
 	if !reached {
 		return "not reached"
