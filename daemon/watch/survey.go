@@ -26,10 +26,16 @@ type surveyor struct {
 	events *inotify
 
 	mu    sync.Mutex
-	added map[string]watched // by path, so that shared parents are added once
+	added map[string]added // by path, so that shared parents are added once
 	// above caches the resolved parents of followed folders that no link leads to.
 	// Events report any change on the way to them.
 	above map[string]devices.Place
+}
+
+// added is a watch of a folder.
+type added struct {
+	wd   int32
+	full bool
 }
 
 // job says what to find out about a folder.
@@ -250,10 +256,10 @@ func (s *surveyor) alone(ctx context.Context, l *lead) {
 // add watches a folder, unless it already has these events.
 func (s *surveyor) add(ctx context.Context, path string, full bool) (watched, error) {
 	s.mu.Lock()
-	w, known := s.added[path]
+	was, known := s.added[path]
 	s.mu.Unlock()
-	if known && (w.full || !full) {
-		return w, nil
+	if known && (was.full || !full) {
+		return watched{path, was.wd, was.full}, nil
 	}
 	mask := uint32(structure)
 	if full {
@@ -265,7 +271,7 @@ func (s *surveyor) add(ctx context.Context, path string, full bool) (watched, er
 	})
 	if err == nil {
 		s.mu.Lock()
-		s.added[path] = w
+		s.added[path] = added{w.wd, w.full}
 		s.mu.Unlock()
 	}
 	return w, err
@@ -284,7 +290,7 @@ func (s *surveyor) forget(path string) {
 func (s *surveyor) forgetBelow(paths map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.added, func(path string, _ watched) bool { return below(path, paths) })
+	maps.DeleteFunc(s.added, func(path string, _ added) bool { return below(path, paths) })
 	maps.DeleteFunc(s.above, func(path string, _ devices.Place) bool { return below(path, paths) })
 }
 

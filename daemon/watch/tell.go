@@ -74,11 +74,12 @@ func (w *Watcher) event(now time.Time, e event) {
 		return
 	}
 	if len(e.name) > 0 {
-		if i := w.tree.spots[spot{d, string(e.name)}]; i != nil {
+		s := spot{d, string(e.name)}
+		if i := w.tree.spots[s]; i != nil {
 			w.touched(now, e, i)
-			if i.above > 0 && e.mask&names != 0 {
-				w.stale[spot{d, string(e.name)}.path()] = true
-			}
+		}
+		if e.mask&names != 0 && w.tree.onTheWay(s) {
+			w.stale[s.path()] = true
 		}
 	}
 	if i := w.tree.spots[spot{d, ""}]; i != nil {

@@ -80,7 +80,7 @@ func (s spot) path() string { return filepath.Join(s.dir.path, s.name) }
 // interest is everything that depends on a spot.
 type interest struct {
 	targets []*target
-	above   int // ways that lead through it
+	above   int // ways that lead through it, besides that to a watched folder
 }
 
 // tree holds the watched folders and what depends on them. Only the watcher's
@@ -113,7 +113,6 @@ func (t *tree) dirOf(w watched) *dir {
 		if above := filepath.Dir(w.path); above != w.path {
 			if d.parent = t.dirs[above]; d.parent != nil {
 				d.parent.refs++
-				t.interest(spot{d.parent, filepath.Base(w.path)}).above++
 			}
 		}
 		t.idle = append(t.idle, d)
@@ -128,6 +127,16 @@ func (t *tree) dirOf(w watched) *dir {
 	d.full = d.full || w.full
 	t.byWD[d.wd] = d
 	return d
+}
+
+// onTheWay reports whether a way leads through a spot: to a watched folder, which needs
+// no interest of its own, or by what the spot's interest says.
+func (t *tree) onTheWay(s spot) bool {
+	if i := t.spots[s]; i != nil && i.above > 0 {
+		return true
+	}
+	d := t.dirs[s.path()]
+	return d != nil && d.parent == s.dir
 }
 
 func (t *tree) interest(s spot) *interest {
@@ -223,7 +232,6 @@ func (t *tree) gone(d *dir) {
 		delete(t.byWD, d.wd)
 	}
 	if d.parent != nil {
-		t.unlead(spot{d.parent, filepath.Base(d.path)})
 		t.unref(d.parent)
 		d.parent = nil
 	}

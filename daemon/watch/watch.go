@@ -139,7 +139,7 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 		w.limited(err)
 	}
 	w.tree = newTree(events)
-	w.survey = &surveyor{disks: w.opt.Disks, work: w.opt.Work, events: events, added: map[string]watched{}, above: map[string]devices.Place{}}
+	w.survey = &surveyor{disks: w.opt.Disks, work: w.opt.Work, events: events, added: map[string]added{}, above: map[string]devices.Place{}}
 	w.mounts = w.opt.Disks.Mounts()
 	batches := make(chan []byte)
 	if events != nil {
