@@ -136,6 +136,7 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 		s.looking = true
 		e.board.Kick(now, key)
 	}
+	e.suspects = nil // at a start it holds every sink
 	return time.Time{}
 }
 

@@ -92,7 +92,7 @@ func (e *Engine) publish(now time.Time) {
 	for name := range s.stale {
 		e.updateUsers(name)
 	}
-	clear(s.stale)
+	s.stale = map[string]bool{} // the one of a start is large
 	e.lapse(now)
 	sum := s.sums.summary()
 	sum.At, sum.StateError = now, e.unsaved.failing

@@ -21,8 +21,14 @@ func (b *Board) Touched(tell func(Glimpse)) {
 		b.touched[i], e.touched = nil, false
 		tell(b.glimpse(e))
 	}
-	b.touched = b.touched[:0]
+	if b.touched = b.touched[:0]; cap(b.touched) > keptTouched {
+		b.touched = nil
+	}
 }
+
+// keptTouched is the longest list of touched entries whose memory is used again. At a
+// start it holds every task.
+const keptTouched = 1024
 
 // AnyTouched reports whether Touched would call tell.
 func (b *Board) AnyTouched() bool { return len(b.touched) > 0 }
