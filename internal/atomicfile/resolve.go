@@ -52,6 +52,9 @@ func (s system) resolve(ctx context.Context, path string) (location, error) {
 	if base := path[strings.LastIndexByte(path, '/')+1:]; base == "" || base == "." || base == ".." {
 		return location{}, refuse("open", path, "it is a folder (expected the path of a file)")
 	}
+	if err := ctx.Err(); err != nil {
+		return location{}, err
+	}
 	if p, ok := s.direct(path); ok {
 		return p, nil
 	}
