@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,11 +24,15 @@ type fakeEngine struct {
 	config   view.Config
 	starting bool
 	limit    int // the detail limit; 0 means 2000
+	searches atomic.Int32
 }
 
 func (f *fakeEngine) Begun() bool { return !f.starting }
 
-func (f *fakeEngine) Select(q engine.Query) engine.View { return q.Of(f.view) }
+func (f *fakeEngine) Select(q engine.Query) engine.View {
+	f.searches.Add(1)
+	return q.Of(f.view)
+}
 
 func (f *fakeEngine) Summary() engine.Summary { return engine.Summarize(f.view) }
 

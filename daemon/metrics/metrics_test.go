@@ -112,6 +112,38 @@ func TestNothingIsShownBeforeTheEngineRuns(t *testing.T) {
 	}
 }
 
+// TestAHealthyFleetIsNotSearched: beyond the limit only what has a problem has series of its
+// own, and the totals tell that nothing has one.
+func TestAHealthyFleetIsNotSearched(t *testing.T) {
+	v := engine.View{At: at}
+	for _, name := range []string{"a", "b", "c"} {
+		v.Credentials = append(v.Credentials, engine.CredentialView{Name: name, Provider: "tss", State: engine.Valid})
+		v.Sinks = append(v.Sinks, engine.SinkView{Name: name, Type: "file", State: engine.Delivered})
+	}
+	for _, tc := range []struct {
+		name   string
+		limit  int
+		change func()
+		search bool
+	}{
+		{"within the limit", 3, func() {}, true},
+		{"beyond the limit", 2, func() {}, false},
+		{"a credential fails", 2, func() { v.Credentials[1].State = engine.Failing }, true},
+		{"a sink is behind", 2, func() { v.Credentials[1].State, v.Sinks[2].State = engine.Valid, engine.Behind }, true},
+	} {
+		tc.change()
+		e := &fakeEngine{view: v, limit: tc.limit}
+		_, registry := newMetrics(t, e)
+		e.searches.Store(0)
+		if _, err := registry.Gather(); err != nil {
+			t.Fatal(err)
+		}
+		if n := e.searches.Load(); (n > 0) != tc.search {
+			t.Errorf("%s: searched %d times, want it: %v", tc.name, n, tc.search)
+		}
+	}
+}
+
 // TestFleetsAreSummed has more credentials and sinks than the detail limit.
 func TestFleetsAreSummed(t *testing.T) {
 	const many, failing = 500, 120
