@@ -48,10 +48,13 @@ type crowded struct {
 func newCrowded(b *testing.B, n int) *crowded {
 	b.Helper()
 	specs := &plan.Plan{Providers: []plan.Provider{{Name: "p", Type: "t", Concurrency: 32}}}
+	common := &plan.Common{Type: "t", Policy: schedule.Policy{ // as rows of a fleet share it
+		RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: 30 * time.Second, Timeout: 30 * time.Second, Jitter: schedule.Margin{Share: 0.05},
+	}}
 	for i := range n {
 		name := fmt.Sprintf("fleet/%06d", i)
 		specs.Credentials = append(specs.Credentials, plan.Credential{
-			Name: name, Provider: "p", Common: &plan.Common{Type: "t", Policy: schedule.Policy{RenewBefore: schedule.Margin{Share: 0.25}, MaxAge: time.Hour, MinInterval: 30 * time.Second, Timeout: 30 * time.Second, Jitter: schedule.Margin{Share: 0.05}}}, Identity: "https://backend.example\x00" + name, Inputs: fmt.Sprintf("%032x", i), Source: quick{},
+			Name: name, Provider: "p", Common: common, Identity: "https://backend.example\x00" + name, Inputs: fmt.Sprintf("%032x", i), Source: quick{},
 		})
 		specs.Sinks = append(specs.Sinks, plan.Sink{Name: name + "/till", Type: "file", Path: "/srv/" + name, Needs: []string{name}, Target: fmt.Sprintf("%032x", i), Sink: taken{}})
 	}
