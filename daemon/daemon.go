@@ -59,6 +59,8 @@ type Options struct {
 	Transport func(providers.TransportOptions) http.RoundTripper
 	// Notify sends one message to the service manager. It may be nil.
 	Notify func(state string)
+	// Ready is called once the daemon is ready. It may be nil.
+	Ready func()
 	// WatchdogEvery is the watchdog timeout of the service manager, or 0 if its
 	// watchdog is off.
 	WatchdogEvery time.Duration

@@ -40,6 +40,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.listener.Keep(serving) })
 	parts.Go(func() { d.keepServiceManagerInformed(serving, ctx) })
 	parts.Go(func() { d.watch(ctx) })
+	parts.Go(func() { d.tellReady(ctx) })
 	parts.Go(func() {
 		// The watch ends with the engine.
 		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
@@ -53,6 +54,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.engine.Run(ctx)
 	d.log.Info("daemon stopped")
 	return nil
+}
+
+// tellReady calls Options.Ready once the daemon is ready.
+func (d *Daemon) tellReady(ctx context.Context) {
+	select {
+	case <-d.engine.Ready():
+		if d.opt.Ready != nil {
+			d.opt.Ready()
+		}
+	case <-ctx.Done():
+	}
 }
 
 // sweep removes temporary files that a crash left beside the sinks.

@@ -46,7 +46,7 @@ stderr.`,
 			defer stop()
 			defer catchInherited(ctx)()
 			hangups := listenForHangups()
-			a.boundHeap()
+			a.boundHeap(heapGrowth)
 			started, err := unlessEnded(ctx, func() (start, error) { return a.start(processes) })
 			switch {
 			case err != nil && !once && interrupted(ctx, err):
@@ -86,10 +86,15 @@ func (a *app) start(processes *process.Runner) (start, error) {
 // while the daemon is idle.
 const heapGrowth = 40
 
-// boundHeap sets heapGrowth, unless the environment says otherwise.
-func (a *app) boundHeap() {
+// readyHeapGrowth is heapGrowth once the daemon is ready. It then allocates so little
+// that even a collection of a large heap is rare: ten thousand renewals allocate half
+// a gigabyte.
+const readyHeapGrowth = 20
+
+// boundHeap sets how much the heap may grow, unless the environment says otherwise.
+func (a *app) boundHeap(percent int) {
 	if a.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
+		debug.SetGCPercent(percent)
 	}
 }
 
@@ -103,6 +108,7 @@ func (a *app) daemonOptions() daemon.Options {
 		ConfigPath: a.configPath(), Getenv: a.Getenv, UID: a.UID, Logger: log.Logger, LogLevel: log.level, LogLinesDropped: log.queue.Dropped,
 		Version: build.version, Revision: build.revision,
 		Providers: providerKinds(), Sinks: sinkKinds(),
+		Ready: func() { a.boundHeap(readyHeapGrowth) },
 	}
 	if a.Getenv("NOTIFY_SOCKET") != "" {
 		opt.Notify = func(state string) {
