@@ -81,11 +81,20 @@ const chunk = 500
 func (s *surveyor) do(ctx context.Context, j job) survey {
 	out := survey{job: j, found: make([]found, len(j.targets))}
 	polled := j.poll || j.folder.way.polled
+	named := 0 // targets whose names were looked at
 	if j.follow {
-		out.lead, out.failed = s.lead(ctx, j.folder.path, true)
+		l, found, err := s.near(ctx, j)
+		switch {
+		case err == nil:
+			out.lead, named = l, copy(out.found, found)
+		case hangs(err):
+			out.failed = err
+		default:
+			out.lead, out.failed = s.lead(ctx, j.folder.path, true)
+		}
 		polled = out.lead.polled
 	}
-	for at := 0; at < len(j.targets) && out.failed == nil; at += chunk {
+	for at := named; at < len(j.targets) && out.failed == nil; at += chunk {
 		out.failed = s.names(ctx, j, j.targets[at:min(at+chunk, len(j.targets))], out.found[at:])
 	}
 	for i, t := range j.targets {
@@ -105,32 +114,35 @@ func (s *surveyor) do(ctx context.Context, j job) survey {
 
 // names finds out which targets are links or mount points.
 func (s *surveyor) names(ctx context.Context, j job, targets []*target, out []found) error {
-	_, err := devices.Run(ctx, s.disks, s.work, j.folder.path, func(context.Context) (none struct{}, _ error) {
-		found := make([]found, len(targets))
-		for i, t := range targets {
-			if t.base() == "" {
-				continue
-			}
-			_, found[i].one = s.disks.Mounts().At(t.path)
-			if found[i].one {
-				found[i].link = &lead{}
-				continue
-			}
-			info, err := os.Lstat(t.path)
-			switch {
-			case err != nil:
-			case info.Mode()&fs.ModeSymlink != 0:
-				found[i].link = &lead{}
-			default:
-				found[i].mark = readfile.IdentityOf(info).Mark(j.at)
-			}
-		}
-		if ctx.Err() == nil {
-			copy(out, found)
-		}
-		return none, nil
+	found, err := devices.Run(ctx, s.disks, s.work, j.folder.path, func(context.Context) ([]found, error) {
+		return s.lookAt(targets, j.at), nil
 	})
+	copy(out, found)
 	return err
+}
+
+// lookAt is names on the device's own thread.
+func (s *surveyor) lookAt(targets []*target, at time.Time) []found {
+	out := make([]found, len(targets))
+	for i, t := range targets {
+		if t.base() == "" {
+			continue
+		}
+		_, out[i].one = s.disks.Mounts().At(t.path)
+		if out[i].one {
+			out[i].link = &lead{}
+			continue
+		}
+		info, err := os.Lstat(t.path)
+		switch {
+		case err != nil:
+		case info.Mode()&fs.ModeSymlink != 0:
+			out[i].link = &lead{}
+		default:
+			out[i].mark = readfile.IdentityOf(info).Mark(at)
+		}
+	}
+	return out
 }
 
 // look returns the identity of a target, or nil if it cannot be read.

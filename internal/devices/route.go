@@ -41,8 +41,14 @@ func Resolve(ctx context.Context, p *Pool, w Work, path string) (Place, error) {
 
 // ResolveIn is Resolve for a name in a folder that is already resolved.
 func ResolveIn(ctx context.Context, p *Pool, w Work, folder Place, name string) (Place, error) {
+	return RunIn(ctx, p, w, folder, name, func(_ context.Context, at Place) (Place, error) { return at, nil })
+}
+
+// RunIn is Run for a name in a folder that is already resolved. It tells f what
+// Resolve would return.
+func RunIn[T any](ctx context.Context, p *Pool, w Work, folder Place, name string, f func(context.Context, Place) (T, error)) (T, error) {
 	r := route{done: folder.Path, rest: []string{name}, keep: true, entries: slices.Clip(folder.Entries)}
-	return run(ctx, p, w, r, func(_ context.Context, at Place) (Place, error) { return at, nil })
+	return run(ctx, p, w, r, f)
 }
 
 // route is a partly resolved path.
