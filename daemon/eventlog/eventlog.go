@@ -81,7 +81,7 @@ func (r *Reporter) Observe(o engine.Outcome) {
 	if count > 1 {
 		fields = append(fields, zap.Int("repeats", count))
 	}
-	line.Write(append(fields, result(o)...)...)
+	line.Write(result(fields, o)...)
 }
 
 // Install forgets removed objects.
@@ -97,13 +97,17 @@ func (r *Reporter) Install(change plan.Change) {
 	}
 }
 
+// messages are the messages of a renewal, of an attempt without effect, of a failure
+// and of a recovery.
+var messages = map[engine.TaskKind][4]string{
+	engine.Obtain:  {"credential renewed", "credential unchanged", "credential renewal failed", "credential recovered"},
+	engine.Deliver: {"sink written", "sink unchanged", "sink delivery failed", "sink recovered"},
+	engine.RunHook: {"hook succeeded", "hook succeeded", "hook failed", "hook recovered"},
+}
+
 // message says what happened; it never depends on values.
 func message(o engine.Outcome) string {
-	words := map[engine.TaskKind][4]string{
-		engine.Obtain:  {"credential renewed", "credential unchanged", "credential renewal failed", "credential recovered"},
-		engine.Deliver: {"sink written", "sink unchanged", "sink delivery failed", "sink recovered"},
-		engine.RunHook: {"hook succeeded", "hook succeeded", "hook failed", "hook recovered"},
-	}[o.Kind]
+	words := messages[o.Kind]
 	switch {
 	case o.Result == schedule.Failed && o.Parked:
 		return "credential parked"
@@ -151,21 +155,25 @@ func reason(o engine.Outcome) credential.Reason {
 	return o.Fault.Reason
 }
 
-// subject returns the fields that identify the object.
+// usualFields is how many fields the line of a success has.
+const usualFields = 8
+
+// subject returns the fields that identify the object, with room for the others.
 func subject(o engine.Outcome) []zap.Field {
+	fields := make([]zap.Field, 0, usualFields)
 	if o.Kind == engine.Obtain {
-		return []zap.Field{zap.String("credential", o.Name), zap.String("provider", o.Provider)}
+		return append(fields, zap.String("credential", o.Name), zap.String("provider", o.Provider))
 	}
-	return []zap.Field{zap.String("sink", o.Name)}
+	return append(fields, zap.String("sink", o.Name))
 }
 
-// result returns the fields about the outcome and the next attempt.
-func result(o engine.Outcome) []zap.Field {
+// result adds the fields about the outcome and the next attempt.
+func result(fields []zap.Field, o engine.Outcome) []zap.Field {
 	attempt := o.Recovered + 1
 	if o.Result == schedule.Failed {
 		attempt = o.Failures
 	}
-	fields := []zap.Field{zap.Int("attempt", attempt)}
+	fields = append(fields, zap.Int("attempt", attempt))
 	if o.Result != schedule.Failed && o.Recovered > 0 {
 		fields = append(fields, zap.Int("failures", o.Recovered))
 	}

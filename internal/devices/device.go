@@ -10,7 +10,7 @@ import (
 type device struct {
 	mu      sync.Mutex
 	running map[*runningCall]bool
-	changed chan struct{} // closed when a call returns
+	changed chan struct{} // closed when a call returns; nil while nobody waits for one
 }
 
 // runningCall is one call in progress.
@@ -53,11 +53,11 @@ func (d *device) admit(now time.Time, w Work) (v *runningCall, changed <-chan st
 		return v, nil, 0
 	}
 	if !hangs {
-		return nil, d.changed, HangsAfter - age
+		return nil, d.nextChange(), HangsAfter - age
 	}
 	for other := range d.running {
 		if other.probe && other.work == w {
-			return nil, d.changed, probeTime - now.Sub(other.begun)
+			return nil, d.nextChange(), probeTime - now.Sub(other.begun)
 		}
 	}
 	v = &runningCall{work: w, begun: now, probe: true}
@@ -77,6 +77,16 @@ func (d *device) leave(v *runningCall) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, v)
-	close(d.changed)
-	d.changed = make(chan struct{})
+	if d.changed != nil {
+		close(d.changed)
+		d.changed = nil
+	}
+}
+
+// nextChange returns the channel that is closed when the next call returns.
+func (d *device) nextChange() <-chan struct{} {
+	if d.changed == nil {
+		d.changed = make(chan struct{})
+	}
+	return d.changed
 }

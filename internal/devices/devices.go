@@ -113,7 +113,7 @@ func (p *Pool) device(m Mount) *device {
 	defer p.mu.Unlock()
 	d := p.devices[m.Device]
 	if d == nil {
-		d = &device{running: map[*runningCall]bool{}, changed: make(chan struct{})}
+		d = &device{running: map[*runningCall]bool{}}
 		p.devices[m.Device] = d
 	}
 	return d

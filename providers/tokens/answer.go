@@ -136,9 +136,11 @@ func (e *Endpoint) Code(body []byte) string {
 	}
 	o = e.standard(o)
 	text, _ := o.Text("error")
-	for _, name := range []string{"type", "code"} { // some services nest it
-		if nested, ok := o.Member("error").Text(name); ok && text == "" {
-			text = nested
+	if nested := o.Member("error"); nested != nil { // some services nest it
+		for _, name := range []string{"type", "code"} {
+			if inner, ok := nested.Text(name); ok && text == "" {
+				text = inner
+			}
 		}
 	}
 	text = strings.ToLower(strings.TrimSpace(text))

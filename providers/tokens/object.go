@@ -14,7 +14,18 @@ type Object map[string]json.RawMessage
 // complete members, and only the name of the incomplete one. whole means that
 // nothing is missing and nothing follows.
 func ParseObject(body []byte) (o Object, whole bool) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	body = bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if len(body) == 0 || body[0] != '{' {
+		return nil, false
+	}
+	if o = parseWhole(body); o != nil {
+		return o, true
+	}
+	return parseMembers(body)
+}
+
+// parseMembers is ParseObject for an object of any kind, one member after the other.
+func parseMembers(body []byte) (o Object, whole bool) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, false
@@ -33,6 +44,21 @@ func ParseObject(body []byte) (o Object, whole bool) {
 		}
 	}
 	return o, json.Valid(body)
+}
+
+// parseWhole is ParseObject for the usual answer, whose keys are in lower case and
+// which is not truncated. It allocates half as much. It returns nil for any other.
+func parseWhole(body []byte) Object {
+	var o Object
+	if json.Unmarshal(body, &o) != nil {
+		return nil
+	}
+	for name := range o {
+		if strings.ToLower(name) != name {
+			return nil // of two that differ in case only, the later one counts
+		}
+	}
+	return o
 }
 
 // Text returns a string member.
