@@ -343,7 +343,8 @@ func (c *Cluster) adopt(ctx context.Context, s *share, spec Spec) bool {
 	}
 	i := s.seen.Intent
 	switch {
-	case s.ambiguous:
+	case s.ambiguous, !i.None() && merged.Issued == held.Issued && parkedAmbiguous(s.held):
+		// Also if its holder, back again, shares that it does not know the end either.
 		r.Past.Parked = true
 		r.Past.Last = &schedule.Note{Reason: credential.ReasonAmbiguous, At: c.clock(), Message: "a call of " + orThis(i.Node) + " that spends what works once has no known end"}
 	case s.unended:
