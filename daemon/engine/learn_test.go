@@ -64,6 +64,7 @@ type guardedLedger struct {
 	until    time.Time
 	final    bool
 	record   schedule.Record
+	delay    time.Duration // of a refusal
 }
 
 func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent schedule.Record) (Ticket, error) {
@@ -71,6 +72,7 @@ func (l *guardedLedger) Begin(ctx context.Context, key schedule.Key, intent sche
 		return l.Ledger.Begin(ctx, key, intent)
 	}
 	l.refusals--
+	time.Sleep(l.delay)
 	if l.record.Token().Generation > 0 {
 		if err := l.e.Learn(ctx, key.Name, l.record); err != nil {
 			return nil, err
@@ -289,5 +291,31 @@ func TestAClockThatIsAheadElsewhereHoldsNobodyUp(t *testing.T) {
 		if took := time.Since(begun); took < testPolicy.MinInterval || took > testPolicy.MinInterval+time.Second || b.count() != 2 {
 			t.Errorf("got %d calls, the last one after %s, want one after the minimum interval of %s", b.count(), took, testPolicy.MinInterval)
 		}
+	})
+}
+
+// TestARenewalRequestedDuringARefusedAttempt: it is made afterwards, also if another
+// machine's record has arrived meanwhile.
+func TestARenewalRequestedDuringARefusedAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		specs := planOf(map[string]*backend{"a": b}, nil)
+		specs.Credentials[0].Identity, specs.Credentials[0].Inputs = "id", "in"
+		l := &guardedLedger{Ledger: onDisk{newKeeper()}, refusals: 1, record: elsewhere("theirs", 3, wall()), delay: time.Second}
+		e := New(Options{Ledger: l, Observer: &witness{}})
+		l.e = e
+		e.Install(plan.Between(&plan.Plan{}, specs), schedule.Memory{})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); e.Run(ctx) }()
+		pass(500 * time.Millisecond)
+		limited, cancel := context.WithTimeout(ctx, 10*time.Minute)
+		defer cancel()
+		var end RenewResult
+		if err := e.Renew(limited, []string{"a"}, func(r RenewResult) { end = r }); err != nil || end.Failure != "" || end.Generation != 4 || b.count() != 1 {
+			t.Errorf("got %+v after %d calls, want generation 4 after one: %v", end, b.count(), err)
+		}
+		stop()
+		<-ended
 	})
 }

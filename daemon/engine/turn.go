@@ -165,6 +165,10 @@ func (e *Engine) foldUnmade(f *finished, now time.Time) {
 	default:
 		e.unsaved.durable(key)
 	}
+	// A renewal that was requested during the attempt has not been made yet.
+	if slices.ContainsFunc(e.renewals[key.Name], func(r *renewal) bool { return key.Kind == schedule.Obtaining && r.ctx.Err() == nil }) {
+		e.board.Kick(now, key)
+	}
 }
 
 // pause waits for d or until ctx ends.
