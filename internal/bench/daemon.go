@@ -19,6 +19,9 @@ import (
 // ticks is the number of clock ticks in /proc/PID/stat per second.
 const ticks = 100
 
+// startWithin is how long a daemon may take to be ready.
+const startWithin = 30 * time.Minute
+
 // installation is a folder with a configuration of n credentials, and the state and
 // the sinks that belong to it.
 type installation struct {
@@ -27,6 +30,7 @@ type installation struct {
 	listen      string
 	server      *server
 	notify      *net.UnixConn
+	ready       chan struct{} // gets a value for every READY message
 }
 
 // install makes the configuration, with keys that say when a credential is renewed.
@@ -36,7 +40,7 @@ func install(binary, dir string, n int, s *server, renewal string) (*installatio
 	if err != nil {
 		return nil, err
 	}
-	in := &installation{binary: binary, dir: dir, n: n, listen: listen, server: s}
+	in := &installation{binary: binary, dir: dir, n: n, listen: listen, server: s, ready: make(chan struct{}, 1)}
 	text := fmt.Sprintf(`[daemon]
 state_dir = "%[1]s/state"
 control_socket = "%[1]s/control.sock"
@@ -67,7 +71,28 @@ content = "${this.access_token}"
 		return nil, err
 	}
 	in.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
+	if err == nil {
+		go in.listenForReady()
+	}
 	return in, err
+}
+
+// listenForReady reads every message of the daemons, as a service manager does: a
+// daemon whose messages nobody reads waits when the socket is full.
+func (in *installation) listenForReady() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := in.notify.Read(buf)
+		if err != nil {
+			return
+		}
+		if strings.HasPrefix(string(buf[:n]), "READY=1") {
+			select {
+			case in.ready <- struct{}{}:
+			default:
+			}
+		}
+	}
 }
 
 // freeAddress returns a local address that nobody listens on.
@@ -129,27 +154,19 @@ func (in *installation) run() (cmd *exec.Cmd, ready float64, err error) {
 	cmd = in.command("run")
 	cmd.Stderr = log
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+filepath.Join(in.dir, "notify"))
-	buf := make([]byte, 4096)
-	for err == nil { // discard messages of the previous daemon
-		if err = in.notify.SetReadDeadline(time.Now().Add(time.Millisecond)); err == nil {
-			_, err = in.notify.Read(buf)
-		}
+	select { // a message of the previous daemon, or of a reload
+	case <-in.ready:
+	default:
 	}
 	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
 	}
-	for {
-		if err := in.notify.SetReadDeadline(time.Now().Add(15 * time.Minute)); err != nil {
-			return cmd, 0, err
-		}
-		n, err := in.notify.Read(buf)
-		if err != nil {
-			return cmd, 0, errors.Join(err, cmd.Process.Kill())
-		}
-		if strings.HasPrefix(string(buf[:n]), "READY=1") {
-			return cmd, time.Since(begun).Seconds(), nil
-		}
+	select {
+	case <-in.ready:
+		return cmd, time.Since(begun).Seconds(), nil
+	case <-time.After(startWithin):
+		return cmd, 0, errors.Join(fmt.Errorf("not ready within %s", startWithin), cmd.Process.Kill())
 	}
 }
 
