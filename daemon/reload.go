@@ -158,8 +158,8 @@ func (d *Daemon) refuse(loaded *load.Loaded, err error) error {
 // unchangeable refuses what only a restart can change.
 func (d *Daemon) unchangeable(cfg *config.Config) error {
 	var faults []section.Fault
-	for _, f := range difference.Fixed(d.cfg.Daemon, cfg.Daemon) {
-		faults = append(faults, cfg.Fault("daemon", f.Key, "was changed from %s to %s (expected a restart of vigente, which moves %s; or the old value)", f.Was, f.Is, f.What))
+	for _, f := range difference.Fixed(d.cfg, cfg) {
+		faults = append(faults, cfg.Fault(f.Table, f.Key, "was changed from %s to %s (expected a restart of vigente, which %s; or the old value)", f.Was, f.Is, f.Does))
 	}
 	if len(faults) > 0 {
 		return &load.ConfigError{Faults: cfg.Sorted(faults)}

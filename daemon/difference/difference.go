@@ -34,8 +34,8 @@ func Of(ctx context.Context, was, is *load.Loaded, preview engine.Preview) contr
 // settingChanges compares the daemon's own keys.
 func settingChanges(was, is *config.Config) (restart, live []control.SettingChange) {
 	restart, live = []control.SettingChange{}, []control.SettingChange{}
-	for _, f := range Fixed(was.Daemon, is.Daemon) {
-		restart = append(restart, control.SettingChange{Key: "daemon." + f.Key, Was: f.Was, Is: f.Is, Refused: true})
+	for _, f := range Fixed(was, is) {
+		restart = append(restart, control.SettingChange{Key: f.Table + "." + f.Key, Was: f.Was, Is: f.Is, Refused: true})
 	}
 	if was.Log.Format != is.Log.Format {
 		restart = append(restart, control.SettingChange{Key: "log.format", Was: was.Log.Format, Is: is.Log.Format})

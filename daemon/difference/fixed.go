@@ -1,34 +1,86 @@
 package difference
 
-import "github.com/vigented/vigente/daemon/config"
+import (
+	"slices"
+	"strings"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/config"
+)
 
 // Fixed returns the changed keys that take effect only after a restart.
-func Fixed(was, now config.Daemon) []FixedKey {
-	var keys []FixedKey
-	if was.StateDir != now.StateDir {
-		keys = append(keys, FixedKey{"state_dir", was.StateDir, now.StateDir, "its state"})
+func Fixed(was, is *config.Config) []FixedKey {
+	keys := fixedCluster(was.Cluster, is.Cluster)
+	d, now := was.Daemon, is.Daemon
+	if d.StateDir != now.StateDir {
+		keys = append(keys, FixedKey{"daemon", "state_dir", d.StateDir, now.StateDir, "moves its state"})
 	}
-	if was.ControlSocket != now.ControlSocket {
-		keys = append(keys, FixedKey{"control_socket", was.ControlSocket, now.ControlSocket, "its socket"})
+	if d.ControlSocket != now.ControlSocket {
+		keys = append(keys, FixedKey{"daemon", "control_socket", d.ControlSocket, now.ControlSocket, "moves its socket"})
 	}
-	if !was.StateKey.Equal(now.StateKey) {
-		is := sealed(now)
-		if is == sealed(was) {
-			is = "another key"
-		}
-		keys = append(keys, FixedKey{"state_key", sealed(was), is, "the sealing of its state"})
+	if !d.StateKey.Equal(now.StateKey) {
+		keys = append(keys, FixedKey{"daemon", "state_key", secretly(d.StateKey.IsZero(), "a key"), other(d.StateKey, now.StateKey, "key"), "changes the sealing of its state"})
 	}
 	return keys
 }
 
-// FixedKey is one key of [daemon] with its old and new value, for people, and what a
-// restart would change.
-type FixedKey struct{ Key, Was, Is, What string }
+// FixedKey is one key with its old and new value, for people, and what a restart
+// does.
+type FixedKey struct{ Table, Key, Was, Is, Does string }
 
-// sealed says only whether a key is set, since the key itself is secret.
-func sealed(d config.Daemon) string {
-	if d.StateKey.IsZero() {
+// fixedCluster compares all of [cluster] but tls, whose files are read again.
+func fixedCluster(was, is config.Cluster) []FixedKey {
+	if len(was.Endpoints) == 0 && len(is.Endpoints) == 0 {
+		return nil
+	}
+	var keys []FixedKey
+	fixed := func(key, was, is string) {
+		if was != is {
+			keys = append(keys, FixedKey{"cluster", key, was, is, "connects this machine anew"})
+		}
+	}
+	fixed("endpoints", list(was.Endpoints), list(is.Endpoints))
+	if len(was.Endpoints) == 0 || len(is.Endpoints) == 0 {
+		return keys // it joins or leaves: the rest is no change of a key
+	}
+	fixed("prefix", was.Prefix, is.Prefix)
+	fixed("node", was.Node, is.Node)
+	fixed("alone", was.Alone, is.Alone)
+	fixed("username", was.Username, is.Username)
+	if !was.Password.Equal(is.Password) {
+		fixed("password", secretly(was.Password.IsZero(), "a password"), other(was.Password, is.Password, "password"))
+	}
+	if was.Key != is.Key {
+		fixed("key", "a key", "another key")
+	}
+	if !slices.Equal(was.OldKeys, is.OldKeys) {
+		fixed("old_keys", "some keys", "other keys")
+	}
+	return keys
+}
+
+func list(endpoints []string) string {
+	if len(endpoints) == 0 {
 		return "none"
 	}
-	return "a key"
+	return strings.Join(endpoints, ", ")
+}
+
+// secretly says only whether a secret is set.
+func secretly(missing bool, name string) string {
+	if missing {
+		return "none"
+	}
+	return name
+}
+
+// other says what became of a secret that changed.
+func other(was, is credential.Secret, name string) string {
+	switch {
+	case is.IsZero():
+		return "none"
+	case was.IsZero():
+		return "a " + name
+	}
+	return "another " + name
 }
