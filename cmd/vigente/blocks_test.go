@@ -88,7 +88,7 @@ func missingCredentials(text string) string {
 	made := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?:^|[^$])\$\{([a-z0-9_-]+)\.([a-z_]+)\}`).FindAllStringSubmatch(text, -1) {
 		name, field := m[1], m[2]
-		if made[name] || strings.Contains(text, "[credentials."+name+"]") {
+		if name == "this" || made[name] || strings.Contains(text, "[credentials."+name+"]") {
 			continue
 		}
 		made[name] = true

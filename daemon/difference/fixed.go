@@ -36,7 +36,7 @@ func fixedCluster(was, is config.Cluster) []FixedKey {
 	var keys []FixedKey
 	fixed := func(key, was, is string) {
 		if was != is {
-			keys = append(keys, FixedKey{"cluster", key, was, is, "connects this machine anew"})
+			keys = append(keys, FixedKey{"cluster", key, was, is, "connects this machine again"})
 		}
 	}
 	fixed("endpoints", list(was.Endpoints), list(is.Endpoints))

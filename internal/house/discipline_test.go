@@ -92,6 +92,7 @@ var starters = map[string]string{
 
 	"daemon/sinkfiles/sweep.go":   "continues after the start; ends with Run",
 	"internal/bench/server.go":    "the token server; ends with the measurement",
+	"internal/bench/daemon.go":    "reads what the daemon tells the service manager; ends with the socket",
 	"internal/bench/bare.go":      "the calls of the plain program, which waits for them",
 	"daemon/watch/watch.go":       "reads events, and does the work on each device; they end with Run, except one that hangs",
 	"daemon/watch/files.go":       "the underlying watcher; Run waits for it",
