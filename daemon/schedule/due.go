@@ -81,15 +81,18 @@ func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 
 // wanted is due without the minimum interval.
 func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
+	// Another secret ends the parking, but not the doubt about a lost answer.
+	other := otherInputs(t, r)
+	if r.Past.Parked && !other {
+		return never, whyParked
+	}
 	if until, kept := keptBack(t, r, now); kept {
 		return until, whyKeptBack
 	}
 	held := r.Token()
 	switch {
-	case otherInputs(t, r):
+	case other:
 		return now, whyInputs
-	case r.Past.Parked:
-		return never, whyParked
 	case r.Past.Failures > 0:
 		if r.Past.Asked {
 			return r.Past.RetryAt, whyRetryAfter

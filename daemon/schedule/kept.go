@@ -13,7 +13,7 @@ import (
 // sees the old seed again. So the current values are used for nine tenths of
 // their remaining lifetime first, when little is left to lose.
 func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
-	if !t.More().OneWay || !r.Past.Open || r.Past.Parked {
+	if !t.More().OneWay || !r.Past.Open || ambiguous(&r.Past) {
 		return time.Time{}, false
 	}
 	held := r.Token()
@@ -31,6 +31,12 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	lead := min(max(left/10, t.Policy.Timeout+t.Policy.MinInterval), left/2)
 	until = end.Add(-lead)
 	return until, until.After(now)
+}
+
+// ambiguous reports whether a task is parked because the end of another machine's
+// call is unknown: then taking it over is the person's decision, not the seed's end.
+func ambiguous(p *Past) bool {
+	return p.Parked && p.Last != nil && p.Last.Reason == credential.ReasonAmbiguous
 }
 
 // firstShown returns a lower bound for the start of the first call whose answer

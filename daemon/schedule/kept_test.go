@@ -72,6 +72,36 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	}
 }
 
+// TestASeedOfAParkedCredentialIsKeptBack: the call that a changed secret, or a
+// person, allowed to a parked credential may lose its answer like any other.
+func TestASeedOfAParkedCredentialIsKeptBack(t *testing.T) {
+	oneWay := func(t *Task) { t.Extra = &Extra{OneWay: true} }
+	task, changed := obtaining("a", oneWay), obtaining("a", oneWay, inputs("in-2"))
+	token := token("first", after(time.Hour))
+	token.Seed = map[string]credential.Secret{"refresh": credential.NewSecret("once")}
+	good := Advance(task, Record{}, answered(instant0, token), 0)
+	began := after(10 * time.Minute)
+	now, last := began.Add(time.Minute), began.Add(45*time.Minute)
+	parked := Advance(task, good, refused(after(time.Minute), credential.ReasonRejected), 0)
+	killed := Begin(parked, began) // and nothing was heard any more
+	if at, why := due(changed, &killed, now, 0); !at.Equal(last) || why != whyKeptBack {
+		t.Errorf("with another secret the seed is shown again after %s: %s", at.Sub(began), why.Text)
+	}
+	if at, why := due(changed, &killed, last, 0); !at.Equal(last) || why != whyInputs {
+		t.Errorf("about to end, it is due %s later: %s", at.Sub(last), why.Text)
+	}
+	if at, why := due(task, &killed, last, 0); !at.IsZero() || why != whyParked {
+		t.Errorf("with the refused secret it is due after %s: %s", at.Sub(began), why.Text)
+	}
+	if until, kept := keptBack(task, &killed, now); !kept || !until.Equal(last) {
+		t.Errorf("kept back from a person: %v until %s", kept, until.Sub(began))
+	}
+	killed.Past.Last = &Note{Reason: credential.ReasonAmbiguous}
+	if _, kept := keptBack(task, &killed, now); kept {
+		t.Error("kept back from a person who takes another machine's call over")
+	}
+}
+
 func TestAPlantedSeedBeginsAnew(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	secret := map[string]credential.Secret{"x": credential.NewSecret("x")}
