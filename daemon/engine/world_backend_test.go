@@ -24,7 +24,7 @@ type account struct {
 	seed     string          // the one that works
 	spent    map[string]bool // those that work no more, and whether they were used up
 	refuses  map[string]bool // inputs that are refused for good
-	lied     bool            // what it said last of a life was wrong
+	lies     map[string]bool // values of whose life it last said something wrong
 }
 
 // honours reports whether the server accepts these values now.
@@ -228,7 +228,8 @@ func (s *source) answer(a *account, trouble *window, req credential.Request) cre
 		c.ExpiresAt = origin.Add(a.until).Truncate(time.Second)
 	case saysNothing:
 	}
-	if a.lied = trouble != nil && slices.Contains([]failing{brief, over, overNow, eternal, unsaid, repeating}, trouble.how); trouble == nil {
+	// By values: an answer that the daemon did not live to hear sets nothing right.
+	if a.lies[a.values] = trouble != nil && slices.Contains([]failing{brief, over, overNow, eternal, unsaid, repeating}, trouble.how); trouble == nil {
 		return c
 	}
 	switch trouble.how {

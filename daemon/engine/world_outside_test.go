@@ -123,7 +123,7 @@ func (w *world) account(n *credentialNature, p *providerNature) *account {
 	key := p.name + "/" + n.identity
 	a := w.accounts[key]
 	if a == nil {
-		a = &account{provider: p, luck: luckOf(w.nature.seed, key), older: map[string]time.Duration{}, spent: map[string]bool{}, refuses: map[string]bool{}}
+		a = &account{provider: p, luck: luckOf(w.nature.seed, key), older: map[string]time.Duration{}, spent: map[string]bool{}, refuses: map[string]bool{}, lies: map[string]bool{}}
 		w.accounts[key] = a
 	}
 	return a

@@ -15,7 +15,7 @@ func (l *laws) holds(g *ledger, c credential.Credential) {
 		return
 	}
 	a := l.w.account(n, l.w.providerOf(n))
-	g.lied = a.lied
+	g.lied = a.lies[g.values]
 	if g.values == a.values {
 		g.until = a.until
 	} else {
