@@ -369,6 +369,10 @@ func TestEmptiedFileThatStaysSo(t *testing.T) {
 
 // TestConcurrentWritersLoseNothing: two of our writers and another program edit
 // one file as fast as they can. Our writers must not conflict with each other.
+//
+// The other program does not begin to read between our exchange and its end, where it
+// would see what we are about to take back. Nothing in user space can prevent that;
+// the moment takes microseconds, unless the machine is loaded. It may rename then.
 func TestConcurrentWritersLoseNothing(t *testing.T) {
 	path := filepath.Join(disktest.Memory(t), "f")
 	put(t, path, "one=0\ntwo=0\n", 0o600)
@@ -376,6 +380,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 	var ours, foreign sync.WaitGroup
 	stop := make(chan struct{})
 	var appended int
+	var exchanging sync.Mutex
 	foreign.Go(func() {
 		for {
 			select {
@@ -386,7 +391,11 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 			// It cannot compare and swap, so it may lose our lines; they are set
 			// again below. Its own lines must all survive.
 			appended++
-			if !appendByRename(t, path, fmt.Sprintf("foreign %d\n", appended)) {
+			exchanging.Lock()
+			old, err := os.ReadFile(path)
+			exchanging.Unlock()
+			if err != nil || !renameOver(t, path, append(old, fmt.Sprintf("foreign %d\n", appended)...)) {
+				t.Error(err)
 				return
 			}
 			_ = unix.Nanosleep(&unix.Timespec{Nsec: 3e6}, nil) // the pace of the other program, not a wait
@@ -395,7 +404,7 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 	for _, key := range []string{"one", "two"} {
 		ours.Go(func() {
 			for i := 1; i <= rounds; i++ {
-				if err := stubborn(t.Context(), path, setLine(key, fmt.Sprint(i))); err != nil {
+				if err := stubborn(t.Context(), held(&exchanging), path, setLine(key, fmt.Sprint(i))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -415,13 +424,27 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 	t.Logf("%d lines of the other program", appended)
 }
 
-// appendByRename is the other program: it reads, writes a new file and renames
-// it, under its own kind of lock that we do not know.
-func appendByRename(t testing.TB, path, line string) bool {
-	old, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path+".foreign", append(old, line...), 0o600)
-	}
+// held returns a system that holds a lock from an exchange until the temporary file
+// is removed.
+func held(exchanging *sync.Mutex) system {
+	holds := false
+	return system{before: func(op string) error {
+		switch {
+		case op == "exchange" && !holds:
+			exchanging.Lock()
+			holds = true
+		case op == "remove" && holds:
+			exchanging.Unlock()
+			holds = false
+		}
+		return nil
+	}}
+}
+
+// renameOver is the other program: it writes a new file and renames it, under its own
+// kind of lock that we do not know.
+func renameOver(t testing.TB, path string, content []byte) bool {
+	err := os.WriteFile(path+".foreign", content, 0o600)
 	if err == nil {
 		err = os.Rename(path+".foreign", path)
 	}

@@ -136,7 +136,7 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 		default:
 		}
 		ours++
-		if err := stubborn(t.Context(), path, setLine("a", fmt.Sprint(ours))); err != nil {
+		if err := stubborn(t.Context(), system{}, path, setLine("a", fmt.Sprint(ours))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,9 +158,9 @@ func TestInPlaceWriterLosesNothing(t *testing.T) {
 }
 
 // stubborn retries after a conflict, as the engine does.
-func stubborn(ctx context.Context, path string, edit Edit) error {
+func stubborn(ctx context.Context, s system, path string, edit Edit) error {
 	for {
-		_, err := Replace(ctx, path, Options{}, edit)
+		_, err := s.replace(ctx, path, Options{}, edit)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Conflict {
 			return err
 		}
