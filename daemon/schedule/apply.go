@@ -257,11 +257,9 @@ func (b *Board) replay(now time.Time) {
 			continue
 		}
 		cooled[e.group] = later(cooled[e.group], e.group.recall(e.rec.Past))
-		known, complete := e.calls()
+		known, before := e.calls()
 		calls[e.group] = append(calls[e.group], known...)
-		if !complete {
-			hidden[e.group] = append(hidden[e.group], known[0])
-		}
+		hidden[e.group] = append(hidden[e.group], before...)
 	}
 	for g, at := range calls {
 		at = slices.DeleteFunc(at, func(at time.Time) bool { return at.After(now) })
@@ -276,9 +274,9 @@ func (b *Board) replay(now time.Time) {
 	}
 }
 
-// calls returns when the backend was called, oldest first, and whether the record
-// holds all of these calls.
-func (e *entry) calls() (known []time.Time, complete bool) {
+// calls returns when the backend was called, oldest first, and instants before each of
+// which there may have been calls that the record does not hold.
+func (e *entry) calls() (known, hidden []time.Time) {
 	p, last := e.rec.Past, e.rec.Past.AttemptAt
 	if e.running {
 		last = e.startedAt()
@@ -291,11 +289,20 @@ func (e *entry) calls() (known []time.Time, complete bool) {
 			known = append(known, a.At)
 		}
 	}
-	complete = len(p.History) < historyLength && p.Unknown <= 1
 	if n := len(known); !last.IsZero() && (n == 0 || last.After(known[n-1])) {
 		known = append(known, last)
 	}
-	return known, complete || len(known) == 0
+	if len(known) > 0 && len(p.History) >= historyLength {
+		hidden = append(hidden, known[0])
+	}
+	unknown := p.Unknown
+	if e.running {
+		unknown++
+	}
+	if unknown > 1 { // only the last of these is recorded
+		hidden = append(hidden, last)
+	}
+	return known, hidden
 }
 
 // recall returns the end of the cool-down that a record implies, in case the

@@ -126,3 +126,32 @@ func TestRestartsGiveAFewCredentialsNoFreshBurst(t *testing.T) {
 		t.Errorf("%d calls in one hour over restarts, %d in three; want 100 at most, and little less", n, len(calls))
 	}
 }
+
+// TestTwoKillsWithinCallsHideNoneFromTheRate: of two calls of a during which the daemon
+// died, its record holds only the second. Restarts have used up the slack.
+func TestTwoKillsWithinCallsHideNoneFromTheRate(t *testing.T) {
+	rate := Rate{6, time.Minute}
+	a, next := obtaining("a"), obtaining("next")
+	tasks := []*Task{a, next}
+	r := newRig(t, nil)
+	var calls []time.Time
+	for i, ms := range []time.Duration{0, 10_450, 29_550, 40_000} {
+		task, at := obtaining(fmt.Sprint("n", i)), after(ms*time.Millisecond)
+		tasks, calls = append(tasks, task), append(calls, at)
+		r.records[task.Key] = Advance(task, Record{}, answered(at, token("x", after(time.Hour))), 7)
+	}
+	r.records[a.Key] = Advance(a, Record{}, answered(after(-time.Hour), token("x", instant0)), 7)
+	for _, ms := range []time.Duration{20_900, 50_900} {
+		at := after(ms * time.Millisecond)
+		calls, r.records[a.Key] = append(calls, at), Begin(r.records[a.Key], at)
+	}
+	r.now = after(53 * time.Second)
+	r = r.restart([]Group{provider("p", 8, rate)}, tasks...)
+	r.expect("")
+	r.now = r.wake
+	r.expect("next")
+	slices.SortFunc(calls, time.Time.Compare)
+	if n := busiest(append(calls, r.now), rate.Per); n > rate.Calls || r.now.After(after(65*time.Second)) {
+		t.Errorf("%d calls in one minute, want 6 at most; the last %s after the first", n, r.now.Sub(instant0))
+	}
+}
