@@ -67,8 +67,9 @@ func (e *Engine) replace(ctx context.Context, name string, change func(*schedule
 func (e *Engine) KeptBack(ctx context.Context, names []string) (until map[string]time.Time, err error) {
 	until = map[string]time.Time{}
 	err = e.ask(ctx, func() {
+		now := e.now()
 		for _, name := range names {
-			if at, kept := e.board.KeptBack(e.now(), obtaining(name)); kept {
+			if at, kept := e.board.KeptBack(now, obtaining(name)); kept {
 				until[name] = at
 			}
 		}

@@ -40,17 +40,17 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 // had been removed or had this identity before, is not renewed.
 func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[string]Cause, err error) {
 	err = e.ask(ctx, func() {
-		before := map[string]schedule.Status{}
+		before, now := map[string]schedule.Status{}, e.now()
 		for _, c := range both(change.Credentials) {
-			before[c.Name] = look(e.board, e.now(), schedule.Obtaining, c.Name)
+			before[c.Name] = look(e.board, now, schedule.Obtaining, c.Name)
 		}
 		e.apply(change)
-		renewals = map[string]Cause{}
+		renewals, now = map[string]Cause{}, e.now()
 		pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
 			if is == nil || len(is.Missing) > 0 {
 				return
 			}
-			after := look(e.board, e.now(), schedule.Obtaining, is.Name)
+			after := look(e.board, now, schedule.Obtaining, is.Name)
 			if cause := causeOf(CredentialPreview{Was: was, Is: is}, before[is.Name], after); cause != CauseNone {
 				renewals[is.Name] = cause
 			}

@@ -21,11 +21,11 @@ type reading struct {
 // elapsed returns the time since the engine was created.
 func (r reading) elapsed() time.Duration { return r.awake + r.slept }
 
-// sleptFor is how long a reading of slept is cached, because it takes three system
-// calls. A jump of the wall clock against awake time ends it early.
+// sleptFor is how long attempts use the last reading of slept, because it takes three
+// system calls. A jump of the wall clock against awake time ends it early.
 const sleptFor = 50 * time.Millisecond
 
-// read reads the clocks, again if the machine was suspended in between.
+// read reads the clocks for an attempt.
 func (e *Engine) read() reading {
 	r := e.readAwake()
 	if known := e.asked.Load(); known != nil {
@@ -35,8 +35,13 @@ func (e *Engine) read() reading {
 			return r
 		}
 	}
+	return e.readAll()
+}
+
+// readAll reads the clocks, again if the machine was suspended in between.
+func (e *Engine) readAll() reading {
 	for before := e.slept(); ; {
-		r = e.readAwake()
+		r := e.readAwake()
 		r.slept = e.slept()
 		if r.slept-before < leastStep {
 			asked := r // a copy, so that r needs no memory where nothing is stored
@@ -65,9 +70,11 @@ func (e *Engine) elapsed() time.Duration { return e.read().elapsed() }
 
 // now reads the clock for the loop and calls setBack if the clock was set back since
 // the last call, that is if wall time advanced less than elapsed time. A clock set
-// forward makes tasks due earlier, which is safe.
+// forward makes tasks due earlier, which is safe. It uses no earlier reading of
+// slept: a step as long as a suspend shows in nothing else, and a call recorded before
+// the board knows of the step would move back with what came before the step.
 func (e *Engine) now() time.Time {
-	r := e.read()
+	r := e.readAll()
 	if e.seen.wall.IsZero() {
 		e.seen = r
 		return r.wall

@@ -137,7 +137,11 @@ func TestSmallStepsAddUp(t *testing.T) {
 // TestAStepBackInsideASuspendIsSeen: the step is as long as the suspend, so that the
 // wall clock alone shows neither.
 func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
-	for _, slept := range []time.Duration{time.Hour, 30 * time.Minute, 2 * time.Hour} {
+	for slept, since := range map[time.Duration]time.Duration{
+		time.Hour:        20 * time.Millisecond, // and just after the last reading
+		30 * time.Minute: time.Second,
+		2 * time.Hour:    time.Second,
+	} {
 		now, awake, asleep := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), time.Duration(0), time.Duration(0)
 		e := New(Options{Ledger: onDisk{newKeeper()}, Observer: &witness{}})
 		e.clock = func() time.Time { return now }
@@ -147,9 +151,9 @@ func TestAStepBackInsideASuspendIsSeen(t *testing.T) {
 		s := &sink{place: -1}
 		e.sinks["s"] = s
 		e.suspects.plan(s, now.Add(3*time.Hour))
-		now, awake, asleep = now.Add(slept-time.Hour+time.Second), time.Second, slept
+		now, awake, asleep = now.Add(slept-time.Hour+since), since, slept
 		got := e.now()
-		if left, want := s.lookAt.time().Sub(got), 3*time.Hour-slept-time.Second; left != want {
+		if left, want := s.lookAt.time().Sub(got), 3*time.Hour-slept-since; left != want {
 			t.Errorf("slept %s: due in %s, want %s", slept, left, want)
 		}
 	}
