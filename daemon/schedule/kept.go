@@ -11,7 +11,9 @@ import (
 // once and cannot be replaced without a person: the server may have issued its
 // successor, and may revoke everything, including the current values, when it
 // sees the old seed again. So the current values are used for nine tenths of
-// their remaining lifetime first, when little is left to lose.
+// their remaining lifetime first, when little is left to lose. An expiry that is
+// years away is not believed here either: such a value is used for max_age from the
+// lost answer on.
 func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	if !t.More().OneWay || !r.Past.Open || ambiguous(&r.Past) {
 		return time.Time{}, false
@@ -20,6 +22,9 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	end := held.ExpiresAt
 	if end.IsZero() && !held.IssuedAt.IsZero() {
 		end = held.IssuedAt.Add(t.Policy.MaxAge) // no expiry stated
+	}
+	if credible := firstShown(t, r).Add(t.Policy.MaxAge); held.endless() && credible.Before(end) {
+		end = credible
 	}
 	if len(held.Seed) == 0 && !t.More().Seedless || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false

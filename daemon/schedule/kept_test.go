@@ -15,7 +15,7 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	policy := Policy{MinInterval: 30 * time.Second, Timeout: 30 * time.Second}
 	lost := func(life time.Duration) Record {
 		return Record{
-			Part: Token{Credential: credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)}, Inputs: "i"},
+			Part: Token{Credential: credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)}, ObtainedAt: at, Inputs: "i"},
 			Past: Past{AttemptAt: at, Open: true, Failures: 1, FailingSince: at, RetryAt: at.Add(30 * time.Second)},
 		}
 	}
@@ -54,7 +54,12 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 		}
 	}
 	task := Task{Extra: &Extra{OneWay: true}, Policy: &policy, Inputs: "i"}
-	r := lost(time.Hour)
+	r := lost(100 * 365 * day) // nobody can say when it really ends
+	r.Past.FailingSince = at.Add(policy.Timeout)
+	if until, kept := keptBack(&task, &r, at.Add(time.Second)); !kept || !until.Equal(at.Add(54*time.Minute)) {
+		t.Errorf("an end that is a century away: kept back %v until %s, want nine tenths of max_age", kept, until.Sub(at))
+	}
+	r = lost(time.Hour)
 	if next, why := due(&task, &r, at.Add(time.Second), 1); !next.Equal(at.Add(54*time.Minute)) || why != whyKeptBack {
 		t.Errorf("the next attempt is after %s: %s", next.Sub(at), why.Text)
 	}
