@@ -108,7 +108,9 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		r.Past.RetryAt, r.Past.PauseUntil, r.Past.Asked, r.Past.Parked, r.Past.Last = time.Time{}, time.Time{}, false, false, nil
 		r.Past.PauseAlone, r.Past.ClientRefused = false, false
 	}
+	line := res.historyAttempt(outcome)
 	if res.Called && (res.Fault == nil || !res.Fault.Uncalled) {
+		line.AfterUnknown = r.Past.Unknown > 1 // this attempt counts too
 		r.Past.Unknown = 0
 		r.Past.AttemptAt = res.At
 		if res.End.Before(res.At) {
@@ -116,7 +118,7 @@ func Advance(t *Task, r Record, res Result, seed uint64) Record {
 		}
 	}
 	if t.Kind == Obtaining {
-		r.Past.History = r.Past.History.with(res.historyAttempt(outcome))
+		r.Past.History = r.Past.History.with(line)
 	} else {
 		r.Past.History = nil // never shown
 	}

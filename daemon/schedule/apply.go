@@ -287,6 +287,9 @@ func (e *entry) calls() (known, hidden []time.Time) {
 		// later than the last one dates from before the clock was set back.
 		if a.Reason != credential.ReasonInternal && !a.At.After(last) {
 			known = append(known, a.At)
+			if a.AfterUnknown {
+				hidden = append(hidden, a.At)
+			}
 		}
 	}
 	if n := len(known); !last.IsZero() && (n == 0 || last.After(known[n-1])) {

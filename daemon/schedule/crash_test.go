@@ -128,8 +128,16 @@ func TestRestartsGiveAFewCredentialsNoFreshBurst(t *testing.T) {
 }
 
 // TestTwoKillsWithinCallsHideNoneFromTheRate: of two calls of a during which the daemon
-// died, its record holds only the second. Restarts have used up the slack.
+// died, its record holds only the second, whether that one was answered or not.
+// Restarts have used up the slack.
 func TestTwoKillsWithinCallsHideNoneFromTheRate(t *testing.T) {
+	for _, answer := range []bool{false, true} {
+		rateAfterKills(t, answer)
+	}
+}
+
+func rateAfterKills(t *testing.T, answer bool) {
+	t.Helper()
 	rate := Rate{6, time.Minute}
 	a, next := obtaining("a"), obtaining("next")
 	tasks := []*Task{a, next}
@@ -145,6 +153,9 @@ func TestTwoKillsWithinCallsHideNoneFromTheRate(t *testing.T) {
 		at := after(ms * time.Millisecond)
 		calls, r.records[a.Key] = append(calls, at), Begin(r.records[a.Key], at)
 	}
+	if answer {
+		r.records[a.Key] = Advance(a, r.records[a.Key], answered(calls[len(calls)-1], token("y", after(2*time.Hour))), 7)
+	}
 	r.now = after(53 * time.Second)
 	r = r.restart([]Group{provider("p", 8, rate)}, tasks...)
 	r.expect("")
@@ -152,6 +163,6 @@ func TestTwoKillsWithinCallsHideNoneFromTheRate(t *testing.T) {
 	r.expect("next")
 	slices.SortFunc(calls, time.Time.Compare)
 	if n := busiest(append(calls, r.now), rate.Per); n > rate.Calls || r.now.After(after(65*time.Second)) {
-		t.Errorf("%d calls in one minute, want 6 at most; the last %s after the first", n, r.now.Sub(instant0))
+		t.Errorf("the second answered %v: %d calls in one minute, want 6 at most; the last %s after the first", answer, n, r.now.Sub(instant0))
 	}
 }

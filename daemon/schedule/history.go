@@ -14,11 +14,12 @@ import (
 type History []historyLine
 
 type historyLine struct {
-	second  int64
-	nano    int32
-	outcome uint8 // index into outcomes, or zero for that of other
-	took    time.Duration
-	other   *otherOutcome // nil after a success
+	second       int64
+	nano         int32
+	outcome      uint8 // index into outcomes, or zero for that of other
+	afterUnknown bool
+	took         time.Duration
+	other        *otherOutcome // nil after a success
 }
 
 // otherOutcome is what an attempt has that did not succeed.
@@ -47,7 +48,7 @@ func lineOf(a Attempt) historyLine {
 	if y := at.Year(); y < 0 || y > 9999 {
 		at = time.Time{} // JSON cannot express it
 	}
-	l := historyLine{second: at.Unix(), nano: int32(at.Nanosecond()), took: a.Took} //nolint:gosec // below a billion
+	l := historyLine{second: at.Unix(), nano: int32(at.Nanosecond()), took: a.Took, afterUnknown: a.AfterUnknown} //nolint:gosec // below a billion
 	if i := slices.Index(outcomes[:], a.Outcome); i > 0 && a.Reason == "" && a.Message == "" {
 		l.outcome = uint8(i) //nolint:gosec // of three
 	} else {
@@ -77,7 +78,7 @@ func (h History) Last() Attempt {
 }
 
 func (l *historyLine) attempt() Attempt {
-	a := Attempt{At: time.Unix(l.second, int64(l.nano)).UTC(), Took: l.took, Outcome: outcomes[l.outcome]}
+	a := Attempt{At: time.Unix(l.second, int64(l.nano)).UTC(), Took: l.took, Outcome: outcomes[l.outcome], AfterUnknown: l.afterUnknown}
 	if o := l.other; o != nil {
 		a.Outcome, a.Reason, a.Message = o.outcome, o.reason, o.message
 	}

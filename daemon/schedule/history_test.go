@@ -16,7 +16,7 @@ func TestHistoryKeepsAttempts(t *testing.T) {
 	at := time.Date(2026, 3, 2, 10, 0, 0, 123456789, time.UTC)
 	attempts := []Attempt{
 		{At: at, Took: 1, Outcome: Renewed},
-		{At: at.Add(time.Hour), Took: time.Minute, Outcome: Unchanged},
+		{At: at.Add(time.Hour), Took: time.Minute, Outcome: Unchanged, AfterUnknown: true},
 		{At: at.Add(time.Hour), Outcome: Failed, Reason: credential.ReasonServer, Message: "503"},
 		{At: at.AddDate(500, 0, 0), Outcome: Renewed, Message: "with a note"},
 		{At: at.AddDate(-500, 0, 0), Outcome: "of a newer version"},

@@ -151,6 +151,9 @@ type Attempt struct {
 	Outcome Outcome           `json:"outcome"`
 	Reason  credential.Reason `json:"reason,omitempty"`
 	Message string            `json:"message,omitempty"`
+	// AfterUnknown means that the daemon died during the attempt before this one,
+	// which the history does not hold.
+	AfterUnknown bool `json:"after_unknown,omitempty"`
 }
 
 // Outcome is how an attempt ended.
