@@ -20,6 +20,9 @@ type Authorizer interface {
 	Poll(ctx context.Context, at time.Time, in Invitation) (c Credential, pending bool, slower time.Duration, err error)
 	// Import returns the seed for a refresh token obtained elsewhere.
 	Import(refresh Secret) (map[string]Secret, error)
+	// AwaitsLogin reports whether nothing can be renewed from these values before a
+	// person has logged in.
+	AwaitsLogin(previous Credential) bool
 }
 
 // ErrNoLogin is wrapped by the errors of an Authorizer whose credential needs

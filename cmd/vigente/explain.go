@@ -165,7 +165,7 @@ func writeExplanation(w *printer, c engine.CredentialView, v engine.View, p look
 			line("cool-down", "no call to this backend until "+instant(provider.CooldownUntil, v.At))
 		}
 	}
-	for _, note := range p.noteLines(c.LastError, "", view.CredentialFix(c), v.At) {
+	for _, note := range p.noteLines(c.LastError, "", view.CredentialAdvice(c), v.At) {
 		line("", note)
 	}
 	w.line("")

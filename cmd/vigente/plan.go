@@ -185,6 +185,8 @@ func credentialLines(c control.CredentialChange, now time.Time) []string {
 		return []string{"is renewed " + view.Relative(*c.NextIs, now) + ", because " + reason + ": " + c.Why}
 	case reason != "":
 		return []string{"is renewed at once, because " + reason}
+	case c.NextIs == nil:
+		return []string{"is not renewed: " + c.Why}
 	case c.Retimed():
 		return []string{fmt.Sprintf("is not renewed, but rescheduled: %s → %s (%s)", view.Local(*c.NextWas), view.Local(*c.NextIs), c.Why)}
 	}

@@ -27,6 +27,7 @@ func everything() control.Difference {
 			{Name: "filial", Action: control.Changed, Keys: []string{"ie"}, Renewed: "identity", Why: "waits for a credential that it depends on"},
 			{Name: "cofre", Action: control.Changed, Keys: []string{"max_age"}, NextWas: in(time.Hour), NextIs: in(2 * time.Hour), Why: "renewed by age, because the server states no expiry"},
 			{Name: "ged", Action: control.Changed, Keys: []string{"timeout"}, NextWas: in(time.Hour), NextIs: in(time.Hour)},
+			{Name: "sem", Action: control.Added, Why: "parked: something that it depends on is missing"},
 			{Name: "velho", Action: control.Removed, NextWas: in(time.Hour)},
 		},
 		Sinks: []control.SinkChange{

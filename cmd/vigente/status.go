@@ -210,7 +210,7 @@ func credentialTable(v engine.View, p look) table {
 			{text: orDash(next)},
 			{text: c.NextReason},
 		}}
-		r.notes = p.noteLines(c.LastError, "", view.CredentialFix(c), v.At)
+		r.notes = p.noteLines(c.LastError, "", view.CredentialAdvice(c), v.At)
 		if c.LastError != nil && c.InForce(v.At) && c.LastUsefulAttemptAt.After(v.At) {
 			r.notes = append(r.notes, "the token expires unless a renewal succeeds before "+instant(c.LastUsefulAttemptAt, v.At))
 		}

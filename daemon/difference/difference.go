@@ -22,7 +22,7 @@ const forecastTime = 10 * time.Second
 // Of describes a change: how the two configurations differ, and what the engine would
 // do.
 func Of(ctx context.Context, was, is *load.Loaded, preview engine.Preview) control.Difference {
-	diff := control.Difference{Format: 1, At: preview.At}
+	diff := control.Difference{Format: 1, At: preview.At.UTC().Truncate(time.Second)}
 	c := &comparison{was: was, is: is}
 	diff.Restart, diff.Settings = settingChanges(was.Config, is.Config)
 	diff.Providers = c.providers(preview)
@@ -143,7 +143,7 @@ func instantOf(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
 	}
-	at = at.UTC()
+	at = at.UTC().Truncate(time.Second)
 	return &at
 }
 

@@ -40,21 +40,9 @@ func (e *Engine) Install(change plan.Change, memory schedule.Memory) {
 // had been removed or had this identity before, is not renewed.
 func (e *Engine) Apply(ctx context.Context, change plan.Change) (renewals map[string]Cause, err error) {
 	err = e.ask(ctx, func() {
-		before, now := map[string]schedule.Status{}, e.now()
-		for _, c := range both(change.Credentials) {
-			before[c.Name] = look(e.board, now, schedule.Obtaining, c.Name)
-		}
+		before := e.statuses(change)
 		e.apply(change)
-		renewals, now = map[string]Cause{}, e.now()
-		pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
-			if is == nil || len(is.Missing) > 0 {
-				return
-			}
-			after := look(e.board, now, schedule.Obtaining, is.Name)
-			if cause := causeOf(CredentialPreview{Was: was, Is: is}, before[is.Name], after); cause != CauseNone {
-				renewals[is.Name] = cause
-			}
-		})
+		renewals = causes(change, e.now(), before, e.board)
 	})
 	return renewals, err
 }

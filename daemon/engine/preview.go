@@ -78,7 +78,7 @@ func (e *Engine) preview(change plan.Change) Preview {
 	pair(change.Providers, func(s *plan.Provider) string { return s.Name }, func(was, is *plan.Provider) {
 		p.Providers = append(p.Providers, ProviderPreview{was, is})
 	})
-	renewed := map[string]bool{}
+	renewals := causes(change, now, e.statuses(change), next)
 	pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
 		c := CredentialPreview{Was: was, Is: is}
 		if was != nil {
@@ -86,16 +86,17 @@ func (e *Engine) preview(change plan.Change) Preview {
 		}
 		if is != nil {
 			s := look(next, now, schedule.Obtaining, is.Name)
-			c.NextIs, c.Why = s.At, s.Why.Text
-			c.Renewal = causeOf(c, look(e.board, now, schedule.Obtaining, is.Name), s)
-			renewed[is.Name] = c.Renewal != CauseNone
+			c.NextIs, c.Why, c.Renewal = s.At, s.Why.Text, renewals[is.Name]
+			if awaitsLogin(is, s) {
+				c.NextIs, c.Why = time.Time{}, whyLogin
+			}
 		}
 		p.Credentials = append(p.Credentials, c)
 	})
 	pair(e.withShowing(change), func(s *plan.Sink) string { return s.Name }, func(was, is *plan.Sink) {
 		s := SinkPreview{Was: was, Is: is}
 		if is != nil {
-			s.expect(e.board, next, now, renewed)
+			s.expect(e.board, next, now, renewals)
 		}
 		p.Sinks = append(p.Sinks, s)
 	})
@@ -147,7 +148,62 @@ func look(b *schedule.Board, now time.Time, kind schedule.Kind, name string) sch
 	return s
 }
 
-// causeOf returns why the change causes a renewal of a credential.
+// whyLogin is why nothing is planned for a credential that waits for a login. The
+// scheduler does not know of it before the first attempt.
+const whyLogin = "parked: a person must log in"
+
+// awaitsLogin reports whether an attempt would only ask for a login.
+func awaitsLogin(c *plan.Credential, s schedule.Status) bool {
+	a, ok := c.Source.(credential.Authorizer)
+	return ok && !s.Parked && a.AwaitsLogin(s.Record.Previous())
+}
+
+// statuses returns the present status of the credentials that a change leaves
+// configured, by name.
+func (e *Engine) statuses(change plan.Change) map[string]schedule.Status {
+	now, found := e.now(), map[string]schedule.Status{}
+	for _, c := range both(change.Credentials) {
+		found[c.Name] = look(e.board, now, schedule.Obtaining, c.Name)
+	}
+	return found
+}
+
+// causes returns, by name, why the change renews credentials. Before is what they were,
+// and next the board on which the change is applied.
+func causes(change plan.Change, now time.Time, before map[string]schedule.Status, next *schedule.Board) map[string]Cause {
+	out := map[string]Cause{}
+	var waiting []*plan.Credential
+	pair(change.Credentials, func(s *plan.Credential) string { return s.Name }, func(was, is *plan.Credential) {
+		if is == nil {
+			return
+		}
+		after := look(next, now, schedule.Obtaining, is.Name)
+		cause := causeOf(CredentialPreview{Was: was, Is: is}, before[is.Name], after)
+		if cause == CauseNone || after.Parked || awaitsLogin(is, after) {
+			return
+		}
+		out[is.Name] = cause
+		if after.Waits {
+			waiting = append(waiting, is)
+		}
+	})
+	inVain := func(name string) bool {
+		token, _ := next.Token(name)
+		return out[name] == CauseNone && !schedule.HasValue(token)
+	}
+	for dropped := true; dropped; { // again, because one may wait for one that waits
+		dropped = false
+		for _, c := range waiting {
+			if out[c.Name] != CauseNone && slices.ContainsFunc(c.Needs, inVain) {
+				delete(out, c.Name)
+				dropped = true
+			}
+		}
+	}
+	return out
+}
+
+// causeOf returns why the change asks for a renewal of a credential.
 func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
 	known := schedule.HasValue(is.Record.Previous()) // a kept record of a removed credential or a former identity
 	switch {
@@ -162,13 +218,13 @@ func causeOf(c CredentialPreview, was, is schedule.Status) Cause {
 }
 
 // expect fills in the fields for a sink that the change leaves configured.
-func (s *SinkPreview) expect(board, next *schedule.Board, now time.Time, renewed map[string]bool) {
+func (s *SinkPreview) expect(board, next *schedule.Board, now time.Time, renewals map[string]Cause) {
 	s.Tokens = credential.Set{}
 	for _, name := range s.Is.Needs {
 		token, _ := next.Token(name)
 		s.Tokens[name] = token
 		switch {
-		case renewed[name]:
+		case renewals[name] != CauseNone:
 			s.After = append(s.After, name)
 		case !schedule.HasValue(token):
 			s.Missing = append(s.Missing, name)

@@ -20,6 +20,9 @@ type Status struct {
 	// Reopened means that the credential is due because its secrets or keys have
 	// changed since its last attempt.
 	Reopened bool
+	// Parked means that nothing is planned until a person or a change helps, Waits that
+	// nothing is planned until another credential has a value.
+	Parked, Waits bool
 }
 
 // Look returns the status of one task.
@@ -39,6 +42,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		s.Reopened = otherInputs(e.task, e.rec)
 	}
 	s.At, s.Why, s.Waiting = e.turn(now)
+	s.Parked, s.Waits = s.Why == whyParked || s.Why == whyAbsent, s.Why == whyInput
 	return s, true
 }
 

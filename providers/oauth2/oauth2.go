@@ -63,7 +63,7 @@ func (s *source) keepsSeed() bool { return s.grant == grantRefresh || s.grant ==
 func (s *source) Refresh(ctx context.Context, req credential.Request) (credential.Credential, error) {
 	seed := seedOf(req.Previous)
 	switch {
-	case s.grant == grantRefresh && seed.IsZero():
+	case s.AwaitsLogin(req.Previous):
 		return credential.Credential{}, s.awaitsLogin()
 	case s.grant == grantRefresh:
 		return s.refresh(ctx, req, seed)
@@ -223,6 +223,11 @@ func (s *source) rehearsedSeed() credential.Secret {
 		return credential.NewSecret("rehearsed")
 	}
 	return credential.Secret{}
+}
+
+// AwaitsLogin reports whether there is no refresh token and no other way in.
+func (s *source) AwaitsLogin(previous credential.Credential) bool {
+	return s.grant == grantRefresh && seedOf(previous).IsZero()
 }
 
 // awaitsLogin parks a credential for which nobody has logged in yet.
