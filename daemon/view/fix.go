@@ -15,6 +15,21 @@ func CredentialFix(c engine.CredentialView) string {
 	return strings.ReplaceAll(CredentialFixText(c), "NAME", c.Name)
 }
 
+// CredentialAdvice is CredentialFix for people, who read it below the message. It is
+// empty if the message names the same command.
+func CredentialAdvice(c engine.CredentialView) string {
+	return strings.ReplaceAll(CredentialAdviceText(c), "NAME", c.Name)
+}
+
+// CredentialAdviceText is CredentialAdvice with the placeholder NAME for the name.
+func CredentialAdviceText(c engine.CredentialView) string {
+	text := CredentialFixText(c)
+	if text == fixLogin {
+		return ""
+	}
+	return text
+}
+
 // CredentialFixText is CredentialFix with the placeholder NAME for the name.
 func CredentialFixText(c engine.CredentialView) string {
 	if c.LastError == nil {

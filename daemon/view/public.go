@@ -71,8 +71,10 @@ var named = regexp.MustCompile(`\b(connect to|call|the answer of|trust|proxy|var
 // ours matches words of our messages that look like something of the configuration.
 var ours = regexp.MustCompile(`^(?:providers|credentials|sinks|fleets|daemon|renewal|log|tls|web|cluster)\.[a-z_.]+$|^\d+(?:\.\d+)?$|^(?:and/or|I/O|HTTP/\d(?:\.\d)?|LoadCredential=)$`)
 
-// PublicText hides what a message contains of the configuration.
+// PublicText hides what a message contains of the configuration. Where to change
+// something is left out.
 func PublicText(message string) string {
+	message, _ = Places(message)
 	message = private.ReplaceAllStringFunc(message, func(found string) string {
 		if ours.MatchString(found) {
 			return found

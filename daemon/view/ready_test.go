@@ -99,6 +99,24 @@ func TestParkedIsNotRetried(t *testing.T) {
 
 // TestAnothersValueHasAFixOfItsOwn: a foreign value has nothing to do with the disk or the
 // owner of the file.
+// TestNoAdviceTwice: a message that names the command to log in is advice enough for
+// people. Programs get the fix all the same.
+func TestNoAdviceTwice(t *testing.T) {
+	c := engine.CredentialView{Name: "loja", State: engine.Parked, LastError: &schedule.Note{
+		Reason: credential.ReasonRejected, Message: "it waits for a person to log in: run vigente login loja",
+	}}
+	if got := CredentialFix(c); !strings.HasSuffix(got, "Run: vigente login loja") {
+		t.Errorf("got the fix %q", got)
+	}
+	if got := CredentialAdvice(c); got != "" {
+		t.Errorf("got the advice %q, want none", got)
+	}
+	c.LastError.Message = "the server refuses the client"
+	if got := CredentialAdvice(c); got == "" || got != CredentialFix(c) {
+		t.Errorf("got the advice %q, want %q", got, CredentialFix(c))
+	}
+}
+
 func TestAnothersValueHasAFixOfItsOwn(t *testing.T) {
 	note := &schedule.Note{Reason: credential.ReasonInternal}
 	ours := SinkFix(engine.SinkView{Name: "till", State: engine.Failing, LastError: note})

@@ -49,7 +49,7 @@ func newCredentialRow(c engine.CredentialView, now time.Time, l tongue) credenti
 		Name: c.Name, Provider: c.Provider, Type: c.Type, State: l.say(string(c.State)), Class: view.Class(c.State),
 		NextReason: l.say(c.NextReason), Generation: c.Generation, Running: c.Running, Life: lifeOf(c, now, l),
 		Expires: l.seen(c.ExpiresAt, now), Next: l.seen(c.NextAttemptAt, now),
-		Notes: l.notes(c.LastError, "", l.fix(view.CredentialFixText(c), c.Name), now), Limits: l.limits(view.LimitsOf(c.Limits), now),
+		Notes: l.notes(c.LastError, "", l.fix(view.CredentialAdviceText(c), c.Name), now), Limits: l.limits(view.LimitsOf(c.Limits), now),
 	}
 	if c.ExpiresAt.IsZero() && !c.RenewBy.IsZero() {
 		row.Expires = when{view.Stamp(c.RenewBy), l.sayf("not stated; renewal due %s", l.relative(c.RenewBy, now))}
