@@ -24,6 +24,13 @@ func (b *Board) see(now time.Time) time.Time {
 //
 // A clock set forward needs no call: it looks like a suspended machine, and makes
 // tasks due earlier, which is safe.
+//
+// The alternative is a board that counts on a time line that never goes back, with
+// wall time only in records and views. It keeps every promise as well, but is more
+// code: records, requests, answers, deliveries, outcomes and views are in wall time
+// and would be converted in about thirty places. The expiry that a server stated, and
+// the attempt planned for it, must then be moved whenever the clock is set, forward as
+// well, and every stored record is rewritten each time.
 func (b *Board) SetBack(now time.Time, by time.Duration) {
 	b.seen = now
 	b.setBack += by
