@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestManualPages wants the sections that a reader of manuals looks for.
@@ -110,5 +111,14 @@ func TestCompletionOffersNames(t *testing.T) {
 		if got := complete(args); got != want {
 			t.Errorf("%s: %q, want %q", args, got, want)
 		}
+	}
+}
+
+// The month of a manual page does not depend on the time zone of the machine that
+// builds the package.
+func TestDateOfManualPagesIsUTC(t *testing.T) {
+	a := &app{Process: &Process{Getenv: func(string) string { return "1796058729" }}}
+	if at, err := a.manDate(); err != nil || at.Location() != time.UTC || at.Unix() != 1796058729 {
+		t.Errorf("got %v in %v, %v, want the time in UTC", at, at.Location(), err)
 	}
 }

@@ -77,5 +77,5 @@ func (a *app) manDate() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read $SOURCE_DATE_EPOCH: %q is not a number of seconds", text)
 	}
-	return time.Unix(seconds, 0), nil
+	return time.Unix(seconds, 0).UTC(), nil
 }
