@@ -154,7 +154,7 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 		}
 	}
 	at := tok.ExpiresAt.Add(-margin)
-	endless := tok.endless()
+	endless := !tok.PolicyExpiry && life > longestLife
 	if endless {
 		// Every answer, including an unchanged one, is good for max_age: the wait
 		// and the jitter count from the last attempt.
@@ -190,11 +190,6 @@ func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
 		at, why = tok.UsefulAfter, whyHint
 	}
 	return at, why
-}
-
-// endless reports whether the stated expiry is too far away to be credible.
-func (t *Token) endless() bool {
-	return !t.PolicyExpiry && t.ExpiresAt.Sub(t.ObtainedAt) > longestLife
 }
 
 // renewalMargin returns how long before expiry to renew, and why. A margin that

@@ -23,8 +23,10 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	if end.IsZero() && !held.IssuedAt.IsZero() {
 		end = held.IssuedAt.Add(t.Policy.MaxAge) // no expiry stated
 	}
-	if credible := firstShown(t, r).Add(t.Policy.MaxAge); held.endless() && credible.Before(end) {
-		end = credible
+	// Counted from the lost answer, because the clock may have been years behind when
+	// the values came.
+	if end.Sub(r.Past.AttemptAt) > longestLife {
+		end = firstShown(t, r).Add(t.Policy.MaxAge)
 	}
 	if len(held.Seed) == 0 && !t.More().Seedless || !HasValue(held.Credential) || !end.After(now) {
 		return time.Time{}, false

@@ -15,7 +15,7 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	policy := Policy{MinInterval: 30 * time.Second, Timeout: 30 * time.Second}
 	lost := func(life time.Duration) Record {
 		return Record{
-			Part: Token{Credential: credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)}, ObtainedAt: at, Inputs: "i"},
+			Part: Token{Credential: credential.Credential{Values: secret, Seed: secret, ExpiresAt: at.Add(life)}, Inputs: "i"},
 			Past: Past{AttemptAt: at, Open: true, Failures: 1, FailingSince: at, RetryAt: at.Add(30 * time.Second)},
 		}
 	}
@@ -41,8 +41,9 @@ func TestASeedThatWorksOnceIsKeptBack(t *testing.T) {
 	}
 	policy.MaxAge = time.Hour
 	for what, change := range map[string]func(*Token){
-		"what is made from something that works once": func(held *Token) { held.Seed = nil },
-		"a value whose end is not stated":             func(held *Token) { held.ExpiresAt, held.IssuedAt = time.Time{}, at },
+		"what is made from something that works once":  func(held *Token) { held.Seed = nil },
+		"a value whose end is not stated":              func(held *Token) { held.ExpiresAt, held.IssuedAt = time.Time{}, at },
+		"a value that came before the clock was right": func(held *Token) { held.ObtainedAt, held.IssuedAt = time.Unix(60, 0), time.Unix(60, 0) },
 	} {
 		r := lost(time.Hour)
 		held := r.Token()
