@@ -137,7 +137,7 @@ func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 		}
 	}
 	w.Start()
-	w.Eventually("there is a first token", func() bool { return w.Status().Credentials[1].Generation == 1 })
+	w.Eventually("there is a first token", func() bool { return w.Status().Generation("vault") == 1 })
 	w.Run("renew", "vault")
 	missing := "everything"
 	t.Cleanup(func() {
@@ -154,7 +154,7 @@ func TestTrapsOfAnotherUserCatchNothing(t *testing.T) {
 				missing += " " + name + " is " + states[name]
 			}
 		}
-		return missing == "" && s.Credentials[1].Generation >= 2 && states["file"] == "delivered"
+		return missing == "" && s.Generation("vault") >= 2 && states["file"] == "delivered"
 	})
 	reasons := map[string]string{}
 	for _, s := range w.Status().Sinks {
