@@ -2,6 +2,7 @@ package credential
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,16 @@ type RefAt struct {
 	Ref
 
 	Key string
+}
+
+// Named returns the names of the referenced credentials, sorted, without duplicates.
+func Named(refs []RefAt) []string {
+	var names []string
+	for _, r := range refs {
+		names = append(names, r.Credential)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // String returns the reference as written in a template.

@@ -251,17 +251,6 @@ func placesOf(s *section.Section) []plan.Place {
 	return places
 }
 
-// shown returns the names of the referenced credentials, sorted, without
-// duplicates.
-func shown(refs []credential.RefAt) []string {
-	var needs []string
-	for _, r := range refs {
-		needs = append(needs, r.Credential)
-	}
-	slices.Sort(needs)
-	return slices.Compact(needs)
-}
-
 // listed lists the allowed names for a fault; a long list is cut.
 func listed[T any](all []T, name func(T) string) string {
 	const most = 12

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/disk"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/devices"
@@ -218,7 +219,7 @@ func (o *openSink) make(disks *devices.Pool, key *hostKey) {
 	}
 	b := o.binding
 	o.spec = &plan.Sink{
-		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: shown(b.Refs), Target: o.digest,
+		Name: o.Name, Type: o.Type, Path: b.Target, File: b.File, Needs: credential.Named(b.Refs), Target: o.digest,
 		Sink: b.Sink, Hook: b.Hook, Together: b.Together,
 	}
 	var limited *disk.Sink

@@ -62,7 +62,8 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	for _, v := range src.env {
 		texts = append(texts, v.Text)
 	}
-	made := providers.Binding{Fields: fieldsOf(src.output), Needs: filled.Needs(texts...), Refs: filled.RefsAt(texts...)}
+	refs := filled.RefsAt(texts...)
+	made := providers.Binding{Fields: fieldsOf(src.output), Needs: credential.Named(refs), Refs: refs}
 	if !s.Failed() {
 		made.Source, made.Identity = src, exchange.Identity("exec:", append([]string{s.Name()}, src.command...)...)
 	}

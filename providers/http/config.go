@@ -52,7 +52,8 @@ func (b *backend) Bind(s *section.Section) providers.Binding {
 	src.answers = readAnswers(s, b.env.Location)
 	src.revokes, src.spends = s.Bool("revokes", false), s.Bool("spends", false)
 	src.answers.lost = src.revokes || src.spends
-	made := providers.Binding{Needs: filled.Needs(src.call.texts()...), Refs: filled.RefsAt(src.call.texts()...), Limits: b.limits}
+	refs := filled.RefsAt(src.call.texts()...)
+	made := providers.Binding{Needs: credential.Named(refs), Refs: refs, Limits: b.limits}
 	for _, f := range src.answers.fields {
 		made.Fields = append(made.Fields, f.name)
 	}

@@ -219,14 +219,15 @@ func (b *provider) Bind(s *section.Section) providers.Binding {
 		// would count as having spent the refresh token.
 		src.client = b.client(src.keepsSeed() && b.rotation != rotationNone)
 	}
+	refs := refsOf(src.fixed, src.params, src.extra)
 	return providers.Binding{
 		Source:   src,
 		Identity: src.identity(id),
 		Fields:   fields,
 		Limits:   limits,
 		Client:   src.clientDigest(),
-		Needs:    neededBy(src.fixed, src.params, src.extra),
-		Refs:     refsOf(src.fixed, src.params, src.extra),
+		Needs:    credential.Named(refs),
+		Refs:     refs,
 	}
 }
 

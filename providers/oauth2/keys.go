@@ -175,16 +175,6 @@ func refsOf(lists ...[]template) (refs []credential.RefAt) {
 	return refs
 }
 
-// neededBy names the credentials that the lists refer to, each once.
-func neededBy(lists ...[]template) []string {
-	var names []string
-	for _, r := range refsOf(lists...) {
-		names = append(names, r.Credential)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // readHeaders reads a table of headers.
 func (k keys) readHeaders() []template {
 	members := k.members("headers")

@@ -3,7 +3,6 @@
 package filled
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/vigented/vigente/credential"
@@ -115,17 +114,4 @@ func RefsAt(texts ...Text) (refs []credential.RefAt) {
 		}
 	}
 	return refs
-}
-
-// Needs returns the names of the credentials that texts refer to, without
-// duplicates.
-func Needs(texts ...Text) []string {
-	var names []string
-	for _, t := range texts {
-		for _, r := range t.Refs() {
-			names = append(names, r.Credential)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -52,7 +52,7 @@ func TestFaults(t *testing.T) {
 	if got, f := Secret(credential.NewSecret("${a.token}")).Expand(nil, nil); f != nil || got != "${a.token}" {
 		t.Errorf("got %q for a secret, want it unchanged", got)
 	}
-	needs := Needs(Parse(s, "x", "${b.t}${a.t}"), Parse(s, "x", "${a.u}"))
+	needs := credential.Named(RefsAt(Parse(s, "x", "${b.t}${a.t}"), Parse(s, "x", "${a.u}")))
 	if !slices.Equal(needs, []string{"a", "b"}) {
 		t.Errorf("Needs = %q, want a and b", needs)
 	}
