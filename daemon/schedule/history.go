@@ -48,7 +48,8 @@ func lineOf(a Attempt) historyLine {
 	if y := at.Year(); y < 0 || y > 9999 {
 		at = time.Time{} // JSON cannot express it
 	}
-	l := historyLine{second: at.Unix(), nano: int32(at.Nanosecond()), took: a.Took, afterUnknown: a.AfterUnknown} //nolint:gosec // below a billion
+	l := historyLine{took: a.Took, afterUnknown: a.AfterUnknown}
+	l.second, l.nano = pack(at)
 	if i := slices.Index(outcomes[:], a.Outcome); i > 0 && a.Reason == "" && a.Message == "" {
 		l.outcome = uint8(i) //nolint:gosec // of three
 	} else {
@@ -78,7 +79,7 @@ func (h History) Last() Attempt {
 }
 
 func (l *historyLine) attempt() Attempt {
-	a := Attempt{At: time.Unix(l.second, int64(l.nano)).UTC(), Took: l.took, Outcome: outcomes[l.outcome], AfterUnknown: l.afterUnknown}
+	a := Attempt{At: unpack(l.second, l.nano), Took: l.took, Outcome: outcomes[l.outcome], AfterUnknown: l.afterUnknown}
 	if o := l.other; o != nil {
 		a.Outcome, a.Reason, a.Message = o.outcome, o.reason, o.message
 	}
