@@ -231,7 +231,6 @@ func TestAnAnswerIsSharedLater(t *testing.T) {
 	})
 }
 
-// A write whose answer is lost is read back.
 // A machine that crashed after its answer was durable knows the end of its call. Nobody
 // has to decide anything, and nothing is renewed again.
 func TestAnAnswerIsSharedAfterACrash(t *testing.T) {
@@ -255,6 +254,7 @@ func TestAnAnswerIsSharedAfterACrash(t *testing.T) {
 	}
 }
 
+// A write whose answer is lost is read back.
 func TestLostAnswersOfTheEngine(t *testing.T) {
 	for _, f := range []fate{lostRequest, lostAnswer} {
 		play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {

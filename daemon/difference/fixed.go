@@ -19,7 +19,8 @@ func Fixed(was, is *config.Config) []FixedKey {
 		keys = append(keys, FixedKey{"daemon", "control_socket", d.ControlSocket, now.ControlSocket, "moves its socket"})
 	}
 	if !d.StateKey.Equal(now.StateKey) {
-		keys = append(keys, FixedKey{"daemon", "state_key", secretly(d.StateKey.IsZero(), "a key"), other(d.StateKey, now.StateKey, "key"), "changes the sealing of its state"})
+		was, is := hidden(d.StateKey, now.StateKey, "key")
+		keys = append(keys, FixedKey{"daemon", "state_key", was, is, "changes the sealing of its state"})
 	}
 	return keys
 }
@@ -48,7 +49,8 @@ func fixedCluster(was, is config.Cluster) []FixedKey {
 	fixed("alone", was.Alone, is.Alone)
 	fixed("username", was.Username, is.Username)
 	if !was.Password.Equal(is.Password) {
-		fixed("password", secretly(was.Password.IsZero(), "a password"), other(was.Password, is.Password, "password"))
+		before, now := hidden(was.Password, is.Password, "password")
+		fixed("password", before, now)
 	}
 	if was.Key != is.Key {
 		fixed("key", "a key", "another key")
@@ -66,21 +68,14 @@ func list(endpoints []string) string {
 	return strings.Join(endpoints, ", ")
 }
 
-// secretly says only whether a secret is set.
-func secretly(missing bool, name string) string {
-	if missing {
-		return "none"
+// hidden says of a secret that changed only whether there was and is one.
+func hidden(was, is credential.Secret, name string) (before, now string) {
+	before, now = "a "+name, "another "+name
+	if was.IsZero() {
+		before, now = "none", "a "+name
 	}
-	return name
-}
-
-// other says what became of a secret that changed.
-func other(was, is credential.Secret, name string) string {
-	switch {
-	case is.IsZero():
-		return "none"
-	case was.IsZero():
-		return "a " + name
+	if is.IsZero() {
+		now = "none"
 	}
-	return "another " + name
+	return before, now
 }

@@ -169,7 +169,7 @@ func (a *assembly) finishRow(f *fleet, r *row) {
 		o.section = nil
 		o.make(a.opt.Devices, a.key)
 		if o.real == o.spec.File {
-			o.real = o.spec.File
+			o.real = o.spec.File // the same text is held once
 		}
 		r.reals, r.sinks = append(r.reals, o.real), append(r.sinks, o.spec)
 	}
