@@ -6,6 +6,10 @@ failed=0 checks=0
 begun=$SECONDS
 files=$box/root
 in_box() { "$here/box.sh" run "$box" "$@"; }
+# type_in BOX FILE: types a block of the guide into a shell of its own, as root in /root
+type_in() {
+  "$here/box.sh" run "$1" bash -c 'cd /root && export HOME=/root DEBIAN_FRONTEND=noninteractive && exec bash -e -o pipefail /dev/stdin' <"$2"
+}
 say() { printf '   %s\n' "$*"; }
 check() { # check WHAT COMMAND...
   local what=$1

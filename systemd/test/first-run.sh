@@ -58,7 +58,7 @@ awk -v to="$box/typed" '
   typing != "" { print > (to "/" typing ".sh") }
 ' "$document"
 
-type_block() { in_box bash -c 'cd /root && export HOME=/root DEBIAN_FRONTEND=noninteractive && exec bash -e -o pipefail /dev/stdin' <"$1"; }
+type_block() { type_in "$box" "$1"; }
 again() { # again N: types a block that waits, once
   type_block "$box/typed/$1.sh" >"$box/output" 2>&1 || true
   if [[ -e $box/typed/$1.until ]]; then

@@ -85,7 +85,7 @@ type_block() { # type_block MACHINE FILE
     bash -e -o pipefail -c "$(declare -f scp) && boxes=\$1 from=\$2 && source /dev/stdin" - "$boxes" "$1" <"$2"
     return
   fi
-  on "$1" bash -c 'cd /root && export HOME=/root DEBIAN_FRONTEND=noninteractive && exec bash -e -o pipefail /dev/stdin' <"$2"
+  type_in "$boxes/$1" "$2"
 }
 again() { # again MACHINE FILE TEXT
   type_block "$1" "$2" >"$boxes/output" 2>&1 || true
