@@ -5,14 +5,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/e2e/e2etest"
 )
 
 // registry is a backend written from the manual of the ArqGED API: Login with
@@ -23,10 +23,10 @@ type registry struct {
 	life     time.Duration
 	interval time.Duration // the minimum interval configured in the daemon
 	url      string
+	quiet    func() bool // whether every request of a killed process has ended here
 
 	mu         sync.Mutex
 	accounts   map[string]*account
-	open       map[net.Conn]bool
 	violations []string
 }
 
@@ -47,27 +47,9 @@ type call struct {
 const tokenLength = 40
 
 func newRegistry(t testing.TB, life, interval time.Duration) *registry {
-	r := &registry{life: life, interval: interval, accounts: map[string]*account{}, open: map[net.Conn]bool{}}
-	server := httptest.NewUnstartedServer(r)
-	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.open[c] = true
-		if s == http.StateClosed {
-			delete(r.open, c)
-		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	r.url = server.URL
+	r := &registry{life: life, interval: interval, accounts: map[string]*account{}}
+	r.url, r.quiet = e2etest.ServeUntilQuiet(t, r)
 	return r
-}
-
-// quiet reports whether every request of a killed process has ended here.
-func (r *registry) quiet() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.open) == 0
 }
 
 func (r *registry) accountLocked(user string) *account {

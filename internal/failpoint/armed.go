@@ -11,16 +11,19 @@ import (
 )
 
 // Environment variables of a process under test. EnvKill says where to kill it,
-// as NAME or NAME@COUNT. EnvTrace names a file to which every failpoint is
-// appended when it is hit.
+// as NAME or NAME@COUNT. EnvSince names a file: hits count once it exists, so
+// that a test can count from a moment of its choice. EnvTrace names a file to
+// which every failpoint is appended when it is hit.
 const (
 	EnvKill  = "VIGENTE_FAILPOINT"
+	EnvSince = "VIGENTE_FAILPOINT_SINCE"
 	EnvTrace = "VIGENTE_FAILPOINT_TRACE"
 )
 
 // order is what the environment asks for.
 type order struct {
 	name  string
+	since string   // empty counts from the start
 	trace *os.File // nil without a trace
 
 	mu   sync.Mutex
@@ -29,7 +32,7 @@ type order struct {
 
 var given = sync.OnceValue(func() *order {
 	name, count, counted := strings.Cut(os.Getenv(EnvKill), "@")
-	o := &order{name: name}
+	o := &order{name: name, since: os.Getenv(EnvSince)}
 	if counted {
 		n, err := strconv.Atoi(count)
 		if err != nil || n < 1 {
@@ -57,7 +60,7 @@ func (o *order) hit(name string) {
 	if o.trace != nil {
 		_, _ = o.trace.WriteString(name + "\n")
 	}
-	if name != o.name {
+	if name != o.name || !o.begun() {
 		return
 	}
 	if o.left > 0 {
@@ -66,4 +69,13 @@ func (o *order) hit(name string) {
 	}
 	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 	select {} // The signal is on its way.
+}
+
+// begun reports whether hits count already.
+func (o *order) begun() bool {
+	if o.since == "" {
+		return true
+	}
+	_, err := os.Lstat(o.since)
+	return err == nil
 }
