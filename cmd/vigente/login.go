@@ -201,30 +201,44 @@ func (a *app) importMany(ctx context.Context) error {
 // bring sends refresh tokens to the daemon, which renews each once to verify it.
 func (a *app) bring(ctx context.Context, tokens []broughtToken) error {
 	client := a.client()
-	var names []string
-	var failed []string
-	code := exitFailed
+	var names, lines []string
+	code := exitDone
 	for _, t := range tokens {
-		if err := client.Import(ctx, t.Name, credential.NewSecret(t.Refresh)); err != nil {
-			if len(tokens) == 1 {
-				return err
-			}
-			failed = append(failed, fmt.Sprintf("vigente: %s: %v", t.Name, err))
-			continue
+		err := client.Import(ctx, t.Name, credential.NewSecret(t.Refresh))
+		problem, refused := errors.AsType[*control.Problem](err)
+		switch {
+		case err == nil:
+			names = append(names, t.Name)
+		case len(tokens) == 1 || !refused:
+			return err
+		default:
+			lines = append(lines, fmt.Sprintf("vigente: %s: %v", t.Name, err))
+			code = worse(code, exitOf(problem.Code))
 		}
-		names = append(names, t.Name)
 	}
 	if len(names) > 0 {
 		p := &progress{out: a.out, err: a.err}
 		if err := client.Renew(ctx, control.Selection{Names: names}, control.RenewOptions{Force: true}, p); err != nil {
 			return err
 		}
-		if p.failed > 0 && len(failed) == 0 {
-			return &exitError{code: code}
+		if p.failed > 0 {
+			code = exitFailed
 		}
 	}
-	if len(failed) > 0 {
-		return &exitError{code, failed}
+	if code != exitDone {
+		return &exitError{code, lines}
 	}
 	return nil
+}
+
+// worse returns the exit code of two parts of a command: a usage error shows only
+// if nothing else failed.
+func worse(a, b int) int {
+	if a == exitDone || b == exitDone {
+		return max(a, b)
+	}
+	if a == exitUsage {
+		return b
+	}
+	return a
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -196,7 +197,28 @@ func TestLogin(t *testing.T) {
 			t.Errorf("login with %d arguments: got exit code %d, want %d: %s", len(c.args), code, c.want, errs)
 		}
 	}
+	importsOfMany(t, w)
 	canaries(t, w)
+}
+
+// importsOfMany checks the exit codes of an import of several tokens. The line of
+// an unknown name harms no other.
+func importsOfMany(t *testing.T, w *e2etest.World) {
+	t.Helper()
+	line := func(name string) string { return fmt.Sprintf("{\"name\":%q,\"refresh_token\":%q}\n", name, loginSeed) }
+	for _, c := range []struct {
+		want  int
+		lines string
+	}{
+		{2, line("nobody") + line("nothing")},
+		{2, line("nobody") + line("robot")},
+		{1, line("nobody") + line("sales")}, // its token is spent
+	} {
+		code, out, errs := imported(t, w, c.lines, "--import", "-")
+		if code != c.want || !strings.Contains(errs, "nobody") || strings.Contains(out+errs, loginSeed) {
+			t.Errorf("import of many: got exit code %d, want %d: %s%s", code, c.want, out, errs)
+		}
+	}
 }
 
 func imported(t *testing.T, w *e2etest.World, stdin string, args ...string) (code int, out, errs string) {

@@ -10,6 +10,8 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +35,9 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 	var limits []credential.Limit
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.Text("server_name", "")}
 	set := cfg.ServerName != ""
+	if set && !isHost(cfg.ServerName) {
+		t.Faultf("server_name", "is not a host name (expected the name in the certificate, such as tss.example.com)")
+	}
 	if t.Text("ca_file", "") != "" {
 		set = true
 		if data := t.File("ca_file"); data != nil {
@@ -145,3 +150,13 @@ func Pin(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])
 }
+
+// isHost reports whether text may be the name or address in a certificate.
+func isHost(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	return hostName.MatchString(text)
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)

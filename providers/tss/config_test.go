@@ -75,6 +75,7 @@ func TestFaults(t *testing.T) {
 		{goodURL + "\ntoken_pattern = \"a)(?:b\"", ``, "providers.online.token_pattern: is not a valid regular expression"},
 		{goodURL + "\ntoken_pattern = \".*\"", ``, "providers.online.token_pattern: matches the empty token"},
 		{goodURL + "\ntls = { pin_sha256 = \"x\" }", ``, "providers.online.tls.pin_sha256: is not a SHA-256 digest"},
+		{goodURL + "\ntls = { server_name = \"a b\" }", ``, "providers.online.tls.server_name: is not a host name"},
 		{goodURL + "\nuser = \"u\"", credentialText, "providers.online.user: unknown key"},
 		{goodURL, ``, "credentials.loja.cnpj: is missing"},
 		{goodURL, `cnpj = "53113791000122"`, "credentials.loja.uf: is missing"},
