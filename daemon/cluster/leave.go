@@ -59,19 +59,48 @@ func (c *Cluster) Leave(ctx context.Context) error {
 	return nil
 }
 
-// syncFully syncs one credential, or says why that is impossible.
+// syncFully syncs one credential, including the end of other machines' calls, or says
+// why that is impossible.
 func (c *Cluster) syncFully(ctx context.Context, s *share) error {
-	for !c.sync(ctx, s) {
+	for {
+		synced := c.sync(ctx, s)
+		node := c.unended(s)
+		if synced && node == "" {
+			return nil
+		}
+		if ctx.Err() != nil && node != "" {
+			return fmt.Errorf("leave the cluster: the call of %s for %s has no known end yet: try again in a minute", node, s.name)
+		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("leave the cluster: %s is being renewed, or the engine does not answer", s.name)
 		}
 		wait(ctx, 100*time.Millisecond)
 	}
-	return nil
+}
+
+// unended returns the machine whose call for a credential may have revoked or spent
+// something, unless the record of this machine says so already: once it has left, it
+// knows only what its own records say.
+func (c *Cluster) unended(s *share) (node string) {
+	spec, known := c.opt.Spec(s.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.seen.Intent
+	switch {
+	case i.None(), !known, i.Node == c.opt.Node:
+	case max(i.Ability, spec.Ability(s.held)) == Plain:
+	case s.held.Past.Open, parkedAmbiguous(s.held):
+	default:
+		return i.Node
+	}
+	return ""
 }
 
 // joinAgain removes the note of this machine.
 func (c *Cluster) joinAgain(ctx context.Context) {
+	if c.silencedByKey() {
+		return
+	}
 	key := leavePrefix + c.opt.Node
 	if e, err := c.opt.KV.Get(ctx, key); err == nil && e.Rev > 0 {
 		_, _ = c.opt.KV.Remove(ctx, key, e.Rev)

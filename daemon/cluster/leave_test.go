@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +68,65 @@ func TestLeaveWantsTheEngine(t *testing.T) {
 		pass(10 * time.Second)
 		if err := a.cluster.Leave(t.Context()); err == nil || !strings.Contains(err.Error(), "the engine is not reached") {
 			t.Errorf("left with %v", err)
+		}
+	})
+}
+
+// A call of a machine that died in it is known to the one that leaves, whenever that
+// happens: without the cluster, nothing else would keep it from sending the seed again.
+func TestLeaveTakesCallsWithoutAnEndAlong(t *testing.T) {
+	for _, ability := range []Ability{Plain, Revokes, SpendsElse, Spends} {
+		t.Run(fmt.Sprint(ability), func(t *testing.T) {
+			play(t, ability, func(t *testing.T, w *testCluster, a, b *node) {
+				must(t, b.renew(nil))
+				pass(time.Second)
+				_ = b.renew(func() error { b.kill(); return errDied })
+				pass(presenceSeconds*time.Second + 2*time.Second) // it is not there any more, and its call may still run
+				begun := time.Now()
+				must(t, a.cluster.Leave(t.Context()))
+				took := time.Since(begun)
+				r := a.record()
+				known := r.Past.Open || parkedAmbiguous(r)
+				if known != (ability != Plain) {
+					t.Errorf("left after %s with %+v", took, r.Past)
+				}
+				if took > timeout+callGrace {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// Leaving says which call it waited for in vain.
+func TestLeaveSaysWhatItWaitsFor(t *testing.T) {
+	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
+		must(t, b.renew(nil))
+		pass(time.Second)
+		_ = b.renew(func() error { b.kill(); return errDied })
+		pass(presenceSeconds*time.Second + 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := a.cluster.Leave(ctx); err == nil || !strings.Contains(err.Error(), "the call of b for u6 has no known end yet") {
+			t.Errorf("left with %v", err)
+		}
+	})
+}
+
+// A machine that left and comes back with another key does not remove its own note.
+func TestAnotherKeyDoesNotJoinAgain(t *testing.T) {
+	play(t, Spends, func(t *testing.T, w *testCluster, a, b *node) {
+		must(t, a.renew(nil))
+		b.kill()
+		pass(15 * time.Second)
+		must(t, a.cluster.Leave(t.Context()))
+		a.kill()
+		before := len(w.kv.writes)
+		a = w.start("a", func(o *Options) { o.Key = [32]byte{2} })
+		pass(20 * time.Second)
+		a.kill()
+		if _, there := w.kv.copy()["l/a"]; !there || len(w.kv.writes) != before {
+			t.Errorf("it wrote %v; is the note there: %v", w.kv.writes[before:], there)
 		}
 	})
 }
