@@ -97,9 +97,10 @@ type Cluster struct {
 	cooldowns  map[string]int64 // revisions, by provider
 	presence   int64            // revision of our own key
 	left       map[string]leaveNote
-	commands   map[string]bool // running here, by name
-	gone       bool            // this machine has left
-	differing  string          // the machines last warned of for another configuration
+	commands   map[string]bool  // running here, by name
+	locks      map[string]int64 // revisions of locks whose release was not answered
+	gone       bool             // this machine has left
+	differing  string           // the machines last warned of for another configuration
 	lastRev    int64
 	listAgain  context.CancelFunc // ends the watch
 }
@@ -115,7 +116,7 @@ func New(opt Options) (*Cluster, error) {
 	opt.Alone = cmp.Or(opt.Alone, AlonePlain)
 	c := &Cluster{
 		opt: opt, keys: keys, paces: newPaces(), clock: time.Now, shares: map[string]*share{}, todo: make(chan *share, 1<<16),
-		members: map[string]member{}, cooldowns: map[string]int64{}, left: map[string]leaveNote{}, commands: map[string]bool{}, aloneSince: time.Now(),
+		members: map[string]member{}, cooldowns: map[string]int64{}, left: map[string]leaveNote{}, commands: map[string]bool{}, locks: map[string]int64{}, aloneSince: time.Now(),
 	}
 	for key, r := range opt.Held {
 		if key.Kind == schedule.Obtaining {

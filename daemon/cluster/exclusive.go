@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -29,6 +30,9 @@ func (c *Cluster) Exclusive(ctx context.Context, name string, longest time.Durat
 	if !c.Up() {
 		return waits("it waits until the cluster's engine is back, since one command %q at a time may run", name)
 	}
+	if c.silencedByKey() {
+		return waits("it waits, since the cluster's key of this machine differs from that of the others")
+	}
 	if !c.startCommand(name) {
 		return waits("it waits for another command %q of this machine", name)
 	}
@@ -46,12 +50,37 @@ func (c *Cluster) Exclusive(ctx context.Context, name string, longest time.Durat
 	if !done {
 		return waits("it waits for %s, which runs the command %q", orAnother(held.Node), name)
 	}
-	defer func() {
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
-		defer cancel()
-		_, _ = c.opt.KV.Remove(release, key, now.Rev)
-	}()
+	defer c.release(context.WithoutCancel(ctx), key, now.Rev)
 	return run(ctx)
+}
+
+// release ends a lock. A release that is not answered is tried again later: the lock
+// does not expire while this machine lives.
+func (c *Cluster) release(ctx context.Context, key string, rev int64) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := c.opt.KV.Remove(ctx, key, rev)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.locks[key] = max(c.locks[key], rev)
+	} else if c.locks[key] == rev {
+		delete(c.locks, key)
+	}
+}
+
+// releaseAgain tries again to end locks. One that a later command holds has another
+// revision, and stays.
+func (c *Cluster) releaseAgain(ctx context.Context) {
+	c.mu.Lock()
+	owed := maps.Clone(c.locks)
+	if !c.up {
+		owed = nil
+	}
+	c.mu.Unlock()
+	for key, rev := range owed {
+		c.release(ctx, key, rev)
+	}
 }
 
 // startCommand reports whether no command of that name was running on this machine.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -321,6 +322,9 @@ func TestAnotherKey(t *testing.T) {
 		c := w.start("c", func(o *Options) { o.Key = [32]byte{2} })
 		pass(20 * time.Second)
 		refused(t, c.renew(nil), "key of this machine differs")
+		if err := c.cluster.Exclusive(t.Context(), "reload", time.Minute, func(context.Context) error { return nil }); err == nil || !contains(err.Error(), "key of this machine differs") {
+			t.Errorf("a command with another key: %v", err)
+		}
 		after := w.kv.copy()
 		for k, e := range after {
 			if old, there := before[k]; !there || string(old.Value) != string(e.Value) {
