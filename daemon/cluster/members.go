@@ -132,6 +132,17 @@ func (c *Cluster) noteMember(presence bool, name string, e Entry) {
 	c.mu.Unlock()
 }
 
+// seenUntil notes that the live machines were seen until then. Their own records say
+// when they were announced. The caller holds c.mu.
+func (c *Cluster) seenUntil(at time.Time) {
+	for name, m := range c.members {
+		if m.live {
+			m.LastSeen = at
+			c.members[name] = m
+		}
+	}
+}
+
 // keepPresent announces this machine if something has changed. It waits for the
 // first list, which tells whether the key is the right one.
 func (c *Cluster) keepPresent(ctx context.Context) {

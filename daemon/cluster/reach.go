@@ -38,6 +38,7 @@ func (c *Cluster) probe(ctx context.Context) {
 			c.rewatch()
 		}
 		c.keepPresent(ctx)
+		c.releaseAgain(ctx)
 		c.oversee()
 		c.sayDiffering()
 		wait(ctx, probeEvery)
@@ -66,6 +67,7 @@ func (c *Cluster) setUp(up bool) {
 	c.up, c.probed = up, true
 	if was && !up {
 		c.aloneSince = c.clock()
+		c.seenUntil(c.aloneSince)
 	}
 	since := c.aloneSince
 	c.mu.Unlock()

@@ -46,6 +46,8 @@ func TestStatusIsADocument(t *testing.T) {
 				t.Errorf("b died at %s and was seen last at %s", gone, m.LastSeen)
 			}
 		}
+		c := w.start("c")
+		pass(time.Hour)
 		w.kv.setAway("a", true)
 		since := time.Now()
 		pass(10 * time.Second)
@@ -54,6 +56,9 @@ func TestStatusIsADocument(t *testing.T) {
 			t.Errorf("got %+v, want it alone since %s", s.Engine, since)
 		}
 		for _, m := range s.Machines {
+			if early := since.Sub(m.LastSeen); m.Name == c.name && early > 10*time.Second {
+				t.Errorf("c was seen last %s before the engine went away, want until then", early)
+			}
 			if m.Name == "a" && !m.LastSeen.Equal(time.Now().UTC().Truncate(time.Second)) {
 				t.Errorf("a was seen last at %s by itself, want now", m.LastSeen)
 			}
