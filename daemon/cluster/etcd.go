@@ -121,13 +121,22 @@ func classify(err error, mutates bool) error {
 	return ErrAway
 }
 
-// plainError keeps the engine's own text and drops the rest, which may contain
-// addresses and more.
+// refusedError is an answer of the engine that waiting does not change. It keeps the
+// engine's own text and drops the rest, which may contain addresses and more.
+type refusedError struct {
+	text  string
+	cause error
+}
+
+func (e *refusedError) Error() string { return "the engine answers: " + e.text }
+
+func (e *refusedError) Is(target error) bool { return errors.Is(e.cause, target) }
+
 func plainError(err error) error {
 	if s, ok := status.FromError(err); ok {
-		return fmt.Errorf("the engine answers: %s", s.Message())
+		return &refusedError{s.Message(), err}
 	}
-	return fmt.Errorf("the engine answers: %s", rpctypes.ErrorDesc(err))
+	return &refusedError{rpctypes.ErrorDesc(err), err}
 }
 
 func (e *etcd) Get(ctx context.Context, key string) (Entry, error) {

@@ -17,7 +17,7 @@ import (
 
 // startEtcd runs Debian's etcd on free ports, with its data in a temporary directory of
 // the test.
-func startEtcd(t *testing.T) (endpoint, data string, process *exec.Cmd) {
+func startEtcd(t *testing.T, arguments ...string) (endpoint, data string, process *exec.Cmd) {
 	t.Helper()
 	program := needs.Tool(t, "etcd")
 	free := func() string {
@@ -30,8 +30,8 @@ func startEtcd(t *testing.T) (endpoint, data string, process *exec.Cmd) {
 	}
 	endpoint, data = free(), t.TempDir()
 	peer := free()
-	cmd := exec.Command(program, "--data-dir", data, "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
-		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer, "--log-level", "error")
+	cmd := exec.Command(program, append(arguments, "--data-dir", data, "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer, "--log-level", "error")...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -37,20 +37,43 @@ func Examine(ctx context.Context, opt EtcdOptions, node string) (warnings []stri
 	return e.remarks(ctx), nil
 }
 
-// rights reads, writes and deletes a key.
+// rights reads everything below the prefix, and writes and deletes a key.
 func (e *etcd) rights(ctx context.Context, key string) error {
 	now, err := e.Get(ctx, key)
+	if err == nil {
+		err = e.readable(ctx, e.key(""), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	}
 	if err != nil {
-		return fmt.Errorf("read below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+		return e.lacking("read", err)
 	}
 	now, _, err = e.Swap(ctx, key, now.Rev, []byte("doctor"), 0)
 	if err != nil {
-		return fmt.Errorf("write below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+		return e.lacking("write", err)
 	}
 	if _, err := e.Remove(ctx, key, now.Rev); err != nil {
-		return fmt.Errorf("delete below %s: %w (expected rights to read and write %s/)", e.opt.Prefix, err, e.opt.Prefix)
+		return e.lacking("delete", err)
 	}
 	return nil
+}
+
+// lacking says what is impossible below the prefix, and what would help.
+func (e *etcd) lacking(what string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		hint = fmt.Sprintf(" (expected rights to read and write %s/)", e.opt.Prefix)
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		hint = " (compact and defragment it, then etcdctl alarm disarm)"
+	}
+	return fmt.Errorf("%s below %s: %w%s", what, e.opt.Prefix, err, hint)
+}
+
+// readable reads with these options, without counting it among the requests.
+func (e *etcd) readable(ctx context.Context, key string, opts ...clientv3.OpOption) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := e.client.Get(ctx, key, opts...)
+	return classify(err, false)
 }
 
 // remarks checks version, compaction, space and permissions of the engine.
@@ -80,11 +103,21 @@ func (e *etcd) remarks(ctx context.Context) (warnings []string) {
 	if err == nil && known == nil && now.Header.Revision > uncompacted {
 		warnings = append(warnings, "no compaction is seen: set --auto-compaction-retention, or the engine becomes full")
 	}
-	_, err = e.client.Get(limited, "/outside"+e.opt.Prefix, clientv3.WithSerializable())
-	if !errors.Is(err, rpctypes.ErrPermissionDenied) && err == nil {
+	if e.wider(ctx) {
 		warnings = append(warnings, "more than "+e.opt.Prefix+"/ can be read: give this user rights on exactly that prefix")
 	}
 	return warnings
+}
+
+// wider reports whether keys outside of the prefix can be read. The first neighbours are
+// those of a grant without the last slash, or one level higher.
+func (e *etcd) wider(ctx context.Context) bool {
+	for _, outside := range []string{e.opt.Prefix, clientv3.GetPrefixRangeEnd(e.key("")), "/outside" + e.opt.Prefix} {
+		if e.readable(ctx, outside, clientv3.WithSerializable()) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // defaultQuota is the space of an engine without a configured quota.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -74,10 +75,18 @@ func TestExamineProvesTheRightsOnThePrefix(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close() })
 	ctx := t.Context()
+	const readWrite = clientv3.PermissionType(clientv3.PermReadWrite)
 	for _, c := range []struct {
 		user, prefix string
 		rights       clientv3.PermissionType
-	}{{"all", "/vigente/test/", clientv3.PermissionType(clientv3.PermReadWrite)}, {"reader", "/vigente/test/", clientv3.PermissionType(clientv3.PermRead)}, {"root", "", 0}} {
+	}{
+		{"all", "/vigente/test/", readWrite},
+		{"reader", "/vigente/test/", clientv3.PermissionType(clientv3.PermRead)},
+		{"unclosed", "/vigente/test", readWrite},
+		{"parent", "/vigente/", readWrite},
+		{"part", "/vigente/test/doctor/", readWrite},
+		{"root", "", 0},
+	} {
 		if c.prefix != "" {
 			_, err = client.RoleAdd(ctx, c.user)
 			must(t, err)
@@ -98,7 +107,13 @@ func TestExamineProvesTheRightsOnThePrefix(t *testing.T) {
 	if warnings, err := examine("all", "secret", "/vigente/test"); err != nil || strings.Contains(warnings, "more than") {
 		t.Errorf("with rights on the prefix: %q, %v", warnings, err)
 	}
+	for _, user := range []string{"unclosed", "parent", "root"} {
+		if warnings, err := examine(user, "secret", "/vigente/test"); err != nil || !strings.Contains(warnings, "more than /vigente/test/ can be read") {
+			t.Errorf("with rights on more than the prefix, as %s: %q, %v", user, warnings, err)
+		}
+	}
 	for name, c := range map[string]struct{ user, password, prefix, want string }{
+		"a part only":      {"part", "secret", "/vigente/test", "read below /vigente/test"},
 		"another prefix":   {"all", "secret", "/vigente/other", "read below /vigente/other"},
 		"a longer name":    {"all", "secret", "/vigente/test2", "read below /vigente/test2"},
 		"reading only":     {"reader", "secret", "/vigente/test", "write below /vigente/test"},
@@ -107,5 +122,23 @@ func TestExamineProvesTheRightsOnThePrefix(t *testing.T) {
 		if warnings, err := examine(c.user, c.password, c.prefix); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v and %q, want %q", name, err, warnings, c.want)
 		}
+	}
+}
+
+// The doctor of a full engine does not speak of rights.
+func TestExamineOfAFullEngine(t *testing.T) {
+	t.Parallel()
+	endpoint, _, _ := startEtcd(t, "--quota-backend-bytes", "1000000")
+	kv := reachEtcd(t, endpoint)
+	var err error
+	for i := 0; i < 400 && err == nil; i++ {
+		_, _, err = kv.Swap(t.Context(), fmt.Sprint("c/", i), 0, make([]byte, 500_000), 0)
+	}
+	if err == nil {
+		t.Fatal("the engine does not become full")
+	}
+	_, lacks := Examine(t.Context(), EtcdOptions{Endpoints: []string{endpoint}, Prefix: "/vigente/test"}, "a")
+	if lacks == nil || !strings.Contains(lacks.Error(), "space exceeded (compact and defragment it") || strings.Contains(lacks.Error(), "rights") {
+		t.Errorf("got %v, want what to do about the space", lacks)
 	}
 }
