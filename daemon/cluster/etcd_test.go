@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"sync"
@@ -15,21 +14,12 @@ import (
 	"github.com/vigented/vigente/internal/needs"
 )
 
-// startEtcd runs Debian's etcd on free ports, with its data in a temporary directory of
-// the test.
+// startEtcd runs Debian's etcd with its data in a temporary directory of the test.
 func startEtcd(t *testing.T, arguments ...string) (endpoint, data string, process *exec.Cmd) {
 	t.Helper()
 	program := needs.Tool(t, "etcd")
-	free := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		return "http://" + l.Addr().String()
-	}
-	endpoint, data = free(), t.TempDir()
-	peer := free()
+	endpoint, data = "http://"+needs.Port(), t.TempDir()
+	peer := "http://" + needs.Port()
 	cmd := exec.Command(program, append(arguments, "--data-dir", data, "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer, "--log-level", "error")...)
 	if err := cmd.Start(); err != nil {

@@ -17,8 +17,8 @@ import (
 // it.
 func TestOneRunOnTwoMachines(t *testing.T) {
 	t.Parallel()
-	endpoint := "http://" + e2etest.FreePort(t)
-	peer := "http://" + e2etest.FreePort(t)
+	endpoint := "http://" + needs.Port()
+	peer := "http://" + needs.Port()
 	etcd := exec.Command(needs.Tool(t, "etcd"), "--data-dir", t.TempDir(), "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer, "--log-level", "error")
 	if err := etcd.Start(); err != nil {

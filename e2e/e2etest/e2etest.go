@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/internal/needs"
 )
 
 // Binary builds the program under test once.
@@ -93,7 +94,7 @@ func (b *Buffer) String() string {
 // folder.
 func NewWorld(t testing.TB, text string) *World {
 	t.Helper()
-	w := &World{T: t, Dir: t.TempDir(), Listen: FreePort(t)}
+	w := &World{T: t, Dir: t.TempDir(), Listen: needs.Port()}
 	w.Configure(text)
 	t.Cleanup(func() {
 		if w.Daemon != nil {
@@ -104,16 +105,6 @@ func NewWorld(t testing.TB, text string) *World {
 		}
 	})
 	return w
-}
-
-func FreePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Configure replaces the configuration atomically. The text continues the

@@ -169,7 +169,7 @@ func newReader(t *testing.T) *reader {
 	w.Dir = filepath.Join(r.root, "etc/vigente")
 	own := strconv.Itoa(os.Getgid())
 	from := []string{
-		"0.0.0.0:9847", w.Listen, "127.0.0.1:9847", w.Listen, "/dev/stdin", filepath.Join(r.root, "root/pasted"),
+		"0.0.0.0:9847", w.Listen, "127.0.0.1:9847", w.Listen, "IP:127.0.0.1", "IP:" + strings.Split(w.Listen, ":")[0], "/dev/stdin", filepath.Join(r.root, "root/pasted"),
 		"-g vigente ", "-g " + own + " ", "chgrp vigente ", "chgrp " + own + " ", `group = "totvs"`, `group = "` + own + `"`,
 		// The default minimum interval is half a minute; the test does not wait
 		// that long.

@@ -45,7 +45,7 @@ func startPrometheus(t testing.TB, targets ...string) *prometheus {
 			t.Fatal(err)
 		}
 	}
-	address := e2etest.FreePort(t)
+	address := needs.Port()
 	p := &prometheus{t: t, base: "http://" + address, log: &e2etest.Buffer{}}
 	cmd := exec.Command(binary, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
 	cmd.Stdout, cmd.Stderr = p.log, p.log

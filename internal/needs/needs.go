@@ -1,4 +1,5 @@
-// Package needs declares which external tools a test requires.
+// Package needs declares which external tools a test requires, and gives them
+// addresses of their own.
 //
 // A test that relies on an external tool (a shell, systemd, promtool) is
 // skipped where the tool is missing, so the tests run everywhere. The skip

@@ -1,6 +1,7 @@
 package needs
 
 import (
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -84,5 +85,15 @@ func TestPartGoesOnWithout(t *testing.T) {
 				t.Errorf("got %q, found %v; want %q, found %v", e.how, found, tc.how, tc.found)
 			}
 		})
+	}
+}
+
+func TestPortsAreDifferentAndCanBeUsed(t *testing.T) {
+	for range 2 {
+		l, err := net.Listen("tcp", Port()) // the first one is still in use
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
 	}
 }
