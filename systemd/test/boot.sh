@@ -286,16 +286,17 @@ check 'restart without it' in_box systemctl restart vigente
 check 'its state came back' in_box bash -c '[[ -e /var/lib/vigente/state.db && ! -L /var/lib/vigente ]]'
 check 'the token is still untouched' unchanged "$first"
 
+# Long enough for a daemon that a busy machine leaves without a processor for a while.
 echo "-- watchdog, kill"
 mkdir -p "$files/run/systemd/system/vigente.service.d"
 in_box mkdir -p /run/systemd/system/vigente.service.d
-in_box bash -c 'printf "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=2s\n" >/run/systemd/system/vigente.service.d/watchdog.conf'
+in_box bash -c 'printf "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s\n" >/run/systemd/system/vigente.service.d/watchdog.conf'
 in_box systemctl daemon-reload
 in_box systemctl restart vigente
 in_box kill -STOP "$(property MainPID)"
 check 'a hung daemon is ended and started again' within 20 is NRestarts 1
 check 'it is active again' within 10 is ActiveState active
-check 'the journal names the watchdog' in_box bash -c 'journalctl --no-pager --unit=vigente | grep -q "Watchdog timeout"'
+check 'the journal names the watchdog' journal 'Watchdog timeout'
 in_box kill -KILL "$(property MainPID)"
 check 'a killed daemon is started again' within 10 is NRestarts 2
 check 'it is active again' within 10 is ActiveState active
@@ -318,7 +319,7 @@ echo 'nonsense = 1' | configure
 in_box systemctl start --no-block vigente
 check 'a bad configuration ends with 3 and is tried again' within 12 is NRestarts '[1-9]*'
 check 'the journal has the status' journal 'status=3/'
-check 'and among its errors the reason' in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
+check 'and among its errors the reason' within 10 in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
 settings | configure
 check 'it starts when the file is corrected' within 12 is ActiveState active
 check 'still without a renewal' unchanged "$first"

@@ -103,6 +103,14 @@ run() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"
 }
 
+unmount() { # unmount FOLDER: the kernel frees the mounts of a process a moment after its end
+  for _ in $(seq 50); do
+    umount "$1" 2>/dev/null && return
+    sleep 0.1
+  done
+  umount "$1"
+}
+
 down() {
   local box keeper
   box=$(realpath "$1")
@@ -118,8 +126,9 @@ down() {
     sleep 0.1
   done
   find "$box/control/$(cat "$box/name")" -depth -type d -exec rmdir {} + || true
-  umount "$box/control" "$box/root"
-  umount "$box"
+  unmount "$box/control"
+  unmount "$box/root"
+  unmount "$box"
   rmdir "$box"
 }
 

@@ -40,7 +40,9 @@ is() { # is PROPERTY PATTERN
   [[ $value == $2 ]] || { echo "$1 is $value, expected $2"; return 1; }
 }
 same() { [[ $1 == "$2" ]] || { echo "$1, expected $2"; return 1; }; }
-journal() { in_box journalctl --no-pager --unit=vigente --output=cat | grep -E "$1" >/dev/null || { echo "the journal has no $1"; return 1; }; }
+logged() { in_box journalctl --no-pager --unit=vigente --output=cat | grep -E "$1" >/dev/null; }
+# journald takes a message a moment after its writer has gone on.
+journal() { within 10 logged "$1" || { echo "the journal has no $1"; return 1; }; }
 
 leave() { # the trap of EXIT
   local status=$?

@@ -104,7 +104,7 @@ ask() { in_box promtool query instant http://127.0.0.1:9090 "$1" >"$box/answer" 
 fired() { ask 'max_over_time(ALERTS{alertstate="firing"}[1h])' && grep Vigente "$box/answer"; }
 quiet() { ask 'ALERTS{alertstate="firing"}' && not grep Vigente "$box/answer"; }
 check 'an alert fired' fired
-check 'none fires now' quiet
+check 'none fires now' within 30 quiet # one may, for a scrape that a busy machine delays
 say "$lines lines typed, $minutes minutes"
 
 ((failed == 0)) || verdict
