@@ -177,6 +177,7 @@ func (w *world) reconfigure() {
 	w.install(Memory{})
 	if rates != "" {
 		w.replayed = w.elapsed
+		w.replays++
 		w.model.forgetCalls(w, rates)
 	}
 }

@@ -226,7 +226,7 @@ func (w *world) checkHeld(n string, task *Task) {
 	}
 	gs, _ := w.b.LookGroup(task.Group)
 	for _, p := range w.model.providers {
-		if w.replayed > 0 && w.now.Before(p.mayHold) && !gs.Record.CooldownUntil.After(p.mayHold) {
+		if w.replays > 0 && w.now.Before(p.mayHold) && !gs.Record.CooldownUntil.After(p.mayHold) {
 			return // it moved from there, and its record holds the requested wait
 		}
 	}

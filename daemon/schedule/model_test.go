@@ -288,7 +288,8 @@ func (w *world) modelFailure(c *credentialModel, task *Task, rec Record, res Res
 		return
 	}
 	most := max(p.MinInterval, 5*time.Minute)
-	last := rec.Token().ExpiresAt.Add(-p.Timeout)
+	// No attempt is the last for an expiry that only max_age sets.
+	last := rec.Token().StatedEnd().Add(-p.Timeout)
 	room := p.MinInterval + max(0, min(res.End.Sub(res.At), p.Timeout))
 	if rec.Past.RetryAt.Equal(last) || rec.Past.RetryAt.Equal(last.Add(-room)) {
 		// The wait was adjusted to the last useful instant.

@@ -29,8 +29,10 @@ type world struct {
 	now  time.Time
 	// elapsed is the true elapsed time, which setting the clock does not change.
 	elapsed time.Duration
-	// replayed is when calls from records were last replayed.
+	// replayed is when calls from records were last replayed, after a restart or a
+	// change of a rate, replays how often.
 	replayed time.Duration
+	replays  int
 	groups   map[string]Group
 	tasks    map[Key]*Task
 	known    map[string]*Task // the last task of each credential, including removed ones
@@ -395,6 +397,7 @@ func (w *world) restart() {
 	clear(w.runs)
 	w.model.restart(w)
 	w.replayed = w.elapsed
+	w.replays++
 	w.b = New(w.b.seed)
 	w.install(Memory{Records: maps.Clone(w.store), Providers: maps.Clone(w.cooled)})
 	w.storeMoved()
