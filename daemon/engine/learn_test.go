@@ -157,6 +157,30 @@ func TestARenewalThatIsRefusedIsNotMadeLater(t *testing.T) {
 	})
 }
 
+// TestARefusedRenewalMayBeRequestedAgain: a person who was told why, and has done
+// something about it, does not wait for the end of the refusal. The planned renewals
+// do.
+func TestARefusedRenewalMayBeRequestedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := living(time.Hour)
+		l := &guardedLedger{Ledger: onDisk{newKeeper()}, final: true}
+		e, stop := l.run(t, planOf(map[string]*backend{"a": b}, nil))
+		defer stop()
+		pass(10 * time.Minute)
+		begun := wall()
+		l.refusals, l.until = 2, begun.Add(time.Minute)
+		for i, want := range []string{"node b is renewing it", "node b is renewing it", ""} {
+			var end RenewResult
+			if err := e.Renew(t.Context(), []string{"a"}, func(r RenewResult) { end = r }); err != nil || end.Failure != want {
+				t.Errorf("request %d: got %+v and %v, want %q", i+1, end, err, want)
+			}
+		}
+		if took := wall().Sub(begun); took > 2*time.Second || b.count() != 2 {
+			t.Errorf("got %d calls after %s, want the second one at once", b.count(), took)
+		}
+	})
+}
+
 // TestARenewalByHandMakesItsOwnCall: what another machine has renewed meanwhile is used,
 // but the request is not answered by it.
 func TestARenewalByHandMakesItsOwnCall(t *testing.T) {

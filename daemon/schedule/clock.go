@@ -100,7 +100,7 @@ func (e *entry) goBack(by time.Duration) {
 	}
 	e.began -= by.Nanoseconds()
 	if e.hold != nil {
-		e.hold = &Hold{Until: e.hold.Until.Add(-by), Text: e.hold.Text}
+		e.hold = &Hold{Until: e.hold.Until.Add(-by), Text: e.hold.Text, Final: e.hold.Final}
 	}
 	if e.rec.counted() {
 		back(&p.PlannedAt, by)

@@ -89,7 +89,7 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 
 // Hold keeps a task from starting before an instant; Text is the reason shown to
 // people. Final also cancels a manual request, because its caller has been told
-// that there will be no attempt.
+// that there will be no attempt; the next request ends such a hold.
 type Hold struct {
 	Until time.Time
 	Text  string

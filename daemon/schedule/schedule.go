@@ -388,8 +388,8 @@ func (b *Board) replan(e *entry, now time.Time) {
 }
 
 // Kick makes a task due immediately, parked or not, within its minimum interval,
-// rate and cool-down. It has no effect on a running task. It reports whether the
-// task exists.
+// rate and cool-down. It ends the hold of a final refusal, whose reason may be gone.
+// It has no effect on a running task. It reports whether the task exists.
 func (b *Board) Kick(now time.Time, key Key) bool {
 	now = b.see(now)
 	e := b.entries[key]
@@ -397,6 +397,9 @@ func (b *Board) Kick(now time.Time, key Key) bool {
 		return false
 	}
 	if !e.running && e.task.More().Absent == "" {
+		if e.hold != nil && e.hold.Final {
+			e.hold = nil
+		}
 		e.asked = true
 		b.replan(e, now)
 	}
