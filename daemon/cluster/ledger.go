@@ -175,7 +175,7 @@ func (c *Cluster) decide(s *share, spec Spec, intent schedule.Record, attempt st
 		return next, decision, c.refusal(200*time.Millisecond, "the call of %s has no known end", who)
 	case Ambiguous: // only a person may decide
 	}
-	s.ambiguous = true
+	s.ambiguous = !parkedAmbiguous(s.held)
 	c.syncSoon(s)
 	return next, decision, c.final(time.Minute, "the call of %s has no known end, and a second one could spend what works once: vigente renew %s --take-over", orThis(who), s.name)
 }

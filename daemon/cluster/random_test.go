@@ -97,8 +97,25 @@ func random(t *testing.T, ability Ability, seed uint64) {
 		highest = max(highest, n.record().Token().Generation)
 	}
 	c.same(highest)
+	c.parkedForAReason()
 	if !c.wounds { // a restored backup violates the register model
 		c.linear()
+	}
+}
+
+// parkedForAReason checks that a machine leaves a credential to a person only while
+// some call has no known end.
+func (c *chaos) parkedForAReason() {
+	var shared Shared
+	if e := c.kv.copy()[credentialPrefix+key.Name]; e.Rev > 0 {
+		if err := c.nodes["a"].cluster.keys.open(e.Key, e.Value, &shared); err != nil {
+			c.t.Error(err)
+		}
+	}
+	for _, name := range c.names {
+		if r := c.nodes[name].record(); parkedAmbiguous(r) && !r.Past.Open && shared.Intent.None() {
+			c.t.Errorf("%s leaves it to a person, although every call has a known end: %+v", name, r.Past.Last)
+		}
 	}
 }
 

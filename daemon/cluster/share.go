@@ -69,6 +69,9 @@ func (s *share) granted(done bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running, s.takeOver = done, s.takeOver && !done
+	if done {
+		s.unended, s.ambiguous = false, false // its own end will be known, or not
+	}
 	return done
 }
 
@@ -200,6 +203,9 @@ func (c *Cluster) note(s *share, e Entry) Intent {
 	default:
 		if now.Intent != s.seen.Intent {
 			s.intentSeen = c.clock()
+		}
+		if now.Intent != s.seen.Intent || now.Issued != s.seen.Issued {
+			s.unended, s.ambiguous = false, false // of the call before
 		}
 		s.seen = now
 	}
