@@ -212,16 +212,54 @@ func diesInItsCall(b *box) {
 	a.startDaemon()
 	b.settled("a death in a plain call")
 
-	a.during("sales", 2*time.Second, a.Kill)
-	for _, h := range b.hosts[1:] {
-		b.until(h.name+" parks it", func() bool { _, state := h.generation("sales"); return state == "parked" })
-		h.refused("sales", "--take-over")
+	a.diesSpending()
+	before, _ := b.hosts[1].generation("sales")
+	calls := len(b.judge.refreshes())
+	if code, out, errs := b.hosts[1].Run("renew", "sales", "--take-over"); code != 0 {
+		b.t.Fatalf("renew --take-over: got exit code %d, want 0: %s%s", code, out, errs)
 	}
+	if now, state := b.hosts[1].generation("sales"); now != before+1 || state != "valid" {
+		b.t.Errorf("after a take-over sales has generation %d and is %s, want %d and valid", now, state, before+1)
+	}
+	a.startDaemon()
+	b.agree("a take-over of a dead machine's call", "sales")
+	for _, h := range b.hosts {
+		if _, state := h.generation("sales"); state != "valid" || intentOf(h, a.name) != "" {
+			b.t.Errorf("after a take-over sales is %s on %s, with an intent for %q; want valid and none", state, h.name, intentOf(h, a.name))
+		}
+	}
+	if all := b.judge.refreshes(); len(all) != calls+1 || all[calls-1].seed != all[calls].seed || all[calls-1].next != 0 || all[calls].next == 0 {
+		b.t.Errorf("got calls %+v; want one more, with the seed of the machine that died, and only that one answered", all[calls-1:])
+	}
+	a.renewed("sales") // It has the seed that came of the take-over.
+	b.settled("a take-over")
+}
+
+// comesBackParked: a machine that died in a call that spends knows as little as the
+// others what became of it. A login is the other way out.
+func comesBackParked(b *box) {
+	a := b.hosts[0]
+	a.diesSpending()
 	a.startDaemon()
 	b.until("its holder parks it too", func() bool { _, state := a.generation("sales"); return state == "parked" })
 	b.judge.unspent(b.t, "a death in a call that spends")
 	b.hosts[1].login()
 	b.agree("a login on another machine", "sales")
+}
+
+// diesSpending kills a machine in a call that sends a seed, before the backend takes
+// it, and waits until the others leave that to a person.
+func (h *host) diesSpending() {
+	h.T.Helper()
+	b := h.box
+	h.during("sales", 2*time.Second, h.Kill)
+	for _, other := range b.hosts {
+		if other == h {
+			continue
+		}
+		b.until(other.name+" parks it", func() bool { _, state := other.generation("sales"); return state == "parked" })
+		other.refused("sales", "--take-over")
+	}
 }
 
 // until waits for what must happen within the timeout of 5s plus 15s.

@@ -27,6 +27,7 @@ var scenarios = []scenario{
 	{"a leader that is killed", false, leaderKilled},
 	{"a quorum that is lost", true, quorumLost},
 	{"a machine that dies in its call", false, diesInItsCall},
+	{"a machine that dies in its call and comes back", true, comesBackParked},
 	{"a machine that stands still in its call", true, standsStill},
 	{"a compaction under a watcher", true, compaction},
 	{"a backup that is brought back", true, backupBroughtBack},
