@@ -46,7 +46,7 @@ func (l *loader) assemble() {
 
 	paces := map[string]pace{}
 	for _, s := range l.groups[tableProviders] {
-		p := base.read(s, specific)
+		p := base.read(s, ofProvider)
 		paces[s.Name()] = p
 		l.config.Providers = append(l.config.Providers, provider(s, p))
 	}
@@ -57,7 +57,7 @@ func (l *loader) assemble() {
 			p = base
 		}
 		l.config.Credentials = append(l.config.Credentials, Credential{
-			Name: s.Name(), Provider: name, Policy: p.read(s, specific).policy, Section: s,
+			Name: s.Name(), Provider: name, Policy: p.read(s, ofCredential).policy, Section: s,
 			OnFailure: ReadOnFailure(s.Daemon()),
 		})
 	}

@@ -213,7 +213,7 @@ func (b Base) Policy(provider string, s *section.Section) schedule.Policy {
 	if !ok {
 		p = b.base
 	}
-	return p.read(s, specific).policy
+	return p.read(s, ofCredential).policy
 }
 
 // ReadRows reads a table of rows, or one row, and records its version.

@@ -53,20 +53,25 @@ func (p pace) written() string {
 	return fmt.Sprintf("%+v %q %q", policy, p.zone, p.cronText)
 }
 
-// level says whether a table applies to one backend or credential.
-type level bool
+// level says what a table applies to.
+type level int
 
 const (
-	general  level = false // [renewal]
-	specific level = true  // a provider or a credential
+	general      level = iota // everything: [renewal]
+	ofProvider                // the credentials of one backend
+	ofCredential              // one credential, or each row of a fleet
 )
 
 // read returns the policy with the keys that a table sets. Faults are recorded
 // in the table as the daemon's.
 func (p pace) read(table *section.Section, at level) pace {
 	s := table.Daemon()
-	if at == specific {
-		p.own(s)
+	switch at {
+	case general:
+	case ofProvider:
+		p.own(s, s.Path())
+	case ofCredential:
+		p.own(s, schedule.OwnTable)
 	}
 	p.policy.RenewBefore = section.Value(s, keyRenewBefore, p.policy.RenewBefore, `a share or a duration in quotes, such as "25%" or "30m"`, schedule.ParseMargin)
 	p.policy.Jitter = section.Value(s, keyJitter, p.policy.Jitter, `a share or a duration in quotes, such as "5%" or "2m"`, schedule.ParseMargin)
@@ -78,8 +83,8 @@ func (p pace) read(table *section.Section, at level) pace {
 	return p
 }
 
-// own records which keys are set for one backend or credential.
-func (p *pace) own(s *section.Section) {
+// own records which keys are set for one backend or credential, and in which table.
+func (p *pace) own(s *section.Section, table string) {
 	p.policy.OwnRenewBefore = p.policy.OwnRenewBefore || s.Has(keyRenewBefore)
 	keys := maps.Clone(p.policy.Keys)
 	for _, key := range []string{keyRenewBefore, keyMaxAge, keySchedule, keyTimezone, keyJitter, keyMinInterval, keyTimeout} {
@@ -89,7 +94,7 @@ func (p *pace) own(s *section.Section) {
 		if keys == nil {
 			keys = map[string]string{}
 		}
-		keys[key] = s.Path() + "." + key
+		keys[key] = table
 	}
 	p.policy.Keys = keys
 }

@@ -78,13 +78,13 @@ func TestOwnRenewBefore(t *testing.T) {
 // TestPolicyNamesTheKeysThatWereSet: explain names the key that decides.
 func TestPolicyNamesTheKeysThatWereSet(t *testing.T) {
 	got, _ := paces(t, `jitter = "1%"`, "max_age = \"2h\"\ntimeout = \"5s\"", "timeout = \"6s\"\nschedule = \"0 3 * * *\"")
-	want := map[string]string{"max_age": "providers.p.max_age", "timeout": "credentials.c.timeout", "schedule": "credentials.c.schedule"}
+	want := map[string]string{"max_age": "providers.p", "timeout": schedule.OwnTable, "schedule": schedule.OwnTable}
 	if !maps.Equal(got.Keys, want) {
 		t.Errorf("got keys %v, want %v", got.Keys, want)
 	}
 	write(t, map[string]string{"c.toml": "[providers.p]\ntype = \"x\"\ntimeout = \"1s\"\n[credentials.a]\nprovider = \"p\"\njitter = \"2%\"\n[credentials.b]\nprovider = \"p\"\n"})
 	c := load(t, "c.toml", options())
-	if keys := c.Credentials[1].Policy.Keys; !maps.Equal(keys, map[string]string{"timeout": "providers.p.timeout"}) {
+	if keys := c.Credentials[1].Policy.Keys; !maps.Equal(keys, map[string]string{"timeout": "providers.p"}) {
 		t.Errorf("other credential: got keys %v", keys)
 	}
 }

@@ -100,10 +100,11 @@ func TestRenewTellsWhyNothingCanCome(t *testing.T) {
 }
 
 func TestRuleOfTheNextAttemptIsNamedByItsKey(t *testing.T) {
-	spec := &plan.Credential{Provider: "p", Common: &plan.Common{Policy: schedule.Policy{Keys: map[string]string{"max_age": "credentials.a.max_age"}}}}
+	keys := map[string]string{"max_age": schedule.OwnTable, "timeout": "providers.p"}
+	spec := &plan.Credential{Name: "a", Provider: "p", Common: &plan.Common{Policy: schedule.Policy{Keys: keys}}}
 	for rule, want := range map[string]string{
 		"": "", "rate": "providers.p.rate", "concurrency": "providers.p.concurrency",
-		"max_age": "credentials.a.max_age", "renew_before": "renewal.renew_before",
+		"max_age": "credentials.a.max_age", "timeout": "providers.p.timeout", "renew_before": "renewal.renew_before",
 	} {
 		if got := ruleKey(spec, rule); got != want {
 			t.Errorf("%q is named %q, want %q", rule, got, want)

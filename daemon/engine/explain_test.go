@@ -52,7 +52,7 @@ func TestEveryNextAttemptIsExplained(t *testing.T) {
 	}{
 		{"valid", nil, nil, time.Minute, Valid, 45 * time.Minute, "renewed ahead of expiry", "renewal.renew_before"},
 		{"its own key", nil, func(p *plan.Plan) {
-			p.Credentials[0].Policy.Keys = map[string]string{"renew_before": "credentials.a.renew_before"}
+			p.Credentials[0].Policy.Keys = map[string]string{"renew_before": schedule.OwnTable}
 		}, time.Minute, Valid, 45 * time.Minute, "renewed ahead of expiry", "credentials.a.renew_before"},
 		{"by age", ageless, nil, time.Minute, Valid, 24*time.Hour - time.Minute, "renewed by age, because the server states no expiry", "renewal.max_age"},
 		{"hint", hint, nil, time.Minute, Valid, time.Hour + time.Second, "an earlier request would return the same values", ""},

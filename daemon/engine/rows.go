@@ -109,5 +109,5 @@ func ruleKey(spec *plan.Credential, rule string) string {
 	if rule == "rate" || rule == "concurrency" {
 		return "providers." + spec.Provider + "." + rule
 	}
-	return spec.Policy.Key(rule)
+	return spec.Policy.Key(rule, spec.Table())
 }

@@ -98,6 +98,20 @@ func TestRowsMakeCredentialsAndSinks(t *testing.T) {
 	}
 }
 
+// TestRowsShareTheirPolicy: a timing key of the template costs no memory in each row, and
+// is still named as the row's own.
+func TestRowsShareTheirPolicy(t *testing.T) {
+	s := newShops(t, strings.Replace(fleetText, "[fleets.shops.credential]", "[fleets.shops.credential]\njitter = \"0s\"", 1), "code,id,n,note\na,1,7,x\nb,2,8,y\n")
+	_, change := s.take()
+	a, b := change.Credentials.Added[0], change.Credentials.Added[1]
+	if a.Common != b.Common {
+		t.Errorf("got policies of their own, %+v and %+v", a.Policy, b.Policy)
+	}
+	if got, want := b.Policy.Key("jitter", b.Table()), `credentials."shops/b".jitter`; got != want {
+		t.Errorf("got the key %s, want %s", got, want)
+	}
+}
+
 func TestBadRowsHarmNoOther(t *testing.T) {
 	s := newShops(t, fleetText, "code,id,n,note\na,1,1,x\nb,2,x7,x\n,3,3,x\na,4,4,x\nc,1,5,x\nd,6,6\ne,7,7,x\n\xff,8,8,x\n")
 	loaded, change := s.take()

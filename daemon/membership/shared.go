@@ -65,7 +65,7 @@ func hashOf(specs *plan.Plan) string {
 	for i := range specs.Credentials {
 		c := &specs.Credentials[i]
 		p := c.Policy
-		p.Schedule = nil
+		p.Schedule, p.Keys = nil, fullKeys(c)
 		lines[i] = fmt.Sprintf("%q %q %q %q %v %v %x %+v %q\n", c.Name, c.Provider, c.Type, c.Identity, c.Needs, c.Fields, c.Settings, p, c.Policy.Schedule.Key())
 	}
 	slices.Sort(lines)
@@ -73,6 +73,16 @@ func hashOf(specs *plan.Plan) string {
 		_, _ = io.WriteString(sum, line)
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// fullKeys returns the paths of the timing keys that were set for a credential or its
+// provider, as all versions hash them.
+func fullKeys(c *plan.Credential) map[string]string {
+	full := make(map[string]string, len(c.Policy.Keys))
+	for key := range c.Policy.Keys {
+		full[key] = c.Policy.Key(key, c.Table())
+	}
+	return full
 }
 
 // graceOf returns how long a single-use seed is accepted again.

@@ -95,6 +95,14 @@ type Missing struct {
 	At      time.Time
 }
 
+// Table returns the path of its table in the configuration, as faults show it.
+func (c *Credential) Table() string {
+	if strings.Contains(c.Name, "/") { // of a row
+		return `credentials."` + c.Name + `"`
+	}
+	return "credentials." + c.Name
+}
+
 // Absent says what is missing. It is empty if nothing is.
 func (c *Credential) Absent() string {
 	texts := make([]string, len(c.Missing))

@@ -113,7 +113,7 @@ func TestPoliciesDiffer(t *testing.T) {
 		want string
 	}{
 		{func(*Policy) {}, ""},
-		{func(p *Policy) { p.Keys = map[string]string{"max_age": "providers.x.max_age"} }, ""},
+		{func(p *Policy) { p.Keys = map[string]string{"max_age": "providers.x"} }, ""},
 		{func(p *Policy) { p.Schedule = cron(" 0 3 * * *", "UTC") }, ""},
 		{func(p *Policy) { p.RenewBefore = Margin{Fixed: time.Minute} }, "renew_before"},
 		{func(p *Policy) { p.OwnRenewBefore = true }, "renew_before"},

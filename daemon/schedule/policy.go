@@ -28,17 +28,29 @@ type Policy struct {
 	// Timeout bounds one call.
 	Timeout time.Duration
 	// Keys maps each timing key that was set for this credential or its provider
-	// to its full path; the others come from the table of defaults.
+	// to the path of its table, or to OwnTable; the others come from the table of
+	// defaults.
 	Keys map[string]string
 }
 
+// OwnTable stands in Policy.Keys for the credential's own table. Its path would differ
+// from row to row of a fleet, which can share one policy without it.
+const OwnTable = ""
+
 // Key returns the path of the configuration key for a rule of Why, empty if the
-// rule is empty.
-func (p Policy) Key(rule string) string {
-	if path, ok := p.Keys[rule]; ok || rule == "" {
-		return path
+// rule is empty. own is the path of the credential's table.
+func (p Policy) Key(rule, own string) string {
+	if rule == "" {
+		return ""
 	}
-	return "renewal." + rule
+	table, found := p.Keys[rule]
+	switch {
+	case !found:
+		table = "renewal"
+	case table == OwnTable:
+		table = own
+	}
+	return table + "." + rule
 }
 
 // Equal reports whether both policies are the same and come from the same keys.

@@ -58,11 +58,11 @@ func TestMarginIsWrittenAsShareOrDuration(t *testing.T) {
 }
 
 func TestPolicyNamesTheKeyBehindARule(t *testing.T) {
-	p := Policy{Keys: map[string]string{"renew_before": "credentials.shop.renew_before"}}
+	p := Policy{Keys: map[string]string{"renew_before": OwnTable, "timeout": "providers.p"}}
 	for rule, want := range map[string]string{
-		"renew_before": "credentials.shop.renew_before", "max_age": "renewal.max_age", "": "",
+		"renew_before": "credentials.shop.renew_before", "timeout": "providers.p.timeout", "max_age": "renewal.max_age", "": "",
 	} {
-		if got := p.Key(rule); got != want {
+		if got := p.Key(rule, "credentials.shop"); got != want {
 			t.Errorf("key of rule %q: %q, want %q", rule, got, want)
 		}
 	}
