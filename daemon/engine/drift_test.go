@@ -208,7 +208,7 @@ func TestOnceLooksAtTheTargets(t *testing.T) {
 // TestOlderValueIsToldFromAForeignOne: behind says which of the two it is.
 func TestOlderValueIsToldFromAForeignOne(t *testing.T) {
 	spec := &plan.Sink{Name: "a", Needs: []string{"a"}}
-	held := &schedule.Record{Part: schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 1}}}}}
+	held := schedule.Pack(schedule.Record{Part: schedule.Delivery{Delivered: schedule.Marks{{Name: "a", Mark: schedule.Mark{Generation: 1}}}}})
 	for message, row := range map[string]*sinkRow{
 		olderMessage: {spec: spec, record: held, owed: true},
 		lostMessage:  {spec: spec, record: held, lost: true},

@@ -14,7 +14,7 @@ import (
 // in the table.
 type credentialRow struct {
 	spec             *plan.Credential
-	record           *schedule.Record
+	record           *schedule.Packed
 	at               time.Time
 	why              unique.Handle[schedule.Why]
 	running, waiting bool
@@ -27,7 +27,7 @@ type credentialRow struct {
 // sinkRow is the readers' data of one sink, like credentialRow.
 type sinkRow struct {
 	spec             *plan.Sink
-	record           *schedule.Record
+	record           *schedule.Packed
 	at               time.Time
 	begun            moment // start of the running delivery; zero if none
 	owed             bool
@@ -51,19 +51,19 @@ func (r *credentialRow) stateAt(now time.Time) State {
 
 // view converts the row.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
-	rec, held := r.record, r.record.Token()
+	past, held := r.record.Past(), r.record.Token()
 	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why.Value(), r.waiting)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
-		Failures: int(rec.Past.Failures), FailingSince: rec.Past.FailingSince, LastError: rec.LastError(), Limits: credential.JoinLimits(r.spec.Limits, held.Limits),
+		Failures: int(past.Failures), FailingSince: past.FailingSince, LastError: r.record.LastError(), Limits: credential.JoinLimits(r.spec.Limits, held.Limits),
 	}
-	v.PausedUntil = rec.PausedAt(now)
+	v.PausedUntil = past.PausedAt(now)
 	if absent := r.spec.Absent(); absent != "" {
 		v.LastError = &schedule.Note{Reason: credential.ReasonInternal, Message: absent, At: r.spec.Missing[0].At}
 	}
 	if history {
-		v.History = rec.Past.History.Attempts()
+		v.History = past.History.Attempts()
 	}
 	if schedule.HasValue(held.Credential) {
 		v.Generation, v.IssuedAt, v.ExpiresAt = held.Generation, held.IssuedAt, held.StatedEnd()
@@ -99,7 +99,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 		}
 	}
 	if v.HasHook && r.hook != nil {
-		v.HookOwed, v.HookRunning, v.HookError = r.hook.Owed, r.hook.Running, r.hook.Record.Past.Last
+		v.HookOwed, v.HookRunning, v.HookError = r.hook.Owed, r.hook.Running, r.hook.Record.LastNote()
 	}
 	return v
 }

@@ -155,7 +155,7 @@ func (e *Engine) updateCredentialRow(c *held, g schedule.Glimpse, now time.Time)
 }
 
 // noRecord is the record of every sink without one; it is never written to.
-var noRecord schedule.Record
+var noRecord schedule.Packed
 
 // updateSinkRow replaces the row of a sink with an edited copy.
 func (e *Engine) updateSinkRow(one *sink, edit func(*sinkRow), now time.Time) {

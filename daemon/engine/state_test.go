@@ -40,7 +40,7 @@ func TestCredentialStates(t *testing.T) {
 		{"handover takes too long", midnight, before, true, time.Minute, Expired, -1},
 		{"handover failed", midnight, after, true, 3 * time.Second, Expired, -1},
 	} {
-		row := &credentialRow{spec: &plan.Credential{Common: &plan.Common{}}, record: &schedule.Record{Part: schedule.Token{Credential: c.token}, Past: c.past}, running: c.running}
+		row := &credentialRow{spec: &plan.Credential{Common: &plan.Common{}}, record: schedule.Pack(schedule.Record{Part: schedule.Token{Credential: c.token}, Past: c.past}), running: c.running}
 		state, until := row.judge(end.Add(c.at))
 		if state != c.want {
 			t.Errorf("%s: %s, want %s", c.name, state, c.want)

@@ -54,9 +54,9 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 		NextAttemptAt: s.At, NextReason: s.Why.Text, NextRule: ruleKey(spec, s.Why.Rule), Running: s.Running,
 		Failures: int(r.Past.Failures), FailingSince: r.Past.FailingSince, LastError: r.LastError(), History: r.Past.History.Attempts(), Limits: r.Token().Limits,
 	}
-	row := &credentialRow{spec: spec, record: &r, running: s.Running}
+	row := &credentialRow{spec: spec, record: schedule.Pack(r), running: s.Running}
 	v.State, _ = row.judge(now)
-	v.PausedUntil = r.PausedAt(now)
+	v.PausedUntil = r.Past.PausedAt(now)
 	if schedule.HasValue(r.Token().Credential) {
 		v.Generation, v.IssuedAt, v.ExpiresAt = r.Token().Generation, r.Token().IssuedAt, r.Token().StatedEnd()
 		v.LastUsefulAttemptAt = row.lastUseful()
@@ -71,7 +71,7 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 func truthOfSink(e *Engine, name string, now time.Time) SinkView {
 	one := e.sinks[name]
 	s, _ := e.board.Look(now, delivering(name))
-	row := &sinkRow{spec: one.spec, record: &s.Record, at: s.At, owed: s.Owed, refused: one.refused, foreign: one.foreign}
+	row := &sinkRow{spec: one.spec, record: schedule.Pack(s.Record), at: s.At, owed: s.Owed, refused: one.refused, foreign: one.foreign}
 	if f := e.running[delivering(name)]; f != nil {
 		row.begun = momentOf(f.at)
 	}

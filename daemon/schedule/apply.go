@@ -46,7 +46,7 @@ func (b *Board) Apply(now time.Time, c Change) (removed []Key) {
 		case key.Kind == Obtaining:
 			orphans = append(orphans, key.Name)
 			if left {
-				b.keep(key, *e.rec, now)
+				b.keep(key, e.rec.Record(), now)
 			}
 		case left:
 			removed = append(removed, key)
@@ -110,7 +110,7 @@ func (b *Board) place(t *Task, now time.Time, budgets map[*group]bool, unlinked 
 
 // claim returns the learned record of a task, or an empty one. It shares strings
 // that are equal in both, to save memory.
-func (b *Board) claim(t *Task) *Record {
+func (b *Board) claim(t *Task) *Packed {
 	r, found := b.learned.Records[t.Key]
 	if !found {
 		return &blank
@@ -129,11 +129,11 @@ func (b *Board) claim(t *Task) *Record {
 		}
 		r.Part = part
 	}
-	return &r
+	return Pack(r)
 }
 
 // blank is the record of every task without one.
-var blank Record
+var blank Packed
 
 func share(mine *string, its string) {
 	if *mine == its {
@@ -216,8 +216,7 @@ func (b *Board) updateIdentity(e *entry, now time.Time) {
 	}
 	held := e.rec.Token()
 	if e.task.More().Absent == "" && held.Identity != e.task.Identity && (held.Identity != "" || HasValue(held.Credential)) {
-		other := withIdentity(*e.rec, e.task.Identity, now)
-		e.rec = &other
+		e.rec = Pack(withIdentity(e.rec.Record(), e.task.Identity, now))
 		b.corrected[e.task.Key] = true
 	}
 	if !e.running {
@@ -235,7 +234,7 @@ func (b *Board) age(e *entry, now time.Time) {
 	if expires := held.IssuedAt.Add(held.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(held.ExpiresAt) && expires.After(now) {
 		held.ExpiresAt = expires
 		held.Revision++
-		e.edit().Part = held
+		e.edit(func(r *Record) { r.Part = held })
 		b.corrected[e.task.Key] = true
 	}
 }
@@ -256,7 +255,7 @@ func (b *Board) replay(now time.Time) {
 		if e.task.Kind != Obtaining || !e.group.unaware {
 			continue
 		}
-		cooled[e.group] = later(cooled[e.group], e.group.recall(e.rec.Past))
+		cooled[e.group] = later(cooled[e.group], e.group.recall(e.rec.Past()))
 		known, before := e.calls()
 		calls[e.group] = append(calls[e.group], known...)
 		hidden[e.group] = append(hidden[e.group], before...)
@@ -277,7 +276,8 @@ func (b *Board) replay(now time.Time) {
 // calls returns when the backend was called, oldest first, and instants before each of
 // which there may have been calls that the record does not hold.
 func (e *entry) calls() (known, hidden []time.Time) {
-	p, last := e.rec.Past, e.rec.Past.AttemptAt
+	p := e.rec.Past()
+	last := p.AttemptAt
 	if e.running {
 		last = e.startedAt()
 	}

@@ -26,9 +26,9 @@ func (b *Board) foldClient(s Start, res Result, now time.Time) {
 // learnClient is foldClient for a record from another machine; fresh means that it
 // brings values new to this board.
 func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
-	p := &e.rec.Past
+	p := e.rec.Past()
 	switch client := e.task.More().Client; {
-	case client == "" || otherInputs(e.task, e.rec):
+	case client == "" || otherInputs(e.task, e.rec.Token()):
 	case p.Parked && p.ClientRefused && p.Last != nil:
 		b.refuseClient(e.task, p.Last, now)
 	case fresh && p.Last == nil && b.refused[client] != nil:
@@ -48,9 +48,8 @@ func (b *Board) refuseClient(t *Task, note *Note, now time.Time) {
 func (b *Board) freeClient(client string, now time.Time) {
 	delete(b.refused, client)
 	for _, e := range b.showing(client) {
-		if e.rec.Past.ClientRefused && !e.running {
-			r := e.edit()
-			r.Past.Parked, r.Past.ClientRefused, r.Past.Last = false, false, nil
+		if e.rec.Past().ClientRefused && !e.running {
+			e.edit(func(r *Record) { r.Past.Parked, r.Past.ClientRefused, r.Past.Last = false, false, nil })
 			b.moveOn(e, now)
 		}
 	}
@@ -80,17 +79,18 @@ func (b *Board) showing(client string) (list []*entry) {
 // parkFor parks a credential whose client was refused for another one. It skips a
 // running task, which gets its own result, and one with changed inputs.
 func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
-	if e.running || e.rec.Past.Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec) {
+	if e.running || e.rec.Past().Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec.Token()) {
 		return
 	}
-	r := e.edit()
-	r.Past.Parked, r.Past.ClientRefused = true, true
-	copied := *note
-	r.Past.Last = &copied
-	// From here on another secret is one.
-	held := r.Token()
-	held.Identity, held.Inputs = e.task.Identity, e.task.Inputs
-	r.Part = held
+	e.edit(func(r *Record) {
+		r.Past.Parked, r.Past.ClientRefused = true, true
+		copied := *note
+		r.Past.Last = &copied
+		// From here on another secret is one.
+		held := r.Token()
+		held.Identity, held.Inputs = e.task.Identity, e.task.Inputs
+		r.Part = held
+	})
 	b.moveOn(e, now)
 }
 
@@ -105,8 +105,9 @@ func (b *Board) moveOn(e *entry, now time.Time) {
 // the new tasks that use one.
 func (b *Board) recallClients(added []*entry, now time.Time) {
 	for _, e := range added {
-		if c := e.task.More().Client; c != "" && e.rec.Past.ClientRefused && e.rec.Past.Parked && e.rec.Past.Last != nil && !otherInputs(e.task, e.rec) {
-			b.refused[c] = e.rec.Past.Last
+		c, p := e.task.More().Client, e.rec.Past()
+		if c != "" && p.ClientRefused && p.Parked && p.Last != nil && !otherInputs(e.task, e.rec.Token()) {
+			b.refused[c] = p.Last
 		}
 	}
 	if len(b.refused) == 0 {

@@ -38,7 +38,7 @@ func (b *Board) SetBack(now time.Time, by time.Duration) {
 		e.goBack(by)
 		// For a running task, catchUp does this at the end of the attempt.
 		if !e.running {
-			e.edit().moveLife(by)
+			e.edit(func(r *Record) { r.moveLife(by) })
 		}
 		if e.task.Kind == Obtaining {
 			b.corrected[e.task.Key] = true
@@ -81,7 +81,7 @@ func (b *Board) Corrections() (out []Correction) {
 		}
 		delete(b.corrected, key)
 		if e != nil {
-			out = append(out, Correction{key, *e.rec})
+			out = append(out, Correction{key, e.rec.Record()})
 		} else if kept, found := b.learned.Records[key]; found {
 			out = append(out, Correction{key, kept})
 		}
@@ -91,21 +91,23 @@ func (b *Board) Corrections() (out []Correction) {
 
 // goBack moves the entry's instants of attempts together with the clock.
 func (e *entry) goBack(by time.Duration) {
-	p := &e.edit().Past
 	due := e.dueAt()
 	back(&due, by)
 	e.setDueAt(due)
-	for _, t := range []*time.Time{&p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
-		back(t, by)
-	}
 	e.began -= by.Nanoseconds()
 	if e.hold != nil {
 		e.hold = &Hold{Until: e.hold.Until.Add(-by), Text: e.hold.Text, Final: e.hold.Final}
 	}
-	if e.rec.counted() {
-		back(&p.PlannedAt, by)
-	}
-	p.moveNotes(len(p.History), by, by)
+	e.edit(func(r *Record) {
+		p := &r.Past
+		for _, t := range []*time.Time{&p.AttemptAt, &p.FailingSince, &p.RetryAt, &p.PauseUntil} {
+			back(t, by)
+		}
+		if r.counted() {
+			back(&p.PlannedAt, by)
+		}
+		p.moveNotes(len(p.History), by, by)
+	})
 }
 
 // moveNotes moves the oldest attempts of the history, as many as given, by one
@@ -151,11 +153,13 @@ func back(t *time.Time, by time.Duration) {
 // catchUp corrects the record of an attempt during which the clock was set back:
 // its earlier instants are still those of the old clock.
 func (b *Board) catchUp(e *entry, s Start, res Result, now time.Time) {
-	by := b.setBack - s.setBack
-	if by <= 0 {
-		return
+	if by := b.setBack - s.setBack; by > 0 {
+		e.edit(func(r *Record) { b.catchUpRecord(e, r, s, res, by, now) })
 	}
-	r := e.edit()
+}
+
+// catchUpRecord is catchUp for a copy of the entry's record.
+func (b *Board) catchUpRecord(e *entry, r *Record, s Start, res Result, by time.Duration, now time.Time) {
 	p := &r.Past
 	// An attempt may call the backend only after the step. Moved back, such a
 	// call would seem to precede the start of the attempt.
@@ -210,21 +214,23 @@ func (r *ProviderRecord) pullBack(now time.Time) {
 // more.
 func (b *Board) pullBack(e *entry, now time.Time) {
 	future := func(t time.Time) bool { return t.After(now) }
-	if r := e.rec; !future(r.Token().ObtainedAt) && !future(r.Past.AttemptAt) && (r.Past.Last == nil || !future(r.Past.Last.At)) {
+	was := e.rec.Past()
+	if !future(e.rec.Token().ObtainedAt) && !future(was.AttemptAt) && (was.Last == nil || !future(was.Last.At)) {
 		return
 	}
-	r := e.edit()
-	p := &r.Past
-	if at := r.Token().ObtainedAt; r.counted() && at.After(now) && r.moveLife(at.Sub(now)) {
-		b.corrected[e.task.Key] = true
-	}
-	if p.AttemptAt.After(now) {
-		p.AttemptAt = now
-	}
-	if p.Last != nil && p.Last.At.After(now) {
-		by := p.Last.At.Sub(now)
-		back(&p.RetryAt, by)
-		back(&p.PauseUntil, by)
-		p.moveNotes(0, 0, by)
-	}
+	e.edit(func(r *Record) {
+		p := &r.Past
+		if at := r.Token().ObtainedAt; r.counted() && at.After(now) && r.moveLife(at.Sub(now)) {
+			b.corrected[e.task.Key] = true
+		}
+		if p.AttemptAt.After(now) {
+			p.AttemptAt = now
+		}
+		if p.Last != nil && p.Last.At.After(now) {
+			by := p.Last.At.Sub(now)
+			back(&p.RetryAt, by)
+			back(&p.PauseUntil, by)
+			p.moveNotes(0, 0, by)
+		}
+	})
 }

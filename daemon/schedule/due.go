@@ -82,7 +82,7 @@ func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 // wanted is due without the minimum interval.
 func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	// Another secret ends the parking, but not the doubt about a lost answer.
-	other := otherInputs(t, r)
+	other := otherInputs(t, r.Token())
 	if r.Past.Parked && !other {
 		return never, whyParked
 	}
@@ -127,9 +127,8 @@ func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 
 // otherInputs reports whether the secrets or keys have changed since the last
 // attempt.
-func otherInputs(t *Task, r *Record) bool {
-	inputs := r.Token().Inputs
-	return inputs != "" && inputs != t.Inputs && t.More().Absent == ""
+func otherInputs(t *Task, held Token) bool {
+	return held.Inputs != "" && held.Inputs != t.Inputs && t.More().Absent == ""
 }
 
 func later(a, b time.Time) time.Time {

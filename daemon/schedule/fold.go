@@ -52,23 +52,24 @@ func (b *Board) Fold(now time.Time, s Start, rec Record, res Result) Folded {
 		if at.After(now) {
 			at = now // the clock was set back meanwhile
 		}
-		r := e.edit()
-		r.Past.AttemptAt = at
-		r.keepAnswer(rec)
+		e.edit(func(r *Record) {
+			r.Past.AttemptAt = at
+			r.keepAnswer(rec)
+		})
 		b.corrected[s.Task.Key] = true
 	} else {
-		if d, ok := rec.Part.(Delivery); ok {
+		if d, ok := rec.Unpacked().(Delivery); ok {
 			if valid := b.validMarks(e, d.Delivered); len(valid) < len(d.Delivered) {
 				d.Delivered = valid
 				rec.Part = d
 				b.corrected[s.Task.Key] = true
 			}
 		}
-		if until := e.rec.Past.PausedUntil; !until.Equal(rec.Past.PausedUntil) {
+		if until := e.rec.Past().PausedUntil; !until.Equal(rec.Past.PausedUntil) {
 			rec.Past.PausedUntil = until // set during the attempt
 			b.corrected[s.Task.Key] = true
 		}
-		e.rec = &rec
+		e.rec = Pack(rec)
 		b.catchUp(e, s, res, now)
 		b.age(e, now) // max_age may have changed during the attempt
 	}
@@ -113,13 +114,17 @@ func (b *Board) Return(now time.Time, s Start, hold Hold) (removed bool) {
 		delete(b.entries, s.Task.Key)
 		b.regateLive(e.group, now)
 		if s.Task.Kind == Obtaining {
-			b.keep(s.Task.Key, *e.rec, now)
+			b.keep(s.Task.Key, e.rec.Record(), now)
 			return false
 		}
 		return true
 	}
-	if by := b.setBack - s.setBack; by > 0 && e.edit().moveLife(by) {
-		b.corrected[s.Task.Key] = true
+	if by := b.setBack - s.setBack; by > 0 {
+		e.edit(func(r *Record) {
+			if r.moveLife(by) {
+				b.corrected[s.Task.Key] = true
+			}
+		})
 	}
 	b.age(e, now)
 	e.asked, e.rush, e.hold = (e.asked || s.asked) && !hold.Final, (e.rush || s.rush) && !hold.Final, nil
@@ -185,7 +190,7 @@ func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 		return
 	}
 	e.stale = map[string]refusal{name: {input.rec.Token().Generation, input.answers}}
-	if !input.running && input.rec.Past.Failures == 0 {
+	if !input.running && input.rec.Failures() == 0 {
 		input.asked = true
 		b.replan(input, now)
 	}

@@ -7,7 +7,7 @@ import "time"
 type Glimpse struct {
 	Key    Key
 	Gone   bool // the task left the board; the other fields are zero
-	Record *Record
+	Record *Packed
 	// At, Why and Waiting disregard the group: see GroupStatus.Turn.
 	At                     time.Time
 	Why                    Why

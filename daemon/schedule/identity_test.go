@@ -128,7 +128,7 @@ func TestPause(t *testing.T) {
 	r.Pause(r.now, "a", after(2*time.Hour))
 	r.Pause(r.now, "b", Endless) // it is under way
 	r.obtain("b", time.Hour)
-	if rec := r.look("b").Record; !rec.PausedAt(r.now).Equal(Endless) {
+	if p := r.look("b").Record.Past; !p.PausedAt(r.now).Equal(Endless) {
 		t.Error("the end of the attempt took the pause away")
 	}
 	r.nextAt("a", 2*time.Hour, whyPaused)

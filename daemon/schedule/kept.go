@@ -65,7 +65,8 @@ func (b *Board) KeptBack(now time.Time, key Key) (until time.Time, kept bool) {
 	if e == nil || e.task.Kind != Obtaining || e.running {
 		return time.Time{}, false
 	}
-	return keptBack(e.task, e.rec, b.see(now))
+	r := e.rec.Record()
+	return keptBack(e.task, &r, b.see(now))
 }
 
 // Take starts a task that is not running, whatever it waits for, because a person
@@ -85,7 +86,7 @@ func (b *Board) Take(now time.Time, key Key) (Start, bool) {
 	e.started(now, b.applies)
 	e.group.running++
 	b.regate(e.group, now)
-	return Start{e.task, *e.rec, now, whyAsked, b.generations(e.task), b.setBack, false, false}, true
+	return Start{e.task, e.rec.Record(), now, whyAsked, b.generations(e.task), b.setBack, false, false}, true
 }
 
 // Plant replaces the seed in a record with one that a person provided, and clears

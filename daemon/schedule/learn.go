@@ -51,10 +51,11 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	}
 	waited := e.in == &e.group.waiting
 	e.leave()
-	rec.Past.AttemptAt = later(rec.Past.AttemptAt, e.rec.Past.AttemptAt)
-	rec.Past.PausedUntil = e.rec.Past.PausedUntil // a pause is local to this machine
+	was := e.rec.Past()
+	rec.Past.AttemptAt = later(rec.Past.AttemptAt, was.AttemptAt)
+	rec.Past.PausedUntil = was.PausedUntil // a pause is local to this machine
 	fresh := rec.Token().IssuedAt.After(e.rec.Token().IssuedAt)
-	e.rec, e.stale, e.hold = &rec, nil, nil
+	e.rec, e.stale, e.hold = Pack(rec), nil, nil
 	e.answers++
 	b.updateIdentity(e, now)
 	if waited {

@@ -31,7 +31,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 	if e == nil {
 		return Status{}, false
 	}
-	s := Status{Task: e.task, Record: *e.rec, Running: e.running}
+	s := Status{Task: e.task, Record: e.rec.Record(), Running: e.running}
 	switch e.task.Kind {
 	case Delivering:
 		_, s.Owed = b.owes(e)
@@ -39,7 +39,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
 	case Obtaining: // never owed
-		s.Reopened = otherInputs(e.task, e.rec)
+		s.Reopened = otherInputs(e.task, e.rec.Token())
 	}
 	s.At, s.Why, s.Waiting = e.turn(now)
 	s.Parked, s.Waits = s.Why == whyParked || s.Why == whyAbsent, s.Why == whyInput

@@ -14,7 +14,7 @@ func (b *Board) Pause(now time.Time, name string, until time.Time) bool {
 	if e == nil || e.gone {
 		return false
 	}
-	e.edit().Past.PausedUntil = until
+	e.edit(func(r *Record) { r.Past.PausedUntil = until })
 	b.corrected[e.task.Key] = true
 	if until.After(now) {
 		e.asked, e.rush = false, false
@@ -25,16 +25,16 @@ func (b *Board) Pause(now time.Time, name string, until time.Time) bool {
 }
 
 // PausedAt returns the end of a credential's pause, zero if it is not paused.
-func (r *Record) PausedAt(now time.Time) time.Time {
-	if r.Past.PausedUntil.After(now) {
-		return r.Past.PausedUntil
+func (p *Past) PausedAt(now time.Time) time.Time {
+	if p.PausedUntil.After(now) {
+		return p.PausedUntil
 	}
 	return time.Time{}
 }
 
 // paused postpones an instant to the end of a pause.
-func (r *Record) paused(at time.Time, why Why, now time.Time) (time.Time, Why) {
-	until := r.PausedAt(now)
+func (p *Past) paused(at time.Time, why Why, now time.Time) (time.Time, Why) {
+	until := p.PausedAt(now)
 	switch {
 	case at.IsZero() || until.IsZero() || !until.After(at):
 		return at, why

@@ -11,8 +11,8 @@ import (
 type Record struct {
 	// Past is common to all kinds of task.
 	Past Past
-	// Part is a Token, a Delivery or a HookRun, depending on the kind of the task;
-	// nil if there is nothing to record.
+	// Part is a Token, a Delivery or a HookRun, depending on the kind of the task, or
+	// one that the board has packed; nil if there is nothing to record.
 	Part Part
 }
 
@@ -24,14 +24,31 @@ func (Token) part()    {}
 func (Delivery) part() {}
 func (HookRun) part()  {}
 
+// Unpacked returns the part as a Token, a Delivery or a HookRun.
+func (r Record) Unpacked() Part {
+	switch p := r.Part.(type) {
+	case *packedToken:
+		return p.token()
+	case *packedDelivery:
+		return p.delivery()
+	}
+	return r.Part
+}
+
 // Token returns the part of a credential, or the zero value.
 func (r Record) Token() Token {
+	if p, packed := r.Part.(*packedToken); packed {
+		return p.token()
+	}
 	t, _ := r.Part.(Token)
 	return t
 }
 
 // Delivery returns the part of a sink, or the zero value.
 func (r Record) Delivery() Delivery {
+	if p, packed := r.Part.(*packedDelivery); packed {
+		return p.delivery()
+	}
 	d, _ := r.Part.(Delivery)
 	return d
 }

@@ -51,7 +51,7 @@ type Board struct {
 // fields are ordered to avoid padding.
 type entry struct {
 	task  *Task
-	rec   *Record // never written to: see edit
+	rec   *Packed // see edit
 	group *group
 	in    *queue
 	// planned is the instant at which it starts by itself, zero for never. dueAt is when
@@ -132,12 +132,12 @@ func (e *entry) reason() Why {
 	return e.why.Value()
 }
 
-// edit replaces the entry's record with a copy, which the calling Board method
-// may change. Readers of the previous record do not see the changes.
-func (e *entry) edit() *Record {
-	r := *e.rec
-	e.rec = &r
-	return e.rec
+// edit replaces the entry's record with a changed copy. Readers of the previous
+// record do not see the changes.
+func (e *entry) edit(change func(*Record)) {
+	r := e.rec.Record()
+	change(&r)
+	e.rec = Pack(r)
 }
 
 // New returns an empty board. The seed determines the jitter: the same seed
@@ -198,7 +198,7 @@ func (b *Board) Due(now time.Time) (starts []Start, wake time.Time) {
 			for i := range g.buckets {
 				g.buckets[i].take(now)
 			}
-			starts = append(starts, Start{e.task, *e.rec, e.dueAt(), why, b.generations(e.task), b.setBack, asked, rush})
+			starts = append(starts, Start{e.task, e.rec.Record(), e.dueAt(), why, b.generations(e.task), b.setBack, asked, rush})
 			starts = b.started(e, now, starts)
 		}
 		b.regate(g, now)
@@ -245,7 +245,8 @@ func (b *Board) next(e *entry, now time.Time) (time.Time, Why) {
 			return never, whyAbsent
 		}
 		at, why := b.nextObtain(e, now)
-		at, why = e.rec.paused(at, why, now)
+		past := e.rec.Past()
+		at, why = past.paused(at, why, now)
 		if !at.IsZero() && e.hold != nil && e.hold.Until.After(later(at, now)) {
 			return e.hold.Until, Why{"", e.hold.Text}
 		}
@@ -282,7 +283,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 	}
 	if e.asked {
-		p := &e.rec.Past
+		p := e.rec.Past()
 		if at := p.RetryAt; p.Asked && at.After(now) && at.After(e.group.rec.CooldownUntil) && !e.rush {
 			return at, whyRetryAfter
 		}
@@ -291,7 +292,8 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		}
 		return now, whyAsked
 	}
-	return due(e.task, e.rec, now, b.seed)
+	r := e.rec.Record()
+	return due(e.task, &r, now, b.seed)
 }
 
 // inForce reports whether the credential has values that have not expired. If
@@ -330,7 +332,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 	case owed:
 	case holds.Target != e.task.Target:
 		why, owed = whyTarget, true
-	case e.rec.Past.Failures > 0:
+	case e.rec.Failures() > 0:
 		// It was up to date, and a later repair of its content failed.
 		why, owed = whyLocalRetry, true
 	}
@@ -345,12 +347,12 @@ func (b *Board) hookReady(e *entry) bool {
 		return false
 	}
 	_, owed := b.owes(sink)
-	return !owed || sink.rec.Past.Failures > 0
+	return !owed || sink.rec.Failures() > 0
 }
 
 func retryOr(e *entry, now time.Time, why Why) (time.Time, Why) {
-	if r := e.rec.Past.RetryAt; !e.asked && e.rec.Past.Failures > 0 && r.After(now) {
-		return r, whyLocalRetry
+	if p := e.rec.Past(); !e.asked && p.Failures > 0 && p.RetryAt.After(now) {
+		return p.RetryAt, whyLocalRetry
 	}
 	return now, why
 }

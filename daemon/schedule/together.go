@@ -92,7 +92,7 @@ func (b *Board) busy(e *entry) bool {
 		return true
 	}
 	_, owed := b.owes(e)
-	return owed && (e.rec.Past.Failures == 0 || !b.once)
+	return owed && (e.rec.Failures() == 0 || !b.once)
 }
 
 func (b *Board) replanTogether(t *together, now time.Time) {
@@ -155,7 +155,7 @@ func (b *Board) started(e *entry, now time.Time, starts []Start) []Start {
 		o.started(now, b.applies)
 		o.ranWith = t
 		t.running++
-		starts = append(starts, Start{Task: o.task, Record: *o.rec, DueAt: now, Why: whyHook, setBack: b.setBack})
+		starts = append(starts, Start{Task: o.task, Record: o.rec.Record(), DueAt: now, Why: whyHook, setBack: b.setBack})
 	}
 	return starts
 }

@@ -47,7 +47,7 @@ func filled[P any](n *int) (part P) {
 // numbered returns a full record that is identified by a number.
 func numbered(kind schedule.Kind, n uint64) schedule.Record {
 	r := fullOf(kind)
-	switch part := r.Part.(type) {
+	switch part := r.Unpacked().(type) {
 	case schedule.Token:
 		part.Revision = n
 		r.Part = part

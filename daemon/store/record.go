@@ -45,7 +45,7 @@ func encodeRecord(r schedule.Record) ([]byte, error) { return json.Marshal(wireO
 
 func wireOf(r schedule.Record) wireRecord {
 	w := wireRecord{Past: r.Past}
-	switch part := r.Part.(type) {
+	switch part := r.Unpacked().(type) {
 	case schedule.Token:
 		w.Token, w.Credential = &part, wireTokenOf(&part.Credential)
 		for _, f := range part.Former {

@@ -1,0 +1,119 @@
+package schedule
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/vigented/vigente/credential"
+)
+
+// fill sets v and everything exported below it to values that differ from each other.
+func fill(v reflect.Value, n *int) {
+	*n++
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(after(time.Duration(*n)*time.Hour + time.Duration(*n))))
+		return
+	case credential.Secret:
+		v.Set(reflect.ValueOf(credential.NewSecret(time.Duration(*n).String())))
+		return
+	case History:
+		v.Set(reflect.ValueOf(HistoryOf(Attempt{At: after(time.Duration(*n)), Outcome: Failed, Reason: "r", Message: "m"})))
+		return
+	case []Record:
+		v.Set(reflect.ValueOf([]Record{{Past: Past{Unknown: 7}, Part: Token{Revision: 8}}}))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), n)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), n)
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, n)
+		fill(value, n)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.String:
+		v.SetString(time.Duration(*n).String())
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		v.SetInt(int64(*n))
+	case reflect.Uint64:
+		v.SetUint(uint64(*n) << 40)
+	default:
+		panic(v.Type())
+	}
+}
+
+// TestPackedRecordIsTheSame: no field of a record is lost, whether it is the only one or
+// all are set.
+func TestPackedRecordIsTheSame(t *testing.T) {
+	n := 0
+	same := func(t *testing.T, r Record) {
+		t.Helper()
+		got := Pack(r).Record()
+		if got.Part = got.Unpacked(); !reflect.DeepEqual(got, r) {
+			t.Errorf("got %+v, want %+v", got, r)
+		}
+	}
+	for _, part := range []Part{nil, Token{}, Delivery{}, HookRun{}} {
+		same(t, Record{Part: part})
+		all := Record{Part: part}
+		fill(reflect.ValueOf(&all.Past).Elem(), &n)
+		same(t, all)
+		for i := range reflect.TypeFor[Past]().NumField() {
+			var one Record
+			fill(reflect.ValueOf(&one.Past).Elem().Field(i), &n)
+			same(t, one)
+		}
+	}
+	eachField(t, func(p Token) { same(t, Record{Part: p}) }, &n)
+	eachField(t, func(p Delivery) { same(t, Record{Part: p}) }, &n)
+	eachField(t, func(p HookRun) { same(t, Record{Part: p}) }, &n)
+	same(t, Record{Part: Delivery{Delivered: Marks{{"a", Mark{1, 2}}, {"b", Mark{3, 4}}}, Target: "t"}})
+	same(t, Record{Part: Delivery{Issued: Issued{{"a", []string{"1"}}, {"b", nil}}, Target: "t"}})
+	same(t, Record{Past: Past{AttemptAt: time.Date(-3, 1, 1, 0, 0, 0, 999, time.UTC), PlannedAt: time.Date(292277, 1, 1, 0, 0, 0, 0, time.UTC), PausedUntil: Endless}})
+}
+
+// eachField calls check with each field set alone, and with all of them.
+func eachField[P any](t *testing.T, check func(P), n *int) {
+	t.Helper()
+	var all P
+	fill(reflect.ValueOf(&all).Elem(), n)
+	check(all)
+	for i := range reflect.TypeFor[P]().NumField() {
+		var one P
+		field := reflect.ValueOf(&one).Elem().Field(i)
+		if fill(field, n); field.Type() == reflect.TypeFor[credential.Credential]() { // each of its fields alone too
+			for j := range field.NumField() {
+				var other P
+				fill(reflect.ValueOf(&other).Elem().Field(i).Field(j), n)
+				check(other)
+			}
+		}
+		check(one)
+	}
+}
+
+// TestPackedRecordIsOnlyRead: what was made of a packed record does not change it.
+func TestPackedRecordIsOnlyRead(t *testing.T) {
+	p := Pack(Record{Past: Past{Failures: 1}, Part: Token{Revision: 1, TokenOf: "x"}})
+	r := p.Record()
+	r.Past.Failures, r.Past.Parked = 5, true
+	held := r.Token()
+	held.Revision, held.TokenOf = 5, "y"
+	r.Part = held
+	if again := p.Record(); again.Past.Failures != 1 || again.Past.Parked || again.Token().Revision != 1 || again.Token().TokenOf != "x" {
+		t.Errorf("got %+v", again)
+	}
+}
