@@ -9,6 +9,7 @@ import (
 	sdnotify "github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/daemon/control"
 	"github.com/vigented/vigente/daemon/difference"
@@ -167,12 +168,22 @@ func (d *Daemon) unchangeable(cfg *config.Config) error {
 	return nil
 }
 
+// listenerLimits returns the expiries of the listener's certificates.
+func (d *Daemon) listenerLimits() []credential.Limit {
+	d.live.RLock()
+	defer d.live.RUnlock()
+	return d.cfg.Daemon.WebLimits
+}
+
 // Config returns which configuration is running, since when, and why the last one
 // was refused.
 func (d *Daemon) Config() view.Config {
 	d.live.RLock()
 	defer d.live.RUnlock()
 	c := view.Config{Hash: d.cfg.Hash, LoadedAt: d.loadedAt, LastError: d.lastError, Listener: d.listener.Problem(), Cluster: d.member.Problem()}
+	if limits := d.cfg.Daemon.WebLimits; len(limits) > 0 {
+		c.Limits = view.LimitsOf(limits)
+	}
 	for _, m := range d.loaded.Warnings {
 		c.Warnings = append(c.Warnings, view.Warning{Credential: m.Credential, Path: m.Path, Message: m.Message})
 	}

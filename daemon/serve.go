@@ -45,7 +45,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		// The watch ends with the engine.
 		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
 	})
-	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine) })
+	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine, d.listenerLimits) })
 	parts.Go(func() { d.notifier.Run(ctx) })
 	defer d.member.Run(ctx)()
 	_, credentials, sinks := d.loaded.Count()

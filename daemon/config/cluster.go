@@ -40,7 +40,7 @@ func (l *loader) clusterSettings(s *section.Section, present bool) {
 	c.Alone = s.Choice("alone", "plain", "none", "plain", "all")
 	key := s.RawSecret("key")
 	old := s.Secrets("old_keys")
-	c.TLS = clusterTLS(s)
+	c.TLS = l.clusterTLS(s)
 	if present {
 		l.requireCluster(s, c, endpoints, key, old)
 	}
@@ -102,7 +102,7 @@ func loopback(host string) bool {
 }
 
 // clusterTLS reads the trusted CA and the client certificate.
-func clusterTLS(s *section.Section) *tls.Config {
+func (l *loader) clusterTLS(s *section.Section) *tls.Config {
 	t := s.Table("tls")
 	if t == nil {
 		return nil
@@ -113,6 +113,7 @@ func clusterTLS(s *section.Section) *tls.Config {
 		if !cfg.RootCAs.AppendCertsFromPEM(data) {
 			t.Faultf("ca_file", "contains no certificate (expected PEM)")
 		}
+		l.note(t, ending{"ca_file", authority, t.FilePath("ca_file"), endOf(authority, data)})
 	}
 	if own := t.Table("certificate"); own != nil {
 		if data := own.File("file"); data != nil {
@@ -121,6 +122,7 @@ func clusterTLS(s *section.Section) *tls.Config {
 				own.Faultf("file", "contains no certificate with its key (expected both in PEM)")
 			}
 			cfg.Certificates = []tls.Certificate{pair}
+			l.note(own, ending{"file", ownCertificate, own.FilePath("file"), endOf(ownCertificate, data)})
 		}
 	}
 	return cfg

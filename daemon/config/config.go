@@ -47,6 +47,10 @@ type Config struct {
 	// name that seems to be missing may be defined there.
 	Broken bool
 
+	// Ended reports certificates of the listener and of the cluster that have
+	// expired, Ending those that expire soon. The configuration can be used.
+	Ended, Ending []section.Fault
+
 	settings []section.Key // keys of the daemon's own tables that were read
 	tables   map[string]*section.Section
 	files    []string // absolute paths of the sources and of missing includes
@@ -120,6 +124,8 @@ type Daemon struct {
 	// of the Prometheus exporters, for TLS and basic authentication on Listen;
 	// or empty.
 	WebConfig string
+	// WebLimits are the expiries of the certificates that WebConfig names.
+	WebLimits []credential.Limit
 	// OnFailure applies to every credential without its own; may be nil.
 	OnFailure *OnFailure
 	// StateKey has 32 bytes, or is empty if the state is not sealed.

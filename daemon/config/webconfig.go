@@ -33,10 +33,47 @@ func (l *loader) webConfig(s *section.Section) {
 	_, err := within(l.opt, d.WebConfig, func() (struct{}, error) { return struct{}{}, check(d.WebConfig) })
 	if err != nil {
 		s.Faultf(key, "%q cannot be used: %v (%s)", d.WebConfig, err, expectedWeb)
+	} else if l.opt.CheckWeb == nil {
+		l.webEnds(s, key)
 	}
 	if d.Listen == "" {
 		s.Faultf(key, "protects nothing, because listen is \"\" (remove one of the two)")
 	}
+}
+
+// webEnds notes when the certificates of the listener expire. They are read like
+// every other file of the configuration, so that a renewed one is noticed.
+func (l *loader) webEnds(s *section.Section, key string) {
+	d, read := &l.config.Daemon, l.config.reader.Read
+	text, err := read(d.WebConfig, maxWeb)
+	var c web.Config
+	if err != nil || yaml.UnmarshalStrict(text, &c) != nil {
+		return // checkWeb has just read it: it is being replaced
+	}
+	for _, f := range []struct{ kind, file, text string }{
+		{ownCertificate, c.TLSConfig.TLSCertPath, c.TLSConfig.TLSCert},
+		{authority, c.TLSConfig.ClientCAs, c.TLSConfig.ClientCAsText},
+	} {
+		path, data := d.WebConfig, []byte(f.text)
+		if f.file != "" {
+			path = besides(d.WebConfig, f.file)
+			if data, err = read(path, maxWeb); err != nil {
+				continue
+			}
+		}
+		d.WebLimits = append(d.WebLimits, l.note(s, ending{key, f.kind, path, endOf(f.kind, data)})...)
+	}
+}
+
+// maxWeb limits the size of a web configuration and of its certificates.
+const maxWeb = 1 << 20
+
+// besides returns the absolute path of a file that a web configuration names.
+func besides(web, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(web), name)
 }
 
 // checkWeb explains in our own words what is wrong with a web configuration.
@@ -58,10 +95,7 @@ func checkWeb(file string) error {
 		if named.file == "" {
 			continue
 		}
-		if !filepath.IsAbs(named.file) {
-			named.file = filepath.Join(filepath.Dir(file), named.file)
-		}
-		if _, err := os.ReadFile(named.file); err != nil {
+		if _, err := os.ReadFile(besides(file, named.file)); err != nil {
 			return fmt.Errorf("the file that tls_server_config.%s names: %s", named.key, systemWords(err))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -128,7 +129,7 @@ func (e *examination) missing() {
 	for _, f := range e.loaded.MissingFaults {
 		e.found = append(e.found, &Finding{Check: f.Key, Detail: f.Message})
 	}
-	for _, f := range e.loaded.Slips {
+	for _, f := range slices.Concat(e.loaded.Slips, e.loaded.Config.Ending) {
 		e.found = append(e.found, &Finding{Check: f.Key, OK: true, Detail: "warning: " + f.Message})
 	}
 	for _, d := range e.loaded.Dangers {

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/engine"
 )
 
@@ -25,16 +26,20 @@ type limited interface {
 }
 
 // WarnOfLimits warns once a day of certificates, authorizations and the like
-// that a person must renew within the next weeks, until ctx ends.
-func WarnOfLimits(ctx context.Context, log *zap.Logger, of limited) {
+// that a person must renew within the next weeks, until ctx ends. Listener returns
+// the limits of the listener.
+func WarnOfLimits(ctx context.Context, log *zap.Logger, of limited, listener func() []credential.Limit) {
 	tick := time.NewTicker(lookAtLimitsEvery)
 	defer tick.Stop()
 	said := map[string]time.Time{}
 	for {
 		if of.Alive() {
-			for _, w := range limitsSoon(of.Select(engine.Query{}), said) {
-				log.Warn("limit ends soon", zap.String("credential", w.credential), zap.String("provider", w.provider),
-					zap.String("detail", w.detail), zap.Time("expires_at", w.endsAt))
+			for _, w := range limitsSoon(of.Select(engine.Query{}), listener(), said) {
+				fields := []zap.Field{zap.String("detail", w.detail), zap.Time("expires_at", w.endsAt)}
+				if w.credential != "" {
+					fields = append(fields, zap.String("credential", w.credential), zap.String("provider", w.provider))
+				}
+				log.Warn("limit ends soon", fields...)
 			}
 		}
 		select {
@@ -45,6 +50,7 @@ func WarnOfLimits(ctx context.Context, log *zap.Logger, of limited) {
 	}
 }
 
+// limitWarning is one warning; without a credential, it is about the listener.
 type limitWarning struct {
 	credential, provider, detail string
 	endsAt                       time.Time
@@ -52,21 +58,25 @@ type limitWarning struct {
 
 // limitsSoon returns the warnings that are due at the time of the view, and
 // records them in said.
-func limitsSoon(v engine.View, said map[string]time.Time) (out []limitWarning) {
-	for _, c := range v.Credentials {
-		for _, l := range c.Limits {
-			left, key := l.EndsAt.Sub(v.At), c.Name+" "+l.Kind
+func limitsSoon(v engine.View, listener []credential.Limit, said map[string]time.Time) (out []limitWarning) {
+	due := func(name, provider, whose string, limits []credential.Limit) {
+		for _, l := range limits {
+			left, key := l.EndsAt.Sub(v.At), name+" "+l.Kind
 			if last, found := said[key]; !l.Person || left > warnAhead || found && v.At.Sub(last) < warnAgain {
 				continue
 			}
 			said[key] = v.At
-			what := "the " + strings.ReplaceAll(l.Kind, "_", " ")
+			what := whose + " " + strings.ReplaceAll(l.Kind, "_", " ")
 			detail := fmt.Sprintf("action needed within %d days: %s ends then, and vigente cannot renew it", int(left/(24*time.Hour)), what)
 			if left <= 0 {
 				detail = "action needed now: " + what + " has ended, and vigente cannot renew it"
 			}
-			out = append(out, limitWarning{c.Name, c.Provider, detail, l.EndsAt.UTC()})
+			out = append(out, limitWarning{name, provider, detail, l.EndsAt.UTC()})
 		}
+	}
+	due("", "", "the listener's", listener)
+	for _, c := range v.Credentials {
+		due(c.Name, c.Provider, "the", c.Limits)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/vigented/vigente/daemon/config"
 	"github.com/vigented/vigente/internal/section"
@@ -31,7 +32,7 @@ func Check(opt Options) (*Checked, error) {
 	for _, w := range loaded.Dangers {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("provider %s: %s", w.Provider, w.Message))
 	}
-	for _, f := range loaded.Slips {
+	for _, f := range slices.Concat(loaded.Slips, loaded.Config.Ending) {
 		c.Warnings = append(c.Warnings, f.Error())
 	}
 	c.Warnings = append(c.Warnings, loaded.UnknownOwners()...)

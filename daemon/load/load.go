@@ -228,7 +228,7 @@ func (a *assembly) finish() {
 		}
 	}
 	a.Faults = a.Config.Sorted(a.faults)
-	a.MissingFaults = a.Config.Sorted(a.MissingFaults)
+	a.MissingFaults = a.Config.Sorted(append(a.MissingFaults, a.Config.Ended...))
 	a.Slips = a.Config.Sorted(a.Slips)
 	if len(a.Faults) > 0 {
 		a.Close()

@@ -38,6 +38,7 @@ var clockReaders = map[string]string{
 	"internal/turnstile/turnstile.go": "pauses after expensive work for longer than the work took",
 	"daemon/control/renew.go":         "says after a moment what a requested renewal waits for",
 	"daemon/control/client.go":        "polls for what the command waits for",
+	"daemon/config/ends.go":           "reports expired certificates of the daemon and warns of those about to expire",
 	"daemon/eventlog/limits.go":       "checks the limits every few minutes",
 	"daemon/transport/transport.go":   "compares the Date header of a server with our clock",
 	"internal/atomicfile/system.go":   "waits briefly for another writer to finish, and tells how old a change is",
