@@ -53,8 +53,8 @@ func (e *Engine) learnAfter(f *finished) {
 // the value of an attempt a higher number while it shares it.
 func newer(r, than schedule.Record) bool {
 	return cmp.Or(
-		r.Token().IssuedAt.Compare(than.Token().IssuedAt),
-		cmp.Compare(r.Token().Generation, than.Token().Generation),
+		r.Outline().IssuedAt.Compare(than.Outline().IssuedAt),
+		cmp.Compare(r.Outline().Generation, than.Outline().Generation),
 		r.Past.AttemptAt.Compare(than.Past.AttemptAt),
 	) > 0
 }

@@ -122,7 +122,7 @@ func (e *Engine) look(r *renewal) (RenewResult, bool) {
 		end.Failure = s.Record.Past.Last.Message
 		return end, true
 	}
-	held := s.Record.Token()
+	held := s.Record.Outline()
 	end.Generation = held.Generation
 	over := true
 	for _, sink := range e.board.Showing(r.name) {

@@ -51,7 +51,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 
 // view converts the row.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
-	past, held := r.record.Past(), r.record.Token()
+	past, held := r.record.Past(), r.record.Outline()
 	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why.Value(), r.waiting)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
@@ -77,7 +77,7 @@ func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialVi
 
 // lastUseful returns the LastUsefulAttemptAt of the view.
 func (r *credentialRow) lastUseful() time.Time {
-	end := r.record.Token().StatedEnd()
+	end := r.record.Outline().StatedEnd()
 	if end.IsZero() {
 		return time.Time{}
 	}

@@ -130,8 +130,8 @@ func (e *Engine) credentialReady(now time.Time, name string) bool {
 }
 
 func (e *Engine) inForce(now time.Time, name string) bool {
-	token, _ := e.board.Token(name)
-	return schedule.HasValue(token) && (token.ExpiresAt.IsZero() || now.Before(token.ExpiresAt))
+	token := e.board.Outline(name)
+	return schedule.HasValue(token.Credential) && (token.ExpiresAt.IsZero() || now.Before(token.ExpiresAt))
 }
 
 // sinkReady reports whether a sink is ready: its target was checked and is up to date,

@@ -14,7 +14,7 @@ const handoverTime = time.Minute
 // judge returns the state of a credential, and until when it lasts if nothing
 // happens, zero for ever.
 func (r *credentialRow) judge(now time.Time) (state State, until time.Time) {
-	token, past := r.record.Token(), r.record.Past()
+	token, past := r.record.Outline(), r.record.Past()
 	switch {
 	case past.Parked || len(r.spec.Missing) > 0:
 		return Parked, time.Time{}
@@ -46,7 +46,7 @@ func (r *credentialRow) firstSince(at time.Time) bool {
 // handedOver reports whether the token has just expired, could not be renewed
 // before, and the first attempt since has not ended.
 func (r *credentialRow) handedOver(now time.Time) bool {
-	token, past := r.record.Token(), r.record.Past()
+	token, past := r.record.Outline(), r.record.Past()
 	useless := !token.UsefulAfter.Before(token.ExpiresAt) || token.Unchanged > 0
 	return useless && past.Failures == 0 && past.AttemptAt.Before(token.ExpiresAt) && now.Before(token.ExpiresAt.Add(handoverTime))
 }

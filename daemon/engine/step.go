@@ -167,7 +167,7 @@ func (e *Engine) outcome(f *finished, now time.Time) Outcome {
 	}
 	if task.Kind == schedule.Obtaining {
 		o.Provider = task.Group
-		held := is.Token()
+		held := is.Outline()
 		o.Generation, o.ExpiresAt, o.UnreadEnd = held.Generation, held.StatedEnd(), held.UnreadEnd
 	}
 	o.NextAttemptAt = e.board.NextAttempt(now, task.Key)

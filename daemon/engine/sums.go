@@ -67,7 +67,7 @@ func (s *sums) replaceCredential(slot uint32, was, is *credentialRow) {
 			i.grow(int(slot) + 1)
 		}
 		is.sum.states[is.state]++
-		is.sum.put(slot, is.record.Token().StatedEnd(), is.lastUseful(), is.record.Past().FailingSince)
+		is.sum.put(slot, is.record.Outline().StatedEnd(), is.lastUseful(), is.record.Past().FailingSince)
 	}
 }
 

@@ -191,7 +191,7 @@ func backoff(t *Task, r Record, p Past, res Result, seed uint64) time.Duration {
 		first, ceiling = t.Policy.MinInterval, maxCallDelay
 	}
 	ceiling = max(first, ceiling)
-	held := r.Token()
+	held := r.Outline()
 	if t.Kind == Obtaining && held.ExpiresAt.After(res.End) {
 		ceiling = max(first, min(ceiling, held.ExpiresAt.Sub(p.FailingSince)/attemptsPlanned))
 	}
@@ -248,7 +248,7 @@ func afterUnknown(t *Task, r *Record) time.Duration {
 	}
 	first := t.Policy.MinInterval
 	ceiling := max(first, maxCallDelay)
-	if left := r.Token().ExpiresAt.Sub(r.Past.AttemptAt); left > 0 {
+	if left := r.Outline().ExpiresAt.Sub(r.Past.AttemptAt); left > 0 {
 		ceiling = max(first, min(ceiling, left/attemptsPlanned))
 	}
 	wait := first

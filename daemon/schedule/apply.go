@@ -214,7 +214,7 @@ func (b *Board) updateIdentity(e *entry, now time.Time) {
 	if e.task.Kind != Obtaining {
 		return
 	}
-	held := e.rec.Token()
+	held := e.rec.Outline()
 	if e.task.More().Absent == "" && held.Identity != e.task.Identity && (held.Identity != "" || HasValue(held.Credential)) {
 		e.rec = Pack(withIdentity(e.rec.Record(), e.task.Identity, now))
 		b.corrected[e.task.Key] = true
@@ -227,11 +227,12 @@ func (b *Board) updateIdentity(e *entry, now time.Time) {
 // age recomputes an expiry that follows from max_age, unless the result has
 // passed. The new expiry is stored, because sinks track it by revision.
 func (b *Board) age(e *entry, now time.Time) {
-	held := e.rec.Token()
-	if !held.PolicyExpiry {
+	was := e.rec.Outline()
+	if !was.PolicyExpiry {
 		return
 	}
-	if expires := held.IssuedAt.Add(held.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(held.ExpiresAt) && expires.After(now) {
+	if expires := was.IssuedAt.Add(was.MaxAge(e.task.Policy.MaxAge)); !expires.Equal(was.ExpiresAt) && expires.After(now) {
+		held := e.rec.Token()
 		held.ExpiresAt = expires
 		held.Revision++
 		e.edit(func(r *Record) { r.Part = held })
@@ -343,7 +344,7 @@ func moreUrgent(a, b *entry) bool {
 }
 
 func urgency(e *entry) time.Time {
-	if held := e.rec.Token(); HasValue(held.Credential) && !held.ExpiresAt.IsZero() {
+	if held := e.rec.Outline(); HasValue(held.Credential) && !held.ExpiresAt.IsZero() {
 		return held.ExpiresAt
 	}
 	return e.dueAt()

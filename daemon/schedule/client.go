@@ -28,7 +28,7 @@ func (b *Board) foldClient(s Start, res Result, now time.Time) {
 func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 	p := e.rec.Past()
 	switch client := e.task.More().Client; {
-	case client == "" || otherInputs(e.task, e.rec.Token()):
+	case client == "" || otherInputs(e.task, e.rec.Outline()):
 	case p.Parked && p.ClientRefused && p.Last != nil:
 		b.refuseClient(e.task, p.Last, now)
 	case fresh && p.Last == nil && b.refused[client] != nil:
@@ -79,7 +79,7 @@ func (b *Board) showing(client string) (list []*entry) {
 // parkFor parks a credential whose client was refused for another one. It skips a
 // running task, which gets its own result, and one with changed inputs.
 func (b *Board) parkFor(e *entry, note *Note, now time.Time) {
-	if e.running || e.rec.Past().Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec.Token()) {
+	if e.running || e.rec.Past().Parked || e.task.More().Absent != "" || otherInputs(e.task, e.rec.Outline()) {
 		return
 	}
 	e.edit(func(r *Record) {
@@ -106,7 +106,7 @@ func (b *Board) moveOn(e *entry, now time.Time) {
 func (b *Board) recallClients(added []*entry, now time.Time) {
 	for _, e := range added {
 		c, p := e.task.More().Client, e.rec.Past()
-		if c != "" && p.ClientRefused && p.Parked && p.Last != nil && !otherInputs(e.task, e.rec.Token()) {
+		if c != "" && p.ClientRefused && p.Parked && p.Last != nil && !otherInputs(e.task, e.rec.Outline()) {
 			b.refused[c] = p.Last
 		}
 	}

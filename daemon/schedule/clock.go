@@ -125,7 +125,7 @@ func (p *Past) moveNotes(attempts int, by, last time.Duration) {
 
 // counted reports whether the token's expiry was computed from our clock.
 func (r *Record) counted() bool {
-	held := r.Token()
+	held := r.Outline()
 	return HasValue(held.Credential) && (held.CountedExpiry || held.PolicyExpiry)
 }
 
@@ -186,7 +186,7 @@ func (b *Board) catchUpRecord(e *entry, r *Record, s Start, res Result, by time.
 		return
 	}
 	b.corrected[e.task.Key] = true
-	if old, is := s.Record.Token(), r.Token(); r.counted() && (earlier || old.ExpiresAt.Equal(is.ExpiresAt)) {
+	if old, is := s.Record.Outline(), r.Outline(); r.counted() && (earlier || old.ExpiresAt.Equal(is.ExpiresAt)) {
 		r.moveLife(by)
 		if is.ObtainedAt.Equal(res.End) {
 			is = r.Token()
@@ -215,12 +215,12 @@ func (r *ProviderRecord) pullBack(now time.Time) {
 func (b *Board) pullBack(e *entry, now time.Time) {
 	future := func(t time.Time) bool { return t.After(now) }
 	was := e.rec.Past()
-	if !future(e.rec.Token().ObtainedAt) && !future(was.AttemptAt) && (was.Last == nil || !future(was.Last.At)) {
+	if !future(e.rec.Outline().ObtainedAt) && !future(was.AttemptAt) && (was.Last == nil || !future(was.Last.At)) {
 		return
 	}
 	e.edit(func(r *Record) {
 		p := &r.Past
-		if at := r.Token().ObtainedAt; r.counted() && at.After(now) && r.moveLife(at.Sub(now)) {
+		if at := r.Outline().ObtainedAt; r.counted() && at.After(now) && r.moveLife(at.Sub(now)) {
 			b.corrected[e.task.Key] = true
 		}
 		if p.AttemptAt.After(now) {

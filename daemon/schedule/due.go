@@ -82,14 +82,14 @@ func due(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 // wanted is due without the minimum interval.
 func wanted(t *Task, r *Record, now time.Time, seed uint64) (time.Time, Why) {
 	// Another secret ends the parking, but not the doubt about a lost answer.
-	other := otherInputs(t, r.Token())
+	other := otherInputs(t, r.Outline())
 	if r.Past.Parked && !other {
 		return never, whyParked
 	}
 	if until, kept := keptBack(t, r, now); kept {
 		return until, whyKeptBack
 	}
-	held := r.Token()
+	held := r.Outline()
 	switch {
 	case other:
 		return now, whyInputs
@@ -140,7 +140,7 @@ func later(a, b time.Time) time.Time {
 
 // planned returns the instant at which to renew a token after a success.
 func planned(t *Task, r *Record, seed uint64) (time.Time, Why) {
-	p, tok := t.Policy, r.Token()
+	p, tok := t.Policy, r.Outline()
 	from := tok.ObtainedAt
 	life := tok.ExpiresAt.Sub(from)
 	margin, why := renewalMargin(p, life)

@@ -166,7 +166,7 @@ func (b *Board) generations(t *Task) map[string]uint64 {
 	out := make(map[string]uint64, len(t.Needs))
 	for _, name := range t.Needs {
 		if input := b.entries[Key{Obtaining, name}]; input != nil {
-			out[name] = input.rec.Token().Generation
+			out[name] = input.rec.Outline().Generation
 		}
 	}
 	return out
@@ -186,10 +186,10 @@ type refusal struct {
 func (b *Board) refuse(e *entry, s Start, res Result, now time.Time) {
 	name := res.Fault.StaleInput
 	input := b.entries[Key{Obtaining, name}]
-	if input == nil || input.rec.Token().Generation != s.inputs[name] {
+	if input == nil || input.rec.Outline().Generation != s.inputs[name] {
 		return
 	}
-	e.stale = map[string]refusal{name: {input.rec.Token().Generation, input.answers}}
+	e.stale = map[string]refusal{name: {input.rec.Outline().Generation, input.answers}}
 	if !input.running && input.rec.Failures() == 0 {
 		input.asked = true
 		b.replan(input, now)

@@ -46,13 +46,13 @@ func (r *Record) Previous() credential.Credential {
 // continue.
 func withIdentity(r Record, identity string, now time.Time) Record {
 	held := r.Token()
-	former := slices.DeleteFunc(slices.Clone(held.Former), func(f Record) bool { return now.Sub(f.Token().LeftAt) > formerKept })
+	former := slices.DeleteFunc(slices.Clone(held.Former), func(f Record) bool { return now.Sub(f.Outline().LeftAt) > formerKept })
 	if !held.Borrowed() && HasValue(held.Credential) {
 		was := held
 		was.Former, was.LeftAt = nil, now
 		former = slices.Insert(former, 0, Record{r.Past, was})
 	}
-	i := slices.IndexFunc(former, func(f Record) bool { return f.Token().Identity == identity })
+	i := slices.IndexFunc(former, func(f Record) bool { return f.Outline().Identity == identity })
 	if i >= 0 {
 		back := former[i]
 		return back.restored(r, slices.Delete(former, i, i+1))
@@ -127,7 +127,7 @@ func (b *Board) Expire(now time.Time) (over []Key, next time.Time) {
 	b.expiry = time.Time{}
 	for key, r := range b.learned.Records {
 		// A LeftAt in the future dates from before the clock was set back.
-		left := r.Token().LeftAt
+		left := r.Outline().LeftAt
 		if end := left.Add(removedKept); !left.After(now) && end.After(now) {
 			b.expireAt(end)
 			continue

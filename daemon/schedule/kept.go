@@ -18,7 +18,7 @@ func keptBack(t *Task, r *Record, now time.Time) (until time.Time, kept bool) {
 	if !t.More().OneWay || !r.Past.Open || ambiguous(&r.Past) {
 		return time.Time{}, false
 	}
-	held := r.Token()
+	held := r.Outline()
 	end := held.ExpiresAt
 	if end.IsZero() && !held.IssuedAt.IsZero() {
 		end = held.IssuedAt.Add(t.Policy.MaxAge) // no expiry stated

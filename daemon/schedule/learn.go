@@ -27,10 +27,10 @@ func (b *Board) Unclaimed(now time.Time, retained func(name string) bool) (keys 
 		case key.Kind != Obtaining:
 			keys = append(keys, key)
 			delete(b.learned.Records, key)
-		case r.Token().LeftAt.IsZero():
+		case r.Outline().LeftAt.IsZero():
 			b.keep(key, r, now)
 		default:
-			b.expireAt(r.Token().LeftAt.Add(removedKept))
+			b.expireAt(r.Outline().LeftAt.Add(removedKept))
 		}
 	}
 	// A map keeps the room of what was deleted from it.
@@ -54,7 +54,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	was := e.rec.Past()
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, was.AttemptAt)
 	rec.Past.PausedUntil = was.PausedUntil // a pause is local to this machine
-	fresh := rec.Token().IssuedAt.After(e.rec.Token().IssuedAt)
+	fresh := rec.Outline().IssuedAt.After(e.rec.Outline().IssuedAt)
 	e.rec, e.stale, e.hold = Pack(rec), nil, nil
 	e.answers++
 	b.updateIdentity(e, now)

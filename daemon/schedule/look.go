@@ -39,7 +39,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		sink := b.entries[Key{Delivering, e.task.Name}]
 		s.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
 	case Obtaining: // never owed
-		s.Reopened = otherInputs(e.task, e.rec.Token())
+		s.Reopened = otherInputs(e.task, e.rec.Outline())
 	}
 	s.At, s.Why, s.Waiting = e.turn(now)
 	s.Parked, s.Waits = s.Why == whyParked || s.Why == whyAbsent, s.Why == whyInput
@@ -121,6 +121,15 @@ func (b *Board) LookGroup(name string) (GroupStatus, bool) {
 		return GroupStatus{}, false
 	}
 	return g.status(), true
+}
+
+// Outline returns Record.Outline of a credential.
+func (b *Board) Outline(name string) Token {
+	e := b.entries[Key{Obtaining, name}]
+	if e == nil {
+		return Token{}
+	}
+	return e.rec.Outline()
 }
 
 // Token returns the last answer for a credential and its mark.

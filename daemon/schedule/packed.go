@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"maps"
 	"time"
 
 	"github.com/vigented/vigente/credential"
@@ -79,6 +80,9 @@ func (p *Packed) LastNote() *Note {
 // Token is Record.Token.
 func (p *Packed) Token() Token { return Record{Part: p.part}.Token() }
 
+// Outline is Record.Outline.
+func (p *Packed) Outline() Token { return Record{Part: p.part}.Outline() }
+
 // Delivery is Record.Delivery.
 func (p *Packed) Delivery() Delivery { return Record{Part: p.part}.Delivery() }
 
@@ -106,7 +110,7 @@ func (i instant) time() time.Time {
 // packedToken is a Token in less memory.
 type packedToken struct {
 	generation, revision            uint64
-	values                          map[string]credential.Secret
+	values                          packedValues
 	identity, inputs                string
 	issuedAt, expiresAt, obtainedAt instant
 	policyExpiry, countedExpiry     bool
@@ -128,8 +132,11 @@ type rareToken struct {
 func (*packedToken) part() {}
 
 func packToken(t *Token) *packedToken {
+	if maps.EqualFunc(t.Values, unread, credential.Secret.Equal) {
+		panic("schedule: an outline is no token")
+	}
 	p := &packedToken{
-		generation: t.Generation, revision: t.Revision, values: t.Values, identity: t.Identity, inputs: t.Inputs,
+		generation: t.Generation, revision: t.Revision, values: packValues(t.Values), identity: t.Identity, inputs: t.Inputs,
 		issuedAt: instantOf(t.IssuedAt), expiresAt: instantOf(t.ExpiresAt), obtainedAt: instantOf(t.ObtainedAt),
 		unchanged: t.Unchanged, policyExpiry: t.PolicyExpiry, countedExpiry: t.CountedExpiry,
 	}
@@ -140,9 +147,16 @@ func packToken(t *Token) *packedToken {
 }
 
 func (p *packedToken) token() Token {
+	t := p.outline()
+	t.Values = p.values.values()
+	return t
+}
+
+// outline is Record.Outline.
+func (p *packedToken) outline() Token {
 	t := Token{
 		Credential: credential.Credential{
-			Generation: p.generation, Values: p.values, IssuedAt: p.issuedAt.time(), ExpiresAt: p.expiresAt.time(),
+			Generation: p.generation, IssuedAt: p.issuedAt.time(), ExpiresAt: p.expiresAt.time(),
 			PolicyExpiry: p.policyExpiry, CountedExpiry: p.countedExpiry,
 		},
 		Revision: p.revision, ObtainedAt: p.obtainedAt.time(), Unchanged: p.unchanged, Identity: p.identity, Inputs: p.inputs,
@@ -150,6 +164,9 @@ func (p *packedToken) token() Token {
 	if r := p.rare; r != nil {
 		t.Seed, t.UnreadEnd, t.TokenOf, t.Limits, t.Former = r.seed, r.unreadEnd, r.tokenOf, r.limits, r.former
 		t.UsefulAfter, t.LeftAt = r.usefulAfter.time(), r.leftAt.time()
+	}
+	if p.values != (packedValues{}) {
+		t.Values = unread
 	}
 	return t
 }

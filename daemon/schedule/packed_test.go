@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,65 @@ func TestPackedRecordIsTheSame(t *testing.T) {
 	same(t, Record{Part: Delivery{Delivered: Marks{{"a", Mark{1, 2}}, {"b", Mark{3, 4}}}, Target: "t"}})
 	same(t, Record{Part: Delivery{Issued: Issued{{"a", []string{"1"}}, {"b", nil}}, Target: "t"}})
 	same(t, Record{Past: Past{AttemptAt: time.Date(-3, 1, 1, 0, 0, 0, 999, time.UTC), PlannedAt: time.Date(292277, 1, 1, 0, 0, 0, 0, time.UTC), PausedUntil: Endless}})
+}
+
+// TestPackedValuesAreTheSame: whatever values there are, also of other encodings, empty or
+// in each other.
+func TestPackedValuesAreTheSame(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for _, texts := range []map[string]string{
+		{"": ""},
+		{"a": "", "b": ""},
+		{"token": "t", "authorization": "Bearer t", "type": "Bearer"},
+		{"a\x00b": "\xff\x00", "a": "\x00", long: long, "é": long + "y"},
+		{"a": "same", "b": "same", "c": "ame"},
+	} {
+		values := map[string]credential.Secret{}
+		for name, text := range texts {
+			values[name] = credential.NewSecret(text)
+		}
+		got := Pack(Record{Part: Token{Credential: credential.Credential{Values: values}}}).Token().Values
+		if !reflect.DeepEqual(got, values) {
+			for name, v := range got {
+				t.Errorf("%v: %q is %q", texts, name, v.Reveal())
+			}
+		}
+	}
+}
+
+// TestValueInAnotherIsHeldOnce: a token in its header costs no memory.
+func TestValueInAnotherIsHeldOnce(t *testing.T) {
+	token := strings.Repeat("t", 2000)
+	p := packValues(map[string]credential.Secret{"token": credential.NewSecret(token), "authorization": credential.NewSecret("Bearer " + token)})
+	if size := len(p.texts.Reveal()); size > 2020 {
+		t.Errorf("got %d bytes", size)
+	}
+}
+
+// TestOutlineTellsAllButTheValues: and cannot become a record.
+func TestOutlineTellsAllButTheValues(t *testing.T) {
+	var full Token
+	n := 0
+	fill(reflect.ValueOf(&full).Elem(), &n)
+	packed := Pack(Record{Part: full})
+	got := packed.Outline()
+	if !HasValue(got.Credential) || len(got.Values) != 1 || got.Values["token"] != (credential.Secret{}) {
+		t.Errorf("got the values %v", got.Values)
+	}
+	want := full
+	want.Values, got.Values = nil, nil
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if none := Pack(Record{Part: Token{Revision: 1}}).Outline(); HasValue(none.Credential) {
+		t.Error("a token without values has some")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("it became a record")
+		}
+	}()
+	Pack(Record{Part: packed.Outline()})
 }
 
 // eachField calls check with each field set alone, and with all of them.

@@ -44,6 +44,15 @@ func (r Record) Token() Token {
 	return t
 }
 
+// Outline is Token for who only decides: its Values tell whether there are any, but not
+// what they are, which saves unpacking them. It must not become part of a record.
+func (r Record) Outline() Token {
+	if p, packed := r.Part.(*packedToken); packed {
+		return p.outline()
+	}
+	return r.Token()
+}
+
 // Delivery returns the part of a sink, or the zero value.
 func (r Record) Delivery() Delivery {
 	if p, packed := r.Part.(*packedDelivery); packed {
@@ -197,7 +206,7 @@ type ProviderRecord struct {
 // LastError returns the last error to show: nil after a success, unless the
 // answer states an expiry that cannot be parsed.
 func (r *Record) LastError() *Note {
-	if t := r.Token(); r.Past.Last == nil && t.UnreadEnd != "" {
+	if t := r.Outline(); r.Past.Last == nil && t.UnreadEnd != "" {
 		return &Note{Reason: credential.ReasonBadResponse, Message: t.UnreadEnd, At: t.ObtainedAt}
 	}
 	return r.Past.Last

@@ -274,7 +274,7 @@ func (b *Board) nextObtain(e *entry, now time.Time) (time.Time, Why) {
 		if input == nil {
 			return never, whyInput
 		}
-		held := input.rec.Token()
+		held := input.rec.Outline()
 		if held.Borrowed() || !inForce(held.Credential, now) {
 			return never, whyInput
 		}
@@ -313,7 +313,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		if c == nil {
 			return whyInput, false
 		}
-		held := c.rec.Token()
+		held := c.rec.Outline()
 		if !HasValue(held.Credential) {
 			return whyInput, false
 		}
