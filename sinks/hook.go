@@ -53,12 +53,7 @@ func readHook(s *section.Section, env Env) *Hook {
 // Program returns the path of the program. The error says why the program, or
 // the script, cannot be executed.
 func (h *Hook) Program() (string, error) {
-	path, err := process.Find(h.command[0])
-	if err == nil {
-		if script := process.CheckScript(path); script != nil {
-			err = &process.Error{Program: path, Kind: process.BadScript, Err: script}
-		}
-	}
+	path, err := process.Check(h.command[0])
 	return path, h.fault(err)
 }
 

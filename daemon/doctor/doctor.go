@@ -80,6 +80,7 @@ func Examine(ctx context.Context, opt Options) ([]Finding, error) {
 		for _, s := range e.plan.Sinks {
 			e.sink(s)
 		}
+		e.notices()
 		e.missing()
 		e.providers()
 	})

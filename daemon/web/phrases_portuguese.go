@@ -57,6 +57,7 @@ var portugueseCalls = []phrase{
 	{"it reports an internal error, or the proxy %s cannot reach it (retried automatically)", "ele está com defeito, ou o proxy %s não o alcança (haverá novas tentativas automáticas)"},
 	{"create the request: the url cannot be used", "montagem da requisição: a url não pode ser usada"},
 	{"the answer (%s) is an HTML page: something other than the backend answered (is the url right? is there a proxy or a portal in between?)", "a resposta (%s) é uma página HTML: quem responde ali não é o servidor esperado (a url está certa? há um proxy ou portal no caminho?)"},
+	{"the answer (%s) is an HTML page: the proxy %s, or something behind it, answered instead of the backend (does the proxy allow this host and port? is the url right?)", "a resposta (%s) é uma página HTML: quem respondeu foi o proxy %s, ou algo depois dele, e não o servidor (o proxy libera este host e porta? a url está certa?)"},
 	{"the answer states an expiry of the token that cannot be parsed (%s)", "a resposta informa um vencimento do token que não se consegue ler (%s)"},
 	{"the token is used, and renewed within an hour", "o token é usado, e renovado em no máximo uma hora"},
 	{"the answer contains no token", "a resposta não traz token"},

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -34,6 +35,34 @@ func TestDoctorLooksForEachCommand(t *testing.T) {
 	}
 	if strings.Contains(out, "its backend answers") {
 		t.Errorf("a command is reported as a backend:\n%s", out)
+	}
+}
+
+// TestDoctorReadsTheFirstLineOfEveryScript: the kernel cannot start a script that was
+// saved on Windows, whoever runs it.
+func TestDoctorReadsTheFirstLineOfEveryScript(t *testing.T) {
+	w := e2etest.NewWorld(t, `on_failure = { command = ["{dir}/daemon.sh"] }
+[providers.local]
+type = "exec"
+[credentials.here]
+provider = "local"
+command = ["{dir}/token.sh"]
+on_failure = { command = ["/nothing/tells"] }
+[sinks.out]
+type = "file"
+path = "{dir}/out"
+content = "${here.token}"
+on_change = { command = ["{dir}/change.sh"] }
+`)
+	for _, name := range []string{"daemon.sh", "token.sh", "change.sh"} {
+		w.Write(name, "#!/bin/sh\r\necho token\r\n")
+		e2etest.Must(t, os.Chmod(w.Path(name), 0o755))
+	}
+	code, out, _ := w.Run("doctor")
+	for _, want := range []string{"FAIL  on_failure: " + w.Path("daemon.sh") + " has Windows", "FAIL  credential here: ", "token.sh has Windows", "FAIL  hook out: ", "change.sh has Windows", "FAIL  on_failure here: /nothing/tells: not found"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("exit code %d, want 1 and %q in\n%s", code, want, out)
+		}
 	}
 }
 

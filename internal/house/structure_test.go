@@ -177,8 +177,8 @@ var arrows = []arrow{
 	},
 	{
 		"daemon/doctor",
-		[]string{"daemon/cluster", "daemon/load", "daemon/plan", "daemon/store", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent"},
-		"the doctor checks a plan but does not run it",
+		[]string{"daemon/cluster", "daemon/load", "daemon/plan", "daemon/store", "daemon/transport", "credential", "internal/atomicfile", "internal/realpath", "internal/getent", "internal/process"},
+		"the doctor checks a plan and looks for its programs, but runs neither",
 	},
 	{
 		"daemon/simulate",

@@ -10,6 +10,18 @@ import (
 	"strings"
 )
 
+// Check finds a program like Find, and also says why the kernel could not run it
+// if it is a script.
+func Check(name string) (string, error) {
+	path, err := Find(name)
+	if err == nil {
+		if script := CheckScript(path); script != nil {
+			err = &Error{Program: path, Kind: BadScript, Err: script}
+		}
+	}
+	return path, err
+}
+
 // firstLine is how many bytes of a script the kernel reads to find the
 // interpreter.
 const firstLine = 256

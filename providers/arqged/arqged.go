@@ -130,8 +130,7 @@ func (s *source) Probe(ctx context.Context) error {
 	if err != nil {
 		return exchange.BrokenRequest(err)
 	}
-	_, err = s.client.Do(ctx, req)
-	return err
+	return s.client.Answers(ctx, req)
 }
 
 // seed is what renews without the password.

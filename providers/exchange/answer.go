@@ -22,7 +22,8 @@ type Answer struct {
 	Truncated bool
 	// ReceivedAt is when the headers arrived.
 	ReceivedAt time.Time
-	// Proxy is the host and port of the proxy the answer came through, or empty.
+	// Proxy is the host and port of the proxy that may have given the answer itself,
+	// which only one for plain http can; or empty.
 	Proxy string
 }
 

@@ -55,6 +55,22 @@ func (c *Client) applyRules(a *Answer, f *credential.Fault) *credential.Fault {
 	return f
 }
 
+// Answers checks that something answers a request that asks for nothing, whatever it
+// says, and that it is not the proxy: that one answers for a backend that it does not
+// reach as well.
+func (c *Client) Answers(ctx context.Context, req *http.Request) error {
+	a, err := c.Do(ctx, req)
+	switch {
+	case err != nil:
+		return err
+	case a.Status == http.StatusProxyAuthRequired, a.Proxy != "" && a.Status >= http.StatusInternalServerError:
+		return StatusFault(a)
+	case a.Proxy != "" && a.HTML() && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
+		return HTMLFault(a)
+	}
+	return nil
+}
+
 // Reach checks that a service answers at target, with a request without
 // credentials. Almost any answer shows that name, TLS and service work; only a
 // login page, an HTML refusal, a redirect and a 5xx do not.

@@ -1,9 +1,11 @@
 package exchange
 
 import (
+	"encoding/binary"
 	"net/http"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/vigented/vigente/credential"
 )
@@ -77,6 +79,19 @@ func waitOf(f *credential.Fault, at time.Time) time.Duration {
 	return f.RetryAfter.Sub(at)
 }
 
+// wide returns a text in UTF-16.
+func wide(text string, bigEndian bool) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if bigEndian {
+			out = binary.BigEndian.AppendUint16(out, unit)
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, unit)
+		}
+	}
+	return string(out)
+}
+
 func TestPages(t *testing.T) {
 	for _, c := range []struct {
 		label, body string
@@ -96,6 +111,13 @@ func TestPages(t *testing.T) {
 		{"", `<?xml version="1.0"?><answer/>`, false},
 		{"", `<am:fault xmlns:am="x">`, false},
 		{"", "<fault><code>1", false},
+		{"", wide("\ufeff<!DOCTYPE html>", false), true},
+		{"", wide("\ufeff\r\n<html>", true), true},
+		{"text/plain", wide("<h1>Forbidden</h1>", false), true},
+		{"", wide("<html>", true), true},
+		{"", wide(`{"a":1}`, false), false},
+		{"", wide(`<?xml version="1.0"?><answer/>`, false), false},
+		{"", "\xff\xfe", false},
 		{"", "plain", false},
 		{"", "", false},
 	} {

@@ -2,7 +2,11 @@ package exchange_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,6 +23,20 @@ func zipped(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func deflated(t testing.TB, text string, header bool) string {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser = zlib.NewWriter(&b)
+	if !header {
+		w, _ = flate.NewWriter(&b, flate.DefaultCompression)
+	}
+	_, err := io.WriteString(w, text)
+	if err = errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -43,7 +61,15 @@ func TestDoReadsUnrequestedGzip(t *testing.T) {
 		{name: "bomb", coding: "gzip", body: zipped(t, strings.Repeat("0", 1<<20)), reason: credential.ReasonBadResponse, words: "larger"},
 		{name: "brotli", coding: "br", body: "CANARY", reason: credential.ReasonBadResponse, words: "with br"},
 		{name: "unknown", coding: "CANARY", body: "x", reason: credential.ReasonBadResponse, words: "something unknown"},
-		{name: "twice", coding: "gzip, br", body: "CANARY", reason: credential.ReasonBadResponse, words: "something unknown"},
+		{name: "twice", coding: "gzip, br", body: "CANARY", reason: credential.ReasonBadResponse, words: "with br"},
+		{name: "gzip twice", coding: "gzip, gzip", body: zipped(t, zipped(t, "hello")), want: "hello"},
+		{name: "gzip in gzip is a bomb", coding: "gzip", body: zipped(t, zipped(t, strings.Repeat("0", 1<<20))), reason: credential.ReasonBadResponse, words: "larger"},
+		{name: "deflate", coding: "deflate", body: deflated(t, "hello", true), want: "hello"},
+		{name: "deflate without zlib", coding: "Deflate", body: deflated(t, "hello", false), want: "hello"},
+		{name: "deflate is a bomb", coding: "deflate", body: deflated(t, strings.Repeat("0", 1<<20), true), reason: credential.ReasonBadResponse, words: "larger"},
+		{name: "label without deflate", coding: "deflate", body: `{"a":1}`, want: `{"a":1}`},
+		{name: "deflate that is broken", coding: "deflate", body: "CANARY", reason: credential.ReasonBadResponse, words: "encoding is invalid"},
+		{name: "deflate without a body", coding: "deflate", want: ""},
 		{name: "brotli in an error", coding: "br", body: "CANARY", status: 404, want: ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -66,11 +66,15 @@ func BrokenRequest(err error) *credential.Fault {
 // answer, whatever its status: a login page or a proxy answered instead of the
 // backend.
 func HTMLFault(a *Answer) *credential.Fault {
-	return &credential.Fault{
+	f := &credential.Fault{
 		Reason:  credential.ReasonBadResponse,
 		Message: "the answer (" + statusName(a.Status) + ") is an HTML page: something other than the backend answered (is the url right? is there a proxy or a portal in between?)",
 		Lost:    a.OK(),
 	}
+	if a.Proxy != "" {
+		f.Message = "the answer (" + statusName(a.Status) + ") is an HTML page: the proxy " + a.Proxy + ", or something behind it, answered instead of the backend (does the proxy allow this host and port? is the url right?)"
+	}
+	return f
 }
 
 // through names the proxy an answer came through.

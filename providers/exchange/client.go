@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/vigented/vigente/providers"
@@ -70,6 +71,9 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 	}
 	if proxy != nil {
 		t.proxy = proxy.Host
+		if req.URL.Scheme == "http" && strings.HasPrefix(proxy.Scheme, "http") {
+			t.answers = proxy.Host // it does not tunnel, but reads and writes http itself
+		}
 		t.target += " through the proxy " + proxy.Host
 	}
 	if ctx.Err() != nil {
@@ -96,7 +100,7 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*Answer, error) {
 
 // read reads a response to its end.
 func (c *Client) read(ctx context.Context, t *trail, resp *http.Response) (*Answer, error) {
-	a := &Answer{Status: resp.StatusCode, Header: resp.Header, ReceivedAt: time.Now(), Proxy: t.proxy}
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, ReceivedAt: time.Now(), Proxy: t.answers}
 	body, err := readBody(resp, c.opt.MaxBody)
 	large := int64(len(body)) > c.opt.MaxBody
 	a.Body = body[:min(int64(len(body)), c.opt.MaxBody)]

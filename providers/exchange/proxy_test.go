@@ -67,6 +67,63 @@ func TestProxyIsNamed(t *testing.T) {
 	}
 }
 
+// TestProxysOwnPage: a page that came through a proxy for plain http may be the
+// proxy's, and shows nothing of the backend. In a tunnel it is the server's.
+func TestProxysOwnPage(t *testing.T) {
+	status, page := 0, true
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if page {
+			w.Header().Set("Content-Type", "text/html")
+		}
+		w.WriteHeader(status)
+	}))
+	defer proxy.Close()
+	address := strings.TrimPrefix(proxy.URL, "http://")
+	s, err := section.Parse("providers.x", `proxy = "`+address+`"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := exchange.ReadConnection(s, "", throughProxy()).Client(exchange.ClientOptions{})
+	for _, c := range []struct {
+		status   int
+		page     bool
+		answered bool
+	}{
+		{407, true, false},
+		{407, false, false},
+		{403, true, false},
+		{401, true, false},
+		{502, false, false},
+		{503, true, false},
+		{504, false, false},
+		{200, true, true},
+		{404, true, true},
+		{403, false, true},
+		{200, false, true},
+	} {
+		status, page = c.status, c.page
+		err := client.Answers(t.Context(), get(t, "http://tss.example/rest"))
+		if (err == nil) != c.answered {
+			t.Errorf("%d, page %v: got %v, want that the backend answered: %v", c.status, c.page, err, c.answered)
+		}
+		if err != nil && !strings.Contains(err.Error(), "proxy "+address) {
+			t.Errorf("%d, page %v: got %v, want the proxy named", c.status, c.page, err)
+		}
+	}
+	status, page = 403, true
+	a, err := client.Do(t.Context(), get(t, "http://tss.example/rest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := exchange.HTMLFault(a); !strings.Contains(f.Message, "the proxy "+address) {
+		t.Errorf("got %q, want the proxy named", f.Message)
+	}
+	a.Proxy = ""
+	if f := exchange.HTMLFault(a); !strings.Contains(f.Message, "something other than the backend") {
+		t.Errorf("without a proxy: got %q", f.Message)
+	}
+}
+
 func TestProxyKey(t *testing.T) {
 	for text, want := range map[string]string{
 		"none":                 "none",

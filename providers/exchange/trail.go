@@ -23,6 +23,8 @@ import (
 type trail struct {
 	target string // host and port, the only part of a URL that messages show, and the proxy
 	proxy  string // its host and port; empty without a proxy
+	// answers is the proxy if an answer may be its own.
+	answers string
 
 	mu        sync.Mutex
 	traced    bool // the transport calls the hooks at all

@@ -170,9 +170,9 @@ func failed(ctx context.Context, res process.Result, err error) *credential.Faul
 // Command implements credential.Commander.
 func (s *source) Command() string { return s.command[0] }
 
-// Probe checks that the command exists.
+// Probe checks that the command exists and, if it is a script, can be started.
 func (s *source) Probe(context.Context) error {
-	if _, err := process.Find(s.command[0]); err != nil {
+	if _, err := process.Check(s.command[0]); err != nil {
 		return &credential.Fault{Reason: credential.ReasonInternal, Message: err.Error(), Keys: []string{"command"}}
 	}
 	return nil

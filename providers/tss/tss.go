@@ -128,8 +128,7 @@ func (s *source) request(service *url.URL) *http.Request {
 // port and the certificate work; what is at that path does not matter.
 func (s *source) Probe(ctx context.Context) error {
 	u := *s.backend.url.JoinPath("..")
-	_, err := s.backend.client.Do(ctx, &http.Request{Method: http.MethodGet, URL: &u, Host: u.Host, Header: http.Header{}})
-	return err
+	return s.backend.client.Answers(ctx, &http.Request{Method: http.MethodGet, URL: &u, Host: u.Host, Header: http.Header{}})
 }
 
 // Rehearse implements credential.Rehearser: TSS states no expiry.
