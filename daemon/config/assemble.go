@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -114,6 +115,9 @@ func (l *loader) daemonSettings(s *section.Section) {
 	}
 	d.ControlSocket = s.FilePath("control_socket")
 	d.SocketChosen = d.ControlSocket != ""
+	if n := len(filepath.Base(d.ControlSocket)); n > longestSocket {
+		s.Faultf("control_socket", "its file name has %d characters (expected at most %d, because the system limits the names of sockets)", n, longestSocket)
+	}
 	if !d.SocketChosen {
 		d.ControlSocket = DefaultSocket(d.StateDir, l.opt)
 	}

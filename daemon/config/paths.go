@@ -16,6 +16,10 @@ const (
 	stateBelowEnv = "XDG_STATE_HOME"
 )
 
+// longestSocket is how long the file name of a socket may be. The system's limit, 107
+// bytes, is on the whole address, of which a long folder takes some 20.
+const longestSocket = 80
+
 // DefaultStateDir returns the default folder of the state: the one from
 // systemd, the system's for root, or the user's own.
 func DefaultStateDir(opt Options) (string, error) {

@@ -1,6 +1,10 @@
 package config
 
-import "testing"
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestDefaultStateDir(t *testing.T) {
 	for _, c := range []struct {
@@ -69,5 +73,16 @@ func TestMayExist(t *testing.T) {
 	}
 	if ClientSocket(&Config{Daemon: Daemon{SocketChosen: true, ControlSocket: "/c"}}, options()) != "/c" {
 		t.Error("ClientSocket ignores the key")
+	}
+}
+
+// TestNameOfASocketIsBounded: what the system would refuse at the start is a fault.
+func TestNameOfASocketIsBounded(t *testing.T) {
+	for length, good := range map[int]bool{longestSocket: true, longestSocket + 1: false} {
+		dir := write(t, map[string]string{"c.toml": "[daemon]\ncontrol_socket = \"" + strings.Repeat("d", 120) + "/" + strings.Repeat("s", length) + "\"\n"})
+		_, faults := Load(filepath.Join(dir, "c.toml"), Options{})
+		if good != (len(faults) == 0) {
+			t.Errorf("%d characters: got faults %v", length, faults)
+		}
 	}
 }

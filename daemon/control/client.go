@@ -32,6 +32,8 @@ func (e *UnreachableError) Error() string {
 		return "no daemon is running: there is no control socket at " + e.Path + " (start it; if it is running, it was started with another configuration: pass that one with --config, or restore daemon.control_socket)"
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		return "no daemon is running: nothing listens on the control socket " + e.Path + " (start it; its log tells why it stopped)"
+	case errors.Is(e.Err, errSilent):
+		return "the daemon did not answer at " + e.Path + " within " + requestTimeout.String() + " (is it stopped, or is another program listening there? see its log)"
 	}
 	return "the daemon does not answer at " + e.Path + " (see its log)"
 }
@@ -62,7 +64,7 @@ func NewClient(path string) *Client {
 
 // Select returns what a query selects.
 func (c *Client) Select(ctx context.Context, q engine.Query) (s Snapshot, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	if address := encode(q); len(address) <= longestAddress {
 		return s, c.ask(ctx, http.MethodGet, pathView+"?"+address, nil, &s)
@@ -128,7 +130,7 @@ func (c *Client) Show(ctx context.Context, name, field string) (credential.Secre
 
 // Fields returns the names of the fields of a credential.
 func (c *Client) Fields(ctx context.Context, name string) (fields []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	err = c.ask(ctx, http.MethodPost, pathFields, showRequest{Name: name}, &fields)
 	return fields, err
@@ -140,7 +142,7 @@ func (c *Client) Sign(ctx context.Context, name, method, url string, form map[st
 }
 
 func (c *Client) value(ctx context.Context, path string, request any) (credential.Secret, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := brief(ctx)
 	defer cancel()
 	var v valueAnswer
 	err := c.ask(ctx, http.MethodPost, path, request, &v)
@@ -224,9 +226,20 @@ func (c *Client) send(ctx context.Context, method, path string, request any) (io
 	return nil, problem
 }
 
+// errSilent is the cause of a request that was not answered in time.
+var errSilent = errors.New("no answer in time")
+
+// brief limits a request that is answered at once.
+func brief(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, requestTimeout, errSilent)
+}
+
 // lost distinguishes the end of the context from that of the daemon.
 func (c *Client) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
+		if errors.Is(context.Cause(ctx), errSilent) {
+			return &UnreachableError{c.path, errSilent}
+		}
 		return context.Cause(ctx)
 	}
 	return &UnreachableError{c.path, err}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
 )
 
 const (
@@ -37,7 +38,7 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 	}
 	log(r, "renewal requested", credentials(names),
 		zap.Bool("ignore_cooldown", ask.IgnoreCooldown), zap.Bool("force", ask.Force), zap.Bool("take_over", ask.TakeOver))
-	lines := &stream{encoder: json.NewEncoder(w), control: http.NewResponseController(w), open: map[string]bool{}}
+	lines := &stream{began: time.Now(), encoder: json.NewEncoder(w), control: http.NewResponseController(w), open: map[string]bool{}}
 	w.Header().Set("Content-Type", "application/jsonl")
 	total := len(names)
 	for _, name := range names {
@@ -53,6 +54,7 @@ func (h handler) renew(w http.ResponseWriter, r *http.Request) {
 // stream sends lines as they come. If the client disconnects, the context ends the
 // work.
 type stream struct {
+	began   time.Time
 	mu      sync.Mutex
 	encoder *json.Encoder
 	control *http.ResponseController
@@ -90,7 +92,7 @@ func (s *stream) close(err error) {
 	s.sendLocked(renewLine{Over: true})
 }
 
-// tellWaiting tells what the renewals that have not started are waiting for.
+// tellWaiting tells what the renewals that have not ended are waiting for.
 func (s *stream) tellWaiting(look func(engine.Query) engine.View) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +105,7 @@ func (s *stream) tellWaiting(look func(engine.Query) engine.View) {
 	if len(names) == 0 {
 		return
 	}
-	v := look(engine.Query{Names: names})
+	v := look(engine.Query{Names: names, History: true})
 	for _, c := range v.Credentials {
 		if !s.open[c.Name] {
 			continue
@@ -112,11 +114,21 @@ func (s *stream) tellWaiting(look func(engine.Query) engine.View) {
 		switch {
 		case c.Running:
 			line.Why = "the backend has not answered yet"
+		case s.called(c):
+			line.Why = "the backend has answered, the value is not delivered yet"
 		case c.NextAttemptAt.After(v.At):
 			line.Until = c.NextAttemptAt
-		case c.LastError == nil && c.Generation > 0 && c.NextAttemptAt.IsZero():
-			line.Why = "not delivered yet"
 		}
 		s.sendLocked(renewLine{Waiting: &line})
 	}
+}
+
+// called reports whether the call of a requested renewal was made. Its next attempt is
+// then one of its own accord, and not what the request waits for.
+func (s *stream) called(c engine.CredentialView) bool {
+	if len(c.History) == 0 {
+		return false
+	}
+	last := c.History[len(c.History)-1]
+	return last.Outcome != schedule.Failed && !last.At.Before(s.began)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // progress notes what it is told.
@@ -108,6 +109,54 @@ func TestRenewSaysWhatItWaitsFor(t *testing.T) {
 	slices.SortFunc(told.waiting, func(a, b Waiting) int { return strings.Compare(a.Name, b.Name) })
 	if w := told.waiting; len(w) != 2 || !w[0].Until.Equal(at.Add(20*time.Second)) || w[0].Why != "the minimum interval" || !w[1].Until.IsZero() {
 		t.Errorf("told %+v", w)
+	}
+}
+
+// TestRenewWaitsForTheDelivery: once the call was made, the next attempt of the
+// credential is not what the request waits for.
+func TestRenewWaitsForTheDelivery(t *testing.T) {
+	for name, tt := range map[string]struct {
+		attempt schedule.Attempt
+		until   time.Time
+		why     string
+	}{
+		"called":     {schedule.Attempt{At: time.Now().Add(time.Hour), Outcome: schedule.Renewed}, time.Time{}, "not delivered yet"},
+		"unchanged":  {schedule.Attempt{At: time.Now().Add(time.Hour), Outcome: schedule.Unchanged}, time.Time{}, "not delivered yet"},
+		"not called": {schedule.Attempt{At: time.Now().Add(-time.Hour), Outcome: schedule.Renewed}, at.Add(20 * time.Second), "the minimum interval"},
+		"failed":     {schedule.Attempt{At: time.Now().Add(time.Hour), Outcome: schedule.Failed}, at.Add(20 * time.Second), "the minimum interval"},
+	} {
+		v := fleet()
+		for i := range v.Credentials {
+			c := &v.Credentials[i]
+			c.NextAttemptAt, c.NextReason, c.History = at.Add(20*time.Second), "the minimum interval", []schedule.Attempt{tt.attempt}
+		}
+		backend := &held{fakeBackend{view: v}, make(chan struct{})}
+		told := &waits{release: backend.release}
+		if err := start(t, backend).Renew(t.Context(), Selection{All: true}, RenewOptions{}, told); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range told.waiting {
+			if !w.Until.Equal(tt.until) || !strings.Contains(w.Why, tt.why) {
+				t.Errorf("%s: told %+v, want %q until %v", name, w, tt.why, tt.until)
+			}
+		}
+	}
+}
+
+// TestNoAnswerInTimeIsNoDaemon: a socket at which nobody answers is reported as such,
+// and not as the end of the command.
+func TestNoAnswerInTimeIsNoDaemon(t *testing.T) {
+	ctx, cancel := context.WithDeadlineCause(t.Context(), time.Now(), errSilent)
+	defer cancel()
+	<-ctx.Done()
+	err := NewClient("/x.sock").lost(ctx, ctx.Err())
+	if _, ok := errors.AsType[*UnreachableError](err); !ok || !strings.Contains(err.Error(), "did not answer at /x.sock") {
+		t.Errorf("got %v", err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := NewClient("/x.sock").lost(ended, ended.Err()); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled command: got %v", err)
 	}
 }
 
