@@ -17,6 +17,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/tlsconf"
 )
 
@@ -108,8 +109,8 @@ func signsWithSecret(alg string) bool { return strings.HasPrefix(alg, "HS") }
 
 // readSigner reads the keys for signing assertions. It returns nil if nothing
 // needs a signer, or if a fault was reported.
-func (k keys) readSigner(secret credential.Secret, audience string, withSecret bool) *signer {
-	key, keyID := k.readKey(), k.text("key_id", "")
+func (k keys) readSigner(key *tlsconf.Key, secret credential.Secret, audience string, withSecret bool) *signer {
+	keyID := k.text("key_id", "")
 	fallback := defaultAlgorithm
 	if withSecret {
 		fallback = defaultSecretAlgorithm
@@ -136,12 +137,12 @@ func (k keys) readSigner(secret credential.Secret, audience string, withSecret b
 }
 
 // readKey reads the private key.
-func (k keys) readKey() *tlsconf.Key {
+func (k keys) readKey(env providers.Env) (*tlsconf.Key, []credential.Limit) {
 	t := k.own.Table("key")
 	if t == nil {
-		return nil
+		return nil, nil
 	}
-	return tlsconf.ReadKey(t)
+	return tlsconf.ReadKey(t, env)
 }
 
 // readAssertion reads the content of an assertion.

@@ -156,7 +156,9 @@ func (b *provider) readSigner(k keys, tokenURL *url.URL) {
 		audience = tokenURL.String()
 	}
 	b.keyed = k.own.Has("key")
-	b.signer = k.readSigner(b.endpoint.Secret, audience, b.endpoint.Auth == tokens.SecretJWT)
+	key, ends := k.readKey(b.env)
+	b.ends = append(b.ends, ends...)
+	b.signer = k.readSigner(key, b.endpoint.Secret, audience, b.endpoint.Auth == tokens.SecretJWT)
 	b.endpoint.Sign = func(at time.Time) (credential.Secret, error) {
 		if b.signer == nil {
 			return credential.Secret{}, errNoKey

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
 	"github.com/vigented/vigente/providers/providertest"
 	"github.com/vigented/vigente/providers/tlsconf"
@@ -91,7 +92,7 @@ func FuzzAssertionKey(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := tlsconf.ReadKey(s.Table("key"))
+		key, _ := tlsconf.ReadKey(s.Table("key"), providers.Env{Warn: func(string) {}})
 		if key == nil {
 			if len(s.Faults()) == 0 {
 				t.Error("neither a key nor a fault")

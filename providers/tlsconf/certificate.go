@@ -6,9 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"software.sslmate.com/src/go-pkcs12"
 
@@ -45,7 +43,7 @@ func ReadCertificate(c *section.Section, env providers.Env) (*tls.Certificate, [
 		c.Faultf("file", "%v", err)
 		return nil, nil
 	}
-	return cert, ends(c, "file", KindCertificate, cert.Leaf.NotAfter, env)
+	return cert, ends(c, "file", KindCertificate, spanOf(cert.Leaf), env)
 }
 
 func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate, error) {
@@ -58,10 +56,8 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 		return nil, errors.New("needs a password (expected password = { file = \"…\" } in the same table)")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
 		return nil, errors.New("does not open with this password (expected the password of the PKCS#12 file)")
-	case err != nil && len(data) > 0 && data[0] == sequence:
-		return nil, fmt.Errorf("is a PKCS#12 file in an unsupported form: %s (convert it: openssl pkcs12 -in OLD.p12 -legacy -nodes | openssl pkcs12 -export -out NEW.p12)", unreadForm(err))
 	case err != nil:
-		return nil, errors.New("is neither PKCS#12 nor PEM with a certificate and its key (expected one of the two)")
+		return nil, unopened(data, err)
 	}
 	leaf := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return matches(c, key) })
 	if leaf < 0 {
@@ -74,15 +70,6 @@ func parseCertificate(data []byte, password credential.Secret) (*tls.Certificate
 		}
 	}
 	return cert, nil
-}
-
-// unreadForm says what is not supported, in our own words or the library's,
-// which quote nothing of the file except algorithm identifiers.
-func unreadForm(err error) string {
-	if text, ok := errors.AsType[pkcs12.NotImplementedError](err); ok {
-		return strings.TrimPrefix(string(text), "pkcs12: ")
-	}
-	return strings.TrimPrefix(err.Error(), "pkcs12: ")
 }
 
 func parsePEM(data []byte) (*tls.Certificate, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/providers"
 )
 
 // Key is a private key for signing, with its certificate if the file contains
@@ -19,24 +20,27 @@ type Key struct {
 }
 
 // ReadKey reads a table { file, password }: a private key as PEM (PKCS#8,
-// PKCS#1 or SEC 1), or PKCS#12 with its certificate. It returns nil if a fault
-// was reported, or the password is not available to this check.
-func ReadKey(c *section.Section) *Key {
+// PKCS#1 or SEC 1), or PKCS#12 with its certificate, and the expiry of that. It returns
+// nil if a fault was reported, or the password is not available to this check.
+func ReadKey(c *section.Section, env providers.Env) (*Key, []credential.Limit) {
 	password := c.Secret("password")
 	if c.Text("file", "") == "" {
 		c.Faultf("file", "is missing (expected the private key: PEM, or PKCS#12)")
-		return nil
+		return nil, nil
 	}
 	data := c.File("file")
 	if data == nil || c.Unread("password") {
-		return nil
+		return nil, nil
 	}
 	key, err := parseKey(data, password)
 	if err != nil {
 		c.Faultf("file", "%v", err)
-		return nil
+		return nil, nil
 	}
-	return key
+	if key.Leaf == nil {
+		return key, nil
+	}
+	return key, signerEnds(c, "file", KindCertificate, spanOf(key.Leaf), env)
 }
 
 func parseKey(data []byte, password credential.Secret) (*Key, error) {

@@ -30,6 +30,9 @@ const (
 // rewritten for it first: indefinite lengths, split strings, any number of
 // parts, RC4, a missing MAC or an unsupported one.
 func decodePKCS12(data []byte, password string) (key any, certs []*x509.Certificate, err error) {
+	if outer, rest, err := parseBER(data, 0); err == nil && outer.at(1, 0).oid() == oidData {
+		data = data[:len(data)-len(rest)] // what some programs write behind it, others ignore
+	}
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
 	if err != nil {
 		again, problem := rewrite(data, password)

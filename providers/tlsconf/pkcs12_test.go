@@ -2,6 +2,7 @@ package tlsconf
 
 import (
 	"bytes"
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,17 @@ func (s stores) run(args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+}
+
+// made returns what a call of openssl writes.
+func (s stores) made(args ...string) []byte {
+	s.t.Helper()
+	s.run(append(args, "-out", "made")...)
+	data, err := os.ReadFile(filepath.Join(s.dir, "made"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return data
 }
 
 func (s stores) export(more ...string) []byte {
@@ -164,6 +176,37 @@ func TestPKCS12ThatStaysRefused(t *testing.T) {
 	_, err = parseCertificate(der.der(), credential.NewSecret("senha"))
 	if err == nil || !strings.Contains(err.Error(), "checksum (MAC)") || !strings.Contains(err.Error(), "openssl pkcs12") {
 		t.Errorf("got %v, want the unsupported algorithm and the command that converts the file", err)
+	}
+}
+
+// TestWhatIsNoPKCS12IsCalledByItsName: a file of another kind is not called PKCS#12, and
+// no text of a parser is shown.
+func TestWhatIsNoPKCS12IsCalledByItsName(t *testing.T) {
+	s := newStores(t)
+	good := s.export()
+	for name, tt := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"a certificate":   {s.made("x509", "-in", "cert.pem", "-outform", "der"), "is a certificate without its private key"},
+		"a key":           {s.made("pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "der"), "is a private key without its certificate"},
+		"PKCS#7":          {s.made("crl2pkcs7", "-nocrl", "-certfile", "cert.pem", "-outform", "der"), "is PKCS#7"},
+		"no key":          {s.made("pkcs12", "-export", "-nokeys", "-in", "cert.pem", "-passout", "pass:senha"), "without a private key (export"},
+		"no certificate":  {s.made("pkcs12", "-export", "-nocerts", "-inkey", "key.pem", "-passout", "pass:senha"), "without a certificate (export"},
+		"cut":             {good[:len(good)/2], "is cut off"},
+		"base64":          {[]byte(base64.StdEncoding.EncodeToString(good) + "\n"), "is base64"},
+		"another ASN.1":   {[]byte{0x30, 3, 2, 1, 3}, "is in a form of ASN.1 that is not PKCS#12"},
+		"something else":  {[]byte("\xfe\xed\xfe\xed\x00\x00\x00\x02"), "is neither PKCS#12 nor PEM"},
+		"nothing in it":   {[]byte{0x30, 0x80}, "is cut off"},
+		"a damaged inner": {bytes.Replace(good, []byte{0x06, 0x09, 0x2a}, []byte{0x06, 0x79, 0x2a}, 1), "is"},
+	} {
+		_, err := parseCertificate(tt.data, credential.NewSecret("senha"))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "asn1") {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+	if _, err := parseCertificate(append(bytes.Clone(good), "\n\x00junk"...), credential.NewSecret("senha")); err != nil {
+		t.Errorf("with something behind it: %v", err)
 	}
 }
 

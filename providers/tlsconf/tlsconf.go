@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/internal/section"
@@ -41,9 +40,9 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 	if t.Text("ca_file", "") != "" {
 		set = true
 		if data := t.File("ca_file"); data != nil {
-			var end time.Time
-			cfg.RootCAs, end = readCAs(t, data)
-			limits = append(limits, ends(t, "ca_file", KindAuthority, end, env)...)
+			var valid span
+			cfg.RootCAs, valid = readCAs(t, data)
+			limits = append(limits, ends(t, "ca_file", KindAuthority, valid, env)...)
 		}
 	}
 	if text := t.Text("pin_sha256", ""); text != "" {
@@ -83,9 +82,9 @@ func ReadTLS(s *section.Section, host string, env providers.Env) (*tls.Config, [
 	return cfg, limits
 }
 
-// readCAs reads the CA certificates of a PEM file, and the latest of their
-// expiries: it is not known which of them signed the server's certificate.
-func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Time) {
+// readCAs reads the CA certificates of a PEM file, and from the earliest to the latest
+// of their lives: it is not known which of them signed the server's certificate.
+func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, valid span) {
 	pool, found := x509.NewCertPool(), false
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -94,17 +93,20 @@ func readCAs(t *section.Section, data []byte) (pool *x509.CertPool, end time.Tim
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			t.Faultf("ca_file", "contains a certificate that cannot be read (expected PEM certificates)")
-			return pool, time.Time{}
+			return pool, span{}
 		}
 		pool.AddCert(cert)
-		if found = true; cert.NotAfter.After(end) {
-			end = cert.NotAfter
+		if !found || cert.NotBefore.Before(valid.begin) {
+			valid.begin = cert.NotBefore
+		}
+		if found = true; cert.NotAfter.After(valid.end) {
+			valid.end = cert.NotAfter
 		}
 	}
 	if !found {
 		t.Faultf("ca_file", "contains no certificate (expected PEM, -----BEGIN CERTIFICATE-----)")
 	}
-	return pool, end
+	return pool, valid
 }
 
 // parsePin parses the SHA-256 of a SubjectPublicKeyInfo, in hex or base64, with
