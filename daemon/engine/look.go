@@ -108,7 +108,7 @@ func (e *Engine) selectNamed(sel *selection) {
 	for _, slot := range credentials {
 		if row := rowOf(sel.s.credentials, slot); row != nil {
 			sel.credential(row)
-			sinks = append(sinks, row.shownBy...)
+			row.shownBy.all(func(slot uint32) { sinks = append(sinks, slot) })
 		}
 	}
 	slices.Sort(sinks)
@@ -122,14 +122,14 @@ func (e *Engine) selectNamed(sel *selection) {
 func (sel *selection) credential(row *credentialRow) {
 	named := sel.names.fit(row.spec.Name)
 	ofProvider := sel.q.Provider == "" || row.spec.Provider == sel.q.Provider
-	for _, slot := range row.shownBy {
+	row.shownBy.all(func(slot uint32) {
 		if named && len(sel.q.Names) > 0 {
 			sel.named[slot] = true
 		}
 		if ofProvider && sel.q.Provider != "" {
 			sel.providers[slot] = true
 		}
-	}
+	})
 	if state := row.stateAt(sel.now); named && ofProvider && sel.q.admits(row.spec.Name, state) {
 		sel.totals.Credentials[state]++
 		sel.credentials.add(row, sel.q.Limit, sel.compareCredentials)
@@ -179,7 +179,7 @@ func (sel *selection) compareCredentials(a, b *credentialRow) int {
 
 func (sel *selection) compareSinks(a, b *sinkRow) int {
 	if sel.q.Worst {
-		if c := worse(SinkStates[:], a.state, b.state); c != 0 {
+		if c := worse(SinkStates[:], a.state.state(), b.state.state()); c != 0 {
 			return c
 		}
 	}

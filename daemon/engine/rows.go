@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 	"unique"
 
@@ -15,35 +16,73 @@ import (
 type credentialRow struct {
 	spec             *plan.Credential
 	record           *schedule.Packed
-	at               time.Time
 	why              unique.Handle[schedule.Why]
-	running, waiting bool
-	shownBy          []uint32 // the slots of the sinks that use it
 	sum              *credentialSum
-	state            State
 	until            moment // end of the state; zero for never
+	shownBy          users
+	at               schedule.Instant
+	running, waiting bool
+	state            stateCode
 }
 
 // sinkRow is the readers' data of one sink, like credentialRow.
 type sinkRow struct {
 	spec             *plan.Sink
 	record           *schedule.Packed
-	at               time.Time
-	begun            moment // start of the running delivery; zero if none
-	owed             bool
-	unseen           bool // not checked since the start
-	lost             bool
 	refused, foreign *schedule.Note
 	hook             *schedule.Glimpse // nil if there is none
 	sum              *sinkSum
-	state            State
+	begun            moment // start of the running delivery; zero if none
 	until            moment
+	at               schedule.Instant
+	owed             bool
+	unseen           bool // not checked since the start
+	lost             bool
+	state            stateCode
+}
+
+// stateCode is a State in one byte; zero is the empty State.
+type stateCode uint8
+
+var stateCodes = [...]State{"", Parked, Pending, Handover, Expired, Overdue, Failing, Valid, Behind, Delivered}
+
+func codeOf(s State) stateCode { return stateCode(max(0, slices.Index(stateCodes[:], s))) } //nolint:gosec // of ten
+
+func (c stateCode) state() State { return stateCodes[c] }
+
+// users are the slots of the sinks that use a credential. Nearly always there is one.
+type users struct {
+	first uint32 // plus one; zero if there are none
+	rest  *[]uint32
+}
+
+func usersOf(slots []uint32) users {
+	if len(slots) == 0 {
+		return users{}
+	}
+	u := users{first: slots[0] + 1}
+	if rest := slots[1:]; len(rest) > 0 {
+		u.rest = &rest
+	}
+	return u
+}
+
+func (u users) all(tell func(slot uint32)) {
+	if u.first == 0 {
+		return
+	}
+	tell(u.first - 1)
+	if u.rest != nil {
+		for _, slot := range *u.rest {
+			tell(slot)
+		}
+	}
 }
 
 // stateAt returns the state now, which may have changed with time.
 func (r *credentialRow) stateAt(now time.Time) State {
 	if r.until == 0 || momentOf(now) < r.until {
-		return r.state
+		return r.state.state()
 	}
 	state, _ := r.judge(now)
 	return state
@@ -52,7 +91,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 // view converts the row.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
 	past, held := r.record.Past(), r.record.Outline()
-	at, why := s.groups[r.spec.Provider].Turn(now, r.at, r.why.Value(), r.waiting)
+	at, why := s.groups[r.spec.Provider].Turn(now, r.at.Time(), r.why.Value(), r.waiting)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,
@@ -91,7 +130,7 @@ func (r *sinkRow) view(now time.Time) SinkView {
 	v := SinkView{
 		Name: r.spec.Name, Type: r.spec.Type, Path: r.spec.Path, State: state, Needs: r.spec.Needs,
 		Delivered: make(map[string]uint64, len(r.spec.Needs)), LastDeliveredAt: d.DeliveredAt,
-		NextAttemptAt: r.at, LastError: note, HasHook: r.spec.Hook != nil,
+		NextAttemptAt: r.at.Time(), LastError: note, HasHook: r.spec.Hook != nil,
 	}
 	for _, name := range r.spec.Needs {
 		if d.Delivered.Has(name) && !r.unseen && !r.lost {

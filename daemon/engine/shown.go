@@ -120,7 +120,7 @@ func (e *Engine) updateRow(g schedule.Glimpse, now time.Time, touched map[string
 		}
 	case schedule.Delivering:
 		if one := e.sinks[g.Key.Name]; one != nil && !g.Gone {
-			e.updateSinkRow(one, func(r *sinkRow) { r.record, r.at, r.owed = g.Record, g.At, g.Owed }, now)
+			e.updateSinkRow(one, func(r *sinkRow) { r.record, r.at, r.owed = g.Record, schedule.InstantOf(g.At), g.Owed }, now)
 			for _, name := range one.spec.Needs {
 				touched[name] = true
 			}
@@ -140,14 +140,14 @@ func (e *Engine) updateCredentialRow(c *held, g schedule.Glimpse, now time.Time)
 	s := e.model
 	was := s.credentials.row(c.slot)
 	row := &credentialRow{
-		spec: c.spec, record: g.Record, at: g.At, why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting,
+		spec: c.spec, record: g.Record, at: schedule.InstantOf(g.At), why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting,
 		sum: s.sums.ofCredential(sumKey{c.spec.Provider, FleetOf(c.spec.Name)}),
 	}
 	if was != nil {
 		row.shownBy = was.shownBy
 	}
 	state, until := row.judge(now)
-	row.state, row.until = state, momentOf(until)
+	row.state, row.until = codeOf(state), momentOf(until)
 	s.sums.replaceCredential(c.slot, was, row)
 	s.at.grow(int(c.slot) + 1)
 	s.lapses.set(c.slot, until)
@@ -173,7 +173,7 @@ func (e *Engine) updateSinkRow(one *sink, edit func(*sinkRow), now time.Time) {
 	}
 	row.sum = s.sums.ofSink(sumKey{one.spec.Type, FleetOf(one.spec.Name)})
 	state, _, until := row.stateAt(now)
-	row.state, row.until = state, momentOf(until)
+	row.state, row.until = codeOf(state), momentOf(until)
 	s.sums.replaceSink(was, row)
 	s.sinkAt.grow(int(one.slot) + 1)
 	s.sinkLapses.set(one.slot, until)
@@ -191,12 +191,13 @@ func (e *Engine) updateUsers(name string) {
 		return
 	}
 	row := *was
-	row.shownBy = nil
+	var slots []uint32
 	for _, sink := range e.board.Showing(name) {
 		if one := e.sinks[sink]; one != nil {
-			row.shownBy = append(row.shownBy, one.slot)
+			slots = append(slots, one.slot)
 		}
 	}
+	row.shownBy = usersOf(slots)
 	e.model.credentials.put(c.slot, &row)
 }
 
@@ -208,7 +209,7 @@ func (e *Engine) lapse(now time.Time) {
 		was := s.credentials.row(slot)
 		row := *was
 		state, until := row.judge(now)
-		row.state, row.until = state, momentOf(until)
+		row.state, row.until = codeOf(state), momentOf(until)
 		s.sums.replaceCredential(slot, was, &row)
 		s.lapses.set(slot, until)
 		s.credentials.put(slot, &row)
@@ -218,7 +219,7 @@ func (e *Engine) lapse(now time.Time) {
 		was := s.sinks.row(slot)
 		row := *was
 		state, _, until := row.stateAt(now)
-		row.state, row.until = state, momentOf(until)
+		row.state, row.until = codeOf(state), momentOf(until)
 		s.sums.replaceSink(was, &row)
 		s.sinkLapses.set(slot, until)
 		s.sinks.put(slot, &row)

@@ -57,7 +57,7 @@ func (s *sums) replaceCredential(slot uint32, was, is *credentialRow) {
 		was.sum.put(slot, time.Time{}, time.Time{}, time.Time{})
 	}
 	if was != nil {
-		drop(was.sum.states, was.state)
+		drop(was.sum.states, was.state.state())
 		if len(was.sum.states) == 0 && (is == nil || is.sum != was.sum) {
 			delete(s.credentials, was.sum.of)
 		}
@@ -66,7 +66,7 @@ func (s *sums) replaceCredential(slot uint32, was, is *credentialRow) {
 		for _, i := range []*instants{&s.expiry, &s.lastUseful, &s.failure} {
 			i.grow(int(slot) + 1)
 		}
-		is.sum.states[is.state]++
+		is.sum.states[is.state.state()]++
 		is.sum.put(slot, is.record.Outline().StatedEnd(), is.lastUseful(), is.record.Past().FailingSince)
 	}
 }
@@ -80,13 +80,13 @@ func (c *credentialSum) put(slot uint32, expiry, lastUseful, failure time.Time) 
 // replaceSink updates the counters for a replaced row; nil means no row.
 func (s *sums) replaceSink(was, is *sinkRow) {
 	if was != nil {
-		drop(was.sum.states, was.state)
+		drop(was.sum.states, was.state.state())
 		if len(was.sum.states) == 0 && (is == nil || is.sum != was.sum) {
 			delete(s.sinks, was.sum.of)
 		}
 	}
 	if is != nil {
-		is.sum.states[is.state]++
+		is.sum.states[is.state.state()]++
 	}
 }
 

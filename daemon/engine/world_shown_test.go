@@ -71,7 +71,7 @@ func truthOfCredential(e *Engine, name string, now time.Time) CredentialView {
 func truthOfSink(e *Engine, name string, now time.Time) SinkView {
 	one := e.sinks[name]
 	s, _ := e.board.Look(now, delivering(name))
-	row := &sinkRow{spec: one.spec, record: schedule.Pack(s.Record), at: s.At, owed: s.Owed, refused: one.refused, foreign: one.foreign}
+	row := &sinkRow{spec: one.spec, record: schedule.Pack(s.Record), at: schedule.InstantOf(s.At), owed: s.Owed, refused: one.refused, foreign: one.foreign}
 	if f := e.running[delivering(name)]; f != nil {
 		row.begun = momentOf(f.at)
 	}

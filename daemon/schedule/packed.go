@@ -10,7 +10,7 @@ import (
 // Packed is a record in about half the memory, as the board keeps it for every task. It
 // never changes.
 type Packed struct {
-	attemptAt, plannedAt instant
+	attemptAt, plannedAt Instant
 	history              History
 	troubles             *troubles // nil if all its fields are zero
 	part                 Part      // a *packedToken, a *packedDelivery, a Delivery or a HookRun
@@ -20,13 +20,13 @@ type Packed struct {
 type troubles struct {
 	open, asked, pauseAlone, parked, clientRefused bool
 	unknown, failures                              int32
-	failingSince, retryAt, pauseUntil, pausedUntil instant
+	failingSince, retryAt, pauseUntil, pausedUntil Instant
 	last                                           *Note
 }
 
 // Pack packs a record.
 func Pack(r Record) *Packed {
-	p := &Packed{attemptAt: instantOf(r.Past.AttemptAt), plannedAt: instantOf(r.Past.PlannedAt), history: r.Past.History, part: r.Part}
+	p := &Packed{attemptAt: InstantOf(r.Past.AttemptAt), plannedAt: InstantOf(r.Past.PlannedAt), history: r.Past.History, part: r.Part}
 	if t := troublesOf(&r.Past); t != (troubles{}) {
 		p.troubles = &t
 	}
@@ -42,8 +42,8 @@ func Pack(r Record) *Packed {
 func troublesOf(p *Past) troubles {
 	return troubles{
 		open: p.Open, asked: p.Asked, pauseAlone: p.PauseAlone, parked: p.Parked, clientRefused: p.ClientRefused,
-		unknown: p.Unknown, failures: p.Failures, failingSince: instantOf(p.FailingSince), retryAt: instantOf(p.RetryAt),
-		pauseUntil: instantOf(p.PauseUntil), pausedUntil: instantOf(p.PausedUntil), last: p.Last,
+		unknown: p.Unknown, failures: p.Failures, failingSince: InstantOf(p.FailingSince), retryAt: InstantOf(p.RetryAt),
+		pauseUntil: InstantOf(p.PauseUntil), pausedUntil: InstantOf(p.PausedUntil), last: p.Last,
 	}
 }
 
@@ -52,11 +52,11 @@ func (p *Packed) Record() Record { return Record{p.Past(), p.part} }
 
 // Past returns the record's past.
 func (p *Packed) Past() Past {
-	out := Past{AttemptAt: p.attemptAt.time(), PlannedAt: p.plannedAt.time(), History: p.history}
+	out := Past{AttemptAt: p.attemptAt.Time(), PlannedAt: p.plannedAt.Time(), History: p.history}
 	if t := p.troubles; t != nil {
 		out.Open, out.Asked, out.PauseAlone, out.Parked, out.ClientRefused = t.open, t.asked, t.pauseAlone, t.parked, t.clientRefused
-		out.Unknown, out.Failures, out.FailingSince, out.RetryAt = t.unknown, t.failures, t.failingSince.time(), t.retryAt.time()
-		out.PauseUntil, out.PausedUntil, out.Last = t.pauseUntil.time(), t.pausedUntil.time(), t.last
+		out.Unknown, out.Failures, out.FailingSince, out.RetryAt = t.unknown, t.failures, t.failingSince.Time(), t.retryAt.Time()
+		out.PauseUntil, out.PausedUntil, out.Last = t.pauseUntil.Time(), t.pausedUntil.Time(), t.last
 	}
 	return out
 }
@@ -95,15 +95,18 @@ func (p *Packed) LastError() *Note {
 	return r.LastError()
 }
 
-// instant is a time.Time in half its size, without its location.
-type instant struct{ high, low, nano uint32 }
+// Instant is a time.Time in half its size, without its location. The zero value is the
+// zero time.
+type Instant struct{ high, low, nano uint32 }
 
-func instantOf(t time.Time) instant {
+// InstantOf returns t as an Instant.
+func InstantOf(t time.Time) Instant {
 	second, nano := pack(t)
-	return instant{uint32(uint64(second) >> 32), uint32(uint64(second)), uint32(nano)} //nolint:gosec // put together again below
+	return Instant{uint32(uint64(second) >> 32), uint32(uint64(second)), uint32(nano)} //nolint:gosec // put together again below
 }
 
-func (i instant) time() time.Time {
+// Time returns the instant in UTC.
+func (i Instant) Time() time.Time {
 	return unpack(int64(uint64(i.high)<<32|uint64(i.low)), int32(i.nano)) //nolint:gosec // as above
 }
 
@@ -112,7 +115,7 @@ type packedToken struct {
 	generation, revision            uint64
 	values                          packedValues
 	identity, inputs                string
-	issuedAt, expiresAt, obtainedAt instant
+	issuedAt, expiresAt, obtainedAt Instant
 	policyExpiry, countedExpiry     bool
 	unchanged                       int
 	rare                            *rareToken // nil if all its fields are zero
@@ -125,8 +128,8 @@ type rareToken struct {
 	tokenOf     string
 	limits      []credential.Limit
 	former      []Record
-	usefulAfter instant
-	leftAt      instant
+	usefulAfter Instant
+	leftAt      Instant
 }
 
 func (*packedToken) part() {}
@@ -137,11 +140,11 @@ func packToken(t *Token) *packedToken {
 	}
 	p := &packedToken{
 		generation: t.Generation, revision: t.Revision, values: packValues(t.Values), identity: t.Identity, inputs: t.Inputs,
-		issuedAt: instantOf(t.IssuedAt), expiresAt: instantOf(t.ExpiresAt), obtainedAt: instantOf(t.ObtainedAt),
+		issuedAt: InstantOf(t.IssuedAt), expiresAt: InstantOf(t.ExpiresAt), obtainedAt: InstantOf(t.ObtainedAt),
 		unchanged: t.Unchanged, policyExpiry: t.PolicyExpiry, countedExpiry: t.CountedExpiry,
 	}
 	if len(t.Seed)+len(t.Limits)+len(t.Former) > 0 || t.UnreadEnd != "" || t.TokenOf != "" || !t.UsefulAfter.IsZero() || !t.LeftAt.IsZero() {
-		p.rare = &rareToken{t.Seed, t.UnreadEnd, t.TokenOf, t.Limits, t.Former, instantOf(t.UsefulAfter), instantOf(t.LeftAt)}
+		p.rare = &rareToken{t.Seed, t.UnreadEnd, t.TokenOf, t.Limits, t.Former, InstantOf(t.UsefulAfter), InstantOf(t.LeftAt)}
 	}
 	return p
 }
@@ -156,14 +159,14 @@ func (p *packedToken) token() Token {
 func (p *packedToken) outline() Token {
 	t := Token{
 		Credential: credential.Credential{
-			Generation: p.generation, IssuedAt: p.issuedAt.time(), ExpiresAt: p.expiresAt.time(),
+			Generation: p.generation, IssuedAt: p.issuedAt.Time(), ExpiresAt: p.expiresAt.Time(),
 			PolicyExpiry: p.policyExpiry, CountedExpiry: p.countedExpiry,
 		},
-		Revision: p.revision, ObtainedAt: p.obtainedAt.time(), Unchanged: p.unchanged, Identity: p.identity, Inputs: p.inputs,
+		Revision: p.revision, ObtainedAt: p.obtainedAt.Time(), Unchanged: p.unchanged, Identity: p.identity, Inputs: p.inputs,
 	}
 	if r := p.rare; r != nil {
 		t.Seed, t.UnreadEnd, t.TokenOf, t.Limits, t.Former = r.seed, r.unreadEnd, r.tokenOf, r.limits, r.former
-		t.UsefulAfter, t.LeftAt = r.usefulAfter.time(), r.leftAt.time()
+		t.UsefulAfter, t.LeftAt = r.usefulAfter.Time(), r.leftAt.Time()
 	}
 	if p.values != (packedValues{}) {
 		t.Values = unread
@@ -178,7 +181,7 @@ type packedDelivery struct {
 	target      string
 	delivered   CredentialMark // none if it has no name
 	issued      IssuedValues   // none if it has no name
-	deliveredAt instant
+	deliveredAt Instant
 }
 
 func (*packedDelivery) part() {}
@@ -187,7 +190,7 @@ func packDelivery(d *Delivery) Part {
 	if len(d.Delivered) > 1 || len(d.Issued) > 1 {
 		return *d
 	}
-	p := &packedDelivery{changes: d.Changes, target: d.Target, deliveredAt: instantOf(d.DeliveredAt)}
+	p := &packedDelivery{changes: d.Changes, target: d.Target, deliveredAt: InstantOf(d.DeliveredAt)}
 	if len(d.Delivered) == 1 {
 		p.delivered = d.Delivered[0]
 	}
@@ -198,7 +201,7 @@ func packDelivery(d *Delivery) Part {
 }
 
 func (p *packedDelivery) delivery() Delivery {
-	d := Delivery{Changes: p.changes, Target: p.target, DeliveredAt: p.deliveredAt.time()}
+	d := Delivery{Changes: p.changes, Target: p.target, DeliveredAt: p.deliveredAt.Time()}
 	if p.delivered.Name != "" {
 		d.Delivered = Marks{p.delivered}
 	}
