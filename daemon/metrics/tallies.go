@@ -34,8 +34,8 @@ type tallies struct {
 	renewals, writes, hooks, fleetRenewals, fleetWrites *prometheus.Desc
 
 	mu          sync.Mutex
-	credentials map[string]*credentialTally
-	sinks       map[string]*sinkTally
+	credentials map[string]credentialTally
+	sinks       map[string]sinkTally
 	byProvider  map[group]*sum
 	byType      map[group]*sum
 }
@@ -46,20 +46,24 @@ type group struct{ of, fleet string }
 // sum counts the results of the members of a group. It is deleted with the last
 // member.
 type sum struct {
+	of      group
 	members int
 	ends    [3]uint64
 }
 
+// credentialTally counts for one credential. It stands in the map itself and counts to
+// four billion only, which is a call a second for a hundred years.
 type credentialTally struct {
-	provider string
-	ends     [len(renewalResults)]uint64
+	sum  *sum
+	ends [len(renewalResults)]uint32
 }
 
+// sinkTally is credentialTally for a sink.
 type sinkTally struct {
-	kind   string
+	sum    *sum
+	writes [len(writeResults)]uint32
+	hooks  [len(hookResults)]uint32
 	hook   bool
-	writes [len(writeResults)]uint64
-	hooks  [len(hookResults)]uint64
 }
 
 func newTallies(viewer Viewer) *tallies {
@@ -70,7 +74,7 @@ func newTallies(viewer Viewer) *tallies {
 		hooks:         desc("hook_runs_total", "Runs of a sink's on_change command, by how they ended.", "sink", "result"),
 		fleetRenewals: desc("fleet_renewals_total", "Attempts to renew the credentials of a provider and a fleet, by how they ended.", "provider", "fleet", "result"),
 		fleetWrites:   desc("fleet_sink_writes_total", "Deliveries to the sinks of a type and a fleet, by how they ended.", "type", "fleet", "result"),
-		credentials:   map[string]*credentialTally{}, sinks: map[string]*sinkTally{},
+		credentials:   map[string]credentialTally{}, sinks: map[string]sinkTally{},
 		byProvider: map[group]*sum{}, byType: map[group]*sum{},
 	}
 }
@@ -87,56 +91,52 @@ func (t *tallies) install(change plan.Change) {
 		t.dropSinkLocked(name)
 	}
 	for _, c := range slices.Concat(change.Credentials.Added, change.Credentials.Changed) {
-		if one := t.credentials[c.Name]; one != nil && one.provider == c.Provider {
+		if one, found := t.credentials[c.Name]; found && one.sum.of.of == c.Provider {
 			continue
 		}
 		t.dropCredentialLocked(c.Name)
-		t.credentials[c.Name] = &credentialTally{provider: c.Provider}
-		join(t.byProvider, group{c.Provider, engine.FleetOf(c.Name)})
+		t.credentials[c.Name] = credentialTally{sum: join(t.byProvider, group{c.Provider, engine.FleetOf(c.Name)})}
 	}
 	for _, s := range slices.Concat(change.Sinks.Added, change.Sinks.Changed) {
 		was := t.sinks[s.Name]
-		one := &sinkTally{kind: s.Type, hook: s.Hook != nil}
-		if was != nil {
-			one.writes = was.writes
-		}
-		if was != nil && one.hook {
+		one := sinkTally{sum: join(t.byType, group{s.Type, engine.FleetOf(s.Name)}), hook: s.Hook != nil, writes: was.writes}
+		if one.hook {
 			one.hooks = was.hooks
 		}
-		join(t.byType, group{s.Type, engine.FleetOf(s.Name)})
 		t.dropSinkLocked(s.Name)
 		t.sinks[s.Name] = one
 	}
 }
 
 func (t *tallies) dropCredentialLocked(name string) {
-	if one := t.credentials[name]; one != nil {
-		part(t.byProvider, group{one.provider, engine.FleetOf(name)})
+	if one, found := t.credentials[name]; found {
+		part(t.byProvider, one.sum)
 		delete(t.credentials, name)
 	}
 }
 
 func (t *tallies) dropSinkLocked(name string) {
-	if one := t.sinks[name]; one != nil {
-		part(t.byType, group{one.kind, engine.FleetOf(name)})
+	if one, found := t.sinks[name]; found {
+		part(t.byType, one.sum)
 		delete(t.sinks, name)
 	}
 }
 
 // join adds a member to a group.
-func join(sums map[group]*sum, key group) {
-	if sums[key] == nil {
-		sums[key] = &sum{}
+func join(sums map[group]*sum, key group) *sum {
+	s := sums[key]
+	if s == nil {
+		s = &sum{of: key}
+		sums[key] = s
 	}
-	sums[key].members++
+	s.members++
+	return s
 }
 
 // part removes a member from a group.
-func part(sums map[group]*sum, key group) {
-	if s := sums[key]; s != nil {
-		if s.members--; s.members == 0 {
-			delete(sums, key)
-		}
+func part(sums map[group]*sum, s *sum) {
+	if s.members--; s.members == 0 {
+		delete(sums, s.of)
 	}
 }
 
@@ -144,7 +144,8 @@ func part(sums map[group]*sum, key group) {
 func (t *tallies) planned(credential string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.credentials[credential] != nil
+	_, found := t.credentials[credential]
+	return found
 }
 
 // plannedUpTo returns the names of the credentials, or nil if there are more than
@@ -163,27 +164,30 @@ func (t *tallies) plannedUpTo(limit int) []string {
 func (t *tallies) countLocked(o engine.Outcome) bool {
 	switch o.Kind {
 	case engine.Obtain:
-		one := t.credentials[o.Name]
-		if one == nil || one.provider != o.Provider {
+		one, found := t.credentials[o.Name]
+		if !found || one.sum.of.of != o.Provider {
 			return false
 		}
 		end := indexOf(o.Result)
 		one.ends[end]++
-		t.byProvider[group{one.provider, engine.FleetOf(o.Name)}].ends[end]++
+		one.sum.ends[end]++
+		t.credentials[o.Name] = one
 	case engine.Deliver:
-		one := t.sinks[o.Name]
-		if one == nil {
+		one, found := t.sinks[o.Name]
+		if !found {
 			return false
 		}
 		end := indexOf(o.Result)
 		one.writes[end]++
-		t.byType[group{one.kind, engine.FleetOf(o.Name)}].ends[end]++
+		one.sum.ends[end]++
+		t.sinks[o.Name] = one
 	case engine.RunHook:
-		one := t.sinks[o.Name]
-		if one == nil || !one.hook {
+		one, found := t.sinks[o.Name]
+		if !found || !one.hook {
 			return false
 		}
 		one.hooks[hookIndex(o.Result)]++
+		t.sinks[o.Name] = one
 	}
 	return true
 }
@@ -202,9 +206,9 @@ func (t *tallies) Collect(ch chan<- prometheus.Metric) {
 	defer t.mu.Unlock()
 	e := emitter{ch}
 	for _, name := range names {
-		if one := t.credentials[name]; one != nil {
+		if one, found := t.credentials[name]; found {
 			for i, result := range renewalResults {
-				e.counter(t.renewals, one.ends[i], name, one.provider, result)
+				e.counter(t.renewals, uint64(one.ends[i]), name, one.sum.of.of, result)
 			}
 		}
 	}
@@ -224,16 +228,16 @@ func (t *tallies) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (t *tallies) sinkLocked(e emitter, name string) {
-	one := t.sinks[name]
-	if one == nil {
+	one, found := t.sinks[name]
+	if !found {
 		return
 	}
 	for i, result := range writeResults {
-		e.counter(t.writes, one.writes[i], name, result)
+		e.counter(t.writes, uint64(one.writes[i]), name, result)
 	}
 	for i, result := range hookResults {
 		if one.hook {
-			e.counter(t.hooks, one.hooks[i], name, result)
+			e.counter(t.hooks, uint64(one.hooks[i]), name, result)
 		}
 	}
 }
