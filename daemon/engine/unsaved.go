@@ -44,6 +44,32 @@ func (p *pending) forget(key schedule.Key) {
 	delete(p.gone, key)
 }
 
+// batchRecords is the largest number of records of a batch. All of them are encoded at
+// once, and behind a slow disk those of a whole fleet can wait.
+const batchRecords = 4096
+
+// take removes a batch of the changes whose keys are free, and returns it.
+func (p *pending) take(free func(schedule.Key) bool) pending {
+	batch := newPending()
+	for key, r := range p.records {
+		if len(batch.records) == batchRecords {
+			break
+		}
+		if free(key) {
+			batch.records[key] = r
+			delete(p.records, key)
+		}
+	}
+	for key := range p.gone {
+		if free(key) {
+			batch.gone[key] = true
+			delete(p.gone, key)
+		}
+	}
+	batch.providers, p.providers = p.providers, map[string]schedule.ProviderRecord{}
+	return batch
+}
+
 func (u *unsaved) empty() bool { return u.next.empty() && u.written == nil }
 
 // keep adds a record whose save failed.
@@ -138,18 +164,11 @@ func (e *Engine) save(now time.Time) (*writing, time.Time) {
 	if u.failing != "" && now.Before(u.retryAt) {
 		return nil, u.retryAt
 	}
-	batch, rest := u.next, newPending()
-	for key := range e.running {
-		// The running attempt will save or owe a newer record.
-		if r, found := batch.records[key]; found {
-			rest.records[key] = r
-		}
-		if batch.gone[key] {
-			rest.gone[key] = true
-		}
-		batch.forget(key)
+	// A running attempt will save or owe a newer record.
+	batch := u.next.take(func(key schedule.Key) bool { return e.running[key] == nil })
+	if u.next.empty() {
+		u.next = pending{} // a map keeps the room of what was deleted from it
 	}
-	u.next = rest
 	if batch.empty() {
 		return nil, time.Time{}
 	}
@@ -168,6 +187,9 @@ func (u *unsaved) saved(now time.Time, err error) {
 		return
 	}
 	u.fail(now, err)
+	if u.next.records == nil {
+		u.next = newPending()
+	}
 	for key, r := range batch.records {
 		if !replaced[key] {
 			u.next.records[key] = r

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,43 @@ func TestARecordOwedDuringASaveIsSavedNext(t *testing.T) {
 	}
 	if !e.unsaved.empty() {
 		t.Error("something is left unsaved")
+	}
+}
+
+// TestABacklogIsSavedInParts: behind a slow disk the records of a whole fleet may wait, and
+// all those of a batch are encoded at once. A running attempt saves its own.
+func TestABacklogIsSavedInParts(t *testing.T) {
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	k := newKeeper()
+	e := New(Options{Ledger: onDisk{k}, Observer: &witness{}})
+	const all = 2*batchRecords + 1
+	for i := range all {
+		e.unsaved.owe(delivering(strconv.Itoa(i)), schedule.Record{Part: schedule.Delivery{Changes: 1}})
+	}
+	e.unsaved.forget(hooking("gone"))
+	e.running[delivering("7")] = &attempt{}
+	var sizes []int
+	for batch, _ := e.save(now); batch != nil; batch, _ = e.save(now) {
+		sizes = append(sizes, len(batch.batch.Records))
+		var err error
+		if len(sizes) > 1 {
+			err = batch.write(t.Context())
+		} else {
+			err = errors.New("full") // it is written again
+		}
+		e.unsaved.saved(now, err)
+		now = now.Add(time.Minute)
+	}
+	if want := []int{batchRecords, batchRecords, batchRecords}; !slices.Equal(sizes, want) {
+		t.Errorf("got batches of %v records, want %v", sizes, want)
+	}
+	if len(k.records) != all-1 || len(e.unsaved.next.records) != 1 {
+		t.Errorf("%d are stored and %d left, want all but that of the running attempt", len(k.records), len(e.unsaved.next.records))
+	}
+	delete(e.running, delivering("7"))
+	batch, _ := e.save(now)
+	if e.unsaved.saved(now, batch.write(t.Context())); len(k.records) != all || !e.unsaved.empty() || e.unsaved.next.records != nil {
+		t.Errorf("%d are stored, and the room of the others is kept: %t", len(k.records), e.unsaved.next.records != nil)
 	}
 }
 
