@@ -27,13 +27,13 @@ type unsaved struct {
 
 // pending is a set of changes. A key is in at most one of records and gone.
 type pending struct {
-	records   map[schedule.Key]schedule.Record
+	records   map[schedule.Key]*schedule.Packed
 	providers map[string]schedule.ProviderRecord
 	gone      map[schedule.Key]bool
 }
 
 func newPending() pending {
-	return pending{map[schedule.Key]schedule.Record{}, map[string]schedule.ProviderRecord{}, map[schedule.Key]bool{}}
+	return pending{map[schedule.Key]*schedule.Packed{}, map[string]schedule.ProviderRecord{}, map[schedule.Key]bool{}}
 }
 
 func (p *pending) empty() bool { return len(p.records)+len(p.providers)+len(p.gone) == 0 }
@@ -70,6 +70,15 @@ func (p *pending) take(free func(schedule.Key) bool) pending {
 	return batch
 }
 
+// unpacked returns the changes as the ledger gets them.
+func (p *pending) unpacked() Batch {
+	records := make(map[schedule.Key]schedule.Record, len(p.records))
+	for key, r := range p.records {
+		records[key] = r.Record()
+	}
+	return Batch{records, p.providers, slices.SortedFunc(maps.Keys(p.gone), schedule.Key.Compare)}
+}
+
 func (u *unsaved) empty() bool { return u.next.empty() && u.written == nil }
 
 // keep adds a record whose save failed.
@@ -81,7 +90,7 @@ func (u *unsaved) keep(key schedule.Key, r schedule.Record, now time.Time, err e
 // owe adds a record to be stored.
 func (u *unsaved) owe(key schedule.Key, r schedule.Record) {
 	u.supersede(key)
-	u.next.records[key] = r
+	u.next.records[key] = schedule.Pack(r)
 }
 
 // supersede drops an unsaved change of a key, because there is a newer one.
@@ -173,8 +182,7 @@ func (e *Engine) save(now time.Time) (*writing, time.Time) {
 		return nil, time.Time{}
 	}
 	u.writing, u.written, u.replaced = batch, make(chan struct{}), map[schedule.Key]bool{}
-	dropped := slices.SortedFunc(maps.Keys(batch.gone), schedule.Key.Compare)
-	return &writing{e.opt.Ledger, e.within, Batch{batch.records, batch.providers, dropped}, u.written}, time.Time{}
+	return &writing{e.opt.Ledger, e.within, batch.unpacked(), u.written}, time.Time{}
 }
 
 // saved processes the end of a batch. After a failure, the changes that have not been
