@@ -50,6 +50,15 @@ type Inspector interface {
 	Values(set credential.Set) (map[string]credential.Secret, error)
 }
 
+// Glancer is an Inspector that can tell cheaply that a plain file holds exactly the
+// expected values, as almost every file does when the daemon starts.
+type Glancer interface {
+	// Glance reports whether Inspect would find the state Same, and returns the mark
+	// it would give. It may report false for any file that is not a plain one, and
+	// works on the device that the path itself names or on none.
+	Glance(set credential.Set) (mark uint64, same bool)
+}
+
 // Forecaster is a sink that can predict what Deliver would do. It changes
 // nothing, and reports what would prevent a delivery as a *credential.Fault.
 type Forecaster interface {

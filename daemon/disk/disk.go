@@ -159,6 +159,25 @@ func (i *inspector) Inspect(ctx context.Context, set credential.Set) (sinks.Find
 	return f, (*Sink)(i).fault("read", err)
 }
 
+// OnDevice calls f on a thread of the file's device. If the device hangs, it returns
+// an error although f may still run.
+func (i *inspector) OnDevice(ctx context.Context, f func(context.Context)) error {
+	_, err := devices.Run(ctx, i.pool, devices.Look, i.path, func(ctx context.Context) (struct{}, error) {
+		f(ctx)
+		return struct{}{}, nil
+	})
+	return (*Sink)(i).fault("read", err)
+}
+
+// Glance implements sinks.Glancer, without a limit: see OnDevice.
+func (i *inspector) Glance(set credential.Set) (mark uint64, same bool) {
+	g, ok := i.sink.(sinks.Glancer)
+	if !ok {
+		return 0, false
+	}
+	return g.Glance(set)
+}
+
 // fault classifies what prevented the work. The faults of the sink itself stay.
 func (s *Sink) fault(verb string, err error) error {
 	if hangs, ok := errors.AsType[*devices.HangingError](err); ok {

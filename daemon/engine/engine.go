@@ -87,6 +87,7 @@ type Engine struct {
 	model        *readModel                       // what readers see
 	renewals     map[string][]*renewal            // by credential
 	starting     starting
+	glances      glances
 
 	waiting waiting
 	asks    chan func()
@@ -218,7 +219,7 @@ func (e *Engine) sleep(now, wake time.Time) time.Duration {
 
 // idle reports whether nothing is running and nothing could start now.
 func (e *Engine) idle() bool {
-	return len(e.running) == 0 && e.board.Idle(e.now()) && e.unsaved.written == nil &&
+	return len(e.running) == 0 && e.glances.running == 0 && e.board.Idle(e.now()) && e.unsaved.written == nil &&
 		(e.unsaved.next.empty() || e.unsaved.failing != "")
 }
 

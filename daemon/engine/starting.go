@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -35,9 +36,13 @@ func (e *Engine) Ready() <-chan struct{} { return e.starting.ready }
 // begin plans a check of every target, because none was checked before the start.
 func (e *Engine) begin(now time.Time) {
 	e.starting.on, e.starting.at = true, now.Round(0)
-	for name, s := range e.sinks {
-		if s.spec.Guard != nil {
-			e.suspect(name)
+	for _, s := range e.sinks {
+		switch _, glances := s.spec.Guard.(plan.Glancer); {
+		case s.spec.Guard == nil:
+		case glances && s.spec.Device != "":
+			e.glances.add(s)
+		default:
+			e.suspects.plan(s, now)
 		}
 	}
 }
@@ -47,6 +52,9 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	s := &e.starting
 	if !s.on {
 		return time.Time{}
+	}
+	if e.glances.any() {
+		return now.Add(startEvery)
 	}
 	begun := e.elapsed()
 	if left := s.next - begun; left > 0 && len(s.credentials)+len(s.sinks) > 0 {

@@ -19,19 +19,24 @@ type attempt struct {
 // work is an attempt or a batch to store. It may run on any goroutine; its result
 // goes back to the loop by Engine.take.
 type work struct {
-	job   *job
-	batch *writing
+	job    *job
+	batch  *writing
+	glance *glance
 }
 
 // end is the result of a piece of work.
 type end struct {
-	attempt *finished // nil for a batch
-	err     error     // of the batch
+	attempt *finished // nil for the others
+	glance  *glance   // nil for the others
+	err     error     // of the batch, or of the glance
 }
 
 func (w *work) do(ctx context.Context) end {
 	if w.batch != nil {
 		return end{err: w.batch.write(ctx)}
+	}
+	if w.glance != nil {
+		return end{glance: w.glance, err: w.glance.look(ctx)}
 	}
 	f := w.job.contain(ctx)
 	return end{attempt: &f}
@@ -44,6 +49,7 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	e.tellSaveState(now)
 	awake := e.read().awake
 	e.detach(now, awake)
+	todo = e.startGlances(now)
 	suspects := e.lookAtSuspects(now)
 	over, expiry := e.board.Expire(now)
 	for _, key := range over {
@@ -80,7 +86,11 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 
 // take processes the result of a piece of work.
 func (e *Engine) take(end end) {
-	if end.attempt == nil {
+	switch {
+	case end.glance != nil:
+		e.foldGlance(end.glance, end.err)
+		return
+	case end.attempt == nil:
 		e.unsaved.saved(e.now(), end.err)
 		return
 	}

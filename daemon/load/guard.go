@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"sync/atomic"
 
 	"github.com/vigented/vigente/credential"
@@ -65,6 +66,36 @@ func (g *guard) Inspect(ctx context.Context, set credential.Set, issued func(nam
 		}
 	}
 	return plan.Lost, nil
+}
+
+// onDevice is the inspector of a file.
+type onDevice interface {
+	sinks.Glancer
+	OnDevice(ctx context.Context, f func(context.Context)) error
+}
+
+// OnDevice implements plan.Glancer.
+func (g *guard) OnDevice(ctx context.Context, f func(context.Context)) error {
+	file, ok := g.kind.(onDevice)
+	if !ok {
+		return errNoDevice
+	}
+	return file.OnDevice(ctx, f)
+}
+
+var errNoDevice = errors.New("the target is not a file")
+
+// InPlace implements plan.Glancer.
+func (g *guard) InPlace(set credential.Set) bool {
+	file, ok := g.kind.(onDevice)
+	if !ok {
+		return false
+	}
+	mark, same := file.Glance(set)
+	if same {
+		g.seen.Store(mark)
+	}
+	return same
 }
 
 // Saw reports whether the last inspection saw this version of the file.

@@ -166,6 +166,17 @@ type Guard interface {
 	Inspect(ctx context.Context, set credential.Set, issued func(name, digest string) bool) (Drift, error)
 }
 
+// Glancer is a Guard of a target on a device. Many of one device can be looked at
+// together.
+type Glancer interface {
+	// OnDevice calls f on a thread of the target's device. If the device hangs, it
+	// returns an error although f may still run.
+	OnDevice(ctx context.Context, f func(context.Context)) error
+	// InPlace reports whether the target plainly holds what it should; if not,
+	// Inspect finds out more. It must be called on a thread of the device.
+	InPlace(set credential.Set) bool
+}
+
 // Drift is the result of comparing a target with what it should hold.
 type Drift uint8
 

@@ -70,6 +70,24 @@ func (b *Board) Owed(key Key) bool {
 	return s.Owed
 }
 
+// Settled returns the record of a sink that holds what was last delivered. Otherwise
+// the record is nil, and due says that the sink will be written anyway, or was never
+// written and waits for a value.
+func (b *Board) Settled(sink string) (rec *Packed, due bool) {
+	e := b.entries[Key{Delivering, sink}]
+	if e == nil || e.running {
+		return nil, false
+	}
+	why, owed := b.owes(e)
+	switch {
+	case owed || len(e.rec.Delivery().Delivered) < len(e.task.Needs):
+		return nil, true
+	case why == whyInput:
+		return nil, false
+	}
+	return e.rec, false
+}
+
 // Changes returns the Delivery.Changes of a sink.
 func (b *Board) Changes(sink string) uint64 {
 	e := b.entries[Key{Delivering, sink}]

@@ -5,8 +5,6 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/vigented/vigente/internal/readfile"
 )
 
 // Content is the content of a file. The zero value means the file does not
@@ -54,8 +52,5 @@ func Read(ctx context.Context, path string, maxSize int64) (Content, error) {
 	case int64(len(content)) > maxSize:
 		return Content{}, refuse("read", at.path(), "it is too large")
 	}
-	id := readfile.Identity{
-		Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size, Modified: st.Mtim.Nano(), Changed: st.Ctim.Nano(), //nolint:unconvert // other widths on other machines
-	}
-	return Content{Bytes: content, Exists: true, Mark: id.Mark(looked)}, nil
+	return Content{Bytes: content, Exists: true, Mark: identityIn(&st).Mark(looked)}, nil
 }

@@ -106,8 +106,23 @@ func (k *Sink) Inspect(ctx context.Context, set credential.Set) (sinks.Finding, 
 	return found, nil
 }
 
+// Glance implements sinks.Glancer.
+func (k *Sink) Glance(set credential.Set) (mark uint64, same bool) {
+	values, err := sinks.Expand(k.Texts, set)
+	if err != nil {
+		return 0, false
+	}
+	content, plain := atomicfile.ReadPlain(k.File.Path, MaxSize)
+	if !plain {
+		return 0, false
+	}
+	found, err := k.Format.Inspect(content.Bytes, values)
+	return content.Mark, err == nil && found.State == sinks.Same
+}
+
 var _ interface {
 	credential.Preflighter
 	sinks.Inspector
+	sinks.Glancer
 	sinks.Forecaster
 } = (*Sink)(nil)

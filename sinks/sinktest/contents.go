@@ -121,6 +121,11 @@ func inspects(r *rig) {
 		if (got.State == sinks.Other) != (len(got.Found) > 0) {
 			r.Errorf("state %v: got %d values", got.State, len(got.Found))
 		}
+		if g, ok := i.(sinks.Glancer); ok {
+			if mark, same := g.Glance(set(Canary)); same != (want == sinks.Same) || same && mark != got.Mark {
+				r.Errorf("Glance: got %v with mark %x; Inspect gives %v with mark %x", same, mark, got.State, got.Mark)
+			}
+		}
 		return got
 	}
 	look(sinks.Missing)
