@@ -12,12 +12,19 @@ import (
 // time of a start.
 type decoder struct {
 	state State
-	batch []rawEntry
-	work  chan []rawEntry
+	batch *decodedTogether
+	work  chan *decodedTogether
+	spare sync.Pool // of batches
 	all   sync.WaitGroup
 
 	mu  sync.Mutex
 	err error // the first one
+}
+
+// decodedTogether is a batch of entries with the bytes that they refer to.
+type decodedTogether struct {
+	entries []rawEntry
+	bytes   []byte
 }
 
 // decodeBatch is the number of entries sent to a worker at once.
@@ -26,13 +33,17 @@ const decodeBatch = 512
 func newDecoder(entries int) *decoder {
 	d := &decoder{
 		state: State{make(map[schedule.Key]schedule.Record, entries), map[string]schedule.ProviderRecord{}},
-		work:  make(chan []rawEntry, 1),
+		work:  make(chan *decodedTogether, 1),
 	}
+	d.spare.New = func() any { return &decodedTogether{} }
+	d.batch = &decodedTogether{}
 	for range min(runtime.GOMAXPROCS(0), 1+entries/decodeBatch) {
 		d.all.Go(func() {
 			var b decoded
 			for batch := range d.work {
-				d.decode(batch, &b)
+				d.decode(batch.entries, &b)
+				batch.entries, batch.bytes = batch.entries[:0], batch.bytes[:0]
+				d.spare.Put(batch)
 			}
 		})
 	}
@@ -41,11 +52,14 @@ func newDecoder(entries int) *decoder {
 
 // take queues one entry. It copies the bytes of e.
 func (d *decoder) take(e rawEntry) error {
-	lent := append(append(make([]byte, 0, len(e.name)+len(e.value)), e.name...), e.value...)
+	b := d.batch
+	from := len(b.bytes) // the entries before may refer to a smaller slice that was copied
+	b.bytes = append(append(b.bytes, e.name...), e.value...)
+	lent := b.bytes[from:]
 	e.name, e.value = lent[:len(e.name)], lent[len(e.name):]
-	if d.batch = append(d.batch, e); len(d.batch) == decodeBatch {
-		d.work <- d.batch
-		d.batch = nil
+	if b.entries = append(b.entries, e); len(b.entries) == decodeBatch {
+		d.work <- b
+		d.batch = d.spare.Get().(*decodedTogether) //nolint:forcetypeassert // it holds nothing else
 	}
 	return nil
 }
@@ -60,7 +74,7 @@ func (d *decoder) finish() (State, error) {
 
 // decoded is what a worker has decoded of a batch. It uses the same memory for all.
 type decoded struct {
-	wire      wireRecord
+	wire      plainDecoder
 	records   [decodeBatch]schedule.Record
 	providers [decodeBatch]schedule.ProviderRecord
 }
