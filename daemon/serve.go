@@ -43,7 +43,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	parts.Go(func() { d.tellReady(ctx) })
 	parts.Go(func() {
 		// The watch ends with the engine.
-		d.sinkFiles.Run(ctx, func(names []string) { _ = d.engine.Suspect(ctx, names) })
+		d.sinkFiles.Run(ctx, d.engine.Ready(), func(names []string) { _ = d.engine.Suspect(ctx, names) })
 	})
 	parts.Go(func() { eventlog.WarnOfLimits(ctx, d.log, d.engine, d.listenerLimits) })
 	parts.Go(func() { d.notifier.Run(ctx) })

@@ -104,7 +104,29 @@ func (f *Files) names(paths []string) (names []string) {
 	return names
 }
 
-// Run calls suspect with the sinks whose files may have changed, until ctx ends.
-func (f *Files) Run(ctx context.Context, suspect func(names []string)) {
+// latestWatch is when a start with more than sweptFirst files watches them, if the
+// daemon is not ready before. Until then its looks at the files take the processor.
+const latestWatch = 3 * time.Second
+
+// Run calls suspect with the sinks whose files may have changed, until ctx ends. With
+// many files it begins when ready is closed, or after latestWatch. Nothing is missed:
+// a file that is not as it was when it was looked at is reported.
+func (f *Files) Run(ctx context.Context, ready <-chan struct{}, suspect func(names []string)) {
+	f.leaveStart(ctx, ready)
 	f.watcher.Run(ctx, func(paths []string) { suspect(f.names(paths)) })
+}
+
+// leaveStart waits until watches are made.
+func (f *Files) leaveStart(ctx context.Context, ready <-chan struct{}) {
+	f.mu.Lock()
+	many := len(f.byPath) > sweptFirst
+	f.mu.Unlock()
+	if !many {
+		return
+	}
+	select {
+	case <-ready:
+	case <-time.After(latestWatch):
+	case <-ctx.Done():
+	}
 }

@@ -3,7 +3,10 @@ package sinkfiles
 import (
 	"context"
 	"reflect"
+	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
@@ -49,5 +52,37 @@ func TestSinkFilesFollowTheChange(t *testing.T) {
 		if !reflect.DeepEqual(got, step.want) {
 			t.Errorf("got %v, want %v", got, step.want)
 		}
+	}
+}
+
+// TestManyFilesAreWatchedOnceReady: with few files watches are made at once; with many when
+// the daemon is ready, or soon.
+func TestManyFilesAreWatchedOnceReady(t *testing.T) {
+	for _, c := range []struct {
+		files       int
+		ready, want time.Duration
+	}{{sweptFirst, time.Hour, 0}, {sweptFirst + 1, time.Second, time.Second}, {sweptFirst + 1, time.Hour, latestWatch}} {
+		synctest.Test(t, func(t *testing.T) {
+			var change plan.Difference[plan.Sink]
+			for i := range c.files {
+				change.Added = append(change.Added, &plan.Sink{Name: strconv.Itoa(i), File: "/none/" + strconv.Itoa(i), Guard: anyGuard{}})
+			}
+			f := New(devices.New(), nil)
+			f.Install(change)
+			ready := make(chan struct{})
+			time.AfterFunc(c.ready, func() { close(ready) })
+			begun := time.Now()
+			f.leaveStart(t.Context(), ready)
+			if got := time.Since(begun); got != c.want {
+				t.Errorf("%d files, ready after %s: watched after %s, want %s", c.files, c.ready, got, c.want)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			begun = time.Now()
+			f.leaveStart(ctx, nil)
+			if got := time.Since(begun); got != 0 {
+				t.Errorf("%d files: a daemon that stops waits for %s, want 0", c.files, got)
+			}
+		})
 	}
 }
