@@ -89,6 +89,7 @@ func TestRunEndsInAStartThatHangs(t *testing.T) {
 
 // TestMain is also the daemon of TestDaemonOutlivesTheReaderOfItsLog.
 func TestMain(m *testing.M) {
+	time.Local = time.UTC // what is compared word for word has local times in it
 	if os.Getenv("VIGENTE_TEST_LOG_WITHOUT_READER") == "" {
 		os.Exit(m.Run())
 	}
