@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/internal/needs"
 )
 
 // serverWords occurs in everything a failing backend sends; it must not appear
@@ -30,6 +32,7 @@ type bearer struct {
 	down bool                        // while broken, the port is closed
 	pki  *pki                        // nil for plain http
 	pin  bool                        // the daemon trusts the key alone
+	slow bool                        // while broken, it answers too late
 
 	server *httptest.Server
 	addr   string
@@ -50,7 +53,11 @@ type bearerCall struct {
 func (b *bearer) start(t testing.TB) {
 	t.Helper()
 	b.broken = true
-	b.listen(t, "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	if b.down {
+		address = needs.Port() // nobody may take it meanwhile
+	}
+	b.listen(t, address)
 	t.Cleanup(func() {
 		b.server.CloseClientConnections()
 		b.server.Close()

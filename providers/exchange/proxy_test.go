@@ -2,7 +2,6 @@ package exchange_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/internal/needs"
 	"github.com/vigented/vigente/internal/section"
 	"github.com/vigented/vigente/providers"
 	"github.com/vigented/vigente/providers/exchange"
@@ -29,12 +29,7 @@ func TestProxyIsNamed(t *testing.T) {
 	status := http.StatusProxyAuthRequired
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 	defer proxy.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := closed.Addr().String()
-	_ = closed.Close()
+	dead := needs.Port()
 	alive := strings.TrimPrefix(proxy.URL, "http://")
 	for _, c := range []struct {
 		address, target string
