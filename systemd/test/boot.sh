@@ -56,7 +56,7 @@ emulate() { # emulate [UNIT ADDRESS]: starts the emulated backends as a unit of 
   local address=${2:-127.0.0.1}
   in_box systemd-run --quiet --unit="${1:-emulator}" --collect --property=SuccessExitStatus=143 \
     /usr/bin/vigente emulate tss --listen "$address:8079"
-  within 10 in_box bash -c "exec 3<>/dev/tcp/$address/8079" 2>/dev/null
+  within 30 in_box bash -c "exec 3<>/dev/tcp/$address/8079" 2>/dev/null
 }
 settings() { # settings [MAX_AGE]
   cat <<TOML
@@ -98,7 +98,7 @@ check 'the token is in the INI already' valid_token
 check 'every other byte of the INI is as before' other_lines_intact
 check 'owner, group and mode of the INI' in_box bash -c '[[ $(stat -c %G:%a /totvs/tss/bin/appserver/appserver.ini) == totvs:660 ]]'
 check 'the folder holds nothing else' in_box bash -c '[[ $(ls -A /totvs/tss/bin/appserver) == appserver.ini ]]'
-check 'the hook ran as vigente' within 5 in_box grep -qx vigente /run/vigente/told
+check 'the hook ran as vigente' within 30 in_box grep -qx vigente /run/vigente/told
 pid=$(property MainPID)
 uid=$(in_box id -u vigente)
 check 'it runs as vigente without any capability' in_box bash -c "grep -qE '^Uid:\s+$uid\s+$uid' /proc/$pid/status && grep -qE '^CapEff:\s+0+$' /proc/$pid/status && grep -qE '^NoNewPrivs:\s+1$' /proc/$pid/status"
@@ -117,15 +117,15 @@ echo "-- reload"
 first=$(token)
 settings 2h | configure
 check 'systemctl reload returns' in_box systemctl reload vigente
-check 'and it is active again' within 5 is ActiveState active
+check 'and it is active again' within 30 is ActiveState active
 check 'a change of timing costs no renewal' unchanged "$first"
 echo 'nonsense = 1' | configure
 check 'reload with a bad file' in_box systemctl reload vigente
-check 'the old configuration runs on' within 5 is ActiveState active
+check 'the old configuration runs on' within 30 is ActiveState active
 check 'vigente reload ends with 3' bash -c "'$here/box.sh' run '$box' vigente reload; [[ \$? == 3 ]]"
 check 'the journal says why' journal 'nonsense'
 check 'among its errors' in_box bash -c 'journalctl --no-pager --priority=err --unit=vigente | grep -q nonsense'
-check 'the status line says so' within 8 is StatusText '1 valid, *; the configuration on disk has errors, see vigente status'
+check 'the status line says so' within 30 is StatusText '1 valid, *; the configuration on disk has errors, see vigente status'
 check 'the token is untouched' unchanged "$first"
 settings | configure
 check 'vigente reload ends with 0' in_box vigente reload
@@ -140,12 +140,13 @@ content = "${loja.token}"
 TOML
 } | configure
 in_box systemctl reload vigente
-check 'its sink says what is wrong' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qiE 'closed.*failing|ReadWritePaths|read-only'"
+check 'its sink says what is wrong' within 30 bash -c "'$here/box.sh' run '$box' vigente status | grep -qiE 'closed.*failing|ReadWritePaths|read-only'"
 check 'the other sink is as before' unchanged "$first"
 printf '[Service]\nReadWritePaths=/srv/closed\n' >"$dropins/closed.conf"
 in_box systemctl daemon-reload
 check 'restart with a drop-in' in_box systemctl restart vigente
-check 'now it is written' within 5 bash -c "[[ \$(cat '$files/srv/closed/token') == $first ]]"
+# The pause between two attempts outlasts a restart, and grows with the time until then.
+check 'now it is written' within 60 bash -c "[[ \$(cat '$files/srv/closed/token') == $first ]]"
 check 'a restart costs no renewal' unchanged "$first"
 
 echo "-- a file for another user"
@@ -159,7 +160,7 @@ TOML
 } | configure
 in_box bash -c 'printf before >/srv/closed/owned && chown vigente /srv/closed/owned'
 in_box systemctl reload vigente
-check 'is refused without the privilege' within 10 bash -c "'$here/box.sh' run '$box' vigente status | grep -qE 'owned +failing'"
+check 'is refused without the privilege' within 30 bash -c "'$here/box.sh' run '$box' vigente status | grep -qE 'owned +failing'"
 check 'its file is as before' in_box bash -c '[[ $(cat /srv/closed/owned) == before && $(stat -c %U /srv/closed/owned) == vigente ]]'
 check 'its folder holds nothing else of ours' in_box bash -c '! ls -A /srv/closed | grep -q "^.vigente"'
 check 'the journal names the fix' journal 'CAP_CHOWN'
@@ -168,7 +169,7 @@ in_box rm /srv/closed/owned
 cp "$here/../examples/chown.conf" "$dropins/"
 in_box systemctl daemon-reload
 check 'restart with the example' in_box systemctl restart vigente
-check 'now it belongs to that user' within 5 in_box bash -c '[[ $(stat -c %U:%a /srv/closed/owned) == totvs:600 ]]'
+check 'now it belongs to that user' within 60 in_box bash -c '[[ $(stat -c %U:%a /srv/closed/owned) == totvs:600 ]]'
 rm "$dropins/chown.conf"
 in_box systemctl daemon-reload
 settings | configure
@@ -294,12 +295,12 @@ in_box bash -c 'printf "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s\n" >/run/s
 in_box systemctl daemon-reload
 in_box systemctl restart vigente
 in_box kill -STOP "$(property MainPID)"
-check 'a hung daemon is ended and started again' within 20 is NRestarts 1
-check 'it is active again' within 10 is ActiveState active
+check 'a hung daemon is ended and started again' within 30 is NRestarts 1
+check 'it is active again' within 30 is ActiveState active
 check 'the journal names the watchdog' journal 'Watchdog timeout'
 in_box kill -KILL "$(property MainPID)"
-check 'a killed daemon is started again' within 10 is NRestarts 2
-check 'it is active again' within 10 is ActiveState active
+check 'a killed daemon is started again' within 30 is NRestarts 2
+check 'it is active again' within 30 is ActiveState active
 check 'none of this cost a renewal' unchanged "$first"
 in_box rm /run/systemd/system/vigente.service.d/watchdog.conf
 in_box systemctl daemon-reload
@@ -317,11 +318,11 @@ check 'the folder of the INI holds nothing else' in_box bash -c '[[ $(ls -A /tot
 echo "-- a bad start heals"
 echo 'nonsense = 1' | configure
 in_box systemctl start --no-block vigente
-check 'a bad configuration ends with 3 and is tried again' within 12 is NRestarts '[1-9]*'
+check 'a bad configuration ends with 3 and is tried again' within 30 is NRestarts '[1-9]*'
 check 'the journal has the status' journal 'status=3/'
-check 'and among its errors the reason' within 10 in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
+check 'and among its errors the reason' within 30 in_box bash -c '(($(journalctl --no-pager --priority=err --unit=vigente --output=cat | grep -c "^/etc/vigente/config.toml:1: nonsense") > 0))'
 settings | configure
-check 'it starts when the file is corrected' within 12 is ActiveState active
+check 'it starts when the file is corrected' within 30 is ActiveState active
 check 'still without a renewal' unchanged "$first"
 
 echo "-- start while the backend is away"
@@ -333,7 +334,7 @@ check 'and says that it has nothing' is StatusText '0 valid*'
 check 'vigente status --check ends with 5' bash -c "'$here/box.sh' run '$box' vigente status --check; [[ \$? == 5 ]]"
 check 'the INI keeps what it had' unchanged "$first"
 check 'the emulator is back' emulate
-check 'and soon a new token is in the INI' within 15 bash -c "! grep -q 'TOKEN=$first' '$ini'"
+check 'and soon a new token is in the INI' within 30 bash -c "! grep -q 'TOKEN=$first' '$ini'"
 check 'vigente wait agrees' in_box vigente wait loja --timeout 10s
 
 # A backend that takes the connection and never answers: the first attempt takes

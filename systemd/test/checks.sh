@@ -24,7 +24,7 @@ check() { # check WHAT COMMAND...
   fi
 }
 not() { if "$@"; then echo "expected to fail: $*"; return 1; fi; }
-within() { # within SECONDS COMMAND...: tries until it succeeds
+within() { # within SECONDS COMMAND...: tries until it succeeds; a busy machine needs patience
   local end=$((SECONDS + $1))
   shift
   until "$@"; do
@@ -42,7 +42,7 @@ is() { # is PROPERTY PATTERN
 same() { [[ $1 == "$2" ]] || { echo "$1, expected $2"; return 1; }; }
 logged() { in_box journalctl --no-pager --unit=vigente --output=cat | grep -E "$1" >/dev/null; }
 # journald takes a message a moment after its writer has gone on.
-journal() { within 10 logged "$1" || { echo "the journal has no $1"; return 1; }; }
+journal() { within 30 logged "$1" || { echo "the journal has no $1"; return 1; }; }
 
 leave() { # the trap of EXIT
   local status=$?
