@@ -31,10 +31,7 @@ func TestNothingOfAClusterWithoutOne(t *testing.T) {
 		w.Write("key", strings.Repeat("1", 64))
 		w.Start()
 		if !clustered {
-			w.Eventually("everything is delivered", func() bool {
-				s := w.Status().States()
-				return s["loja"] == "valid" && s["till"] == "delivered"
-			})
+			w.Eventually("everything is delivered", w.Good)
 			if code, body := w.Get("/readyz"); code != http.StatusOK {
 				t.Errorf("readyz: got %d %s, want 200", code, body)
 			}
