@@ -38,6 +38,7 @@ type life struct {
 	plan    []phase
 	begun   map[string]time.Time // attempts that were in doubt after the crash
 	drifted string               // what was removed from the sink ana
+	started time.Time            // the last daemon
 }
 
 // phase is a part of a life. It ends when the daemon has settled; after it has
@@ -145,7 +146,7 @@ func (l *life) hook(name string) string {
 // variables.
 func (l *life) launchAs(program func() (string, error), environ ...string) {
 	l.T.Helper()
-	l.Program, l.Environ = program, environ
+	l.Program, l.Environ, l.started = program, environ, time.Now()
 	l.Launch()
 }
 
