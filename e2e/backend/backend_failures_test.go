@@ -19,7 +19,7 @@ type failure struct {
 	down    bool
 	pin     bool // trust the key alone
 	// waits is how long the backend asks all its callers to wait; quiet means
-	// that this is longer than the test.
+	// that it may not be in use again before the test ends.
 	waits time.Duration
 	quiet bool
 }
@@ -36,6 +36,9 @@ func throttles(status int, off time.Duration, after func() string) http.HandlerF
 		says(status, `{"message":"`+serverWords+`"}`, "Retry-After", after(), "Date", httpDate(0, off))(w, r)
 	}
 }
+
+// unasked is how long the daemon waits when a backend does not say how long.
+const unasked = 15 * time.Second
 
 func constant(text string) func() string { return func() string { return text } }
 
@@ -73,13 +76,13 @@ func failures(t testing.TB) []failure {
 		{name: "gzip-bomb", reasons: "bad_response", bad: says(200, bomb.String(), "Content-Encoding", "gzip")},
 		{name: "redirect", reasons: "bad_response", bad: says(307, "", "Location", "/"+serverWords)},
 		{name: "broken", reasons: "server", bad: says(500, `{"message":"`+serverWords+`"}`)},
-		{name: "unavailable", reasons: "server", bad: throttles(503, 0, constant("2")), waits: 2 * time.Second},
-		{name: "throttled-seconds", reasons: "throttled", bad: throttles(429, 0, constant("2")), waits: 2 * time.Second},
-		{name: "throttled-date", reasons: "throttled", bad: throttles(429, 0, func() string { return httpDate(3*time.Second, 0) }), waits: 2 * time.Second},
-		{name: "throttled-other-clock", reasons: "throttled", bad: throttles(429, time.Hour, func() string { return httpDate(3*time.Second, time.Hour) }), waits: 2 * time.Second},
-		{name: "throttled", reasons: "throttled", bad: says(429, page), quiet: true},
-		{name: "throttled-negative", reasons: "throttled", bad: throttles(429, 0, constant("-5")), quiet: true},
-		{name: "throttled-nonsense", reasons: "throttled", bad: throttles(429, 0, constant(serverWords)), quiet: true},
-		{name: "throttled-for-a-year", reasons: "throttled", bad: throttles(429, 0, constant("31536000")), quiet: true},
+		{name: "unavailable", reasons: "server", bad: throttles(503, 0, constant("6")), waits: 6 * time.Second},
+		{name: "throttled-seconds", reasons: "throttled", bad: throttles(429, 0, constant("6")), waits: 6 * time.Second},
+		{name: "throttled-date", reasons: "throttled", bad: throttles(429, 0, func() string { return httpDate(7*time.Second, 0) }), waits: 6 * time.Second},
+		{name: "throttled-other-clock", reasons: "throttled", bad: throttles(429, time.Hour, func() string { return httpDate(7*time.Second, time.Hour) }), waits: 6 * time.Second},
+		{name: "throttled", reasons: "throttled", bad: says(429, page), waits: unasked, quiet: true},
+		{name: "throttled-negative", reasons: "throttled", bad: throttles(429, 0, constant("-5")), waits: unasked, quiet: true},
+		{name: "throttled-nonsense", reasons: "throttled", bad: throttles(429, 0, constant(serverWords)), waits: unasked, quiet: true},
+		{name: "throttled-for-a-year", reasons: "throttled", bad: throttles(429, 0, constant("31536000")), waits: time.Hour, quiet: true},
 	}
 }
