@@ -147,6 +147,7 @@ func (l *loader) stateKey(s *section.Section) {
 // is ignored, unless the raw key has 32 bytes only with it.
 func decodeStateKey(raw string) (credential.Secret, bool) {
 	const size = 32
+	const mark = "\ufeff" // an editor's byte order mark, which is no part of hex or base64
 	trimmed := strings.TrimSuffix(strings.TrimSuffix(raw, "\n"), "\r")
 	for _, text := range []string{raw, trimmed} {
 		if len(text) == size {
@@ -158,7 +159,7 @@ func decodeStateKey(raw string) (credential.Secret, bool) {
 		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
 	}
 	for _, decode := range encodings {
-		if key, err := decode(trimmed); err == nil && len(key) == size {
+		if key, err := decode(strings.TrimPrefix(trimmed, mark)); err == nil && len(key) == size {
 			return credential.NewSecret(string(key)), true
 		}
 	}

@@ -113,6 +113,7 @@ func TestStateKeyHasThreeForms(t *testing.T) {
 	for name, text := range map[string]string{
 		"raw": key, "raw and newline": key + "\n", "hex": fmt.Sprintf("%x\n", key), "HEX": fmt.Sprintf("%X", key),
 		"base64": strings.Repeat("a2tr", 10) + "awo=\r\n", "base64 without padding": strings.Repeat("a2tr", 10) + "awo",
+		"hex of Windows": fmt.Sprintf("\ufeff%x\r\n", key), "base64 of Windows": "\ufeff" + strings.Repeat("a2tr", 10) + "awo=\r\n",
 	} {
 		if got, ok := decodeStateKey(text); !ok || got.Reveal() != key {
 			t.Errorf("decode %s: got %q, %v", name, got.Reveal(), ok)
@@ -120,6 +121,10 @@ func TestStateKeyHasThreeForms(t *testing.T) {
 	}
 	if got, ok := decodeStateKey("_-" + strings.Repeat("A", 41)); !ok || len(got.Reveal()) != 32 {
 		t.Error("URL-safe base64 was refused")
+	}
+	raw := "\ufeff" + strings.Repeat("k", 29)
+	if got, ok := decodeStateKey(raw); !ok || got.Reveal() != raw {
+		t.Errorf("a raw key that begins like a byte order mark: got %q, %v", got.Reveal(), ok)
 	}
 	for _, text := range []string{"", "short", strings.Repeat("a", 62), strings.Repeat("g", 64), strings.Repeat("k", 33)} {
 		if _, ok := decodeStateKey(text); ok {

@@ -134,6 +134,11 @@ func LoadLocation(zone string) (*time.Location, error) {
 }
 
 func cronError(expr string, cause error) error {
+	// The parser quotes the error of the conversion, which says nothing to a person.
+	if text, found := strings.CutPrefix(cause.Error(), "failed to parse int from "); found {
+		text, _, _ = strings.Cut(text, ": strconv")
+		cause = fmt.Errorf("%s is neither a number nor a name that belongs there", text)
+	}
 	return fmt.Errorf(`%q is not a valid schedule: %w (expected e.g. "0 3 * * *" or "@every 6h")`, expr, cause)
 }
 

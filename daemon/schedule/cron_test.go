@@ -162,3 +162,14 @@ func TestSundayIsSevenAsWell(t *testing.T) {
 		}
 	}
 }
+
+// TestAFaultOfAScheduleIsInPlainWords: the parser's own conversion errors name functions
+// of its language.
+func TestAFaultOfAScheduleIsInPlainWords(t *testing.T) {
+	for _, expr := range []string{"0 4 L * *", "0 4 * * 7#1", "H 4 * * *", "0 4 * * Domingo"} {
+		_, err := ParseCron(expr, "UTC")
+		if err == nil || strings.Contains(err.Error(), "strconv") || !strings.Contains(err.Error(), " is neither a number nor a name") {
+			t.Errorf("%s: got %v", expr, err)
+		}
+	}
+}

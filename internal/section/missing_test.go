@@ -63,10 +63,27 @@ func TestSecretsOfWindows(t *testing.T) {
 	}
 }
 
+// TestSlipsInThePlainText: what may stand in the configuration itself is copied from pages
+// and documents, too.
+func TestSlipsInThePlainText(t *testing.T) {
+	for text, want := range map[string]string{
+		"id": "", "an id": "", "id ": "ends with a blank", " id": "begins with a blank", "i\u200bd": "invisible", "i\u00a0d": "invisible", "\ufeffid": "invisible",
+	} {
+		s := workspace(t, "k = \""+text+"\"", ReaderOptions{}, nil)
+		if got := s.TextOrSecret("k").Reveal(); got != text {
+			t.Errorf("%q: got %q", text, got)
+		}
+		slips := s.Slips()
+		if (want != "") != (len(slips) == 1) || len(slips) == 1 && (!strings.Contains(slips[0].Message, want) || slips[0].Missing()) {
+			t.Errorf("%q: got the warnings %v, want %q", text, slips, want)
+		}
+	}
+}
+
 // TestPathsOfOtherPlaces: texts that only a shell or another system would understand as a
 // path are refused.
 func TestPathsOfOtherPlaces(t *testing.T) {
-	for _, path := range []string{"~", "~/x", "~root/x", "$HOME/x", "${HOME}/x", "/x/$HOME", "file:///etc/x", "FILE://x", `C:\x`, "C:/x", `\\server\x`, "x ", " x", "x\n"} {
+	for _, path := range []string{"~", "~/x", "~root/x", "$HOME/x", "${HOME}/x", "/x/$HOME", "file:///etc/x", "FILE://x", `C:\x`, "C:/x", `\\server\x`, "x ", " x", "x\n", "x\u200b", "\ufeff/x", "/x\u00a0y"} {
 		quoted := strings.NewReplacer(`\`, `\\`, "\n", `\n`).Replace(path)
 		for _, text := range []string{"k = { file = \"" + quoted + "\" }", "p = \"" + quoted + "\""} {
 			s := workspace(t, text, ReaderOptions{}, nil)

@@ -16,6 +16,8 @@ func pathProblem(text string) string {
 		return "holds a zero byte (expected a path)"
 	case strings.TrimSpace(text) != text:
 		return "begins or ends with a blank (expected the bare path)"
+	case HoldsInvisible(text):
+		return "holds an invisible character (expected the bare path)"
 	case text == "~" || strings.HasPrefix(text, "~"):
 		return "begins with ~, which only a shell replaces (expected the whole path)"
 	case strings.HasPrefix(text, "$"):

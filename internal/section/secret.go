@@ -84,6 +84,11 @@ func (s *Section) TextOrSecret(key string) credential.Secret {
 			s.noteLocal(key, e.node.text)
 			s.recordPlace(key, fmt.Sprintf("%s:%d", s.file, e.line))
 		}
+		if what := slip(e.node.text); what != "" {
+			s.slips = append(s.slips, Fault{
+				File: s.file, Line: e.line, Key: dotted(s.child(key)), Message: what + " (expected the bare value: it is sent as it is)",
+			})
+		}
 		return credential.NewSecret(e.node.text)
 	case kindTable:
 		return s.resolve(reference{key: key, part: key, line: e.line, node: e.node})
@@ -170,13 +175,18 @@ func slip(text string) string {
 	case unicode.IsSpace(last):
 		return "ends with a blank or an empty line"
 	}
-	invisible := func(r rune) bool {
-		return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.Is(unicode.Zs, r) || r == '\u2028' || r == '\u2029'
-	}
-	if strings.IndexFunc(text, invisible) >= 0 {
+	if HoldsInvisible(text) {
 		return "holds an invisible character"
 	}
 	return ""
+}
+
+// HoldsInvisible reports whether a text holds a character that nobody sees, or that looks
+// like a blank and is none, as copying from a page or a document brings along.
+func HoldsInvisible(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.Is(unicode.Zs, r) || r == '\u2028' || r == '\u2029'
+	})
 }
 
 func firstRune(text string) rune { r, _ := utf8.DecodeRuneInString(text); return r }

@@ -23,14 +23,17 @@ type End struct {
 // preference: lifetimes in seconds first, then points in time. Only the first
 // is in RFC 6749; the others are what services use instead.
 var (
-	lifeNames    = []string{"expires_in", "expiresin"}
-	instantNames = []string{"expires_at", "expires_on", "expiresat", "expireson", "expires", "expiration", "expiry"}
+	lifeNames    = []string{"expires_in", "expiresin", "expires-in", "expire_in"}
+	instantNames = []string{
+		"expires_at", "expires_on", "expiresat", "expireson", "expires", "expiration", "expiry",
+		"expire_at", "expires_date", "expiration_date", "expiry_date", "expiration_time", "valid_until",
+	}
 )
 
 // TokenEnd determines the expiry of an access token from the members of its
 // answer, whose names are in lower case: a lifetime in seconds, counted from
 // before the call; else a point in time; else the exp claim of a JWT. A
-// lifetime of zero or less is not usable. If nothing can be parsed but
+// lifetime of zero or less, or one that looks like an instant, is not usable. If nothing can be parsed but
 // something was stated, Unread is set.
 func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at time.Time) End {
 	unread := ""
@@ -43,7 +46,7 @@ func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at ti
 		return there
 	}
 	for _, name := range lifeNames {
-		if life, ok := ParseLife(members[name]); stated(name) && ok && life > 0 {
+		if life, ok := ParseLife(members[name]); stated(name) && ok && life > 0 && !LooksLikeInstant(life, at) {
 			return End{At: at.Add(life), Counted: true}
 		}
 	}
@@ -59,6 +62,14 @@ func TokenEnd(members map[string]json.RawMessage, token string, a *Answer, at ti
 		return End{}
 	}
 	return End{Unread: UnreadEnd(unread)}
+}
+
+// LooksLikeInstant reports whether a lifetime is a point in time by mistake: seconds since
+// 1970 between yesterday and in ten years. No server means more than fifty years by it,
+// and a token that is believed to live that long would be dead long before it is renewed.
+func LooksLikeInstant(life time.Duration, at time.Time) bool {
+	meant := time.Unix(0, 0).Add(life)
+	return meant.After(at.AddDate(0, 0, -1)) && meant.Before(at.AddDate(10, 0, 0))
 }
 
 // UnreadEnd returns the text for an expiry that cannot be parsed; name is a

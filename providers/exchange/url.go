@@ -45,6 +45,10 @@ func parseURL(text string, opt URLOptions) (u *url.URL, problem string) {
 	const expected = "(expected https://HOST[:PORT]/PATH)"
 	u, err := url.Parse(text)
 	switch {
+	case strings.TrimSpace(text) != text:
+		return nil, "begins or ends with a blank " + expected
+	case section.HoldsInvisible(text):
+		return nil, "holds an invisible character " + expected
 	case err != nil, u.Opaque != "", u.Scheme != "" && u.Hostname() == "":
 		return nil, "is not a valid URL " + expected
 	case u.Scheme == "":

@@ -185,7 +185,7 @@ func (r answers) readEnd(a *exchange.Answer, at time.Time) exchange.End {
 		if r.endForm == formMilliseconds {
 			life /= 1000
 		}
-		if !ok || life <= 0 {
+		if !ok || life <= 0 || exchange.LooksLikeInstant(life, at) {
 			return unread
 		}
 		return exchange.End{At: at.Add(life), Counted: true}

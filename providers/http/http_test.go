@@ -2,6 +2,7 @@ package http
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -190,6 +191,8 @@ func TestEnds(t *testing.T) {
 	}{
 		{"seconds", `600`, at.Add(10 * time.Minute), false},
 		{"seconds", `"600.0"`, at.Add(10 * time.Minute), false},
+		{"seconds", fmt.Sprint(at.Add(time.Hour).Unix()), time.Time{}, true},
+		{"milliseconds", fmt.Sprint(at.Add(time.Hour).UnixMilli()), time.Time{}, true},
 		{"seconds", `0`, time.Time{}, true},
 		{"seconds", `"600s"`, time.Time{}, true},
 		{"seconds", `{}`, time.Time{}, true},

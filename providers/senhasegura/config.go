@@ -144,7 +144,8 @@ func parseEnd(text string, zone *time.Location) (time.Time, error) {
 // sent as written.
 func readScope(s *section.Section) string {
 	return section.Value(s, "scope", "", "a string in quotes", func(text string) (string, error) {
-		words := strings.Fields(text)
+		// Not strings.Fields, which takes a no-break space for a blank.
+		words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) })
 		for _, word := range words {
 			if strings.ContainsFunc(word, func(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }) {
 				return "", errors.New("holds a character that no scope can have (expected words of printable ASCII, separated by blanks)")

@@ -120,6 +120,8 @@ func TestScopeOfACredential(t *testing.T) {
 		`scope = "b  a"`:         "",
 		`scope = "a\"b"`:         "scope: holds a character",
 		`scope = "a\\b"`:         "scope: holds a character",
+		`scope = "a\u00a0b"`:     "scope: holds a character",
+		`scope = "a\u00a0"`:      "scope: holds a character",
 		`scope = "ç"`:            "scope: holds a character",
 		`scope = "a\u0007"`:      "scope: holds a character",
 		"scope = \"a\"\nx = 1":   "x: unknown key",
