@@ -20,8 +20,12 @@ const lastSecond = 253402300799
 // returns false if the value is absent, null or not a number. More than a
 // hundred years is clamped to a hundred years. Zero and negative values are
 // returned as they are: the token has already expired.
-func ParseLife(raw json.RawMessage) (time.Duration, bool) {
-	seconds, ok := parseNumber(raw)
+func ParseLife(raw json.RawMessage) (time.Duration, bool) { return ParseLifeIn(time.Second, raw) }
+
+// ParseLifeIn is ParseLife for a number of other units.
+func ParseLifeIn(unit time.Duration, raw json.RawMessage) (time.Duration, bool) {
+	units, ok := parseNumber(raw)
+	seconds := units * unit.Seconds()
 	seconds = max(-maxLife.Seconds(), min(maxLife.Seconds(), seconds))
 	return time.Duration(seconds * float64(time.Second)), ok
 }

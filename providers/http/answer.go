@@ -181,10 +181,11 @@ func (r answers) readEnd(a *exchange.Answer, at time.Time) exchange.End {
 	quoted := json.RawMessage(quote(text))
 	switch r.endForm {
 	case formSeconds, formMilliseconds:
-		life, ok := exchange.ParseLife(quoted)
+		unit := time.Second
 		if r.endForm == formMilliseconds {
-			life /= 1000
+			unit = time.Millisecond
 		}
+		life, ok := exchange.ParseLifeIn(unit, quoted)
 		if !ok || life <= 0 || exchange.LooksLikeInstant(life, at) {
 			return unread
 		}

@@ -193,6 +193,7 @@ func TestEnds(t *testing.T) {
 		{"seconds", `"600.0"`, at.Add(10 * time.Minute), false},
 		{"seconds", fmt.Sprint(at.Add(time.Hour).Unix()), time.Time{}, true},
 		{"milliseconds", fmt.Sprint(at.Add(time.Hour).UnixMilli()), time.Time{}, true},
+		{"milliseconds", "7776000000", at.Add(90 * 24 * time.Hour), false},
 		{"seconds", `0`, time.Time{}, true},
 		{"seconds", `"600s"`, time.Time{}, true},
 		{"seconds", `{}`, time.Time{}, true},
