@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,13 +58,17 @@ type etcd struct {
 // Etcd returns a KV on etcd. It does not connect yet.
 func Etcd(opt EtcdOptions) (KV, error) {
 	cfg := clientv3.Config{
-		Endpoints: opt.Endpoints, Username: opt.Username, Password: opt.Password,
-		DialTimeout: dialTimeout, DialKeepAliveTime: aliveEvery, DialKeepAliveTimeout: aliveTimeout,
+		Endpoints: opt.Endpoints, DialTimeout: dialTimeout, DialKeepAliveTime: aliveEvery, DialKeepAliveTimeout: aliveTimeout,
 		DialOptions:         []grpc.DialOption{grpc.WithConnectParams(reconnect)},
 		PermitWithoutStream: true, RejectOldCluster: false, Logger: zap.NewNop(),
 	}
 	if cfg.TLS = opt.tls(); cfg.TLS != nil {
 		cfg.DialOptions = append(cfg.DialOptions, grpc.WithTransportCredentials(renewable{opt.tls}))
+	}
+	if opt.Username != "" {
+		bare := cfg
+		bare.DialOptions = slices.Clone(cfg.DialOptions)
+		cfg.DialOptions = append(cfg.DialOptions, newUser(opt, func() (*clientv3.Client, error) { return clientv3.New(bare) }).options()...)
 	}
 	client, err := clientv3.New(cfg)
 	if err != nil {

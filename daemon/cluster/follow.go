@@ -15,10 +15,15 @@ func (c *Cluster) Run(ctx context.Context) {
 		parts.Go(func() { c.syncAll(ctx) })
 	}
 	parts.Go(func() { c.probe(ctx) })
+	said := ""
 	for ctx.Err() == nil {
 		err := c.follow(ctx)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrAway) && !errors.Is(err, ErrUnknown) {
-			c.warn("cluster not followed", "", err.Error())
+		if c.isReady() {
+			said = ""
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrAway) && !errors.Is(err, ErrUnknown) && err.Error() != said {
+			said = err.Error()
+			c.warn("cluster not followed", "", said)
 		}
 		c.setReady(false)
 		wait(ctx, time.Second)
@@ -86,6 +91,12 @@ func (c *Cluster) noteRevision(rev int64) {
 		s.at = 0
 		s.mu.Unlock()
 	}
+}
+
+func (c *Cluster) isReady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ready
 }
 
 func (c *Cluster) setReady(ready bool) {

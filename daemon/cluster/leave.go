@@ -22,12 +22,12 @@ func (c *Cluster) Leave(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	switch {
-	case len(seen) > 0:
-		return fmt.Errorf("leave the cluster: %s is there (stop it first; or keep the cluster and stop this machine)", seen[0])
 	case differs:
 		return errors.New("leave the cluster: the key of this machine differs from that of the others")
 	case !up || !ready:
 		return errors.New("leave the cluster: the engine is not reached")
+	case len(seen) > 0:
+		return fmt.Errorf("leave the cluster: %s is there (stop it first; or keep the cluster and stop this machine)", seen[0])
 	}
 	note := leaveNote{Node: c.opt.Node}
 	for _, name := range c.opt.Names() {
