@@ -164,6 +164,7 @@ func New(opt Options) (*Daemon, error) {
 	d.Executor = commands.New(d.engine, d.member.TakeOver, func() { d.epoch.Add(1) })
 	d.notifier = d.newNotifier(cfg)
 	change := d.loader.Change(loaded, d.seed[:]) // everything is new
+	d.share(loaded)
 	d.adopt(loaded, change)
 	d.listener = web.NewListener(d.pages, d.log)
 	d.engine.Install(change, memory(change.Sinks.Added, state))

@@ -32,9 +32,6 @@ func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	d.loadedAt, d.lastError, d.refused = time.Now(), "", nil
 	d.live.Unlock()
 	d.loader.Adopt(loaded)
-	if d.member.Clustered() {
-		d.member.Adopt(cfg.Cluster, loaded.Plan())
-	}
 	if level, err := zap.ParseAtomicLevel(cfg.Log.Level); err == nil {
 		d.opt.LogLevel.SetLevel(level.Level())
 	}
@@ -45,6 +42,13 @@ func (d *Daemon) adopt(loaded *load.Loaded, change plan.Change) {
 	d.notifier.Adopt(d.rules, loaded.Has)
 	d.metrics.SetReload(true, d.loadedAt, cfg.Hash)
 	d.report.Loaded(loaded)
+}
+
+// share makes a configuration the one that the machines of the cluster compare.
+func (d *Daemon) share(loaded *load.Loaded) {
+	if d.member.Clustered() {
+		d.member.Adopt(loaded.Config.Cluster, loaded.Plan())
+	}
 }
 
 // Reload reads the configuration again and applies the difference. If it cannot be
@@ -74,8 +78,10 @@ func (d *Daemon) Reload(ctx context.Context, opt control.ReloadOptions) (control
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTime)
 	defer cancel()
 	moved := d.loader.NewIdentities(loaded, change)
+	d.share(loaded) // before the first attempt under the new configuration
 	renewals, err := d.engine.Apply(within, change)
 	if err != nil {
+		d.share(d.loaded)
 		loaded.Close()
 		return control.Reloaded{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -135,6 +136,12 @@ func (c *Cluster) shareOf(name string) *share {
 		c.shares[name] = s
 	}
 	return s
+}
+
+func (c *Cluster) allShares() []*share {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.shares))
 }
 
 func (c *Cluster) warn(message, name, detail string) {

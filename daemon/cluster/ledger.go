@@ -141,7 +141,7 @@ func (c *Cluster) decide(s *share, spec Spec, intent schedule.Record, attempt st
 	if s.newer {
 		return proposal{}, Busy, c.final(time.Minute, "a newer version of vigente keeps its record")
 	}
-	if s.identity(spec) {
+	if c.differ(s, spec) {
 		return proposal{}, Busy, c.final(15*time.Second, "the machines differ in what %s is: compare their configurations", s.name)
 	}
 	silentFor := c.silence(s, spec)

@@ -12,15 +12,11 @@ import (
 func (c *Cluster) oversee() {
 	c.mu.Lock()
 	able := c.up && c.ready && !c.keyDiffers && !c.gone
-	shares := make([]*share, 0, len(c.shares))
-	for _, s := range c.shares {
-		shares = append(shares, s)
-	}
 	c.mu.Unlock()
 	if !able {
 		return
 	}
-	for _, s := range shares {
+	for _, s := range c.allShares() {
 		if spec, known := c.opt.Spec(s.name); known {
 			c.overseeOne(s, spec)
 		}
@@ -60,6 +56,16 @@ func (c *Cluster) graced(s *share, spec Spec) bool {
 	return max(now.Sub(time.Unix(0, i.firstShown())), now.Sub(s.intentSeen)) < spec.Grace
 }
 
+// syncEverything queues all credentials: what the machines did not take from each other
+// while they differed.
+func (c *Cluster) syncEverything() {
+	for _, s := range c.allShares() {
+		s.mu.Lock()
+		c.queue(s)
+		s.mu.Unlock()
+	}
+}
+
 // sayDiffering warns once of each set of machines with another configuration.
 func (c *Cluster) sayDiffering() {
 	differing := strings.Join(c.Differing(), ", ")
@@ -70,6 +76,7 @@ func (c *Cluster) sayDiffering() {
 	switch {
 	case differing == was:
 	case differing == "":
+		c.syncEverything()
 		c.warn("machines agree", "", "all run the same configuration of providers, credentials and renewal")
 	default:
 		c.warn("machines differ", "", differing+" has other providers, credentials or renewal settings than this machine")

@@ -75,14 +75,16 @@ func (s *share) granted(done bool) bool {
 	return done
 }
 
-// identity reports whether the machines mean different things by the name.
-func (s *share) identity(spec Spec) (differs bool) {
+// differ reports whether the machines mean different things by the name. If all that
+// are there run one configuration, it was changed on all of them, and the record is
+// only from before. The caller holds s.mu.
+func (c *Cluster) differ(s *share, spec Spec) bool {
 	if s.seen.Generation == 0 || spec.Identity == "" {
 		return false
 	}
 	r, err := recordOf(s.seen.Value)
 	held := r.Token()
-	return err == nil && held.Identity != "" && held.Identity != spec.Identity
+	return err == nil && held.Identity != "" && held.Identity != spec.Identity && len(c.Differing()) > 0
 }
 
 // valueOf returns a record as it is shared, without its inputs, which are specific to
@@ -258,7 +260,7 @@ func (c *Cluster) sync(ctx context.Context, s *share) bool {
 			return false
 		}
 		s.mu.Lock()
-		due, write, adopt, ends := s.due(spec, c.opt.Node)
+		due, write, adopt, ends := c.due(s, spec)
 		next, running := proposal{due, s.rev}, s.running
 		s.mu.Unlock()
 		if write && !c.silencedByKey() {
@@ -288,15 +290,15 @@ func (c *Cluster) adoptSeen(ctx context.Context, s *share, spec Spec) bool {
 	s.mu.Lock()
 	adopt, running := s.later || s.unended || s.ambiguous || s.seen.newer(versionOf(s.held)), s.running
 	if adopt {
-		_, _, adopt, _ = s.due(spec, c.opt.Node)
+		_, _, adopt, _ = c.due(s, spec)
 	}
 	s.mu.Unlock()
 	return !adopt || !running && c.adopt(ctx, s, spec)
 }
 
-// due returns what to write or adopt.
-func (s *share) due(spec Spec, node string) (next Shared, write, adopt bool, ends int) {
-	if s.newer || s.identity(spec) {
+// due returns what to write or adopt. The caller holds s.mu.
+func (c *Cluster) due(s *share, spec Spec) (next Shared, write, adopt bool, ends int) {
+	if s.newer || c.differ(s, spec) {
 		return s.seen, false, false, 0
 	}
 	held, err := valueOf(s.held)
@@ -310,7 +312,7 @@ func (s *share) due(spec Spec, node string) (next Shared, write, adopt bool, end
 		write = write || one
 		ends++
 	}
-	if !s.running && Answered(held, next, node, s.held.Past.Open) {
+	if !s.running && Answered(held, next, c.opt.Node, s.held.Past.Open) {
 		next, write = Finish(held, next, next.Intent.Attempt, false)
 	}
 	if s.seen.restored {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,8 +39,9 @@ type node struct {
 	w       *testCluster
 	name    string
 	cluster *Cluster
-	secret  string        // what it sends to the backend
-	skew    time.Duration // of its clock
+	secret  string                 // what it sends to the backend
+	is      atomic.Pointer[string] // what it means by the name, if not what the others do
+	skew    time.Duration          // of its clock
 	prepare []func(*Cluster)
 	stop    context.CancelFunc
 	ended   chan struct{}
@@ -72,11 +74,11 @@ func (w *testCluster) start(name string, change ...func(*Options)) *node {
 	opt := Options{
 		KV: w.kv.of(name), Local: n, Node: name, Version: "test", Name: "/test", Key: [32]byte{1},
 		Spec: func(string) (Spec, bool) {
-			return Spec{Timeout: timeout, Grace: w.grace, Identity: "it", Inputs: n.inputs(), Digest: n.secret, Ability: func(schedule.Record) Ability { return w.ability }}, !w.removed.Load()
+			return Spec{Timeout: timeout, Grace: w.grace, Identity: n.identity(), Inputs: n.inputs(), Digest: n.secret, Ability: func(schedule.Record) Ability { return w.ability }}, !w.removed.Load()
 		},
 		Names: func() []string { return []string{key.Name} },
 		Held:  map[schedule.Key]schedule.Record{key: n.disk},
-		Hash:  func() string { return "same" },
+		Hash:  func() string { return "same" + strings.TrimPrefix(n.identity(), "it") },
 		Learn: n.learn,
 		Warn: func(message, name, detail string) {
 			n.mu.Lock()
@@ -112,6 +114,13 @@ func (w *testCluster) startWith(name, secret string, prepare ...func(*Cluster)) 
 
 // now is the time by the machine's own clock.
 func (n *node) now() time.Time { return time.Now().Add(n.skew) }
+
+func (n *node) identity() string {
+	if is := n.is.Load(); is != nil {
+		return *is
+	}
+	return "it"
+}
 
 func (n *node) inputs() string { return "in " + n.secret }
 
@@ -198,7 +207,7 @@ func (n *node) renew(during func() error) error {
 		r := intent
 		r.Past.Open, r.Past.Parked, r.Past.Last = false, true, &schedule.Note{Reason: credential.ReasonRejected}
 		held := r.Token()
-		held.Identity, held.Inputs = "it", n.inputs()
+		held.Identity, held.Inputs = n.identity(), n.inputs()
 		r.Part = held
 		err = errors.Join(err, ticket.Commit(context.Background(), r))
 		done(r)
@@ -213,7 +222,7 @@ func (n *node) renew(during func() error) error {
 	r := intent
 	r.Past.Open, r.Past.Unknown, r.Past.Parked, r.Past.Last = false, 0, false, nil
 	held := r.Token()
-	held.Identity, held.Inputs = "it", n.inputs()
+	held.Identity, held.Inputs = n.identity(), n.inputs()
 	held.Credential = credential.Credential{
 		Generation: before.Token().Generation + 1, IssuedAt: called,
 		Values: map[string]credential.Secret{"v": credential.NewSecret("value of " + answer)},
