@@ -24,7 +24,8 @@ func (b *Board) foldClient(s Start, res Result, now time.Time) {
 }
 
 // learnClient is foldClient for a record from another machine; fresh means that it
-// brings values new to this board.
+// brings a result new to this board. One that does not is no sign that its client is
+// accepted.
 func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 	p := e.rec.Past()
 	switch client := e.task.More().Client; {
@@ -33,6 +34,8 @@ func (b *Board) learnClient(e *entry, fresh bool, now time.Time) {
 		b.refuseClient(e.task, p.Last, now)
 	case fresh && p.Last == nil && b.refused[client] != nil:
 		b.freeClient(client, now)
+	case !fresh && b.refused[client] != nil:
+		b.parkFor(e, b.refused[client], now)
 	}
 }
 

@@ -120,6 +120,36 @@ func TestAClientIsRefusedForAllMachines(t *testing.T) {
 	}
 }
 
+// TestARecordFromElsewhereKeepsARefusedClientParked: the record of one credential may
+// come from a machine that has not heard yet that the client was refused for another.
+func TestARecordFromElsewhereKeepsARefusedClientParked(t *testing.T) {
+	b := New(1)
+	tasks := []*Task{obtaining("a", client("c")), obtaining("b", client("c"))}
+	b.install(instant0, []Group{provider("p", 4)}, tasks, Memory{})
+	parked := func() bool {
+		look, _ := b.Look(after(time.Hour), tasks[1].Key)
+		return look.Record.Past.Parked
+	}
+	issued := token("first", after(3*time.Hour))
+	issued.IssuedAt = instant0
+	theirs := Advance(tasks[1], Begin(Record{}, instant0), answered(instant0, issued), 1)
+	if !b.Learn(after(time.Second), tasks[1].Key, theirs) || parked() {
+		t.Fatal("b is not learned")
+	}
+	refusal := Advance(tasks[0], Begin(Record{}, after(time.Minute)), refused(after(time.Minute), credential.ReasonRejected, refusedClient), 1)
+	if !b.Learn(after(time.Minute), tasks[0].Key, refusal) || !parked() {
+		t.Fatal("b is not parked with its client")
+	}
+	if !b.Learn(after(2*time.Minute), tasks[1].Key, theirs) || !parked() {
+		t.Error("b is free again after a record that is no newer")
+	}
+	issued.IssuedAt = after(3 * time.Minute)
+	theirs = Advance(tasks[1], Begin(theirs, after(3*time.Minute)), answered(after(3*time.Minute), issued), 1)
+	if !b.Learn(after(3*time.Minute), tasks[1].Key, theirs) || parked() {
+		t.Error("b is parked although its client was accepted")
+	}
+}
+
 // TestClientsAreSortedOncePerChange: refusals of one client after another do not look
 // at the whole board each time, and a client that a configuration has changed counts as
 // it is now.

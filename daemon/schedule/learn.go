@@ -52,6 +52,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	waited := e.in == &e.group.waiting
 	e.leave()
 	was := e.rec.Past()
+	again := rec.Past.AttemptAt.After(was.AttemptAt) && rec.Past.Last == nil && !rec.Past.Open // it had the same value
 	rec.Past.AttemptAt = later(rec.Past.AttemptAt, was.AttemptAt)
 	rec.Past.PausedUntil = was.PausedUntil // a pause is local to this machine
 	fresh := rec.Outline().IssuedAt.After(e.rec.Outline().IssuedAt)
@@ -65,7 +66,7 @@ func (b *Board) Learn(now time.Time, key Key, rec Record) bool {
 	b.replan(e, now)
 	b.regate(e.group, now)
 	b.touch(e, now)
-	b.learnClient(e, fresh, now)
+	b.learnClient(e, fresh || again, now)
 	return true
 }
 
