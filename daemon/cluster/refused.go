@@ -14,7 +14,7 @@ import (
 // foreignInputs replaces the secrets of another machine, if this one has others.
 const foreignInputs = "those of another machine"
 
-// refusedLimit is how many digests a record carries at most, the latest ones.
+// refusedLimit is how many digests a record carries at most.
 const refusedLimit = 8
 
 // rejected reports whether a credential is parked because the backend refused this
@@ -30,13 +30,14 @@ func (s *share) refusals(spec Spec, next Shared) string {
 	case versionOf(s.held) != next.Version:
 		return next.Refused // the shared value is not the one held
 	case rejected(s.held, spec):
-		if slices.Contains(list, spec.Digest) {
+		if slices.Contains(list, spec.Digest) || len(list) >= refusedLimit {
 			return next.Refused
 		}
-		list = append(list, spec.Digest)
-		return strings.Join(list[max(0, len(list)-refusedLimit):], " ")
-	case s.held.Past.Last == nil && !s.held.Past.Open:
-		return "" // a success
+		return strings.Join(append(list, spec.Digest), " ")
+	case s.held.Past.Last == nil && !s.held.Past.Open && next.newer(s.seen.Version):
+		// A success ends them with the write of its value, and only then: a machine with
+		// another secret that holds the same value would write against those it parks.
+		return ""
 	}
 	return next.Refused
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vigented/vigente/credential"
+	"github.com/vigented/vigente/daemon/engine"
+	"github.com/vigented/vigente/daemon/schedule"
 )
 
 // A refused secret is parked on machines with the same bytes, and tried once on machines
@@ -54,6 +58,36 @@ func TestARefusedSecretIsKnownByItsBytes(t *testing.T) {
 		}
 		if strings.Contains(string(sealed), "value of") {
 			t.Error("the record is not sealed")
+		}
+	})
+}
+
+// What a machine corrects in its own record stays, also after a restart at which nothing
+// was exchanged: a credential is parked for its client, and no older record of the
+// others frees it.
+func TestACorrectionStaysAfterARestart(t *testing.T) {
+	play(t, Plain, func(t *testing.T, w *testCluster, a, b *node) {
+		must(t, b.renew(nil))
+		pass(time.Second)
+		a.kill()
+		a = w.start("a")
+		pass(5 * time.Second)
+		r := a.record()
+		r.Past.Parked, r.Past.ClientRefused, r.Past.Last = true, true, &schedule.Note{Reason: credential.ReasonRejected}
+		a.mu.Lock()
+		a.board = r
+		a.mu.Unlock()
+		must(t, a.cluster.Write(t.Context(), engine.Batch{Records: map[schedule.Key]schedule.Record{key: r}}))
+		before, _ := w.kv.writtenUnder(credentialPrefix)
+		pass(10 * time.Second)
+		if after, _ := w.kv.writtenUnder(credentialPrefix); after-before > 2 {
+			t.Errorf("the machines wrote %d times", after-before)
+		}
+		if !a.record().Past.Parked {
+			t.Error("a is free again")
+		}
+		if b.record().Past.Parked {
+			t.Error("b is parked by a correction that is not its own")
 		}
 	})
 }

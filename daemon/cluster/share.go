@@ -305,6 +305,9 @@ func (c *Cluster) due(s *share, spec Spec) (next Shared, write, adopt bool, ends
 	if err != nil {
 		return s.seen, false, false, 0
 	}
+	if held == s.seen.Value {
+		s.agreed = held.Body // nothing was exchanged since a restart
+	}
 	next = s.seen
 	for _, e := range s.ended {
 		var one bool
