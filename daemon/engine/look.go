@@ -144,7 +144,7 @@ func (sel *selection) sink(slot uint32, row *sinkRow) {
 	if !named || sel.q.Provider != "" && !sel.providers[slot] {
 		return
 	}
-	if state, _, _ := row.stateAt(sel.now); sel.q.admits(row.spec.Name, state) {
+	if state := row.stateNow(sel.now); sel.q.admits(row.spec.Name, state) {
 		sel.totals.Sinks[state]++
 		sel.sinks.add(row, sel.q.Limit, sel.compareSinks)
 	}

@@ -123,6 +123,15 @@ func (r *credentialRow) lastUseful() time.Time {
 	return end.Add(-r.spec.Policy.Timeout)
 }
 
+// stateNow returns the state now, which may have changed with time.
+func (r *sinkRow) stateNow(now time.Time) State {
+	if r.until == 0 || momentOf(now) < r.until {
+		return r.state.state()
+	}
+	state, _, _ := r.stateAt(now)
+	return state
+}
+
 // view converts the row.
 func (r *sinkRow) view(now time.Time) SinkView {
 	state, note, _ := r.stateAt(now)

@@ -90,9 +90,8 @@ func (r *sinkRow) behind(message string) *schedule.Note {
 
 // held counts the credentials in Needs that the sink holds.
 func (r *sinkRow) held() (n int) {
-	delivered := r.record.Delivery().Delivered
 	for _, name := range r.spec.Needs {
-		if delivered.Has(name) {
+		if _, holds := r.record.Holds(name); holds {
 			n++
 		}
 	}

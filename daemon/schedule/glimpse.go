@@ -51,7 +51,7 @@ func (b *Board) glimpse(e *entry) Glimpse {
 		_, g.Owed = b.owes(e)
 	case Hooking:
 		sink := b.entries[Key{Delivering, key.Name}]
-		g.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
+		g.Owed = sink != nil && sink.rec.changes() != e.rec.Ran()
 	case Obtaining: // never owed
 	}
 	return g

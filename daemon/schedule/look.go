@@ -37,7 +37,7 @@ func (b *Board) Look(now time.Time, key Key) (Status, bool) {
 		_, s.Owed = b.owes(e)
 	case Hooking:
 		sink := b.entries[Key{Delivering, e.task.Name}]
-		s.Owed = sink != nil && sink.rec.Delivery().Changes != e.rec.Ran()
+		s.Owed = sink != nil && sink.rec.changes() != e.rec.Ran()
 	case Obtaining: // never owed
 		s.Reopened = otherInputs(e.task, e.rec.Outline())
 	}
@@ -94,7 +94,7 @@ func (b *Board) Changes(sink string) uint64 {
 	if e == nil {
 		return 0
 	}
-	return e.rec.Delivery().Changes
+	return e.rec.changes()
 }
 
 // Ran returns the change that the hook of a sink last handled. A sink without a

@@ -86,6 +86,35 @@ func (p *Packed) Outline() Token { return Record{Part: p.part}.Outline() }
 // Delivery is Record.Delivery.
 func (p *Packed) Delivery() Delivery { return Record{Part: p.part}.Delivery() }
 
+// Holds returns the mark of a credential that a sink holds, and false if it holds none
+// of it. Unlike Delivery it allocates nothing.
+func (p *Packed) Holds(name string) (Mark, bool) {
+	d, packed := p.part.(*packedDelivery)
+	switch {
+	case !packed:
+		marks := p.Delivery().Delivered
+		return marks.Of(name), marks.Has(name)
+	case d.delivered.Name == name:
+		return d.delivered.Mark, true
+	}
+	return Mark{}, false
+}
+
+// target returns Delivery.Target, and changes Delivery.Changes.
+func (p *Packed) target() string {
+	if d, packed := p.part.(*packedDelivery); packed {
+		return d.target
+	}
+	return p.Delivery().Target
+}
+
+func (p *Packed) changes() uint64 {
+	if d, packed := p.part.(*packedDelivery); packed {
+		return d.changes
+	}
+	return p.Delivery().Changes
+}
+
 // Ran is Record.Ran.
 func (p *Packed) Ran() uint64 { return Record{Part: p.part}.Ran() }
 

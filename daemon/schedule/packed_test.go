@@ -119,6 +119,25 @@ func TestValueInAnotherIsHeldOnce(t *testing.T) {
 	}
 }
 
+// TestMarksOfAPackedDelivery: they are those of the delivery.
+func TestMarksOfAPackedDelivery(t *testing.T) {
+	for _, d := range []Delivery{
+		{Target: "t", Changes: 3},
+		{Delivered: Marks{{"a", Mark{1, 2}}}, Target: "t", Changes: 4},
+		{Delivered: Marks{{"a", Mark{1, 2}}, {"b", Mark{3, 4}}}, Target: "u", Changes: 5},
+	} {
+		p := Pack(Record{Part: d})
+		if p.target() != d.Target || p.changes() != d.Changes {
+			t.Errorf("%+v: got target %s, changes %d", d, p.target(), p.changes())
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			if mark, holds := p.Holds(name); mark != d.Delivered.Of(name) || holds != d.Delivered.Has(name) {
+				t.Errorf("%+v: got %v, %t of %s", d, mark, holds, name)
+			}
+		}
+	}
+}
+
 // TestOutlineTellsAllButTheValues: and cannot become a record.
 func TestOutlineTellsAllButTheValues(t *testing.T) {
 	var full Token

@@ -307,7 +307,6 @@ func inForce(c credential.Credential, now time.Time) bool {
 // value, and its content is not up to date.
 func (b *Board) owes(e *entry) (Why, bool) {
 	why, owed, borrowed := whyIdle, false, false
-	holds := e.rec.Delivery()
 	for _, name := range e.task.Needs {
 		c := b.entries[Key{Obtaining, name}]
 		if c == nil {
@@ -319,18 +318,18 @@ func (b *Board) owes(e *entry) (Why, bool) {
 		}
 		// The generation distinguishes values even if a crash lost revisions that
 		// were never stored.
-		if holds.Delivered.Of(name) != held.mark() {
+		if mark, _ := e.rec.Holds(name); mark != held.mark() {
 			why, owed = whyOwed, true
 		}
 		borrowed = borrowed || held.Borrowed()
 	}
 	switch {
-	case borrowed && (owed || holds.Target != e.task.Target):
+	case borrowed && (owed || e.rec.target() != e.task.Target):
 		// Values of an earlier identity are written only to sinks that already
 		// hold them.
 		return whyInput, false
 	case owed:
-	case holds.Target != e.task.Target:
+	case e.rec.target() != e.task.Target:
 		why, owed = whyTarget, true
 	case e.rec.Failures() > 0:
 		// It was up to date, and a later repair of its content failed.
@@ -343,7 +342,7 @@ func (b *Board) owes(e *entry) (Why, bool) {
 // again. A failing sink does not delay the hook of an earlier change.
 func (b *Board) hookReady(e *entry) bool {
 	sink := b.entries[Key{Delivering, e.task.Name}]
-	if sink == nil || sink.running || sink.rec.Delivery().Changes == e.rec.Ran() {
+	if sink == nil || sink.running || sink.rec.changes() == e.rec.Ran() {
 		return false
 	}
 	_, owed := b.owes(sink)

@@ -63,7 +63,7 @@ func (b *Board) regroup(e *entry, now time.Time) {
 		if e.with == nil {
 			return
 		}
-		if sink := b.entries[Key{Delivering, e.task.Name}]; sink != nil && sink.rec.Delivery().Changes != e.rec.Ran() {
+		if sink := b.entries[Key{Delivering, e.task.Name}]; sink != nil && sink.rec.changes() != e.rec.Ran() {
 			e.with.owed[e] = true
 		} else {
 			delete(e.with.owed, e)
