@@ -182,7 +182,7 @@ func slip(text string) string {
 }
 
 // HoldsInvisible reports whether a text holds a character that nobody sees, or that looks
-// like a blank and is none, as copying from a page or a document brings along.
+// like a blank without being one, as copying from a page or a document brings along.
 func HoldsInvisible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.Is(unicode.Cf, r) || r != ' ' && unicode.Is(unicode.Zs, r) || r == '\u2028' || r == '\u2029'
