@@ -268,6 +268,37 @@ func TestResolveAllSkipsHangingDevices(t *testing.T) {
 	})
 }
 
+// TestResolveAllIsFinalWhenItReturns: a call that is under way when the time is over
+// changes nothing any more when it ends.
+func TestResolveAllIsFinalWhenItReturns(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(dir+"/real", 0o700), os.Symlink("real", dir+"/link")); err != nil {
+		t.Fatal(err)
+	}
+	paths, looks := []string{dir + "/link/f"}, 0
+	ResolveAll(t.Context(), newPool(func() *Table { looks++; return NewTable(twoDevices) }), paths)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		release, left := make(chan struct{}), looks
+		p := newPool(func() *Table {
+			if left--; left == 0 { // the last look is that at the path itself
+				cancel()
+				<-release
+			}
+			return NewTable(twoDevices)
+		})
+		got := ResolveAll(ctx, p, paths)
+		close(release)
+		synctest.Wait()
+		if at := got[paths[0]].Path; at != paths[0] {
+			t.Errorf("got %s, want %s, as it was returned", at, paths[0])
+		}
+	})
+}
+
 // TestResolveWithoutLinks: the entries of a path on which the folders are passed over
 // together are those of all its components.
 func TestResolveWithoutLinks(t *testing.T) {

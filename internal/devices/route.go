@@ -252,31 +252,38 @@ func (b *batch) routeTo(folder string) route {
 	return start(b.pool.mounts(), folder, false)
 }
 
+// inFolder is where the paths in one folder lead, and which of them are links.
+type inFolder struct {
+	found map[string]Place
+	links []string
+}
+
 // resolveFolder resolves the paths in one folder.
 func (b *batch) resolveFolder(ctx context.Context, folder string, paths []string) {
-	links, err := run(ctx, b.pool, Configure, b.routeTo(folder), func(_ context.Context, at Place) (links []string, _ error) {
-		found := make(map[string]Place, len(paths))
+	// The function may still run when run has returned, so it leaves b alone.
+	in, err := run(ctx, b.pool, Configure, b.routeTo(folder), func(_ context.Context, at Place) (inFolder, error) {
+		in := inFolder{found: make(map[string]Place, len(paths))}
 		for _, path := range paths {
 			name := filepath.Join(at.Path, filepath.Base(path))
 			m, mounted := b.pool.mounts().At(name)
 			if !mounted {
 				m = at.Mount
 				if _, err := readlink(name); err == nil {
-					links = append(links, path)
+					in.links = append(in.links, path)
 					continue
 				}
 			}
-			found[path] = Place{Path: name, Mount: m}
+			in.found[path] = Place{Path: name, Mount: m}
 		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		maps.Copy(b.out, found)
-		return links, nil
+		return in, nil
 	})
 	if err != nil {
 		return
 	}
-	for _, path := range links {
+	b.mu.Lock()
+	maps.Copy(b.out, in.found)
+	b.mu.Unlock()
+	for _, path := range in.links {
 		at, err := run(ctx, b.pool, Configure, start(b.pool.mounts(), filepath.Clean(path), false), func(_ context.Context, at Place) (Place, error) { return at, nil })
 		if err == nil {
 			b.mu.Lock()
