@@ -22,6 +22,7 @@ type credentialRow struct {
 	shownBy          users
 	at               schedule.Instant
 	running, waiting bool
+	rush             bool // it ignores the cool-down of its provider
 	state            stateCode
 }
 
@@ -91,7 +92,7 @@ func (r *credentialRow) stateAt(now time.Time) State {
 // view converts the row.
 func (r *credentialRow) view(s *shown, now time.Time, history bool) CredentialView {
 	past, held := r.record.Past(), r.record.Outline()
-	at, why := s.groups[r.spec.Provider].Turn(now, r.at.Time(), r.why.Value(), r.waiting)
+	at, why := s.groups[r.spec.Provider].Turn(now, r.at.Time(), r.why.Value(), r.waiting, r.rush)
 	v := CredentialView{
 		Name: r.spec.Name, Provider: r.spec.Provider, Type: r.spec.Type, State: r.stateAt(now),
 		NextAttemptAt: at, NextReason: why.Text, NextRule: ruleKey(r.spec, why.Rule), Running: r.running,

@@ -140,7 +140,7 @@ func (e *Engine) updateCredentialRow(c *held, g schedule.Glimpse, now time.Time)
 	s := e.model
 	was := s.credentials.row(c.slot)
 	row := &credentialRow{
-		spec: c.spec, record: g.Record, at: schedule.InstantOf(g.At), why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting,
+		spec: c.spec, record: g.Record, at: schedule.InstantOf(g.At), why: unique.Make(g.Why), running: g.Running, waiting: g.Waiting, rush: g.Rush,
 		sum: s.sums.ofCredential(sumKey{c.spec.Provider, FleetOf(c.spec.Name)}),
 	}
 	if was != nil {

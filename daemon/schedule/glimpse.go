@@ -12,6 +12,8 @@ type Glimpse struct {
 	At                     time.Time
 	Why                    Why
 	Running, Waiting, Owed bool
+	// Rush means that the cool-down of the group does not count.
+	Rush bool
 }
 
 // Touched calls tell for each task that may have changed since the last call of
@@ -45,7 +47,7 @@ func (b *Board) glimpse(e *entry) Glimpse {
 	if b.entries[key] != e || e.gone {
 		return Glimpse{Key: key, Gone: true}
 	}
-	g := Glimpse{Key: key, Record: e.rec, At: e.at(), Why: e.reason(), Running: e.running, Waiting: e.in == &e.group.waiting}
+	g := Glimpse{Key: key, Record: e.rec, At: e.at(), Why: e.reason(), Running: e.running, Waiting: e.in == &e.group.waiting, Rush: e.rush}
 	switch key.Kind {
 	case Delivering:
 		_, g.Owed = b.owes(e)
@@ -58,9 +60,14 @@ func (b *Board) glimpse(e *entry) Glimpse {
 }
 
 // Turn returns when a task of the group is expected to start, and why. At is the
-// task's own instant, waiting whether it is due and waits for the group.
-func (g GroupStatus) Turn(now, at time.Time, why Why, waiting bool) (time.Time, Why) {
-	switch cooling := g.Record.CooldownUntil; {
+// task's own instant, waiting whether it is due and waits for the group, and rush
+// whether it ignores the cool-down.
+func (g GroupStatus) Turn(now, at time.Time, why Why, waiting, rush bool) (time.Time, Why) {
+	cooling := g.Record.CooldownUntil
+	if rush {
+		cooling = never
+	}
+	switch {
 	case waiting && cooling.After(now), !waiting && !at.IsZero() && cooling.After(at):
 		return cooling, whyCooldown
 	case waiting && g.Full:

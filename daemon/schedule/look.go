@@ -60,7 +60,7 @@ func (b *Board) NextAttempt(now time.Time, key Key) time.Time {
 // waits for its group.
 func (e *entry) turn(now time.Time) (at time.Time, why Why, waiting bool) {
 	waiting = e.in == &e.group.waiting
-	at, why = e.group.status().Turn(now, e.at(), e.reason(), waiting)
+	at, why = e.group.status().Turn(now, e.at(), e.reason(), waiting, e.rush)
 	return at, why, waiting
 }
 
