@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -130,6 +131,10 @@ func (d *plainDecoder) heldMember(key []byte) {
 		d.held.IssuedAt = d.time()
 	case "expires_at":
 		d.held.ExpiresAt = d.time()
+	case "policy_expiry":
+		d.held.PolicyExpiry = d.bool()
+	case "counted_expiry":
+		d.held.CountedExpiry = d.bool()
 	default:
 		d.strange = true
 	}
@@ -266,6 +271,20 @@ func (d *plainDecoder) time() (t time.Time) {
 		d.strange = true
 	}
 	return t
+}
+
+func (d *plainDecoder) bool() bool {
+	rest := d.text[d.at:]
+	is := bytes.HasPrefix(rest, []byte("true"))
+	switch {
+	case is:
+		d.at += len("true")
+	case bytes.HasPrefix(rest, []byte("false")):
+		d.at += len("false")
+	default:
+		d.strange = true
+	}
+	return is
 }
 
 // number reads a number of at most 18 digits, which fits into any of our integers of 64

@@ -20,8 +20,13 @@ func usualRecords() map[schedule.Kind]schedule.Record {
 		DeliveredAt: at, Target: strings.Repeat("d", 64), Changes: 7,
 		Issued: schedule.Issued{{Name: "content", Digests: []string{"0a", "1b"}}, {Name: "other", Digests: []string{"2c"}}},
 	}}
+	token := smallRecord(41)
+	part := token.Token()
+	part.CountedExpiry, part.PolicyExpiry = true, true
+	part.Values["token_type"] = credential.NewSecret("Bearer")
+	token.Part = part
 	return map[schedule.Kind]schedule.Record{
-		schedule.Obtaining: smallRecord(41), schedule.Delivering: delivery,
+		schedule.Obtaining: token, schedule.Delivering: delivery,
 		schedule.Hooking: {Past: schedule.Past{AttemptAt: at}, Part: schedule.HookRun{Ran: 7}},
 	}
 }
@@ -101,6 +106,9 @@ func TestPlainDecoderAgreesWithJSON(t *testing.T) {
 			{`"a":{`, `"z":{`},
 			{`05:00:01`, `25:00:01`},
 			{`"ran":7`, `"ran":null`},
+			{`"counted_expiry":true`, `"counted_expiry":false`},
+			{`"counted_expiry":true`, `"counted_expiry":"true"`},
+			{`"counted_expiry":true`, `"counted_expiry":truefalse`},
 		} {
 			wantSame(t, d, kind, bytes.Replace(text, []byte(changed[0]), []byte(changed[1]), 1))
 		}
