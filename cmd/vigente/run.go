@@ -46,8 +46,9 @@ stderr.`,
 			defer stop()
 			defer catchInherited(ctx)()
 			hangups := listenForHangups()
-			a.boundHeap(heapGrowth)
+			a.boundHeap(openHeapGrowth)
 			started, err := unlessEnded(ctx, func() (start, error) { return a.start(processes) })
+			a.boundHeap(heapGrowth)
 			switch {
 			case err != nil && !once && interrupted(ctx, err):
 				return nil
@@ -85,6 +86,11 @@ func (a *app) start(processes *process.Runner) (start, error) {
 // that. A smaller share costs a few percent of the CPU of a cold start, and nothing
 // while the daemon is idle.
 const heapGrowth = 40
+
+// openHeapGrowth is heapGrowth while the configuration and the state are read: the heap
+// has not its final size yet, so a larger share saves collections and adds less to the
+// peak.
+const openHeapGrowth = 70
 
 // readyHeapGrowth is heapGrowth once the daemon is ready. It then allocates so little
 // that even a collection of a large heap is rare: ten thousand renewals allocate half
