@@ -35,7 +35,8 @@ type sink struct {
 	seen     bool           // checked since the start
 	lost     bool           // it held no value of ours, or could not be checked
 	looking  bool           // the next delivery checks the target first
-	again    bool           // check it when the running delivery has ended
+	again    bool           // check it when the running delivery or glance has ended
+	glancing bool           // it is in Engine.glances
 	repaired moment         // the last repair
 	lookAt   moment         // next check, while in Engine.suspects
 	place    int            // index in Engine.suspects, -1 if absent
@@ -124,20 +125,37 @@ func (e *Engine) lookAtSuspects(now time.Time) (next time.Time) {
 			return s.lookAt.time()
 		}
 		heap.Pop(&e.suspects)
-		key := delivering(s.spec.Name)
-		status, known := e.board.Look(now, key)
-		if status.Running {
-			s.again = true
-			continue
-		}
-		if !known || s.spec.Guard == nil || status.Owed || len(status.Record.Delivery().Delivered) < len(s.spec.Needs) {
-			continue // it will be written anyway, or was never written
-		}
-		s.looking = true
-		e.board.Kick(now, key)
+		e.lookAt(now, s)
 	}
 	e.suspects = nil // at a start it holds every sink
 	return time.Time{}
+}
+
+// lookAt checks the target of a sink: together with others if it was in order, and
+// otherwise by an attempt.
+func (e *Engine) lookAt(now time.Time, s *sink) {
+	switch {
+	case s.glancing:
+		s.again = true
+	case glances(s) && s.foreign == nil && !s.lost && s.refused == nil:
+		e.glances.add(s)
+	default:
+		e.inspectLater(now, s)
+	}
+}
+
+// inspectLater makes a sink due to be checked by an attempt, unless it will be written
+// anyway or was never written.
+func (e *Engine) inspectLater(now time.Time, s *sink) {
+	key := delivering(s.spec.Name)
+	status, known := e.board.Look(now, key)
+	switch {
+	case status.Running:
+		s.again = true
+	case known && s.spec.Guard != nil && !status.Owed && len(status.Record.Delivery().Delivered) >= len(s.spec.Needs):
+		s.looking = true
+		e.board.Kick(now, key)
+	}
 }
 
 // inspect checks the target instead of writing it, and reports whether it must be

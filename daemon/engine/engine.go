@@ -87,7 +87,7 @@ type Engine struct {
 	model        *readModel                       // what readers see
 	renewals     map[string][]*renewal            // by credential
 	starting     starting
-	glances      glances
+	glances      glanceQueue
 
 	waiting waiting
 	asks    chan func()

@@ -9,24 +9,31 @@ import (
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
-// A start looks at every target that was delivered before, and almost all of them are
-// in order. An attempt for each would cost far more than the look itself. So the
-// targets of one device are looked at in groups, and attempts are made only for those
-// that are not plainly in place.
+// A start looks at every target that was delivered before, and a look follows each
+// delivery and each event in a folder. Almost always the target is in order, and an
+// attempt would cost far more than the look itself. So targets of one device are looked
+// at in groups, and attempts are made only for those that are not plainly in place.
 
 const (
 	glancedTogether = 64          // sinks in a group
 	glanceTime      = time.Second // a group on a slow device ends early after this
 )
 
-// glances are the sinks to be looked at in groups. The loop owns it.
-type glances struct {
+// glanceQueue holds the sinks to be looked at in groups. The loop owns it.
+type glanceQueue struct {
 	left     map[string][]*sink // by device
 	byDevice map[string]int     // running groups
 	running  int                // in all
 }
 
-func (g *glances) add(s *sink) {
+// glances reports whether the target of a sink can be looked at together with others.
+func glances(s *sink) bool {
+	_, ok := s.spec.Guard.(plan.Glancer)
+	return ok && s.spec.Device != ""
+}
+
+func (g *glanceQueue) add(s *sink) {
+	s.glancing = true
 	if g.left == nil {
 		g.left, g.byDevice = map[string][]*sink{}, map[string]int{}
 	}
@@ -34,7 +41,7 @@ func (g *glances) add(s *sink) {
 }
 
 // any reports whether any sink is still to be looked at.
-func (g *glances) any() bool { return g.running > 0 || len(g.left) > 0 }
+func (g *glanceQueue) any() bool { return g.running > 0 || len(g.left) > 0 }
 
 // glance is one group.
 type glance struct {
@@ -74,8 +81,8 @@ func (e *Engine) startGlances(now time.Time) (todo []work) {
 	return todo
 }
 
-// nextGlance takes a group from the sinks of a device. Those that are written or were
-// never written are left out: see lookAtSuspects.
+// nextGlance takes a group from the sinks of a device. Those that do not hold what was
+// last delivered are left out: see inspectLater.
 func (e *Engine) nextGlance(device string, now time.Time) *glance {
 	group := &glance{device: device, read: e.reads.all}
 	for left := e.glances.left[device]; len(left) > 0 && len(group.sinks) < glancedTogether; {
@@ -87,12 +94,9 @@ func (e *Engine) nextGlance(device string, now time.Time) *glance {
 		if e.sinks[s.spec.Name] != s {
 			continue // it was removed
 		}
-		record, due := e.board.Settled(s.spec.Name)
-		switch {
-		case due:
-			continue
-		case record == nil:
-			e.suspects.plan(s, now)
+		record := e.board.Settled(s.spec.Name)
+		if record == nil {
+			e.endGlance(now, s, false)
 			continue
 		}
 		tokens := make(credential.Set, len(s.spec.Needs))
@@ -148,30 +152,43 @@ func (e *Engine) foldGlance(g *glance, err error) {
 	all.byDevice[g.device]--
 	now := e.now()
 	if err != nil {
-		for _, s := range all.left[g.device] {
-			e.suspects.plan(s, now)
-		}
+		left := all.left[g.device]
 		delete(all.left, g.device)
+		for _, s := range left {
+			e.endGlance(now, s, false)
+		}
 	}
 	for i := range g.sinks {
-		one := &g.sinks[i]
-		s := one.sink
-		switch {
-		case e.sinks[one.spec.Name] != s || s.seen: // removed, or written meanwhile
+		switch one := &g.sinks[i]; {
 		case err == nil && i >= len(g.inPlace):
-			all.add(s)
-		case err == nil && g.inPlace[i] && e.isAs(one):
-			s.seen, s.foreign, s.lost, s.refused = true, nil, false, nil
-			e.updateSinkRow(s, func(*sinkRow) {}, now)
-			e.model.dirty = true
+			all.add(one.sink)
 		default:
-			e.suspects.plan(s, now)
+			e.endGlance(now, one.sink, err == nil && g.inPlace[i] && e.isAs(one))
 		}
+	}
+}
+
+// endGlance ends the look at a sink. Unless its target is in place, an attempt follows.
+func (e *Engine) endGlance(now time.Time, s *sink, inPlace bool) {
+	s.glancing = false
+	switch {
+	case e.sinks[s.spec.Name] != s: // it was removed
+		return
+	case !inPlace:
+		e.inspectLater(now, s)
+		return
+	case !s.seen || s.foreign != nil || s.lost || s.refused != nil:
+		s.seen, s.foreign, s.lost, s.refused = true, nil, false, nil
+		e.updateSinkRow(s, func(*sinkRow) {}, now)
+		e.model.dirty = true
+	}
+	if s.again {
+		s.again = false
+		e.suspect(s.spec.Name)
 	}
 }
 
 // isAs reports whether the sink is still as it was when the look began.
 func (e *Engine) isAs(g *glanced) bool {
-	record, _ := e.board.Settled(g.spec.Name)
-	return record == g.record && g.sink.spec == g.spec
+	return e.board.Settled(g.spec.Name) == g.record && g.sink.spec == g.spec
 }

@@ -111,6 +111,67 @@ func TestAStartLooksAtTargetsInGroups(t *testing.T) {
 	})
 }
 
+// TestLooksAfterADeliveryAreShared: the look that follows each delivery, and one that an event
+// asks for, take an attempt only where the target is not in place.
+func TestLooksAfterADeliveryAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2 * glancedTogether
+		l := &looks{}
+		specs, kept, places := glancedPlan(t, n, l)
+		r := launch(t, specs, kept)
+		defer r.stop()
+		pass(time.Minute)
+		if err := r.Renew(t.Context(), []string{"c001", "c002"}, func(RenewResult) {}); err != nil {
+			t.Fatal(err)
+		}
+		before := l.glances.Load()
+		pass(2 * repairEvery)
+		if got := l.glances.Load() - before; got != 2 || l.inspections.Load() != 0 {
+			t.Errorf("got %d looks and %d attempts after two deliveries, want 2 and 0", got, l.inspections.Load())
+		}
+		places["c003"].set(func(p *place) { p.held = "" })
+		before = l.glances.Load()
+		if err := r.Suspect(t.Context(), []string{"c003", "c004", "c003"}); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if got := l.glances.Load() - before; got != 2 || l.inspections.Load() != 1 || places["c003"].holds() == "" {
+			t.Errorf("got %d looks and %d attempts after events, want 2 and 1; the emptied one holds %q", got, l.inspections.Load(), places["c003"].holds())
+		}
+	})
+}
+
+// TestAnEventDuringALookIsLookedAtAfterIt: what changes while a target is looked at is noticed.
+func TestAnEventDuringALookIsLookedAtAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &looks{}
+		specs, kept, places := glancedPlan(t, 1, l)
+		r := launch(t, specs, kept)
+		defer r.stop()
+		pass(time.Minute)
+		l.takes = time.Second
+		suspect := func() {
+			if err := r.Suspect(t.Context(), []string{"c000"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := l.glances.Load()
+		suspect()
+		pass(time.Second / 2)
+		suspect()
+		pass(time.Second / 4)
+		if got := l.glances.Load() - before; got != 1 {
+			t.Errorf("got %d looks at once, want 1", got)
+		}
+		pass(time.Second / 2) // the second look has begun
+		places["c000"].set(func(p *place) { p.held = "" })
+		pass(time.Minute)
+		if got := l.glances.Load() - before; got < 2 || places["c000"].holds() == "" {
+			t.Errorf("got %d looks, want another after the first; the target holds %q", got, places["c000"].holds())
+		}
+	})
+}
+
 // TestADeviceThatFailsIsCheckedOneByOne: when the device does not answer, every sink has an
 // attempt of its own.
 func TestADeviceThatFailsIsCheckedOneByOne(t *testing.T) {

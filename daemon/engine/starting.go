@@ -3,7 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/daemon/schedule"
 )
 
@@ -13,8 +12,10 @@ import (
 type starting struct {
 	ready chan struct{} // closed when ready
 	on    bool
-	at    time.Time // the start, in wall time
-	next  time.Duration
+	// looking means that the targets are being looked at in groups.
+	looking bool
+	at      time.Time // the start, in wall time
+	next    time.Duration
 	// The credentials and sinks that are not ready. When both are empty they are
 	// collected once more, until none is found.
 	credentials map[string]*held
@@ -35,14 +36,10 @@ func (e *Engine) Ready() <-chan struct{} { return e.starting.ready }
 
 // begin plans a check of every target, because none was checked before the start.
 func (e *Engine) begin(now time.Time) {
-	e.starting.on, e.starting.at = true, now.Round(0)
+	e.starting.on, e.starting.looking, e.starting.at = true, true, now.Round(0)
 	for _, s := range e.sinks {
-		switch _, glances := s.spec.Guard.(plan.Glancer); {
-		case s.spec.Guard == nil:
-		case glances && s.spec.Device != "":
-			e.glances.add(s)
-		default:
-			e.suspects.plan(s, now)
+		if s.spec.Guard != nil {
+			e.lookAt(now, s)
 		}
 	}
 }
@@ -53,7 +50,7 @@ func (e *Engine) checkReady(now time.Time) (next time.Time) {
 	if !s.on {
 		return time.Time{}
 	}
-	if e.glances.any() {
+	if s.looking = s.looking && e.glances.any(); s.looking {
 		return now.Add(startEvery)
 	}
 	begun := e.elapsed()

@@ -49,8 +49,8 @@ func (e *Engine) step(now time.Time) (todo []work, wake time.Time) {
 	e.tellSaveState(now)
 	awake := e.read().awake
 	e.detach(now, awake)
-	todo = e.startGlances(now)
 	suspects := e.lookAtSuspects(now)
+	todo = e.startGlances(now)
 	over, expiry := e.board.Expire(now)
 	for _, key := range over {
 		e.unsaved.forget(key)

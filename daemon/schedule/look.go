@@ -70,22 +70,18 @@ func (b *Board) Owed(key Key) bool {
 	return s.Owed
 }
 
-// Settled returns the record of a sink that holds what was last delivered. Otherwise
-// the record is nil, and due says that the sink will be written anyway, or was never
-// written and waits for a value.
-func (b *Board) Settled(sink string) (rec *Packed, due bool) {
+// Settled returns the record of a sink that holds what was last delivered, and nil for
+// one that does not, or that is being written.
+func (b *Board) Settled(sink string) *Packed {
 	e := b.entries[Key{Delivering, sink}]
 	if e == nil || e.running {
-		return nil, false
+		return nil
 	}
 	why, owed := b.owes(e)
-	switch {
-	case owed || len(e.rec.Delivery().Delivered) < len(e.task.Needs):
-		return nil, true
-	case why == whyInput:
-		return nil, false
+	if owed || why == whyInput || len(e.rec.Delivery().Delivered) < len(e.task.Needs) {
+		return nil
 	}
-	return e.rec, false
+	return e.rec
 }
 
 // Changes returns the Delivery.Changes of a sink.
