@@ -124,10 +124,10 @@ func (e *Engine) noteReady(now time.Time, key schedule.Key) {
 // credentialReady reports whether a credential is in force, was attempted since the start, or
 // is not due.
 func (e *Engine) credentialReady(now time.Time, name string) bool {
-	status, _ := e.board.Look(now, schedule.Key{Kind: schedule.Obtaining, Name: name})
 	if e.inForce(now, name) {
 		return true
 	}
+	status, _ := e.board.Look(now, obtaining(name))
 	if last := status.Record.Past.History.Last(); !last.At.IsZero() && !last.At.Before(e.starting.at) {
 		return true
 	}
@@ -142,6 +142,9 @@ func (e *Engine) inForce(now time.Time, name string) bool {
 // sinkReady reports whether a sink is ready: its target was checked and is up to date,
 // or its delivery has failed or takes too long.
 func (e *Engine) sinkReady(now time.Time, s *sink) bool {
+	if e.board.Settled(s.spec.Name) != nil { // the usual case, without a copy of its status
+		return s.spec.Guard == nil || s.seen
+	}
 	key := delivering(s.spec.Name)
 	status, _ := e.board.Look(now, key)
 	if f := e.running[key]; f != nil && e.read().awake-f.begun >= maxTargetWait {
