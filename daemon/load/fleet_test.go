@@ -107,6 +107,9 @@ func TestRowsShareTheirPolicy(t *testing.T) {
 	if a.Common != b.Common {
 		t.Errorf("got policies of their own, %+v and %+v", a.Policy, b.Policy)
 	}
+	if rows := s.now.fleet["shops"].rows; len(rows[0].claims) != 1 || &rows[0].claims[0] != &rows[1].claims[0] {
+		t.Errorf("got claims of their own, %v and %v", rows[0].claims, rows[1].claims)
+	}
 	if got, want := b.Policy.Key("jitter", b.Table()), `credentials."shops/b".jitter`; got != want {
 		t.Errorf("got the key %s, want %s", got, want)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/vigented/vigente/credential"
 	"github.com/vigented/vigente/daemon/plan"
 	"github.com/vigented/vigente/internal/section"
+	"github.com/vigented/vigente/sinks"
 )
 
 // Limits of the guard against a table that has lost its rows.
@@ -187,10 +188,8 @@ func (r *row) shareWith(o *row) {
 	if is, was := r.credential, o.credential; is.Common.Equal(was.Common) {
 		is.Common = was.Common
 	}
-	for i := range min(len(r.claims), len(o.claims)) {
-		if slices.Equal(r.claims[i], o.claims[i]) {
-			r.claims[i] = o.claims[i]
-		}
+	if slices.EqualFunc(r.claims, o.claims, slices.Equal[[]sinks.Claim]) {
+		r.claims = o.claims
 	}
 }
 
