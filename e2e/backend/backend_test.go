@@ -148,7 +148,10 @@ func (b *bearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	bad, life, n := b.broken && b.served(scope), b.life, 0
 	if b.served(scope) {
-		life, n = 3600, len(b.calls)
+		n = len(b.calls)
+		if !b.broken { // else the handshakes fail once the other scope was served, too
+			life = 3600
+		}
 	}
 	b.calls = append(b.calls, bearerCall{at, scope, !bad})
 	b.mu.Unlock()
