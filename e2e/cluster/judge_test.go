@@ -26,6 +26,8 @@ type judge struct {
 	*emulator.Server
 	mu      sync.Mutex
 	order   map[string]int // by access token
+	spans   map[int]span   // by place in the order
+	travel  time.Duration  // how long requests may be on their way
 	secrets []string
 	held    *held
 	calls   []call
@@ -38,6 +40,9 @@ type seed struct {
 	number  int
 	planted bool
 }
+
+// span is the time in which a machine called, as far as the backend can know.
+type span struct{ begun, answered time.Time }
 
 // call is one request for a token.
 type call struct {
@@ -112,7 +117,7 @@ const (
 
 func newJudge(settings emulator.Settings) *judge {
 	settings.Clients = []emulator.Client{{ID: clientID, Secret: clientSecret}}
-	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, seeds: map[string]seed{}, secrets: []string{clientSecret}}
+	return &judge{Server: emulator.New(settings, nil), order: map[string]int{}, spans: map[int]span{}, seeds: map[string]seed{}, secrets: []string{clientSecret}}
 }
 
 // ServeHTTP passes a request on and records what was issued.
@@ -143,6 +148,7 @@ func (j *judge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		c := &j.calls[place]
 		c.answered = time.Now()
+		j.spans[len(j.order)] = span{c.at.Add(-j.travel), c.answered}
 		if token.Refresh != "" {
 			c.next = j.number(token.Refresh, false)
 		}
@@ -160,6 +166,29 @@ func (j *judge) pad(n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.padding = strings.Repeat("x", n)
+}
+
+// travels tells how long requests may be on their way from now on.
+func (j *judge) travels(longest time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.travel = longest
+}
+
+// older reports whether a token is older than another one: its call was answered before
+// the other one began. Of calls that overlap, as those of machines that renew alone at
+// the same moment, nobody can tell which the backend issues last.
+func (j *judge) older(place, other int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return other > 0 && j.spans[place].answered.Before(j.spans[other].begun)
+}
+
+// begun returns when the call for a token began at the earliest.
+func (j *judge) begun(place int) time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.spans[place].begun
 }
 
 // place returns the position of a token in the order of issue, or 0.
@@ -223,9 +252,10 @@ func (b *box) watchSinks() *sinks {
 						continue
 					}
 					at := h.name + " " + file
-					if place := b.judge.place(token); place < latest[at] {
+					switch place := b.judge.place(token); {
+					case place == 0 && latest[at] > 0, b.judge.older(place, latest[at]):
 						b.t.Errorf("%s went back from token %d to %d", at, latest[at], place)
-					} else {
+					case b.judge.begun(place).After(b.judge.begun(latest[at])):
 						latest[at] = place
 					}
 				}
@@ -266,4 +296,19 @@ func (b *box) begin() {
 	b.hosts[0].login()
 	b.agree("the start", "plain")
 	b.agree("the login", "sales")
+}
+
+func TestOlderTokens(t *testing.T) {
+	t.Parallel()
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	j := newJudge(emulator.Settings{})
+	j.spans = map[int]span{1: {at(1), at(2)}, 2: {at(3), at(5)}, 3: {at(4), at(6)}}
+	for _, c := range []struct {
+		place, other int
+		older        bool
+	}{{1, 2, true}, {1, 3, true}, {2, 3, false}, {3, 2, false}, {2, 1, false}, {1, 0, false}} {
+		if got := j.older(c.place, c.other); got != c.older {
+			t.Errorf("token %d older than %d: got %v", c.place, c.other, got)
+		}
+	}
 }

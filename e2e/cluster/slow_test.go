@@ -5,8 +5,14 @@ import "time"
 // pairs are all pairs of hosts, and of a host and the backend.
 var pairs = [][2]int{{0, 1}, {0, 2}, {1, 2}, {0, hosts}, {1, hosts}, {2, hosts}}
 
+// handshakes is how many delays a request may take, on a connection of its own: two ways
+// for TCP, two for TLS, and its own.
+const handshakes = 5
+
 // slowly delays all packets between the hosts of some pairs, and heals them.
 func (b *box) slowly(delay, during time.Duration, pairs ...[2]int) {
+	b.judge.travels(handshakes * delay)
+	defer b.judge.travels(0)
 	b.busy(func() {
 		for _, p := range pairs {
 			b.net.slow(p[0], p[1], delay)
