@@ -109,7 +109,8 @@ func (b *Board) place(t *Task, now time.Time, budgets map[*group]bool, unlinked 
 }
 
 // claim returns the learned record of a task, or an empty one. It shares strings
-// that are equal in both, to save memory.
+// that are equal in both, to save memory. A failed sink is tried at once: who
+// restarts the daemon may have repaired its place, and no backend is called.
 func (b *Board) claim(t *Task) *Packed {
 	r, found := b.learned.Records[t.Key]
 	if !found {
@@ -128,6 +129,9 @@ func (b *Board) claim(t *Task) *Packed {
 			share(&part.Delivered[i].Name, t.Needs[i])
 		}
 		r.Part = part
+	}
+	if t.Kind == Delivering {
+		r.Past.RetryAt = time.Time{}
 	}
 	return Pack(r)
 }

@@ -321,3 +321,23 @@ func TestTheBackendThatRefusedIsCooled(t *testing.T) {
 	r.pass(time.Minute)
 	r.expect("x")
 }
+
+func TestARestartTriesAFailedSinkAtOnce(t *testing.T) {
+	tasks := []*Task{obtaining("a"), delivering("s", "a")}
+	r := newRig(t, p8, tasks...)
+	r.expect("a")
+	r.obtain("a", time.Hour)
+	for range 6 {
+		r.expect("sink:s")
+		r.fails("sink:s", credential.ReasonInternal)
+		r.pass(maxLocalDelay)
+	}
+	r.expect("sink:s")
+	r.fails("sink:s", credential.ReasonInternal)
+	r.expect("") // it waits
+	r = r.restart(p8, tasks...)
+	r.expect("sink:s")
+	r.fails("sink:s", credential.ReasonInternal)
+	r.pass(maxLocalDelay / 2)
+	r.expect("") // the waits go on where they were
+}
