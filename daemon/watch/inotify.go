@@ -23,15 +23,50 @@ const (
 // inotify is an inotify(7) queue of the kernel. We use no library, because those
 // hold a lock while they add a watch, and that call never returns on a file system
 // that hangs.
-type inotify struct{ file *os.File }
+//
+// The queue is not in the runtime's poller: that wakes up for every event, also while
+// nobody reads, so somebody who writes many files would keep us busy.
+type inotify struct {
+	file *os.File
+	// closing becomes readable when close is called.
+	closing, closer *os.File
+}
 
 func newInotify() (*inotify, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	return &inotify{os.NewFile(uintptr(fd), "inotify")}, nil
+	i := &inotify{file: os.NewFile(uintptr(fd), "inotify")}
+	if i.closing, i.closer, err = os.Pipe(); err != nil {
+		return nil, errors.Join(err, i.file.Close())
+	}
+	return i, nil
 }
+
+// read waits for events and reads them. It fails after close.
+func (i *inotify) read(buf []byte) (n int, err error) {
+	raw, err := i.file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	outer := raw.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(i.closing.Fd()), Events: unix.POLLIN}} //nolint:gosec // descriptors have 32 bits
+		for _, err = unix.Poll(fds, -1); errors.Is(err, unix.EINTR); {
+			_, err = unix.Poll(fds, -1)
+		}
+		if err == nil && fds[1].Revents != 0 {
+			err = os.ErrClosed
+		}
+	})
+	if err = errors.Join(outer, err); err != nil {
+		return 0, err
+	}
+	return i.file.Read(buf)
+}
+
+// close ends a read that waits, and the watches.
+func (i *inotify) close() error { return errors.Join(i.closer.Close(), i.file.Close()) }
 
 // add watches a path, or adds events to an existing watch.
 func (i *inotify) add(path string, mask uint32) (wd int32, err error) {

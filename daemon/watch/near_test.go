@@ -33,7 +33,7 @@ func TestNearFollowsLikeTheUsualWay(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer events.file.Close()
+	defer func() { _ = events.close() }()
 	s := &surveyor{disks: devices.New(), work: devices.Look, events: events, added: map[string]added{}, above: map[string]devices.Place{}}
 	in := func(path string) job {
 		f := &folder{path: filepath.Join(dir, path)}

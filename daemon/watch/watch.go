@@ -25,7 +25,7 @@ import (
 // Intervals of the watcher.
 const (
 	readEvery  = 50 * time.Millisecond // meanwhile the kernel merges equal events
-	crowdEvery = 10 * time.Millisecond // when many arrive, because its queue is bounded
+	crowdEvery = 40 * time.Millisecond // when many arrive, because its queue is bounded
 	tickEvery  = 100 * time.Millisecond
 	idleEvery  = time.Second
 	// restFor is how long a file must be quiet before it is reported, up to restMost:
@@ -131,7 +131,7 @@ func (w *Watcher) put(c change) {
 func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 	events, err := newInotify()
 	if err == nil && w.deaf {
-		_ = events.file.Close()
+		_ = events.close()
 		err = errNoEvents
 	}
 	if err != nil {
@@ -143,7 +143,7 @@ func (w *Watcher) Run(ctx context.Context, told func(paths []string)) {
 	w.mounts = w.opt.Disks.Mounts()
 	batches := make(chan []byte)
 	if events != nil {
-		defer events.file.Close()
+		defer func() { _ = events.close() }()
 		go read(ctx, events, batches)
 	}
 	timer := time.NewTimer(0)
@@ -200,7 +200,7 @@ func (w *Watcher) sleep(now time.Time) time.Duration {
 func read(ctx context.Context, events *inotify, batches chan []byte) {
 	buf := make([]byte, 64<<10)
 	for {
-		n, err := events.file.Read(buf)
+		n, err := events.read(buf)
 		if err != nil {
 			return
 		}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -187,6 +188,29 @@ func TestNewMatchOfAPatternIsTold(t *testing.T) {
 	}
 }
 
+// TestEventsWakeNobodyWhoDoesNotRead checks that the queue is not in the runtime's
+// poller, which would wake up for each event, and that close ends a read.
+func TestEventsWakeNobodyWhoDoesNotRead(t *testing.T) {
+	q, err := newInotify()
+	if err != nil {
+		t.Skip(err)
+	}
+	if err := q.file.SetReadDeadline(time.Now()); !errors.Is(err, os.ErrNoDeadline) {
+		t.Errorf("a deadline can be set (%v), so the queue is in the poller", err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := q.read(make([]byte, 4096))
+		ended <- err
+	}()
+	if err := q.close(); err != nil {
+		t.Error(err)
+	}
+	if wait(t, ended) == nil {
+		t.Error("read: got events after close")
+	}
+}
+
 // TestParse parses events of the kernel, including a truncated one at the end.
 func TestParse(t *testing.T) {
 	dir := t.TempDir()
@@ -194,7 +218,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer q.file.Close()
+	defer func() { _ = q.close() }()
 	wd, err := q.add(dir, contents)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +226,7 @@ func TestParse(t *testing.T) {
 	write(t, filepath.Join(dir, "a"), "x")
 	write(t, filepath.Join(dir, "longer-name"), "x")
 	buf := make([]byte, 4096)
-	n, err := q.file.Read(buf)
+	n, err := q.read(buf)
 	if err != nil {
 		t.Fatal(err)
 	}
