@@ -60,7 +60,13 @@ func BenchmarkNoise(b *testing.B) {
 	}
 	w := looking()
 	w.Follow(paths...)
-	go w.Run(b.Context(), func([]string) {})
+	told := make(chan int)
+	go w.Run(b.Context(), func(paths []string) {
+		select {
+		case told <- len(paths):
+		case <-b.Context().Done():
+		}
+	})
 	noise := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestMakeNoise$")
 	noise.Env = append(os.Environ(), noisy+"="+dir)
 	if err := noise.Start(); err != nil {
@@ -68,7 +74,9 @@ func BenchmarkNoise(b *testing.B) {
 	}
 	begun, before := time.Now(), processorTime(b)
 	for b.Loop() {
-		time.Sleep(time.Second)
+		for reports := 0; reports < len(paths); {
+			reports += <-told
+		}
 	}
 	b.ReportMetric(100*(processorTime(b)-before).Seconds()/time.Since(begun).Seconds(), "%core")
 	_ = noise.Process.Kill()
