@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -24,7 +25,13 @@ type user struct {
 	turn    chan struct{} // guards what follows
 	known   bool          // the token is what the engine wants
 	token   string        // empty if it wants none
+	refused error         // the last answer, if it refused the user
+	askedAt time.Time     // when that was asked for
 }
+
+// refusedFor is how long a refusal of the user stands in for another one. Hashing a
+// password is dear for the engine, and each refusal is a line in its log.
+const refusedFor = 5 * time.Second
 
 func newUser(opt EtcdOptions, connect func() (*clientv3.Client, error)) *user {
 	return &user{name: opt.Username, password: opt.Password, connect: connect, turn: make(chan struct{}, 1)}
@@ -46,6 +53,9 @@ func (u *user) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
+	if u.refused != nil && time.Since(u.askedAt) < refusedFor {
+		return nil, u.refused
+	}
 	if !u.known {
 		if err := u.authenticate(ctx); err != nil {
 			return nil, err
@@ -64,6 +74,7 @@ func (u *user) authenticate(ctx context.Context) error {
 		return status.Error(codes.Unavailable, "the engine is away")
 	}
 	defer client.Close()
+	u.refused, u.askedAt = nil, time.Now()
 	answer, err := client.Authenticate(ctx, u.name, u.password)
 	switch {
 	case err == nil:
@@ -76,7 +87,8 @@ func (u *user) authenticate(ctx context.Context) error {
 		return status.Error(codes.Unavailable, "the engine is away")
 	}
 	// The codes of other errors of the engine may not come from here.
-	return status.Error(codes.Unauthenticated, rpctypes.ErrorDesc(err))
+	u.refused = status.Error(codes.Unauthenticated, rpctypes.ErrorDesc(err))
+	return u.refused
 }
 
 // notice drops a token that the engine no longer accepts. The client then repeats the

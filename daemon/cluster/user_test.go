@@ -81,4 +81,18 @@ func TestAUserStartsWithoutTheEngine(t *testing.T) {
 	if _, _, err := wrong.Swap(ctx, "c/a", 0, []byte("two"), 0); err == nil || errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "authentication failed") {
 		t.Errorf("written with another password: %v", err)
 	}
+
+	asked := 0
+	u := newUser(EtcdOptions{Username: "vigente", Password: "wrong"}, func() (*clientv3.Client, error) {
+		asked++
+		return clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+	})
+	for range 3 {
+		if _, err := u.GetRequestMetadata(ctx); err == nil {
+			t.Error("another password was accepted")
+		}
+	}
+	if asked != 1 {
+		t.Errorf("a refused password was sent %d times at once, want once", asked)
+	}
 }
