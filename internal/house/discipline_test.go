@@ -28,6 +28,7 @@ var clockReaders = map[string]string{
 	"daemon/cluster/clocks.go":        "compares the Date of the engine with our clock, for one examination",
 	"daemon/cluster/pace.go":          "an intent that does not come back keeps no call waiting",
 	"daemon/cluster/etcd.go":          "how long etcd took to answer",
+	"daemon/cluster/user.go":          "how long a refused user rests",
 	"daemon/store/mark.go":            "updates the mark of a sealed state at most once a minute",
 	"daemon/doctor/doctor.go":         "compares the Date header of a server with our clock",
 	"daemon/eventlog/queue.go":        "waits briefly for the reader of the log when stopping",
