@@ -37,6 +37,10 @@ func run(page string, args []string) (err error) {
 	if len(args) < 2 {
 		return errors.New("usage: bench [-o PAGE] BINARY SIZE…")
 	}
+	binary, err := filepath.Abs(args[0]) // the daemon runs in another folder
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "vigente-bench-")
 	if err != nil {
 		return err
@@ -50,7 +54,7 @@ func run(page string, args []string) (err error) {
 		if err != nil || n < 1 {
 			return fmt.Errorf("%q is not a number of credentials", arg)
 		}
-		f, err := measure(args[0], dir, n)
+		f, err := measure(binary, dir, n)
 		if err != nil {
 			return fmt.Errorf("measure %d credentials: %w", n, err)
 		}
