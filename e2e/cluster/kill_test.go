@@ -64,20 +64,9 @@ func TestKilledAtEveryFailpoint(t *testing.T) {
 }
 
 // uncovered returns the failpoints that were reached by none of their hits in a
-// part. Single hits may be missed: how many commits share a sync varies.
-func uncovered(hits, missed []hit) (never []string) {
-	reached := map[string]bool{}
-	for _, h := range hits {
-		at := h.point + " in " + h.part
-		reached[at] = reached[at] || !slices.Contains(missed, h)
-	}
-	for at, ok := range reached {
-		if !ok {
-			never = append(never, at)
-		}
-	}
-	slices.Sort(never)
-	return never
+// part.
+func uncovered(hits, missed []hit) []string {
+	return e2etest.Uncovered(hits, missed, func(h hit) string { return h.point + " in " + h.part })
 }
 
 func TestUncoveredFailpoints(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/vigented/vigente/e2e/e2etest"
 )
 
 // hit is the nth time that a failpoint is passed in one part of a life. Earlier
@@ -85,17 +87,7 @@ func chosen(hits map[string][]hit) []hit {
 }
 
 // uncovered returns the failpoints that were reached by none of their hits in a
-// part. Single hits may be missed: how many commits share a sync varies.
-func uncovered(hits, missed []hit) (never []string) {
-	reached := map[[2]string]bool{}
-	for _, h := range hits {
-		at := [2]string{h.part, h.point}
-		reached[at] = reached[at] || !slices.Contains(missed, h)
-	}
-	for at, ok := range reached {
-		if !ok {
-			never = append(never, strings.TrimSpace(at[0]+" "+at[1]))
-		}
-	}
-	return never
+// part.
+func uncovered(hits, missed []hit) []string {
+	return e2etest.Uncovered(hits, missed, func(h hit) string { return strings.TrimSpace(h.part + " " + h.point) })
 }
