@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -78,10 +80,7 @@ func (c *Cluster) noteRevision(rev int64) {
 	c.mu.Lock()
 	back := rev < c.lastRev
 	c.lastRev = rev
-	shares := make([]*share, 0, len(c.shares))
-	for _, s := range c.shares {
-		shares = append(shares, s)
-	}
+	shares := slices.Collect(maps.Values(c.shares))
 	c.mu.Unlock()
 	if !back {
 		return

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,10 +57,7 @@ func (c *Cluster) Status() Status {
 	if _, there := c.members[c.opt.Node]; !there {
 		s.Machines = append(s.Machines, MachineStatus{c.opt.Node, now, c.opt.Version, c.opt.Hash()})
 	}
-	shares := make([]*share, 0, len(c.shares))
-	for _, one := range c.shares {
-		shares = append(shares, one)
-	}
+	shares := slices.Collect(maps.Values(c.shares))
 	c.mu.Unlock()
 	for _, one := range shares {
 		one.mu.Lock()
@@ -93,10 +91,7 @@ func (c *Cluster) Differing() []string {
 func (c *Cluster) Flush(ctx context.Context) {
 	c.mu.Lock()
 	up, rev := c.up, c.presence
-	shares := make([]*share, 0, len(c.shares))
-	for _, one := range c.shares {
-		shares = append(shares, one)
-	}
+	shares := slices.Collect(maps.Values(c.shares))
 	c.mu.Unlock()
 	if !up {
 		return

@@ -112,7 +112,7 @@ func (e *Engine) nextGlance(device string, now time.Time) *glance {
 func (g *glance) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
-	first := g.sinks[0].spec.Guard.(plan.Glancer) //nolint:forcetypeassert // checked by begin
+	first := g.sinks[0].spec.Guard.(plan.Glancer) //nolint:forcetypeassert // checked by glances
 	var inPlace []bool
 	err := first.OnDevice(ctx, func(ctx context.Context) {
 		answers := make([]bool, 0, len(g.sinks))

@@ -176,31 +176,24 @@ func (d *plainDecoder) issued(name []byte) {
 
 // object calls member for each key of an object. member reads the value.
 func (d *plainDecoder) object(member func(key []byte)) {
-	if !d.take('{') {
-		return
-	}
-	for first := true; !d.strange; first = false {
-		if first && d.next() == '}' || !first && d.next() != ',' {
-			break
-		}
-		if !first {
-			d.at++
-		}
+	d.sequence('{', '}', func() {
 		key := d.quoted()
 		if d.take(':') {
 			member(key)
 		}
-	}
-	d.take('}')
+	})
 }
 
 // list calls element for each element of a list. element reads it.
-func (d *plainDecoder) list(element func()) {
-	if !d.take('[') {
+func (d *plainDecoder) list(element func()) { d.sequence('[', ']', element) }
+
+// sequence calls element for each element between two brackets. element reads it.
+func (d *plainDecoder) sequence(begin, end byte, element func()) {
+	if !d.take(begin) {
 		return
 	}
 	for first := true; !d.strange; first = false {
-		if first && d.next() == ']' || !first && d.next() != ',' {
+		if first && d.next() == end || !first && d.next() != ',' {
 			break
 		}
 		if !first {
@@ -208,7 +201,7 @@ func (d *plainDecoder) list(element func()) {
 		}
 		element()
 	}
-	d.take(']')
+	d.take(end)
 }
 
 // next returns the next byte, or zero at the end.

@@ -52,7 +52,8 @@ func (i *inotify) read(buf []byte) (n int, err error) {
 	}
 	outer := raw.Control(func(fd uintptr) {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(i.closing.Fd()), Events: unix.POLLIN}} //nolint:gosec // descriptors have 32 bits
-		for _, err = unix.Poll(fds, -1); errors.Is(err, unix.EINTR); {
+		err = unix.EINTR
+		for errors.Is(err, unix.EINTR) {
 			_, err = unix.Poll(fds, -1)
 		}
 		if err == nil && fds[1].Revents != 0 {
